@@ -1,0 +1,1 @@
+"""From a `.tflite` file to a module of the `tfl` dialect."""

@@ -1,0 +1,261 @@
+"""Imports a whole model: subgraphs as functions, and what the model holds beside them as attributes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, StringAttr, SymbolRefAttr, UnitAttr, i32
+from xdsl.ir import Attribute
+
+from tflir.frontends.tflite.graph import GraphImport
+from tflir.frontends.tflite.mapping import ModelFile
+from tflir.frontends.tflite.operators import Operators
+from tflir.frontends.tflite.reader import Reader, Record, malformed
+from tflir.frontends.tflite.tensors import TensorTypes
+from tflir.ir import control, names
+from tflir.ir.blob import ArrayBlob, Blob
+from tflir.ir.constants import from_blob
+from tflir.ir.records import record_to_attribute, refuse_unknown
+from tflir.ir.schema import VERSION, schema
+from tflir.ir.tfl.attributes import ExternalBuffer
+from tflir.ir.tfl.control_flow import SUBGRAPH_FIELDS
+from tflir.ir.types import element_type
+
+_PLAIN_FIELDS = ("metadata_buffer", "external_buffer_groups", "external_buffers")
+
+
+def import_model(file: ModelFile) -> ModuleOp:
+    """The module of the model in `file`. Raises `Error` where the file is no valid model."""
+    return ModelImport(file).build()
+
+
+class ModelImport:
+    """The import of one file."""
+
+    def __init__(self, file: ModelFile) -> None:
+        self.file = file
+        self.model = Reader(file.data).root()
+        self.buffers: list[Record] = self.model.get("buffers", [])
+        self.subgraphs: list[Record] = self.model.get("subgraphs", [])
+        self._base = np.frombuffer(file.data, np.uint8).__array_interface__["data"][0]
+        self._check()
+        self.symbols = _symbols(self.subgraphs)
+
+    def _check(self) -> None:
+        version = self.model.get("version", 0)
+        if version != VERSION:
+            raise malformed(f"schema version {version} where {VERSION} must stand")
+        if not self.subgraphs:
+            raise malformed("the model has no subgraph")
+        types = schema().enums["TensorType"].names
+        for subgraph in self.subgraphs:
+            refuse_unknown("SubGraph", subgraph)
+            for index, tensor in enumerate(subgraph.get("tensors", [])):
+                self._check_tensor(index, tensor, types)
+        refuse_unknown("Model", self.model)
+
+    def _check_tensor(self, index: int, tensor: Record, types: dict[int, str]) -> None:
+        name = tensor.get("name", str(index))
+        if tensor.get("type", 0) not in types:
+            raise malformed(f"tensor '{name}' has unknown type {tensor.get('type')}")
+        if tensor.get("buffer", 0) >= max(1, len(self.buffers)):
+            raise malformed(f"tensor '{name}' names buffer {tensor['buffer']} of {len(self.buffers)}")
+        for field, least in (("shape", 0), ("shape_signature", -1)):
+            shape = tensor.get(field)
+            if shape is not None and shape.size:
+                if int(shape.min()) < least:
+                    raise malformed(f"tensor '{name}' has a dimension of {int(shape.min())}")
+                if float(np.prod(np.maximum(shape, 1), dtype=np.float64)) > 2**48 or shape.size > 255:
+                    raise malformed(f"tensor '{name}' has more elements than any file holds")
+        signature, shape = tensor.get("shape_signature"), tensor.get("shape")
+        if signature is not None and signature.size and shape is not None and shape.size not in (0, signature.size):
+            raise malformed(f"tensor '{name}' has a shape of rank {shape.size} and one of rank {signature.size}")
+
+    def buffer(self, index: int, needed: int | None = None) -> Blob | None:
+        """The bytes of buffer `index`, cut to the `needed` ones; None where it has none."""
+        if index == 0 or index >= len(self.buffers):
+            return None
+        record = self.buffers[index]
+        refuse_unknown("Buffer", record)
+        if (offset := record.get("offset", 0)) > 1:
+            size = record.get("size", 0)
+            if offset + size > len(self.file.data):
+                raise malformed(f"buffer {index} lies at {offset} with {size} bytes, outside the file")
+        else:
+            data = record.get("data")
+            if data is None or not data.size:
+                return None
+            offset, size = data.__array_interface__["data"][0] - self._base, data.size
+        return self.file.blob(offset, size if needed is None else min(size, needed))
+
+    def _bytes_at(self, offset: int, size: int) -> bytes:
+        if offset + size > len(self.file.data):
+            raise malformed(f"custom options at {offset} with {size} bytes lie outside the file")
+        return bytes(self.file.data[offset : offset + size])
+
+    def build(self) -> ModuleOp:
+        """The module, with everything."""
+        edges = self._control_edges()
+        operators = Operators(self.model.get("operator_codes", []), self._signature, self._bytes_at)
+        externals = self._external_buffers()
+        self._graphs = [
+            GraphImport(
+                subgraph,
+                TensorTypes(subgraph.get("tensors", []), self.buffer),
+                operators,
+                externals,
+                edges[i] if edges is not None else {},
+            )
+            for i, subgraph in enumerate(self.subgraphs)
+        ]
+        called = self._called()
+        functions = [
+            graph.build(symbol, private=i in called)
+            for i, (graph, symbol) in enumerate(zip(self._graphs, self.symbols, strict=True))
+        ]
+        return ModuleOp(list(functions), self._attributes(edges is not None))
+
+    @functools.cache  # noqa: B019 - lives as long as the import
+    def _signature(self, index: int) -> tuple[str, Sequence[Attribute], Sequence[Attribute]]:
+        if not 0 <= index < len(self._graphs):
+            raise malformed(f"an operator calls subgraph {index} of {len(self._graphs)}")
+        graph = self._graphs[index]
+        return self.symbols[index], graph.input_types(), graph.output_types()
+
+    def _called(self) -> set[int]:
+        """Subgraphs that an operator calls; the others are entries."""
+        found: set[int] = set()
+        for subgraph in self.subgraphs:
+            for operator in subgraph.get("operators", []):
+                for field in ("builtin_options", "builtin_options_2"):
+                    table, options = operator.get(field) or ("", None)
+                    for key in _SUBGRAPH_FIELDS_OF.get(table, ()):
+                        value = (options or {}).get(key, 0)
+                        found.update(value.tolist() if isinstance(value, np.ndarray) else [value])
+        return found - {0}
+
+    def _external_buffers(self) -> dict[int, ExternalBuffer]:
+        groups = self.model.get("external_buffer_groups", [])
+        found: dict[int, ExternalBuffer] = {}
+        for record in self.model.get("external_buffers", []):
+            group = record.get("group", 0)
+            if group >= len(groups):
+                raise malformed(f"external buffer {record.get('id', 0)} is of group {group} of {len(groups)}")
+            found[record.get("id", 0)] = ExternalBuffer(
+                groups[group].get("name", ""),
+                record.get("offset", 0),
+                record.get("length", 0),
+                record.get("packing", ""),
+            )
+        return found
+
+    def _metadata(self) -> list[tuple[str, Blob | None]]:
+        entries: list[tuple[str, Blob | None]] = []
+        for record in self.model.get("metadata", []):
+            refuse_unknown("Metadata", record)
+            index = record.get("buffer", 0)
+            if index >= max(1, len(self.buffers)):
+                raise malformed(f"metadata '{record.get('name', '')}' names buffer {index} of {len(self.buffers)}")
+            entries.append((record.get("name", ""), self.buffer(index)))
+        return entries
+
+    def _control_edges(self) -> list[dict[int, list[int]]] | None:
+        """For each subgraph, operator → those it comes after; None where there is no (readable) such metadata."""
+        found = [blob for name, blob in self._metadata() if name == control.METADATA_NAME]
+        if len(found) != 1 or found[0] is None:
+            return None
+        decoded = control.decode_edges(found[0].view().tobytes())
+        if decoded is None or len(decoded) != len(self.subgraphs):
+            return None
+        edges: list[dict[int, list[int]]] = []
+        for subgraph, pairs in zip(self.subgraphs, decoded, strict=True):
+            count = len(subgraph.get("operators", []))
+            if any(not (0 <= first < count and 0 <= second < count) for first, second in pairs):
+                return None
+            after: dict[int, list[int]] = {}
+            for first, second in pairs:
+                after.setdefault(second, []).append(first)
+            edges.append(after)
+        return edges
+
+    def _attributes(self, has_edges: bool) -> dict[str, Attribute]:
+        model = self.model
+        attributes: dict[str, Attribute] = {names.SCHEMA_VERSION: IntegerAttr(VERSION, i32)}
+        if "description" in model:
+            attributes[names.DESCRIPTION] = StringAttr(model["description"])
+        if model.get("metadata"):
+            attributes[names.METADATA] = ArrayAttr(
+                [
+                    ArrayAttr([StringAttr(name), *_metadata_value(name, blob, has_edges)])
+                    for name, blob in self._metadata()
+                ]
+            )
+        if signatures := model.get("signature_defs"):
+            attributes[names.SIGNATURES] = ArrayAttr([self._signature_def(s) for s in signatures])
+        plain = {k: model[k] for k in _PLAIN_FIELDS if k in model and len(model[k])}
+        if plain:
+            attributes[names.MODEL_FIELDS] = record_to_attribute("Model", plain)
+        return attributes
+
+    def _signature_def(self, record: Record) -> DictionaryAttr:
+        refuse_unknown("SignatureDef", record)
+        index = record.get("subgraph_index", 0)
+        key = record.get("signature_key", "")
+        if index >= len(self.subgraphs):
+            raise malformed(f"signature '{key}' is of subgraph {index} of {len(self.subgraphs)}")
+        entries: dict[str, Attribute] = {
+            "key": StringAttr(key),
+            "function": SymbolRefAttr(self.symbols[index]),
+        }
+        if "signature_key" not in record:
+            entries["no_key"] = UnitAttr()
+        if "deprecated_tag" in record:
+            entries["tag"] = StringAttr(record["deprecated_tag"])
+        for field in ("inputs", "outputs"):
+            interface = self.subgraphs[index].get(field)
+            positions: dict[int, int] = {}
+            for position, tensor in enumerate(() if interface is None else interface.tolist()):
+                positions.setdefault(tensor, position)
+            entries[field] = ArrayAttr([_alias(item, positions, key) for item in record.get(field, [])])
+        return DictionaryAttr(entries)
+
+
+def _alias(record: Record, positions: dict[int, int], key: str) -> Attribute:
+    tensor = record.get("tensor_index", 0)
+    if tensor not in positions:
+        raise malformed(f"signature '{key}': '{record.get('name', '')}' is tensor {tensor}, no input or output")
+    return ArrayAttr([StringAttr(record.get("name", "")), IntegerAttr(positions[tensor], i32)])
+
+
+def _metadata_value(name: str, blob: Blob | None, has_edges: bool) -> list[Attribute]:
+    """The bytes of a metadata entry; control edges stand on the ops instead."""
+    if name == control.METADATA_NAME and has_edges:
+        return []
+    held: Any = blob if blob is not None else ArrayBlob(np.zeros(0, np.uint8))
+    return [from_blob(held, (held.nbytes,), element_type("UINT8"))]
+
+
+def _symbols(subgraphs: list[Record]) -> list[str]:
+    """A symbol for each subgraph: its own name, or one made where that is empty or taken."""
+    wanted = [cast(str, subgraph.get("name", "")) for subgraph in subgraphs]
+    taken = set(wanted)
+    used: set[str] = set()
+    symbols: list[str] = []
+    for index, name in enumerate(wanted):
+        symbol = name
+        if not symbol or symbol in used or not symbol.isprintable():
+            symbol = "main" if index == 0 else f"fn_{index}"
+            while symbol in taken or symbol in used:
+                symbol += "_"
+        used.add(symbol)
+        symbols.append(symbol)
+    return symbols
+
+
+_SUBGRAPH_FIELDS_OF: dict[str, list[str]] = {}
+for _key in SUBGRAPH_FIELDS:
+    _table, _field = _key.split(".")
+    _SUBGRAPH_FIELDS_OF.setdefault(_table, []).append(_field)

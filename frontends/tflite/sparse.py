@@ -1,0 +1,81 @@
+"""Sparse constants: `tfl.pseudo_sparse_const` with its encoding, the stored elements as they lie in the file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from xdsl.ir import Attribute, Operation
+
+from tflir.frontends.tflite.reader import Record, malformed
+from tflir.frontends.tflite.tensors import TensorTypes, dimensions
+from tflir.ir.blob import DeferredBlob
+from tflir.ir.constants import from_blob
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.schema import schema
+from tflir.ir.tfl.attributes import DimensionMetadata, SparsityParameterAttr, SparsityParameters
+from tflir.ir.tfl.constants import SparseConstOp, SparseQConstOp
+from tflir.ir.types import element_of, element_type, numpy_dtype, stored_bytes
+
+
+def sparse_constant(
+    types: TensorTypes, index: int, value_type: Attribute, attributes: dict[str, Attribute]
+) -> Operation:
+    """The op of sparse tensor `index`. Raises `Error` where its encoding does not fit its shape or data."""
+    record, name = types.tensors[index], types.element_name(index)
+    shape = dimensions(record)
+    parameters = _parameters(record["sparsity"], record.get("name", str(index)))
+    compressed = types.stored(index)
+    dtype = numpy_dtype(name)
+    if compressed is None or dtype is None or min(shape, default=0) < 0 or compressed.nbytes % dtype.itemsize:
+        raise malformed(f"sparse tensor '{record.get('name', index)}' has no data")
+    stored = from_blob(compressed, (compressed.nbytes // dtype.itemsize,), element_type(name))
+    dense_bytes = stored_bytes(name, math.prod(shape)) or 0
+    # What MLIR keeps beside the stored elements: a dense value, which nothing reads before it is decoded.
+    dense = from_blob(DeferredBlob(dense_bytes, ("sparse", index), lambda: _zeros(dense_bytes)), shape, element_type(name))
+    quantized = isinstance(element_of(value_type), UniformQuantizedType)
+    properties: dict[str, Attribute] = {
+        "value": dense,
+        "s_param": SparsityParameterAttr(parameters),
+        "compressed_data": stored,
+    }
+    if quantized:
+        properties["qtype"] = value_type
+    return (SparseQConstOp if quantized else SparseConstOp).create(
+        result_types=[value_type], properties=properties, attributes=attributes
+    )
+
+
+def _zeros(nbytes: int) -> Any:
+    return (np.zeros(min(1 << 20, nbytes - at), np.uint8) for at in range(0, nbytes, 1 << 20))
+
+
+def _parameters(record: Record, tensor: str) -> SparsityParameters:
+    def integers(field: str) -> tuple[int, ...]:
+        vector = record.get(field)
+        return () if vector is None else tuple(vector.tolist())
+
+    return SparsityParameters(
+        integers("traversal_order"),
+        integers("block_map"),
+        tuple(_dimension(entry, tensor) for entry in record.get("dim_metadata", [])),
+    )
+
+
+def _dimension(record: Record, tensor: str) -> DimensionMetadata:
+    kind = schema().enums["DimensionType"].names.get(record.get("format", 0))
+    if kind is None:
+        raise malformed(f"sparse tensor '{tensor}' has a dimension of unknown format")
+
+    def vector(field: str) -> Sequence[int] | Any:
+        found = record.get(field)
+        if found is None:
+            return np.zeros(0, np.int32)
+        _, values = found
+        if values is None:
+            raise malformed(f"sparse tensor '{tensor}' has indices of unknown kind")
+        return values.get("values", np.zeros(0, np.int32))
+
+    return DimensionMetadata(kind, record.get("dense_size", 0), vector("array_segments"), vector("array_indices"))

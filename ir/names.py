@@ -1,0 +1,101 @@
+"""Names of the attributes that carry what a model holds beside its ops, and tensor names as locations.
+
+Only what the op and its types don't say is carried; an ordinary op carries nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import cast
+
+from xdsl.dialects.builtin import ArrayAttr, FusedLoc, LocationAttr, NameLoc, NoneAttr, StringAttr, UnknownLoc
+from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
+
+# On the module.
+SCHEMA_VERSION = "tfl.schema_version"
+DESCRIPTION = "tfl.description"
+METADATA = "tfl.metadata"
+"""`[["name", dense<…> : tensor<Nxui8>], …]` in order, duplicates kept."""
+SIGNATURES = "tfl.signatures"
+"""`[{key, function, inputs = [["alias", position], …], outputs = […]}, …]` in order."""
+MODEL_FIELDS = "tfl.model_fields"
+"""Other fields of the model's table, as they were."""
+# On a function.
+SUBGRAPH_NAME = "tfl.subgraph_name"
+"""The subgraph's name where it can't be the symbol's (empty or used twice)."""
+UNUSED_TENSORS = "tfl.unused_tensors"
+HAS_RANK = "tfl.has_rank"
+"""false: this subgraph's tensors don't say that they are ranked."""
+# On an op.
+TENSOR = "tfl.tensor"
+"""What a result's type does not say of its tensor: one dictionary, or an array of them, one a result."""
+IS_VARIABLE = "tfl.is_variable"
+NO_DATA = "tfl.no_data"
+"""A tensor that is read though nothing writes it and it has no data; what it holds is undefined."""
+VERSION = "tfl.version"
+"""The version in the file where it is above the one that the op needs."""
+NO_OPTIONS = "tfl.no_options"
+"""The operator has no options table where its kind usually has one."""
+OPERAND_COUNT = "tfl.operand_count"
+"""How many operands the file lists where trailing optional ones are not even marked absent."""
+INTERMEDIATES = "tfl.intermediates"
+OPERATOR_FIELDS = "tfl.operator_fields"
+"""Other fields of the operator's table, as they were (debug index, format, mutating inputs)."""
+CONTROL = "tfl.control"
+"""`{id, after = array<i64: …>}`: this op runs after the ops of those ids."""
+# On functions and ops.
+DEBUG_INDEX = "tfl.debug_metadata_index"
+
+OP_CARRIED = (OPERATOR_FIELDS, CONTROL, DEBUG_INDEX)
+"""Attributes that stay with an op whatever it is rewritten to."""
+
+UNNAMED = UnknownLoc()
+
+
+@lru_cache(maxsize=8192)
+def named(name: str | None) -> LocationAttr:
+    """The location that holds a tensor's name."""
+    return UNNAMED if name is None else NameLoc(StringAttr(name), NoneAttr())
+
+
+def location_of(names: Sequence[str | None]) -> LocationAttr:
+    """The location of an op whose results have these names."""
+    if len(names) == 1:
+        return named(names[0])
+    if not any(name is not None for name in names):
+        return UNNAMED
+    return FusedLoc([named(name) for name in names], NoneAttr())
+
+
+def _text(location: LocationAttr) -> str | None:
+    return location.desc.data if isinstance(location, NameLoc) else None
+
+
+def op_names(op: Operation) -> list[str | None]:
+    """The names of an op's results; None where one has no name."""
+    count, location = len(op.results), op.location
+    if count == 1:
+        return [_text(location)]
+    if isinstance(location, FusedLoc):
+        parts = cast(ArrayAttr[LocationAttr], location.locations).data
+        if len(parts) == count:
+            return [_text(part) for part in parts]
+    base = _text(location)
+    return [None] * count if base is None else [base if i == 0 else f"{base}:{i}" for i in range(count)]
+
+
+def name_of(value: SSAValue) -> str | None:
+    """The tensor's name; None where the value has none."""
+    if isinstance(value, BlockArgument):
+        return _text(value.location)
+    assert isinstance(value, OpResult)
+    return op_names(value.op)[value.index]
+
+
+def place(op: Operation) -> str:
+    """A name for error messages: of the op's first result, else of what it reads."""
+    for name in (*op_names(op), *(name_of(operand) for operand in op.operands)):
+        if name:
+            return name
+    return ""

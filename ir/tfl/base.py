@@ -1,0 +1,49 @@
+"""The base of every typed operator, and the property constraints that operators share."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from xdsl.dialects.builtin import ArrayAttr, BoolAttr, DenseArrayBase, FloatAttr, IntegerAttr, StringAttr, i1, i32, i64
+from xdsl.dialects.builtin import f32 as f32_type
+from xdsl.ir import Attribute, SSAValue
+from xdsl.irdl import IRDLOperation
+
+from tflir.ir.tfl.info import OpInfo
+
+# How a property is spelled in the IR, for each kind of option field.
+I32 = IntegerAttr.constr(i32)
+I64 = IntegerAttr.constr(i64)
+BOOL = IntegerAttr.constr(i1)
+F32 = FloatAttr.constr(f32_type)
+STRING = StringAttr
+I64_ARRAY = ArrayAttr[IntegerAttr]
+F32_ARRAY = ArrayAttr[FloatAttr]
+DENSE_ARRAY = DenseArrayBase
+"""`array<i32: …>`, for integer vectors that MLIR's dialect does not model."""
+TRUE, FALSE = BoolAttr.from_bool(True), BoolAttr.from_bool(False)
+
+
+class TflOp(IRDLOperation, ABC):
+    """An operator of the `tfl` dialect that a builtin operator of the schema stands for.
+
+    An operand that is left out is a `tfl.no_value`. `INFO` says what is true of the operator;
+    properties are the option fields under their own names.
+    """
+
+    INFO: ClassVar[OpInfo]
+
+    @classmethod
+    def build_from(
+        cls,
+        operands: Sequence[SSAValue],
+        result_types: Sequence[Attribute],
+        properties: Mapping[str, Attribute],
+        attributes: Mapping[str, Attribute] | None = None,
+    ) -> TflOp:
+        """The op over flat operands and results, without IRDL's sorting into groups (half the time)."""
+        return cls.create(
+            operands=operands, result_types=result_types, properties=properties, attributes=attributes or {}
+        )

@@ -1,0 +1,127 @@
+"""Constants, operands that are left out, and operators that only bytes describe."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import NoneType, UnitAttr
+from xdsl.irdl import (
+    AnyAttr,
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+    var_result_def,
+)
+from xdsl.traits import ConstantLike, Pure
+
+from tflir.ir.tfl.attributes import ConstBytesAttr, ExternalBufferAttr, SparsityParameterAttr
+from tflir.ir.tfl.base import BOOL, F32, I32, STRING
+from tflir.ir.tfl.constraints import ANY, ANY_OR_NONE, FLOAT, TYPE, VALUE
+
+ELEMENTS = AnyAttr()
+"""What holds a constant's elements."""
+
+
+@irdl_op_definition
+class ConstOp(IRDLOperation):
+    """A constant tensor that is not quantized."""
+
+    name = "tfl.pseudo_const"
+    value = prop_def(ELEMENTS)
+    output = result_def(ANY)
+    traits = traits_def(ConstantLike(), Pure())
+
+
+@irdl_op_definition
+class QConstOp(IRDLOperation):
+    """A quantized constant: the stored integers and the type that they have."""
+
+    name = "tfl.pseudo_qconst"
+    qtype = prop_def(TYPE)
+    value = prop_def(ELEMENTS)
+    output = result_def(ANY)
+    traits = traits_def(ConstantLike(), Pure())
+
+
+@irdl_op_definition
+class SparseConstOp(IRDLOperation):
+    """A constant of which only the elements that are not zero are stored, with where they belong."""
+
+    name = "tfl.pseudo_sparse_const"
+    value = prop_def(ELEMENTS)
+    s_param = prop_def(SparsityParameterAttr)
+    compressed_data = prop_def(ELEMENTS)
+    output = result_def(ANY)
+    traits = traits_def(Pure())
+
+
+@irdl_op_definition
+class SparseQConstOp(IRDLOperation):
+    """A sparse constant of quantized elements."""
+
+    name = "tfl.pseudo_sparse_qconst"
+    qtype = prop_def(TYPE)
+    value = prop_def(ELEMENTS)
+    s_param = prop_def(SparsityParameterAttr)
+    compressed_data = prop_def(ELEMENTS)
+    output = result_def(ANY)
+    traits = traits_def(Pure())
+
+
+@irdl_op_definition
+class ExternalConstOp(IRDLOperation):
+    """A constant whose bytes lie outside the model."""
+
+    name = "tfl.external_const"
+    buffer_index = opt_prop_def(I32)
+    external_buffer = opt_prop_def(ExternalBufferAttr)
+    output = result_def(ANY)
+    traits = traits_def(Pure())
+
+
+@irdl_op_definition
+class NoValueOp(IRDLOperation):
+    """Stands where an optional operand is left out."""
+
+    name = "tfl.no_value"
+    value = prop_def(UnitAttr)
+    none_val = result_def(NoneType)
+    traits = traits_def(ConstantLike(), Pure())
+
+
+@irdl_op_definition
+class CustomOp(IRDLOperation):
+    """An operator that the runtime finds by name, with options that only its kernel reads."""
+
+    name = "tfl.custom"
+    custom_code = prop_def(STRING)
+    custom_option = prop_def(ConstBytesAttr)
+    inputs = var_operand_def(ANY_OR_NONE)
+    outputs = var_result_def(ANY)
+
+
+@irdl_op_definition
+class BuiltinOp(IRDLOperation):
+    """A builtin operator, by number, that has no typed op or that its typed op can't hold."""
+
+    name = "tfl.builtin"
+    code = opt_prop_def(I32)
+    version = opt_prop_def(I32)
+    options = opt_prop_def()
+    inputs = var_operand_def(ANY_OR_NONE)
+    outputs = var_result_def(ANY)
+
+
+@irdl_op_definition
+class NumericVerifyOp(IRDLOperation):
+    """The difference of a dequantized tensor and its float reference, for debugging quantization."""
+
+    name = "tfl.NumericVerify"
+    input = operand_def(VALUE)
+    ref = operand_def(FLOAT)
+    output = result_def(FLOAT)
+    tolerance = opt_prop_def(F32)
+    log_if_failed = opt_prop_def(BOOL)

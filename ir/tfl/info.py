@@ -1,0 +1,46 @@
+"""What is true of a builtin operator beyond its operands: stated once, read by everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OpInfo:
+    """Facts of one builtin operator, as the TFL dialect's traits and the runtime's kernels have them.
+
+    Operand numbers count from 0 in the order of the file.
+    """
+
+    builtin: str
+    """Name in the schema's `BuiltinOperator`, e.g. `CONV_2D`."""
+    options: str | None = None
+    """Schema table of its options, e.g. `Conv2DOptions`."""
+    versions: tuple[int, int] = (1, 1)
+    """Versions that the runtime's default resolver has kernels for; (0, 0): none."""
+    pure: bool = False
+    commutative: bool = False
+    quantizable: bool = False
+    """Its results can be quantized (MLIR's QuantizableResult)."""
+    same_scale: bool = False
+    """Quantized operands and results share one scale (MLIR's SameOperandsAndResultsScale)."""
+    fixed_output: tuple[float, int] | None = None
+    """(scale, zero point) of an int8 result whose range is fixed."""
+    weight: tuple[int, int] | None = None
+    """(operand, axis) of the weight and its quantization axis; axis -1: never per axis."""
+    bias: tuple[int, tuple[int, ...]] | None = None
+    """(operand, operands whose scales multiply to the bias's scale)."""
+    dynamic_range: tuple[int, ...] = ()
+    """Operands that dynamic-range quantization may make int8."""
+    hybrid: bool = False
+    """A kernel takes those operands as int8 beside float activations."""
+    asymmetric_inputs: bool = False
+    """The hybrid kernel wants `asymmetric_quantize_inputs`."""
+    stateful: tuple[int, ...] = ()
+    """Operands that the op updates (variable tensors)."""
+    sparse: tuple[int, ...] = ()
+    """Operands that may be sparse."""
+    float_blocks: tuple[tuple[int, ...], ...] = ()
+    """Block shapes that the float kernel takes directly."""
+    quantized_blocks: tuple[tuple[int, ...], ...] = ()
+    """Block shapes that the quantized kernel takes directly."""

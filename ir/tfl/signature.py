@@ -1,0 +1,58 @@
+"""What an op is, as the rules of operator versions see it."""
+
+from __future__ import annotations
+
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+
+from tflir.ir.schema import schema
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.options import options_of
+from tflir.ir.tfl.versions import OpSig, TensorSig, op_version
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.types import element_of, schema_name, shape_of
+
+_CONSTANTS = ("tfl.pseudo_const", "tfl.pseudo_qconst", "tfl.external_const")
+_SPARSE = ("tfl.pseudo_sparse_const", "tfl.pseudo_sparse_qconst")
+
+
+def _tensor(value: SSAValue) -> TensorSig | None:
+    element = element_of(value.type)
+    if element is None:
+        return None
+    producer = value.op.name if isinstance(value, OpResult) else ""
+    sparse = producer in _SPARSE
+    scales: tuple[int, float] | None = None
+    if isinstance(element, UniformQuantizedType):
+        layout = element.layout
+        scales = (layout.scales.size, float(layout.scales.flat[0]))
+    return TensorSig(schema_name(element) or "", shape_of(value.type), sparse or producer in _CONSTANTS, sparse, scales)
+
+
+def _named_options(op: TflOp) -> dict[str, object]:
+    """Options with enums by name; subgraphs don't matter to a version."""
+    table = op.INFO.options
+    if table is None:
+        return {}
+    record = options_of(op, lambda _: 0)
+    for field in schema().tables[table].fields:
+        if field.kind == "enum" and field.name in record:
+            record[field.name] = schema().enums[field.of].names.get(record[field.name], "")
+    return record
+
+
+def needed_version(op: Operation) -> int:
+    """The operator version that `op` needs by its types and options; 1 for ops without a builtin."""
+    if not isinstance(op, TflOp):
+        return 1
+    count = _operand_count(op)
+    inputs = tuple(_tensor(value) for value in op.operands[:count])
+    outputs = tuple(_tensor(value) for value in op.results)
+    return op_version(OpSig(op.INFO.builtin, inputs, outputs, _named_options(op)))
+
+
+def _operand_count(op: TflOp) -> int:
+    """Operands as the file lists them: trailing ones may not even be marked absent."""
+    from tflir.ir.names import OPERAND_COUNT
+
+    attr: Attribute | None = op.attributes.get(OPERAND_COUNT)
+    return getattr(getattr(attr, "value", None), "data", len(op.operands))
