@@ -1,0 +1,1 @@
+"""Ways out: `.tflite` files, MLIR text, and running a model in LiteRT."""

@@ -1,0 +1,1 @@
+"""Ways in: `.tflite` files and MLIR text."""

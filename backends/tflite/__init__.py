@@ -1,0 +1,1 @@
+"""From a module of the `tfl` dialect to a `.tflite` file."""

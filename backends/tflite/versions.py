@@ -7,37 +7,41 @@ highest version to the lowest, so its answer is the highest version that any one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from ctypes import c_float
-from dataclasses import dataclass
 
+from tflir.backends.tflite.version_rules import (
+    HYBRID,
+    I8_I4,
+    I8_I8,
+    I16_I4,
+    I16_I8,
+    I16_I16,
+    Kernel,
+    OpSig,
+    Rule,
+    TensorSig,
+    always,
+    by_both,
+    by_kernel,
+    by_option,
+    by_rank,
+    by_result,
+    by_type,
+    file_shape,
+    fine_int16,
+    hybrid,
+    hybrid_cell,
+    kernel_of,
+    plain_int16,
+    rank_at,
+    scale_count,
+    scale_per_index,
+    tensor_at,
+    type_at,
+    wide_broadcast,
+)
 
-@dataclass(frozen=True, slots=True)
-class TensorSig:
-    """One operand or result: schema name of its element type, dimensions (-1 dynamic; None unranked) and more.
-
-    `scales` are how many scales it has and the first of them; None where it is not quantized.
-    """
-
-    dtype: str
-    shape: tuple[int, ...] | None
-    constant: bool = False
-    sparse: bool = False
-    scales: tuple[int, float] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OpSig:
-    """One use of an operator: `options` by schema field, enums by name, defaults may be absent."""
-
-    builtin: str
-    inputs: tuple[TensorSig | None, ...]
-    outputs: tuple[TensorSig | None, ...]
-    options: Mapping[str, object]
-
-
-Rule = Callable[[OpSig], int]
-"""The version that one condition asks for; 1 where it doesn't hold."""
+__all__ = ["OpSig", "TensorSig", "op_version"]
 
 
 def op_version(sig: OpSig) -> int:
@@ -50,167 +54,25 @@ def op_version(sig: OpSig) -> int:
     return version
 
 
-def _at(tensors: Sequence[TensorSig | None], position: int) -> TensorSig | None:
-    return tensors[position] if position < len(tensors) else None
-
-
-def _type(tensors: Sequence[TensorSig | None], position: int) -> str:
-    tensor = _at(tensors, position)
-    return "" if tensor is None else tensor.dtype
-
-
-def _dims(tensor: TensorSig | None) -> tuple[int, ...]:
-    """Dimensions as the file's `shape` has them: 1 for the dynamic ones, none where unranked."""
-    if tensor is None or tensor.shape is None:
-        return ()
-    return tuple([1 if d < 0 else d for d in tensor.shape])
-
-
-def _rank(tensors: Sequence[TensorSig | None], position: int) -> int:
-    tensor = _at(tensors, position)
-    return 0 if tensor is None or tensor.shape is None else len(tensor.shape)
-
-
-def _scale_count(tensor: TensorSig | None) -> int:
-    return 0 if tensor is None or tensor.scales is None else tensor.scales[0]
-
-
-def _scale_per_index(tensor: TensorSig | None, dimension: int) -> bool:
-    """Whether `tensor` has as many scales as indices along `dimension`; true of 1 and 1, as in TensorFlow."""
-    count, dims = _scale_count(tensor), _dims(tensor)
-    return count > 0 and dimension < len(dims) and dims[dimension] == count
-
-
-# Conditions on element types
-
-
-def _expanded(versions: dict[str, int]) -> dict[str, int]:
-    """FLOAT8 stands for both kinds of it."""
-    float8 = versions.pop("FLOAT8", 0)
-    return versions | ({"FLOAT8_E4M3FN": float8, "FLOAT8_E5M2": float8} if float8 else {})
-
-
-def by_type(position: int, **versions: int) -> Rule:
-    """By the element type of an operand."""
-    table = _expanded(versions)
-    return lambda sig: table.get(_type(sig.inputs, position), 1)
-
-
-def by_result(position: int, **versions: int) -> Rule:
-    """By the element type of a result."""
-    table = _expanded(versions)
-    return lambda sig: table.get(_type(sig.outputs, position), 1)
-
-
-def by_both(**versions: int) -> Rule:
-    """By the element type that the first operand and the first result share."""
-
-    def rule(sig: OpSig) -> int:
-        dtype = _type(sig.inputs, 0)
-        return versions.get(dtype, 1) if dtype == _type(sig.outputs, 0) else 1
-
-    return rule
-
-
-def _kernel(sig: OpSig, weights: int = 1) -> tuple[str, str, str]:
-    """Element types of data, weights and result: what chooses the kernel of a linear op."""
-    return _type(sig.inputs, 0), _type(sig.inputs, weights), _type(sig.outputs, 0)
-
-
-_I16_I16 = ("INT16", "INT16", "INT16")
-_I16_I8 = ("INT16", "INT8", "INT16")
-_I16_I4 = ("INT16", "INT4", "INT16")
-_I8_I8 = ("INT8", "INT8", "INT8")
-_I8_I4 = ("INT8", "INT4", "INT8")
-_HYBRID = ("FLOAT32", "INT8", "FLOAT32")
-
-
-def by_kernel(kernel: tuple[str, str, str], version: int, weights: int = 1) -> Rule:
-    """By the element types of data, weights and result."""
-    return lambda sig: version if _kernel(sig, weights) == kernel else 1
-
-
-def hybrid(plain: int, asymmetric: int, weights: int = 1) -> Rule:
-    """Float data, int8 weights, float result: by whether the kernel quantizes data asymmetrically."""
-
-    def rule(sig: OpSig) -> int:
-        if _kernel(sig, weights) != _HYBRID:
-            return 1
-        return asymmetric if sig.options.get("asymmetric_quantize_inputs") else plain
-
-    return rule
-
-
-def hybrid_cell(plain: int, asymmetric: int) -> Rule:
-    """As `hybrid`, for the cells whose rule leaves the data's type out."""
-
-    def rule(sig: OpSig) -> int:
-        if _type(sig.inputs, 1) != "INT8" or _type(sig.outputs, 0) != "FLOAT32":
-            return 1
-        return asymmetric if sig.options.get("asymmetric_quantize_inputs") else plain
-
-    return rule
-
-
-# Conditions on shapes and options
-
-
-def by_rank(position: int, *steps: tuple[int, int]) -> Rule:
-    """Steps (rank, version), from the highest rank down: the first that the operand's rank reaches."""
-
-    def rule(sig: OpSig) -> int:
-        rank = _rank(sig.inputs, position)
-        for least, version in steps:
-            if rank >= least:
-                return version
-        return 1
-
-    return rule
-
-
-def wide_broadcast(version: int) -> Rule:
-    """Shapes of two operands that differ, one of them of more than 4 dimensions."""
-
-    def rule(sig: OpSig) -> int:
-        ranks = [_rank(sig.inputs, position) for position in range(len(sig.inputs))]
-        if len(ranks) < 2 or max(ranks) <= 4:
-            return 1
-        return version if _dims(sig.inputs[0]) != _dims(sig.inputs[1]) else 1
-
-    return rule
-
-
-def by_option(version: int, *fields: str) -> Rule:
-    """Any of these options is set: not 0 and not false."""
-    return lambda sig: version if any(sig.options.get(field) for field in fields) else 1
-
-
-def always(version: int) -> Rule:
-    return lambda _: version
-
-
-# Ops with conditions of their own
-
-
 def _conv_2d(sig: OpSig) -> int:
-    kernel = _kernel(sig)
-    filters = _at(sig.inputs, 1)
+    kernel = kernel_of(sig)
+    filters = tensor_at(sig.inputs, 1)
     # A bias type that is left out reads as FLOAT32, and TensorFlow's rule takes that for one as well.
-    if kernel == _I16_I8:
+    if kernel == I16_I8:
         return 8
-    data, weights = _dims(_at(sig.inputs, 0)), _dims(filters)
+    data, weights = file_shape(tensor_at(sig.inputs, 0)), file_shape(filters)
     if len(data) > 3 and len(weights) > 3 and data[3] != weights[3]:
         return 6
-    if kernel == _HYBRID:
-        return 5 if _scale_per_index(filters, 0) else 2
-    return {_I16_I16: 4, _I8_I8: 3, _I8_I4: 7}.get(kernel, 1)
+    if kernel == HYBRID:
+        return 5 if scale_per_index(filters, 0) else 2
+    return {I16_I16: 4, I8_I8: 3, I8_I4: 7}.get(kernel, 1)
 
 
 def _depthwise_conv_2d(sig: OpSig) -> int:
-    kernel = _kernel(sig)
-    if kernel == _HYBRID:
-        return 6 if _scale_per_index(_at(sig.inputs, 1), 3) else 4
-    version = {_I16_I16: 5, _I8_I8: 3, _I8_I4: 7}.get(kernel)
+    kernel = kernel_of(sig)
+    if kernel == HYBRID:
+        return 6 if scale_per_index(tensor_at(sig.inputs, 1), 3) else 4
+    version = {I16_I16: 5, I8_I8: 3, I8_I4: 7}.get(kernel)
     if version is not None:
         return version
     dilated = any(sig.options.get(field, 1) != 1 for field in ("dilation_w_factor", "dilation_h_factor"))
@@ -218,35 +80,35 @@ def _depthwise_conv_2d(sig: OpSig) -> int:
 
 
 def _fully_connected(sig: OpSig) -> int:
-    kernel = _kernel(sig)
+    kernel = kernel_of(sig)
     return _fully_connected_special(sig, kernel) or _fully_connected_plain(sig, kernel)
 
 
-def _fully_connected_special(sig: OpSig, kernel: tuple[str, str, str]) -> int:
+def _fully_connected_special(sig: OpSig, kernel: Kernel) -> int:
     """What comes before the count of operands; 0 for the rest."""
-    weights = _at(sig.inputs, 1)
+    weights = tensor_at(sig.inputs, 1)
     if kernel[1] == "INT2":
         return 14
-    if kernel == _HYBRID and _scale_per_index(weights, 0):
+    if kernel == HYBRID and scale_per_index(weights, 0):
         return 12
     # 11 whether or not a bias type is given, as for CONV_2D.
-    version = {_I16_I4: 13, _I16_I8: 11}.get(kernel)
+    version = {I16_I4: 13, I16_I8: 11}.get(kernel)
     if version is not None:
         return version
     if weights is not None and weights.sparse:
         return 8
-    return 7 if kernel == _I16_I16 else 0
+    return 7 if kernel == I16_I16 else 0
 
 
-def _fully_connected_plain(sig: OpSig, kernel: tuple[str, str, str]) -> int:
+def _fully_connected_plain(sig: OpSig, kernel: Kernel) -> int:
     options = sig.options
     if len(sig.inputs) == 2:  # a bias that is marked absent counts
         return 6
     if options.get("keep_num_dims"):
         return 5
-    if kernel == _HYBRID:
+    if kernel == HYBRID:
         return 9 if options.get("asymmetric_quantize_inputs") else 3
-    version = {_I8_I8: 4, _I8_I4: 10}.get(kernel)
+    version = {I8_I8: 4, I8_I4: 10}.get(kernel)
     if version is not None:
         return version
     return 2 if options.get("weights_format") == "SHUFFLED4x16INT8" else 1
@@ -256,57 +118,35 @@ def _transpose_conv(sig: OpSig) -> int:
     options = sig.options
     # Operands are output shape, weights, data, bias. TensorFlow looks for int16 data in the output shape
     # and so never gives 5; a bias type that is written down does need that version.
-    if (_type(sig.inputs, 2), _type(sig.inputs, 1), _type(sig.outputs, 0)) == _I16_I8:
-        if options.get("quantized_bias_type", "FLOAT32") != "FLOAT32":
-            return 5
+    kernel = (type_at(sig.inputs, 2), type_at(sig.inputs, 1), type_at(sig.outputs, 0))
+    if kernel == I16_I8 and options.get("quantized_bias_type", "FLOAT32") != "FLOAT32":
+        return 5
     if options.get("fused_activation_function", "NONE") != "NONE":
         return 4
     if len(sig.inputs) == 4 and sig.inputs[3] is not None:
         return 3
-    return 2 if _type(sig.inputs, 1) == "INT8" else 1
+    return 2 if type_at(sig.inputs, 1) == "INT8" else 1
 
 
 def _lstm(sig: OpSig) -> int:
     if sig.options.get("kernel_type", "FULL") == "BASIC":
         return 2
-    kernel = _kernel(sig, 2)
-    if kernel == _HYBRID:
+    kernel = kernel_of(sig, 2)
+    if kernel == HYBRID:
         return 4 if sig.options.get("asymmetric_quantize_inputs") else 3
-    return 5 if kernel == _I16_I8 else 1
+    return 5 if kernel == I16_I8 else 1
 
 
 def _embedding_lookup(sig: OpSig) -> int:
-    table = _at(sig.inputs, 1)
-    if _type(sig.inputs, 1) == "INT4" or (_scale_count(table) > 1 and _scale_per_index(table, 0)):
+    table = tensor_at(sig.inputs, 1)
+    if type_at(sig.inputs, 1) == "INT4" or (scale_count(table) > 1 and scale_per_index(table, 0)):
         return 4
-    return 5 if _type(sig.inputs, 1) == "INT2" else 1
-
-
-def plain_int16(version: int, *positions: int) -> Rule:
-    """Int16 numbers: the first operand is int16 and none at these positions is quantized."""
-
-    def rule(sig: OpSig) -> int:
-        if _type(sig.inputs, 0) != "INT16":
-            return 1
-        return 1 if any(_scale_count(_at(sig.inputs, p)) for p in positions) else version
-
-    return rule
-
-
-def fine_int16(version: int) -> Rule:
-    """Quantized int16 whose scales need not be powers of two."""
-
-    def rule(sig: OpSig) -> int:
-        if sig.options.get("pot_scale_int16", True):
-            return 1
-        return version if _type(sig.inputs, 0) == _type(sig.outputs, 0) == "INT16" else 1
-
-    return rule
+    return 5 if type_at(sig.inputs, 1) == "INT2" else 1
 
 
 def _mul_rescale(sig: OpSig) -> int:
     """A factor of 1 and more between accumulator and result, in float32 as TensorFlow computes it."""
-    tensors = _at(sig.inputs, 0), _at(sig.inputs, 1), _at(sig.outputs, 0)
+    tensors = tensor_at(sig.inputs, 0), tensor_at(sig.inputs, 1), tensor_at(sig.outputs, 0)
     scales = [t.scales[1] for t in tensors if t is not None and t.scales is not None and t.scales[0]]
     if len(scales) != 3 or 0.0 in scales:
         return 1
@@ -314,33 +154,33 @@ def _mul_rescale(sig: OpSig) -> int:
 
 
 def _per_channel(tensor: TensorSig | None) -> bool:
-    return _scale_count(tensor) > 1
+    return scale_count(tensor) > 1
 
 
 def _dequantize_int8(sig: OpSig) -> int:
-    if _type(sig.inputs, 0) != "INT8":
+    if type_at(sig.inputs, 0) != "INT8":
         return 1
-    return 5 if _per_channel(_at(sig.inputs, 0)) else 2
+    return 5 if _per_channel(tensor_at(sig.inputs, 0)) else 2
 
 
 def _quantize_per_channel(sig: OpSig) -> int:
-    return 3 if _per_channel(_at(sig.outputs, 0)) else 1
+    return 3 if _per_channel(tensor_at(sig.outputs, 0)) else 1
 
 
 def _select_rank_5(sig: OpSig) -> int:
-    return 3 if any(_rank(sig.inputs, position) == 5 for position in range(3)) else 1
+    return 3 if any(rank_at(sig.inputs, position) == 5 for position in range(3)) else 1
 
 
 def _batches_rank(sig: OpSig) -> int:
-    return 3 if _rank(sig.inputs, 0) != 4 else 1
+    return 3 if rank_at(sig.inputs, 0) != 4 else 1
 
 
 def _where(sig: OpSig) -> int:
-    return 1 if _type(sig.inputs, 0) == "BOOL" else 2
+    return 1 if type_at(sig.inputs, 0) == "BOOL" else 2
 
 
 def _cast_int4(sig: OpSig) -> int:
-    return 6 if _type(sig.inputs, 0) == "INT4" and _type(sig.outputs, 0) == "FLOAT32" else 1
+    return 6 if type_at(sig.inputs, 0) == "INT4" and type_at(sig.outputs, 0) == "FLOAT32" else 1
 
 
 _INT8 = (by_type(0, INT8=2),)
@@ -461,7 +301,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "TRANSPOSE_CONV": (_transpose_conv,),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": (
-        by_kernel(_I16_I8, 5, weights=2),
+        by_kernel(I16_I8, 5, weights=2),
         by_option(4, "diagonal_recurrent_tensors"),
         hybrid(2, asymmetric=3, weights=2),
     ),

@@ -68,13 +68,14 @@ class LogisticOp(_Activation):
 
 
 @irdl_op_definition
-class TanhOp(_Activation):
+class TanhOp(TflOp):
     """The hyperbolic tangent."""
 
     name = "tfl.tanh"
     INFO: ClassVar = OpInfo("TANH", None, (1, 3), pure=True, quantizable=True, fixed_output=(1 / 128, 0))
     input = operand_def(FLOAT_OR_QUANTIZED)
     output = result_def(FLOAT_OR_QUANTIZED)
+    traits = traits_def(Pure())
 
 
 @irdl_op_definition

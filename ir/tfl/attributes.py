@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import numpy.typing as npt
 from xdsl.dialects.utils import EnumAttribute
-from xdsl.ir import Data, ParametrizedAttribute, SpacedOpaqueSyntaxAttribute, TypeAttribute
+from xdsl.ir import Attribute, Data, ParametrizedAttribute, SpacedOpaqueSyntaxAttribute, TypeAttribute
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
@@ -280,7 +280,7 @@ class ControlType(ParametrizedAttribute, TypeAttribute):
     name = "tfl.control"
 
 
-ATTRIBUTES = (
+ATTRIBUTES: tuple[type[Attribute], ...] = (
     ConstBytesAttr,
     ControlType,
     DimensionMetadataAttr,

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 
-from xdsl.ir import Dialect
+from xdsl.ir import Dialect, Operation
 from xdsl.irdl import IRDLOperation
 
 from tflir.ir.tfl.base import TflOp
@@ -128,4 +128,5 @@ def get_dialect() -> Dialect:
     from tflir.ir.tfl.attributes import ATTRIBUTES
 
     ops = [op for family in FAMILIES for op in _family(family).values()]
-    return Dialect("tfl", ops, ATTRIBUTES)
+    ops: list[type[Operation]] = [op for family in FAMILIES for op in _family(family).values()]
+    return Dialect("tfl", ops, list(ATTRIBUTES))

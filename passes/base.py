@@ -1,0 +1,95 @@
+"""What a pass of tflir is: a frozen dataclass whose fields are its options, and which reports counts.
+
+A rule that declines says why: `report.decline("weight used by two ops")`. Replacing a value goes through
+`replace_value` or `quantization.pairs`, which carry names along, so that a tensor keeps its name.
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import abstractmethod
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tflir.ir.errors import Error
+from tflir.ir.names import place
+
+
+@dataclass
+class PassReport:
+    """What a pass did: how often each thing, and how often each rule declined, why, and where first."""
+
+    name: str
+    counts: Counter[str] = field(default_factory=Counter[str])
+    declined: Counter[str] = field(default_factory=Counter[str])
+    examples: dict[str, str] = field(default_factory=dict[str, str])
+    details: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """One entry for each thing done, for reports: tensor, what, sizes."""
+
+    def count(self, what: str, times: int = 1) -> None:
+        """Notes that `what` was done."""
+        self.counts[what] += times
+
+    def decline(self, why: str, op: Operation | None = None) -> None:
+        """Notes that a rule did not apply, and why."""
+        self.declined[why] += 1
+        if op is not None:
+            self.examples.setdefault(why, f"{op.name} '{place(op)}'")
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.counts)
+
+
+@dataclass(frozen=True)
+class TflPass(ModulePass):
+    """A pass that reports. Subclasses set `name` and write `rewrite`."""
+
+    @abstractmethod
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        """Does the pass's work on `module`; it must leave IR that verifies. Raises `Error` naming op and location."""
+
+    def run(self, module: ModuleOp) -> PassReport:
+        """Runs the pass and returns what it did."""
+        report = PassReport(self.name)
+        try:
+            self.rewrite(module, report)
+        except Error as error:
+            if not error.what.startswith(self.name):
+                error.what = f"{self.name}: {error.what}"
+            raise
+        return report
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        self.run(op)
+
+
+def fail(what: str, op: Operation, hint: str = "", status: int = 1) -> Error:
+    """The error of a pass at `op`."""
+    return Error(what, op=op.name, location=place(op), hint=hint, status=status)
+
+
+def replace_use(user: Operation, index: int, value: SSAValue) -> None:
+    """Makes operand `index` of `user` read `value`."""
+    user.operands[index] = value
+
+
+def erase_if_unused(op: Operation) -> bool:
+    """Erases `op` where nothing uses its results."""
+    if any(result.first_use is not None for result in op.results):
+        return False
+    op.detach()
+    op.erase()
+    return True
+
+
+@functools.cache
+def option_names(pass_class: type[ModulePass]) -> tuple[str, ...]:
+    """The options of a pass as the command line spells them."""
+    return tuple(name.replace("_", "-") for name in pass_class.__dataclass_fields__ if name != "name")

@@ -1,0 +1,101 @@
+"""Constants as passes see them, and `tfl.quantize`/`tfl.dequantize` pairs that keep a tensor's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import Float16Type, Float32Type
+from xdsl.dialects.func import ReturnOp
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue, Use
+
+from tflir.ir import names
+from tflir.ir.blob import Blob
+from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.tfl.constants import ConstOp
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import element_of, shape_of, tensor_type
+from tflir.passes.quantization.numerics import float32_blob
+
+
+@dataclass(frozen=True)
+class FloatConstant:
+    """A float32 constant: as such, or float16 behind a `tfl.dequantize`."""
+
+    value: SSAValue
+    """The float32 value that ops read."""
+    blob: Blob
+    """Its float32 bytes."""
+    shape: tuple[int, ...]
+    source: ConstOp
+
+    @property
+    def elements(self) -> int:
+        return self.blob.nbytes // 4
+
+
+def is_plain_constant(op: Operation) -> bool:
+    """A constant whose data is the model's: no variable, no undefined tensor."""
+    return (
+        isinstance(op, ConstOp)
+        and isinstance(op.value, ArrayElementsAttr)
+        and names.IS_VARIABLE not in op.attributes
+        and names.NO_DATA not in op.attributes
+    )
+
+
+def float_constant(op: Operation) -> FloatConstant | None:
+    """The float32 constant that `op` makes, or None. `op` is a constant or the dequantize of a float16 one."""
+    source = op
+    if isinstance(op, DequantizeOp) and isinstance(op.operands[0], OpResult):
+        source = op.operands[0].op
+    if not isinstance(source, ConstOp) or not is_plain_constant(source):
+        return None
+    value = source.value
+    assert isinstance(value, ArrayElementsAttr)
+    element = value.type.element_type
+    shape = shape_of(value.type) or ()
+    if source is op:
+        return FloatConstant(op.results[0], value.blob, shape, source) if isinstance(element, Float32Type) else None
+    if not isinstance(element, Float16Type) or not isinstance(element_of(op.results[0].type), Float32Type):
+        return None
+    return FloatConstant(op.results[0], float32_blob(value.blob), shape, source)
+
+
+def computing_uses(value: SSAValue) -> list[Use]:
+    """The uses of a value by operators, in the order of the program; what a function returns is no computing use."""
+    uses = [use for use in value.uses if not isinstance(use.operation, ReturnOp)]
+    return list(reversed(uses)) if len(uses) > 1 else uses
+
+
+def quantized_tensor(value: SSAValue, element: UniformQuantizedType) -> Attribute:
+    """The type of `value` with quantized elements."""
+    return tensor_type(tuple(value.type.get_shape()), element)  # pyright: ignore
+
+
+def insert_pair(constant: FloatConstant, element: UniformQuantizedType, after: Operation) -> DequantizeOp:
+    """`tfl.dequantize(tfl.quantize(constant))` after op `after`; returns the dequantize."""
+    qtype = tensor_type(constant.shape, element)
+    name = names.op_names(constant.source)[0]
+    quantize = QuantizeOp.create(operands=[constant.value], result_types=[qtype], properties={"qtype": qtype})
+    dequantize = DequantizeOp.create(operands=quantize.results, result_types=[constant.value.type])
+    quantize.location = names.named(name)
+    dequantize.location = names.named(None if name is None else f"{name}_dequantize")
+    block = after.parent
+    assert block is not None
+    block.insert_ops_after([quantize, dequantize], after)
+    return dequantize
+
+
+def quantize_of(value: SSAValue) -> QuantizeOp | None:
+    """The `tfl.quantize` of a constant whose `tfl.dequantize` makes `value`."""
+    if not isinstance(value, OpResult) or not isinstance(value.op, DequantizeOp):
+        return None
+    source = value.op.operands[0]
+    if isinstance(source, OpResult) and isinstance(source.op, QuantizeOp):
+        return source.op if _is_constant(source.op.operands[0]) else None
+    return None
+
+
+def _is_constant(value: SSAValue) -> bool:
+    return isinstance(value, OpResult) and float_constant(value.op) is not None

@@ -1,0 +1,32 @@
+"""The passes by name, imported when they are asked for. A new pass is one file and one line here."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+
+from xdsl.passes import ModulePass
+
+_PASSES: dict[str, str] = {
+    "tfl-prepare-quantize-dynamic-range": "quantization.prepare_dynamic_range:PrepareQuantizeDynamicRangePass",
+    "tfl-prepare-quantize-float16": "quantization.prepare_float16:PrepareQuantizeFloat16Pass",
+    "tfl-quantize": "quantization.quantize:QuantizePass",
+    "tfl-optimize-op-order": "quantization.optimize_op_order:OptimizeOpOrderPass",
+    "tfl-post-quantize": "quantization.post_quantize:PostQuantizePass",
+}
+
+
+def pass_names() -> Iterator[str]:
+    """The names of all passes, in the order of the table."""
+    return iter(_PASSES)
+
+
+def load_pass(name: str) -> type[ModulePass]:
+    """The class of pass `name`. Raises `KeyError` where there is none."""
+    module, _, class_name = _PASSES[name].partition(":")
+    return getattr(importlib.import_module(f"tflir.passes.{module}"), class_name)
+
+
+def factories() -> dict[str, Callable[[], type[ModulePass]]]:
+    """A factory for each pass, as xDSL's pipelines and universes take them."""
+    return {name: (lambda name=name: load_pass(name)) for name in _PASSES}
