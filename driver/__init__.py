@@ -1,0 +1,39 @@
+"""tflir: compiles TensorFlow Lite / LiteRT models, with an MLIR-style IR in between.
+
+```python
+import tflir
+
+converter = tflir.Converter.from_file("model.tflite")
+converter.optimizations = [tflir.Optimize.DEFAULT]
+data = converter.convert()  # bytes; convert_to(path) streams
+
+module = tflir.load("model.tflite")  # a builtin.module of the tfl dialect
+tflir.run_passes(module, "tfl-prepare-quantize-dynamic-range,tfl-quantize,tfl-post-quantize")
+tflir.save(module, "small.tflite")
+```
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tflir.ir.errors import Error
+from tflir.options import Optimize, OpsSet, TargetSpec
+
+if TYPE_CHECKING:
+    from tflir.converter import Converter
+    from tflir.files import load, save
+    from tflir.pass_manager import run_passes
+
+__version__ = "0.1.0"
+__all__ = ["Converter", "Error", "OpsSet", "Optimize", "TargetSpec", "__version__", "load", "run_passes", "save"]
+
+# Imported when they are asked for: they bring numpy and xdsl, which `tflir --help` does without.
+_LAZY = {"Converter": "converter", "load": "files", "save": "files", "run_passes": "pass_manager"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"tflir.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'tflir' has no attribute '{name}'")

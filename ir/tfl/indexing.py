@@ -108,7 +108,16 @@ class EmbeddingLookupOp(TflOp):
     """Rows of `value` picked by index."""
 
     name = "tfl.embedding_lookup"
-    INFO: ClassVar = OpInfo("EMBEDDING_LOOKUP", None, (1, 5), pure=True, quantizable=True, dynamic_range=(1,))
+    INFO: ClassVar = OpInfo(
+        "EMBEDDING_LOOKUP",
+        None,
+        (1, 5),
+        pure=True,
+        quantizable=True,
+        dynamic_range=(1,),
+        dynamic_range_axis=0,
+        hybrid=True,
+    )
     lookup = operand_def(INT32)
     value = operand_def(NUMBER)
     output = result_def(NUMBER)

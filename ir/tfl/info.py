@@ -36,6 +36,8 @@ class OpInfo:
     """A kernel takes those operands as int8 beside float activations."""
     asymmetric_inputs: bool = False
     """The hybrid kernel wants `asymmetric_quantize_inputs`."""
+    dynamic_range_axis: int | None = None
+    """Channel axis of the dynamic-range operand where it is no `weight`."""
     stateful: tuple[int, ...] = ()
     """Operands that the op updates (variable tensors)."""
     sparse: tuple[int, ...] = ()
@@ -44,3 +46,9 @@ class OpInfo:
     """Block shapes that the float kernel takes directly."""
     quantized_blocks: tuple[tuple[int, ...], ...] = ()
     """Block shapes that the quantized kernel takes directly."""
+
+    def channel_axis(self, operand: int) -> int | None:
+        """The axis along which operand `operand` may have a scale for each channel; None: one scale."""
+        if self.weight is not None and self.weight[0] == operand:
+            return None if self.weight[1] < 0 else self.weight[1]
+        return self.dynamic_range_axis

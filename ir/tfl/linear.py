@@ -101,6 +101,7 @@ class TransposeConvOp(TflOp):
         weight=(1, 0),
         bias=(3, (1, 2)),
         dynamic_range=(1,),
+        hybrid=True,
         sparse=(1,),
     )
     output_shape = operand_def(INT32)

@@ -96,11 +96,6 @@ def by_both(**versions: int) -> Rule:
     return rule
 
 
-def kernel_of(sig: OpSig, weights: int = 1) -> Kernel:
-    """Element types of data, weights and result: what chooses the kernel of a linear op."""
-    return type_at(sig.inputs, 0), type_at(sig.inputs, weights), type_at(sig.outputs, 0)
-
-
 Kernel = tuple[str, str, str]
 """Element types of data, weights and result: what chooses the kernel of a linear op."""
 
@@ -110,6 +105,11 @@ I16_I4: Kernel = ("INT16", "INT4", "INT16")
 I8_I8: Kernel = ("INT8", "INT8", "INT8")
 I8_I4: Kernel = ("INT8", "INT4", "INT8")
 HYBRID: Kernel = ("FLOAT32", "INT8", "FLOAT32")
+
+
+def kernel_of(sig: OpSig, weights: int = 1) -> Kernel:
+    """The kernel that a use asks for, with its weights at this operand."""
+    return type_at(sig.inputs, 0), type_at(sig.inputs, weights), type_at(sig.outputs, 0)
 
 
 def by_kernel(kernel: Kernel, version: int, weights: int = 1) -> Rule:

@@ -1,0 +1,73 @@
+"""The arguments of each command. A new flag is one line."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+OPTIMIZATIONS = ("DEFAULT", "OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY")
+OPS = ("TFLITE_BUILTINS",)
+TYPES = ("float16", "int8")
+
+
+def _words(known: tuple[str, ...], *, upper: bool) -> Any:
+    """The type of an argument that is one or more of `known`, comma separated, in any case."""
+
+    def parse(text: str) -> list[str]:
+        words = [word.strip().upper() if upper else word.strip().lower() for word in text.split(",")]
+        for word in words:
+            if word not in known:
+                raise argparse.ArgumentTypeError(f"'{word}' is none of {', '.join(known)}")
+        return words
+
+    return parse
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="say what each pass did")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+
+
+def add_compile(commands: Any) -> None:
+    """`tflir compile`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "compile",
+        help="compile a model",
+        description="Compiles MODEL. Without --optimize nothing is quantized.",
+    )
+    parser.add_argument("model", metavar="MODEL", help=".tflite, or .mlir text")
+    parser.add_argument("-o", "--output", metavar="OUT", help=".tflite or .mlir (default: MODEL.opt.tflite)")
+    parser.add_argument(
+        "--optimize", metavar="FLAG[,FLAG…]", action="append", default=[], type=_words(OPTIMIZATIONS, upper=True),
+        help="DEFAULT: quantize (OPTIMIZE_FOR_SIZE and OPTIMIZE_FOR_LATENCY: deprecated names of DEFAULT)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--supported-ops", metavar="OPS[,OPS…]", action="append", default=[], type=_words(OPS, upper=True),
+        help="kinds of operators that the target runs: TFLITE_BUILTINS",
+    )  # fmt: skip
+    parser.add_argument(
+        "--supported-types", metavar="TYPE[,TYPE…]", action="append", default=[], type=_words(TYPES, upper=False),
+        help="float16: float16 constants instead of int8 weights",
+    )  # fmt: skip
+    parser.add_argument("--disable-per-channel", action="store_true", help="one scale for each weight tensor")
+    parser.add_argument("--tf-compat", action="store_true", help="TensorFlow 2.21's numbers to the bit, quirks included")
+    parser.add_argument("-p", "--passes", metavar="PIPELINE", help="run these passes instead: 'a,b{x=1}'")
+    parser.add_argument("--print-pipeline", action="store_true", help="print the passes and compile nothing")
+    parser.add_argument("--verify", action="store_true", help="run input and output in LiteRT and compare")
+    parser.add_argument("--report", metavar="FILE", help="write what each pass did, as .json or .html")
+    parser.add_argument("--elide-constants", action="store_true", help="leave large constants out of .mlir text")
+    parser.add_argument("--force", action="store_true", help="overwrite OUT")
+    _common(parser)
+
+
+def add_inspect(commands: Any) -> None:
+    """`tflir inspect`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "inspect",
+        help="show what is in a model",
+        description="Shows subgraphs, signatures, operators, tensors and where the bytes are.",
+    )
+    parser.add_argument("model", metavar="MODEL", help=".tflite, or .mlir text")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    _common(parser)

@@ -1,0 +1,83 @@
+"""`tflir`: the command line. Parsing needs nothing but the standard library; each command imports what it uses."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from tflir import __version__
+from tflir.ir.errors import Error
+
+USAGE = 2
+_INTERRUPTED = 130
+_COMMANDS = {"compile": "compile_command", "inspect": "inspect_command"}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, with the status of wrong usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"error: {message}: see {self.prog} --help\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = Parser(
+        prog="tflir",
+        description="Compiles TensorFlow Lite / LiteRT models: .tflite in, optimized .tflite out.",
+        epilog="tflir-opt runs passes on the IR; see tflir-opt --help.",
+    )
+    parser.add_argument("--version", action="version", version=f"tflir {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    from tflir.arguments import add_compile, add_inspect
+
+    add_compile(commands)
+    add_inspect(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    arguments = build_parser().parse_args(argv)
+    return guarded(lambda: _run(arguments), debug=arguments.debug)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    command = importlib.import_module(f"tflir.{_COMMANDS[arguments.command]}")
+    return command.run(arguments)
+
+
+def guarded(run: object, *, debug: bool) -> int:
+    """Calls `run` and turns what it raises into one line on stderr and an exit status."""
+    assert callable(run)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return int(run())
+    except Error as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return error.status
+    except (KeyboardInterrupt, SystemExit):
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except MemoryError:
+        print("error: out of memory: close other programs or use a machine with more", file=sys.stderr)
+        return 1
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """Ends as Ctrl-C does, so that no half-written file stays behind."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

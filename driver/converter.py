@@ -1,0 +1,117 @@
+"""`Converter`: `tf.lite.TFLiteConverter`'s manners, from a `.tflite` instead of a Keras model."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from tflir.files import load, load_bytes, save, to_bytes
+from tflir.ir.errors import Error
+from tflir.options import DEPRECATED, Optimize, Options, TargetSpec
+from tflir.pipeline import mode_of, pipeline_of
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.passes.base import PassReport
+
+
+class Converter:
+    """Compiles one model.
+
+    `optimizations` (a list of `Optimize`), `target_spec` and `disable_per_channel` say how; `tf_compat`
+    asks for TensorFlow's own numbers, its quirks included. `convert` may be called more than once.
+    """
+
+    def __init__(self, read: Callable[[], ModuleOp], file: str = "") -> None:
+        self._read = read
+        self._file = file
+        self.optimizations: Iterable[Optimize] = ()
+        self.target_spec = TargetSpec()
+        self.disable_per_channel = False
+        self.tf_compat = False
+        self.passes: str | None = None
+        self.reports: list[PassReport] = []
+        """What each pass of the last conversion did."""
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Converter:
+        """A converter of the model at `path`, `.tflite` or `.mlir`. Raises `Error` where it is no valid model."""
+        module = load(path)
+        return cls(_first_then(module, lambda: load(path)), os.fspath(path))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Converter:
+        """A converter of a `.tflite` in memory."""
+        module = load_bytes(data)
+        return cls(_first_then(module, lambda: load_bytes(data)))
+
+    def options(self) -> Options:
+        """The options as they stand."""
+        wanted = tuple(_optimization(item) for item in self.optimizations)
+        for item in wanted:
+            if item in DEPRECATED:
+                warnings.warn(f"{item.name} is deprecated: use DEFAULT, which does the same", DeprecationWarning, 3)
+        return Options(wanted, self.target_spec, self.disable_per_channel, self.tf_compat, self.passes)
+
+    def module(self) -> ModuleOp:
+        """The module after all passes."""
+        from tflir.pass_manager import parse_pipeline, run_pipeline
+
+        options = self.options()
+        pipeline = pipeline_of(options)
+        try:
+            module = self._read()
+            self.reports = run_pipeline(module, parse_pipeline(pipeline)) if pipeline else []
+            if options.passes is None:
+                add_metadata(module, mode_of(options).metadata)
+        except Error as error:
+            error.file = error.file or self._file
+            raise
+        return module
+
+    def convert(self) -> bytes:
+        """The compiled `.tflite`. Raises `Error` where the model can't be compiled so."""
+        return to_bytes(self.module(), tf_compat=self.tf_compat)
+
+    def convert_to(
+        self, path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None, **how: Any
+    ) -> int:
+        """Compiles to a file, streaming its constants; returns its size in bytes."""
+        return save(self.module(), path, tf_compat=self.tf_compat, progress=progress, **how)
+
+
+def _first_then(module: ModuleOp, again: Callable[[], ModuleOp]) -> Callable[[], ModuleOp]:
+    """Gives `module` the first time and reads it anew later: passes change what they are given."""
+    held = [module]
+    return lambda: held.pop() if held else again()
+
+
+def _optimization(item: Any) -> Optimize:
+    if isinstance(item, Optimize):
+        return item
+    name = str(getattr(item, "name", item)).upper()
+    if name in Optimize.__members__:
+        return Optimize[name]
+    raise Error(f"no optimization is called {item}", hint=f"use {', '.join(Optimize.__members__)}", status=2)
+
+
+def add_metadata(module: ModuleOp, entries: tuple[tuple[str, bytes], ...]) -> None:
+    """Adds metadata entries whose names the model does not have yet."""
+    import numpy as np
+    from xdsl.dialects.builtin import ArrayAttr, StringAttr
+
+    from tflir.ir import names
+    from tflir.ir.constants import elements
+
+    present = module.attributes.get(names.METADATA)
+    held: list[Any] = list(present.data) if isinstance(present, ArrayAttr) else []
+    known = {pair.data[0].data for pair in held}
+    for name, data in entries:
+        if name not in known:
+            value = elements(np.frombuffer(data.ljust(16, b"\0"), np.uint8))
+            held.append(ArrayAttr([StringAttr(name), value]))
+    if held:
+        module.attributes[names.METADATA] = ArrayAttr(held)

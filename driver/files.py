@@ -1,0 +1,100 @@
+"""Models from files and to files: `.tflite`, or `.mlir` by its ending."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tflir.ir.errors import Error
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+TEXT = ".mlir"
+
+
+def load(path: str | os.PathLike[str]) -> ModuleOp:
+    """The module of the model at `path`, `.tflite` or `.mlir`. Raises `Error` where that is no valid model."""
+    name = os.fspath(path)
+    try:
+        if pathlib.Path(name).suffix == TEXT:
+            return _load_text(name)
+        from tflir.frontends.tflite.mapping import open_model
+        from tflir.frontends.tflite.model import import_model
+
+        return import_model(open_model(name))
+    except Error as error:
+        error.file = error.file or name
+        raise
+
+
+def load_bytes(data: bytes) -> ModuleOp:
+    """The module of a model in memory."""
+    from tflir.frontends.tflite.mapping import ModelFile
+    from tflir.frontends.tflite.model import import_model
+
+    return import_model(ModelFile(memoryview(data), None))
+
+
+def _load_text(name: str) -> ModuleOp:
+    from tflir.frontends.mlir import parse_text
+    from tflir.ir.verify import verify_module
+
+    try:
+        data = pathlib.Path(name).read_bytes()
+    except OSError as error:
+        raise Error(f"can't be read: {error.strerror}", hint="check the path and its permissions") from None
+    module = parse_text(data, name)
+    verify_module(module)
+    return module
+
+
+def save(
+    module: ModuleOp,
+    path: str | os.PathLike[str],
+    *,
+    tf_compat: bool = False,
+    elide_constants: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Writes `module` to `path`, `.tflite` or `.mlir`; returns the number of bytes.
+
+    The file appears whole or not at all. `progress` is told bytes written and bytes in all. Raises
+    `Error` where the module has no form in the format or the file can't be written.
+    """
+    from tflir.backends.files import whole_file
+
+    name = os.fspath(path)
+    if pathlib.Path(name).suffix == TEXT:
+        from tflir.backends.mlir import write_text
+
+        with whole_file(name) as out:
+            write_text(module, out, elide=elide_constants)
+            return out.tell()
+    from tflir.backends.tflite.model import export_model
+
+    writer = export_model(module, one_code_per_op=tf_compat)
+    written = 0
+
+    def note(count: int) -> None:
+        nonlocal written
+        written += count
+        if progress is not None:
+            progress(written, writer.size)
+
+    with whole_file(name) as out:
+        writer.write(out, note)
+    return writer.size
+
+
+def to_bytes(module: ModuleOp, *, tf_compat: bool = False) -> bytes:
+    """The `.tflite` of `module`."""
+    import io
+
+    from tflir.backends.tflite.model import export_model
+
+    out = io.BytesIO()
+    export_model(module, one_code_per_op=tf_compat).write(out)
+    return out.getvalue()

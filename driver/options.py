@@ -1,0 +1,62 @@
+"""The options of a conversion, named and meant as `tf.lite.TFLiteConverter` has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+class Optimize(Enum):
+    """What to optimize for, as `tf.lite.Optimize`."""
+
+    DEFAULT = "DEFAULT"
+    """Quantize: weights to int8 (dynamic range), or float16 with `supported_types = [float16]`."""
+    OPTIMIZE_FOR_SIZE = "OPTIMIZE_FOR_SIZE"
+    """Deprecated: the same as DEFAULT."""
+    OPTIMIZE_FOR_LATENCY = "OPTIMIZE_FOR_LATENCY"
+    """Deprecated: the same as DEFAULT."""
+
+
+class OpsSet(Enum):
+    """Kinds of operators that a target runs, as `tf.lite.OpsSet`."""
+
+    TFLITE_BUILTINS = "TFLITE_BUILTINS"
+
+
+DEPRECATED = (Optimize.OPTIMIZE_FOR_SIZE, Optimize.OPTIMIZE_FOR_LATENCY)
+
+
+@dataclass
+class TargetSpec:
+    """What the target device supports, as `tf.lite.TargetSpec`."""
+
+    supported_ops: Collection[OpsSet] = (OpsSet.TFLITE_BUILTINS,)
+    supported_types: Collection[Any] = ()
+    """numpy dtypes or their names; `float16` asks for float16 constants, `int8` or none for int8."""
+
+    def type_names(self) -> tuple[str, ...]:
+        """The supported types as names: float16, int8 …"""
+        return tuple(_type_name(kind) for kind in self.supported_types)
+
+
+def _type_name(kind: Any) -> str:
+    if isinstance(kind, str):
+        return kind.lower()
+    name = getattr(kind, "name", None) or getattr(kind, "__name__", None) or str(kind)
+    return str(name).lower()
+
+
+@dataclass
+class Options:
+    """All that a conversion is told; `pipeline` makes passes of it."""
+
+    optimizations: tuple[Optimize, ...] = ()
+    target_spec: TargetSpec = field(default_factory=TargetSpec)
+    disable_per_channel: bool = False
+    tf_compat: bool = False
+    passes: str | None = None
+    """A pipeline in the `-p` syntax instead of the one that the other options give."""

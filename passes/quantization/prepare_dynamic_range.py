@@ -1,0 +1,110 @@
+"""`tfl-prepare-quantize-dynamic-range`: decides which weights become int8, and with which scales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+import numpy as np
+from xdsl.dialects.builtin import Float32Type, IntegerType, ModuleOp
+from xdsl.ir import Operation, OpResult, Use
+
+from tflir.ir import names
+from tflir.ir.quant import Layout, UniformQuantizedType
+from tflir.ir.tfl.base import TRUE, TflOp
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.numerics import Rows, symmetric_scales
+from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, insert_pair
+
+_INT8 = IntegerType(8)
+_ALL_OR_NOTHING = ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
+
+
+@dataclass(frozen=True)
+class PrepareQuantizeDynamicRangePass(TflPass):
+    """
+    Inserts `tfl.quantize`/`tfl.dequantize` pairs on the float32 weights of ops that dynamic-range
+    quantization knows: symmetric int8 in [-127, 127], per channel where the op's definition names an axis.
+
+    ```mlir
+    %w = "tfl.pseudo_const"() <{value = dense_resource<w> : tensor<64x32xf32>}> : () -> tensor<64x32xf32>
+    %y = "tfl.fully_connected"(%x, %w, %b) …
+    ```
+    becomes
+    ```mlir
+    %q = "tfl.quantize"(%w) <{qtype = tensor<64x32x!quant.uniform<i8<-127:127>:f32:0, {…}>>}> …
+    %d = "tfl.dequantize"(%q) : (tensor<64x32x!quant.uniform<…>>) -> tensor<64x32xf32>
+    %y = "tfl.fully_connected"(%x, %d, %b) <{asymmetric_quantize_inputs = true, …}> …
+    ```
+    A float16 constant behind a `tfl.dequantize` counts as the float32 one that it makes.
+    """
+
+    name = "tfl-prepare-quantize-dynamic-range"
+
+    per_channel: bool = True
+    """Scales per channel where the op has a channel axis; else one scale a tensor."""
+    min_elements: int = 1024
+    """Constants of fewer elements stay as they are."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for op in list(module.walk()):
+            constant = float_constant(op)
+            if constant is None:
+                continue
+            if constant.elements < self.min_elements:
+                report.decline(f"fewer than {self.min_elements} elements")
+                continue
+            for axis, uses in self._by_axis(constant, report).items():
+                self._quantize(constant, op, axis, uses, report)
+
+    def _by_axis(self, constant: FloatConstant, report: PassReport) -> dict[int | None, list[Use]]:
+        """The quantizable uses of a constant, those of one quantized type together."""
+        found: dict[int | None, list[Use]] = {}
+        for use in computing_uses(constant.value):
+            user = use.operation
+            if not isinstance(user, TflOp) or use.index not in user.INFO.dynamic_range:
+                report.decline("no dynamic-range kernel reads this operand", user)
+            elif user.INFO.builtin in _ALL_OR_NOTHING and (small := self._small(user)) is not None:
+                report.decline(f"operand {small} of the op has fewer than {self.min_elements} elements", user)
+            else:
+                found.setdefault(self._axis(user, use.index, constant.shape), []).append(use)
+        return found
+
+    def _axis(self, user: TflOp, operand: int, shape: tuple[int, ...]) -> int | None:
+        axis = user.INFO.channel_axis(operand)
+        if not self.per_channel or axis is None or axis >= len(shape) or shape[axis] == 1:
+            return None
+        return axis
+
+    def _small(self, user: TflOp) -> int | None:
+        """The first dynamic-range operand of `user` that is too small a constant."""
+        for index in user.INFO.dynamic_range:
+            value = user.operands[index] if index < len(user.operands) else None
+            constant = float_constant(value.op) if isinstance(value, OpResult) else None
+            if constant is not None and constant.elements < self.min_elements:
+                return index
+        return None
+
+    def _quantize(
+        self, constant: FloatConstant, op: Operation, axis: int | None, uses: Iterable[Use], report: PassReport
+    ) -> None:
+        rows = Rows.of(constant.blob, constant.shape, axis)
+        if rows is None:
+            report.decline(f"its channels lie along inner axis {axis}", op)
+            return
+        magnitudes = rows.magnitudes()
+        if not np.isfinite(magnitudes).all():
+            report.decline("the constant holds NaN or infinity", op)
+            return
+        scales = symmetric_scales(magnitudes)
+        layout = Layout(scales[0]) if axis is None else Layout(scales, 0, (axis,))
+        element = UniformQuantizedType.get(_INT8, Float32Type(), layout, narrow=True)
+        dequantize = insert_pair(constant, element, op)
+        for use in uses:
+            use.operation.operands[use.index] = dequantize.results[0]
+            use.operation.attributes.pop(names.VERSION, None)
+            if isinstance(use.operation, TflOp) and use.operation.INFO.asymmetric_inputs:
+                use.operation.properties["asymmetric_quantize_inputs"] = TRUE
+        report.count("weights to quantize")
+

@@ -1,0 +1,94 @@
+"""`tfl-prepare-quantize-float16`: stores float32 constants as float16."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects.builtin import Float16Type, ModuleOp
+from xdsl.ir import Operation
+
+from tflir.ir import names
+from tflir.ir.blob import Blob
+from tflir.ir.constants import from_blob
+from tflir.ir.tfl.constants import ConstOp
+from tflir.ir.tfl.quantization import DequantizeOp
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.numerics import float16_blob
+from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant
+
+_LARGEST = 65504.0
+
+
+@dataclass(frozen=True)
+class PrepareQuantizeFloat16Pass(TflPass):
+    """
+    Makes each float32 constant that an op reads a float16 one behind a single `tfl.dequantize`.
+
+    ```mlir
+    %w = "tfl.pseudo_const"() <{value = dense_resource<w> : tensor<64x32xf32>}> : () -> tensor<64x32xf32>
+    ```
+    becomes
+    ```mlir
+    %h = "tfl.pseudo_const"() <{value = dense_resource<w> : tensor<64x32xf16>}> : () -> tensor<64x32xf16>
+    %w = "tfl.dequantize"(%h) : (tensor<64x32xf16>) -> tensor<64x32xf32>
+    ```
+    Values round to the nearest float16, ties to even; subnormals are kept.
+    """
+
+    name = "tfl-prepare-quantize-float16"
+
+    min_elements: int = 64
+    """Constants of fewer elements stay float32: the op that widens them takes more bytes than they save."""
+    clamp: bool = False
+    """Clamp what float16 can't hold to ±65504; else such a constant stays float32."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for op in list(module.walk()):
+            if not isinstance(op, ConstOp):
+                continue
+            constant = float_constant(op)
+            if constant is not None:
+                self._narrow(constant, op, report)
+
+    def _narrow(self, constant: FloatConstant, op: ConstOp, report: PassReport) -> None:
+        uses = computing_uses(constant.value)
+        if not uses:
+            report.decline("only returned, not computed with", op)
+            return
+        if constant.elements < self.min_elements:
+            report.decline(f"fewer than {self.min_elements} elements", op)
+            return
+        if not self.clamp and not _fits(constant.blob):
+            report.decline("values beyond ±65504, which float16 can't hold", op)
+            return
+        narrow = float16_blob(constant.blob)
+        value = from_blob(narrow, constant.shape, Float16Type())
+        half = ConstOp.create(result_types=[value.type], properties={"value": value})
+        half.location = op.location
+        name = names.op_names(op)[0]
+        dequantize = DequantizeOp.create(operands=half.results, result_types=[constant.value.type])
+        dequantize.location = names.named(None if name is None else f"{name}_dequantize")
+        _insert_after(op, half, dequantize)
+        for use in uses:
+            use.operation.operands[use.index] = dequantize.results[0]
+        report.count("constants to float16")
+        report.details.append(
+            {"tensor": name or "", "from": "float32", "to": "float16",
+             "bytes_before": constant.blob.nbytes, "bytes_after": narrow.nbytes}
+        )
+
+
+def _insert_after(op: Operation, *new: Operation) -> None:
+    block = op.parent
+    assert block is not None
+    block.insert_ops_after(list(new), op)
+
+
+def _fits(blob: Blob) -> bool:
+    """Whether float16 holds every value of float32 `blob`, infinities and too large ones excepted."""
+    for chunk in blob.chunks():
+        values = chunk.view(np.float32)
+        if max(float(values.max(initial=0)), -float(values.min(initial=0))) > _LARGEST:
+            return False
+    return True

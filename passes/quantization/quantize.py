@@ -1,0 +1,133 @@
+"""`tfl-quantize`: forms quantized ops out of the quantize/dequantize pairs around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import OpResult
+
+from tflir.ir import names
+from tflir.ir.constants import from_blob
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import QConstOp
+from tflir.ir.tfl.quantization import QuantizeOp
+from tflir.ir.types import element_of, shape_of
+from tflir.passes.base import PassReport, TflPass, fail
+from tflir.passes.quantization.numerics import Rows, quantized_blob
+from tflir.passes.quantization.pairs import float_constant, quantize_of
+
+
+@dataclass(frozen=True)
+class QuantizePass(TflPass):
+    """
+    Lets ops whose kernels take int8 weights beside float activations read the quantized weights, and turns
+    each quantized constant into a `tfl.pseudo_qconst`.
+
+    ```mlir
+    %q = "tfl.quantize"(%w) <{qtype = tensor<64x32x!quant.uniform<…>>}> …
+    %d = "tfl.dequantize"(%q) …
+    %y = "tfl.fully_connected"(%x, %d, %b) …
+    ```
+    becomes
+    ```mlir
+    %q = "tfl.pseudo_qconst"() <{qtype = tensor<64x32x!quant.uniform<…>>, value = dense_resource<w> : tensor<64x32xi8>}> …
+    %y = "tfl.fully_connected"(%x, %q, %b) …
+    ```
+    Where no kernel takes them the `tfl.dequantize` stays (weight-only quantization).
+    """
+
+    name = "tfl-quantize"
+
+    tf_compat: bool = False
+    """Form hybrid ops that TensorFlow forms though the runtime computes them wrongly or not at all."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        quantizes: list[QuantizeOp] = []
+        for op in module.walk():
+            if isinstance(op, QuantizeOp):
+                quantizes.append(op)
+            elif isinstance(op, TflOp) and op.INFO.hybrid:
+                self._form_hybrid(op, report)
+        for quantize in quantizes:
+            _fold_constant(quantize, report)
+
+    def _form_hybrid(self, op: TflOp, report: PassReport) -> None:
+        for index in op.INFO.dynamic_range:
+            quantize = quantize_of(op.operands[index]) if index < len(op.operands) else None
+            if quantize is None:
+                continue
+            if not self.tf_compat and (why := _unsound(op)) is not None:
+                report.decline(why, op)
+                continue
+            op.operands[index] = quantize.results[0]
+            op.attributes.pop(names.VERSION, None)
+            report.count("operands of hybrid ops")
+
+
+def _per_tensor_depthwise(op: TflOp) -> str | None:
+    """XNNPACK and the reference kernel disagree on, or refuse, one scale for all channels of a depthwise filter."""
+    if op.INFO.builtin == "DEPTHWISE_CONV_2D" and not _per_channel(op):
+        return "hybrid depthwise convolution wants scales per channel: weight-only instead"
+    return None
+
+
+def _per_tensor_groups(op: TflOp) -> str | None:
+    """The hybrid convolution with one scale computes grouped filters wrongly."""
+    if op.INFO.builtin != "CONV_2D" or _per_channel(op):
+        return None
+    filter_shape, input_shape = shape_of(op.operands[1].type), shape_of(op.operands[0].type)
+    if not filter_shape or not input_shape or filter_shape[-1] == input_shape[-1]:
+        return None
+    return "hybrid grouped convolution wants scales per channel: weight-only instead"
+
+
+def _per_channel(op: TflOp) -> bool:
+    value = op.operands[1]
+    quantize = quantize_of(value)
+    element = element_of(quantize.results[0].type if quantize is not None else value.type)
+    return isinstance(element, UniformQuantizedType) and element.is_per_axis
+
+
+_UNSOUND: tuple[Callable[[TflOp], str | None], ...] = (_per_tensor_depthwise, _per_tensor_groups)
+"""Hybrid forms that TensorFlow writes and that the runtime gets wrong; each says why, or None."""
+
+
+def _unsound(op: TflOp) -> str | None:
+    return next((why for rule in _UNSOUND if (why := rule(op)) is not None), None)
+
+
+def _fold_constant(quantize: QuantizeOp, report: PassReport) -> None:
+    """`tfl.quantize` of a constant becomes a `tfl.pseudo_qconst`."""
+    source = quantize.operands[0]
+    constant = float_constant(source.op) if isinstance(source, OpResult) else None
+    qtype = quantize.results[0].type
+    element = element_of(qtype)
+    if constant is None or not isinstance(element, UniformQuantizedType):
+        return
+    layout = element.layout
+    axis = layout.axes[0] if layout.axes else None
+    rows = Rows.of(constant.blob, constant.shape, axis)
+    if rows is None or layout.blocks or layout.zero_points.any() or not element.is_narrow:
+        raise fail("a constant can be quantized to narrow-range int8 of zero point 0 only", quantize)
+    value = from_blob(quantized_blob(rows, layout.scales.reshape(-1)), constant.shape, element.storage)
+    qconst = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
+    qconst.location = quantize.location
+    block = quantize.parent
+    assert block is not None
+    block.insert_op_before(qconst, quantize)
+    quantize.results[0].replace_all_uses_with(qconst.results[0])
+    block.erase_op(quantize)
+    report.count("quantized constants")
+    report.details.append(
+        {
+            "tensor": names.op_names(qconst)[0] or "",
+            "from": "float32",
+            "to": str(element.storage),
+            "channels": int(layout.scales.size),
+            "bytes_before": constant.source.value.blob.nbytes,  # pyright: ignore
+            "bytes_after": value.blob.nbytes,
+        }
+    )
