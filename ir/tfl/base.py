@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import f32 as f32_type
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import IRDLOperation
 
+from tflir.ir.tfl.attributes import ConstBytesAttr
 from tflir.ir.tfl.info import OpInfo
 
 # How a property is spelled in the IR, for each kind of option field.
@@ -23,6 +24,8 @@ I64_ARRAY = ArrayAttr[IntegerAttr]
 F32_ARRAY = ArrayAttr[FloatAttr]
 DENSE_ARRAY = DenseArrayBase
 """`array<i32: …>`, for integer vectors that MLIR's dialect does not model."""
+BYTES = ConstBytesAttr
+ENUMS = ArrayAttr[StringAttr]
 TRUE, FALSE = BoolAttr.from_bool(True), BoolAttr.from_bool(False)
 
 

@@ -71,7 +71,8 @@ KEY_OR_VALUE = tensor("F32", "I32", "I64", "TFL_Str")
 RESOURCE = tensor("RESOURCE")
 FLOAT_OR_QUANTIZED = tensor(*_FLOATS, "QI8", "QUI8", "QI16", "QUI16")
 """Activations of the layers: float or quantized to 8 or 16 bits."""
-WEIGHTS = tensor(*_FLOATS, "QI2", "QI4", "QUI4", "QI8", "QUI8", "QI16")
+WEIGHTS = tensor(*_FLOATS, "QI2", "QI4", "QUI4", "QI8", "QUI8", "QI16", "I2", "I4", "UI4", "I8", "UI8", "I16")
+"""Weights; integers that are not quantized in the type have scales that the type can't say (blockwise)."""
 BIAS = tensor(*_FLOATS, "I32", "I64", "QI32", "QUI32", "QI64")
 BIAS_OR_NONE = tensor(*BIAS.kinds, optional=True)
 WEIGHTS_OR_NONE = tensor(*WEIGHTS.kinds, optional=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def, var_result_def
 from xdsl.traits import Pure
 
-from tflir.ir.tfl.base import BOOL, DENSE_ARRAY, I32, STRING, TflOp
+from tflir.ir.tfl.base import BOOL, BYTES, I32, STRING, TflOp
 from tflir.ir.tfl.constraints import BIAS_OR_NONE, COMPLEX, FLOAT, FLOAT_OR_QUANTIZED, INT32, NUMBER, WEIGHTS
 from tflir.ir.tfl.info import OpInfo
 
@@ -171,7 +171,7 @@ class FullyConnectedOp(TflOp):
     keep_num_dims = prop_def(BOOL)
     asymmetric_quantize_inputs = opt_prop_def(BOOL)
     quantized_bias_type = opt_prop_def(STRING)
-    quant_spec = opt_prop_def(DENSE_ARRAY)
+    quant_spec = opt_prop_def(BYTES)
     traits = traits_def(Pure())
 
 

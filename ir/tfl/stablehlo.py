@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from xdsl.irdl import irdl_op_definition, opt_prop_def
 
-from tflir.ir.tfl.base import BOOL, DENSE_ARRAY, I32, I64, STRING
+from tflir.ir.tfl.base import BOOL, BYTES, DENSE_ARRAY, ENUMS, I32, I64, STRING
 from tflir.ir.tfl.info import OpInfo
 from tflir.ir.tfl.variadic import SYMBOL, SYMBOLS, VariadicOp
 
@@ -59,7 +59,7 @@ class StablehloConvolutionOp(VariadicOp):
     output_spatial_dimensions = opt_prop_def(DENSE_ARRAY)
     feature_group_count = opt_prop_def(I64)
     batch_group_count = opt_prop_def(I64)
-    precision_config = opt_prop_def(DENSE_ARRAY)
+    precision_config = opt_prop_def(ENUMS)
 
 
 @irdl_op_definition
@@ -84,7 +84,7 @@ class StablehloCustomCallOp(VariadicOp):
     backend_config = opt_prop_def(STRING)
     api_version = opt_prop_def(I32)
     called_computations = opt_prop_def(SYMBOLS)
-    custom_attributes = opt_prop_def(DENSE_ARRAY)
+    custom_attributes = opt_prop_def(BYTES)
 
 
 @irdl_op_definition
@@ -159,7 +159,7 @@ class StablehloDotGeneralOp(VariadicOp):
     rhs_batching_dimensions = opt_prop_def(DENSE_ARRAY)
     lhs_contracting_dimensions = opt_prop_def(DENSE_ARRAY)
     rhs_contracting_dimensions = opt_prop_def(DENSE_ARRAY)
-    precision_config = opt_prop_def(DENSE_ARRAY)
+    precision_config = opt_prop_def(ENUMS)
 
 
 @irdl_op_definition
@@ -237,7 +237,7 @@ class StablehloCompositeOp(VariadicOp):
     INFO: ClassVar = OpInfo("STABLEHLO_COMPOSITE", "StableHLOCompositeOptions", (1, 1))
     composite_name = opt_prop_def(STRING, prop_name="name")
     decomposition_subgraph = opt_prop_def(SYMBOL)
-    composite_attributes = opt_prop_def(DENSE_ARRAY)
+    composite_attributes = opt_prop_def(BYTES)
     composite_attributes_format = opt_prop_def(STRING)
     version = opt_prop_def(I32)
 

@@ -1,0 +1,135 @@
+"""`tflir compile`: one model in, one model out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+from tflir.files import TEXT
+from tflir.ir.errors import Error
+from tflir.options import DEPRECATED, Optimize, Options, OpsSet, TargetSpec
+from tflir.pipeline import pipeline_of
+
+if TYPE_CHECKING:
+    from tflir.converter import Converter
+
+_USAGE = 2
+_MODEL = ".tflite"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compiles as the arguments say; returns the exit status."""
+    options = _options(arguments)
+    pipeline = pipeline_of(options)
+    if arguments.print_pipeline:
+        print(pipeline)
+        return 0
+    source = pathlib.Path(arguments.model)
+    target = _target(arguments, source)
+    for item in set(options.optimizations) & set(DEPRECATED):
+        print(f"warning: {item.name} is deprecated: use DEFAULT, which does the same", file=sys.stderr)
+    from tflir.converter import Converter
+
+    converter = Converter.from_file(source)
+    converter.optimizations = options.optimizations
+    converter.target_spec = options.target_spec
+    converter.disable_per_channel = options.disable_per_channel
+    converter.tf_compat = options.tf_compat
+    converter.passes = options.passes
+    size = _convert(converter, target, arguments)
+    _say(converter, source, target, size, arguments)
+    if arguments.report:
+        from tflir.report import write_report
+
+        write_report(arguments.report, converter.reports, source.stat().st_size, size)
+    if arguments.verify:
+        from tflir.verify import verify
+
+        verify(source, target)
+    return 0
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    """The conversion's options; refuses those that say nothing together (status 2)."""
+    optimizations = tuple(dict.fromkeys(Optimize[word] for words in arguments.optimize for word in words))
+    ops = tuple(OpsSet[word] for words in arguments.supported_ops for word in words)
+    types = tuple(dict.fromkeys(word for words in arguments.supported_types for word in words))
+    if arguments.passes is not None and (optimizations or types or arguments.disable_per_channel):
+        raise Error("--passes stands instead of the flags that choose passes", hint="give one or the other", status=_USAGE)
+    return Options(
+        optimizations,
+        TargetSpec(ops or (OpsSet.TFLITE_BUILTINS,), types),
+        arguments.disable_per_channel,
+        arguments.tf_compat,
+        arguments.passes,
+    )
+
+
+def _target(arguments: argparse.Namespace, source: pathlib.Path) -> pathlib.Path:
+    """Where the result goes; refuses what would harm a file or can't be meant (status 2)."""
+    target = pathlib.Path(arguments.output) if arguments.output else source.with_suffix(".opt.tflite")
+    if target.suffix not in (_MODEL, TEXT):
+        raise Error("is neither .tflite nor .mlir", file=str(target), hint="the ending says what to write", status=_USAGE)
+    if arguments.elide_constants and target.suffix != TEXT:
+        raise Error("--elide-constants is for .mlir text", file=str(target), hint="leave it out", status=_USAGE)
+    if arguments.verify and target.suffix == TEXT:
+        raise Error("--verify runs a .tflite", file=str(target), hint="write a .tflite to verify it", status=_USAGE)
+    if arguments.verify and source.suffix == TEXT:
+        raise Error("--verify runs a .tflite", file=str(source), hint="compile the text to .tflite first", status=_USAGE)
+    if target.exists():
+        if source.exists() and os.path.samefile(source, target):
+            raise Error("is the input", file=str(target), hint="name another file with -o", status=_USAGE)
+        if not arguments.force:
+            raise Error("exists", file=str(target), hint="name another file with -o, or use --force", status=_USAGE)
+    if not target.parent.is_dir():
+        raise Error("its folder does not exist", file=str(target), hint="make the folder first", status=_USAGE)
+    return target
+
+
+def _convert(converter: Converter, target: pathlib.Path, arguments: argparse.Namespace) -> int:
+    """Converts to `target` with a progress bar on a terminal; returns its size."""
+    how = {"elide_constants": True} if arguments.elide_constants else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # said already, in one line
+        if arguments.quiet or not sys.stderr.isatty():
+            return converter.convert_to(target, **how)
+        from tflir.terminal import progress
+
+        with progress(f"writing {target.name}") as note:
+            return converter.convert_to(target, progress=note, **how)
+
+
+def _say(
+    converter: Converter, source: pathlib.Path, target: pathlib.Path, size: int, arguments: argparse.Namespace
+) -> None:
+    """The result in one line; with -v what each pass did and declined."""
+    if arguments.quiet:
+        return
+    before = source.stat().st_size
+    ratio = f" ({before / size:.2f}x smaller)" if size and size < before else ""
+    print(f"{target}: {_size(before)} -> {_size(size)}{ratio}", file=sys.stderr)
+    if not arguments.verbose:
+        return
+    for report in converter.reports:
+        print(f"  {report.name}: {_counts(report.counts) or 'nothing to do'}", file=sys.stderr)
+        for why, times in report.declined.most_common():
+            example = report.examples.get(why)
+            print(f"    left alone {times}: {why}{f' (first: {example})' if example else ''}", file=sys.stderr)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{times} {what}" for what, times in counts.items())
+
+
+def _size(nbytes: int) -> str:
+    """A size as people read it: 1.2 MB."""
+    value = float(nbytes)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.2f} GB"
