@@ -34,7 +34,7 @@ def _spec(name: str, **options: bool | int) -> str:
 
 
 def _float16(options: Options) -> list[str]:
-    compat = {"min_elements": 0, "clamp": True} if options.tf_compat else {}
+    compat = {"min_elements": 0, "clamp": True, "variables": True} if options.tf_compat else {}
     return [_spec("tfl-prepare-quantize-float16", **compat), "tfl-post-quantize"]
 
 

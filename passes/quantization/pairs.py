@@ -34,22 +34,19 @@ class FloatConstant:
         return self.blob.nbytes // 4
 
 
-def is_plain_constant(op: Operation) -> bool:
-    """A constant whose data is the model's: no variable, no undefined tensor."""
-    return (
-        isinstance(op, ConstOp)
-        and isinstance(op.value, ArrayElementsAttr)
-        and names.IS_VARIABLE not in op.attributes
-        and names.NO_DATA not in op.attributes
-    )
+def _has_data(op: ConstOp, variables: bool) -> bool:
+    """Whether the constant's data is the model's: no undefined tensor, and no variable unless those count."""
+    if not isinstance(op.value, ArrayElementsAttr) or names.NO_DATA in op.attributes:
+        return False
+    return variables or names.IS_VARIABLE not in op.attributes
 
 
-def float_constant(op: Operation) -> FloatConstant | None:
+def float_constant(op: Operation, *, variables: bool = False) -> FloatConstant | None:
     """The float32 constant that `op` makes, or None. `op` is a constant or the dequantize of a float16 one."""
     source = op
     if isinstance(op, DequantizeOp) and isinstance(op.operands[0], OpResult):
         source = op.operands[0].op
-    if not isinstance(source, ConstOp) or not is_plain_constant(source):
+    if not isinstance(source, ConstOp) or not _has_data(source, variables):
         return None
     value = source.value
     assert isinstance(value, ArrayElementsAttr)

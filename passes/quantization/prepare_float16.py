@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects.builtin import Float16Type, ModuleOp
+from xdsl.dialects.builtin import DictionaryAttr, Float16Type, ModuleOp, UnitAttr
 from xdsl.ir import Operation
 
 from tflir.ir import names
@@ -42,12 +42,14 @@ class PrepareQuantizeFloat16Pass(TflPass):
     """Constants of fewer elements stay float32: the op that widens them takes more bytes than they save."""
     clamp: bool = False
     """Clamp what float16 can't hold to ±65504; else such a constant stays float32."""
+    variables: bool = False
+    """Also the zeros that variable tensors start from, as TensorFlow does."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for op in list(module.walk()):
             if not isinstance(op, ConstOp):
                 continue
-            constant = float_constant(op)
+            constant = float_constant(op, variables=self.variables)
             if constant is not None:
                 self._narrow(constant, op, report)
 
@@ -69,6 +71,8 @@ class PrepareQuantizeFloat16Pass(TflPass):
         name = names.op_names(op)[0]
         dequantize = DequantizeOp.create(operands=half.results, result_types=[constant.value.type])
         dequantize.location = names.named(None if name is None else f"{name}_dequantize")
+        if names.IS_VARIABLE in op.attributes:
+            dequantize.attributes[names.TENSOR] = DictionaryAttr({"is_variable": UnitAttr()})
         _insert_after(op, half, dequantize)
         for use in uses:
             use.operation.operands[use.index] = dequantize.results[0]
