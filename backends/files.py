@@ -28,7 +28,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             f"can't be written: {error.strerror}", file=str(target), hint="check the folder and its permissions"
         ) from None
     try:
-        with os.fdopen(handle, "wb", buffering=1 << 20) as out:
+        with os.fdopen(handle, "w+b", buffering=1 << 16) as out:
             yield out
         os.chmod(temporary, _usual_mode(target))
         os.replace(temporary, target)

@@ -111,7 +111,7 @@ def add_metadata(module: ModuleOp, entries: tuple[tuple[str, bytes], ...]) -> No
     known = {pair.data[0].data for pair in held}
     for name, data in entries:
         if name not in known:
-            value = elements(np.frombuffer(data.ljust(16, b"\0"), np.uint8))
+            value = elements(np.frombuffer(data, np.uint8))
             held.append(ArrayAttr([StringAttr(name), value]))
     if held:
         module.attributes[names.METADATA] = ArrayAttr(held)

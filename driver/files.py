@@ -85,8 +85,7 @@ def save(
             progress(written, writer.size)
 
     with whole_file(name) as out:
-        writer.write(out, note)
-    return writer.size
+        return writer.write(out, note)
 
 
 def to_bytes(module: ModuleOp, *, tf_compat: bool = False) -> bytes:

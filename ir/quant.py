@@ -24,6 +24,8 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
+from tflir.ir.text import raw_list
+
 _MAX_STORAGE_BITS = 32
 
 
@@ -122,6 +124,13 @@ class LayoutAttr(Data[Layout]):
 
     @classmethod
     def _parse_entries(cls, parser: AttrParser) -> tuple[Any, Any]:
+        at = parser.pos
+        if (items := raw_list(parser, "{")) is not None:
+            try:
+                entries = [item.partition(":") for item in items]
+                return [float(scale) for scale, _, _ in entries], [int(point or 0) for _, _, point in entries]
+            except ValueError:
+                parser.raise_error("expected scale:zero_point", at)
         if parser.parse_optional_punctuation("{"):
             entries = [cls._parse_entries(parser)]
             while parser.parse_optional_punctuation(","):

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 import flatbuffers
 import numpy as np
 
-from tflir.ir.blob import Blob
+from tflir.ir.blob import CHUNK, Blob
 from tflir.ir.schema import IDENTIFIER, SCALARS, Field, Table, schema
 
 Record = Mapping[str, Any]
@@ -24,6 +24,8 @@ LARGEST_ROOT = 2_000_000_000
 _SLACK = 16
 """Bytes after the last buffer that kernels may read past its end."""
 _PLACEHOLDER = 0x7FFFFFF1
+_SAMPLE = 256
+"""First bytes that equal constants must share before they are compared whole."""
 
 
 def _aligned(position: int) -> int:
@@ -44,39 +46,31 @@ class Writer:
         root = self._table(self._schema.tables["Model"], model)
         self._builder.Finish(root, file_identifier=IDENTIFIER)
         self._head = bytearray(self._builder.Output())
-        self._positions = self._place()
+        self.size = len(self._head) + payload
+        """Bytes of the file: an upper bound until it is written."""
 
-    def _place(self) -> list[tuple[int, Blob]]:
-        """Where each buffer's bytes go, in the order of their position; patches the tables that lead there."""
-        places: list[tuple[int, Blob]] = []
-        end = len(self._head)
-        for from_end, blob in self._patches:
+    def write(self, out: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> int:
+        """Writes the file and returns its size; `out` must allow reading and seeking.
+
+        Constants that turn out to be equal bytes once they are made share one place. `progress` is told
+        how many bytes were written since the last time.
+        """
+        out.write(self._head)
+        written = _Written(out, len(self._head))
+        for from_end, blob in _least_padding(self._patches):
             field = len(self._head) - from_end
-            start = _aligned(end + (0 if self.outside else 4))
+            start = written.add(blob, 0 if self.outside else 4, progress)
             if self.outside:
                 struct.pack_into("<Q", self._head, field, start)
             else:
                 struct.pack_into("<I", self._head, field, start - 4 - field)
-            places.append((start, blob))
-            end = start + blob.nbytes
-        self.size = end + (_SLACK if self.outside and places else 0)
-        return places
-
-    def write(self, out: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> None:
-        """Writes the file; `progress` is told how many bytes were written since the last time."""
+        out.seek(written.end)
+        out.write(b"\0" * (_SLACK if self.outside else 0))
+        self.size = out.tell()
+        out.seek(0)
         out.write(self._head)
-        at = len(self._head)
-        for start, blob in self._positions:
-            lead = b"" if self.outside else struct.pack("<I", blob.nbytes)
-            out.write(b"\0" * (start - len(lead) - at) + lead)
-            at = start
-            for chunk in blob.chunks():
-                out.write(cast(Any, chunk.data))
-                at += chunk.nbytes
-                progress(chunk.nbytes)
-            if at != start + blob.nbytes:
-                raise AssertionError(f"a constant of {blob.nbytes} bytes gave {at - start}")
-        out.write(b"\0" * (self.size - at))
+        out.seek(self.size)
+        return self.size
 
     def _table(self, table: Table, record: Record) -> int:
         """Packs a table after what it refers to; an equal one that was packed before serves again."""
@@ -102,6 +96,7 @@ class Writer:
     def _pack(self, table: Table, entries: list[tuple[Field, Any]]) -> int:
         builder = self._builder
         builder.StartObject(table.slots)
+        tags: list[tuple[int, int]] = []
         for field, value in sorted(entries, key=self._width, reverse=True):
             if field.kind in ("scalar", "enum"):
                 _PREPEND[self._schema.scalar_of(field.of)](builder, value)
@@ -109,9 +104,11 @@ class Writer:
             elif field.kind == "union":
                 tag, offset = value
                 builder.PrependUOffsetTRelativeSlot(field.slot, offset, 0)
-                builder.PrependUint8Slot(field.slot - 1, tag, 0)
+                tags.append((field.slot - 1, tag))
             else:
                 builder.PrependUOffsetTRelativeSlot(field.slot, value, 0)
+        for slot, tag in tags:  # one byte each: last, so that they leave no holes
+            builder.PrependUint8Slot(slot, tag, 0)
         return builder.EndObject()
 
     def _width(self, entry: tuple[Field, Any]) -> int:
@@ -194,3 +191,53 @@ _PREPEND: dict[str, Callable[[Any, Any], None]] = {
     "float": lambda builder, value: builder.PrependFloat32(value),
     "double": lambda builder, value: builder.PrependFloat64(value),
 }
+
+
+def _least_padding(patches: list[tuple[int, Blob]]) -> list[tuple[int, Blob]]:
+    """The buffers in order, but for the one after which most padding would follow: nothing follows the last."""
+    if not patches:
+        return patches
+    last = max(range(len(patches)), key=lambda i: -(patches[i][1].nbytes + 4) % ALIGNMENT)
+    return [*patches[:last], *patches[last + 1 :], patches[last]]
+
+
+class _Written:
+    """The buffers' part of a file being written."""
+
+    def __init__(self, out: BinaryIO, end: int) -> None:
+        self.out = out
+        self.end = end
+        self._known: dict[tuple[int, bytes], int] = {}
+
+    def add(self, blob: Blob, lead: int, progress: Callable[[int], None]) -> int:
+        """Writes `blob` after a length of `lead` bytes, or finds equal bytes; returns where they start."""
+        start = _aligned(self.end + lead)
+        head = struct.pack("<I", blob.nbytes) if lead else b""
+        self.out.seek(self.end)
+        self.out.write(b"\0" * (start - lead - self.end) + head)
+        first = b""
+        at = start
+        for chunk in blob.chunks():
+            first = first or chunk[:_SAMPLE].tobytes()
+            self.out.write(cast(Any, chunk.data))
+            at += chunk.nbytes
+            progress(chunk.nbytes)
+        if at != start + blob.nbytes:
+            raise AssertionError(f"a constant of {blob.nbytes} bytes gave {at - start}")
+        earlier = self._known.setdefault((blob.nbytes, first), start)
+        if earlier != start and self._equal(earlier, start, blob.nbytes):
+            self.out.seek(self.end)
+            self.out.truncate()
+            return earlier
+        self.end = at
+        return start
+
+    def _equal(self, one: int, other: int, count: int) -> bool:
+        for offset in range(0, count, CHUNK):
+            size = min(CHUNK, count - offset)
+            self.out.seek(one + offset)
+            left = self.out.read(size)
+            self.out.seek(other + offset)
+            if left != self.out.read(size):
+                return False
+        return True

@@ -1,0 +1,5 @@
+"""From MLIR text to a module of the `tfl` dialect."""
+
+from tflir.frontends.mlir.text import parse_text
+
+__all__ = ["parse_text"]

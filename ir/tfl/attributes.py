@@ -15,6 +15,8 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.str_enum import StrEnum
 
+from tflir.ir.text import raw_list
+
 IndexVector = npt.NDArray[np.integer[Any]]
 
 
@@ -96,7 +98,14 @@ def _parse_struct(parser: AttrParser, fields: _Fields) -> dict[str, Any]:
 
 
 def _parse_integers(parser: AttrParser) -> list[int]:
-    return parser.parse_comma_separated_list(parser.Delimiter.SQUARE, parser.parse_integer)
+    at = parser.pos
+    items = raw_list(parser, "[")
+    if items is None:
+        return parser.parse_comma_separated_list(parser.Delimiter.SQUARE, parser.parse_integer)
+    try:
+        return list(map(int, items))
+    except ValueError:
+        parser.raise_error("expected a list of integers", at)
 
 
 def _parse_count(parser: AttrParser) -> int:

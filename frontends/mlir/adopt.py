@@ -1,0 +1,1 @@
+def adopt(module): pass

@@ -1,0 +1,300 @@
+"""xDSL's parser, made to read all that MLIR prints of TFL programs, and a few times faster.
+
+What differs: strings may hold any bytes; aliases may stand behind their use; constants become
+`ArrayElementsAttr` as they are read; locations of every kind; types that were read once are not read again;
+unknown names come with near ones. This is the place that leans on xDSL's parser from inside.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn, cast
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    CallSiteLoc,
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    DenseResourceAttr,
+    FileLineColLoc,
+    FusedLoc,
+    IntAttr,
+    LocationAttr,
+    ModuleOp,
+    NameLoc,
+    NoneAttr,
+    ShapedType,
+    StringAttr,
+    TensorType,
+    UnknownLoc,
+)
+from xdsl.ir import Attribute, Operation, TypeAttribute
+from xdsl.parser import Parser
+from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.lexer import Input, Position, Span, Token
+from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind, StringLiteral
+
+from tflir.frontends.mlir.literals import dense_constant
+from tflir.frontends.mlir.resources import unescape
+from tflir.ir import names
+from tflir.ir.blob import Blob
+from tflir.ir.constants import ELIDED, from_blob
+from tflir.ir.text import raw_list
+from tflir.ir.types import schema_name, shape_of, tensor_type
+
+_LOCATIONS = (UnknownLoc, FileLineColLoc, CallSiteLoc, NameLoc, FusedLoc)
+_ALIAS = re.compile(r"^([#!][\w$.-]+)[ \t]*=", re.MULTILINE)
+_STRING = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
+_DENSE_BODY = re.compile(r'((?:[^">]++|"(?:[^"\\]++|\\.)*+")*+)>', re.DOTALL)
+_NAME_LOC = re.compile(r'\(\s*+("(?:[^"\\\n]++|\\.)*+")\s*+\)')
+_TENSOR = re.compile(r'tensor<(?:[^<>"]|<(?:[^<>"]|<[^<>"]*+>)*+>)*+>')
+_LONGEST_MEMO = 1 << 16
+
+
+class TextLexer(MLIRLexer):
+    """Every string literal is one kind of token, whatever its bytes."""
+
+    def _lex_string_literal(self, start_pos: Position) -> Token[MLIRTokenKind, str]:
+        match = _STRING.match(self.input.content, start_pos)
+        if match is None:
+            return super()._lex_string_literal(start_pos)
+        self.pos = match.end()
+        return Token(MLIRTokenKind.STRING_LIT, StringLiteral(start_pos, self.pos, self.input))
+
+
+def literal_text(literal: str) -> str:
+    """What a string literal stands for; bytes that are no UTF-8 become surrogates."""
+    if "\\" not in literal:
+        return literal[1:-1]
+    return unescape(literal[1:-1].encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+class TextParser(Parser):
+    """Parses one program; `resources` holds the bytes that it names."""
+
+    def __init__(self, context: Context, text: str, name: str, resources: Mapping[str, Blob]) -> None:
+        super().__init__(context, "", name)
+        self._parser_state.lexer = TextLexer(Input(text, name))
+        self._parser_state.current_token = self._parser_state.lexer.lex()
+        self.resources = resources
+        self._types: dict[str, TypeAttribute] = {}
+        self._aliases = {m.group(1): m.end() for m in _ALIAS.finditer(text)}
+        self._resolving: set[str] = set()
+
+    def place(self) -> str:
+        """File, line and column that the parser has come to."""
+        return str(self._current_token.span.get_location())
+
+    # Strings.
+
+    def parse_optional_str_literal(self) -> str | None:
+        token = self._parse_optional_token(MLIRTokenKind.STRING_LIT)
+        return None if token is None else literal_text(token.text)
+
+    def parse_optional_symbol_name(self) -> StringAttr | None:
+        token = self._parse_optional_token(MLIRTokenKind.AT_IDENT)
+        if token is None:
+            return None
+        text = token.text[1:]
+        return StringAttr(literal_text(text) if text.startswith('"') else text)
+
+    # Aliases.
+
+    def _parse_extended_type_or_attribute(self, attr_or_dialect_name: str, is_type: bool) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if "." not in attr_or_dialect_name and self._current_token.kind is not MLIRTokenKind.LESS:
+            self._resolve_alias(("!" if is_type else "#") + attr_or_dialect_name)
+        return super()._parse_extended_type_or_attribute(attr_or_dialect_name, is_type)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+    def _resolve_alias(self, alias: str) -> None:
+        """Reads an alias that stands further down."""
+        at = self._aliases.get(alias)
+        if at is None or alias in self.attribute_aliases:
+            return
+        if alias in self._resolving:
+            self.raise_error(f"alias '{alias}' is defined by itself")
+        self._resolving.add(alias)
+        resume = self._current_token.span.start
+        self._resume_from(at)
+        self.attribute_aliases[alias] = self.parse_attribute()
+        self._resume_from(resume)
+        self._resolving.discard(alias)
+
+    def _parse_alias_def(self) -> None:
+        alias = self._current_token.text
+        if alias in self.attribute_aliases and self._aliases.get(alias, -1) > self._current_token.span.start:
+            self._consume_token()
+            self.parse_punctuation("=")
+            self.parse_attribute()
+        else:
+            super()._parse_alias_def()
+
+    # Types.
+
+    def _parse_optional_builtin_parametrized_type(self) -> TypeAttribute | None:
+        if self._current_token.text != "tensor":
+            return super()._parse_optional_builtin_parametrized_type()
+        match = _TENSOR.match(self.lexer.input.content, self._current_token.span.start)
+        text = match.group(0) if match else ""
+        known = self._types.get(text)
+        if known is not None and match is not None:
+            self._resume_from(match.end())
+            return known
+        found = self._checked(super()._parse_optional_builtin_parametrized_type)
+        if isinstance(found, TensorType) and isinstance(found.encoding, NoneAttr):  # pyright: ignore[reportUnknownMemberType]
+            found = cast("TensorType[Attribute]", found)
+            found = tensor_type(tuple(found.get_shape()), found.element_type)
+        if found is not None and text and len(text) <= _LONGEST_MEMO:
+            self._types[text] = found
+        return found
+
+    def _checked(self, parse: Any) -> Any:
+        """What `parse` gives; an attribute that does not verify is an error at its place."""
+        at = self.pos
+        try:
+            return parse()
+        except VerifyException as error:
+            self.raise_error(str(error), at)
+
+    def parse_optional_attribute(self) -> Attribute | None:
+        return self._checked(super().parse_optional_attribute)
+
+    # Constants.
+
+    def _parse_builtin_dense_attr(self) -> DenseIntOrFPElementsAttr[Any]:
+        at = self._current_token.span.start
+        match = _DENSE_BODY.match(self.lexer.input.content, at + 1)
+        if self._current_token.kind is not MLIRTokenKind.LESS or match is None:
+            return super()._parse_builtin_dense_attr()
+        self._resume_from(match.end())
+        self.parse_punctuation(":", " and the type of the constant")
+        value_type = self.parse_type()
+        if not isinstance(value_type, TensorType) or schema_name(_element(value_type)) is None:
+            self._resume_from(at)
+            return super()._parse_builtin_dense_attr()
+        try:
+            constant = dense_constant(match.group(1), cast("TensorType[Attribute]", value_type))
+        except ValueError as error:
+            self.raise_error(str(error), at)
+        return cast("DenseIntOrFPElementsAttr[Any]", constant)
+
+    def _parse_builtin_dense_resource_attr(self) -> DenseResourceAttr:
+        at = self.pos
+        with self.in_angle_brackets():
+            key = self.parse_identifier_or_str_literal(" for the resource's key")
+        self.parse_punctuation(":", " and the type of the constant")
+        value_type = self.parse_type()
+        blob = self.resources.get(key)
+        if blob is None and key != ELIDED and self.resources:
+            self.raise_error(f"no resource '{key}'{near(key, self.resources)}", at)
+        if blob is None or not isinstance(value_type, TensorType):
+            if not isinstance(value_type, ShapedType):
+                self.raise_error("a resource has the type of a tensor", at)
+            return DenseResourceAttr.from_params(key, value_type)
+        shape = shape_of(value_type) or ()
+        return cast(Any, self._checked(lambda: from_blob(blob, shape, _element(value_type))))
+
+    def _parse_builtin_densearray_attr(self) -> DenseArrayBase[Any] | None:
+        """`array<i32: 1, 2>`, whose floats may be hexadecimal as MLIR prints those that are not finite."""
+        at = self.pos
+        match = re.compile(r"<\s*([\w]+)\s*:([^<>\"/]*+)>").match(self.lexer.input.content, at)
+        if match is None or match.group(1)[0] in "bt" or "x" not in match.group(2) and match.group(1)[0] == "f":
+            return super()._parse_builtin_densearray_attr()
+        self.parse_punctuation("<")
+        element = cast(Any, self.parse_type())
+        try:
+            values = [_number(item, element) for item in match.group(2).split(",")]
+            found = DenseArrayBase.from_list(element, values)
+        except (ValueError, OverflowError, VerifyException) as error:
+            self.raise_error(f"array of {match.group(1)}: {error}", at)
+        self._resume_from(match.end())
+        return found
+
+    # Locations.
+
+    def parse_optional_location(self) -> LocationAttr | None:
+        token = self._current_token
+        if token.kind is not MLIRTokenKind.BARE_IDENT or token.text != "loc":
+            return None
+        match = _NAME_LOC.match(self.lexer.input.content, token.span.end)
+        if match is None:
+            return super().parse_optional_location()
+        self._resume_from(match.end())
+        try:
+            return names.named(literal_text(match.group(1)))
+        except ValueError as error:
+            self.raise_error(str(error), token.span)
+
+    def _parse_location(self) -> LocationAttr:
+        if self.parse_optional_keyword("fused") is not None:
+            metadata: Attribute = NoneAttr()
+            if self.parse_optional_punctuation("<"):
+                metadata = self.parse_attribute()
+                self.parse_punctuation(">")
+            parts = self.parse_comma_separated_list(self.Delimiter.SQUARE, self._parse_location)
+            return FusedLoc(ArrayAttr(parts), metadata)
+        found = super()._parse_location()
+        if isinstance(found, FileLineColLoc) and self.parse_optional_keyword("to") is not None:
+            return self._range_end(found)
+        return found
+
+    def _range_end(self, start: FileLineColLoc) -> LocationAttr:
+        """`"file":1:2 to 3:4`; xDSL has no ranges, so where it starts stands for it."""
+        self.parse_optional_integer()
+        self.parse_punctuation(":")
+        self.parse_integer()
+        return FileLineColLoc(start.filename, IntAttr(start.line.data), IntAttr(start.column.data))
+
+    # Operations.
+
+    def parse_module(self, allow_implicit_module: bool = True) -> ModuleOp:
+        if self._current_token.kind is MLIRTokenKind.EOF:
+            self.raise_error("the text holds no program")
+        return super().parse_module(allow_implicit_module)
+
+    def check_defined(self) -> None:
+        """Raises where a value is used that nothing defines."""
+        for name in self.forward_ssa_references:
+            use = re.compile(rf"%{re.escape(name)}(?![\w$.-])").search(self.lexer.input.content)
+            at = use.start() if use else self.pos
+            known = near(f"%{name}", [f"%{value}" for value in self.ssa_values])
+            self.raise_error(f"value %{name} is used but not defined{known}", at, at + len(name) + 1)
+
+    def _get_op_by_name(self, name: str) -> type[Operation]:
+        stack = self._parser_state.dialect_stack
+        found = self.ctx.get_optional_op(name, dialect_stack=stack)
+        if found is not None:
+            return found
+        self._unknown_op(name)
+
+    def _unknown_op(self, name: str) -> NoReturn:
+        known = [op.name for op in self.ctx.loaded_ops]
+        dialect = name.partition(".")[0]
+        if "." in name and dialect not in {d.name for d in self.ctx.loaded_dialects}:
+            self.raise_error(f"unknown op '{name}': no dialect '{dialect}'{near(dialect, self.ctx.registered_dialect_names)}")
+        self.raise_error(f"unknown op '{name}'{near(name, known)}")
+
+
+def _element(value_type: Any) -> Attribute:
+    return value_type.element_type
+
+
+def _number(text: str, element: Any) -> Any:
+    text = text.strip()
+    if hasattr(element, "width") and hasattr(element, "signedness"):
+        return {"true": 1, "false": 0}.get(text) if text in ("true", "false") else int(text, 0)
+    if "x" not in text:
+        return float(text)
+    bits = int(text, 16)
+    return element.unpack(bits.to_bytes(element.size, "little"), 1)[0]
+
+
+def near(name: str, known: Any) -> str:
+    """`; did you mean …?` for names that are like `name`, else nothing."""
+    found = difflib.get_close_matches(name, list(known), 3, 0.7)
+    return f"; did you mean {' or '.join(repr(item) for item in found)}?" if found else ""
+
+
+_ = (raw_list, Span)

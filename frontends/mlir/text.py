@@ -1,0 +1,64 @@
+"""Reads MLIR text: bytes to a module that may be handed to passes once it is verified."""
+
+from __future__ import annotations
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import ParseError
+
+from tflir.frontends.mlir.adopt import adopt
+from tflir.frontends.mlir.parser import TextParser
+from tflir.frontends.mlir.resources import split_resources
+from tflir.ir.context import make_context
+from tflir.ir.errors import Error
+
+_DEEPEST = "is nested too deeply"
+
+
+def parse_text(data: bytes | memoryview, name: str, context: Context | None = None) -> ModuleOp:
+    """The module that the text `data` of file `name` holds, not verified yet.
+
+    `context` says which dialects are known (default: ours and xDSL's). Raises `Error` with line and column.
+    """
+    text, resources = split_resources(memoryview(data), name)
+    parser = TextParser(context or make_context(), text, name, resources)
+    try:
+        module = parser.parse_module()
+        parser.check_defined()
+    except ParseError as error:
+        raise _error(parser, error) from error
+    except RecursionError:
+        raise Error("the text is nested too deeply", file=_place(parser)) from None
+    except Error as error:
+        error.file = error.file or _place(parser)
+        raise
+    except Exception as error:  # xDSL's parser raises several kinds on text it does not expect
+        raise Error(f"can't be parsed: {type(error).__name__}: {error}", file=_place(parser)) from error
+    adopt(module)
+    return module
+
+
+def _place(parser: TextParser) -> str:
+    return str(parser.place())
+
+
+def _error(parser: TextParser, error: ParseError) -> Error:
+    """The first line of what xDSL says, at its place."""
+    if parser.forward_ssa_references and error.msg.startswith("values used but not defined"):
+        try:
+            parser.check_defined()
+        except ParseError as better:
+            error = better
+    what = error.msg.strip().partition("\n")[0].rstrip(".!")
+    hint = "" if "did you mean" in what else _hint(what)
+    return Error(what[:1].lower() + what[1:], file=str(error.span.get_location()), hint=hint)
+
+
+def _hint(what: str) -> str:
+    if "does not have a custom format" in what:
+        return "write the op in MLIR's generic form, \"tfl.op\"(…) (mlir-opt --mlir-print-op-generic)"
+    if "is not registered" in what or "unknown op" in what:
+        return "tflir-opt --show-dialects lists what is known"
+    if "undefined symbol alias" in what:
+        return "define it on a line of its own, #name = …"
+    return ""
