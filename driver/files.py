@@ -35,7 +35,7 @@ def load_bytes(data: bytes) -> ModuleOp:
     from tflir.frontends.tflite.mapping import ModelFile
     from tflir.frontends.tflite.model import import_model
 
-    return import_model(ModelFile(memoryview(data), None))
+    return import_model(ModelFile(memoryview(data)))
 
 
 def _load_text(name: str) -> ModuleOp:

@@ -6,19 +6,24 @@ from identity over size and samples to the bytes, and printing an attribute show
 
 from __future__ import annotations
 
-import mmap
-import sys
+import io
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
+
+from tflir.ir.errors import Error
 
 Bytes = npt.NDArray[np.uint8]
 CHUNK = 1 << 22
 """Bytes that streaming handles at once: large enough to amortise Python, small enough to stay in memory's favour."""
 _SAMPLE = 64
+_COPY = 1 << 26
+_WORTH_READING = 1 << 16
+"""Larger constants are read when streamed; smaller ones are looked at where they are mapped."""
 
 
 class Blob(ABC):
@@ -36,7 +41,13 @@ class Blob(ABC):
 
     @abstractmethod
     def chunks(self, size: int = CHUNK) -> Iterator[Bytes]:
-        """The bytes in order, about `size` at a time; what was yielded may be given back to the system."""
+        """The bytes in order, at most `size` at a time; each part holds until the next is asked for."""
+
+    def write_to(self, out: BinaryIO) -> Iterator[int]:
+        """Writes the bytes at the position of `out`; yields how many after each piece."""
+        for chunk in self.chunks():
+            out.write(cast(Any, chunk.data))
+            yield chunk.nbytes
 
     @abstractmethod
     def _identity(self) -> Hashable:
@@ -84,28 +95,60 @@ class ArrayBlob(Blob):
         return tuple(self._bytes[at : at + _SAMPLE].tobytes() for at in (0, middle, max(0, self.nbytes - _SAMPLE)))
 
 
-class MappedBlob(ArrayBlob):
-    """Bytes of a mapped file; streaming gives the pages back once they have been used."""
+class FileBlob(ArrayBlob):
+    """Bytes of a mapped file. Streaming reads them into one small buffer instead of touching the map's pages."""
 
-    __slots__ = ("_map", "_offset")
+    __slots__ = ("_data", "_file", "_offset")
 
-    def __init__(self, mapping: mmap.mmap, data: memoryview, offset: int, nbytes: int) -> None:
+    def __init__(self, file: io.FileIO, data: memoryview, offset: int, nbytes: int) -> None:
         super().__init__(np.frombuffer(data, np.uint8, nbytes, offset))
-        self._map = mapping
+        self._file = file
+        self._data = data
         self._offset = offset
 
     def chunks(self, size: int = CHUNK) -> Iterator[Bytes]:
-        for start in range(0, self.nbytes, size):
-            yield self._bytes[start : start + size]
-            self._release(start, min(start + size, self.nbytes))
-
-    def _release(self, start: int, stop: int) -> None:
-        if sys.platform == "win32" or stop - start < mmap.PAGESIZE:
+        if self.nbytes <= _WORTH_READING:
+            yield self._bytes
             return
-        first = -(-(self._offset + start) // mmap.PAGESIZE) * mmap.PAGESIZE
-        length = (self._offset + stop) // mmap.PAGESIZE * mmap.PAGESIZE - first
-        if length > 0:
-            self._map.madvise(mmap.MADV_DONTNEED, first, length)
+        buffer = np.empty(min(size, self.nbytes), np.uint8)
+        for start in range(0, self.nbytes, size):
+            part = buffer[: min(size, self.nbytes - start)]
+            self._read(part, self._offset + start)
+            yield part
+
+    def write_to(self, out: BinaryIO) -> Iterator[int]:
+        """Lets the system copy from file to file where it can."""
+        if self.nbytes <= _WORTH_READING or not hasattr(os, "copy_file_range") or not isinstance(out, io.BufferedRandom):
+            yield from super().write_to(out)
+            return
+        out.flush()
+        start, done = out.tell(), 0
+        while done < self.nbytes:
+            try:
+                count = os.copy_file_range(
+                    self._file.fileno(), out.fileno(), min(_COPY, self.nbytes - done), self._offset + done, start + done
+                )
+            except OSError:  # other file systems, old kernels
+                count = 0
+            if not count:
+                break
+            done += count
+            yield count
+        out.seek(start + done)
+        rest = FileBlob(self._file, self._data, self._offset + done, self.nbytes - done)
+        for chunk in rest.chunks():
+            out.write(cast(Any, chunk.data))
+            yield chunk.nbytes
+
+    def _read(self, part: Bytes, offset: int) -> None:
+        """Fills `part` from the file; raises `Error` where the file has been cut short since it was mapped."""
+        self._file.seek(offset)
+        view = memoryview(part)
+        while view:
+            count = self._file.readinto(view)
+            if not count:
+                raise Error("the file became shorter while it was being read", file=str(self._file.name))
+            view = view[count:]
 
 
 class DeferredBlob(Blob):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import flatbuffers
 import numpy as np
@@ -215,13 +215,12 @@ class _Written:
         head = struct.pack("<I", blob.nbytes) if lead else b""
         self.out.seek(self.end)
         self.out.write(b"\0" * (start - lead - self.end) + head)
-        first = b""
         at = start
-        for chunk in blob.chunks():
-            first = first or chunk[:_SAMPLE].tobytes()
-            self.out.write(cast(Any, chunk.data))
-            at += chunk.nbytes
-            progress(chunk.nbytes)
+        for count in blob.write_to(self.out):
+            at += count
+            progress(count)
+        self.out.seek(start)
+        first = self.out.read(min(_SAMPLE, blob.nbytes))
         if at != start + blob.nbytes:
             raise AssertionError(f"a constant of {blob.nbytes} bytes gave {at - start}")
         earlier = self._known.setdefault((blob.nbytes, first), start)

@@ -121,9 +121,9 @@ def _float(item: Any, dtype: np.dtype[Any]) -> Any:
 def _splat(array: npt.NDArray[Any], name: str, shape: tuple[int, ...], element: Attribute) -> ArrayElementsAttr:
     """One value for all elements."""
     nbytes = stored_bytes(name, math.prod(shape)) or 0
-    if nbytes <= _LARGE_SPLAT or name in PACKED_BITS:
-        return elements(np.broadcast_to(array, shape), element)
     pattern = array.tobytes()
+    if any(pattern) and (nbytes <= _LARGE_SPLAT or name in PACKED_BITS):
+        return elements(np.broadcast_to(array, shape), element)
 
     def make() -> Iterator[npt.NDArray[Any]]:
         block = np.frombuffer(pattern * (_LARGE_SPLAT // len(pattern)), np.uint8)

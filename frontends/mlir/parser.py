@@ -32,6 +32,7 @@ from xdsl.dialects.builtin import (
     UnknownLoc,
 )
 from xdsl.ir import Attribute, Operation, TypeAttribute
+from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.lexer import Input, Position, Span, Token
@@ -51,11 +52,32 @@ _STRING = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
 _DENSE_BODY = re.compile(r'((?:[^">]++|"(?:[^"\\]++|\\.)*+")*+)>', re.DOTALL)
 _NAME_LOC = re.compile(r'\(\s*+("(?:[^"\\\n]++|\\.)*+")\s*+\)')
 _TENSOR = re.compile(r'tensor<(?:[^<>"]|<(?:[^<>"]|<[^<>"]*+>)*+>)*+>')
+_SUFFIX = r"(?:[0-9]++|[a-zA-Z$._-][\w$.-]*+)"
+_TOKEN = re.compile(
+    r"(?:\s++|//[^\n]*+)*+(?:(?P<word>[A-Za-z_][\w$.]*+)|(?P<mark>->|[:,=()<>}\[\]]|\{(?!-\#))"
+    rf"|(?P<value>%{_SUFFIX})|(?P<type>!{_SUFFIX})|(?P<attribute>\#{_SUFFIX}(?<!\#-)))",
+    re.ASCII,
+)
+_KINDS = {
+    "word": MLIRTokenKind.BARE_IDENT,
+    "value": MLIRTokenKind.PERCENT_IDENT,
+    "type": MLIRTokenKind.EXCLAMATION_IDENT,
+    "attribute": MLIRTokenKind.HASH_IDENT,
+}
+_MARKS = {mark: MLIRTokenKind(mark) for mark in ("->", ":", ",", "=", "(", ")", "<", ">", "{", "}", "[", "]")}
+_SHORT_OP = re.compile(r"(?:%[\w$.:,%\s-]*+=\s*+)?tfl\.")
 _LONGEST_MEMO = 1 << 16
 
 
 class TextLexer(MLIRLexer):
-    """Every string literal is one kind of token, whatever its bytes."""
+    """Every string literal is one kind of token, whatever its bytes; usual tokens take one regular expression."""
+
+    def lex(self) -> Token[MLIRTokenKind, str]:
+        match = _TOKEN.match(self.input.content, self.pos)
+        if match is None or (kind := _KINDS.get(match.lastgroup or "") or _MARKS.get(match["mark"])) is None:
+            return super().lex()
+        self.pos = match.end()
+        return Token(kind, Span(match.start(match.lastgroup or 0), self.pos, self.input))
 
     def _lex_string_literal(self, start_pos: Position) -> Token[MLIRTokenKind, str]:
         match = _STRING.match(self.input.content, start_pos)
@@ -261,6 +283,51 @@ class TextParser(Parser):
             at = use.start() if use else self.pos
             known = near(f"%{name}", [f"%{value}" for value in self.ssa_values])
             self.raise_error(f"value %{name} is used but not defined{known}", at, at + len(name) + 1)
+
+    def parse_operation(self) -> Operation:
+        """Also `tfl.add %a, %b {…} : type` and `tfl.greater(%a, %b) {…} : (…) -> …`, as MLIR prints some ops."""
+        start = self._current_token.span
+        if _SHORT_OP.match(self.lexer.input.content, start.start) is None:
+            return super().parse_operation()
+        results = self._parse_op_result_list()
+        op_type = self._get_op_by_name(self._consume_token().text)
+        if self._current_token.kind is MLIRTokenKind.L_PAREN:
+            op = self._parse_generic_operation(op_type)
+        else:
+            op = self._parse_short_operation(op_type)
+        self._bind(results, op, start)
+        return op
+
+    def _bind(self, results: list[tuple[Span, int]], op: Operation, start: Span) -> None:
+        count = sum(size for _, size in results)
+        if results and count != len(op.results):
+            self.raise_error(f"op has {len(op.results)} results, but {count} are named", start)
+        at = 0
+        for span, size in results:
+            self._register_ssa_definition(span.text[1:], op.results[at : at + size], span)
+            at += size
+
+    def _parse_short_operation(self, op_type: type[Operation]) -> Operation:
+        operands = self.parse_optional_undelimited_comma_separated_list(
+            self.parse_optional_unresolved_operand, self.parse_unresolved_operand
+        )
+        attributes = self.parse_optional_attr_dict()
+        at = self.pos
+        self.parse_punctuation(":", " and the op's type")
+        function_type = self.parse_optional_function_type()
+        if function_type is None:
+            one = self.parse_type()
+            inputs, outputs = [one] * len(operands or ()), [one]
+        else:
+            inputs, outputs = list(function_type.inputs), list(function_type.outputs)
+        known = op_type.get_irdl_definition().properties if issubclass(op_type, IRDLOperation) else {}
+        return op_type.create(
+            operands=self.resolve_operands(operands or [], inputs, at),
+            result_types=outputs,
+            properties={name: attr for name, attr in attributes.items() if name in known},
+            attributes={name: attr for name, attr in attributes.items() if name not in known},
+            location=self.parse_optional_location(),
+        )
 
     def _get_op_by_name(self, name: str) -> type[Operation]:
         stack = self._parser_state.dialect_stack

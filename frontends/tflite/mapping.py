@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
 from dataclasses import dataclass, field
 
-from tflir.ir.blob import ArrayBlob, Blob, MappedBlob
+import numpy as np
+
+from tflir.ir.blob import ArrayBlob, Blob, FileBlob
 from tflir.ir.errors import Error
 
 
@@ -15,32 +18,37 @@ class ModelFile:
     """The bytes of a model: a map of its file, or bytes that are in memory already."""
 
     data: memoryview
-    mapping: mmap.mmap | None
+    file: io.FileIO | None = None
     _blobs: dict[tuple[int, int], Blob] = field(default_factory=dict[tuple[int, int], Blob])
 
     def blob(self, offset: int, nbytes: int) -> Blob:
         """The bytes at `offset`, as one blob however often they are asked for."""
         known = self._blobs.get((offset, nbytes))
         if known is None:
-            if self.mapping is None:
-                import numpy as np
-
+            if self.file is None:
                 known = ArrayBlob(np.frombuffer(self.data, np.uint8, nbytes, offset))
             else:
-                known = MappedBlob(self.mapping, self.data, offset, nbytes)
+                known = FileBlob(self.file, self.data, offset, nbytes)
             self._blobs[offset, nbytes] = known
         return known
 
 
 def open_model(path: str | os.PathLike[str]) -> ModelFile:
     """Maps the file at `path` for reading. Raises `Error` where it can't be read or is empty."""
+    file = None
     try:
-        with open(path, "rb") as file:
-            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except IsADirectoryError:
-        raise Error("is a directory", hint="name a .tflite file") from None
-    except OSError as error:
-        raise Error(f"can't be read: {error.strerror}", hint="check the path and its permissions") from None
-    except ValueError:
-        raise Error("is empty", hint="name a .tflite file") from None
-    return ModelFile(memoryview(mapping), mapping)
+        file = open(path, "rb", buffering=0)  # noqa: SIM115 - stays open as long as its constants are read
+        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        if file is not None:
+            file.close()
+        raise _unreadable(error) from None
+    return ModelFile(memoryview(mapping), file)
+
+
+def _unreadable(error: Exception) -> Error:
+    if isinstance(error, IsADirectoryError):
+        return Error("is a directory", hint="name a .tflite file")
+    if isinstance(error, OSError):
+        return Error(f"can't be read: {error.strerror}", hint="check the path and its permissions")
+    return Error("is empty", hint="name a .tflite file")
