@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     source = pathlib.Path(arguments.model)
     target = _target(arguments, source)
-    for item in set(options.optimizations) & set(DEPRECATED):
+    for item in (flag for flag in options.optimizations if flag in DEPRECATED):
         print(f"warning: {item.name} is deprecated: use DEFAULT, which does the same", file=sys.stderr)
     from tflir.converter import Converter
 

@@ -95,14 +95,27 @@ class ArrayBlob(Blob):
         return tuple(self._bytes[at : at + _SAMPLE].tobytes() for at in (0, middle, max(0, self.nbytes - _SAMPLE)))
 
 
+class Source:
+    """A file that constants are read from; it stays open as long as one of them is held."""
+
+    __slots__ = ("file",)
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below
+
+    def __del__(self) -> None:
+        if hasattr(self, "file"):
+            self.file.close()
+
+
 class FileBlob(ArrayBlob):
     """Bytes of a mapped file. Streaming reads them into one small buffer instead of touching the map's pages."""
 
-    __slots__ = ("_data", "_file", "_offset")
+    __slots__ = ("_data", "_offset", "_source")
 
-    def __init__(self, file: io.FileIO, data: memoryview, offset: int, nbytes: int) -> None:
+    def __init__(self, source: Source, data: memoryview, offset: int, nbytes: int) -> None:
         super().__init__(np.frombuffer(data, np.uint8, nbytes, offset))
-        self._file = file
+        self._source = source
         self._data = data
         self._offset = offset
 
@@ -126,7 +139,7 @@ class FileBlob(ArrayBlob):
         while done < self.nbytes:
             try:
                 count = os.copy_file_range(
-                    self._file.fileno(), out.fileno(), min(_COPY, self.nbytes - done), self._offset + done, start + done
+                    self._source.file.fileno(), out.fileno(), min(_COPY, self.nbytes - done), self._offset + done, start + done
                 )
             except OSError:  # other file systems, old kernels
                 count = 0
@@ -135,19 +148,19 @@ class FileBlob(ArrayBlob):
             done += count
             yield count
         out.seek(start + done)
-        rest = FileBlob(self._file, self._data, self._offset + done, self.nbytes - done)
+        rest = FileBlob(self._source, self._data, self._offset + done, self.nbytes - done)
         for chunk in rest.chunks():
             out.write(cast(Any, chunk.data))
             yield chunk.nbytes
 
     def _read(self, part: Bytes, offset: int) -> None:
         """Fills `part` from the file; raises `Error` where the file has been cut short since it was mapped."""
-        self._file.seek(offset)
+        self._source.file.seek(offset)
         view = memoryview(part)
         while view:
-            count = self._file.readinto(view)
+            count = self._source.file.readinto(view)
             if not count:
-                raise Error("the file became shorter while it was being read", file=str(self._file.name))
+                raise Error("the file became shorter while it was being read", file=str(self._source.file.name))
             view = view[count:]
 
 

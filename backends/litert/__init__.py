@@ -1,0 +1,1 @@
+"""Runs models in LiteRT, which is imported only when a model is run."""

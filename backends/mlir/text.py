@@ -17,7 +17,9 @@ _ALIGNMENT = bytes([16, 0, 0, 0])
 _FLUSH = 1 << 12
 
 
-def write_text(module: ModuleOp, out: BinaryIO, *, elide: bool = False, locations: bool = True, generic: bool = False) -> None:
+def write_text(
+    module: ModuleOp, out: BinaryIO, *, elide: bool = False, locations: bool = True, generic: bool = False
+) -> None:
     """Writes `module` to `out`.
 
     `elide` leaves out the bytes of large constants, so that the text can't be made a model again; without

@@ -7,7 +7,6 @@ unknown names come with near ones. This is the place that leans on xDSL's parser
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
@@ -43,7 +42,7 @@ from tflir.frontends.mlir.resources import unescape
 from tflir.ir import names
 from tflir.ir.blob import Blob
 from tflir.ir.constants import ELIDED, from_blob
-from tflir.ir.text import raw_list
+from tflir.ir.near import near
 from tflir.ir.types import schema_name, shape_of, tensor_type
 
 _LOCATIONS = (UnknownLoc, FileLineColLoc, CallSiteLoc, NameLoc, FusedLoc)
@@ -65,6 +64,7 @@ _KINDS = {
     "attribute": MLIRTokenKind.HASH_IDENT,
 }
 _MARKS = {mark: MLIRTokenKind(mark) for mark in ("->", ":", ",", "=", "(", ")", "<", ">", "{", "}", "[", "]")}
+_ARRAY = re.compile(r"<\s*((?:[su]?i|f)\d+)\s*:([^<>\"/]*+)>")
 _SHORT_OP = re.compile(r"(?:%[\w$.:,%\s-]*+=\s*+)?tfl\.")
 _LONGEST_MEMO = 1 << 16
 
@@ -102,6 +102,8 @@ class TextParser(Parser):
         self._parser_state.lexer = TextLexer(Input(text, name))
         self._parser_state.current_token = self._parser_state.lexer.lex()
         self.resources = resources
+        self.positions: dict[Operation, Span] = {}
+        """Where each op's text starts."""
         self._types: dict[str, TypeAttribute] = {}
         self._aliases = {m.group(1): m.end() for m in _ALIAS.finditer(text)}
         self._resolving: set[str] = set()
@@ -221,8 +223,8 @@ class TextParser(Parser):
     def _parse_builtin_densearray_attr(self) -> DenseArrayBase[Any] | None:
         """`array<i32: 1, 2>`, whose floats may be hexadecimal as MLIR prints those that are not finite."""
         at = self.pos
-        match = re.compile(r"<\s*([\w]+)\s*:([^<>\"/]*+)>").match(self.lexer.input.content, at)
-        if match is None or match.group(1)[0] in "bt" or "x" not in match.group(2) and match.group(1)[0] == "f":
+        match = _ARRAY.match(self.lexer.input.content, at)
+        if match is None:
             return super()._parse_builtin_densearray_attr()
         self.parse_punctuation("<")
         element = cast(Any, self.parse_type())
@@ -285,8 +287,13 @@ class TextParser(Parser):
             self.raise_error(f"value %{name} is used but not defined{known}", at, at + len(name) + 1)
 
     def parse_operation(self) -> Operation:
-        """Also `tfl.add %a, %b {…} : type` and `tfl.greater(%a, %b) {…} : (…) -> …`, as MLIR prints some ops."""
         start = self._current_token.span
+        op = self._operation(start)
+        self.positions[op] = start
+        return op
+
+    def _operation(self, start: Span) -> Operation:
+        """Also `tfl.add %a, %b {…} : type` and `tfl.greater(%a, %b) {…} : (…) -> …`, as MLIR prints some ops."""
         if _SHORT_OP.match(self.lexer.input.content, start.start) is None:
             return super().parse_operation()
         results = self._parse_op_result_list()
@@ -340,7 +347,9 @@ class TextParser(Parser):
         known = [op.name for op in self.ctx.loaded_ops]
         dialect = name.partition(".")[0]
         if "." in name and dialect not in {d.name for d in self.ctx.loaded_dialects}:
-            self.raise_error(f"unknown op '{name}': no dialect '{dialect}'{near(dialect, self.ctx.registered_dialect_names)}")
+            self.raise_error(
+                f"unknown op '{name}': no dialect '{dialect}'{near(dialect, self.ctx.registered_dialect_names)}"
+            )
         self.raise_error(f"unknown op '{name}'{near(name, known)}")
 
 
@@ -351,17 +360,8 @@ def _element(value_type: Any) -> Attribute:
 def _number(text: str, element: Any) -> Any:
     text = text.strip()
     if hasattr(element, "width") and hasattr(element, "signedness"):
-        return {"true": 1, "false": 0}.get(text) if text in ("true", "false") else int(text, 0)
+        return int(text == "true") if text in ("true", "false") else int(text, 0)
     if "x" not in text:
         return float(text)
     bits = int(text, 16)
     return element.unpack(bits.to_bytes(element.size, "little"), 1)[0]
-
-
-def near(name: str, known: Any) -> str:
-    """`; did you mean …?` for names that are like `name`, else nothing."""
-    found = difflib.get_close_matches(name, list(known), 3, 0.7)
-    return f"; did you mean {' or '.join(repr(item) for item in found)}?" if found else ""
-
-
-_ = (raw_list, Span)

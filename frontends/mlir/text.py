@@ -11,12 +11,11 @@ from tflir.frontends.mlir.parser import TextParser
 from tflir.frontends.mlir.resources import split_resources
 from tflir.ir.context import make_context
 from tflir.ir.errors import Error
+from tflir.ir.verify import InvalidOp, verify_module
 
-_DEEPEST = "is nested too deeply"
 
-
-def parse_text(data: bytes | memoryview, name: str, context: Context | None = None) -> ModuleOp:
-    """The module that the text `data` of file `name` holds, not verified yet.
+def parse_text(data: bytes | memoryview, name: str, context: Context | None = None, *, verify: bool = True) -> ModuleOp:
+    """The module that the text `data` of file `name` holds, verified unless `verify` is false.
 
     `context` says which dialects are known (default: ours and xDSL's). Raises `Error` with line and column.
     """
@@ -35,7 +34,21 @@ def parse_text(data: bytes | memoryview, name: str, context: Context | None = No
     except Exception as error:  # xDSL's parser raises several kinds on text it does not expect
         raise Error(f"can't be parsed: {type(error).__name__}: {error}", file=_place(parser)) from error
     adopt(module)
+    if verify:
+        _verify(module, parser)
     return module
+
+
+def _verify(module: ModuleOp, parser: TextParser) -> None:
+    try:
+        verify_module(module)
+    except InvalidOp as error:
+        at = parser.positions.get(error.operation)
+        error.file = str(at.get_location()) if at is not None else parser.lexer.input.name
+        raise
+    except Error as error:
+        error.file = error.file or parser.lexer.input.name
+        raise
 
 
 def _place(parser: TextParser) -> str:
@@ -56,7 +69,7 @@ def _error(parser: TextParser, error: ParseError) -> Error:
 
 def _hint(what: str) -> str:
     if "does not have a custom format" in what:
-        return "write the op in MLIR's generic form, \"tfl.op\"(…) (mlir-opt --mlir-print-op-generic)"
+        return 'write the op in MLIR\'s generic form, "tfl.op"(…) (mlir-opt --mlir-print-op-generic)'
     if "is not registered" in what or "unknown op" in what:
         return "tflir-opt --show-dialects lists what is known"
     if "undefined symbol alias" in what:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import mmap
 import os
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from tflir.ir.blob import ArrayBlob, Blob, FileBlob
+from tflir.ir.blob import ArrayBlob, Blob, FileBlob, Source
 from tflir.ir.errors import Error
 
 
@@ -18,32 +17,29 @@ class ModelFile:
     """The bytes of a model: a map of its file, or bytes that are in memory already."""
 
     data: memoryview
-    file: io.FileIO | None = None
+    source: Source | None = None
     _blobs: dict[tuple[int, int], Blob] = field(default_factory=dict[tuple[int, int], Blob])
 
     def blob(self, offset: int, nbytes: int) -> Blob:
         """The bytes at `offset`, as one blob however often they are asked for."""
         known = self._blobs.get((offset, nbytes))
         if known is None:
-            if self.file is None:
+            if self.source is None:
                 known = ArrayBlob(np.frombuffer(self.data, np.uint8, nbytes, offset))
             else:
-                known = FileBlob(self.file, self.data, offset, nbytes)
+                known = FileBlob(self.source, self.data, offset, nbytes)
             self._blobs[offset, nbytes] = known
         return known
 
 
 def open_model(path: str | os.PathLike[str]) -> ModelFile:
     """Maps the file at `path` for reading. Raises `Error` where it can't be read or is empty."""
-    file = None
     try:
-        file = open(path, "rb", buffering=0)  # noqa: SIM115 - stays open as long as its constants are read
-        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        source = Source(path)
+        mapping = mmap.mmap(source.file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
-        if file is not None:
-            file.close()
         raise _unreadable(error) from None
-    return ModelFile(memoryview(mapping), file)
+    return ModelFile(memoryview(mapping), source)
 
 
 def _unreadable(error: Exception) -> Error:

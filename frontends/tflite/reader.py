@@ -28,7 +28,7 @@ _DTYPES = {"bool": "?", "byte": "i1", "ubyte": "u1"} | {
     if name not in ("bool", "byte", "ubyte", "long", "ulong")
 }
 _DTYPES |= {"long": "<i8", "ulong": "<u8"}
-_MOST_WORK_PER_BYTE = 64
+_MOST_WORK_PER_BYTE = 8
 """Tables may be shared, but a file that refers to so much more than it holds is hostile."""
 
 
@@ -47,7 +47,7 @@ class Reader:
         self._plans: dict[str, list[tuple[int, str, Callable[[int], Any]]]] = {}
         self._strings: dict[int, str] = {}
         self._vectors: dict[tuple[int, str], npt.NDArray[Any]] = {}
-        self._work_left = _MOST_WORK_PER_BYTE * self.size + 4096
+        self._work_left = _MOST_WORK_PER_BYTE * self.size + 65536
 
     def root(self) -> Record:
         """The whole `Model`, buffers' bytes and other scalar vectors as views."""

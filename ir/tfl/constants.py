@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import NoneType, UnitAttr
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr, NoneType, UnitAttr
+from xdsl.ir import Attribute
 from xdsl.irdl import (
     AnyAttr,
     IRDLOperation,
@@ -16,13 +17,34 @@ from xdsl.irdl import (
     var_result_def,
 )
 from xdsl.traits import ConstantLike, Pure
+from xdsl.utils.exceptions import VerifyException
 
+from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.tfl.attributes import ConstBytesAttr, ExternalBufferAttr, SparsityParameterAttr
 from tflir.ir.tfl.base import BOOL, F32, I32, STRING
 from tflir.ir.tfl.constraints import ANY, ANY_OR_NONE, FLOAT, TYPE, VALUE
+from tflir.ir.types import element_of, schema_name, shape_of
 
 ELEMENTS = AnyAttr()
 """What holds a constant's elements."""
+
+
+def _check_value(value: Attribute, result: Attribute, shaped: bool = True) -> None:
+    """Elements that are there are of the result's storage type and, where `shaped`, of its shape."""
+    if isinstance(value, DenseResourceAttr | DenseIntOrFPElementsAttr):
+        return  # left out of the text, or on its way to be read
+    if not isinstance(value, ArrayElementsAttr):
+        raise VerifyException(f"a constant's value is dense<…> or dense_resource<…>, not {value}")
+    wanted, found = shape_of(result), shape_of(value.type) or ()
+    fits = wanted is None or len(wanted) == len(found)
+    fits = fits and all(w in (f, -1) for w, f in zip(wanted or (), found, strict=False))
+    if schema_name(element_of(result) or result) != value.element_name or (shaped and not fits):
+        raise VerifyException(f"its value is a {value.type}, which does not fit {result}")
+
+
+def _check_type(qtype: Attribute, result: Attribute) -> None:
+    if qtype != result:
+        raise VerifyException(f"qtype is {qtype} where the result is {result}")
 
 
 @irdl_op_definition
@@ -34,6 +56,9 @@ class ConstOp(IRDLOperation):
     output = result_def(ANY)
     traits = traits_def(ConstantLike(), Pure())
 
+    def verify_(self) -> None:
+        _check_value(self.value, self.output.type)
+
 
 @irdl_op_definition
 class QConstOp(IRDLOperation):
@@ -44,6 +69,10 @@ class QConstOp(IRDLOperation):
     value = prop_def(ELEMENTS)
     output = result_def(ANY)
     traits = traits_def(ConstantLike(), Pure())
+
+    def verify_(self) -> None:
+        _check_type(self.qtype, self.output.type)
+        _check_value(self.value, self.output.type)
 
 
 @irdl_op_definition
@@ -57,6 +86,10 @@ class SparseConstOp(IRDLOperation):
     output = result_def(ANY)
     traits = traits_def(Pure())
 
+    def verify_(self) -> None:
+        _check_value(self.value, self.output.type)
+        _check_value(self.compressed_data, self.output.type, shaped=False)
+
 
 @irdl_op_definition
 class SparseQConstOp(IRDLOperation):
@@ -69,6 +102,11 @@ class SparseQConstOp(IRDLOperation):
     compressed_data = prop_def(ELEMENTS)
     output = result_def(ANY)
     traits = traits_def(Pure())
+
+    def verify_(self) -> None:
+        _check_type(self.qtype, self.output.type)
+        _check_value(self.value, self.output.type)
+        _check_value(self.compressed_data, self.output.type, shaped=False)
 
 
 @irdl_op_definition

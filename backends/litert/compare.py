@@ -1,0 +1,165 @@
+"""How close a compiled model's outputs are to the original's: signal-to-noise ratio on the same inputs."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflir.backends.litert.run import Array, Entry, Port, Runner, Sample
+from tflir.ir.errors import Error
+
+Model = str | os.PathLike[str] | bytes
+SEED = 7
+_RANDOM_SAMPLES = 3
+_FULL_RANGE = 2
+"""Integers of so many bytes hold quantized data and take every value; wider ones are ids, which must stay small."""
+
+
+@dataclass(frozen=True)
+class OutputComparison:
+    """One output of both models, over all samples."""
+
+    signature: str
+    """The signature's key; empty where the model has none."""
+    name: str
+    shape: tuple[int, ...]
+    """Of the original's output on the last sample."""
+    snr_db: float
+    """10 log10(Σ y² / Σ (x - y)²), y the original's; infinite where the two are identical."""
+    max_difference: float
+
+
+def random_sample(inputs: Sequence[Port], rng: np.random.Generator) -> dict[str, Array]:
+    """Random values that every model of these inputs can take. Raises `Error` for strings."""
+    return {port.name: _random(port, rng) for port in inputs}
+
+
+def _random(port: Port, rng: np.random.Generator) -> Array:
+    shape, dtype = tuple(max(size, 1) if size < 0 else size for size in port.shape), port.dtype
+    if dtype.kind == "f":
+        return rng.uniform(-1, 1, shape).astype(dtype)
+    if dtype.kind == "c":
+        return (rng.uniform(-1, 1, shape) + 1j * rng.uniform(-1, 1, shape)).astype(dtype)
+    if dtype.kind in "iu" and dtype.itemsize <= _FULL_RANGE:
+        bounds = np.iinfo(dtype)
+        return rng.integers(bounds.min, bounds.max, shape, dtype, endpoint=True)
+    if dtype.kind in "iub":
+        return rng.integers(0, 2, shape).astype(dtype)
+    kind = "string" if dtype.kind in "SOU" else str(dtype)
+    raise Error(f"no random data for {kind} inputs", location=port.name, hint="give a dataset")
+
+
+class _Tally:
+    """Signal and noise of one output, summed over samples."""
+
+    def __init__(self) -> None:
+        self.shape: tuple[int, ...] = ()
+        self.signal = 0.0
+        self.noise = 0.0
+        self.worst = 0.0
+
+    def add(self, original: Array, compiled: Array) -> None:
+        """Takes in one sample's output; elements that are not finite count only where they differ."""
+        self.shape = original.shape
+        if original.shape != compiled.shape:
+            self.noise = self.worst = math.inf
+            return
+        y, x = _numbers(original, compiled)
+        with np.errstate(invalid="ignore", over="ignore"):
+            difference = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0, np.abs(x - y))
+        difference = np.where(np.isnan(difference), np.inf, difference)
+        known = y[np.isfinite(y)]
+        self.signal += float(np.vdot(known, known).real)
+        self.noise += float(np.vdot(difference, difference).real)
+        self.worst = max(self.worst, float(difference.max(initial=0)))
+
+    @property
+    def snr_db(self) -> float:
+        if self.noise == 0:
+            return math.inf
+        return 10 * math.log10(self.signal / self.noise) if self.signal and math.isfinite(self.noise) else -math.inf
+
+
+def _numbers(original: Array, compiled: Array) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Both as float64 or complex128; strings as 1 and whether they are the same."""
+    if original.dtype.kind in "SOU":
+        return np.ones(original.shape), (original == compiled).astype(np.float64)
+    kind = np.complex128 if original.dtype.kind == "c" else np.float64
+    return original.astype(kind), compiled.astype(kind)
+
+
+def compare_models(
+    original: Model, compiled: Model, samples: Sequence[Sample] | int = _RANDOM_SAMPLES, *, seed: int = SEED
+) -> list[OutputComparison]:
+    """Every output of every signature of `original` beside that of `compiled`, on the same inputs.
+
+    `samples` is a list of inputs by name, or how many random ones to make. Samples that lack an input of a
+    signature leave that signature to random ones. Raises `Error` where a model can't be run, and where the
+    compiled one lacks a signature or an output.
+    """
+    reference = Runner(original)
+    inputs = {entry.key: _samples(entry, samples, np.random.default_rng(seed)) for entry in reference.entries}
+    wanted = [[reference.run(entry, sample) for sample in inputs[entry.key]] for entry in reference.entries]
+    entries = reference.entries
+    del reference  # both models at once would take the memory of both
+    runner = Runner(compiled)
+    found: list[OutputComparison] = []
+    for entry, expected in zip(entries, wanted, strict=True):
+        other = _counterpart(entry, runner)
+        tallies = [_Tally() for _ in entry.outputs]
+        for sample, values in zip(inputs[entry.key], expected, strict=True):
+            results = runner.run(other, _renamed(sample, entry, other))
+            for tally, mine, its in zip(tallies, entry.outputs, _matched(entry, other), strict=True):
+                tally.add(values[mine.name], results[its.name])
+        found += [
+            OutputComparison(entry.key, port.name, tally.shape, tally.snr_db, tally.worst)
+            for port, tally in zip(entry.outputs, tallies, strict=True)
+        ]
+    return found
+
+
+def _samples(entry: Entry, samples: Sequence[Sample] | int, rng: np.random.Generator) -> Sequence[Sample]:
+    if not isinstance(samples, int) and all(_complete(entry, sample) for sample in samples):
+        return samples
+    count = samples if isinstance(samples, int) else _RANDOM_SAMPLES
+    # Random integers of a quantized input stand for numbers; a compiled model may quantize these otherwise.
+    made = [random_sample(entry.inputs, rng) for _ in range(count)]
+    return [{port.name: port.decode(sample[port.name]) for port in entry.inputs} for sample in made]
+
+
+def _complete(entry: Entry, sample: Sample) -> bool:
+    return all(port.name in sample or port.tensor in sample for port in entry.inputs)
+
+
+def _counterpart(entry: Entry, runner: Runner) -> Entry:
+    """The compiled model's entry for `entry`, of as many inputs and outputs."""
+    for other in runner.entries:
+        if other.key == entry.key:
+            if len(other.inputs) == len(entry.inputs) and len(other.outputs) == len(entry.outputs):
+                return other
+            break
+    what = f"signature '{entry.key}'" if entry.key else "its one way in"
+    raise Error(f"{what} is not what it is in the original", file=runner.file)
+
+
+def _renamed(sample: Sample, entry: Entry, other: Entry) -> Sample:
+    """`sample` by the names of the compiled model: its own where they are the same, else by position."""
+    known = {port.name for port in entry.inputs}
+    if known == {port.name for port in other.inputs}:
+        return sample
+    pairs = zip(entry.inputs, other.inputs, strict=True)
+    return {its.name: sample[mine.name if mine.name in sample else mine.tensor] for mine, its in pairs}
+
+
+def _matched(entry: Entry, other: Entry) -> Sequence[Port]:
+    """The compiled model's outputs in the order of the original's."""
+    named = {port.name: port for port in other.outputs}
+    if entry.key and all(port.name in named for port in entry.outputs):
+        return [named[port.name] for port in entry.outputs]
+    return other.outputs

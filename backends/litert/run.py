@@ -1,0 +1,224 @@
+"""Runs one model in the LiteRT interpreter.
+
+```python
+runner = Runner("model.tflite")
+for entry in runner.entries:                       # a signature each; one unnamed without signatures
+    outputs = runner.run(entry, {port.name: value for port, value in …})
+```
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import re
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflir.backends.litert.quiet import Said, quiet
+from tflir.ir.errors import Error
+
+Array = npt.NDArray[Any]
+Sample = Mapping[str, Array]
+"""One value for each input, by the signature's name of it or the tensor's."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output as the runtime describes it."""
+
+    name: str
+    """The signature's name of it; without a signature the tensor's, made unique."""
+    tensor: str
+    index: int
+    shape: tuple[int, ...]
+    """-1 where a dimension is dynamic."""
+    dtype: np.dtype[Any]
+    scales: Array
+    zero_points: Array
+    axis: int
+
+    def encode(self, value: Array) -> Array:
+        """`value` as the input takes it: floats are quantized where it has a scale, and a batch of 1 is added."""
+        if value.ndim == len(self.shape) - 1 and self.shape[0] in (1, -1):
+            value = value[None]
+        if self.dtype.kind in "iu" and value.dtype.kind == "f" and self.scales.size == 1:
+            bounds = np.iinfo(self.dtype)
+            value = np.clip(np.rint(value / self.scales[0]) + self.zero_points[0], bounds.min, bounds.max)
+        return np.ascontiguousarray(value, self.dtype)
+
+    def decode(self, value: Array) -> Array:
+        """What the stored output stands for: float32 where it is of integers with scales."""
+        if value.dtype.kind not in "iu" or not self.scales.size:
+            return value
+        scales, points = self.scales, self.zero_points
+        if scales.size > 1:
+            along = [1] * value.ndim
+            along[self.axis] = -1
+            scales, points = scales.reshape(along), points.reshape(along)
+        return ((value.astype(np.float64) - points) * scales).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A way into a model: a signature, or (`key` is empty) its first subgraph."""
+
+    key: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+class Runner:
+    """One model, loaded. Everything that goes wrong in the runtime is raised as `Error`.
+
+    `model` is a path or the bytes of a `.tflite`; `delegate=False` leaves out the default delegate
+    (XNNPACK), so that the runtime's own kernels run.
+    """
+
+    def __init__(
+        self, model: str | os.PathLike[str] | bytes, *, delegate: bool = True, num_threads: int | None = None
+    ) -> None:
+        self.file = "" if isinstance(model, bytes) else os.fspath(model)
+        self._model = model
+        self._delegate = delegate
+        self._num_threads = num_threads
+        self._signatures: dict[str, Any] = {}
+        self._ran = False
+        self._load()
+        with self._runtime():
+            self.entries = tuple(self._entries())
+
+    def run(self, entry: Entry, sample: Sample) -> dict[str, Array]:
+        """The outputs by name, floats where they are quantized. Variables start anew at each run."""
+        values = {port.name: port.encode(_value_of(port, sample)) for port in entry.inputs}
+        self._start_anew()
+        with self._runtime():
+            stored = self._run_signature(entry.key, values) if entry.key else self._run_plain(entry, values)
+            return {port.name: port.decode(stored[port.name]) for port in entry.outputs}
+
+    def _load(self) -> None:
+        self._signatures.clear()
+        self._ran = False
+        with self._runtime():
+            litert = importlib.import_module("ai_edge_litert.interpreter")
+            kinds = litert.OpResolverType
+            given = {"model_content": self._model} if isinstance(self._model, bytes) else {"model_path": self.file}
+            self._interpreter: Any = litert.Interpreter(
+                **given,
+                experimental_op_resolver_type=kinds.AUTO if self._delegate else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                num_threads=self._num_threads,
+            )
+
+    def _start_anew(self) -> None:
+        """Clears variables; loads the model again where the runtime can't clear those of a part that never ran."""
+        if self._ran:
+            try:
+                with quiet():
+                    self._interpreter.reset_all_variables()
+            except RuntimeError:
+                self._load()
+        self._ran = True
+
+    def _entries(self) -> Iterator[Entry]:
+        keys: Sequence[str] = [key for key in self._interpreter.get_signature_list() if key]
+        for key in keys:
+            signature = self._signature(key)
+            inputs, outputs = signature.get_input_details(), signature.get_output_details()
+            yield Entry(
+                key,
+                tuple(_port(name, detail) for name, detail in inputs.items()),
+                tuple(_port(name, detail) for name, detail in outputs.items()),
+            )
+        if not keys:
+            details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+            yield Entry("", *(tuple(_ports(part)) for part in details))
+
+    def _signature(self, key: str) -> Any:
+        if key not in self._signatures:
+            self._signatures[key] = self._interpreter.get_signature_runner(key)
+        return self._signatures[key]
+
+    def _run_signature(self, key: str, values: Mapping[str, Array]) -> Mapping[str, Array]:
+        return self._signature(key)(**values)
+
+    def _run_plain(self, entry: Entry, values: Mapping[str, Array]) -> Mapping[str, Array]:
+        for port in entry.inputs:
+            self._interpreter.resize_tensor_input(port.index, values[port.name].shape)
+        self._interpreter.allocate_tensors()
+        for port in entry.inputs:
+            self._interpreter.set_tensor(port.index, values[port.name])
+        self._interpreter.invoke()
+        return {port.name: self._interpreter.get_tensor(port.index) for port in entry.outputs}
+
+    @contextlib.contextmanager
+    def _runtime(self) -> Generator[None]:
+        """Silences the runtime, and makes what it raises an `Error`."""
+        said = Said()
+        try:
+            with quiet(said):
+                yield
+        except ImportError as error:
+            raise Error(f"LiteRT can't be imported: {error}", hint="pip install ai-edge-litert") from None
+        except MemoryError:
+            raise
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise reason(str(error), said.complaints(), self.file) from None
+
+
+def _ports(details: Sequence[Mapping[str, Any]]) -> Iterator[Port]:
+    """The ports of a model without signatures; names that are empty or taken get their position."""
+    taken: set[str] = set()
+    for position, detail in enumerate(details):
+        name = detail["name"] or f"#{position}"
+        if name in taken:
+            name = f"{name}#{position}"
+        taken.add(name)
+        yield _port(name, detail)
+
+
+def _port(name: str, detail: Mapping[str, Any]) -> Port:
+    shape = detail["shape_signature"] if len(detail["shape_signature"]) else detail["shape"]
+    quantization = detail["quantization_parameters"]
+    return Port(
+        name,
+        detail["name"],
+        detail["index"],
+        tuple(int(size) for size in shape),
+        np.dtype(detail["dtype"]),
+        np.asarray(quantization["scales"], np.float64),
+        np.asarray(quantization["zero_points"], np.int64),
+        int(quantization["quantized_dimension"]),
+    )
+
+
+def _value_of(port: Port, sample: Sample) -> Array:
+    for name in (port.name, port.tensor):
+        if name in sample:
+            return np.asarray(sample[name])
+    raise Error(f"no value for input '{port.name}'", hint=f"the sample has {', '.join(sample) or 'nothing'}")
+
+
+_NO_CUSTOM = re.compile(r"unresolved custom op: (\S+?)\.?\s")
+_FAILED_NODE = re.compile(r"Node number \d+ \((\w+)\)")
+_ADVICE = re.compile(r"See instructions: \S+?(?=Node number|\s|$)")
+
+
+def reason(message: str, complaints: Sequence[str] = (), file: str = "") -> Error:
+    """The error that `message` of the runtime, with what it printed, amounts to."""
+    node = _FAILED_NODE.search(message)
+    if found := _NO_CUSTOM.search(f"{message} "):
+        return Error(
+            f"LiteRT has no kernel for custom op '{found[1]}'", file=file, hint="run it where its library is linked"
+        )
+    if "Select TensorFlow op" in message:
+        what = f"LiteRT can't run it: it needs TensorFlow ops (Flex){f', such as {node[1]}' if node else ''}"
+        return Error(what, file=file, hint="run it in a runtime with the Flex delegate")
+    text = " ".join(_ADVICE.sub(" ", message).replace("Node number", " Node number").split())
+    if not text and complaints:
+        text = complaints[-1]
+    return Error(f"LiteRT can't run it: {text or 'no reason given'}", file=file)

@@ -1,0 +1,237 @@
+"""`tflir inspect`: what is in a model, for a person at a glance or (`--json`) for machines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tflir.terminal import Row, human_size, output_console, percent, plain_table, printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tflir.inspection import Inspection, Port
+
+JSON_VERSION = 1
+"""Raised when a key of the JSON document changes its meaning or goes."""
+_MOST_PORTS, _MOST_ROWS, _MOST_CONSTANTS = 12, 24, 10
+_BAR = 10
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Inspects as the arguments say; returns the exit status."""
+    from tflir.inspection import inspect_file
+
+    found = inspect_file(arguments.model)
+    if arguments.json:
+        print(json.dumps({"version": JSON_VERSION, **asdict(found)}, indent=1))
+        return 0
+    _Page(found, output_console(), everything=bool(arguments.verbose)).print()
+    return 0
+
+
+class _Page:
+    """The facts as tables."""
+
+    def __init__(self, found: Inspection, console: Console, *, everything: bool) -> None:
+        self.found = found
+        self.console = console
+        self.everything = everything
+
+    def print(self) -> None:
+        self._summary()
+        self._subgraphs()
+        self._signatures()
+        self._operators()
+        self._types()
+        self._constants()
+        self._metadata()
+
+    def _most(self, usual: int) -> int | None:
+        return None if self.everything else usual
+
+    def _table(
+        self, title: str, headers: Sequence[str], rows: Sequence[Row], flexible: int, numbers: Sequence[int] = ()
+    ) -> None:
+        self.console.print()
+        self.console.print(plain_table(self.console, title, headers, rows, flexible=flexible, numbers=numbers))
+
+    def _summary(self) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="bold", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, text in _summary(self.found):
+            grid.add_row(name, Text(printable(text)))
+        self.console.print(grid)
+
+    def _subgraphs(self) -> None:
+        subgraphs = self.found.subgraphs
+        shown = subgraphs[: self._most(_MOST_ROWS)]
+        rows: list[Row] = []
+        for subgraph in shown:
+            title = (subgraph.name, str(subgraph.operators))
+            rows += _port_rows(title, subgraph.inputs, subgraph.outputs, self._most(_MOST_PORTS))
+        rows += _more(len(subgraphs) - len(shown), 7)
+        headers, rows = _without_empty(("subgraph", "ops", "", "tensor", "type", "shape", "scale:zero"), rows)
+        title = "Subgraphs" if len(subgraphs) > 1 else "Subgraph"
+        self._table(title, headers, rows, flexible=3, numbers=(1,))
+
+    def _signatures(self) -> None:
+        signatures = self.found.signatures
+        if not signatures:
+            return
+        shown = signatures[: self._most(_MOST_ROWS)]
+        rows: list[Row] = []
+        for signature in shown:
+            title = (signature.key or "(no key)", signature.subgraph)
+            rows += _port_rows(title, signature.inputs, signature.outputs, self._most(_MOST_PORTS))
+        rows += _more(len(signatures) - len(shown), 7)
+        headers = ("signature", "subgraph", "", "name", "type", "shape", "scale:zero")
+        headers, rows = _without_empty(headers, rows)
+        self._table("Signatures" if len(signatures) > 1 else "Signature", headers, rows, flexible=3)
+
+    def _operators(self) -> None:
+        whole = self.found.constant_bytes
+        rows: list[Row] = []
+        for kind in self.found.operators:
+            note = "needs Flex" if kind.flex else "custom" if kind.custom else ""
+            versions = ", ".join(map(str, kind.versions))
+            size = human_size(kind.constant_bytes) if kind.constant_bytes else ""
+            share = _share(kind.constant_bytes, whole)
+            rows.append([kind.name, str(kind.count), versions, size, *share, note])
+        headers = ("operator", "count", "version", "constants", "share", "", "")
+        headers, rows = _without_empty(headers, rows)
+        self._table(f"Operators: {self.found.operator_count}", headers, rows, flexible=0, numbers=(1, 2, 3, 4))
+
+    def _types(self) -> None:
+        rows: list[Row] = []
+        for group in self.found.types:
+            counts = [str(count) if count else "" for count in (group.activations, group.constants)]
+            size = human_size(group.bytes) if group.bytes else ""
+            rows.append([group.type, *counts, size, *_share(group.bytes, self.found.constant_bytes)])
+        headers = ("type", "activations", "constants", "bytes", "share", "")
+        self._table("Tensors", headers, rows, flexible=0, numbers=(1, 2, 3, 4))
+
+    def _constants(self) -> None:
+        constants = self.found.constants
+        if not constants:
+            return
+        shown = constants[: self._most(_MOST_CONSTANTS)]
+        rows: list[Row] = []
+        for constant in shown:
+            zeros = "" if constant.zeros is None else percent(constant.zeros, math.prod(constant.shape))
+            note = "sparse" if constant.sparse else ""
+            size = human_size(constant.bytes)
+            rows.append([constant.name, constant.type, shape_text(constant.shape), size, zeros, note])
+        headers, rows = _without_empty(("constant", "type", "shape", "bytes", "zeros", ""), rows)
+        cut = len(shown) < len(constants)
+        title = f"Largest of {len(constants)} constants above 1 kB" if cut else "Large constants"
+        self._table(title, headers, rows, flexible=0, numbers=(3, 4))
+
+    def _metadata(self) -> None:
+        if not self.found.metadata:
+            return
+        rows: list[Row] = [
+            [entry.name, "" if entry.bytes is None else human_size(entry.bytes)] for entry in self.found.metadata
+        ]
+        self._table("Metadata", ("name", "bytes"), rows, flexible=0, numbers=(1,))
+
+
+def _summary(found: Inspection) -> Iterator[tuple[str, str]]:
+    yield "file", found.file
+    parts = [f"{human_size(found.constant_bytes)} constants"]
+    if found.metadata_bytes:
+        parts.append(f"{human_size(found.metadata_bytes)} metadata")
+    if (rest := found.bytes - found.constant_bytes - found.metadata_bytes) > 0:
+        parts.append(f"{human_size(rest)} graph")
+    yield "size", f"{human_size(found.bytes)}: {', '.join(parts)}"
+    if found.description:
+        yield "description", found.description
+    needs = f", needs runtime {found.min_runtime_version}" if found.min_runtime_version else ""
+    yield "schema", f"version {found.schema_version}{needs}"
+    yield "quantization", _quantization_text(found)
+    if zeros := _overall_zeros(found):
+        yield "zeros", zeros
+    if found.variables:
+        yield "variables", str(found.variables)
+    outside = [f"{kind.name} x{kind.count}" for kind in found.operators if kind.custom]
+    if outside:
+        yield "custom ops", ", ".join(outside)
+
+
+def _quantization_text(found: Inspection) -> str:
+    facts = found.quantization
+    counts = (
+        (facts.hybrid_operators, "hybrid operator"),
+        (facts.quantized_activations, "quantized activation"),
+        (facts.per_axis, "per-channel constant"),
+        (facts.per_tensor, "per-tensor constant"),
+        (facts.blockwise, "blockwise constant"),
+        (facts.float16_constants, "float16 constant"),
+        (facts.weight_only, "weight-only constant"),
+    )
+    said = ", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counts if count)
+    return f"{facts.scheme} ({said})" if said else facts.scheme
+
+
+def _overall_zeros(found: Inspection) -> str:
+    """The share of zeros in all large constants together."""
+    counted = [constant for constant in found.constants if constant.zeros is not None]
+    elements = sum(math.prod(constant.shape) for constant in counted)
+    if not elements:
+        return ""
+    zeros = sum(constant.zeros or 0 for constant in counted)
+    return f"{percent(zeros, elements)} of the elements of constants above 1 kB" if zeros else ""
+
+
+def shape_text(shape: Sequence[int] | None) -> str:
+    """1x28x28x1 with ? where a dimension is dynamic, `scalar`, or * where even the rank is unknown."""
+    if shape is None:
+        return "*"
+    return "x".join("?" if size < 0 else str(size) for size in shape) or "scalar"
+
+
+def _port_rows(title: tuple[str, str], inputs: list[Port], outputs: list[Port], most: int | None) -> list[Row]:
+    """A row for each input and output; the first bears the title."""
+    rows: list[Row] = []
+    for side, ports in (("in", inputs), ("out", outputs)):
+        for at, port in enumerate(ports[:most]):
+            scale = "" if port.scale is None else f"{port.scale:.6g}:{port.zero_point}"
+            kind = port.type.removesuffix(" per-tensor")
+            rows.append(["", "", "" if at else side, port.name, kind, shape_text(port.shape), scale])
+        if most is not None and len(ports) > most:
+            rows.append(["", "", "", f"… {len(ports) - most} more (-v shows them)", "", "", ""])
+    if not rows:
+        rows.append([""] * 7)
+    rows[0][:2] = title
+    return rows
+
+
+def _more(count: int, columns: int) -> list[Row]:
+    return [[f"… {count} more", *[""] * (columns - 1)]] if count > 0 else []
+
+
+def _without_empty(headers: Sequence[str], rows: list[Row]) -> tuple[list[str], list[Row]]:
+    """The table without its last columns where nothing stands in them."""
+    last = len(headers)
+    while last > 1 and not any(row[last - 1] for row in rows):
+        last -= 1
+    return list(headers[:last]), [row[:last] for row in rows]
+
+
+def _share(part: int, whole: int) -> tuple[Any, Any]:
+    """A share in figures and as a bar."""
+    from rich.text import Text
+
+    if not part:
+        return "", ""
+    eighths = round(8 * _BAR * part / whole) if whole else 0
+    full, rest = divmod(eighths, 8)
+    return percent(part, whole), Text("█" * full + ("" if not rest else " ▏▎▍▌▋▊▉"[rest]), style="cyan")

@@ -1,0 +1,106 @@
+"""What `tflir-opt` says about itself: passes, their options, dialects."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+
+from xdsl.passes import ModulePass
+from xdsl.utils.hints import type_repr
+
+from tflir.pass_manager import find_pass, pass_options
+from tflir.passes.registry import load_pass, pass_names
+from tflir.plugins import plugin_passes, plugin_universes
+from tflir.universe import DIALECTS
+
+_WIDTH = 100
+_LONGEST = 240
+
+
+def answer(arguments: argparse.Namespace) -> int:
+    """Prints what was asked for."""
+    if arguments.explain:
+        print(explain(find_pass(arguments.explain)))
+    elif arguments.list_passes:
+        print("\n".join(_pass_lines()))
+    else:
+        print("\n".join(_dialect_lines()))
+    return 0
+
+
+def explain(pass_class: type[ModulePass]) -> str:
+    """What a pass does, with its options."""
+    lines = [pass_class.name, "", _documentation(pass_class)]
+    if options := list(_option_lines(pass_class)):
+        lines += ["", "options:", *options]
+    return "\n".join(lines)
+
+
+def _documentation(pass_class: type[ModulePass]) -> str:
+    """The docstring of a pass, a generated one (`Name(field=…)`) left out."""
+    text = inspect.cleandoc(pass_class.__doc__ or "")
+    return "(no documentation)" if not text or text.startswith(f"{pass_class.__name__}(") else text
+
+
+def _option_lines(pass_class: type[ModulePass]) -> Iterator[str]:
+    for option in pass_options(pass_class):
+        kind = option.type if isinstance(option.type, str) else type_repr(option.type)
+        default = "" if option.default is dataclasses.MISSING else f" = {_spelled(option.default)}"
+        yield f"  {option.name.replace('_', '-')}: {kind}{default}"
+
+
+def _spelled(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+def _first_sentence(text: str) -> str:
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    return textwrap.shorten(re.split(r"(?<=\.) ", paragraph)[0], _LONGEST, placeholder=" …")
+
+
+def _pass_lines() -> Iterator[str]:
+    ours = list(pass_names())
+    for name in ours:
+        pass_class = load_pass(name)
+        yield f"{name}\n    {_first_sentence(_documentation(pass_class))}"
+        yield from (f"    {line}" for line in _option_lines(pass_class))
+    for plugin, universe in plugin_universes().items():
+        for name, factory in universe.all_passes.items():
+            yield f"{name} (of plug-in {plugin})\n    {_first_sentence(_documentation(factory()))}"
+    others = [name for name in plugin_passes() if name not in ours and not _of_plugin(name)]
+    yield "passes of xDSL:"
+    yield _listed(others)
+
+
+def _of_plugin(name: str) -> bool:
+    return any(name in universe.all_passes for universe in plugin_universes().values())
+
+
+def _listed(names: list[str]) -> str:
+    return textwrap.fill(
+        ", ".join(names), _WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+    )
+
+
+def _dialect_lines() -> Iterator[str]:
+    from xdsl.dialects import get_all_dialects
+
+    from tflir.ir.tfl.dialect import FAMILIES
+
+    yield "tfl: the operators of TensorFlow Lite, by family"
+    for family, ops in FAMILIES.items():
+        yield textwrap.fill(
+            f"{family}: {' '.join(ops.split())}", _WIDTH, initial_indent="    ", subsequent_indent="        "
+        )
+    yield "quant: !quant.uniform<…>, quantized element types"
+    yield "tf_type: !tf_type.string, !tf_type.resource, !tf_type.variant"
+    for plugin, universe in plugin_universes().items():
+        for name in universe.all_dialects:
+            yield f"{name} (of plug-in {plugin})"
+    others = [name for name in get_all_dialects() if name not in DIALECTS]
+    yield "dialects of xDSL:"
+    yield _listed(others)

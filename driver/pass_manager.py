@@ -1,0 +1,159 @@
+"""Pipelines: from the `-p` syntax to passes, and running them with checks between them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.utils.arg_spec import ArgSpec
+from xdsl.utils.arg_spec import parse_pipeline as parse_specs
+from xdsl.utils.exceptions import ArgSpecParseError
+
+from tflir.ir.context import make_context
+from tflir.ir.errors import Error
+from tflir.ir.near import near
+from tflir.ir.verify import verify_module
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.registry import load_pass, pass_names
+from tflir.plugins import plugin_passes, register_dialects
+
+USAGE = 2
+Hook = Callable[[ModulePass, ModuleOp], None]
+_SPACES = re.compile(r"\s*,\s*(?=[^{}]*(?:\{|$))")
+_MODULE = re.compile(r"\s*builtin\.module\((.*)\)\s*", re.DOTALL)
+
+
+def run_passes(module: ModuleOp, pipeline: str, *, verify_each: bool = True) -> list[PassReport]:
+    """Runs a pipeline in the `-p` syntax on `module`; returns what each pass did."""
+    return run_pipeline(module, parse_pipeline(pipeline), verify_each=verify_each)
+
+
+def run_pipeline(
+    module: ModuleOp,
+    passes: Sequence[ModulePass],
+    *,
+    verify_each: bool = True,
+    before: Hook | None = None,
+    after: Hook | None = None,
+    context: Context | None = None,
+) -> list[PassReport]:
+    """Runs `passes` in order and returns what each did.
+
+    `before` and `after` are called around each pass; `after` once its result is verified. Raises `Error`
+    naming the pass that fails or leaves a module that is not valid.
+    """
+    known = context or register_dialects(make_context())
+    reports: list[PassReport] = []
+    for each in passes:
+        if before is not None:
+            before(each, module)
+        reports.append(run_pass(each, module, known))
+        if verify_each:
+            _verify_after(each, module)
+        if after is not None:
+            after(each, module)
+    return reports
+
+
+def run_pass(each: ModulePass, module: ModuleOp, context: Context) -> PassReport:
+    """Runs one pass. Whatever it raises becomes an `Error` that names it."""
+    try:
+        if isinstance(each, TflPass):
+            return each.run(module)
+        each.apply(context, module)
+    except Error:
+        raise
+    except Exception as error:  # a pass may be anyone's
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise Error(f"{each.name}: {lines[0] if lines else type(error).__name__}", hint=_internal(error)) from error
+    return PassReport(each.name)
+
+
+def _internal(error: Exception) -> str:
+    from xdsl.utils.exceptions import DiagnosticException
+
+    if isinstance(error, DiagnosticException):
+        return ""
+    return f"this {type(error).__name__} is a bug in the pass; --debug shows where"
+
+
+def _verify_after(each: ModulePass, module: ModuleOp) -> None:
+    try:
+        verify_module(module)
+    except Error as error:
+        error.what = f"{each.name} left a module that is not valid: {error.what}"
+        raise
+
+
+def available_passes() -> Iterator[str]:
+    """The names of all passes: ours, then those of plug-ins and xDSL."""
+    ours = list(pass_names())
+    yield from ours
+    yield from (name for name in plugin_passes() if name not in ours)
+
+
+def find_pass(name: str) -> type[ModulePass]:
+    """The class of pass `name`. Raises `Error` (status 2) with near names where there is none."""
+    if name in pass_names():
+        return load_pass(name)
+    factory = plugin_passes().get(name)
+    if factory is None:
+        raise Error(
+            f"no pass is called '{name}'{near(name, available_passes())}",
+            hint="tflir-opt --list-passes lists them",
+            status=USAGE,
+        )
+    return factory()
+
+
+def parse_pipeline(text: str) -> list[ModulePass]:
+    """The passes of a pipeline such as `a,b{x=1 y=2}`. Raises `Error` (status 2) saying what is wrong with it."""
+    if wrapped := _MODULE.fullmatch(text):
+        text = wrapped.group(1)
+    try:
+        specs = list(parse_specs(_SPACES.sub(",", text.strip())))
+    except ArgSpecParseError as error:
+        raise Error(f"pipeline '{text}': {_last_line(error)}", hint="write 'a,b{x=1 y=2}'", status=USAGE) from None
+    return [_instance(find_pass(spec.name), spec) for spec in specs]
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^\n")]
+    return lines[-1] if lines else "syntax error"
+
+
+def _instance(pass_class: type[ModulePass], spec: ArgSpec) -> ModulePass:
+    options = {option.name.replace("_", "-"): option for option in pass_options(pass_class)}
+    for given in spec.parameters:
+        if given.replace("_", "-") not in options:
+            known = f"it has {', '.join(options)}" if options else "it has none"
+            raise Error(
+                f"pass {spec.name} has no option '{given}'{near(given.replace('_', '-'), options)}",
+                hint=known,
+                status=USAGE,
+            )
+    flags = {name: (True,) for name, given in spec.parameters.items() if not given and _is_flag(pass_class, name)}
+    try:
+        return pass_class.from_spec(ArgSpec(spec.name, {**spec.parameters, **flags}))
+    except Error as error:
+        error.status = USAGE
+        raise
+    except (ValueError, TypeError) as error:
+        what = re.sub(r"<class '(\w+)'>", r"\1", _last_line(error))
+        raise Error(f"pass {spec.name}: {what}", hint=f"see --explain {spec.name}", status=USAGE) from None
+
+
+def _is_flag(pass_class: type[ModulePass], name: str) -> bool:
+    """Whether an option is a bool, which may be given by its name alone."""
+    options = {option.name: option for option in pass_options(pass_class)}
+    return options[name.replace("-", "_")].type in (bool, "bool")
+
+
+def pass_options(pass_class: type[ModulePass]) -> tuple[dataclasses.Field[Any], ...]:
+    """The fields of a pass that are its options."""
+    return tuple(field for field in dataclasses.fields(pass_class) if field.name != "name" and field.init)

@@ -1,0 +1,65 @@
+"""`--report`: what each pass did to a model, as JSON for machines or one HTML page for people."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tflir.ir.errors import Error
+
+if TYPE_CHECKING:
+    from tflir.passes.base import PassReport
+
+JSON_VERSION = 1
+"""Raised when a key of the JSON document changes its meaning or goes."""
+ENDINGS = (".json", ".html")
+
+
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Refuses, before any work, a report that can't be written for its name (status 2)."""
+    target = pathlib.Path(path)
+    if target.suffix.lower() not in ENDINGS:
+        raise Error("a report is .json or .html", file=str(target), hint="the ending says what to write", status=2)
+    if not target.parent.is_dir():
+        raise Error("its folder does not exist", file=str(target), hint="make the folder first", status=2)
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    reports: Sequence[PassReport],
+    bytes_before: int,
+    bytes_after: int,
+    *,
+    title: str = "",
+    pipeline: str = "",
+) -> None:
+    """Writes what the passes did to `path`, in the form that its ending names.
+
+    `title` is what was compiled. Raises `Error` where the ending is neither .json nor .html, and where the
+    file can't be written.
+    """
+    from tflir.backends.files import whole_file
+    from tflir.report_page import page
+
+    check_path(path)
+    facts = {
+        "version": JSON_VERSION,
+        "title": title,
+        "pipeline": pipeline,
+        "bytes_before": bytes_before,
+        "bytes_after": bytes_after,
+        "passes": [_pass_facts(report) for report in reports],
+    }
+    as_json = pathlib.Path(path).suffix.lower() == ".json"
+    text = f"{json.dumps(facts, indent=1)}\n" if as_json else "".join(page(facts))
+    with whole_file(path) as out:
+        out.write(text.encode("utf-8", "replace"))
+
+
+def _pass_facts(report: PassReport) -> dict[str, Any]:
+    reasons = report.declined.most_common()
+    declined = [{"why": why, "times": times, "first": report.examples.get(why, "")} for why, times in reasons]
+    return {"name": report.name, "counts": dict(report.counts), "declined": declined, "tensors": report.details}

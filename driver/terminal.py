@@ -1,0 +1,159 @@
+"""What the commands say to a person: consoles, progress and sizes. rich is imported only when it is used."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+Row = list[Any]
+"""The cells of a table's row: strings, and rich's texts where they are coloured."""
+
+Note = Callable[[int, int], None]
+"""Told how much is done and how much there is."""
+PATIENCE = 1.0
+"""Seconds of work before a bar appears."""
+_WIDE = 120
+"""Columns where there is no terminal to ask."""
+_NARROWEST = 16
+"""What is left of names however narrow the terminal is."""
+_GAP = 3
+"""Columns between those of a table."""
+
+
+def error_console() -> Console:
+    """A console on stderr: progress, results of checks, warnings."""
+    return _console(sys.stderr)
+
+
+def output_console() -> Console:
+    """A console on stdout: what a command was asked for."""
+    return _console(sys.stdout)
+
+
+def _console(stream: TextIO) -> Console:
+    """Colours only on a terminal, and not where NO_COLOR is set (https://no-color.org)."""
+    from rich.console import Console
+
+    if stream.errors == "strict" and hasattr(stream, "reconfigure"):
+        cast(Any, stream).reconfigure(errors="replace")  # a terminal that knows few characters still shows the rest
+    plain = not stream.isatty() or bool(os.environ.get("NO_COLOR"))
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else _WIDE
+    return Console(file=stream, no_color=plain, highlight=False, emoji=False, markup=False, width=width)
+
+
+@contextlib.contextmanager
+def progress(label: str, total: int | None = None) -> Generator[Note]:
+    """A bar on stderr, where that is a terminal and the work lasts; gives the function to tell of progress."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    bar = _Bar(label, total)
+    try:
+        yield bar.note
+    finally:
+        bar.stop()
+
+
+class _Bar:
+    """Shows nothing until work has lasted `PATIENCE` seconds."""
+
+    def __init__(self, label: str, total: int | None) -> None:
+        self._label = label
+        self._total = total
+        self._began = time.monotonic()
+        self._advance: Callable[[int, int], None] | None = None
+        self.stop: Callable[[], None] = lambda: None
+
+    def note(self, done: int, of: int) -> None:
+        if self._advance is not None:
+            self._advance(done, of)
+        elif time.monotonic() - self._began >= PATIENCE:
+            self._show(done, of)
+
+    def _show(self, done: int, of: int) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+        shown = Progress(*columns, TimeRemainingColumn(), console=error_console(), transient=True)
+        task = shown.add_task(self._label, total=self._total or of, completed=done)
+        self._advance = lambda done, of: shown.update(task, completed=done, total=self._total or of)
+        self.stop = shown.stop
+        shown.start()
+
+
+def human_size(nbytes: int) -> str:
+    """A size as people read it: 1.2 MB."""
+    value = float(nbytes)
+    for unit in ("B", "kB", "MB"):
+        if value < (1000 if unit == "B" else 999.95):
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.2f} GB"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share of `whole`: 12.3%, <0.1% for what is there but hardly, 0 for none; '' where there is no whole."""
+    if not whole:
+        return ""
+    share = 100 * part / whole
+    if not share:
+        return "0"
+    if 0 < share < 0.05:
+        return "<0.1%"
+    if 99.95 <= share < 100:
+        return ">99.9%"
+    return f"{share:.1f}%"
+
+
+def shorten(name: str, width: int) -> str:
+    """`name` in at most `width` columns: its start and its end, which say most."""
+    if len(name) <= width or width < 3:
+        return name
+    tail = (width - 1) * 2 // 3
+    return f"{name[: width - 1 - tail]}…{name[-tail:]}"
+
+
+def printable(text: str) -> str:
+    """`text` without what could move a terminal's cursor or can't be encoded."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def plain_table(
+    console: Console,
+    title: str,
+    headers: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    flexible: int = 0,
+    numbers: Sequence[int] = (),
+) -> Table:
+    """A table without frames that fits the console: names in column `flexible` are shortened, `numbers` lie right."""
+    from rich import box
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title=title, title_justify="left", title_style="bold",
+        header_style="",
+    )  # fmt: skip
+    cells = [[printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    widths = [
+        max(cell_len(text if isinstance(text, str) else text.plain) for text in (header, *(row[i] for row in cells)))
+        for i, header in enumerate(headers)
+    ]
+    room = max(_NARROWEST, console.width - sum(widths) + widths[flexible] - _GAP * (len(widths) - 1))
+    for i, header in enumerate(headers):
+        table.add_column(header, justify="right" if i in numbers else "left", no_wrap=i != flexible, overflow="fold")
+    for row in cells:
+        shown = [shorten(cell, room) if i == flexible and isinstance(cell, str) else cell for i, cell in enumerate(row)]
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in shown))
+    return table

@@ -1,0 +1,12 @@
+"""Names that were perhaps meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """`; did you mean …?` for the names among `known` that are like `name`, else nothing."""
+    found = difflib.get_close_matches(name, list(known), 3, 0.65)
+    return f"; did you mean {' or '.join(repr(item) for item in found)}?" if found else ""
