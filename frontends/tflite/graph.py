@@ -143,7 +143,7 @@ class GraphImport:
             if index < 0:
                 continue
             if index in self.values:
-                raise malformed(f"tensor {index} ('{self._name(index)}') is written twice")
+                raise malformed(f"tensor {index} ('{self._name(index)}') is written twice, or after it is read")
             self.values[index] = result
             self.used.add(index)
 

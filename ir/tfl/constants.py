@@ -138,7 +138,7 @@ class CustomOp(IRDLOperation):
     custom_code = prop_def(STRING)
     custom_option = prop_def(ConstBytesAttr)
     inputs = var_operand_def(ANY_OR_NONE)
-    outputs = var_result_def(ANY)
+    outputs = var_result_def(ANY_OR_NONE)
 
 
 @irdl_op_definition
@@ -150,7 +150,7 @@ class BuiltinOp(IRDLOperation):
     version = opt_prop_def(I32)
     options = opt_prop_def()
     inputs = var_operand_def(ANY_OR_NONE)
-    outputs = var_result_def(ANY)
+    outputs = var_result_def(ANY_OR_NONE)
 
 
 @irdl_op_definition

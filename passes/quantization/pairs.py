@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
-from xdsl.dialects.builtin import Float16Type, Float32Type
+from xdsl.dialects.builtin import Float16Type, Float32Type, TensorType, UnrankedTensorType
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue, Use
 
@@ -67,7 +68,9 @@ def computing_uses(value: SSAValue) -> list[Use]:
 
 def quantized_tensor(value: SSAValue, element: UniformQuantizedType) -> Attribute:
     """The type of `value` with quantized elements."""
-    return tensor_type(tuple(value.type.get_shape()), element)  # pyright: ignore
+    if isinstance(value.type, TensorType):
+        return tensor_type(tuple(cast("TensorType[Attribute]", value.type).get_shape()), element)
+    return UnrankedTensorType(element)
 
 
 def insert_pair(constant: FloatConstant, element: UniformQuantizedType, after: Operation) -> DequantizeOp:

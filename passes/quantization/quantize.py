@@ -15,7 +15,7 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import QConstOp
 from tflir.ir.tfl.quantization import QuantizeOp
 from tflir.ir.types import element_of, shape_of
-from tflir.passes.base import PassReport, TflPass, fail
+from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.numerics import Rows, quantized_blob
 from tflir.passes.quantization.pairs import float_constant, quantize_of
 
@@ -111,7 +111,8 @@ def _fold_constant(quantize: QuantizeOp, report: PassReport) -> None:
     axis = layout.axes[0] if layout.axes else None
     rows = Rows.of(constant.blob, constant.shape, axis)
     if rows is None or layout.blocks or layout.zero_points.any() or not element.is_narrow:
-        raise fail("a constant can be quantized to narrow-range int8 of zero point 0 only", quantize)
+        report.decline("not a weight's symmetric narrow-range int8: the runtime quantizes it", quantize)
+        return
     value = from_blob(quantized_blob(rows, layout.scales.reshape(-1)), constant.shape, element.storage)
     qconst = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
     qconst.location = quantize.location
