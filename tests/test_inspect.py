@@ -19,7 +19,10 @@ from tflir.ir.constants import elements
 from tflir.ir.types import element_type
 from tflir.terminal import human_size, percent, printable, shorten
 
-EVERY_KIND = ["fully_connected", "convolutions", "gather", "loop", "branch", "strings", "custom", "signatures", "stateful", "int8", "dynamic"]
+EVERY_KIND = (
+    *("fully_connected", "convolutions", "gather", "loop", "branch", "strings", "custom"),
+    *("signatures", "stateful", "int8", "dynamic"),
+)
 
 
 @pytest.fixture(name="inspected")

@@ -1,0 +1,61 @@
+"""Time and memory of whole processes, imports and all."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+_TO_MEGABYTES = 1e6 if sys.platform == "darwin" else 1024  # ru_maxrss is bytes there and kilobytes elsewhere
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process took, or the median of several."""
+
+    cpu: float
+    """Seconds of user and system time."""
+    wall: float
+    peak_mb: float
+
+
+def measure(command: Sequence[str]) -> Cost:
+    """Runs a command to its end; ends the benchmark where it fails."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    if status:
+        sys.exit(f"failed: {shlex.join(command)}\n{said.decode(errors='replace')[-2000:]}")
+    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / _TO_MEGABYTES)
+
+
+def measure_in_turn(commands: Mapping[str, Sequence[str]], runs: int, outputs: Sequence[pathlib.Path]) -> dict[str, Cost]:
+    """The median cost of each command; they take turns, after a round to warm up, so that a busy moment hits all.
+
+    `outputs` are removed before each run, so that every one writes anew.
+    """
+    taken: dict[str, list[Cost]] = {name: [] for name in commands}
+    for turn in range(runs + 1):
+        for name, command in commands.items():
+            for path in outputs:
+                path.unlink(missing_ok=True)
+            cost = measure(command)
+            if turn:
+                taken[name].append(cost)
+    return {name: _median(costs) for name, costs in taken.items()}
+
+
+def _median(costs: Sequence[Cost]) -> Cost:
+    columns = ([cost.cpu for cost in costs], [cost.wall for cost in costs], [cost.peak_mb for cost in costs])
+    return Cost(*map(statistics.median, columns))
