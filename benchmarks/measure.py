@@ -40,7 +40,9 @@ def measure(command: Sequence[str]) -> Cost:
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / _TO_MEGABYTES)
 
 
-def measure_in_turn(commands: Mapping[str, Sequence[str]], runs: int, outputs: Sequence[pathlib.Path]) -> dict[str, Cost]:
+def measure_in_turn(
+    commands: Mapping[str, Sequence[str]], runs: int, outputs: Sequence[pathlib.Path]
+) -> dict[str, Cost]:
     """The median cost of each command; they take turns, after a round to warm up, so that a busy moment hits all.
 
     `outputs` are removed before each run, so that every one writes anew.

@@ -1,7 +1,7 @@
 """Models of any size to measure with: the same bytes each time, nothing downloaded, made once and kept.
 
-    python benchmarks/models.py transformer 100      # megabytes of float32 weights
-    python benchmarks/models.py chain 100000         # operators
+python benchmarks/models.py transformer 100      # megabytes of float32 weights
+python benchmarks/models.py chain 100000         # operators
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class _Transformer:
         for layer in range(layers):
             x = self._add(x, self._attention(self._norm(x, f"{layer}/norm1"), f"{layer}/attention"), f"{layer}/add1")
             x = self._add(x, self._wide(self._norm(x, f"{layer}/norm2"), f"{layer}/wide"), f"{layer}/add2")
-        logits = self._op("FULLY_CONNECTED", [x, table, -1], "logits", (_SEQUENCE, words), options("FullyConnectedOptions"))
+        logits = self._op(
+            "FULLY_CONNECTED", [x, table, -1], "logits", (_SEQUENCE, words), options("FullyConnectedOptions")
+        )
         self.graph.io([ids], [logits])
         self.model.signature("serving_default", self.graph, {"ids": ids}, {"logits": logits})
 
@@ -125,7 +127,9 @@ class _Transformer:
         return self._dense(self._reshape(joined, (_SEQUENCE, self.width), f"{name}/flat"), self.width, self.width, name)
 
     def _wide(self, x: int, name: str) -> int:
-        return self._dense(self._dense(x, self.width, 4 * self.width, f"{name}/up", 1), 4 * self.width, self.width, name)
+        return self._dense(
+            self._dense(x, self.width, 4 * self.width, f"{name}/up", 1), 4 * self.width, self.width, name
+        )
 
 
 def transformer(megabytes: int) -> pathlib.Path:

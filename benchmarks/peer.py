@@ -1,6 +1,6 @@
 """What litert-quantizer does for the same result; runs in the peer's own environment (`run.py` makes it).
 
-    peer.py MODEL OUT default|float16
+peer.py MODEL OUT default|float16
 """
 
 import sys

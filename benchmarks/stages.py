@@ -1,6 +1,8 @@
-"""Milliseconds an operator for each stage of one model, in this process; prints JSON.
+"""Seconds that each stage takes on one model, in this process; prints JSON.
 
-    stages.py MODEL
+    stages.py MODEL SMALL
+
+SMALL is loaded first, so that imports and other first-time work don't count.
 """
 
 from __future__ import annotations
@@ -28,11 +30,12 @@ class _ReluToRelu6(RewritePattern):
     def match_and_rewrite(self, op: ReluOp, rewriter: PatternRewriter) -> None:
         new = Relu6Op.create(operands=op.operands, result_types=[op.results[0].type])
         new.location = op.location
-        rewriter.replace_op(op, new)
+        rewriter.replace(op, new)
 
 
 def main() -> None:
-    load(sys.argv[1].replace(sys.argv[2], "1000"))  # imports and first-time work are start-up, not scaling
+    model, small = sys.argv[1:]
+    export_model(load(small))
     seconds: dict[str, float] = {}
 
     def timed(stage: str, work: Callable[[], Any]) -> Any:
@@ -42,7 +45,7 @@ def main() -> None:
         seconds[stage] = time.perf_counter() - began
         return result
 
-    module = timed("import", lambda: load(sys.argv[1]))
+    module = timed("import", lambda: load(model))
     timed("verify", lambda: verify_module(module))
     sweep = PatternRewriteWalker(_ReluToRelu6(), apply_recursively=False)
     timed("rewrite", lambda: sweep.rewrite_module(module))

@@ -75,7 +75,9 @@ class GraphExport:
                 outputs = [self._operand(value) for value in op.arguments]
             else:
                 self._op(op)
-        for attr in cast("ArrayAttr[DictionaryAttr]", self.function.attributes.get(names.UNUSED_TENSORS, ArrayAttr([]))):
+        for attr in cast(
+            "ArrayAttr[DictionaryAttr]", self.function.attributes.get(names.UNUSED_TENSORS, ArrayAttr([]))
+        ):
             self._add_detached(attr)
         self._resolve_control()
         record: Record = {
@@ -108,7 +110,12 @@ class GraphExport:
         return self._tensor(argument, argument.type, names.name_of(argument), extras)
 
     def _tensor(
-        self, value: SSAValue | None, value_type: Attribute, name: str | None, extras: DictionaryAttr, constant: bool = False
+        self,
+        value: SSAValue | None,
+        value_type: Attribute,
+        name: str | None,
+        extras: DictionaryAttr,
+        constant: bool = False,
     ) -> int:
         record = tensor_record(value_type, name, extras, ranked=self.ranked, constant=constant)
         self._details(record, value_type, extras)
@@ -250,7 +257,9 @@ class GraphExport:
         if len(ops) == 2 and isinstance(ops[0], CallOp) and isinstance(ops[1], YieldOp):
             call, last = ops
             passed = list(call.operands)
-            if list(last.operands) == list(call.results) and (not region.block.args or passed == list(region.block.args)):
+            if list(last.operands) == list(call.results) and (
+                not region.block.args or passed == list(region.block.args)
+            ):
                 return call
         raise Error(
             "each of its regions must be one func.call and a tfl.yield of its results",

@@ -14,35 +14,24 @@ from typing import Any, BinaryIO
 import flatbuffers
 import numpy as np
 
-from tflir.ir.blob import CHUNK, Blob
+from tflir.backends.tflite.buffers import ALIGNMENT, BufferTables
+from tflir.ir.blob import Blob
 from tflir.ir.schema import IDENTIFIER, SCALARS, Field, Table, schema
 
 Record = Mapping[str, Any]
-ALIGNMENT = 16
 LARGEST_ROOT = 2_000_000_000
 """Offsets inside a flatbuffer are read as signed 32-bit numbers; beyond this, buffers lie outside it."""
-_SLACK = 16
-"""Bytes after the last buffer that kernels may read past its end."""
-_PLACEHOLDER = 0x7FFFFFF1
-_SAMPLE = 256
-"""First bytes that equal constants must share before they are compared whole."""
-
-
-def _aligned(position: int) -> int:
-    return -(-position // ALIGNMENT) * ALIGNMENT
 
 
 class Writer:
     """Packs one model. `buffers` are the bytes of each buffer, None where it has none; index 0 has none."""
 
     def __init__(self, model: Record, buffers: Sequence[Blob | None]) -> None:
-        self.buffers = buffers
+        payload = sum(blob.nbytes + 2 * ALIGNMENT for blob in buffers if blob is not None)
         self._schema = schema()
         self._builder = flatbuffers.Builder(1 << 16)
         self._made: dict[Any, int] = {}
-        self._patches: list[tuple[int, Blob]] = []
-        payload = sum(blob.nbytes + ALIGNMENT + 4 for blob in buffers if blob is not None)
-        self.outside = payload > LARGEST_ROOT
+        self._buffers = BufferTables(self._builder, outside=payload > LARGEST_ROOT)
         root = self._table(self._schema.tables["Model"], model)
         self._builder.Finish(root, file_identifier=IDENTIFIER)
         self._head = bytearray(self._builder.Output())
@@ -56,17 +45,7 @@ class Writer:
         how many bytes were written since the last time.
         """
         out.write(self._head)
-        written = _Written(out, len(self._head))
-        for from_end, blob in _least_padding(self._patches):
-            field = len(self._head) - from_end
-            start = written.add(blob, 0 if self.outside else 4, progress)
-            if self.outside:
-                struct.pack_into("<Q", self._head, field, start)
-            else:
-                struct.pack_into("<I", self._head, field, start - 4 - field)
-        out.seek(written.end)
-        out.write(b"\0" * (_SLACK if self.outside else 0))
-        self.size = out.tell()
+        self.size = self._buffers.write(out, self._head, progress)
         out.seek(0)
         out.write(self._head)
         out.seek(self.size)
@@ -124,7 +103,7 @@ class Writer:
         if field.kind == "string":
             return self._shared(("string", value), lambda: self._string(value))
         if field.of == "Buffer":
-            return self._vector_of_offsets([self._buffer(blob) for blob in value])
+            return self._buffers.add(value)
         if field.of in self._schema.tables:
             inner = self._schema.tables[field.of]
             return self._vector_of_offsets([self._table(inner, item) for item in value])
@@ -160,23 +139,6 @@ class Writer:
         builder.Bytes[builder.Head() : builder.Head() + len(data)] = data
         return builder.EndVector()
 
-    def _buffer(self, blob: Blob | None) -> int:
-        """A Buffer table; the position of its bytes is filled in once the tables' size is known."""
-        if blob is None:
-            return self._table(self._schema.tables["Buffer"], {})
-        builder = self._builder
-        builder.StartObject(self._schema.tables["Buffer"].slots)
-        if self.outside:
-            builder.PrependUint64(blob.nbytes)
-            builder.Slot(2)
-            builder.PrependUint64(_PLACEHOLDER)
-            builder.Slot(1)
-        else:
-            builder.PrependUint32(_PLACEHOLDER)
-            builder.Slot(0)
-        self._patches.append((builder.Offset(), blob))
-        return builder.EndObject()
-
 
 _PREPEND: dict[str, Callable[[Any, Any], None]] = {
     "bool": lambda builder, value: builder.PrependBool(bool(value)),
@@ -191,52 +153,3 @@ _PREPEND: dict[str, Callable[[Any, Any], None]] = {
     "float": lambda builder, value: builder.PrependFloat32(value),
     "double": lambda builder, value: builder.PrependFloat64(value),
 }
-
-
-def _least_padding(patches: list[tuple[int, Blob]]) -> list[tuple[int, Blob]]:
-    """The buffers in order, but for the one after which most padding would follow: nothing follows the last."""
-    if not patches:
-        return patches
-    last = max(range(len(patches)), key=lambda i: -(patches[i][1].nbytes + 4) % ALIGNMENT)
-    return [*patches[:last], *patches[last + 1 :], patches[last]]
-
-
-class _Written:
-    """The buffers' part of a file being written."""
-
-    def __init__(self, out: BinaryIO, end: int) -> None:
-        self.out = out
-        self.end = end
-        self._known: dict[tuple[int, bytes], int] = {}
-
-    def add(self, blob: Blob, lead: int, progress: Callable[[int], None]) -> int:
-        """Writes `blob` after a length of `lead` bytes, or finds equal bytes; returns where they start."""
-        start = _aligned(self.end + lead)
-        head = struct.pack("<I", blob.nbytes) if lead else b""
-        self.out.seek(self.end)
-        self.out.write(b"\0" * (start - lead - self.end) + head)
-        at = start
-        for count in blob.write_to(self.out):
-            at += count
-            progress(count)
-        self.out.seek(start)
-        first = self.out.read(min(_SAMPLE, blob.nbytes))
-        if at != start + blob.nbytes:
-            raise AssertionError(f"a constant of {blob.nbytes} bytes gave {at - start}")
-        earlier = self._known.setdefault((blob.nbytes, first), start)
-        if earlier != start and self._equal(earlier, start, blob.nbytes):
-            self.out.seek(self.end)
-            self.out.truncate()
-            return earlier
-        self.end = at
-        return start
-
-    def _equal(self, one: int, other: int, count: int) -> bool:
-        for offset in range(0, count, CHUNK):
-            size = min(CHUNK, count - offset)
-            self.out.seek(one + offset)
-            left = self.out.read(size)
-            self.out.seek(other + offset)
-            if left != self.out.read(size):
-                return False
-        return True

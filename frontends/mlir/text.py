@@ -20,19 +20,21 @@ def parse_text(data: bytes | memoryview, name: str, context: Context | None = No
     `context` says which dialects are known (default: ours and xDSL's). Raises `Error` with line and column.
     """
     text, resources = split_resources(memoryview(data), name)
-    parser = TextParser(context or make_context(), text, name, resources)
+    parser: TextParser | None = None
     try:
+        parser = TextParser(context or make_context(), text, name, resources)
         module = parser.parse_module()
         parser.check_defined()
     except ParseError as error:
         raise _error(parser, error) from error
     except RecursionError:
-        raise Error("the text is nested too deeply", file=_place(parser)) from None
+        raise Error("the text is nested too deeply", file=_place(parser, name)) from None
     except Error as error:
-        error.file = error.file or _place(parser)
+        error.file = error.file or _place(parser, name)
         raise
     except Exception as error:  # xDSL's parser raises several kinds on text it does not expect
-        raise Error(f"can't be parsed: {type(error).__name__}: {error}", file=_place(parser)) from error
+        what = str(error).strip().partition("\n")[0]
+        raise Error(f"can't be parsed: {type(error).__name__}: {what}", file=_place(parser, name)) from error
     adopt(module)
     if verify:
         _verify(module, parser)
@@ -51,18 +53,18 @@ def _verify(module: ModuleOp, parser: TextParser) -> None:
         raise
 
 
-def _place(parser: TextParser) -> str:
-    return str(parser.place())
+def _place(parser: TextParser | None, name: str) -> str:
+    return name if parser is None else parser.place()
 
 
-def _error(parser: TextParser, error: ParseError) -> Error:
+def _error(parser: TextParser | None, error: ParseError) -> Error:
     """The first line of what xDSL says, at its place."""
-    if parser.forward_ssa_references and error.msg.startswith("values used but not defined"):
+    if parser is not None and error.msg.startswith("values used but not defined"):
         try:
             parser.check_defined()
         except ParseError as better:
             error = better
-    what = error.msg.strip().partition("\n")[0].rstrip(".!")
+    what = error.msg.strip().partition("\n")[0].rstrip(".!").replace("after {first_char}", "here")
     hint = "" if "did you mean" in what else _hint(what)
     return Error(what[:1].lower() + what[1:], file=str(error.span.get_location()), hint=hint)
 
