@@ -19,7 +19,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from tflir.ir.errors import Error
-from tflir.options import Optimize, OpsSet, TargetSpec
+from tflir.options import OpsSet, Optimize, TargetSpec
 
 if TYPE_CHECKING:
     from tflir.converter import Converter

@@ -51,7 +51,9 @@ def add_compile(commands: Any) -> None:
         help="float16: float16 constants instead of int8 weights",
     )  # fmt: skip
     parser.add_argument("--disable-per-channel", action="store_true", help="one scale for each weight tensor")
-    parser.add_argument("--tf-compat", action="store_true", help="TensorFlow 2.21's numbers to the bit, quirks included")
+    parser.add_argument(
+        "--tf-compat", action="store_true", help="TensorFlow 2.21's numbers to the bit, quirks included"
+    )
     parser.add_argument("-p", "--passes", metavar="PIPELINE", help="run these passes instead: 'a,b{x=1}'")
     parser.add_argument("--print-pipeline", action="store_true", help="print the passes and compile nothing")
     parser.add_argument("--verify", action="store_true", help="run input and output in LiteRT and compare")

@@ -6,7 +6,7 @@ import argparse
 import importlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
@@ -52,12 +52,11 @@ def _run(arguments: argparse.Namespace) -> int:
     return command.run(arguments)
 
 
-def guarded(run: object, *, debug: bool) -> int:
+def guarded(run: Callable[[], int], *, debug: bool) -> int:
     """Calls `run` and turns what it raises into one line on stderr and an exit status."""
-    assert callable(run)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        return int(run())
+        return run()
     except Error as error:
         if debug:
             raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tflir.files import TEXT
 from tflir.ir.errors import Error
-from tflir.options import DEPRECATED, Optimize, Options, OpsSet, TargetSpec
+from tflir.options import DEPRECATED, OpsSet, Optimize, Options, TargetSpec
 from tflir.pipeline import pipeline_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def _options(arguments: argparse.Namespace) -> Options:
     ops = tuple(OpsSet[word] for words in arguments.supported_ops for word in words)
     types = tuple(dict.fromkeys(word for words in arguments.supported_types for word in words))
     if arguments.passes is not None and (optimizations or types or arguments.disable_per_channel):
-        raise Error("--passes stands instead of the flags that choose passes", hint="give one or the other", status=_USAGE)
+        raise Error(
+            "--passes stands instead of the flags that choose passes", hint="give one or the other", status=_USAGE
+        )
     return Options(
         optimizations,
         TargetSpec(ops or (OpsSet.TFLITE_BUILTINS,), types),
@@ -73,13 +75,17 @@ def _target(arguments: argparse.Namespace, source: pathlib.Path) -> pathlib.Path
     """Where the result goes; refuses what would harm a file or can't be meant (status 2)."""
     target = pathlib.Path(arguments.output) if arguments.output else source.with_suffix(".opt.tflite")
     if target.suffix not in (_MODEL, TEXT):
-        raise Error("is neither .tflite nor .mlir", file=str(target), hint="the ending says what to write", status=_USAGE)
+        raise Error(
+            "is neither .tflite nor .mlir", file=str(target), hint="the ending says what to write", status=_USAGE
+        )
     if arguments.elide_constants and target.suffix != TEXT:
         raise Error("--elide-constants is for .mlir text", file=str(target), hint="leave it out", status=_USAGE)
     if arguments.verify and target.suffix == TEXT:
         raise Error("--verify runs a .tflite", file=str(target), hint="write a .tflite to verify it", status=_USAGE)
     if arguments.verify and source.suffix == TEXT:
-        raise Error("--verify runs a .tflite", file=str(source), hint="compile the text to .tflite first", status=_USAGE)
+        raise Error(
+            "--verify runs a .tflite", file=str(source), hint="compile the text to .tflite first", status=_USAGE
+        )
     if target.exists():
         if source.exists() and os.path.samefile(source, target):
             raise Error("is the input", file=str(target), hint="name another file with -o", status=_USAGE)
@@ -92,15 +98,14 @@ def _target(arguments: argparse.Namespace, source: pathlib.Path) -> pathlib.Path
 
 def _convert(converter: Converter, target: pathlib.Path, arguments: argparse.Namespace) -> int:
     """Converts to `target` with a progress bar on a terminal; returns its size."""
-    how = {"elide_constants": True} if arguments.elide_constants else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # said already, in one line
         if arguments.quiet or not sys.stderr.isatty():
-            return converter.convert_to(target, **how)
+            return converter.convert_to(target, elide_constants=arguments.elide_constants)
         from tflir.terminal import progress
 
         with progress(f"writing {target.name}") as note:
-            return converter.convert_to(target, progress=note, **how)
+            return converter.convert_to(target, progress=note, elide_constants=arguments.elide_constants)
 
 
 def _say(

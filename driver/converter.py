@@ -77,10 +77,18 @@ class Converter:
         return to_bytes(self.module(), tf_compat=self.tf_compat)
 
     def convert_to(
-        self, path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None, **how: Any
+        self,
+        path: str | os.PathLike[str],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        elide_constants: bool = False,
     ) -> int:
-        """Compiles to a file, streaming its constants; returns its size in bytes."""
-        return save(self.module(), path, tf_compat=self.tf_compat, progress=progress, **how)
+        """Compiles to a file, streaming its constants; returns its size in bytes.
+
+        `progress` is told bytes written and bytes in all; `elide_constants` leaves large ones out of text.
+        """
+        module = self.module()
+        return save(module, path, tf_compat=self.tf_compat, elide_constants=elide_constants, progress=progress)
 
 
 def _first_then(module: ModuleOp, again: Callable[[], ModuleOp]) -> Callable[[], ModuleOp]:
@@ -111,7 +119,7 @@ def add_metadata(module: ModuleOp, entries: tuple[tuple[str, bytes], ...]) -> No
     known = {pair.data[0].data for pair in held}
     for name, data in entries:
         if name not in known:
-            value = elements(np.frombuffer(data, np.uint8))
+            value = elements(np.array(bytearray(data), np.uint8))
             held.append(ArrayAttr([StringAttr(name), value]))
     if held:
         module.attributes[names.METADATA] = ArrayAttr(held)

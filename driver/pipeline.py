@@ -73,7 +73,9 @@ def mode_of(options: Options) -> Mode:
     if options.target_spec.type_names() and not options.optimizations:
         raise Error("supported types do nothing without an optimization", hint="add --optimize DEFAULT", status=2)
     if options.disable_per_channel and not options.optimizations:
-        raise Error("--disable-per-channel does nothing without an optimization", hint="add --optimize DEFAULT", status=2)
+        raise Error(
+            "--disable-per-channel does nothing without an optimization", hint="add --optimize DEFAULT", status=2
+        )
     return next(mode for mode in MODES if mode.applies(options))
 
 

@@ -131,7 +131,11 @@ class FileBlob(ArrayBlob):
 
     def write_to(self, out: BinaryIO) -> Iterator[int]:
         """Lets the system copy from file to file where it can."""
-        if self.nbytes <= _WORTH_READING or not hasattr(os, "copy_file_range") or not isinstance(out, io.BufferedRandom):
+        if (
+            self.nbytes <= _WORTH_READING
+            or not hasattr(os, "copy_file_range")
+            or not isinstance(out, io.BufferedRandom)
+        ):
             yield from super().write_to(out)
             return
         out.flush()
@@ -139,7 +143,11 @@ class FileBlob(ArrayBlob):
         while done < self.nbytes:
             try:
                 count = os.copy_file_range(
-                    self._source.file.fileno(), out.fileno(), min(_COPY, self.nbytes - done), self._offset + done, start + done
+                    self._source.file.fileno(),
+                    out.fileno(),
+                    min(_COPY, self.nbytes - done),
+                    self._offset + done,
+                    start + done,
                 )
             except OSError:  # other file systems, old kernels
                 count = 0

@@ -6,6 +6,7 @@ Pass authors call `elements(array)` to make one and `as_numpy(attr)` to read one
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any, cast
 
@@ -231,7 +232,7 @@ def strings(attr: ArrayElementsAttr) -> list[bytes]:
     data = attr.blob.view()
     count = int(data[:4].view("<i4")[0])
     offsets = data[4 : 4 * (count + 2)].view("<i4")
-    return [data[a:b].tobytes() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [data[a:b].tobytes() for a, b in itertools.pairwise(offsets)]
 
 
 def name_attr(text: str) -> StringAttr:

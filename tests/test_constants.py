@@ -68,7 +68,7 @@ class _Untouchable(Blob):
     def view(self) -> np.ndarray:
         raise AssertionError("read whole")
 
-    def chunks(self, size: int = 0):  # noqa: ANN201
+    def chunks(self, size: int = 0):
         raise AssertionError("streamed")
 
     def _identity(self) -> int:
@@ -110,7 +110,7 @@ def test_a_file_blob_streams_what_it_views(tmp_path: pathlib.Path) -> None:
 def test_a_deferred_blob_is_made_when_it_is_read() -> None:
     made: list[int] = []
 
-    def make():  # noqa: ANN202
+    def make():
         made.append(1)
         yield np.int8([1, 2])
         yield np.int8([3])

@@ -55,7 +55,16 @@ def test_every_file_fits_in_the_head() -> None:
 
 
 def test_the_public_face() -> None:
-    assert set(tflir.__all__) >= {"Converter", "Error", "Optimize", "OpsSet", "TargetSpec", "load", "save", "run_passes"}
+    assert set(tflir.__all__) >= {
+        "Converter",
+        "Error",
+        "Optimize",
+        "OpsSet",
+        "TargetSpec",
+        "load",
+        "save",
+        "run_passes",
+    }
     for name in tflir.__all__:
         assert getattr(tflir, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

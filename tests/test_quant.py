@@ -71,7 +71,9 @@ def test_refuses(text: str, why: str) -> None:
 
 
 def test_equal_layouts_are_equal_types() -> None:
-    one, other = (UniformQuantizedType.get(IntegerType(8), Float32Type(), Layout([1.0, 2.0], 0, (0,))) for _ in range(2))
+    one, other = (
+        UniformQuantizedType.get(IntegerType(8), Float32Type(), Layout([1.0, 2.0], 0, (0,))) for _ in range(2)
+    )
     assert one == other
     assert hash(one) == hash(other)
     assert one != UniformQuantizedType.get(IntegerType(8), Float32Type(), Layout([1.0, 2.0], [0, 1], (0,)))

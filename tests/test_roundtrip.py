@@ -15,9 +15,9 @@ from models_builder import NONE, Model, options
 from object_tree import tree
 
 import tflir
+from tflir.backends.mlir import write_text
 from tflir.files import load_bytes, to_bytes
 from tflir.frontends.mlir import parse_text
-from tflir.backends.mlir import write_text
 from tflir.ir.control import decode_edges, encode_edges
 from tflir.ir.verify import verify_module
 
@@ -95,7 +95,7 @@ def quantization_kinds() -> bytes:
 
 
 def model_fields() -> bytes:
-    """Metadata with duplicates, signatures sharing a subgraph, control edges, debug indices, odd names, unused tensors."""
+    """Duplicate metadata, signatures of one subgraph, control edges, debug indices, odd names, unused tensors."""
     model = Model("")
     graph = model.graph("")
     x = graph.tensor('x "quoted" \\ ä\n', (-1, 4))
@@ -122,12 +122,14 @@ def model_fields() -> bytes:
 
 
 def operator_fields() -> bytes:
-    """Custom options of a custom and of a builtin op, mutating inputs, absent trailing operands, old options, intermediates."""
+    """Custom options on both kinds of op, mutating inputs, absent trailing operands, old options, intermediates."""
     model = Model()
     graph = model.graph()
     x = graph.tensor("x", (1, 4))
     w, b = graph.constant("w", build.random(2, 4)), graph.constant("b", build.random(2))
-    two = graph.op("FULLY_CONNECTED", [x, w], [graph.tensor("two", (1, 2))], options("FullyConnectedOptions"), version=6)
+    two = graph.op(
+        "FULLY_CONNECTED", [x, w], [graph.tensor("two", (1, 2))], options("FullyConnectedOptions"), version=6
+    )
     three = graph.op("FULLY_CONNECTED", [x, w, NONE], [graph.tensor("three", (1, 2))], options("FullyConnectedOptions"))
     full = graph.op("FULLY_CONNECTED", [x, w, b], [graph.tensor("full", (1, 2))], None, version=12)
     spread = graph.op("RESHAPE", [x], [graph.tensor("spread", (2, 2))], options("ReshapeOptions", newShape=[2, 2]))

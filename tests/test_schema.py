@@ -33,7 +33,9 @@ def _enum_classes() -> dict[str, dict[str, int]]:
 
 
 def _tables() -> list[str]:
-    return [name for name in vars(bindings) if inspect.isclass(getattr(bindings, name)) and hasattr(bindings, f"{name}T")]
+    return [
+        name for name in vars(bindings) if inspect.isclass(getattr(bindings, name)) and hasattr(bindings, f"{name}T")
+    ]
 
 
 def test_every_enum_and_union_of_the_runtime_is_in_the_table() -> None:

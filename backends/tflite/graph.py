@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -35,7 +34,7 @@ from tflir.ir.tfl.constants import (
 from tflir.ir.tfl.control_flow import SUBGRAPH_FIELDS, IfOp, WhileOp, YieldOp
 from tflir.ir.tfl.options import options_of, subgraph_indices
 from tflir.ir.tfl.signature import needed_version
-from tflir.ir.types import element_of, tensor_type
+from tflir.ir.types import element_of
 
 Record = dict[str, Any]
 
@@ -190,11 +189,14 @@ class GraphExport:
         if isinstance(op, ConstOp | QConstOp | SparseConstOp | SparseQConstOp | ExternalConstOp):
             self._constant(op)
             return
-        exporter = self._EXPORTERS.get(type(op))
-        if exporter is not None:
-            exporter(self, op)
+        if isinstance(op, IfOp | WhileOp):
+            self._control_flow(op)
         elif isinstance(op, TflOp):
             self._typed(op)
+        elif isinstance(op, CustomOp | NumericVerifyOp):
+            self._custom(op)
+        elif isinstance(op, BuiltinOp):
+            self._generic(op)
         else:
             raise Error(
                 f"{op.name} has no operator in the format",
@@ -235,8 +237,7 @@ class GraphExport:
         options = None if names.NO_OPTIONS in op.attributes else options_of(op, self.model.subgraph)
         self._operator(op, op.INFO.builtin, None, op.operands, op.INFO.options, options, needed_version(op))
 
-    def _control_flow(self, op: Operation) -> None:
-        assert isinstance(op, IfOp | WhileOp)
+    def _control_flow(self, op: IfOp | WhileOp) -> None:
         if isinstance(op, WhileOp):
             fields = {"cond_subgraph_index": op.cond, "body_subgraph_index": op.body}
         else:
@@ -268,15 +269,13 @@ class GraphExport:
             hint="outline the region into a function",
         )
 
-    def _custom(self, op: Operation) -> None:
-        assert isinstance(op, CustomOp | NumericVerifyOp)
+    def _custom(self, op: CustomOp | NumericVerifyOp) -> None:
         code = op.custom_code.data if isinstance(op, CustomOp) else "NumericVerify"
         self._operator(op, "CUSTOM", code, op.operands, None, None, 1)
         if isinstance(op, CustomOp) and names.NO_OPTIONS not in op.attributes:
             self.operators[-1]["custom_options"] = np.frombuffer(op.custom_option.data, np.uint8)
 
-    def _generic(self, op: Operation) -> None:
-        assert isinstance(op, BuiltinOp)
+    def _generic(self, op: BuiltinOp) -> None:
         number = op.code.value.data if op.code is not None else 0
         version = op.version.value.data if op.version is not None else 1
         table, record = None, None
@@ -291,8 +290,6 @@ class GraphExport:
                 else:
                     record |= attribute_to_record(table, DictionaryAttr({name: attr}))
         self._operator(op, str(number), None, op.operands, table, record, version, number)
-
-    _EXPORTERS: dict[type[Operation], Callable[[GraphExport, Operation], None]] = {}
 
     def _operator(
         self,
@@ -362,15 +359,3 @@ class GraphExport:
         """Control edges by the ops' new positions; edges of ops that are gone go with them."""
         for position, after in self._after:
             self.edges += [(self._positions[i], position) for i in after if i in self._positions]
-
-
-GraphExport._EXPORTERS.update(  # pyright: ignore[reportPrivateUsage]
-    {
-        IfOp: GraphExport._control_flow,  # pyright: ignore[reportPrivateUsage]
-        WhileOp: GraphExport._control_flow,  # pyright: ignore[reportPrivateUsage]
-        CustomOp: GraphExport._custom,  # pyright: ignore[reportPrivateUsage]
-        NumericVerifyOp: GraphExport._custom,  # pyright: ignore[reportPrivateUsage]
-        BuiltinOp: GraphExport._generic,  # pyright: ignore[reportPrivateUsage]
-    }
-)
-_ = tensor_type

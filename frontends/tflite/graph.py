@@ -29,7 +29,7 @@ from tflir.ir.constants import ArrayElementsAttr, from_blob
 from tflir.ir.errors import Error
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.attributes import ExternalBuffer, ExternalBufferAttr
-from tflir.ir.tfl.constants import ExternalConstOp, NoValueOp, ConstOp, QConstOp
+from tflir.ir.tfl.constants import ConstOp, ExternalConstOp, NoValueOp, QConstOp
 from tflir.ir.types import NONE, element_of, element_type, shape_of, stored_bytes
 
 Edges = Mapping[int, Sequence[int]]
@@ -116,7 +116,9 @@ class GraphImport:
         """For each operator with control edges: its id and the ids it comes after."""
         ids = sorted({i for after, befores in self.edges.items() for i in (after, *befores)})
         return {
-            i: DictionaryAttr({"id": IntegerAttr(i, i64), "after": ArrayAttr([IntegerAttr(b, i64) for b in self.edges.get(i, ())])})
+            i: DictionaryAttr(
+                {"id": IntegerAttr(i, i64), "after": ArrayAttr([IntegerAttr(b, i64) for b in self.edges.get(i, ())])}
+            )
             for i in ids
         }
 
@@ -135,9 +137,7 @@ class GraphImport:
                 [self.types.detached(index) if index >= 0 else DictionaryAttr({}) for index in intermediates]
             )
         op = self.operators.build(operator, operands, result_types, attributes, self._no_value)
-        op.location = names.location_of(
-            [self.tensors[index].get("name") if index >= 0 else None for index in outputs]
-        )
+        op.location = names.location_of([self.tensors[index].get("name") if index >= 0 else None for index in outputs])
         self.block.add_op(op)
         for index, result in zip(outputs, op.results, strict=True):
             if index < 0:
@@ -150,7 +150,7 @@ class GraphImport:
     def _operand_indices(self, operator: Record, field: str) -> list[int]:
         vector = operator.get(field)
         indices: list[int] = [] if vector is None else vector.tolist()
-        if indices and not (-1 <= min(indices) and max(indices) < len(self.tensors)):
+        if indices and not (min(indices) >= -1 and max(indices) < len(self.tensors)):
             raise malformed(f"an operator's {field} name tensor {max(indices)} of {len(self.tensors)}")
         return indices
 

@@ -192,7 +192,9 @@ class Operators:
             result_types=result_types,
             attributes=attributes,
             regions=regions,
-            properties=cast(dict[str, Attribute], {"is_stateless": IntegerAttr.from_bool(False)} if op is WhileOp else {}),
+            properties=cast(
+                dict[str, Attribute], {"is_stateless": IntegerAttr.from_bool(False)} if op is WhileOp else {}
+            ),
         )
 
     def _generic(

@@ -34,7 +34,9 @@ def sparse_constant(
     stored = from_blob(compressed, (compressed.nbytes // dtype.itemsize,), element_type(name))
     dense_bytes = stored_bytes(name, math.prod(shape)) or 0
     # What MLIR keeps beside the stored elements: a dense value, which nothing reads before it is decoded.
-    dense = from_blob(DeferredBlob(dense_bytes, ("sparse", index), lambda: _zeros(dense_bytes)), shape, element_type(name))
+    dense = from_blob(
+        DeferredBlob(dense_bytes, ("sparse", index), lambda: _zeros(dense_bytes)), shape, element_type(name)
+    )
     quantized = isinstance(element_of(value_type), UniformQuantizedType)
     properties: dict[str, Attribute] = {
         "value": dense,

@@ -64,9 +64,7 @@ class TensorTypes:
                 return None
             blob = DeferredBlob(0, "empty", lambda: iter(()))
         if needed is not None and blob.nbytes < needed:
-            raise malformed(
-                f"tensor '{record.get('name', index)}' of {needed} bytes has a buffer of {blob.nbytes}"
-            )
+            raise malformed(f"tensor '{record.get('name', index)}' of {needed} bytes has a buffer of {blob.nbytes}")
         if needed is None:
             _check_strings(record, name, blob, math.prod(static))
         return from_blob(blob, static, element_type(name))

@@ -129,7 +129,9 @@ def properties_of(op: type[TflOp], record: Mapping[str, Any], symbol_of: SymbolO
         value = record.get(plan.field.name)
         if plan.subgraph:
             symbols = subgraph_property(plan.field, 0 if value is None else value, symbol_of)
-            properties[plan.prop] = symbols.root_reference if plan.named and isinstance(symbols, SymbolRefAttr) else symbols
+            properties[plan.prop] = (
+                symbols.root_reference if plan.named and isinstance(symbols, SymbolRefAttr) else symbols
+            )
         elif value is not None and not (plan.field.default == value if plan.field.kind != "vector" else False):
             properties[plan.prop] = _kept(plan, value)
         elif plan.required:
@@ -178,10 +180,7 @@ def options_of(op: TflOp, index_of: IndexOf) -> Record:
         if attr is None:
             continue
         try:
-            if plan.subgraph:
-                value = subgraph_indices(plan.field, attr, index_of)
-            else:
-                value = plan.from_attribute(attr)
+            value = subgraph_indices(plan.field, attr, index_of) if plan.subgraph else plan.from_attribute(attr)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise Error(f"{op.name}: {plan.prop} can't be {attr}") from error
         if plan.field.kind == "vector" or value != plan.field.default:

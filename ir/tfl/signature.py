@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
+from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.schema import schema
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.options import options_of
 from tflir.ir.tfl.versions import OpSig, TensorSig, op_version
-from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.types import element_of, schema_name, shape_of
 
 _CONSTANTS = ("tfl.pseudo_const", "tfl.pseudo_qconst", "tfl.external_const")

@@ -52,7 +52,12 @@ def _sink(op: DequantizeOp, report: PassReport) -> None:
     if not isinstance(element, UniformQuantizedType) or use is None or op.results[0].has_more_than_one_use():
         return
     user = use.operation
-    if not isinstance(user, TflOp) or not user.INFO.same_scale or len(user.results) != 1 or user.parent is not op.parent:
+    if (
+        not isinstance(user, TflOp)
+        or not user.INFO.same_scale
+        or len(user.results) != 1
+        or user.parent is not op.parent
+    ):
         return
     if element.layout.axes:
         report.decline("scales per channel don't survive the op", user)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-
 import numpy as np
 from xdsl.dialects.builtin import Float32Type, IntegerType, ModuleOp
 from xdsl.ir import Operation, OpResult, Use
@@ -107,4 +106,3 @@ class PrepareQuantizeDynamicRangePass(TflPass):
             if isinstance(use.operation, TflOp) and use.operation.INFO.asymmetric_inputs:
                 use.operation.properties["asymmetric_quantize_inputs"] = TRUE
         report.count("weights to quantize")
-

@@ -78,8 +78,13 @@ class PrepareQuantizeFloat16Pass(TflPass):
             use.operation.operands[use.index] = dequantize.results[0]
         report.count("constants to float16")
         report.details.append(
-            {"tensor": name or "", "from": "float32", "to": "float16",
-             "bytes_before": constant.blob.nbytes, "bytes_after": narrow.nbytes}
+            {
+                "tensor": name or "",
+                "from": "float32",
+                "to": "float16",
+                "bytes_before": constant.blob.nbytes,
+                "bytes_after": narrow.nbytes,
+            }
         )
 
 
