@@ -23,6 +23,8 @@ class Cost:
     """Seconds of user and system time."""
     wall: float
     peak_mb: float
+    output_mb: float = 0.0
+    """Size of what it wrote."""
 
 
 def measure(command: Sequence[str]) -> Cost:
@@ -40,24 +42,23 @@ def measure(command: Sequence[str]) -> Cost:
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / _TO_MEGABYTES)
 
 
-def measure_in_turn(
-    commands: Mapping[str, Sequence[str]], runs: int, outputs: Sequence[pathlib.Path]
-) -> dict[str, Cost]:
+def measure_in_turn(commands: Mapping[str, Sequence[str]], runs: int, output: pathlib.Path) -> dict[str, Cost]:
     """The median cost of each command; they take turns, after a round to warm up, so that a busy moment hits all.
 
-    `outputs` are removed before each run, so that every one writes anew.
+    All write `output`, which is removed before each run and must be there after it.
     """
     taken: dict[str, list[Cost]] = {name: [] for name in commands}
+    sizes: dict[str, float] = {}
     for turn in range(runs + 1):
         for name, command in commands.items():
-            for path in outputs:
-                path.unlink(missing_ok=True)
+            output.unlink(missing_ok=True)
             cost = measure(command)
+            sizes[name] = output.stat().st_size / 1e6
             if turn:
                 taken[name].append(cost)
-    return {name: _median(costs) for name, costs in taken.items()}
+    return {name: _median(costs, sizes[name]) for name, costs in taken.items()}
 
 
-def _median(costs: Sequence[Cost]) -> Cost:
+def _median(costs: Sequence[Cost], output_mb: float) -> Cost:
     columns = ([cost.cpu for cost in costs], [cost.wall for cost in costs], [cost.peak_mb for cost in costs])
-    return Cost(*map(statistics.median, columns))
+    return Cost(*map(statistics.median, columns), output_mb)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from models_builder import Graph, Model, options  # noqa: E402 - lies beside the tests
+from models_builder import Graph, Model, fully_connected, options  # noqa: E402 - lies beside the tests
 
 FOLDER = HERE / ".models"
 LARGEST_INSIDE = 1_900_000_000
@@ -60,7 +60,7 @@ class _Transformer:
         self.weights: dict[int, _Weights] = {}
         ids = self.graph.tensor("ids", (_SEQUENCE,), np.int32)
         table = self._weight("embedding", (words, width))
-        x = self._op("GATHER", [table, ids], "embedded", (_SEQUENCE, width), options("GatherOptions"))
+        x = self._op("EMBEDDING_LOOKUP", [ids, table], "embedded", (_SEQUENCE, width))
         for layer in range(layers):
             x = self._add(x, self._attention(self._norm(x, f"{layer}/norm1"), f"{layer}/attention"), f"{layer}/add1")
             x = self._add(x, self._wide(self._norm(x, f"{layer}/norm2"), f"{layer}/wide"), f"{layer}/add2")
@@ -173,6 +173,16 @@ def _write(model: Model, weights: dict[int, _Weights], out: BinaryIO) -> None:
             out.write(part.data)
 
 
+def small() -> pathlib.Path:
+    """One operator, just large enough to be quantized: what start-up is measured on."""
+    path = FOLDER / "small.tflite"
+    if not path.exists():
+        with _whole(path) as out:
+            out.write(fully_connected())
+        os.replace(out.name, path)
+    return path
+
+
 def chain(operators: int) -> pathlib.Path:
     """So many small operators one after the other: FULLY_CONNECTED, RELU, ADD and RESHAPE in turn."""
     path = FOLDER / f"chain{operators}.tflite"
@@ -208,11 +218,11 @@ def _chain(operators: int) -> Model:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["transformer", "chain"])
-    parser.add_argument("size", type=int)
+    parser.add_argument("kind", choices=["transformer", "chain", "small"])
+    parser.add_argument("size", type=int, nargs="?", default=0)
     given = parser.parse_args()
-    path = (transformer if given.kind == "transformer" else chain)(given.size)
-    print(path, path.stat().st_size)
+    makers = {"transformer": transformer, "chain": chain, "small": lambda _: small()}
+    print(makers[given.kind](given.size))
 
 
 if __name__ == "__main__":

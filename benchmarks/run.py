@@ -18,12 +18,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import models
 from measure import Cost, measure_in_turn
 from plot import line_chart
 
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / "results"
+MODELS = HERE / ".models"
 PEER = HERE / ".peer"
 PEER_PACKAGE = "litert-quantizer==0.11.0"
 TFLIR = [sys.executable, "-m", "tflir.cli", "compile", "--force", "--quiet"]
@@ -31,6 +31,8 @@ MODES = {"default": ["--optimize", "DEFAULT"], "float16": ["--optimize", "DEFAUL
 OPERATORS = (1_000, 10_000, 100_000)
 MEGABYTES = (1, 10, 100)
 FULL_MEGABYTES = (386, 2400)
+ALIKE = 0.05
+"""By how much the outputs of the same work may differ in size."""
 _START, _COPY, _PEER, _OURS, _PLAIN = "start-up", "cp", "litert-quantizer", "tflir", "tflir, nothing to do"
 
 
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["compile", "bytes", "ops"], help="one part only")
     given = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
+    MODELS.mkdir(exist_ok=True)
     parts = [given.only] if given.only else ["compile", "bytes", "ops"]
     sizes = [given.size, *(FULL_MEGABYTES if given.full else ())]
     peer = None if given.no_peer or "compile" not in parts else peer_python()
@@ -52,6 +55,15 @@ def main() -> None:
         scale_bytes((*MEGABYTES, *(FULL_MEGABYTES if given.full else ())), given.runs)
     if "ops" in parts:
         scale_operators(given.runs)
+
+
+def model_path(kind: str, size: int = 0) -> pathlib.Path:
+    """The model of that kind and size.
+
+    A process of its own makes it: children start with their parent's peak of memory, so this one stays small.
+    """
+    command = [sys.executable, str(HERE / "models.py"), kind, str(size)]
+    return pathlib.Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
 
 
 def peer_python() -> str:
@@ -68,12 +80,12 @@ def peer_python() -> str:
 
 def compile_costs(megabytes: int, runs: int, peer: str | None) -> dict[str, Any]:
     """Costs of each mode on the transformer of so many megabytes, beside `cp`, start-up and the peer."""
-    model = models.transformer(megabytes)
+    model = model_path("transformer", megabytes)
     found: dict[str, Any] = {}
     for mode, flags in MODES.items():
-        with tempfile.TemporaryDirectory(dir=model.parent) as folder:
+        with tempfile.TemporaryDirectory(dir=MODELS) as folder:
             out = pathlib.Path(folder) / "out.tflite"
-            small = str(models.transformer(1))
+            small = str(model_path("small"))
             commands = {
                 _OURS: [*TFLIR, str(model), "-o", str(out), *flags],
                 _START: [*TFLIR, small, "-o", str(out), *flags],
@@ -81,38 +93,42 @@ def compile_costs(megabytes: int, runs: int, peer: str | None) -> dict[str, Any]
             }
             if peer is not None:
                 commands[_PEER] = [peer, str(HERE / "peer.py"), str(model), str(out), mode]
-            costs = measure_in_turn(commands, runs, [out])
+            costs = measure_in_turn(commands, runs, out)
         found[mode] = {name: asdict(cost) for name, cost in costs.items()}
         _print_costs(f"{megabytes} MB, {mode}, median of {runs}", costs)
     return found
 
 
 def _print_costs(title: str, costs: Mapping[str, Cost]) -> None:
-    print(f"\n{title}\n{'':22}{'cpu':>9}{'wall':>9}{'peak':>9}")
+    print(f"\n{title}\n{'':22}{'cpu':>9}{'wall':>9}{'peak':>10}{'output':>12}")
     for name, cost in costs.items():
-        print(f"  {name:20}{cost.cpu:7.2f} s{cost.wall:7.2f} s{cost.peak_mb:6.0f} MB")
+        times = f"{cost.cpu:7.2f} s{cost.wall:7.2f} s"
+        print(f"  {name:20}{times}{cost.peak_mb:7.0f} MB{cost.output_mb:9.1f} MB")
     ours, start, copy = costs[_OURS], costs[_START], costs[_COPY]
+    beyond = ours.wall - start.wall
     print(
-        f"  beyond start-up: {ours.wall - start.wall:.2f} s wall, {(ours.wall - start.wall) / copy.wall:.2f} times cp"
+        f"  beyond start-up: cpu {ours.cpu - start.cpu:.2f} s, wall {beyond:.2f} s, {beyond / copy.wall:.2f} times cp"
     )
     if _PEER in costs:
         peer = costs[_PEER]
         ratios = (ours.cpu / peer.cpu, ours.wall / peer.wall, ours.peak_mb / peer.peak_mb)
         print("  of litert-quantizer's: cpu {:.2f}, wall {:.2f}, peak {:.2f}".format(*ratios))
+        if abs(ours.output_mb / peer.output_mb - 1) > ALIKE:
+            print("  (not the same work: the outputs differ in size)")
     sys.stdout.flush()
 
 
 def scale_bytes(sizes: tuple[int, ...], runs: int) -> None:
     """Seconds over megabytes, as a table and a chart."""
     lines: dict[str, list[tuple[float, float]]] = {}
-    with tempfile.TemporaryDirectory(dir=models.FOLDER if models.FOLDER.exists() else None) as folder:
+    with tempfile.TemporaryDirectory(dir=MODELS) as folder:
         out = pathlib.Path(folder) / "out.tflite"
         for size in sizes:
-            model = models.transformer(size)
+            model = model_path("transformer", size)
             commands = {f"tflir, {mode}": [*TFLIR, str(model), "-o", str(out), *flags] for mode, flags in MODES.items()}
             commands[_PLAIN] = [*TFLIR, str(model), "-o", str(out)]
             commands[_COPY] = ["cp", str(model), str(out)]
-            for name, cost in measure_in_turn(commands, runs, [out]).items():
+            for name, cost in measure_in_turn(commands, runs, out).items():
                 lines.setdefault(name, []).append((size, cost.wall))
     print("\nseconds (wall) over megabytes, start-up included")
     _print_lines(lines, "MB")
@@ -123,9 +139,9 @@ def scale_bytes(sizes: tuple[int, ...], runs: int) -> None:
 def scale_operators(runs: int) -> None:
     """Milliseconds an operator over operators, as a table and a chart; the least of the runs."""
     lines: dict[str, list[tuple[float, float]]] = {}
-    small = models.chain(OPERATORS[0])
+    small = model_path("chain", OPERATORS[0])
     for count in OPERATORS:
-        command = [sys.executable, str(HERE / "stages.py"), str(models.chain(count)), str(small)]
+        command = [sys.executable, str(HERE / "stages.py"), str(model_path("chain", count)), str(small)]
         taken = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(runs)]
         best = min(taken, key=lambda stages: sum(stages.values()))
         for stage, seconds in {**best, "together": sum(best.values())}.items():

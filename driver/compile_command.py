@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tflir.converter import Converter
 
 _USAGE = 2
-_MODEL = ".tflite"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -74,10 +73,6 @@ def _options(arguments: argparse.Namespace) -> Options:
 def _target(arguments: argparse.Namespace, source: pathlib.Path) -> pathlib.Path:
     """Where the result goes; refuses what would harm a file or can't be meant (status 2)."""
     target = pathlib.Path(arguments.output) if arguments.output else source.with_suffix(".opt.tflite")
-    if target.suffix not in (_MODEL, TEXT):
-        raise Error(
-            "is neither .tflite nor .mlir", file=str(target), hint="the ending says what to write", status=_USAGE
-        )
     if arguments.elide_constants and target.suffix != TEXT:
         raise Error("--elide-constants is for .mlir text", file=str(target), hint="leave it out", status=_USAGE)
     if arguments.verify and target.suffix == TEXT:

@@ -14,13 +14,11 @@ from xdsl.utils.arg_spec import ArgSpec
 from xdsl.utils.arg_spec import parse_pipeline as parse_specs
 from xdsl.utils.exceptions import ArgSpecParseError
 
-from tflir.ir.context import make_context
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.ir.verify import verify_module
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.registry import load_pass, pass_names
-from tflir.plugins import plugin_passes, register_dialects
 
 USAGE = 2
 Hook = Callable[[ModulePass, ModuleOp], None]
@@ -47,12 +45,11 @@ def run_pipeline(
     `before` and `after` are called around each pass; `after` once its result is verified. Raises `Error`
     naming the pass that fails or leaves a module that is not valid.
     """
-    known = context or register_dialects(make_context())
     reports: list[PassReport] = []
     for each in passes:
         if before is not None:
             before(each, module)
-        reports.append(run_pass(each, module, known))
+        reports.append(run_pass(each, module, context))
         if verify_each:
             _verify_after(each, module)
         if after is not None:
@@ -60,18 +57,32 @@ def run_pipeline(
     return reports
 
 
-def run_pass(each: ModulePass, module: ModuleOp, context: Context) -> PassReport:
+def run_pass(each: ModulePass, module: ModuleOp, context: Context | None = None) -> PassReport:
     """Runs one pass. Whatever it raises becomes an `Error` that names it."""
     try:
         if isinstance(each, TflPass):
             return each.run(module)
-        each.apply(context, module)
+        each.apply(context or _plugged_in_context(), module)
     except Error:
         raise
     except Exception as error:  # a pass may be anyone's
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise Error(f"{each.name}: {lines[0] if lines else type(error).__name__}", hint=_internal(error)) from error
     return PassReport(each.name)
+
+
+def _plugged_in_context() -> Context:
+    from tflir.ir.context import make_context
+    from tflir.plugins import register_dialects
+
+    return register_dialects(make_context())
+
+
+def _plugin_passes() -> dict[str, Callable[[], type[ModulePass]]]:
+    """Passes of plug-ins; looking for them takes longer than most compilations, so it waits until one is named."""
+    from tflir.plugins import plugin_passes
+
+    return plugin_passes()
 
 
 def _internal(error: Exception) -> str:
@@ -94,14 +105,14 @@ def available_passes() -> Iterator[str]:
     """The names of all passes: ours, then those of plug-ins and xDSL."""
     ours = list(pass_names())
     yield from ours
-    yield from (name for name in plugin_passes() if name not in ours)
+    yield from (name for name in _plugin_passes() if name not in ours)
 
 
 def find_pass(name: str) -> type[ModulePass]:
     """The class of pass `name`. Raises `Error` (status 2) with near names where there is none."""
     if name in pass_names():
         return load_pass(name)
-    factory = plugin_passes().get(name)
+    factory = _plugin_passes().get(name)
     if factory is None:
         raise Error(
             f"no pass is called '{name}'{near(name, available_passes())}",

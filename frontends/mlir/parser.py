@@ -46,7 +46,7 @@ from tflir.ir.near import near
 from tflir.ir.types import schema_name, shape_of, tensor_type
 
 _LOCATIONS = (UnknownLoc, FileLineColLoc, CallSiteLoc, NameLoc, FusedLoc)
-_ALIAS = re.compile(r"^([#!][\w$.-]+)[ \t]*=", re.MULTILINE)
+_ALIAS = re.compile(r"^[ \t]*+([#!][\w$.-]+)[ \t]*=", re.MULTILINE)
 _STRING = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
 _DENSE_BODY = re.compile(r'((?:[^">]++|"(?:[^"\\]++|\\.)*+")*+)>', re.DOTALL)
 _NAME_LOC = re.compile(r'\(\s*+("(?:[^"\\\n]++|\\.)*+")\s*+\)')
@@ -104,6 +104,7 @@ class TextParser(Parser):
         self.resources = resources
         self.positions: dict[Operation, Span] = {}
         """Where each op's text starts."""
+        self._start = self._current_token.span
         self._types: dict[str, TypeAttribute] = {}
         self._aliases = {m.group(1): m.end() for m in _ALIAS.finditer(text)}
         self._resolving: set[str] = set()
@@ -287,7 +288,7 @@ class TextParser(Parser):
             self.raise_error(f"value %{name} is used but not defined{known}", at, at + len(name) + 1)
 
     def parse_operation(self) -> Operation:
-        start = self._current_token.span
+        start = self._start = self._current_token.span
         op = self._operation(start)
         self.positions[op] = start
         return op
@@ -344,13 +345,15 @@ class TextParser(Parser):
         self._unknown_op(name)
 
     def _unknown_op(self, name: str) -> NoReturn:
+        start = max(self.lexer.input.content.find(name, self._start.start), 0)
+        at = Span(start, start + len(name), self.lexer.input)
         known = [op.name for op in self.ctx.loaded_ops]
         dialect = name.partition(".")[0]
         if "." in name and dialect not in {d.name for d in self.ctx.loaded_dialects}:
             self.raise_error(
-                f"unknown op '{name}': no dialect '{dialect}'{near(dialect, self.ctx.registered_dialect_names)}"
+                f"unknown op '{name}': no dialect '{dialect}'{near(dialect, self.ctx.registered_dialect_names)}", at
             )
-        self.raise_error(f"unknown op '{name}'{near(name, known)}")
+        self.raise_error(f"unknown op '{name}'{near(name, known)}", at)
 
 
 def _element(value_type: Any) -> Attribute:

@@ -92,50 +92,84 @@ def quantized_blob(rows: Rows, scales: Float64) -> Blob:
 
 def _quantize(rows: Rows, scales: Float64) -> Iterator[npt.NDArray[np.int8]]:
     at = 0
+    scratch = Scratch()
     for block in rows.blocks():
         if rows.channels == "rows":
             part: Any = scales[at : at + len(block), None]
         else:
             part = scales[None, :] if rows.channels == "columns" else scales[0]
-        out = np.empty(block.shape, np.int8)
-        for piece, target, scale in _pieces(block, out, part):
-            quantize_block(piece, scale, target)
         at += len(block)
-        yield out
+        yield scratch.quantize(block, part)
 
 
-def _pieces(block: npt.NDArray[Any], out: npt.NDArray[Any], scale: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """Parts of a block that fit the cache, each with where it goes and its scales."""
-    rows, columns = block.shape
+Piece = tuple[slice, slice]
+
+
+def _pieces(shape: tuple[int, ...]) -> Iterator[Piece]:
+    """Parts of a 2-D block that fit the cache."""
+    rows, columns = shape
     if rows == 1:
         for start in range(0, columns, _BLOCK):
-            part = slice(start, start + _BLOCK)
-            here = scale[:, part] if np.ndim(scale) == 2 and scale.shape[1] > 1 else scale
-            yield block[:, part], out[:, part], here
+            yield slice(None), slice(start, start + _BLOCK)
         return
     step = max(1, _BLOCK // max(1, columns))
     for start in range(0, rows, step):
-        part = slice(start, start + step)
-        here = scale[part] if np.ndim(scale) == 2 and scale.shape[0] > 1 else scale
-        yield block[part], out[part], here
+        yield slice(start, start + step), slice(None)
 
 
-def quantize_block(values: npt.NDArray[np.float32], scale: Any, out: npt.NDArray[np.int8]) -> None:
-    """q = round(v / scale), ties away from zero, exactly as in double precision, for |v| / scale <= 127.
+def _within(piece: Piece, scale: npt.NDArray[Any]) -> tuple[slice, ...]:
+    """Where the scales of a piece are: an axis of length 1 serves all of them."""
+    return tuple(part if size > 1 else slice(None) for part, size in zip(piece[: scale.ndim], scale.shape, strict=True))
 
-    Single precision decides all but the near ties, which are few and decided in double.
-    """
-    inverse = (1.0 / np.asarray(scale, np.float64)).astype(np.float32)
-    t = values * inverse
-    rounded = np.rint(t)
-    t -= rounded
-    np.abs(t, out=t)
-    np.copyto(out, rounded, casting="unsafe")
-    near = np.flatnonzero(t > _NEAR_TIE)
-    if near.size:
-        wide = np.broadcast_to(np.asarray(scale, np.float64), values.shape).reshape(-1)[near]
-        exact = values.reshape(-1)[near].astype(np.float64) / wide
-        out.reshape(-1)[near] = np.clip(round_half_away(exact), -127, 127).astype(np.int8)
+
+class Scratch:
+    """Memory that quantizing one block after the other uses again."""
+
+    def __init__(self) -> None:
+        self._scaled = np.empty(0, np.float32)
+        self._rounded = np.empty(0, np.float32)
+        self._near = np.empty(0, np.bool_)
+
+    def quantize(self, values: npt.NDArray[np.float32], scale: Any) -> npt.NDArray[np.int8]:
+        """round(v / scale), ties away from zero, exactly as in double precision, for |v| / scale <= 127.
+
+        `scale` is float64 and broadcasts to the 2-D `values`. Single precision decides all but the near
+        ties, which are few and decided in double.
+        """
+        if values.size > self._near.size:
+            self._near = np.zeros(-(-values.size // 8) * 8, np.bool_)
+        self._near[values.size :] = False
+        near = self._near[: values.size].reshape(values.shape)
+        out = np.empty(values.shape, np.int8)
+        inverse = (1.0 / np.asarray(scale, np.float64)).astype(np.float32)
+        for piece in _pieces(values.shape):
+            self._round(values[piece], inverse[_within(piece, inverse)], out[piece], near[piece])
+        found = _nonzero(self._near[: -(-values.size // 8) * 8])
+        if found.size:
+            at = np.unravel_index(found, values.shape)
+            exact = values[at].astype(np.float64) / np.broadcast_to(scale, values.shape)[at]
+            out[at] = np.clip(round_half_away(exact), -127, 127).astype(np.int8)
+        return out
+
+    def _round(self, values: Any, inverse: Any, out: Any, near: Any) -> None:
+        """Rounds one piece in single precision and marks what is near a tie."""
+        if values.size > self._scaled.size:
+            self._scaled, self._rounded = np.empty(values.size, np.float32), np.empty(values.size, np.float32)
+        scaled = self._scaled[: values.size].reshape(values.shape)
+        rounded = self._rounded[: values.size].reshape(values.shape)
+        np.multiply(values, inverse, out=scaled)
+        np.rint(scaled, out=rounded)
+        np.copyto(out, rounded, casting="unsafe")
+        np.subtract(scaled, rounded, out=scaled)
+        np.abs(scaled, out=scaled)
+        np.greater(scaled, _NEAR_TIE, out=near)
+
+
+def _nonzero(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Positions of the few true flags, looked for eight at a time."""
+    words = np.flatnonzero(flags.view(np.uint64))
+    rows, columns = np.nonzero(flags.reshape(-1, 8)[words])
+    return words[rows] * 8 + columns
 
 
 def round_half_away(values: Float64) -> Float64:
