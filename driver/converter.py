@@ -58,15 +58,18 @@ class Converter:
 
     def module(self) -> ModuleOp:
         """The module after all passes."""
+        from tflir.ir.verify import verify_module
         from tflir.pass_manager import parse_pipeline, run_pipeline
 
         options = self.options()
         pipeline = pipeline_of(options)
         try:
             module = self._read()
-            self.reports = run_pipeline(module, parse_pipeline(pipeline)) if pipeline else []
+            self.reports = run_pipeline(module, parse_pipeline(pipeline), verify_each=False) if pipeline else []
             if options.passes is None:
                 add_metadata(module, mode_of(options).metadata)
+            if pipeline:
+                verify_module(module)
         except Error as error:
             error.file = error.file or self._file
             raise

@@ -41,8 +41,9 @@ from tflir.frontends.mlir.literals import dense_constant
 from tflir.frontends.mlir.resources import unescape
 from tflir.ir import names
 from tflir.ir.blob import Blob
-from tflir.ir.constants import ELIDED, from_blob
+from tflir.ir.constants import ELIDED, ArrayElementsAttr, from_blob
 from tflir.ir.near import near
+from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.types import schema_name, shape_of, tensor_type
 
 _LOCATIONS = (UnknownLoc, FileLineColLoc, CallSiteLoc, NameLoc, FusedLoc)
@@ -65,7 +66,7 @@ _KINDS = {
 }
 _MARKS = {mark: MLIRTokenKind(mark) for mark in ("->", ":", ",", "=", "(", ")", "<", ">", "{", "}", "[", "]")}
 _ARRAY = re.compile(r"<\s*((?:[su]?i|f)\d+)\s*:([^<>\"/]*+)>")
-_SHORT_OP = re.compile(r"(?:%[\w$.:,%\s-]*+=\s*+)?tfl\.")
+_SHORT_OP = re.compile(r"(?:%[\w$.:,%\s-]*+=\s*+)?(?:tfl\.|(arith\.constant)\s)")
 _LONGEST_MEMO = 1 << 16
 
 
@@ -295,14 +296,35 @@ class TextParser(Parser):
 
     def _operation(self, start: Span) -> Operation:
         """Also `tfl.add %a, %b {…} : type` and `tfl.greater(%a, %b) {…} : (…) -> …`, as MLIR prints some ops."""
-        if _SHORT_OP.match(self.lexer.input.content, start.start) is None:
+        short = _SHORT_OP.match(self.lexer.input.content, start.start)
+        if short is None:
             return super().parse_operation()
+        if short.group(1) is not None:
+            return self._arith_constant(start)
         results = self._parse_op_result_list()
         op_type = self._get_op_by_name(self._consume_token().text)
         if self._current_token.kind is MLIRTokenKind.L_PAREN:
             op = self._parse_generic_operation(op_type)
         else:
             op = self._parse_short_operation(op_type)
+        self._bind(results, op, start)
+        return op
+
+    def _arith_constant(self, start: Span) -> Operation:
+        """`arith.constant dense<…> : tensor<…>`; xDSL's own would not take what we read constants as."""
+        results = self._parse_op_result_list()
+        self._consume_token()
+        attributes = self.parse_optional_attr_dict()
+        value = self.parse_attribute()
+        if not isinstance(value, ArrayElementsAttr | DenseResourceAttr):
+            self._resume_from(start.start)
+            return super().parse_operation()
+        op = ConstOp.create(
+            result_types=[value.type],
+            properties={"value": value},
+            attributes=attributes,
+            location=self.parse_optional_location(),
+        )
         self._bind(results, op, start)
         return op
 

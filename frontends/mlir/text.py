@@ -67,6 +67,8 @@ def _error(parser: TextParser | None, error: ParseError) -> Error:
     what = error.msg.strip().partition("\n")[0].rstrip(".!").replace("after {first_char}", "here")
     if what == "Expected shape type":
         what = f"'{error.span.text}' is no type of elements"
+    if what == "Could not parse entire input":
+        what = "expected an op"
     hint = "" if "did you mean" in what else _hint(what)
     return Error(what[:1].lower() + what[1:], file=str(error.span.get_location()), hint=hint)
 

@@ -129,18 +129,20 @@ class Scratch:
         self._scaled = np.empty(0, np.float32)
         self._rounded = np.empty(0, np.float32)
         self._near = np.empty(0, np.bool_)
+        self._out = np.empty(0, np.int8)
 
     def quantize(self, values: npt.NDArray[np.float32], scale: Any) -> npt.NDArray[np.int8]:
         """round(v / scale), ties away from zero, exactly as in double precision, for |v| / scale <= 127.
 
         `scale` is float64 and broadcasts to the 2-D `values`. Single precision decides all but the near
-        ties, which are few and decided in double.
+        ties, which are few and decided in double. The result holds until the next call.
         """
         if values.size > self._near.size:
             self._near = np.zeros(-(-values.size // 8) * 8, np.bool_)
+            self._out = np.empty(values.size, np.int8)
         self._near[values.size :] = False
         near = self._near[: values.size].reshape(values.shape)
-        out = np.empty(values.shape, np.int8)
+        out = self._out[: values.size].reshape(values.shape)
         inverse = (1.0 / np.asarray(scale, np.float64)).astype(np.float32)
         for piece in _pieces(values.shape):
             self._round(values[piece], inverse[_within(piece, inverse)], out[piece], near[piece])
@@ -178,20 +180,22 @@ def round_half_away(values: Float64) -> Float64:
     return np.where(np.abs(values - whole) >= 0.5, whole + np.copysign(1.0, values), whole)
 
 
-def float16_blob(blob: Blob) -> Blob:
-    """float32 bytes as float16, clamped to its range, to nearest even; made when written."""
+def float16_blob(blob: Blob, *, clamp: bool = False) -> Blob:
+    """float32 bytes as float16, to nearest even, made when written. `clamp` limits values to ±65504."""
 
     def make() -> Iterator[npt.NDArray[np.float16]]:
         limit = np.float32(65504)
+        out = np.empty(min(_READ, blob.nbytes // 4), np.float16)
         for chunk in blob.chunks(4 * _READ):
             values = chunk.view(np.float32)
-            out = np.empty(values.size, np.float16)
+            narrow = out[: values.size]
             for start in range(0, values.size, _BLOCK):
                 part = slice(start, start + _BLOCK)
-                np.copyto(out[part], np.clip(values[part], -limit, limit), casting="unsafe")
-            yield out
+                piece = np.clip(values[part], -limit, limit) if clamp else values[part]
+                np.copyto(narrow[part], piece, casting="unsafe")
+            yield narrow
 
-    return DeferredBlob(blob.nbytes // 2, ("float16", blob), make)
+    return DeferredBlob(blob.nbytes // 2, ("float16", clamp, blob), make)
 
 
 def float32_blob(blob: Blob) -> Blob:

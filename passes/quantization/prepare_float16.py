@@ -64,7 +64,7 @@ class PrepareQuantizeFloat16Pass(TflPass):
         if not self.clamp and not _fits(constant.blob):
             report.decline("values beyond ±65504, which float16 can't hold", op)
             return
-        narrow = float16_blob(constant.blob)
+        narrow = float16_blob(constant.blob, clamp=self.clamp)
         value = from_blob(narrow, constant.shape, Float16Type())
         half = ConstOp.create(result_types=[value.type], properties={"value": value})
         half.location = op.location
