@@ -37,7 +37,7 @@ def add_compile(commands: Any) -> None:
         description="Compiles MODEL. Without --optimize nothing is quantized.",
     )
     parser.add_argument("model", metavar="MODEL", help=".tflite, or .mlir text")
-    parser.add_argument("-o", "--output", metavar="OUT", help="text if it ends in .mlir, else a .tflite (default: MODEL.opt.tflite)")
+    parser.add_argument("-o", "--output", metavar="OUT", help=".mlir: text, else a .tflite (default: MODEL.opt.tflite)")
     parser.add_argument(
         "--optimize", metavar="FLAG[,FLAG…]", action="append", default=[], type=_words(OPTIMIZATIONS, upper=True),
         help="DEFAULT: quantize (OPTIMIZE_FOR_SIZE and OPTIMIZE_FOR_LATENCY: deprecated names of DEFAULT)",

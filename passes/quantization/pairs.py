@@ -73,10 +73,17 @@ def quantized_tensor(value: SSAValue, element: UniformQuantizedType) -> Attribut
     return UnrankedTensorType(element)
 
 
-def insert_pair(constant: FloatConstant, element: UniformQuantizedType, after: Operation) -> DequantizeOp:
-    """`tfl.dequantize(tfl.quantize(constant))` after op `after`; returns the dequantize."""
-    qtype = tensor_type(constant.shape, element)
+def name_of_twin(constant: FloatConstant, kind: str, *, replaces: bool) -> str | None:
+    """The name of the narrow form of a constant: its own where that is all that remains of it."""
     name = names.op_names(constant.source)[0]
+    return name if name is None or replaces else f"{name}_{kind}"
+
+
+def insert_pair(
+    constant: FloatConstant, element: UniformQuantizedType, after: Operation, name: str | None
+) -> DequantizeOp:
+    """`tfl.dequantize(tfl.quantize(constant))` after op `after`, the quantized one called `name`."""
+    qtype = tensor_type(constant.shape, element)
     quantize = QuantizeOp.create(operands=[constant.value], result_types=[qtype], properties={"qtype": qtype})
     dequantize = DequantizeOp.create(operands=quantize.results, result_types=[constant.value.type])
     quantize.location = names.named(name)

@@ -14,7 +14,7 @@ from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.base import TRUE, TflOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.numerics import Rows, symmetric_scales
-from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, insert_pair
+from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, insert_pair, name_of_twin
 
 _INT8 = IntegerType(8)
 _ALL_OR_NOTHING = ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
@@ -54,8 +54,12 @@ class PrepareQuantizeDynamicRangePass(TflPass):
             if constant.elements < self.min_elements:
                 report.decline(f"fewer than {self.min_elements} elements")
                 continue
-            for axis, uses in self._by_axis(constant, report).items():
-                self._quantize(constant, op, axis, uses, report)
+            groups = self._by_axis(constant, report)
+            every = sum(1 for _ in constant.value.uses)
+            for axis, uses in groups.items():
+                kind = "int8" if len(groups) == 1 else f"int8_{'tensor' if axis is None else axis}"
+                name = name_of_twin(constant, kind, replaces=len(uses) == every)
+                self._quantize(constant, op, axis, uses, name, report)
 
     def _by_axis(self, constant: FloatConstant, report: PassReport) -> dict[int | None, list[Use]]:
         """The quantizable uses of a constant, those of one quantized type together."""
@@ -86,7 +90,13 @@ class PrepareQuantizeDynamicRangePass(TflPass):
         return None
 
     def _quantize(
-        self, constant: FloatConstant, op: Operation, axis: int | None, uses: Iterable[Use], report: PassReport
+        self,
+        constant: FloatConstant,
+        op: Operation,
+        axis: int | None,
+        uses: Iterable[Use],
+        name: str | None,
+        report: PassReport,
     ) -> None:
         rows = Rows.of(constant.blob, constant.shape, axis)
         if rows is None:
@@ -99,7 +109,7 @@ class PrepareQuantizeDynamicRangePass(TflPass):
         scales = symmetric_scales(magnitudes)
         layout = Layout(scales[0]) if axis is None else Layout(scales, 0, (axis,))
         element = UniformQuantizedType.get(_INT8, Float32Type(), layout, narrow=True)
-        dequantize = insert_pair(constant, element, op)
+        dequantize = insert_pair(constant, element, op, name)
         for use in uses:
             use.operation.operands[use.index] = dequantize.results[0]
             use.operation.attributes.pop(names.VERSION, None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects.builtin import DictionaryAttr, Float16Type, ModuleOp, UnitAttr
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation
 
 from tflir.ir import names
@@ -15,7 +16,7 @@ from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.numerics import float16_blob
-from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant
+from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, name_of_twin
 
 _LARGEST = 65504.0
 
@@ -67,8 +68,9 @@ class PrepareQuantizeFloat16Pass(TflPass):
         narrow = float16_blob(constant.blob, clamp=self.clamp)
         value = from_blob(narrow, constant.shape, Float16Type())
         half = ConstOp.create(result_types=[value.type], properties={"value": value})
-        half.location = op.location
-        name = names.op_names(op)[0]
+        replaces = not any(isinstance(use.operation, ReturnOp) for use in constant.value.uses)
+        name = name_of_twin(constant, "float16", replaces=replaces)
+        half.location = names.named(name)
         dequantize = DequantizeOp.create(operands=half.results, result_types=[constant.value.type])
         dequantize.location = names.named(None if name is None else f"{name}_dequantize")
         if names.IS_VARIABLE in op.attributes:
