@@ -46,7 +46,8 @@ def _console(stream: TextIO) -> Console:
         cast(Any, stream).reconfigure(errors="replace")  # a terminal that knows few characters still shows the rest
     plain = not stream.isatty() or bool(os.environ.get("NO_COLOR"))
     width = None if stream.isatty() or os.environ.get("COLUMNS") else _WIDE
-    return Console(file=stream, no_color=plain, highlight=False, emoji=False, markup=False, width=width)
+    colours = None if plain else "auto"
+    return Console(file=stream, color_system=colours, highlight=False, emoji=False, markup=False, width=width)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 
-def near(name: str, known: Iterable[str]) -> str:
-    """`; did you mean …?` for the names among `known` that are like `name`, else nothing."""
+def near(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """`; did you mean …?` for the names among `known` that are like `name`, shown after `prefix`; else nothing."""
     found = difflib.get_close_matches(name, list(known), 3, 0.65)
-    return f"; did you mean {' or '.join(repr(item) for item in found)}?" if found else ""
+    return f"; did you mean {' or '.join(repr(prefix + item) for item in found)}?" if found else ""

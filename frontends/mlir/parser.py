@@ -369,13 +369,14 @@ class TextParser(Parser):
     def _unknown_op(self, name: str) -> NoReturn:
         start = max(self.lexer.input.content.find(name, self._start.start), 0)
         at = Span(start, start + len(name), self.lexer.input)
-        known = [op.name for op in self.ctx.loaded_ops]
-        dialect = name.partition(".")[0]
+        dialect, point, mnemonic = name.partition(".")
+        prefix = dialect + point
+        known = [op.name.removeprefix(prefix) for op in self.ctx.loaded_ops if op.name.startswith(prefix)]
         if "." in name and dialect not in {d.name for d in self.ctx.loaded_dialects}:
             self.raise_error(
                 f"unknown op '{name}': no dialect '{dialect}'{near(dialect, self.ctx.registered_dialect_names)}", at
             )
-        self.raise_error(f"unknown op '{name}'{near(name, known)}", at)
+        self.raise_error(f"unknown op '{name}'{near(mnemonic, known, prefix)}", at)
 
 
 def _element(value_type: Any) -> Attribute:
