@@ -11,7 +11,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute
 
 from tflir.backends.tflite.graph import GraphExport
-from tflir.backends.tflite.writer import Writer
+from tflir.backends.tflite.writer import Writer, lies_outside
 from tflir.ir import control, names
 from tflir.ir.blob import ArrayBlob, Blob
 from tflir.ir.constants import ArrayElementsAttr
@@ -124,7 +124,7 @@ class ModelExport:
         if metadata := self._metadata(graphs):
             model["metadata"] = metadata
         model["buffers"] = self.buffers
-        return Writer(model, self.buffers)
+        return Writer(model)
 
     def _signature(self, attr: DictionaryAttr, model: Record) -> Record:
         entries = attr.data
@@ -146,7 +146,7 @@ class ModelExport:
             (cast(StringAttr, pair.data[0]).data, pair.data[1] if len(pair.data) > 1 else None)
             for pair in (cast("ArrayAttr[ArrayAttr[Any]]", attr) if isinstance(attr, ArrayAttr) else ())
         ]
-        outside = sum(b.nbytes for b in self.buffers if b is not None) > _largest_inside()
+        outside = lies_outside(self.buffers)
         records: list[Record] = []
         for name, value in entries:
             if name == _LOCATION and not outside:
@@ -177,8 +177,3 @@ def _alias(item: Any, tensors: list[int]) -> Mapping[str, Any]:
         raise Error(f"signature alias '{name.data}' is of position {position.value.data} of {len(tensors)}")
     return {"name": name.data, "tensor_index": tensors[position.value.data]}
 
-
-def _largest_inside() -> int:
-    from tflir.backends.tflite.writer import LARGEST_ROOT
-
-    return LARGEST_ROOT

@@ -23,19 +23,29 @@ LARGEST_ROOT = 2_000_000_000
 """Offsets inside a flatbuffer are read as signed 32-bit numbers; beyond this, buffers lie outside it."""
 
 
-class Writer:
-    """Packs one model. `buffers` are the bytes of each buffer, None where it has none; index 0 has none."""
+def _payload(buffers: Sequence[Blob | None]) -> int:
+    """Bytes that the buffers take at most."""
+    return sum(blob.nbytes + 2 * ALIGNMENT for blob in buffers if blob is not None)
 
-    def __init__(self, model: Record, buffers: Sequence[Blob | None]) -> None:
-        payload = sum(blob.nbytes + 2 * ALIGNMENT for blob in buffers if blob is not None)
+
+def lies_outside(buffers: Sequence[Blob | None]) -> bool:
+    """Whether a model of these buffers is so large that they lie outside its root table."""
+    return _payload(buffers) > LARGEST_ROOT
+
+
+class Writer:
+    """Packs one model's record, whose `buffers` are blobs, None for those without bytes."""
+
+    def __init__(self, model: Record) -> None:
+        buffers: Sequence[Blob | None] = model["buffers"]
         self._schema = schema()
         self._builder = flatbuffers.Builder(1 << 16)
         self._made: dict[Any, int] = {}
-        self._buffers = BufferTables(self._builder, outside=payload > LARGEST_ROOT)
+        self._buffers = BufferTables(self._builder, outside=lies_outside(buffers))
         root = self._table(self._schema.tables["Model"], model)
         self._builder.Finish(root, file_identifier=IDENTIFIER)
         self._head = bytearray(self._builder.Output())
-        self.size = len(self._head) + payload
+        self.size = len(self._head) + _payload(buffers)
         """Bytes of the file: an upper bound until it is written."""
 
     def write(self, out: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> int:

@@ -137,11 +137,12 @@ class ModelImport:
     def _called(self) -> set[int]:
         """Subgraphs that an operator calls; the others are entries."""
         found: set[int] = set()
+        fields = _subgraph_fields()
         for subgraph in self.subgraphs:
             for operator in subgraph.get("operators", []):
                 for field in ("builtin_options", "builtin_options_2"):
                     table, options = operator.get(field) or ("", None)
-                    for key in _SUBGRAPH_FIELDS_OF.get(table, ()):
+                    for key in fields.get(table, ()):
                         value = (options or {}).get(key, 0)
                         found.update(value.tolist() if isinstance(value, np.ndarray) else [value])
         return found - {0}
@@ -264,7 +265,10 @@ def _symbols(subgraphs: list[Record]) -> list[str]:
     return symbols
 
 
-_SUBGRAPH_FIELDS_OF: dict[str, list[str]] = {}
-for _key in SUBGRAPH_FIELDS:
-    _table, _field = _key.split(".")
-    _SUBGRAPH_FIELDS_OF.setdefault(_table, []).append(_field)
+def _subgraph_fields() -> dict[str, list[str]]:
+    """Options table → its fields that number subgraphs."""
+    found: dict[str, list[str]] = {}
+    for key in SUBGRAPH_FIELDS:
+        table, field = key.split(".")
+        found.setdefault(table, []).append(field)
+    return found
