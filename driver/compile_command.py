@@ -29,6 +29,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     source = pathlib.Path(arguments.model)
     target = _target(arguments, source)
+    if arguments.report:
+        from tflir.report import check_path
+
+        check_path(arguments.report)
     for item in (flag for flag in options.optimizations if flag in DEPRECATED):
         print(f"warning: {item.name} is deprecated: use DEFAULT, which does the same", file=sys.stderr)
     from tflir.converter import Converter
@@ -44,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report:
         from tflir.report import write_report
 
-        write_report(arguments.report, converter.reports, source.stat().st_size, size)
+        before = source.stat().st_size
+        write_report(arguments.report, converter.reports, before, size, title=source.name, pipeline=pipeline)
     if arguments.verify:
         from tflir.verify import verify
 

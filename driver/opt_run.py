@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -246,7 +246,7 @@ class Session:
             out.write(text.encode())
 
     @contextmanager
-    def _out(self) -> Iterator[BinaryIO]:
+    def _out(self) -> Generator[BinaryIO]:
         if self.arguments.output != "-":
             from tflir.backends.files import whole_file
 
@@ -267,7 +267,7 @@ class Session:
     # Time.
 
     @contextmanager
-    def _timed(self, what: str) -> Iterator[None]:
+    def _timed(self, what: str) -> Generator[None]:
         start = time.perf_counter()
         yield
         self.times.append((what, time.perf_counter() - start))

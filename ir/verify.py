@@ -54,7 +54,8 @@ def _verify_op(op: Operation) -> None:
 def _essence(error: VerifyException) -> str:
     """What an exception of xDSL's says, without what it quotes."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else "is not valid"
+    end = next((i for i, line in enumerate(lines) if not line.endswith(":")), len(lines) - 1)
+    return " ".join(lines[: end + 1]).replace(" does not verify:", ":") or "is not valid"
 
 
 def _verify_end(op: Operation) -> None:

@@ -1,4 +1,5 @@
 """MLIR text: what is written reads back to the same, and what can't be read says where and why."""
+# ruff: noqa: E501 - MLIR text is wide
 
 from __future__ import annotations
 
