@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tflir.files import load, load_bytes, save, to_bytes
 from tflir.ir.errors import Error
@@ -118,7 +118,7 @@ def add_metadata(module: ModuleOp, entries: tuple[tuple[str, bytes], ...]) -> No
     from tflir.ir.constants import elements
 
     present = module.attributes.get(names.METADATA)
-    held: list[Any] = list(present.data) if isinstance(present, ArrayAttr) else []
+    held: list[Any] = list(cast("ArrayAttr[Any]", present)) if isinstance(present, ArrayAttr) else []
     known = {pair.data[0].data for pair in held}
     for name, data in entries:
         if name not in known:

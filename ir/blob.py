@@ -21,6 +21,7 @@ Bytes = npt.NDArray[np.uint8]
 CHUNK = 1 << 22
 """Bytes that streaming handles at once: large enough to amortise Python, small enough to stay in memory's favour."""
 _SAMPLE = 64
+_BLOCK = 1 << 20
 _COPY = 1 << 26
 _WORTH_READING = 1 << 16
 """Larger constants are read when streamed; smaller ones are looked at where they are mapped."""
@@ -204,3 +205,18 @@ class DeferredBlob(Blob):
 
     def _same_bytes(self, other: Blob) -> bool:
         return isinstance(other, DeferredBlob) and self._key == other._key
+
+
+class RepeatedBlob(DeferredBlob):
+    """The bytes of one element over and over; none are held. `key` keeps apart what is not the same thing."""
+
+    __slots__ = ("pattern",)
+
+    def __init__(self, pattern: bytes, nbytes: int, key: Hashable = None) -> None:
+        super().__init__(nbytes, ("repeated", pattern, nbytes, key), self._blocks)
+        self.pattern = pattern
+
+    def _blocks(self) -> Iterator[Bytes]:
+        block = np.frombuffer(self.pattern * (_BLOCK // len(self.pattern)), np.uint8)
+        for start in range(0, self.nbytes, block.nbytes):
+            yield block[: self.nbytes - start]

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import AnyFloat, ComplexType, UnitAttr, UnregisteredOp
+from xdsl.dialects.builtin import AnyFloat, UnitAttr, UnregisteredOp
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.printer import Printer
 from xdsl.traits import IsolatedFromAbove
 
-from tflir.ir.blob import Blob, DeferredBlob
-from tflir.ir.constants import ELIDED, ArrayElementsAttr
+from tflir.ir.blob import ArrayBlob, Blob, RepeatedBlob
+from tflir.ir.constants import ELIDED, ArrayElementsAttr, from_blob
 from tflir.ir.names import op_names
-from tflir.ir.types import numpy_dtype
+from tflir.ir.types import stored_bytes
 
 UNMODELLED: Mapping[str, frozenset[str]] = {
     name: frozenset(props.split())
@@ -148,9 +147,10 @@ class TextPrinter(Printer):
             self.parts[before:] = [text]
 
     def _constant_text(self, attribute: ArrayElementsAttr) -> str:
-        splat = _zero_splat(attribute)
-        if splat is not None:
-            return f"{splat} : {self.text_of(attribute.type)}"
+        one = _first_element(attribute)
+        text = "" if one is None else str(one)
+        if text.startswith("dense<"):
+            return f"{text.partition(' : ')[0]} : {self.text_of(attribute.type)}"
         return self._make_text(attribute)
 
     def blob_key(self, attribute: ArrayElementsAttr) -> str:
@@ -241,13 +241,11 @@ class TextPrinter(Printer):
         return text
 
 
-def _zero_splat(attribute: ArrayElementsAttr) -> str | None:
-    """`dense<0>` for bytes that are made, not stored, and all zero: variables, what a sparse constant leaves out."""
+def _first_element(attribute: ArrayElementsAttr) -> ArrayElementsAttr | None:
+    """The element that all others repeat, where it is known that they do."""
     blob = attribute.blob
-    dtype = numpy_dtype(attribute.element_name)
-    if not isinstance(blob, DeferredBlob) or dtype is None or not attribute.size:
+    size = stored_bytes(attribute.element_name, 1)
+    if not isinstance(blob, RepeatedBlob) or size is None or not attribute.size:
         return None
-    if isinstance(attribute.type.element_type, ComplexType) or any(np.any(part) for part in blob.chunks()):
-        return None
-    kind: Any = dtype.kind
-    return f"dense<{'false' if kind == 'b' else '0' if kind in 'iu' or 'int' in dtype.name else '0.000000e+00'}>"
+    one = np.frombuffer((blob.pattern * size)[:size], np.uint8)
+    return from_blob(ArrayBlob(one), (), attribute.type.element_type)

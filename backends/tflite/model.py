@@ -176,4 +176,3 @@ def _alias(item: Any, tensors: list[int]) -> Mapping[str, Any]:
     if not 0 <= position.value.data < len(tensors):
         raise Error(f"signature alias '{name.data}' is of position {position.value.data} of {len(tensors)}")
     return {"name": name.data, "tensor_index": tensors[position.value.data]}
-

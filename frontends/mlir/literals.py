@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import ComplexType, TensorType
 from xdsl.ir import Attribute
 
 from tflir.frontends.mlir.resources import unescape
-from tflir.ir.blob import ArrayBlob, DeferredBlob
+from tflir.ir.blob import ArrayBlob, RepeatedBlob
 from tflir.ir.constants import ArrayElementsAttr, elements, from_blob
 from tflir.ir.types import PACKED_BITS, numpy_dtype, schema_name, shape_of, stored_bytes
 
@@ -124,13 +124,7 @@ def _splat(array: npt.NDArray[Any], name: str, shape: tuple[int, ...], element: 
     pattern = array.tobytes()
     if any(pattern) and (nbytes <= _LARGE_SPLAT or name in PACKED_BITS):
         return elements(np.broadcast_to(array, shape), element)
-
-    def make() -> Iterator[npt.NDArray[Any]]:
-        block = np.frombuffer(pattern * (_LARGE_SPLAT // len(pattern)), np.uint8)
-        for start in range(0, nbytes, block.nbytes):
-            yield block[: nbytes - start]
-
-    return from_blob(DeferredBlob(nbytes, ("splat", pattern, nbytes), make), shape, element)
+    return from_blob(RepeatedBlob(pattern, nbytes), shape, element)
 
 
 def _from_hex(body: str, name: str, shape: tuple[int, ...], element: Attribute) -> ArrayElementsAttr:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -24,7 +24,7 @@ from tflir.frontends.tflite.reader import Record, malformed
 from tflir.frontends.tflite.sparse import sparse_constant
 from tflir.frontends.tflite.tensors import TensorTypes
 from tflir.ir import names
-from tflir.ir.blob import DeferredBlob
+from tflir.ir.blob import RepeatedBlob
 from tflir.ir.constants import ArrayElementsAttr, from_blob
 from tflir.ir.errors import Error
 from tflir.ir.quant import UniformQuantizedType
@@ -225,7 +225,7 @@ class GraphImport:
         nbytes = stored_bytes(name, size)
         if nbytes is None:
             raise Error(f"variable tensor '{self._name(index)}' of type {name} can't be held")
-        return from_blob(zeros_blob(nbytes, index), shape, element_type(name))
+        return from_blob(RepeatedBlob(b"\0", nbytes, index), shape, element_type(name))
 
     def _external(self, record: Record, value_type: Attribute, attributes: dict[str, Attribute]) -> Operation:
         identity = record["external_buffer"]
@@ -240,17 +240,6 @@ class GraphImport:
             properties={"external_buffer": ExternalBufferAttr(buffer)},
             attributes=attributes,
         )
-
-
-def zeros_blob(nbytes: int, key: int) -> DeferredBlob:
-    """`nbytes` zeros that are not held in memory."""
-    import numpy as np
-
-    def make() -> Iterator[Any]:
-        for start in range(0, nbytes, 1 << 20):
-            yield np.zeros(min(1 << 20, nbytes - start), np.uint8)
-
-    return DeferredBlob(nbytes, ("zeros", key), make)
 
 
 def constant_op(value: ArrayElementsAttr, value_type: Attribute, attributes: dict[str, Attribute]) -> Operation:

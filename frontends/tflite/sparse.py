@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Operation
 
 from tflir.frontends.tflite.reader import Record, malformed
 from tflir.frontends.tflite.tensors import TensorTypes, dimensions
-from tflir.ir.blob import DeferredBlob
+from tflir.ir.blob import RepeatedBlob
 from tflir.ir.constants import from_blob
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.schema import schema
@@ -34,9 +34,7 @@ def sparse_constant(
     stored = from_blob(compressed, (compressed.nbytes // dtype.itemsize,), element_type(name))
     dense_bytes = stored_bytes(name, math.prod(shape)) or 0
     # What MLIR keeps beside the stored elements: a dense value, which nothing reads before it is decoded.
-    dense = from_blob(
-        DeferredBlob(dense_bytes, ("sparse", index), lambda: _zeros(dense_bytes)), shape, element_type(name)
-    )
+    dense = from_blob(RepeatedBlob(b"\0", dense_bytes, index), shape, element_type(name))
     quantized = isinstance(element_of(value_type), UniformQuantizedType)
     properties: dict[str, Attribute] = {
         "value": dense,
@@ -48,10 +46,6 @@ def sparse_constant(
     return (SparseQConstOp if quantized else SparseConstOp).create(
         result_types=[value_type], properties=properties, attributes=attributes
     )
-
-
-def _zeros(nbytes: int) -> Any:
-    return (np.zeros(min(1 << 20, nbytes - at), np.uint8) for at in range(0, nbytes, 1 << 20))
 
 
 def _parameters(record: Record, tensor: str) -> SparsityParameters:

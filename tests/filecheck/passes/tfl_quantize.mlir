@@ -2,7 +2,7 @@
 // RUN: tflir-opt %s -p tfl-quantize,tfl-post-quantize | filecheck %s --check-prefix=CLEAN
 
 // The op reads the quantized weights, which are computed; the pair that is left goes with tfl-post-quantize.
-// CHECK: %[[q:.*]] = "tfl.pseudo_qconst"() <{qtype = tensor<2x4x!quant.uniform<i8<-127:127>:f32:0, {1.000000e+00,2.000000e+00}>>, value = dense<{{[[][[]}}127, -2, 0, 0], [2, 0, 0, -127]]> : tensor<2x4xi8>}>
+// CHECK: %[[q:.*]] = "tfl.pseudo_qconst"() <{qtype = tensor<2x4x!quant.uniform<i8<-127:127>:f32:0, {1.000000e+00,2.000000e+00}>>, value = dense<{{.*}}127, -2, 0, 0], [2, 0, 0, -127]]> : tensor<2x4xi8>}>
 // CHECK: "tfl.dequantize"(%[[q]])
 // CHECK: "tfl.fully_connected"(%x, %[[q]], %none)
 // CLEAN-NOT: tfl.dequantize
