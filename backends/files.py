@@ -6,14 +6,14 @@ import contextlib
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import BinaryIO
 
 from tflir.ir.errors import Error
 
 
 @contextlib.contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def whole_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
     """A file beside `path` to write to, renamed to it at the end; removed on any failure, Ctrl-C too.
 
     Raises `Error` where the file can't be written.

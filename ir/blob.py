@@ -165,7 +165,7 @@ class FileBlob(ArrayBlob):
     def _read(self, part: Bytes, offset: int) -> None:
         """Fills `part` from the file; raises `Error` where the file has been cut short since it was mapped."""
         self._source.file.seek(offset)
-        view = memoryview(part)
+        view = memoryview(cast(Any, part))
         while view:
             count = self._source.file.readinto(view)
             if not count:

@@ -13,16 +13,13 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from xdsl.dialects.builtin import (
-    BuiltinAttribute,
     ComplexType,
     DenseIntOrFPElementsAttr,
     IntegerType,
-    ParametrizedAttribute,
     StringAttr,
     TensorType,
-    TypedAttribute,
 )
-from xdsl.ir import Attribute, Data
+from xdsl.ir import Attribute, BuiltinAttribute, Data, ParametrizedAttribute, TypedAttribute
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer

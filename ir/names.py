@@ -65,7 +65,7 @@ def location_of(names: Sequence[str | None]) -> LocationAttr:
         return named(names[0])
     if not any(name is not None for name in names):
         return UNNAMED
-    return FusedLoc([named(name) for name in names], NoneAttr())
+    return FusedLoc(tuple(named(name) for name in names), NoneAttr())
 
 
 def _text(location: LocationAttr) -> str | None:

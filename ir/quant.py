@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -269,7 +269,7 @@ def _parse_storage(parser: AttrParser) -> IntegerType:
 
 def smallest_scale() -> float:
     """The least scale that MLIR's importer lets stand: the smallest normal float32."""
-    return cast(float, math.ldexp(1.0, -126))
+    return math.ldexp(1.0, -126)
 
 
 QUANT = Dialect("quant", [], [UniformQuantizedType])

@@ -255,8 +255,8 @@ class GraphExport:
 
     def _only_call(self, op: Operation, region: Region) -> CallOp:
         ops = list(region.block.ops)
-        if len(ops) == 2 and isinstance(ops[0], CallOp) and isinstance(ops[1], YieldOp):
-            call, last = ops
+        call, last = (ops[0], ops[-1]) if len(ops) == 2 else (None, None)
+        if isinstance(call, CallOp) and isinstance(last, YieldOp):
             passed = list(call.operands)
             if list(last.operands) == list(call.results) and (
                 not region.block.args or passed == list(region.block.args)
@@ -283,10 +283,10 @@ class GraphExport:
             entries = dict(op.options.data)
             table = cast(StringAttr, entries.pop("table")).data
             fields = {field.name: field for field in schema().tables[table].fields}
-            record = {}
+            record = cast(Record, {})
             for name, attr in entries.items():
                 if f"{table}.{name}" in SUBGRAPH_FIELDS and isinstance(attr, SymbolRefAttr | ArrayAttr):
-                    record[name] = subgraph_indices(fields[name], attr, self.model.subgraph)
+                    record[name] = subgraph_indices(fields[name], cast(Attribute, attr), self.model.subgraph)
                 else:
                     record |= attribute_to_record(table, DictionaryAttr({name: attr}))
         self._operator(op, str(number), None, op.operands, table, record, version, number)

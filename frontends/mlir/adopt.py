@@ -149,8 +149,9 @@ def _aliases(function: FuncOp, which: str, fallback: Sequence[str]) -> ArrayAttr
     found: list[Attribute] = []
     for position, entry in enumerate(entries):
         path = entry.data.get(_PATH)
-        if isinstance(path, ArrayAttr) and len(path.data):
-            found.append(_alias(str(cast(Any, path.data[0]).data), position))
+        parts = list(cast("ArrayAttr[Any]", path)) if isinstance(path, ArrayAttr) else []
+        if parts:
+            found.append(_alias(str(parts[0].data), position))
     if found:
         left = [DictionaryAttr({k: v for k, v in entry.data.items() if k != _PATH}) for entry in entries]
         function.properties.pop(which)

@@ -6,8 +6,7 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -153,10 +152,7 @@ def _from_hex(body: str, name: str, shape: tuple[int, ...], element: Attribute) 
 
 def _string_constant(body: str, shape: tuple[int, ...], element: Attribute) -> ArrayElementsAttr:
     """Strings as the runtime lays them out: their number, each one's offset and the end, then the bytes."""
-    found = [
-        unescape(match.group(1).encode("utf-8", "surrogateescape"))
-        for match in cast(Iterator[re.Match[str]], _STRING.finditer(body))
-    ]
+    found = [unescape(match.group(1).encode("utf-8", "surrogateescape")) for match in _STRING.finditer(body)]
     if _STRING.sub("", body).strip(" \n\t[],"):
         raise ValueError("the elements are no strings in brackets")
     count = math.prod(shape)

@@ -174,7 +174,7 @@ class TextParser(Parser):
             found = tensor_type(tuple(found.get_shape()), found.element_type)
         if found is not None and text and len(text) <= _LONGEST_MEMO:
             self._types[text] = found
-        return found
+        return cast("TypeAttribute | None", found)
 
     def _checked(self, parse: Any) -> Any:
         """What `parse` gives; an attribute that does not verify is an error at its place."""
@@ -219,8 +219,9 @@ class TextParser(Parser):
             if not isinstance(value_type, ShapedType):
                 self.raise_error("a resource has the type of a tensor", at)
             return DenseResourceAttr.from_params(key, value_type)
-        shape = shape_of(value_type) or ()
-        return cast(Any, self._checked(lambda: from_blob(blob, shape, _element(value_type))))
+        tensor = cast("TensorType[Attribute]", value_type)
+        shape, element = shape_of(tensor) or (), _element(tensor)
+        return self._checked(lambda: from_blob(blob, shape, element))
 
     def _parse_builtin_densearray_attr(self) -> DenseArrayBase[Any] | None:
         """`array<i32: 1, 2>`, whose floats may be hexadecimal as MLIR prints those that are not finite."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -247,7 +246,7 @@ def constant_op(value: ArrayElementsAttr, value_type: Attribute, attributes: dic
     if isinstance(element_of(value_type), UniformQuantizedType):
         return QConstOp.create(
             result_types=[value_type],
-            properties={"qtype": cast(Attribute, value_type), "value": value},
+            properties={"qtype": value_type, "value": value},
             attributes=attributes,
         )
     return ConstOp.create(result_types=[value_type], properties={"value": value}, attributes=attributes)

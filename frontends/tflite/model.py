@@ -143,8 +143,8 @@ class ModelImport:
                 for field in ("builtin_options", "builtin_options_2"):
                     table, options = operator.get(field) or ("", None)
                     for key in fields.get(table, ()):
-                        value = (options or {}).get(key, 0)
-                        found.update(value.tolist() if isinstance(value, np.ndarray) else [value])
+                        value: Any = cast(Record, options or {}).get(key, 0)
+                        found.update(np.atleast_1d(value).tolist())
         return found - {0}
 
     def _external_buffers(self) -> dict[int, ExternalBuffer]:
@@ -212,7 +212,7 @@ class ModelImport:
 
     def _signature_def(self, record: Record) -> DictionaryAttr:
         refuse_unknown("SignatureDef", record)
-        index = record.get("subgraph_index", 0)
+        index: int = record.get("subgraph_index", 0)
         key = record.get("signature_key", "")
         if index >= len(self.subgraphs):
             raise malformed(f"signature '{key}' is of subgraph {index} of {len(self.subgraphs)}")
@@ -225,7 +225,7 @@ class ModelImport:
         if "deprecated_tag" in record:
             entries["tag"] = StringAttr(record["deprecated_tag"])
         for field in ("inputs", "outputs"):
-            interface = self.subgraphs[index].get(field)
+            interface = cast(Any, self.subgraphs[index].get(field))
             positions: dict[int, int] = {}
             for position, tensor in enumerate(() if interface is None else interface.tolist()):
                 positions.setdefault(tensor, position)

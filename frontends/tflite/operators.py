@@ -75,7 +75,7 @@ class Operators:
         index = record.get("opcode_index", 0)
         if index >= len(self.codes):
             raise malformed(f"operator code {index} of {len(self.codes)}")
-        return self.codes[index]
+        return cast(Record, self.codes[index])
 
     def _carry(self, record: Record, attributes: dict[str, Attribute], custom: bool) -> None:
         """Fields of the operator's table that no property holds."""
@@ -133,10 +133,9 @@ class Operators:
         no_value: Callable[[], SSAValue],
     ) -> Operation | None:
         """The typed op, or None where its definition can't hold this operator."""
-        op = op_class(name)
         table, options = _options(record)
-        if name == "LSTM" and options is not None and options.get("kernel_type", 0) == 1:
-            op = op_class_by_name("tfl.basic_lstm")
+        basic = name == "LSTM" and options is not None and options.get("kernel_type", 0) == 1
+        op = cast("type[TflOp] | None", op_class_by_name("tfl.basic_lstm")) if basic else op_class(name)
         if op is None or (table is not None and table != op.INFO.options):
             return None
         if options is None and op.INFO.options is not None:

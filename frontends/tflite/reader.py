@@ -22,12 +22,11 @@ Record = dict[str, Any]
 _U32 = struct.Struct("<I")
 _I32 = struct.Struct("<i")
 _U16 = struct.Struct("<H")
-_DTYPES = {"bool": "?", "byte": "i1", "ubyte": "u1"} | {
+_DTYPES = {"bool": "?", "byte": "i1", "ubyte": "u1", "long": "<i8", "ulong": "<u8"} | {
     name: f"<{np.dtype(letter).kind}{np.dtype(letter).itemsize}"
     for name, letter in SCALARS.items()
     if name not in ("bool", "byte", "ubyte", "long", "ulong")
 }
-_DTYPES |= {"long": "<i8", "ulong": "<u8"}
 _MOST_WORK_PER_BYTE = 8
 """Tables may be shared, but a file that refers to so much more than it holds is hostile."""
 

@@ -88,18 +88,19 @@ class TensorTypes:
         if not quantization or "details" in quantization:
             return None
         scale, point = quantization.get("scale"), quantization.get("zero_point")
-        storage = element_type(name)
-        if scale is None or not scale.size or not isinstance(storage, IntegerType) or storage.width.data > 32:
+        element = element_type(name)
+        if scale is None or not scale.size or not isinstance(element, IntegerType):
             return None
-        if storage.width.data == 1 or point is None or point.size != scale.size:
+        storage = cast("IntegerType[Any, Any]", element)
+        if not 1 < storage.width.data <= 32 or point is None or point.size != scale.size:
             return None
         if not (np.isfinite(scale).all() and (scale > 0).all()):
             return None
-        axis = quantization.get("quantized_dimension", 0)
+        axis: int = quantization.get("quantized_dimension", 0)
         if scale.size == 1:
             layout = Layout(scale[0], point[0]) if axis == 0 else None
         else:
-            fits = 0 <= axis < len(shape) and shape[axis] == scale.size
+            fits: bool = 0 <= axis < len(shape) and shape[axis] == scale.size
             layout = Layout(scale, point, (axis,)) if fits else None
         return None if layout is None else UniformQuantizedType.get(storage, Float32Type(), layout)
 

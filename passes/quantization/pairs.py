@@ -45,8 +45,8 @@ def _has_data(op: ConstOp, variables: bool) -> bool:
 def float_constant(op: Operation, *, variables: bool = False) -> FloatConstant | None:
     """The float32 constant that `op` makes, or None. `op` is a constant or the dequantize of a float16 one."""
     source = op
-    if isinstance(op, DequantizeOp) and isinstance(op.operands[0], OpResult):
-        source = op.operands[0].op
+    if isinstance(op, DequantizeOp) and isinstance(read := op.operands[0], OpResult):
+        source = read.op
     if not isinstance(source, ConstOp) or not _has_data(source, variables):
         return None
     value = source.value
@@ -68,8 +68,9 @@ def computing_uses(value: SSAValue) -> list[Use]:
 
 def quantized_tensor(value: SSAValue, element: UniformQuantizedType) -> Attribute:
     """The type of `value` with quantized elements."""
-    if isinstance(value.type, TensorType):
-        return tensor_type(tuple(cast("TensorType[Attribute]", value.type).get_shape()), element)
+    found: Attribute = value.type
+    if isinstance(found, TensorType):
+        return tensor_type(tuple(cast("TensorType[Attribute]", found).get_shape()), element)
     return UnrankedTensorType(element)
 
 
