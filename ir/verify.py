@@ -79,6 +79,8 @@ def _verify_end(op: Operation) -> None:
 
 def _functions(module: ModuleOp) -> dict[str, FuncOp]:
     functions: dict[str, FuncOp] = {}
+    if len(module.body.blocks) != 1:
+        raise InvalidOp(module, f"its region has {len(module.body.blocks)} blocks", "give it one, empty or not")
     for op in module.ops:
         if isinstance(op, FuncOp):
             if op.sym_name.data in functions:

@@ -186,3 +186,12 @@ def test_a_failing_pass_leaves_a_reproducer(
     module = parse_text(left, "left")
     assert '"tfl.relu"' in "".join(op.name.join('""') for op in module.walk())
     assert b'loc("x")' in left
+
+
+def test_a_module_without_a_block_is_an_error_not_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "empty.mlir"
+    path.write_text('"builtin.module"() ({}) : () -> ()')
+    assert main([str(path)]) == 1
+    assert "its region has 0 blocks" in capsys.readouterr().err
