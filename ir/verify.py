@@ -48,6 +48,8 @@ def _verify_op(op: Operation) -> None:
         raise InvalidOp(op, _essence(error)) from error
     except Error as error:
         raise InvalidOp(op, error.what, error.hint) from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InvalidOp(op, f"an attribute has not the form it must have ({type(error).__name__}: {error})") from error
     _verify_end(op)
 
 

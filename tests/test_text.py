@@ -365,3 +365,13 @@ def test_functions_defined_twice() -> None:
 def test_calls_must_fit() -> None:
     text = "func.func @f(%x: tensor<4xf32>) { func.call @f() : () -> () func.return }"
     assert error_of(text).file.startswith("t.mlir:1:")
+
+
+def test_attributes_edited_by_hand_are_said_when_the_model_is_written() -> None:
+    module = parse("module attributes {tfl.metadata = [3 : i32]} { func.func @main() { func.return } }")
+    with pytest.raises(Error, match="an attribute of the module has not the form"):
+        export_model(module)
+
+
+def test_an_unclosed_string_is_refused_at_once() -> None:
+    assert "does not end" in str(error_of(body('%0 = "tfl.relu' + "a" * 100000)))

@@ -26,6 +26,8 @@ _MIN_RUNTIME = "min_runtime_version"
 _LOCATION = "buffer_location"
 _OUTSIDE = b"outside flatbuffers"
 _LONGEST_VERSION = 16
+_MALFORMED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading an attribute of another form than ours raises: text can be edited."""
 
 
 def export_model(module: ModuleOp, *, one_code_per_op: bool = False) -> Writer:
@@ -34,7 +36,13 @@ def export_model(module: ModuleOp, *, one_code_per_op: bool = False) -> Writer:
     `one_code_per_op` gives all uses of an operator the highest version among them, as TensorFlow does.
     Raises `Error` where the module has no form in the format.
     """
-    return ModelExport(module, one_code_per_op).writer()
+    try:
+        return ModelExport(module, one_code_per_op).writer()
+    except _MALFORMED as error:
+        raise Error(
+            f"an attribute of the module has not the form it must have ({type(error).__name__}: {error})",
+            hint="mend the tfl.… attributes that were edited by hand; --debug shows where it is read",
+        ) from error
 
 
 class ModelExport:

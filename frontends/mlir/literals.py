@@ -114,7 +114,11 @@ def _float(item: Any, dtype: np.dtype[Any]) -> Any:
         if not 0 <= bits < 1 << (8 * dtype.itemsize):
             raise ValueError(f"{item} does not fit {8 * dtype.itemsize} bits")
         return np.array(bits, f"u{dtype.itemsize}").view(dtype)[()]
-    return float(item)
+    with np.errstate(over="ignore"):
+        value = dtype.type(item)
+    if math.isinf(value) and not math.isinf(item):
+        raise ValueError(f"{item} is too large for {dtype.name}")
+    return value
 
 
 def _splat(array: npt.NDArray[Any], name: str, shape: tuple[int, ...], element: Attribute) -> ArrayElementsAttr:

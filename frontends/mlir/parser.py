@@ -33,7 +33,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation, TypeAttribute
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser
-from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.exceptions import ParseError, VerifyException
 from xdsl.utils.lexer import Input, Position, Span, Token
 from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind, StringLiteral
 
@@ -83,7 +83,7 @@ class TextLexer(MLIRLexer):
     def _lex_string_literal(self, start_pos: Position) -> Token[MLIRTokenKind, str]:
         match = _STRING.match(self.input.content, start_pos)
         if match is None:
-            return super()._lex_string_literal(start_pos)
+            raise ParseError(Span(start_pos, start_pos + 1, self.input), "this string does not end in its line")
         self.pos = match.end()
         return Token(MLIRTokenKind.STRING_LIT, StringLiteral(start_pos, self.pos, self.input))
 
