@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import signal
@@ -57,7 +58,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def guarded(run: Callable[[], int], *, debug: bool) -> int:
     """Calls `run` and turns what it raises into one line on stderr and an exit status."""
-    signal.signal(signal.SIGTERM, _terminate)
+    with contextlib.suppress(ValueError):  # only the main thread may say what a signal does
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         return run()
     except Error as error:

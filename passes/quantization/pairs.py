@@ -29,6 +29,8 @@ class FloatConstant:
     """Its float32 bytes."""
     shape: tuple[int, ...]
     source: ConstOp
+    stored_bytes: int
+    """What the model takes to hold it: half of the float32 bytes where it is float16."""
 
     @property
     def elements(self) -> int:
@@ -54,10 +56,11 @@ def float_constant(op: Operation, *, variables: bool = False) -> FloatConstant |
     element = value.type.element_type
     shape = shape_of(value.type) or ()
     if source is op:
-        return FloatConstant(op.results[0], value.blob, shape, source) if isinstance(element, Float32Type) else None
+        plain = isinstance(element, Float32Type)
+        return FloatConstant(op.results[0], value.blob, shape, source, value.blob.nbytes) if plain else None
     if not isinstance(element, Float16Type) or not isinstance(element_of(op.results[0].type), Float32Type):
         return None
-    return FloatConstant(op.results[0], float32_blob(value.blob), shape, source)
+    return FloatConstant(op.results[0], float32_blob(value.blob), shape, source, value.blob.nbytes)
 
 
 def computing_uses(value: SSAValue) -> list[Use]:

@@ -128,7 +128,7 @@ def _fold_constant(quantize: QuantizeOp, report: PassReport) -> None:
             "from": "float32",
             "to": str(element.storage),
             "channels": int(layout.scales.size),
-            "bytes_before": constant.source.value.blob.nbytes,  # pyright: ignore
+            "bytes_before": constant.stored_bytes,
             "bytes_after": value.blob.nbytes,
         }
     )
