@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tflir.passes.base import PassReport
 
 
+_OPTIONS = ("optimizations", "target_spec", "disable_per_channel", "tf_compat", "passes", "reports")
+
+
 class Converter:
     """Compiles one model.
 
@@ -35,6 +38,14 @@ class Converter:
         self.passes: str | None = None
         self.reports: list[PassReport] = []
         """What each pass of the last conversion did."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets an option; one that does nothing is refused, not forgotten."""
+        if not name.startswith("_") and name not in _OPTIONS:
+            from tflir.ir.near import near
+
+            raise Error(f"Converter has no option '{name}'{near(name, _OPTIONS)}", hint="leave it out", status=2)
+        super().__setattr__(name, value)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Converter:
