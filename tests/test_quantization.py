@@ -334,3 +334,22 @@ def test_versions_are_one_an_operator_in_tensorflow_and_one_a_use_here() -> None
     with warnings.catch_warnings():
         assert [op["version"] for op in _convert(model.to_bytes())["operators"]] == [12, 1]
         assert [op["version"] for op in _convert(model.to_bytes(), tf_compat=True)["operators"]] == [12, 12]
+
+
+def test_a_float16_bias_of_a_hybrid_op_becomes_a_float32_constant() -> None:
+    """XNNPACK refuses a hybrid convolution whose bias is not a constant."""
+    model = Model()
+    graph = model.graph()
+    x, y = graph.tensor("x", (1, 8, 8, 16)), graph.tensor("y", (1, 8, 8, 32))
+    operands = [x]
+    for name, values in (("w", random(32, 3, 3, 16)), ("b", random(32))):
+        half = graph.constant(f"{name}16", values.astype(np.float16))
+        operands += graph.op("DEQUANTIZE", [half], [graph.tensor(name, values.shape)], None, version=3)
+    how = {"padding": schema.Padding.SAME, "strideH": 1, "strideW": 1}
+    graph.io([x], graph.op("CONV_2D", operands, [y], options("Conv2DOptions", **how)))
+    data = _bytes(model.to_bytes())
+    found = tree(data)["graphs"][0]
+    assert [op["code"] for op in found["operators"]] == [schema.BuiltinOperator.CONV_2D]
+    assert found["tensors"]["b"]["data"] == random(32).astype(np.float16).astype(np.float32).tobytes()
+    runtime = litert.Interpreter(model_content=data)  # with the default delegate
+    runtime.allocate_tensors()

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import OpResult
+from xdsl.dialects.builtin import Float32Type, ModuleOp
+from xdsl.ir import Operation, OpResult
 
 from tflir.ir import names
 from tflir.ir.constants import from_blob
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import QConstOp
-from tflir.ir.tfl.quantization import QuantizeOp
+from tflir.ir.tfl.constants import ConstOp, QConstOp
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.numerics import Rows, quantized_blob
@@ -46,15 +46,16 @@ class QuantizePass(TflPass):
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         quantizes: list[QuantizeOp] = []
+        widened: dict[Operation, ConstOp] = {}
         for op in module.walk():
             if isinstance(op, QuantizeOp):
                 quantizes.append(op)
             elif isinstance(op, TflOp) and op.INFO.hybrid:
-                self._form_hybrid(op, report)
+                self._form_hybrid(op, widened, report)
         for quantize in quantizes:
             _fold_constant(quantize, report)
 
-    def _form_hybrid(self, op: TflOp, report: PassReport) -> None:
+    def _form_hybrid(self, op: TflOp, widened: dict[Operation, ConstOp], report: PassReport) -> None:
         for index in op.INFO.dynamic_range:
             quantize = quantize_of(op.operands[index]) if index < len(op.operands) else None
             if quantize is None:
@@ -65,6 +66,28 @@ class QuantizePass(TflPass):
             op.operands[index] = quantize.results[0]
             op.attributes.pop(names.VERSION, None)
             report.count("operands of hybrid ops")
+            _widen_other_operands(op, widened, report)
+
+
+def _widen_other_operands(op: TflOp, widened: dict[Operation, ConstOp], report: PassReport) -> None:
+    """float32 for the biases of a hybrid op that are float16 behind a dequantize: XNNPACK wants constants there."""
+    for index, value in enumerate(op.operands):
+        source = value.op if isinstance(value, OpResult) else None
+        constant = float_constant(source) if isinstance(source, DequantizeOp) else None
+        if constant is None or source is None or index in op.INFO.dynamic_range:
+            continue
+        wide = widened.get(source)
+        if wide is None:
+            wide = widened[source] = ConstOp.create(
+                result_types=[value.type],
+                properties={"value": from_blob(constant.blob, constant.shape, Float32Type())},
+            )
+            wide.location = source.location
+            block = source.parent
+            assert block is not None
+            block.insert_op_after(wide, source)
+            report.count("float16 operands widened")
+        op.operands[index] = wide.results[0]
 
 
 def _per_tensor_depthwise(op: TflOp) -> str | None:
