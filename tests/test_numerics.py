@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tflir.ir.blob import ArrayBlob
+from tflir.passes.quantization.half import HalfCast
 from tflir.passes.quantization.numerics import (
     Rows,
     float16_blob,
@@ -105,6 +106,26 @@ def test_float16_rounds_to_even_keeps_subnormals_and_clamps() -> None:
 def test_float16_to_float32_is_exact(values: np.ndarray) -> None:
     wide = float32_blob(ArrayBlob(values)).view().view(np.float32)
     np.testing.assert_array_equal(wide, values.astype(np.float32))
+
+
+@settings(deadline=None)
+@given(hnp.arrays(np.float32, st.integers(0, 64), elements=st.floats(-65504, 65504, width=32)), st.integers(0, 9))
+def test_the_fast_cast_to_float16_is_numpys(values: np.ndarray, repeat: int) -> None:
+    several = np.concatenate([values, *[np.float32([1.1, -3.3, 0.25])] * 100 * repeat])
+    out = np.empty(several.size, np.float16)
+    HalfCast().cast(several, out)
+    np.testing.assert_array_equal(out.view(np.uint16), several.astype(np.float16).view(np.uint16))
+
+
+def test_the_fast_cast_over_every_exponent_and_tie() -> None:
+    bits = np.arange(0, 1 << 31, 4099, dtype=np.uint32)
+    bits = np.concatenate([bits, bits | np.uint32(1 << 31), np.arange(0x38000000, 0x38801000, 1, np.uint32)])
+    ties = (np.arange(1 << 15, dtype=np.uint32) << 13) + np.uint32(0x1000) + np.uint32(0x38800000)
+    values = np.concatenate([bits, ties]).view(np.float32)
+    values = values[(np.abs(values) <= 65504) & (np.abs(values) >= 2**-15)]
+    out = np.empty(values.size, np.float16)
+    HalfCast().cast(values, out)
+    np.testing.assert_array_equal(out.view(np.uint16), values.astype(np.float16).view(np.uint16))
 
 
 @given(hnp.arrays(np.float64, 20, elements=st.floats(-1e9, 1e9)))

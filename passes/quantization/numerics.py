@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.ir.blob import Blob, DeferredBlob
+from tflir.passes.quantization.half import HalfCast
 
 Float64 = npt.NDArray[np.float64]
 
@@ -186,13 +187,14 @@ def float16_blob(blob: Blob, *, clamp: bool = False) -> Blob:
     def make() -> Iterator[npt.NDArray[np.float16]]:
         limit = np.float32(65504)
         out = np.empty(min(_READ, blob.nbytes // 4), np.float16)
+        half = HalfCast()
         for chunk in blob.chunks(4 * _READ):
             values = chunk.view(np.float32)
             narrow = out[: values.size]
             for start in range(0, values.size, _BLOCK):
                 part = slice(start, start + _BLOCK)
                 piece = np.clip(values[part], -limit, limit) if clamp else values[part]
-                np.copyto(narrow[part], piece, casting="unsafe")
+                half.cast(piece, narrow[part])
             yield narrow
 
     return DeferredBlob(blob.nbytes // 2, ("float16", clamp, blob), make)
