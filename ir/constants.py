@@ -16,7 +16,6 @@ from xdsl.dialects.builtin import (
     ComplexType,
     DenseIntOrFPElementsAttr,
     IntegerType,
-    StringAttr,
     TensorType,
 )
 from xdsl.ir import Attribute, BuiltinAttribute, Data, ParametrizedAttribute, TypedAttribute
@@ -230,8 +229,3 @@ def strings(attr: ArrayElementsAttr) -> list[bytes]:
     count = int(data[:4].view("<i4")[0])
     offsets = data[4 : 4 * (count + 2)].view("<i4")
     return [data[a:b].tobytes() for a, b in itertools.pairwise(offsets)]
-
-
-def name_attr(text: str) -> StringAttr:
-    """A string attribute; a name's bytes that are no UTF-8 are held as surrogates."""
-    return StringAttr(text)

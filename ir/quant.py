@@ -11,7 +11,6 @@ A quantized value q stands for (q - zero_point) * scale (Jacob et al., arXiv:171
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -265,11 +264,6 @@ def _parse_storage(parser: AttrParser) -> IntegerType:
     if word[:1] in ("i", "u") and word[1:].isdecimal() and len(word) <= 3:
         return IntegerType(int(word[1:]), Signedness.UNSIGNED if word[0] == "u" else Signedness.SIGNLESS)
     parser.raise_error("expected a storage type such as i8 or u8", at)
-
-
-def smallest_scale() -> float:
-    """The least scale that MLIR's importer lets stand: the smallest normal float32."""
-    return math.ldexp(1.0, -126)
 
 
 QUANT = Dialect("quant", [], [UniformQuantizedType])

@@ -20,6 +20,7 @@ def raw_list(parser: AttrParser, opening: str) -> list[str] | None:
     match = _LIST[opening].match(parser.lexer.input.content, parser.pos)
     if match is None:
         return None
+    # xDSL has no public way to move its lexer on.
     parser._resume_from(match.end())  # pyright: ignore[reportPrivateUsage]
     body = match.group(1)
     return body.split(",") if body.strip() else []

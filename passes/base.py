@@ -1,12 +1,11 @@
 """What a pass of tflir is: a frozen dataclass whose fields are its options, and which reports counts.
 
-A rule that declines says why: `report.decline("weight used by two ops")`. Replacing a value goes through
-`replace_value` or `quantization.pairs`, which carry names along, so that a tensor keeps its name.
+A rule that declines says why: `report.decline("weight used by two ops")`. A pass that replaces an op gives the new one
+its location, so that a tensor keeps its name.
 """
 
 from __future__ import annotations
 
-import functools
 from abc import abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from tflir.ir.errors import Error
@@ -73,23 +72,3 @@ class TflPass(ModulePass):
 def fail(what: str, op: Operation, hint: str = "", status: int = 1) -> Error:
     """The error of a pass at `op`."""
     return Error(what, op=op.name, location=place(op), hint=hint, status=status)
-
-
-def replace_use(user: Operation, index: int, value: SSAValue) -> None:
-    """Makes operand `index` of `user` read `value`."""
-    user.operands[index] = value
-
-
-def erase_if_unused(op: Operation) -> bool:
-    """Erases `op` where nothing uses its results."""
-    if any(result.first_use is not None for result in op.results):
-        return False
-    op.detach()
-    op.erase()
-    return True
-
-
-@functools.cache
-def option_names(pass_class: type[ModulePass]) -> tuple[str, ...]:
-    """The options of a pass as the command line spells them."""
-    return tuple(name.replace("_", "-") for name in pass_class.__dataclass_fields__ if name != "name")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import pathlib
+import weakref
 from collections.abc import Callable
 
 import flatbuffers
@@ -18,6 +20,8 @@ import tflir
 from tflir.backends.mlir import write_text
 from tflir.files import load_bytes, to_bytes
 from tflir.frontends.mlir import parse_text
+from tflir.frontends.tflite.mapping import ModelFile
+from tflir.frontends.tflite.model import ModelImport
 from tflir.ir.control import decode_edges, encode_edges
 from tflir.ir.verify import verify_module
 
@@ -342,3 +346,12 @@ def test_builders_of_these_models_are_valid_flatbuffers() -> None:
         data = make()
         assert data[4:8] == b"TFL3"
         assert flatbuffers.encode.Get(flatbuffers.packer.uoffset, data, 0) < len(data)
+
+
+def test_an_import_is_released_with_its_file() -> None:
+    importer = ModelImport(ModelFile(memoryview(build.loop())))
+    importer.build()
+    held = weakref.ref(importer)
+    del importer
+    gc.collect()
+    assert held() is None

@@ -127,7 +127,7 @@ class TextParser(Parser):
         text = token.text[1:]
         return StringAttr(literal_text(text) if text.startswith('"') else text)
 
-    # Aliases.
+    # Aliases. The method below is generic and private in xDSL; its overloads can't be repeated here.
 
     def _parse_extended_type_or_attribute(self, attr_or_dialect_name: str, is_type: bool) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         if "." not in attr_or_dialect_name and self._current_token.kind is not MLIRTokenKind.LESS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -33,6 +32,7 @@ from tflir.ir.tfl.attributes import ExternalBuffer
 from tflir.ir.tfl.control_flow import SUBGRAPH_FIELDS
 from tflir.ir.types import element_type
 
+Signature = tuple[str, Sequence[Attribute], Sequence[Attribute]]
 _PLAIN_FIELDS = ("metadata_buffer", "external_buffer_groups", "external_buffers")
 
 
@@ -50,6 +50,7 @@ class ModelImport:
         self.buffers: list[Record] = self.model.get("buffers", [])
         self.subgraphs: list[Record] = self.model.get("subgraphs", [])
         self._base = np.frombuffer(file.data, np.uint8).__array_interface__["data"][0]
+        self._signatures: dict[int, Signature] = {}
         self._check()
         self.symbols = _symbols(self.subgraphs)
 
@@ -127,8 +128,14 @@ class ModelImport:
         ]
         return ModuleOp(list(functions), self._attributes(edges is not None))
 
-    @functools.cache  # noqa: B019 - lives as long as the import
-    def _signature(self, index: int) -> tuple[str, Sequence[Attribute], Sequence[Attribute]]:
+    def _signature(self, index: int) -> Signature:
+        """Name, argument and result types of the function of subgraph `index`."""
+        known = self._signatures.get(index)
+        if known is None:
+            known = self._signatures[index] = self._signature_of(index)
+        return known
+
+    def _signature_of(self, index: int) -> Signature:
         if not 0 <= index < len(self._graphs):
             raise malformed(f"an operator calls subgraph {index} of {len(self._graphs)}")
         graph = self._graphs[index]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -273,7 +273,7 @@ def _padded(op: type[TflOp], operands: list[SSAValue], no_value: Callable[[], SS
     return operands
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _fits(op: type[TflOp], operand_types: tuple[Attribute, ...], result_types: tuple[Attribute, ...]) -> bool:
     """Whether an op of this class may have these operands and results."""
     operand_rows, result_rows = _shape(op)

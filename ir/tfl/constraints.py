@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from typing_extensions import TypeVar
@@ -37,7 +38,7 @@ class TensorOf(AttrConstraint[TypeAttribute]):
             wanted = ", ".join(sorted(self.kinds)) or "any element type"
             raise VerifyException(f"{attr} is not a tensor of {wanted}{' or none' if self.optional else ''}")
 
-    def mapping_type_vars(self, type_var_mapping: dict[TypeVar, AttrConstraint | IntConstraint]) -> TensorOf:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def mapping_type_vars(self, type_var_mapping: Mapping[TypeVar, AttrConstraint | IntConstraint]) -> TensorOf:
         return self
 
 

@@ -56,6 +56,7 @@ class QuantizePass(TflPass):
             _fold_constant(quantize, report)
 
     def _form_hybrid(self, op: TflOp, widened: dict[Operation, ConstOp], report: PassReport) -> None:
+        formed = False
         for index in op.INFO.dynamic_range:
             quantize = quantize_of(op.operands[index]) if index < len(op.operands) else None
             if quantize is None:
@@ -66,6 +67,8 @@ class QuantizePass(TflPass):
             op.operands[index] = quantize.results[0]
             op.attributes.pop(names.VERSION, None)
             report.count("operands of hybrid ops")
+            formed = True
+        if formed:
             _widen_other_operands(op, widened, report)
 
 
