@@ -67,9 +67,11 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
             raise
         print(f"error: {error}", file=sys.stderr)
         return error.status
-    except (KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
+    except SystemExit as stop:  # rich's answer to a closed pipe
+        return stop.code if isinstance(stop.code, int) else 1
     except BrokenPipeError:
         sys.stderr.close()
         return 1
