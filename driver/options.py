@@ -25,6 +25,13 @@ class OpsSet(Enum):
     """Kinds of operators that a target runs, as `tf.lite.OpsSet`."""
 
     TFLITE_BUILTINS = "TFLITE_BUILTINS"
+    """All of LiteRT's; with a dataset: what can't be integer stays float."""
+    TFLITE_BUILTINS_INT8 = "TFLITE_BUILTINS_INT8"
+    """Alone: integer operators only, an error where that can't be met."""
+    EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8 = (
+        "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+    )
+    """int16 activations beside int8 weights; with TFLITE_BUILTINS what has no such kernel stays float."""
 
 
 DEPRECATED = (Optimize.OPTIMIZE_FOR_SIZE, Optimize.OPTIMIZE_FOR_LATENCY)
@@ -60,3 +67,15 @@ class Options:
     tf_compat: bool = False
     passes: str | None = None
     """A pipeline in the `-p` syntax instead of the one that the other options give."""
+    representative_dataset: Any = None
+    """A callable as for TFLiteConverter, or what names one: `.npz`, a folder, `module:function`."""
+    calibration_samples: int | None = None
+    """At most so many samples; None: all."""
+    stats: tuple[Any, ...] = ()
+    """Files of recorded ranges (`tflir calibrate`), merged."""
+    inference_input_type: Any = "float32"
+    inference_output_type: Any = "float32"
+    quantize_only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    has_ranges: bool = False
+    """The model itself has recorded ranges."""
