@@ -33,6 +33,10 @@ def _spec(name: str, **options: bool | int) -> str:
     return f"{name}{{{' '.join(words)}}}" if words else name
 
 
+def _compat(options: Options) -> dict[str, bool]:
+    return {"tf_compat": True} if options.tf_compat else {}
+
+
 def _float16(options: Options) -> list[str]:
     compat = {"min_elements": 0, "clamp": True, "variables": True} if options.tf_compat else {}
     return [_spec("tfl-prepare-quantize-float16", **compat), "tfl-post-quantize"]
@@ -42,9 +46,20 @@ def _dynamic_range(options: Options) -> list[str]:
     per_tensor = {"per_channel": False} if options.disable_per_channel else {}
     return [
         _spec("tfl-prepare-quantize-dynamic-range", **per_tensor),
-        _spec("tfl-quantize", **({"tf_compat": True} if options.tf_compat else {})),
+        _spec("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
+    ]
+
+
+def _integer(options: Options) -> list[str]:
+    per_tensor = {"per_channel": False} if options.disable_per_channel else {}
+    return [
+        _spec("tfl-prepare-quantize", **per_tensor, **_compat(options)),
+        _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
+        "tfl-post-quantize",
+        "tfl-optimize-op-order",
+        "tfl-post-quantize-remove-qdq",
     ]
 
 
@@ -56,6 +71,7 @@ def _wants_float16(options: Options) -> bool:
 MODES: tuple[Mode, ...] = (
     Mode("none", lambda o: not o.optimizations, lambda _: []),
     Mode("float16", _wants_float16, _float16, (("reduced_precision_support", b"fp16accfp32"),)),
+    Mode("integer", lambda o: o.has_ranges, _integer),
     Mode("dynamic range", lambda _: True, _dynamic_range),
 )
 """First match wins."""

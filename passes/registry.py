@@ -10,9 +10,11 @@ from xdsl.passes import ModulePass
 _PASSES: dict[str, str] = {
     "tfl-prepare-quantize-dynamic-range": "quantization.prepare_dynamic_range:PrepareQuantizeDynamicRangePass",
     "tfl-prepare-quantize-float16": "quantization.prepare_float16:PrepareQuantizeFloat16Pass",
+    "tfl-prepare-quantize": "quantization.prepare_quantize:PrepareQuantizePass",
     "tfl-quantize": "quantization.quantize:QuantizePass",
     "tfl-optimize-op-order": "quantization.optimize_op_order:OptimizeOpOrderPass",
     "tfl-post-quantize": "quantization.post_quantize:PostQuantizePass",
+    "tfl-post-quantize-remove-qdq": "quantization.post_quantize:RemoveQDQPass",
 }
 
 

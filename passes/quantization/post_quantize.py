@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation, OpResult
+from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
+from xdsl.rewriter import Rewriter
 
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import VOLATILE, is_returned, quantized_element
 
 _REMOVABLE = (ConstOp, QConstOp, NoValueOp, QuantizeOp, DequantizeOp)
 
@@ -17,7 +20,9 @@ _REMOVABLE = (ConstOp, QConstOp, NoValueOp, QuantizeOp, DequantizeOp)
 @dataclass(frozen=True)
 class PostQuantizePass(TflPass):
     """
-    Removes quantize and dequantize ops, and constants, that nothing reads any more.
+    Removes pairs of quantize and dequantize that a recorded range brought and that no integer op came to use,
+    folds requantizations into the ops before them, and removes quantize ops, dequantize ops and constants that
+    nothing reads any more.
 
     ```mlir
     %w = "tfl.pseudo_const"() …
@@ -30,20 +35,95 @@ class PostQuantizePass(TflPass):
     %q = "tfl.pseudo_qconst"() …
     %y = "tfl.fully_connected"(%x, %q, %b) …
     ```
+    Pairs at the inputs and outputs of a function stay until `tfl-modify-io-nodes` has had its say;
+    `tfl-post-quantize-remove-qdq` removes them.
     """
 
     name = "tfl-post-quantize"
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        pending = [op for op in module.walk() if isinstance(op, _REMOVABLE)]
-        while pending:
-            op = pending.pop()
-            if op.parent is None or any(result.first_use is not None for result in op.results):
-                continue
-            sources = [value.op for value in op.operands if isinstance(value, OpResult)]
-            _erase(op)
-            report.count("ops removed")
-            pending += [source for source in sources if isinstance(source, _REMOVABLE)]
+        for op in list(module.walk()):
+            if isinstance(op, QuantizeOp):
+                _fold_requantize(op, report)
+        remove_pairs(module, report, interface=False)
+        remove_unread(module, report)
+
+
+@dataclass(frozen=True)
+class RemoveQDQPass(TflPass):
+    """
+    Removes the pairs of quantize and dequantize at the inputs and outputs of functions that recorded ranges brought.
+
+    ```mlir
+    %q = "tfl.quantize"(%x) {volatile} …
+    %d = "tfl.dequantize"(%q) {volatile} …
+    %y = "tfl.sin"(%d) …
+    ```
+    becomes
+    ```mlir
+    %y = "tfl.sin"(%x) …
+    ```
+    """
+
+    name = "tfl-post-quantize-remove-qdq"
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        remove_pairs(module, report, interface=True)
+        remove_unread(module, report)
+        for op in module.walk():
+            op.attributes.pop(VOLATILE, None)
+
+
+def remove_pairs(module: ModuleOp, report: PassReport, *, interface: bool) -> None:
+    """Lets users of `dequantize(quantize(x))` read x; with `interface` also where x comes in or the pair goes out."""
+    for op in list(module.walk()):
+        if not isinstance(op, DequantizeOp) or VOLATILE not in op.attributes:
+            continue
+        quantize = op.operands[0].op if isinstance(op.operands[0], OpResult) else None
+        if not isinstance(quantize, QuantizeOp) or quantized_element(quantize.operands[0]) is not None:
+            continue
+        source = quantize.operands[0]
+        if not interface and (isinstance(source, BlockArgument) or is_returned(op.results[0])):
+            continue
+        _bypass(op, source)
+        report.count("pairs removed")
+
+
+def _bypass(op: DequantizeOp, source: SSAValue) -> None:
+    """Lets the users of `op` read `source`; a returned tensor keeps its name."""
+    if is_returned(op.results[0]) and isinstance(source, OpResult) and len(source.op.results) == 1:
+        source.op.location = op.location
+    op.results[0].replace_all_uses_with(source)
+
+
+def _fold_requantize(op: QuantizeOp, report: PassReport) -> None:
+    """The op before a requantization makes the new parameters itself, where its kernel can and nothing else reads it."""
+    source = op.operands[0]
+    if quantized_element(source) is None or not isinstance(source, OpResult) or source.has_more_than_one_use():
+        return
+    producer = source.op
+    if not isinstance(producer, TflOp) or isinstance(producer, QuantizeOp):
+        return
+    info = producer.INFO
+    if not info.quantizable or info.same_scale or info.fixed_output is not None:
+        return
+    made = Rewriter.replace_value_with_new_type(source, op.results[0].type)
+    op.results[0].replace_all_uses_with(made)
+    _erase(op)
+    report.count("requantizations folded")
+
+
+def remove_unread(module: ModuleOp, report: PassReport) -> None:
+    """Removes quantize and dequantize ops and constants that nothing reads, and what only they read."""
+    pending = [op for op in module.walk() if isinstance(op, _REMOVABLE)]
+    while pending:
+        op = pending.pop()
+        if op.parent is None or any(result.first_use is not None for result in op.results):
+            continue
+        sources = [value.op for value in op.operands if isinstance(value, OpResult)]
+        _erase(op)
+        report.count("ops removed")
+        pending += [source for source in sources if isinstance(source, _REMOVABLE)]
 
 
 def _erase(op: Operation) -> None:

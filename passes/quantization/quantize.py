@@ -11,12 +11,14 @@ from xdsl.ir import Operation, OpResult
 from tflir.ir import names
 from tflir.ir.constants import from_blob
 from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.statistics import functions
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp, QConstOp
+from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.numerics import Rows, quantized_blob
+from tflir.passes.quantization.fold_constants import fold_constant
+from tflir.passes.quantization.integer_ops import form_integer_ops
 from tflir.passes.quantization.pairs import float_constant, quantize_of
 
 
@@ -41,19 +43,23 @@ class QuantizePass(TflPass):
 
     name = "tfl-quantize"
 
+    hybrid: bool = True
+    """Let ops with float activations read int8 weights where they have a kernel for it (dynamic range)."""
+    legacy_float_scale: bool = False
+    """Integers of constants in the single-precision arithmetic of post-training quantization, not in double."""
     tf_compat: bool = False
     """Form hybrid ops that TensorFlow forms though the runtime computes them wrongly or not at all."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        quantizes: list[QuantizeOp] = []
-        widened: dict[Operation, ConstOp] = {}
-        for op in module.walk():
-            if isinstance(op, QuantizeOp):
-                quantizes.append(op)
-            elif isinstance(op, TflOp) and op.INFO.hybrid:
-                self._form_hybrid(op, widened, report)
-        for quantize in quantizes:
-            _fold_constant(quantize, report)
+        for function in functions(module):
+            form_integer_ops(function, report, tf_compat=self.tf_compat)
+        if self.hybrid:
+            widened: dict[Operation, ConstOp] = {}
+            for op in module.walk():
+                if isinstance(op, TflOp) and op.INFO.hybrid:
+                    self._form_hybrid(op, widened, report)
+        for quantize in [op for op in module.walk() if isinstance(op, QuantizeOp)]:
+            fold_constant(quantize, report, legacy_float_scale=self.legacy_float_scale, tf_compat=self.tf_compat)
 
     def _form_hybrid(self, op: TflOp, widened: dict[Operation, ConstOp], report: PassReport) -> None:
         formed = False
@@ -123,38 +129,3 @@ _UNSOUND: tuple[Callable[[TflOp], str | None], ...] = (_per_tensor_depthwise, _p
 
 def _unsound(op: TflOp) -> str | None:
     return next((why for rule in _UNSOUND if (why := rule(op)) is not None), None)
-
-
-def _fold_constant(quantize: QuantizeOp, report: PassReport) -> None:
-    """`tfl.quantize` of a constant becomes a `tfl.pseudo_qconst`."""
-    source = quantize.operands[0]
-    constant = float_constant(source.op) if isinstance(source, OpResult) else None
-    qtype = quantize.results[0].type
-    element = element_of(qtype)
-    if constant is None or not isinstance(element, UniformQuantizedType):
-        return
-    layout = element.layout
-    axis = layout.axes[0] if layout.axes else None
-    rows = Rows.of(constant.blob, constant.shape, axis)
-    if rows is None or layout.blocks or layout.zero_points.any() or not element.is_narrow:
-        report.decline("not a weight's symmetric narrow-range int8: the runtime quantizes it", quantize)
-        return
-    value = from_blob(quantized_blob(rows, layout.scales.reshape(-1)), constant.shape, element.storage)
-    qconst = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
-    qconst.location = quantize.location
-    block = quantize.parent
-    assert block is not None
-    block.insert_op_before(qconst, quantize)
-    quantize.results[0].replace_all_uses_with(qconst.results[0])
-    block.erase_op(quantize)
-    report.count("quantized constants")
-    report.details.append(
-        {
-            "tensor": names.op_names(qconst)[0] or "",
-            "from": "float32",
-            "to": str(element.storage),
-            "channels": int(layout.scales.size),
-            "bytes_before": constant.stored_bytes,
-            "bytes_after": value.blob.nbytes,
-        }
-    )

@@ -1,0 +1,80 @@
+"""What the quantizer asks of an op: its definition's facts, and what a researcher or a flag decided about it."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import Float32Type
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Operation, SSAValue, Use
+
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import element_of
+
+KEEP_FLOAT = "tfl.keep_float"
+"""On an op: no pass quantizes it."""
+VOLATILE = "volatile"
+"""On a quantize or dequantize: it came from a recorded range, not from the model, and goes where nothing needs it."""
+
+
+def is_float(value: SSAValue) -> bool:
+    """Whether a value is a float32 tensor."""
+    return isinstance(element_of(value.type), Float32Type)
+
+
+def quantized_element(value: SSAValue) -> UniformQuantizedType | None:
+    """The quantized element type of a value; None where it has none."""
+    element = element_of(value.type)
+    return element if isinstance(element, UniformQuantizedType) else None
+
+
+def _free(op: Operation) -> bool:
+    return isinstance(op, TflOp) and not isinstance(op, QuantizeOp | DequantizeOp) and KEEP_FLOAT not in op.attributes
+
+
+def is_quantizable(op: Operation) -> bool:
+    """Whether the op has an integer kernel."""
+    return isinstance(op, TflOp) and op.INFO.quantizable and _free(op)
+
+
+def is_same_scale(op: Operation) -> bool:
+    """Whether the op's float operands and results must share one scale and zero point."""
+    return isinstance(op, TflOp) and op.INFO.same_scale and _free(op)
+
+
+def fixed_output(op: Operation) -> tuple[float, int] | None:
+    """(scale, zero point) of results whose range is fixed."""
+    return op.INFO.fixed_output if isinstance(op, TflOp) and _free(op) else None
+
+
+def bias_of(op: Operation) -> tuple[int, tuple[int, ...]] | None:
+    """(operand, operands whose scales multiply to its scale) of the op's bias, where it has one that is there."""
+    bias = op.INFO.bias if isinstance(op, TflOp) and _free(op) else None
+    return bias if bias is not None and bias[0] < len(op.operands) and is_float(op.operands[bias[0]]) else None
+
+
+def weight_axis(op: Operation, operand: int) -> int | None:
+    """The axis of the op's weight `operand`, -1 for one scale; None where the operand is no weight."""
+    weight = op.INFO.weight if isinstance(op, TflOp) and _free(op) else None
+    return weight[1] if weight is not None and weight[0] == operand else None
+
+
+def float_operands(op: Operation) -> list[int]:
+    """The positions of the op's float32 operands."""
+    return [index for index, value in enumerate(op.operands) if is_float(value)]
+
+
+def positions(function: FuncOp) -> dict[Operation, int]:
+    """Where each op stands in a function's body."""
+    return {op: number for number, op in enumerate(function.body.block.ops)}
+
+
+def uses_in_order(value: SSAValue, order: dict[Operation, int]) -> list[Use]:
+    """A value's uses in the order of the program; what the function returns comes last, ops inside regions too."""
+    last = len(order)
+    return sorted(value.uses, key=lambda use: (order.get(use.operation, last), use.index))
+
+
+def is_returned(value: SSAValue) -> bool:
+    """Whether a function returns the value."""
+    return any(isinstance(use.operation, ReturnOp) for use in value.uses)

@@ -1,0 +1,122 @@
+"""Turns `tfl.quantize` of a constant into a `tfl.pseudo_qconst` whose integers are made when they are written."""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.ir import Operation, OpResult
+
+from tflir.ir import names
+from tflir.ir.blob import Blob
+from tflir.ir.constants import from_blob
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.tfl.constants import QConstOp
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import element_of
+from tflir.passes.base import PassReport
+from tflir.passes.quantization.facts import VOLATILE
+from tflir.passes.quantization.integers import inverse_of, scaled_blob, symmetric_blob
+from tflir.passes.quantization.numerics import Float64, Rows, quantized_blob
+from tflir.passes.quantization.pairs import FloatConstant, float_constant
+
+_INT8_MOST = 127
+_INT16_MOST = 32767
+_INT32_MOST = (1 << 31) - 1
+_SAME_SCALE = 1e-3
+
+
+def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scale: bool, tf_compat: bool) -> None:
+    """Replaces a quantize of a constant by the quantized constant.
+
+    `legacy_float_scale`: in the single-precision arithmetic of post-training quantization, not in double.
+    """
+    source = quantize.operands[0]
+    constant = float_constant(source.op) if isinstance(source, OpResult) else None
+    qtype = quantize.results[0].type
+    element = element_of(qtype)
+    if constant is None or not isinstance(element, UniformQuantizedType):
+        return
+    if not _restore_float(quantize):
+        return
+    axis = element.layout.axes[0] if element.layout.axes else None
+    rows = Rows.of(constant.blob, constant.shape, axis)
+    blob = None
+    if rows is not None and not element.layout.blocks:
+        blob = _integers(rows, element, tf_compat=tf_compat) if legacy_float_scale else _double(rows, element)
+    if blob is None:
+        report.decline("not in a form that is quantized here: the runtime does it", quantize)
+        return
+    value = from_blob(blob, constant.shape, element.storage)
+    qconst = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
+    qconst.location = quantize.location
+    block = quantize.parent
+    assert block is not None
+    block.insert_op_before(qconst, quantize)
+    quantize.results[0].replace_all_uses_with(qconst.results[0])
+    _erase(quantize)
+    report.count("quantized constants")
+    report.details.append(_detail(qconst, constant, element, blob))
+
+
+def _restore_float(quantize: QuantizeOp) -> bool:
+    """Lets float ops that a recorded range led to the quantized constant read it as it was; whether others are left."""
+    for use in list(quantize.results[0].uses):
+        if isinstance(use.operation, DequantizeOp) and VOLATILE in use.operation.attributes:
+            use.operation.results[0].replace_all_uses_with(quantize.operands[0])
+            _erase(use.operation)
+    if quantize.results[0].first_use is not None:
+        return True
+    _erase(quantize)
+    return False
+
+
+def _erase(op: Operation) -> None:
+    block = op.parent
+    assert block is not None
+    block.erase_op(op)
+
+
+def _detail(qconst: QConstOp, constant: FloatConstant, element: UniformQuantizedType, blob: Blob) -> dict[str, object]:
+    return {
+        "tensor": names.op_names(qconst)[0] or "",
+        "from": "float32",
+        "to": str(element.storage),
+        "channels": int(element.layout.scales.size),
+        "bytes_before": constant.stored_bytes,
+        "bytes_after": blob.nbytes,
+    }
+
+
+def _double(rows: Rows, element: UniformQuantizedType) -> Blob | None:
+    """A weight's symmetric narrow-range int8, in double precision."""
+    layout = element.layout
+    if element.storage.width.data != 8 or layout.zero_points.any() or not element.is_narrow:
+        return None
+    return quantized_blob(rows, layout.scales.reshape(-1))
+
+
+def _integers(rows: Rows, element: UniformQuantizedType, *, tf_compat: bool) -> Blob | None:
+    """int8 weights and operands, int32 biases and int16 coefficients, in single precision."""
+    layout, width = element.layout, element.storage.width.data
+    if width == 8 and not element.is_narrow:
+        scale, point = float(layout.scales), int(layout.zero_points)
+        return None if layout.axes else scaled_blob(rows, scale, point, element.range.data)
+    if layout.zero_points.any():
+        return None
+    limits = {8: (_INT8_MOST, np.int8), 16: (_INT16_MOST, np.int16), 32: (_INT32_MOST, np.int32)}
+    if width not in limits:
+        return None
+    limit, dtype = limits[width]
+    if width == 8 and not layout.axes:
+        return _one_scale(rows, layout.scales, tf_compat=tf_compat)
+    return symmetric_blob(rows, inverse_of(layout.scales), limit, dtype)
+
+
+def _one_scale(rows: Rows, scale: Float64, *, tf_compat: bool) -> Blob:
+    """A weight with one scale: TensorFlow takes that of the content again while it is near the declared one."""
+    most = rows.magnitudes().max(initial=0)
+    declared = float(scale)
+    near = abs(float(most) / _INT8_MOST - declared) <= (_SAME_SCALE if tf_compat else _SAME_SCALE * declared)
+    if near and most > 0:
+        inverse = np.float32(_INT8_MOST) / np.float32(most)
+        return symmetric_blob(rows, np.atleast_1d(inverse), _INT8_MOST, np.int8)
+    return scaled_blob(rows, declared, 0, (-_INT8_MOST, _INT8_MOST))

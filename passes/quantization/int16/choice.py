@@ -1,0 +1,165 @@
+"""Which ops become int16 ones, and why the others don't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from xdsl.dialects.builtin import Float32Type
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Operation, OpResult, SSAValue
+
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.statistics import Range
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import (
+    ConstOp,
+    ExternalConstOp,
+    NoValueOp,
+    QConstOp,
+    SparseConstOp,
+    SparseQConstOp,
+)
+from tflir.ir.tfl.info import OpInfo
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import element_of, shape_of
+from tflir.passes.base import PassReport, fail
+from tflir.passes.quantization.int16 import tensorflow
+from tflir.passes.quantization.numerics import Rows
+from tflir.passes.quantization.pairs import FloatConstant, float_constant
+
+_NO_COMPUTATION = (ConstOp, QConstOp, SparseConstOp, SparseQConstOp, ExternalConstOp, NoValueOp, ReturnOp)
+_TYPE_BLIND = frozenset(("RANK", "SHAPE"))
+_NO_RANGE = "the range of a value was not recorded"
+
+
+def is_float(value: SSAValue) -> bool:
+    """Whether a value is float32."""
+    return isinstance(element_of(value.type), Float32Type)
+
+
+def is_int16(value: SSAValue) -> bool:
+    """Whether a value is quantized to int16."""
+    element = element_of(value.type)
+    return isinstance(element, UniformQuantizedType) and element.storage.width.data == 16
+
+
+def is_linear(op: TflOp) -> bool:
+    """Whether the op multiplies by int8 weights and adds a bias."""
+    return op.INFO.weight is not None and op.INFO.bias is not None
+
+
+def takes_any_type(op: Operation) -> bool:
+    """Whether the op looks at no element of its operand."""
+    return isinstance(op, TflOp) and op.INFO.builtin in _TYPE_BLIND
+
+
+def activations(op: TflOp) -> list[int]:
+    """The operands that are int16 where the op is: numbers that are neither weights nor biases."""
+    apart = (op.INFO.weight[0], op.INFO.bias[0]) if op.INFO.weight is not None and op.INFO.bias is not None else ()
+    return [i for i, v in enumerate(op.operands) if i not in apart and (is_float(v) or is_int16(v))]
+
+
+def constant_of(value: SSAValue) -> FloatConstant | None:
+    """The float32 constant that `value` is, or None."""
+    return float_constant(value.op) if isinstance(value, OpResult) else None
+
+
+def copies_scale(op: TflOp) -> bool:
+    """Whether the results take the scale of the one int16 operand, whose elements they are."""
+    return (op.INFO.same_scale or op.INFO.builtin == "REVERSE_V2") and len(activations(op)) == 1
+
+
+def shares_scale(op: TflOp) -> bool:
+    """Whether the int16 operands, of which there are several, take the scale of the result."""
+    return op.INFO.same_scale and len(activations(op)) > 1
+
+
+class Choice:
+    """The ops of one function that become int16 ones."""
+
+    def __init__(self, function: FuncOp, ranges: dict[SSAValue, Range], *, tf_compat: bool) -> None:
+        self.ops: set[Operation] = set()
+        self.declined: dict[Operation, str] = {}
+        """Why each of the other ops stays as it is."""
+        self._tf_compat = tf_compat
+        self._ranged = {value for value, found in ranges.items() if _is_finite(found)}
+        self._finite: dict[SSAValue, bool] = {}
+        for op in function.body.block.ops:
+            self._decide(op)
+
+    def _decide(self, op: Operation) -> None:
+        if not _computes_floats(op) and not (self._tf_compat and _tensorflow_counts(op)):
+            return
+        if (why := self._why_not(op)) is not None:
+            self.declined[op] = why
+            return
+        self.ops.add(op)
+        self._ranged.update(op.results)
+
+    def _why_not(self, op: Operation) -> str | None:
+        if not isinstance(op, TflOp):
+            return "no kernel computes it in int16"
+        if self._tf_compat:
+            return self._why_not_in_tensorflow(op)
+        if not op.INFO.int16:
+            return "no kernel computes it in int16"
+        if is_linear(op) and (why := self._why_not_linear(op)) is not None:
+            return why
+        for index in activations(op):
+            if (why := self._why_not_operand(op.operands[index])) is not None:
+                return why
+        if copies_scale(op) or op.INFO.fixed_output is not None:
+            return None
+        return None if all(r in self._ranged for r in op.results if is_float(r)) else _NO_RANGE
+
+    def _why_not_in_tensorflow(self, op: TflOp) -> str | None:
+        if not tensorflow.quantizes(op.INFO):
+            return "TensorFlow quantizes no such op to 16x8"
+        for index in activations(op):
+            value = op.operands[index]
+            if value not in self._ranged and constant_of(value) is None:
+                raise fail(f"{_NO_RANGE}, and TensorFlow refuses that", op, "let samples reach it, or leave --tf-compat")
+        return None
+
+    def _why_not_operand(self, value: SSAValue) -> str | None:
+        constant = constant_of(value)
+        if constant is None:
+            return None if value in self._ranged else _NO_RANGE
+        return None if self._is_finite_constant(constant) else "a constant holds NaN or infinity"
+
+    def _is_finite_constant(self, constant: FloatConstant) -> bool:
+        known = self._finite.get(constant.value)
+        if known is None:
+            most = Rows(constant.blob, constant.shape, "one", constant.elements).magnitudes()
+            known = self._finite[constant.value] = bool(np.isfinite(most).all())
+        return known
+
+    def _why_not_linear(self, op: TflOp) -> str | None:
+        assert op.INFO.weight is not None and op.INFO.bias is not None
+        position, axis = op.INFO.weight
+        weight = constant_of(op.operands[position])
+        if weight is None:
+            return "its weights are no constant"
+        if not self._is_finite_constant(weight):
+            return "its weights hold NaN or infinity"
+        bias = op.operands[op.INFO.bias[0]] if op.INFO.bias[0] < len(op.operands) else None
+        if bias is None or element_of(bias.type) is None:
+            return None
+        constant = constant_of(bias)
+        if constant is None or constant.shape != (weight.shape[axis],):
+            return "its bias is no constant of a number for each channel"
+        return None if self._is_finite_constant(constant) else "its bias holds NaN or infinity"
+
+
+def _is_finite(found: Range) -> bool:
+    return bool(np.isfinite(found.low) and np.isfinite(found.high))
+
+
+def _computes_floats(op: Operation) -> bool:
+    """Whether the op computes with float32 numbers; a constant that is stored as float16 does not."""
+    if isinstance(op, _NO_COMPUTATION) or takes_any_type(op):
+        return False
+    if isinstance(op, DequantizeOp | QuantizeOp):
+        return False
+    return any(is_float(value) for value in (*op.operands, *op.results))

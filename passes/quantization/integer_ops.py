@@ -1,0 +1,122 @@
+"""Forms integer ops: an op between dequantizes and quantizes becomes one on the integers themselves."""
+
+from __future__ import annotations
+
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.passes.base import PassReport
+from tflir.passes.quantization.facts import (
+    is_float,
+    is_quantizable,
+    is_returned,
+    positions,
+    quantized_element,
+    uses_in_order,
+)
+
+
+def form_integer_ops(function: FuncOp, report: PassReport, *, tf_compat: bool) -> None:
+    """Rewrites every op of the function that can be; `tf_compat` leaves those that TensorFlow's search misses."""
+    formable = [op for op in function.body.block.ops if is_quantizable(op) and _why_not(op) is None]
+    missed = _missed(function, formable) if tf_compat else set[Operation]()
+    for op in function.body.block.ops:
+        if is_quantizable(op) and (why := _why_not(op)) is not None:
+            report.decline(why, op)
+    for op in formable:
+        if op in missed:
+            report.decline("TensorFlow's search stops at another user of its input", op)
+            continue
+        _form(op)
+        report.count("integer ops")
+
+
+def _source(value: SSAValue) -> SSAValue | None:
+    """The quantized tensor that `value` is the dequantized form of."""
+    if isinstance(value, OpResult) and isinstance(value.op, DequantizeOp):
+        source = value.op.operands[0]
+        return source if quantized_element(source) is not None else None
+    return None
+
+
+def _target(value: SSAValue) -> QuantizeOp | None:
+    """The quantize that alone reads `value`."""
+    use = value.first_use
+    if use is None or value.has_more_than_one_use() or not isinstance(use.operation, QuantizeOp):
+        return None
+    return use.operation
+
+
+def _why_not(op: Operation) -> str | None:
+    """Why an op that has an integer kernel stays float; None where it does not."""
+    if any(is_float(value) and _source(value) is None for value in op.operands):
+        return "an operand has no range"
+    if any(is_float(value) and _target(value) is None for value in op.results):
+        return "a result has no range"
+    if not any(is_float(value) for value in (*op.operands, *op.results)):
+        return "nothing of it is float"
+    return None
+
+
+def _missed(function: FuncOp, formable: list[Operation]) -> set[Operation]:
+    """Ops without float results that TensorFlow leaves float.
+
+    It goes through the users of a dequantize and stops at the first that it can't rewrite; what has a float result
+    is found again from there. The last user comes first, but the first one where the value's own range was redundant.
+    """
+    order = positions(function)
+    known = set(formable)
+    reached: set[Operation] = set()
+    for op in function.body.block.ops:
+        if not isinstance(op, DequantizeOp):
+            continue
+        uses = uses_in_order(op.results[0], order)
+        if FIRST_USE_FIRST not in op.attributes:
+            uses = [*(use for use in uses if isinstance(use.operation, ReturnOp)), *reversed(
+                [use for use in uses if not isinstance(use.operation, ReturnOp)]
+            )]
+        for use in uses:
+            if use.operation not in known:
+                break
+            reached.add(use.operation)
+    return {op for op in formable if op not in reached and not any(is_float(value) for value in op.results)}
+
+
+FIRST_USE_FIRST = "tfl.first_use_first"
+"""On a dequantize: TensorFlow's search meets the value's users in the order of the program."""
+
+
+def _form(op: Operation) -> None:
+    operands = [_source(value) or value if is_float(value) else value for value in op.operands]
+    targets = [_target(value) if is_float(value) else None for value in op.results]
+    types: list[Attribute] = [
+        value.type if target is None else target.results[0].type
+        for value, target in zip(op.results, targets, strict=True)
+    ]
+    attributes = {k: v for k, v in op.attributes.items() if k not in (names.VERSION, names.TENSOR)}
+    made = type(op).create(
+        operands=operands, result_types=types, properties=dict(op.properties), attributes=attributes
+    )
+    made.location = names.location_of(_result_names(op, targets))
+    block = op.parent
+    assert block is not None
+    block.insert_op_before(made, op)
+    for old, new, target in zip(op.results, made.results, targets, strict=True):
+        if target is None:
+            old.replace_all_uses_with(new)
+        else:
+            target.results[0].replace_all_uses_with(new)
+            block.erase_op(target)
+    block.erase_op(op)
+
+
+def _result_names(op: Operation, targets: list[QuantizeOp | None]) -> list[str | None]:
+    """Its own names, where no float twin that the function returns keeps them."""
+    found: list[str | None] = []
+    for name, target in zip(names.op_names(op), targets, strict=True):
+        restored = () if target is None else (use.operation for use in target.results[0].uses)
+        taken = any(is_returned(r) for user in restored if isinstance(user, DequantizeOp) for r in user.results)
+        found.append(names.op_names(target)[0] if taken and target is not None else name)
+    return found

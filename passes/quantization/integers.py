@@ -1,0 +1,83 @@
+"""Constants as integers, made when they are written, in the arithmetic of TensorFlow's post-training quantizer.
+
+Rounding is to the nearest, ties away from zero. Symmetric ones multiply by the inverse of the scale in single
+precision, asymmetric ones divide in double (specification, 3.4 L).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflir.ir.blob import Blob, DeferredBlob
+from tflir.passes.quantization.numerics import Float64, Rows, round_half_away
+
+_BLOCK = 1 << 16
+
+
+def symmetric_blob(rows: Rows, inverses: npt.NDArray[np.float32], limit: int, dtype: type[np.signedinteger[Any]]) -> Blob:
+    """clamp(round(f32(v · inverse)), ±limit) as `dtype`; an inverse for each of the rows' channels."""
+    key = ("symmetric", rows.blob, rows.channels, rows.columns, inverses.tobytes(), limit, np.dtype(dtype).str)
+    count = rows.blob.nbytes // 4
+    return DeferredBlob(count * np.dtype(dtype).itemsize, key, lambda: _symmetric(rows, inverses, limit, dtype))
+
+
+def _symmetric(
+    rows: Rows, inverses: npt.NDArray[np.float32], limit: int, dtype: type[np.signedinteger[Any]]
+) -> Iterator[npt.NDArray[Any]]:
+    at = 0
+    for block in rows.blocks(_BLOCK):
+        inverse: Any = inverses[0]
+        if rows.channels == "rows":
+            inverse = inverses[at : at + len(block), None]
+        elif rows.channels == "columns":
+            inverse = inverses[None, :]
+        at += len(block)
+        scaled = block * inverse
+        rounded = _half_away_in_place(scaled)
+        if limit > 1 << 24:  # float32 can't hold the limit: clamp in double
+            yield np.clip(rounded.astype(np.float64), -limit, limit).astype(dtype)
+        else:
+            yield np.clip(rounded, -limit, limit, out=rounded).astype(dtype)
+
+
+def _half_away_in_place(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Rounds float32 to the nearest integer, ties away from zero; `values` is used up."""
+    rounded = np.rint(values)
+    np.subtract(values, rounded, out=values)  # exact; ±0.5 where the tie went to an even neighbour
+    ties = np.abs(values) == np.float32(0.5)
+    if ties.any():
+        rest = values[ties]
+        whole = rounded[ties]
+        inward = np.copysign(1, rest) == np.copysign(1, whole + rest)
+        rounded[ties] = np.where(inward, whole + 2 * rest, whole)
+    return rounded
+
+
+def scaled_blob(rows: Rows, scale: float, zero_point: int, bounds: tuple[int, int]) -> Blob:
+    """clamp(round(v / scale + zero_point), *bounds) as int8, in double precision, one scale for all."""
+    key = ("scaled", rows.blob, scale, zero_point, bounds)
+    return DeferredBlob(rows.blob.nbytes // 4, key, lambda: _scaled(rows, scale, zero_point, bounds))
+
+
+def _scaled(rows: Rows, scale: float, zero_point: int, bounds: tuple[int, int]) -> Iterator[npt.NDArray[np.int8]]:
+    for block in rows.blocks(_BLOCK):
+        exact = block.astype(np.float64) / scale + zero_point
+        yield np.clip(round_half_away(exact), *bounds).astype(np.int8)
+
+
+def inverse_of(scales: Float64) -> npt.NDArray[np.float32]:
+    """f32(1 / scale), the division in double precision."""
+    return np.atleast_1d(1.0 / scales).astype(np.float32)
+
+
+def extremes(rows: Rows) -> tuple[float, float]:
+    """The smallest and the largest element; NaN where there is one."""
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    for block in rows.blocks():
+        if block.size:
+            low, high = np.minimum(low, block.min()), np.maximum(high, block.max())
+    return float(low), float(high)

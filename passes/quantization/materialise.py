@@ -1,0 +1,83 @@
+"""Writes decided parameters into the IR: a `tfl.quantize` after each value and a `tfl.dequantize` for its users."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import UnitAttr
+from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.passes.quantization.facts import VOLATILE, is_returned, quantized_element
+from tflir.passes.quantization.pairs import quantized_tensor
+from tflir.passes.quantization.propagation import State
+
+
+def materialise(value: SSAValue, state: State) -> int:
+    """Inserts the pairs of a value's state; returns how many. A value that a dequantize makes starts from its source."""
+    assert state.params is not None
+    if isinstance(value, OpResult) and isinstance(value.op, DequantizeOp) and quantized_element(value.op.operands[0]):
+        source: SSAValue = value.op.operands[0]
+        return _requantize(source, value, state)
+    writer = _Writer(value)
+    if not any(True for _ in value.uses):
+        return 0
+    users = list(value.uses)
+    returned = is_returned(value)
+    source = writer.quantize(value, state.replaced_by or state.params)
+    if state.replaced_by is not None:
+        source = writer.quantize(source, state.params)
+    restored = writer.dequantize(source, value, returned=returned)
+    for use in users:
+        use.operation.operands[use.index] = restored
+    return 1 + _requantize(source, value, state, writer)
+
+
+def _requantize(source: SSAValue, value: SSAValue, state: State, writer: _Writer | None = None) -> int:
+    """A pair of other parameters for each group of users that wants them."""
+    for params, uses in state.requants.items():
+        writer = writer or _Writer(value)
+        restored = writer.dequantize(writer.quantize(source, params), value, returned=False)
+        for op, index in uses:
+            op.operands[index] = restored
+    return len(state.requants)
+
+
+class _Writer:
+    """Inserts ops right after a value comes to be, one after the other."""
+
+    def __init__(self, value: SSAValue) -> None:
+        self._name = names.name_of(value)
+        self._after: Operation | None = value.op if isinstance(value, OpResult) else None
+        self._block = value.block if isinstance(value, BlockArgument) else None
+
+    def quantize(self, value: SSAValue, params: UniformQuantizedType) -> SSAValue:
+        qtype = quantized_tensor(value, params)
+        op = QuantizeOp.create(
+            operands=[value], result_types=[qtype], properties={"qtype": qtype}, attributes={VOLATILE: UnitAttr()}
+        )
+        op.location = names.named(None if self._name is None else f"{self._name}_{params.storage}")
+        return self._insert(op)
+
+    def dequantize(self, value: SSAValue, original: SSAValue, *, returned: bool) -> SSAValue:
+        """Back to float; what the function returns keeps the original's name."""
+        op = DequantizeOp.create(operands=[value], result_types=[original.type], attributes={VOLATILE: UnitAttr()})
+        keeps = returned or self._name is None
+        op.location = names.named(self._name if keeps else f"{self._name}_dequantize")
+        return self._insert(op)
+
+    def _insert(self, op: Operation) -> SSAValue:
+        if self._after is not None:
+            block = self._after.parent
+            assert isinstance(block, Block)
+            block.insert_op_after(op, self._after)
+        else:
+            block = self._block
+            assert block is not None
+            first = block.first_op
+            if first is None:
+                block.add_op(op)
+            else:
+                block.insert_op_before(op, first)
+        self._after = op
+        return op.results[0]

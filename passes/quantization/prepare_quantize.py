@@ -1,0 +1,137 @@
+"""`tfl-prepare-quantize`: decides scales and zero points from recorded ranges, and inserts quantize/dequantize pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, OpResult, SSAValue
+
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.statistics import Range, clear_ranges, functions, ranges_of
+from tflir.ir.tfl.constants import ConstOp
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.dead_code import remove_dead_ops
+from tflir.passes.quantization.contents import Contents
+from tflir.passes.quantization.facts import (
+    bias_of,
+    is_float,
+    is_same_scale,
+    positions,
+    quantized_element,
+    uses_in_order,
+)
+from tflir.passes.quantization.materialise import materialise
+from tflir.passes.quantization.pairs import FloatConstant, float_constant
+from tflir.passes.quantization.parameters import activation_type
+from tflir.passes.quantization.propagation import Propagation
+from tflir.passes.quantization.pruning import prune
+
+
+@dataclass(frozen=True)
+class PrepareQuantizePass(TflPass):
+    """
+    Gives int8 parameters to every value that ranges reach, as pairs that change nothing yet.
+
+    ```mlir
+    %y = "tfl.fully_connected"(%x, %w, %b) …        // ranges recorded on %x and %y
+    ```
+    becomes
+    ```mlir
+    %xq = "tfl.quantize"(%x) <{qtype = tensor<…x!quant.uniform<i8:f32, …>>}> {volatile} …
+    %xd = "tfl.dequantize"(%xq) {volatile} …
+    …                                               // the same for %w (per channel) and %b (int32)
+    %y = "tfl.fully_connected"(%xd, %wd, %bd) …
+    %yq = "tfl.quantize"(%y) …
+    %yd = "tfl.dequantize"(%yq) …
+    ```
+    Recorded ranges are used up.
+    """
+
+    name = "tfl-prepare-quantize"
+
+    per_channel: bool = True
+    """Scales per channel where the op has a channel axis; else one scale a tensor."""
+    tf_compat: bool = False
+    """TensorFlow's choices where they lose accuracy."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for function in functions(module):
+            self._function(function, report)
+
+    def _function(self, function: FuncOp, report: PassReport) -> None:
+        ranges = ranges_of(function)
+        kept = prune(ranges)
+        clear_ranges(function)
+        remove_dead_ops(function)
+        given = given_parameters(function, {value: found for value, found in kept.items() if value.first_use is not None})
+        if not given:
+            report.decline(f"no range is recorded in function @{function.sym_name.data}")
+            return
+        constants = _constants(function)
+        order = positions(function)
+        contents = Contents(constants, order, report, per_channel=self.per_channel)
+        spread = Propagation(
+            function,
+            order,
+            constants={value: value.op for value in constants if isinstance(value, OpResult)},
+            contents=contents.of_constant,
+            given=given,
+            bias=contents.of_bias,
+        )
+        spread.run()
+        for value, state in spread.states.items():
+            if state.params is not None and spread.has_pair(value, given) and not _in_model(value):
+                report.count("pairs inserted", materialise(value, state))
+
+
+def given_parameters(
+    function: FuncOp, ranges: dict[SSAValue, Range]
+) -> dict[SSAValue, UniformQuantizedType]:
+    """Parameters that a range or a quantize or dequantize in the model decides."""
+    given = {value: activation_type(found) for value, found in ranges.items()}
+    for op in function.body.block.ops:
+        if isinstance(op, DequantizeOp) and (params := quantized_element(op.operands[0])) is not None:
+            given[op.results[0]] = params
+        elif isinstance(op, QuantizeOp) and is_float(op.operands[0]) and op.operands[0].has_one_use():
+            params = quantized_element(op.results[0])
+            if params is not None:
+                given[op.operands[0]] = params
+    return given
+
+
+def _in_model(value: SSAValue) -> bool:
+    """Whether the model itself quantizes the value."""
+    return any(isinstance(use.operation, QuantizeOp) for use in value.uses)
+
+
+def _constants(function: FuncOp) -> dict[SSAValue, FloatConstant]:
+    """The float constants, with a copy for each bias and each operand of a same-scale op of those that others read."""
+    found: dict[SSAValue, FloatConstant] = {}
+    order = positions(function)
+    for op in list(function.body.block.ops):
+        constant = float_constant(op)
+        if constant is None:
+            continue
+        found[constant.value] = constant
+        for use in uses_in_order(constant.value, order):
+            bias = bias_of(use.operation)
+            follows = is_same_scale(use.operation) or (bias is not None and bias[0] == use.index)
+            if follows and not constant.value.has_one_use():
+                copy = _copy(constant.source if isinstance(op, ConstOp) else op)
+                use.operation.operands[use.index] = copy.results[0]
+                again = float_constant(copy)
+                assert again is not None
+                found[again.value] = again
+    return found
+
+
+def _copy(op: Operation) -> Operation:
+    made = op.clone()
+    made.location = op.location
+    block = op.parent
+    assert block is not None
+    block.insert_op_after(made, op)
+    return made

@@ -1,0 +1,165 @@
+"""Which parameters every value gets: those with a range spread to the values that must or may share them.
+
+Each float value has a state, empty at first but where a range, a constant's content or a quantize in the model decides.
+Ops are visited from a stack, last op first: an op of same scale picks one of its operands' and results' parameters and
+sets the others, one of fixed range sets its results, one with a bias sets that from its input and its weight. What finds
+its value set otherwise leaves it and asks for a requantization instead (specification, 3.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
+
+from tflir.ir.quant import UniformQuantizedType
+from tflir.passes.quantization.facts import (
+    bias_of,
+    fixed_output,
+    is_float,
+    is_quantizable,
+    is_same_scale,
+    quantized_element,
+    uses_in_order,
+)
+from tflir.passes.quantization.parameters import fixed_type
+
+Params = UniformQuantizedType
+
+
+@dataclass
+class State:
+    """What is decided about one value."""
+
+    params: Params | None = None
+    given: bool = False
+    """The parameters came from a range or from the model, and no op changes them."""
+    replaced_by: Params | None = None
+    """What the value's own op makes, where its range is fixed otherwise than `params`: all users see `params`."""
+    requants: dict[Params, list[tuple[Operation, int]]] = field(
+        default_factory=dict[Params, list[tuple[Operation, int]]]
+    )
+    """Operands that want other parameters."""
+
+
+BiasRule = Callable[["Propagation", Operation], "Params | None"]
+"""The parameters of an op's bias; None while those that they follow from are not known."""
+
+
+class Propagation:
+    """The states of a function's values.
+
+    `contents` gives the parameters of the constants that decide for themselves, `given` those of other values;
+    `constants` are all float constants, in order.
+    """
+
+    def __init__(
+        self,
+        function: FuncOp,
+        order: dict[Operation, int],
+        *,
+        constants: dict[SSAValue, Operation],
+        contents: Callable[[SSAValue], Params | None],
+        given: dict[SSAValue, Params],
+        bias: BiasRule,
+    ) -> None:
+        self._order = order
+        self._constants = constants
+        self._contents = contents
+        self._bias = bias
+        self.states: dict[SSAValue, State] = {value: State(params, given=True) for value, params in given.items()}
+        ops = [op for op in order if is_quantizable(op) or is_same_scale(op)]
+        self.visited_from_start = set(ops)
+        self._pending: list[Operation] = [*constants.values(), *ops]
+        self._done: set[Operation] = set()
+
+    def run(self) -> None:
+        """Spreads until nothing changes; each op is worked on once."""
+        by_op = {op: value for value, op in self._constants.items()}
+        while self._pending:
+            op = self._pending.pop()
+            if op in self._done:
+                continue
+            self._done.add(op)
+            if op in by_op:
+                self._visit_constant(by_op[op])
+            else:
+                self._visit(op)
+
+    def params(self, value: SSAValue) -> Params | None:
+        """The parameters of a value, also of one that is quantized already."""
+        state = self.states.get(value)
+        return quantized_element(value) if state is None else state.params
+
+    def _state(self, value: SSAValue) -> State:
+        return self.states.setdefault(value, State())
+
+    def _visit_constant(self, value: SSAValue) -> None:
+        if self._state(value).params is None and (params := self._contents(value)) is not None:
+            self._set_result(value, params)
+
+    def _visit(self, op: Operation) -> None:
+        if is_same_scale(op):
+            params = self._shared(op)
+            if params is None:
+                self._done.discard(op)  # may be visited again once an operand or result is known
+                return
+            for index, value in enumerate(op.operands):
+                if is_float(value):
+                    self._set_operand(op, index, params)
+            for value in op.results:
+                if is_float(value):
+                    self._set_result(value, params)
+        if (fixed := fixed_output(op)) is not None:
+            for value in op.results:
+                self._set_result(value, fixed_type(*fixed))
+        if (bias := bias_of(op)) is not None:
+            params = self.params(op.operands[bias[0]]) or self._bias(self, op)
+            if params is None:
+                self._done.discard(op)
+            else:
+                self._set_operand(op, bias[0], params)
+
+    def _shared(self, op: Operation) -> Params | None:
+        """The parameters that an op of same scale takes for all its values."""
+        operands, results = list(op.operands), list(op.results)
+        alone = [part[0] for part in (operands, results) if len(part) == 1]
+        for candidates in (alone, [*operands, *results]):
+            for value in candidates:
+                state = self.states.get(value)
+                if state is not None and state.given:
+                    return state.params
+        for value in (*alone, *operands, *results):
+            params = self.states[value].params if value in self.states else None
+            if params is not None:
+                return params
+        return None
+
+    def _set_result(self, value: SSAValue, params: Params) -> None:
+        """Gives a value what its own op makes; where another is set, what the op makes is requantized to that."""
+        state = self._state(value)
+        if state.params is None:
+            state.params = params
+            self._pending += [use.operation for use in uses_in_order(value, self._order)]
+        elif state.params != params:
+            state.replaced_by = params
+
+    def _set_operand(self, op: Operation, index: int, params: Params) -> None:
+        """Gives a value what one of its users wants; where another is set, that user alone gets a requantized one."""
+        value = op.operands[index]
+        state = self._state(value)
+        if state.params is None:
+            state.params = params
+            producer = value.op if isinstance(value, OpResult) else None
+            if producer is not None:
+                self._pending.append(producer)
+        elif state.params != params:
+            state.requants.setdefault(params, []).append((op, index))
+
+    def has_pair(self, value: SSAValue, given: dict[SSAValue, Params]) -> bool:
+        """Whether the value gets a quantize: its own range decided, or it belongs to an op that was visited."""
+        if value in given or value in self._constants or isinstance(value, BlockArgument):
+            return True
+        return isinstance(value, OpResult) and value.op in self.visited_from_start

@@ -1,0 +1,58 @@
+"""Which recorded ranges count: of values that must share a scale, one decides.
+
+An op that only moves elements (same scale, one float operand) takes its operand's range, so the range of its result is
+redundant; one that merges several operands (`tfl.concatenation`, `tfl.maximum`, …) imposes its result's range on
+them, so theirs are; an op whose result range is fixed needs none (specification, 3.3).
+"""
+
+from __future__ import annotations
+
+from xdsl.ir import Operation, OpResult, SSAValue
+
+from tflir.ir.statistics import Range
+from tflir.ir.tfl.quantization import QuantizeOp
+from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale
+
+
+def prune(ranges: dict[SSAValue, Range]) -> dict[SSAValue, Range]:
+    """The ranges that decide, of those recorded; `ranges` in the order of the program."""
+    kept = {v: r for v, r in ranges.items() if not any(isinstance(u.operation, QuantizeOp) for u in v.uses)}
+    redundant = _forward(kept)
+    redundant |= _backward(kept, redundant)
+    return {value: found for value, found in kept.items() if value not in redundant}
+
+
+def _producer(value: SSAValue) -> Operation | None:
+    return value.op if isinstance(value, OpResult) else None
+
+
+def _forward(ranges: dict[SSAValue, Range]) -> set[SSAValue]:
+    """Results that take the range of their op's only float operand, or have a fixed one."""
+    redundant: set[SSAValue] = set()
+    pending = list(ranges)
+    while pending:
+        value = pending.pop()
+        producer = _producer(value)
+        if producer is not None and fixed_output(producer) is not None:
+            redundant.add(value)
+        for user in {use.operation: None for use in value.uses}:
+            if not is_same_scale(user) or len(float_operands(user)) > 1:
+                continue
+            found = [result for result in user.results if result in ranges and result not in redundant]
+            redundant.update(found)
+            pending += found
+    return redundant
+
+
+def _backward(ranges: dict[SSAValue, Range], redundant: set[SSAValue]) -> set[SSAValue]:
+    """Operands that take the range of the result of an op that merges them."""
+    imposed: set[SSAValue] = set()
+    pending = [value for value in ranges if value not in redundant]
+    while pending:
+        producer = _producer(pending.pop())
+        if producer is None or not is_same_scale(producer):
+            continue
+        found = {v: None for v in producer.operands if v in ranges and v not in imposed}
+        imposed.update(found)
+        pending += found
+    return imposed
