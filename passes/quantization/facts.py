@@ -14,7 +14,9 @@ from tflir.ir.types import element_of
 KEEP_FLOAT = "tfl.keep_float"
 """On an op: no pass quantizes it."""
 VOLATILE = "volatile"
-"""On a quantize or dequantize: it came from a recorded range, not from the model, and goes where nothing needs it."""
+"""On a quantize: it came from a recorded range, not from the model, and goes where nothing needs it."""
+FIRST_USE_FIRST = "tfl.first_use_first"
+"""On a dequantize: TensorFlow's search for integer ops meets the users in the order of the program."""
 
 
 def is_float(value: SSAValue) -> bool:

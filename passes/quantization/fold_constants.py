@@ -59,8 +59,8 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
 
 def _restore_float(quantize: QuantizeOp) -> bool:
     """Lets float ops that a recorded range led to the quantized constant read it as it was; whether others are left."""
-    for use in list(quantize.results[0].uses):
-        if isinstance(use.operation, DequantizeOp) and VOLATILE in use.operation.attributes:
+    for use in list(quantize.results[0].uses) if VOLATILE in quantize.attributes else ():
+        if isinstance(use.operation, DequantizeOp):
             use.operation.results[0].replace_all_uses_with(quantize.operands[0])
             _erase(use.operation)
     if quantize.results[0].first_use is not None:

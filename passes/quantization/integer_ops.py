@@ -9,6 +9,7 @@ from tflir.ir import names
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import (
+    FIRST_USE_FIRST,
     is_float,
     is_quantizable,
     is_returned,
@@ -82,10 +83,6 @@ def _missed(function: FuncOp, formable: list[Operation]) -> set[Operation]:
                 break
             reached.add(use.operation)
     return {op for op in formable if op not in reached and not any(is_float(value) for value in op.results)}
-
-
-FIRST_USE_FIRST = "tfl.first_use_first"
-"""On a dequantize: TensorFlow's search meets the value's users in the order of the program."""
 
 
 def _form(op: Operation) -> None:

@@ -8,36 +8,44 @@ from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.passes.quantization.facts import VOLATILE, is_returned, quantized_element
+from tflir.passes.quantization.facts import FIRST_USE_FIRST, VOLATILE, is_returned, quantized_element
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.propagation import State
 
 
-def materialise(value: SSAValue, state: State) -> int:
-    """Inserts the pairs of a value's state; returns how many. A value that a dequantize makes starts from its source."""
+def materialise(value: SSAValue, state: State, *, first_use_first: bool, tf_compat: bool) -> int:
+    """Inserts the pairs of a value's state; returns how many. A value that a dequantize makes starts from its source.
+
+    `first_use_first`: see `integer_ops.FIRST_USE_FIRST`.
+    """
     assert state.params is not None
     if isinstance(value, OpResult) and isinstance(value.op, DequantizeOp) and quantized_element(value.op.operands[0]):
         source: SSAValue = value.op.operands[0]
-        return _requantize(source, value, state)
+        return _requantize(source, value, state, tf_compat=tf_compat)
     writer = _Writer(value)
     if not any(True for _ in value.uses):
         return 0
     users = list(value.uses)
     returned = is_returned(value)
-    source = writer.quantize(value, state.replaced_by or state.params)
-    if state.replaced_by is not None:
-        source = writer.quantize(source, state.params)
-    restored = writer.dequantize(source, value, returned=returned)
+    made = value
+    if state.replaced_by is not None:  # float users will find the pair of the value's own parameters
+        first = writer.quantize(value, state.replaced_by, volatile=not tf_compat)
+        made = writer.dequantize(first, value, returned=returned)
+    source = writer.quantize(made, state.params)
+    restored = writer.dequantize(source, value, returned=returned, first_use_first=first_use_first)
     for use in users:
         use.operation.operands[use.index] = restored
-    return 1 + _requantize(source, value, state, writer)
+    return 1 + _requantize(source, value, state, writer, tf_compat=tf_compat)
 
 
-def _requantize(source: SSAValue, value: SSAValue, state: State, writer: _Writer | None = None) -> int:
+def _requantize(
+    source: SSAValue, value: SSAValue, state: State, writer: _Writer | None = None, *, tf_compat: bool
+) -> int:
     """A pair of other parameters for each group of users that wants them."""
     for params, uses in state.requants.items():
         writer = writer or _Writer(value)
-        restored = writer.dequantize(writer.quantize(source, params), value, returned=False)
+        again = writer.quantize(source, params, volatile=not tf_compat)
+        restored = writer.dequantize(again, value, returned=False)
         for op, index in uses:
             op.operands[index] = restored
     return len(state.requants)
@@ -51,17 +59,22 @@ class _Writer:
         self._after: Operation | None = value.op if isinstance(value, OpResult) else None
         self._block = value.block if isinstance(value, BlockArgument) else None
 
-    def quantize(self, value: SSAValue, params: UniformQuantizedType) -> SSAValue:
+    def quantize(self, value: SSAValue, params: UniformQuantizedType, *, volatile: bool = True) -> SSAValue:
+        """TensorFlow does not mark requantizations volatile, and so keeps some that nothing needs."""
         qtype = quantized_tensor(value, params)
-        op = QuantizeOp.create(
-            operands=[value], result_types=[qtype], properties={"qtype": qtype}, attributes={VOLATILE: UnitAttr()}
-        )
+        op = QuantizeOp.create(operands=[value], result_types=[qtype], properties={"qtype": qtype})
+        if volatile:
+            op.attributes[VOLATILE] = UnitAttr()
         op.location = names.named(None if self._name is None else f"{self._name}_{params.storage}")
         return self._insert(op)
 
-    def dequantize(self, value: SSAValue, original: SSAValue, *, returned: bool) -> SSAValue:
+    def dequantize(
+        self, value: SSAValue, original: SSAValue, *, returned: bool, first_use_first: bool = False
+    ) -> SSAValue:
         """Back to float; what the function returns keeps the original's name."""
-        op = DequantizeOp.create(operands=[value], result_types=[original.type], attributes={VOLATILE: UnitAttr()})
+        op = DequantizeOp.create(operands=[value], result_types=[original.type])
+        if first_use_first:
+            op.attributes[FIRST_USE_FIRST] = UnitAttr()
         keeps = returned or self._name is None
         op.location = names.named(self._name if keeps else f"{self._name}_dequantize")
         return self._insert(op)

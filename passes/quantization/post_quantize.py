@@ -44,8 +44,12 @@ class PostQuantizePass(TflPass):
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for op in list(module.walk()):
             if isinstance(op, QuantizeOp):
-                _fold_requantize(op, report)
+                _requantize_directly(op, report)
         remove_pairs(module, report, interface=False)
+        remove_unread(module, report)
+        for op in list(module.walk()):
+            if isinstance(op, QuantizeOp):
+                _fold_requantize(op, report)
         remove_unread(module, report)
 
 
@@ -77,16 +81,23 @@ class RemoveQDQPass(TflPass):
 def remove_pairs(module: ModuleOp, report: PassReport, *, interface: bool) -> None:
     """Lets users of `dequantize(quantize(x))` read x; with `interface` also where x comes in or the pair goes out."""
     for op in list(module.walk()):
-        if not isinstance(op, DequantizeOp) or VOLATILE not in op.attributes:
+        if not isinstance(op, DequantizeOp) or op.results[0].first_use is None:
             continue
         quantize = op.operands[0].op if isinstance(op.operands[0], OpResult) else None
-        if not isinstance(quantize, QuantizeOp) or quantized_element(quantize.operands[0]) is not None:
+        if not isinstance(quantize, QuantizeOp) or VOLATILE not in quantize.attributes:
             continue
         source = quantize.operands[0]
-        if not interface and (isinstance(source, BlockArgument) or is_returned(op.results[0])):
+        if not interface and (isinstance(source, BlockArgument) or _only_returned(op)):
             continue
-        _bypass(op, source)
+        if quantized_element(source) is not None:  # a requantization that others need: what is before it is finer
+            op.operands[0] = source
+        else:
+            _bypass(op, source)
         report.count("pairs removed")
+
+
+def _only_returned(op: DequantizeOp) -> bool:
+    return op.results[0].has_one_use() and is_returned(op.results[0])
 
 
 def _bypass(op: DequantizeOp, source: SSAValue) -> None:
@@ -94,6 +105,22 @@ def _bypass(op: DequantizeOp, source: SSAValue) -> None:
     if is_returned(op.results[0]) and isinstance(source, OpResult) and len(source.op.results) == 1:
         source.op.location = op.location
     op.results[0].replace_all_uses_with(source)
+
+
+def _requantize_directly(op: QuantizeOp, report: PassReport) -> None:
+    """Lets a quantize of a dequantized tensor read the integers themselves; it goes where they are the same."""
+    source = op.operands[0]
+    if not isinstance(source, OpResult) or not isinstance(source.op, DequantizeOp):
+        return
+    stored = source.op.operands[0]
+    if quantized_element(stored) is None:
+        return
+    if stored.type == op.results[0].type:
+        op.results[0].replace_all_uses_with(stored)
+        _erase(op)
+    else:
+        op.operands[0] = stored
+    report.count("requantizations of the integers themselves")
 
 
 def _fold_requantize(op: QuantizeOp, report: PassReport) -> None:

@@ -84,7 +84,8 @@ class PrepareQuantizePass(TflPass):
         spread.run()
         for value, state in spread.states.items():
             if state.params is not None and spread.has_pair(value, given) and not _in_model(value):
-                report.count("pairs inserted", materialise(value, state))
+                pairs = materialise(value, state, first_use_first=value not in given, tf_compat=self.tf_compat)
+                report.count("pairs inserted", pairs)
 
 
 def given_parameters(

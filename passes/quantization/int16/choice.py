@@ -28,7 +28,7 @@ from tflir.passes.quantization.int16 import tensorflow
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant, float_constant
 
-_NO_COMPUTATION = (ConstOp, QConstOp, SparseConstOp, SparseQConstOp, ExternalConstOp, NoValueOp, ReturnOp)
+_NO_COMPUTATION = ConstOp | QConstOp | SparseConstOp | SparseQConstOp | ExternalConstOp | NoValueOp | ReturnOp
 _TYPE_BLIND = frozenset(("RANK", "SHAPE"))
 _NO_RANGE = "the range of a value was not recorded"
 
@@ -89,13 +89,22 @@ class Choice:
             self._decide(op)
 
     def _decide(self, op: Operation) -> None:
-        if not _computes_floats(op) and not (self._tf_compat and _tensorflow_counts(op)):
+        if isinstance(op, _NO_COMPUTATION | QuantizeOp | DequantizeOp):
+            return
+        if not self._is_concerned(op):
+            if self._tf_compat and not (isinstance(op, TflOp) and tensorflow.quantizes(op.INFO)):
+                self.declined[op] = "TensorFlow quantizes no such op to 16x8, whatever it computes with"
             return
         if (why := self._why_not(op)) is not None:
             self.declined[op] = why
             return
         self.ops.add(op)
         self._ranged.update(op.results)
+
+    def _is_concerned(self, op: Operation) -> bool:
+        if takes_any_type(op) and not self._tf_compat:
+            return False
+        return any(is_float(value) for value in (*op.operands, *op.results))
 
     def _why_not(self, op: Operation) -> str | None:
         if not isinstance(op, TflOp):
@@ -155,11 +164,3 @@ class Choice:
 def _is_finite(found: Range) -> bool:
     return bool(np.isfinite(found.low) and np.isfinite(found.high))
 
-
-def _computes_floats(op: Operation) -> bool:
-    """Whether the op computes with float32 numbers; a constant that is stored as float16 does not."""
-    if isinstance(op, _NO_COMPUTATION) or takes_any_type(op):
-        return False
-    if isinstance(op, DequantizeOp | QuantizeOp):
-        return False
-    return any(is_float(value) for value in (*op.operands, *op.results))

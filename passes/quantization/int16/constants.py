@@ -1,0 +1,130 @@
+"""Constants of 16x8 models: int8 weights, int16 operands, wide biases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from xdsl.dialects.builtin import DictionaryAttr, Float32Type, IntegerType
+from xdsl.ir import SSAValue
+
+from tflir.ir import names
+from tflir.ir.blob import Blob
+from tflir.ir.constants import from_blob
+from tflir.ir.quant import Layout, UniformQuantizedType
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import ConstOp, QConstOp
+from tflir.ir.records import record_to_attribute
+from tflir.ir.types import tensor_type
+from tflir.passes.base import PassReport
+from tflir.passes.quantization.int16.choice import constant_of
+from tflir.passes.quantization.int16.numerics import (
+    INT8_MOST,
+    Float32,
+    bias_blob,
+    bias_magnitudes,
+    constant_scale,
+    int16_blob,
+    rescaled_blob,
+    weight_blob,
+)
+from tflir.passes.quantization.numerics import Rows
+from tflir.passes.quantization.pairs import FloatConstant, name_of_twin
+
+INT16 = IntegerType(16)
+_LEAST_RATIO = 2.0**-30
+"""Of input scale times weight scale to output scale; the kernels take what is below 2**-31 for 0, bias and all."""
+_INT64_LIMIT = 2**47
+"""What the kernels' 64-bit accumulators may reach before they are scaled."""
+_INT32_LIMIT = 2**31 - 1
+
+
+def int16_type(scale: float) -> UniformQuantizedType:
+    """int16 elements of this scale."""
+    return UniformQuantizedType.get(INT16, Float32Type(), Layout(scale))
+
+
+class Constants:
+    """The quantized forms of a function's constants, each made once."""
+
+    def __init__(self, report: PassReport, *, tf_compat: bool, per_channel: bool, bias_bits: int) -> None:
+        self._report = report
+        self._tf_compat = tf_compat
+        self._per_channel = per_channel
+        self._bits = bias_bits
+        self._limit = _INT64_LIMIT if bias_bits == 64 and not tf_compat else _INT32_LIMIT
+        self._made: dict[tuple[SSAValue, object], SSAValue] = {}
+
+    def operand(self, constant: FloatConstant, scale: float | None) -> SSAValue:
+        """The int16 form of a constant: of this scale, else of the one that its elements ask for."""
+        own = constant_scale(constant.blob)
+        if not self._tf_compat:
+            own = own or 1.0 / INT8_MOST  # nothing but 0: any scale will do, and 0 is none
+        chosen = own if scale is None else scale
+        blob = int16_blob(constant.blob, chosen)
+        if self._tf_compat and scale is not None and scale != own:
+            blob = rescaled_blob(constant.blob, own, scale)
+        return self._make(constant, blob, INT16, np.array([chosen], np.float32), None)
+
+    def weights_and_bias(self, op: TflOp, input_scale: float, output_scale: float) -> None:
+        """Makes the op read int8 weights and a bias of their scale."""
+        assert op.INFO.weight is not None and op.INFO.bias is not None
+        position, channels = op.INFO.weight
+        weight, bias = constant_of(op.operands[position]), self._bias(op)
+        if weight is None:
+            return
+        axis = channels if self._per_channel else None
+        rows = Rows.of(weight.blob, weight.shape, axis)
+        assert rows is not None
+        magnitudes = rows.magnitudes().astype(np.float32)
+        if not self._tf_compat:
+            least = INT8_MOST * _LEAST_RATIO * output_scale / input_scale
+            magnitudes = np.maximum(magnitudes, np.float32(least))
+        if bias is not None:
+            biases = bias.blob.view().view(np.float32)
+            magnitudes = bias_magnitudes(magnitudes, biases, input_scale, self._limit)
+        scales = magnitudes / np.float32(INT8_MOST)
+        blob = weight_blob(rows, magnitudes)
+        op.operands[position] = self._make(weight, blob, IntegerType(8), scales, axis)
+        if bias is not None:
+            scales = np.float32(input_scale) * scales
+            blob = bias_blob(bias.blob, scales, self._bits)
+            op.operands[op.INFO.bias[0]] = self._make(bias, blob, IntegerType(self._bits), scales, 0)
+
+    def _bias(self, op: TflOp) -> FloatConstant | None:
+        assert op.INFO.bias is not None
+        position = op.INFO.bias[0]
+        return constant_of(op.operands[position]) if position < len(op.operands) else None
+
+    def _make(
+        self, constant: FloatConstant, blob: Blob, storage: IntegerType, scales: Float32, axis: int | None
+    ) -> SSAValue:
+        key = (constant.value, None if self._tf_compat else (storage, scales.tobytes()))
+        if key in self._made:
+            return self._made[key]
+        alone = not constant.value.has_more_than_one_use()
+        made = _constant_op(constant.shape, blob, storage, scales, axis)
+        made.location = names.named(name_of_twin(constant, str(storage).replace("i", "int"), replaces=alone))
+        block = constant.source.parent
+        assert block is not None
+        block.insert_op_after(made, constant.source)
+        self._report.count("quantized constants")
+        self._made[key] = made.results[0]
+        return made.results[0]
+
+
+def _constant_op(
+    shape: Sequence[int], blob: Blob, storage: IntegerType, scales: Float32, axis: int | None
+) -> ConstOp | QConstOp:
+    """The constant with its scales in the type, or beside it where the type can't say them."""
+    value = from_blob(blob, tuple(shape), storage)
+    per_axis = axis is not None and len(scales) > 1
+    if storage.width.data <= 32 and (scales > 0).all():
+        layout = Layout(scales, 0, (axis,)) if per_axis and axis is not None else Layout(scales[0])
+        narrow = storage.width.data == 8
+        qtype = tensor_type(tuple(shape), UniformQuantizedType.get(storage, Float32Type(), layout, narrow=narrow))
+        return QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
+    record = {"scale": scales, "zero_point": np.zeros(len(scales), np.int64)} | ({"quantized_dimension": axis} if axis else {})
+    op = ConstOp.create(result_types=[value.type], properties={"value": value})
+    op.attributes[names.TENSOR] = DictionaryAttr({"quantization": record_to_attribute("QuantizationParameters", record)})
+    return op
