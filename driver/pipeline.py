@@ -59,6 +59,7 @@ def _integer(options: Options) -> list[str]:
         _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
+        "tfl-optimize",
         "tfl-post-quantize-remove-qdq",
     ]
 

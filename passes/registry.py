@@ -11,8 +11,10 @@ _PASSES: dict[str, str] = {
     "tfl-prepare-quantize-dynamic-range": "quantization.prepare_dynamic_range:PrepareQuantizeDynamicRangePass",
     "tfl-prepare-quantize-float16": "quantization.prepare_float16:PrepareQuantizeFloat16Pass",
     "tfl-prepare-quantize": "quantization.prepare_quantize:PrepareQuantizePass",
+    "tfl-optimize": "optimize.optimize:OptimizePass",
     "tfl-quantize": "quantization.quantize:QuantizePass",
     "tfl-optimize-op-order": "quantization.optimize_op_order:OptimizeOpOrderPass",
+    "tfl-quantize-int16x8": "quantization.int16.quantize:QuantizeInt16x8Pass",
     "tfl-post-quantize": "quantization.post_quantize:PostQuantizePass",
     "tfl-post-quantize-remove-qdq": "quantization.post_quantize:RemoveQDQPass",
 }
