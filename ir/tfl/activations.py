@@ -24,7 +24,7 @@ class ReluOp(_Activation):
     """Clips to [0, ∞)."""
 
     name = "tfl.relu"
-    INFO: ClassVar = OpInfo("RELU", None, (1, 3), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("RELU", None, (1, 3), pure=True, quantizable=True, int16=True)
 
 
 @irdl_op_definition
@@ -32,7 +32,7 @@ class Relu6Op(_Activation):
     """Clips to [0, 6]."""
 
     name = "tfl.relu6"
-    INFO: ClassVar = OpInfo("RELU6", None, (1, 3), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("RELU6", None, (1, 3), pure=True, quantizable=True, int16=True)
 
 
 @irdl_op_definition
@@ -64,7 +64,9 @@ class LogisticOp(_Activation):
     """The sigmoid 1 / (1 + exp(-x))."""
 
     name = "tfl.logistic"
-    INFO: ClassVar = OpInfo("LOGISTIC", None, (1, 3), pure=True, quantizable=True, fixed_output=(1 / 256, -128))
+    INFO: ClassVar = OpInfo(
+        "LOGISTIC", None, (1, 3), pure=True, quantizable=True, fixed_output=(1 / 256, -128), int16=True
+    )
 
 
 @irdl_op_definition
@@ -72,7 +74,7 @@ class TanhOp(TflOp):
     """The hyperbolic tangent."""
 
     name = "tfl.tanh"
-    INFO: ClassVar = OpInfo("TANH", None, (1, 3), pure=True, quantizable=True, fixed_output=(1 / 128, 0))
+    INFO: ClassVar = OpInfo("TANH", None, (1, 3), pure=True, quantizable=True, fixed_output=(1 / 128, 0), int16=True)
     input = operand_def(FLOAT_OR_QUANTIZED)
     output = result_def(FLOAT_OR_QUANTIZED)
     traits = traits_def(Pure())
@@ -83,7 +85,7 @@ class LeakyReluOp(TflOp):
     """x where positive, else alpha · x."""
 
     name = "tfl.leaky_relu"
-    INFO: ClassVar = OpInfo("LEAKY_RELU", "LeakyReluOptions", (1, 2), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("LEAKY_RELU", "LeakyReluOptions", (1, 2), pure=True, quantizable=True, int16=True)
     input = operand_def(FLOAT_OR_QUANTIZED)
     output = result_def(FLOAT_OR_QUANTIZED)
     alpha = prop_def(F32)
@@ -107,7 +109,7 @@ class GeluOp(TflOp):
     """x times the normal distribution's probability below x, exact or by its tanh approximation."""
 
     name = "tfl.gelu"
-    INFO: ClassVar = OpInfo("GELU", "GeluOptions", (1, 3), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("GELU", "GeluOptions", (1, 3), pure=True, quantizable=True, int16=True)
     input = operand_def(FLOAT_OR_QUANTIZED)
     output = result_def(FLOAT_OR_QUANTIZED)
     approximate = opt_prop_def(BOOL)
@@ -131,7 +133,13 @@ class SoftmaxOp(TflOp):
 
     name = "tfl.softmax"
     INFO: ClassVar = OpInfo(
-        "SOFTMAX", "SoftmaxOptions", (1, 4), pure=True, quantizable=True, fixed_output=(1 / 256, -128)
+        "SOFTMAX",
+        "SoftmaxOptions",
+        (1, 4),
+        pure=True,
+        quantizable=True,
+        fixed_output=(1 / 256, -128),
+        int16=True,
     )
     input = operand_def(FLOAT_OR_QUANTIZED)
     output = result_def(FLOAT_OR_QUANTIZED)

@@ -29,7 +29,7 @@ class AddOp(_FusedBinary):
     """Sum of two tensors, then the fused activation."""
 
     name = "tfl.add"
-    INFO: ClassVar = OpInfo("ADD", "AddOptions", (1, 6), pure=True, commutative=True, quantizable=True)
+    INFO: ClassVar = OpInfo("ADD", "AddOptions", (1, 6), pure=True, commutative=True, quantizable=True, int16=True)
     pot_scale_int16 = opt_prop_def(BOOL)
     traits = traits_def(Commutative())
 
@@ -39,7 +39,7 @@ class SubOp(_FusedBinary):
     """Difference `lhs - rhs`, then the fused activation."""
 
     name = "tfl.sub"
-    INFO: ClassVar = OpInfo("SUB", "SubOptions", (1, 5), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("SUB", "SubOptions", (1, 5), pure=True, quantizable=True, int16=True)
     pot_scale_int16 = opt_prop_def(BOOL)
 
 
@@ -48,7 +48,7 @@ class MulOp(_FusedBinary):
     """Product of two tensors, then the fused activation."""
 
     name = "tfl.mul"
-    INFO: ClassVar = OpInfo("MUL", "MulOptions", (1, 8), pure=True, commutative=True, quantizable=True)
+    INFO: ClassVar = OpInfo("MUL", "MulOptions", (1, 8), pure=True, commutative=True, quantizable=True, int16=True)
     traits = traits_def(Commutative())
 
 
@@ -89,7 +89,9 @@ class SquaredDifferenceOp(_Binary):
     """Square of `lhs - rhs`."""
 
     name = "tfl.squared_difference"
-    INFO: ClassVar = OpInfo("SQUARED_DIFFERENCE", "SquaredDifferenceOptions", (1, 2), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo(
+        "SQUARED_DIFFERENCE", "SquaredDifferenceOptions", (1, 2), pure=True, quantizable=True, int16=True
+    )
 
 
 @irdl_op_definition
@@ -115,7 +117,14 @@ class MaximumOp(TflOp):
 
     name = "tfl.maximum"
     INFO: ClassVar = OpInfo(
-        "MAXIMUM", "MaximumMinimumOptions", (1, 4), pure=True, commutative=True, quantizable=True, same_scale=True
+        "MAXIMUM",
+        "MaximumMinimumOptions",
+        (1, 4),
+        pure=True,
+        commutative=True,
+        quantizable=True,
+        same_scale=True,
+        int16=True,
     )
     lhs = operand_def(NUMBER)
     rhs = operand_def(NUMBER)
@@ -129,7 +138,14 @@ class MinimumOp(TflOp):
 
     name = "tfl.minimum"
     INFO: ClassVar = OpInfo(
-        "MINIMUM", "MaximumMinimumOptions", (1, 4), pure=True, commutative=True, quantizable=True, same_scale=True
+        "MINIMUM",
+        "MaximumMinimumOptions",
+        (1, 4),
+        pure=True,
+        commutative=True,
+        quantizable=True,
+        same_scale=True,
+        int16=True,
     )
     lhs = operand_def(NUMBER)
     rhs = operand_def(NUMBER)

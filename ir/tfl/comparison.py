@@ -115,7 +115,7 @@ class SelectOp(TflOp):
     """`x` where the condition holds, else `y`; a vector condition picks rows."""
 
     name = "tfl.select"
-    INFO: ClassVar = OpInfo("SELECT", "SelectOptions", (1, 4), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo("SELECT", "SelectOptions", (1, 4), pure=True, quantizable=True, same_scale=True, int16=True)
     condition = operand_def(BOOLEAN)
     x = operand_def(VALUE)
     y = operand_def(VALUE)

@@ -30,7 +30,7 @@ class AbsOp(_Unary):
     """Absolute value."""
 
     name = "tfl.abs"
-    INFO: ClassVar = OpInfo("ABS", "AbsOptions", (1, 5), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("ABS", "AbsOptions", (1, 5), pure=True, quantizable=True, int16=True)
 
 
 @irdl_op_definition
@@ -73,7 +73,7 @@ class RsqrtOp(_Unary):
     """One over the square root."""
 
     name = "tfl.rsqrt"
-    INFO: ClassVar = OpInfo("RSQRT", None, (1, 3), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("RSQRT", None, (1, 3), pure=True, quantizable=True, int16=True)
 
 
 @irdl_op_definition
@@ -81,7 +81,7 @@ class ExpOp(_Unary):
     """e to the power of each element."""
 
     name = "tfl.exp"
-    INFO: ClassVar = OpInfo("EXP", "ExpOptions", (1, 2), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("EXP", "ExpOptions", (1, 2), pure=True, quantizable=True, int16=True)
 
 
 @irdl_op_definition
@@ -89,7 +89,7 @@ class LogOp(_Unary):
     """The natural logarithm."""
 
     name = "tfl.log"
-    INFO: ClassVar = OpInfo("LOG", None, (1, 2), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("LOG", None, (1, 2), pure=True, quantizable=True, int16=True)
 
 
 @irdl_op_definition

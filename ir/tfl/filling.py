@@ -40,7 +40,7 @@ class FillOp(TflOp):
     """A tensor of shape `dims` with one value everywhere."""
 
     name = "tfl.fill"
-    INFO: ClassVar = OpInfo("FILL", "FillOptions", (1, 5), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo("FILL", "FillOptions", (1, 5), pure=True, quantizable=True, same_scale=True, int16=True)
     dims = operand_def(INT32_OR_64)
     input = operand_def(VALUE)
     result = result_def(VALUE)

@@ -17,7 +17,7 @@ class SliceOp(TflOp):
     """The block of `size` that starts at `begin`."""
 
     name = "tfl.slice"
-    INFO: ClassVar = OpInfo("SLICE", "SliceOptions", (1, 8), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo("SLICE", "SliceOptions", (1, 8), pure=True, quantizable=True, same_scale=True, int16=True)
     input = operand_def(VALUE)
     begin = operand_def(INT32_OR_64)
     size = operand_def(INT32_OR_64)
@@ -31,7 +31,13 @@ class StridedSliceOp(TflOp):
 
     name = "tfl.strided_slice"
     INFO: ClassVar = OpInfo(
-        "STRIDED_SLICE", "StridedSliceOptions", (1, 8), pure=True, quantizable=True, same_scale=True
+        "STRIDED_SLICE",
+        "StridedSliceOptions",
+        (1, 8),
+        pure=True,
+        quantizable=True,
+        same_scale=True,
+        int16=True,
     )
     input = operand_def(VALUE)
     begin = operand_def(INT32_OR_64)
@@ -53,7 +59,14 @@ class GatherOp(TflOp):
 
     name = "tfl.gather"
     INFO: ClassVar = OpInfo(
-        "GATHER", "GatherOptions", (1, 8), pure=True, quantizable=True, same_scale=True, dynamic_range=(0,)
+        "GATHER",
+        "GatherOptions",
+        (1, 8),
+        pure=True,
+        quantizable=True,
+        same_scale=True,
+        dynamic_range=(0,),
+        int16=True,
     )
     params = operand_def(VALUE)
     indices = operand_def(INDEX)
@@ -68,7 +81,9 @@ class GatherNdOp(TflOp):
     """Slices of `params` picked by index vectors."""
 
     name = "tfl.gather_nd"
-    INFO: ClassVar = OpInfo("GATHER_ND", "GatherNdOptions", (1, 6), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "GATHER_ND", "GatherNdOptions", (1, 6), pure=True, quantizable=True, same_scale=True, int16=True
+    )
     params = operand_def(VALUE)
     indices = operand_def(INDEX)
     output = result_def(VALUE)
@@ -80,7 +95,9 @@ class ScatterNdOp(TflOp):
     """`updates` put into zeros of `shape` at index vectors; repeated ones add up."""
 
     name = "tfl.scatter_nd"
-    INFO: ClassVar = OpInfo("SCATTER_ND", "ScatterNdOptions", (1, 1), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "SCATTER_ND", "ScatterNdOptions", (1, 1), pure=True, quantizable=True, same_scale=True, int16=True
+    )
     indices = operand_def(INT32)
     updates = operand_def(VALUE)
     shape = operand_def(INT32)

@@ -26,6 +26,8 @@ class OpInfo:
     """Quantized operands and results share one scale (MLIR's SameOperandsAndResultsScale)."""
     fixed_output: tuple[float, int] | None = None
     """(scale, zero point) of an int8 result whose range is fixed."""
+    int16: bool = False
+    """The kernel takes int16 activations of any scale and zero point 0, and then answers as the float one does."""
     weight: tuple[int, int] | None = None
     """(operand, axis) of the weight and its quantization axis; axis -1: never per axis."""
     bias: tuple[int, tuple[int, ...]] | None = None

@@ -41,6 +41,7 @@ class Conv2DOp(TflOp):
         dynamic_range=(1,),
         hybrid=True,
         sparse=(1,),
+        int16=True,
     )
     input = operand_def(FLOAT_OR_QUANTIZED)
     filter = operand_def(WEIGHTS)
@@ -72,6 +73,7 @@ class DepthwiseConv2DOp(TflOp):
         dynamic_range=(1,),
         hybrid=True,
         sparse=(1,),
+        int16=True,
     )
     input = operand_def(FLOAT_OR_QUANTIZED)
     filter = operand_def(WEIGHTS)
@@ -103,6 +105,7 @@ class TransposeConvOp(TflOp):
         dynamic_range=(1,),
         hybrid=True,
         sparse=(1,),
+        int16=True,
     )
     output_shape = operand_def(INT32)
     weights = operand_def(WEIGHTS)
@@ -161,6 +164,7 @@ class FullyConnectedOp(TflOp):
         sparse=(1,),
         float_blocks=((1, 4),),
         quantized_blocks=((1, 16),),
+        int16=True,
     )
     input = operand_def(FLOAT_OR_QUANTIZED)
     filter = operand_def(WEIGHTS)
@@ -189,6 +193,7 @@ class BatchMatMulOp(TflOp):
         dynamic_range=(1,),
         hybrid=True,
         asymmetric_inputs=True,
+        int16=True,
     )
     x = operand_def(NUMBER)
     y = operand_def(NUMBER)

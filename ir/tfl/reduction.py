@@ -50,7 +50,7 @@ class SumOp(_Reduction):
     """Sum along the axes."""
 
     name = "tfl.sum"
-    INFO: ClassVar = OpInfo("SUM", "ReducerOptions", (1, 2), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("SUM", "ReducerOptions", (1, 2), pure=True, quantizable=True, int16=True)
 
 
 @irdl_op_definition
@@ -58,7 +58,7 @@ class MeanOp(TflOp):
     """Mean along the axes."""
 
     name = "tfl.mean"
-    INFO: ClassVar = OpInfo("MEAN", "ReducerOptions", (1, 3), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("MEAN", "ReducerOptions", (1, 3), pure=True, quantizable=True, int16=True)
     input = operand_def(NUMBER)
     axis = operand_def(INT32)
     output = result_def(NUMBER)
@@ -71,7 +71,7 @@ class ReduceProdOp(_Reduction):
     """Product along the axes."""
 
     name = "tfl.reduce_prod"
-    INFO: ClassVar = OpInfo("REDUCE_PROD", "ReducerOptions", (1, 2), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("REDUCE_PROD", "ReducerOptions", (1, 2), pure=True, quantizable=True, int16=True)
 
 
 @irdl_op_definition
@@ -79,7 +79,9 @@ class ReduceMaxOp(_Reduction):
     """Maximum along the axes."""
 
     name = "tfl.reduce_max"
-    INFO: ClassVar = OpInfo("REDUCE_MAX", "ReducerOptions", (1, 3), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "REDUCE_MAX", "ReducerOptions", (1, 3), pure=True, quantizable=True, same_scale=True, int16=True
+    )
 
 
 @irdl_op_definition
@@ -87,7 +89,9 @@ class ReduceMinOp(_Reduction):
     """Minimum along the axes."""
 
     name = "tfl.reduce_min"
-    INFO: ClassVar = OpInfo("REDUCE_MIN", "ReducerOptions", (1, 3), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "REDUCE_MIN", "ReducerOptions", (1, 3), pure=True, quantizable=True, same_scale=True, int16=True
+    )
 
 
 @irdl_op_definition

@@ -27,7 +27,9 @@ class ReshapeOp(TflOp):
     """The same elements in another shape, given by an operand or by `new_shape`."""
 
     name = "tfl.reshape"
-    INFO: ClassVar = OpInfo("RESHAPE", "ReshapeOptions", (1, 1), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "RESHAPE", "ReshapeOptions", (1, 1), pure=True, quantizable=True, same_scale=True, int16=True
+    )
     input = operand_def(ANY)
     shape = operand_def(INT32_OR_NONE)
     output = result_def(ANY)
@@ -40,7 +42,9 @@ class SqueezeOp(TflOp):
     """Drops dimensions of size 1."""
 
     name = "tfl.squeeze"
-    INFO: ClassVar = OpInfo("SQUEEZE", "SqueezeOptions", (1, 2), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "SQUEEZE", "SqueezeOptions", (1, 2), pure=True, quantizable=True, same_scale=True, int16=True
+    )
     input = operand_def(ANY)
     output = result_def(ANY)
     squeeze_dims = opt_prop_def(I64_ARRAY)
@@ -52,7 +56,9 @@ class ExpandDimsOp(TflOp):
     """Adds a dimension of size 1."""
 
     name = "tfl.expand_dims"
-    INFO: ClassVar = OpInfo("EXPAND_DIMS", "ExpandDimsOptions", (1, 1), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "EXPAND_DIMS", "ExpandDimsOptions", (1, 1), pure=True, quantizable=True, same_scale=True, int16=True
+    )
     input = operand_def(ANY)
     dim = operand_def(INT32_OR_64)
     output = result_def(ANY)
@@ -64,7 +70,9 @@ class TransposeOp(TflOp):
     """Reorders the dimensions by `perm`."""
 
     name = "tfl.transpose"
-    INFO: ClassVar = OpInfo("TRANSPOSE", "TransposeOptions", (1, 9), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "TRANSPOSE", "TransposeOptions", (1, 9), pure=True, quantizable=True, same_scale=True, int16=True
+    )
     input = operand_def(VALUE)
     perm = operand_def(INT32)
     output = result_def(VALUE)
@@ -77,7 +85,13 @@ class ConcatenationOp(TflOp):
 
     name = "tfl.concatenation"
     INFO: ClassVar = OpInfo(
-        "CONCATENATION", "ConcatenationOptions", (1, 7), pure=True, quantizable=True, same_scale=True
+        "CONCATENATION",
+        "ConcatenationOptions",
+        (1, 7),
+        pure=True,
+        quantizable=True,
+        same_scale=True,
+        int16=True,
     )
     values = var_operand_def(VALUE)
     output = result_def(VALUE)
@@ -91,7 +105,7 @@ class PackOp(TflOp):
     """Tensors of one shape stacked along a new axis."""
 
     name = "tfl.pack"
-    INFO: ClassVar = OpInfo("PACK", "PackOptions", (1, 5), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo("PACK", "PackOptions", (1, 5), pure=True, quantizable=True, same_scale=True, int16=True)
     values = var_operand_def(VALUE)
     output = result_def(VALUE)
     values_count = prop_def(I32)
@@ -104,7 +118,7 @@ class UnpackOp(TflOp):
     """The slices along an axis, each as a tensor."""
 
     name = "tfl.unpack"
-    INFO: ClassVar = OpInfo("UNPACK", "UnpackOptions", (1, 6), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo("UNPACK", "UnpackOptions", (1, 6), pure=True, quantizable=True, same_scale=True, int16=True)
     input = operand_def(VALUE)
     outputs = var_result_def(VALUE)
     num = prop_def(I32)
@@ -117,7 +131,7 @@ class SplitOp(TflOp):
     """Equal parts along an axis."""
 
     name = "tfl.split"
-    INFO: ClassVar = OpInfo("SPLIT", "SplitOptions", (1, 5), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo("SPLIT", "SplitOptions", (1, 5), pure=True, quantizable=True, same_scale=True, int16=True)
     split_dim = operand_def(INT32)
     value = operand_def(VALUE)
     outputs = var_result_def(VALUE)
@@ -130,7 +144,9 @@ class SplitVOp(TflOp):
     """Parts of given sizes along an axis."""
 
     name = "tfl.split_v"
-    INFO: ClassVar = OpInfo("SPLIT_V", "SplitVOptions", (1, 3), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "SPLIT_V", "SplitVOptions", (1, 3), pure=True, quantizable=True, same_scale=True, int16=True
+    )
     value = operand_def(VALUE)
     size_splits = operand_def(INT32_OR_64)
     split_dim = operand_def(INT32)
@@ -144,7 +160,7 @@ class PadOp(TflOp):
     """Zeros around the input; `padding` is [rank, 2]."""
 
     name = "tfl.pad"
-    INFO: ClassVar = OpInfo("PAD", "PadOptions", (1, 6), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo("PAD", "PadOptions", (1, 6), pure=True, quantizable=True, same_scale=True, int16=True)
     input = operand_def(VALUE)
     padding = operand_def(INT32_OR_64)
     output = result_def(VALUE)
@@ -156,7 +172,7 @@ class Padv2Op(TflOp):
     """A given value around the input; `padding` is [rank, 2]."""
 
     name = "tfl.padv2"
-    INFO: ClassVar = OpInfo("PADV2", "PadV2Options", (1, 6), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo("PADV2", "PadV2Options", (1, 6), pure=True, quantizable=True, same_scale=True, int16=True)
     input = operand_def(VALUE)
     padding = operand_def(INT32_OR_64)
     constant_values = operand_def(VALUE)
@@ -169,7 +185,9 @@ class MirrorPadOp(TflOp):
     """The input mirrored at its edges; `pad` is [rank, 2]."""
 
     name = "tfl.mirror_pad"
-    INFO: ClassVar = OpInfo("MIRROR_PAD", "MirrorPadOptions", (1, 3), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "MIRROR_PAD", "MirrorPadOptions", (1, 3), pure=True, quantizable=True, same_scale=True, int16=True
+    )
     input = operand_def(VALUE)
     pad = operand_def(INT32_OR_64)
     output = result_def(VALUE)
@@ -182,7 +200,7 @@ class TileOp(TflOp):
     """The input repeated along each dimension."""
 
     name = "tfl.tile"
-    INFO: ClassVar = OpInfo("TILE", "TileOptions", (1, 3), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo("TILE", "TileOptions", (1, 3), pure=True, quantizable=True, same_scale=True, int16=True)
     input = operand_def(VALUE)
     multiples = operand_def(INT32_OR_64)
     output = result_def(VALUE)
@@ -194,7 +212,9 @@ class BroadcastToOp(TflOp):
     """The input repeated to a shape that it broadcasts to."""
 
     name = "tfl.broadcast_to"
-    INFO: ClassVar = OpInfo("BROADCAST_TO", "BroadcastToOptions", (2, 4), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "BROADCAST_TO", "BroadcastToOptions", (2, 4), pure=True, quantizable=True, same_scale=True, int16=True
+    )
     input = operand_def(VALUE)
     shape = operand_def(INT32_OR_64)
     output = result_def(VALUE)
@@ -218,7 +238,7 @@ class ReverseV2Op(TflOp):
     """Elements in reverse order along the axes."""
 
     name = "tfl.reverse_v2"
-    INFO: ClassVar = OpInfo("REVERSE_V2", "ReverseV2Options", (1, 4), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("REVERSE_V2", "ReverseV2Options", (1, 4), pure=True, quantizable=True, int16=True)
     input = operand_def(VALUE)
     axis = operand_def(INT32)
     output = result_def(VALUE)

@@ -39,7 +39,9 @@ class AveragePool2DOp(_Pool):
     """Mean over windows of an NHWC input."""
 
     name = "tfl.average_pool_2d"
-    INFO: ClassVar = OpInfo("AVERAGE_POOL_2D", "Pool2DOptions", (1, 3), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "AVERAGE_POOL_2D", "Pool2DOptions", (1, 3), pure=True, quantizable=True, same_scale=True, int16=True
+    )
 
 
 @irdl_op_definition
@@ -47,7 +49,9 @@ class MaxPool2DOp(_Pool):
     """Maximum over windows of an NHWC input."""
 
     name = "tfl.max_pool_2d"
-    INFO: ClassVar = OpInfo("MAX_POOL_2D", "Pool2DOptions", (1, 3), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "MAX_POOL_2D", "Pool2DOptions", (1, 3), pure=True, quantizable=True, same_scale=True, int16=True
+    )
 
 
 @irdl_op_definition
@@ -56,7 +60,13 @@ class ResizeBilinearOp(_Resize):
 
     name = "tfl.resize_bilinear"
     INFO: ClassVar = OpInfo(
-        "RESIZE_BILINEAR", "ResizeBilinearOptions", (1, 4), pure=True, quantizable=True, same_scale=True
+        "RESIZE_BILINEAR",
+        "ResizeBilinearOptions",
+        (1, 4),
+        pure=True,
+        quantizable=True,
+        same_scale=True,
+        int16=True,
     )
     new_height = opt_prop_def(I32)
     new_width = opt_prop_def(I32)
@@ -68,7 +78,13 @@ class ResizeNearestNeighborOp(_Resize):
 
     name = "tfl.resize_nearest_neighbor"
     INFO: ClassVar = OpInfo(
-        "RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions", (1, 4), pure=True, quantizable=True, same_scale=True
+        "RESIZE_NEAREST_NEIGHBOR",
+        "ResizeNearestNeighborOptions",
+        (1, 4),
+        pure=True,
+        quantizable=True,
+        same_scale=True,
+        int16=True,
     )
 
 
@@ -106,7 +122,13 @@ class BatchToSpaceNdOp(TflOp):
 
     name = "tfl.batch_to_space_nd"
     INFO: ClassVar = OpInfo(
-        "BATCH_TO_SPACE_ND", "BatchToSpaceNDOptions", (1, 4), pure=True, quantizable=True, same_scale=True
+        "BATCH_TO_SPACE_ND",
+        "BatchToSpaceNDOptions",
+        (1, 4),
+        pure=True,
+        quantizable=True,
+        same_scale=True,
+        int16=True,
     )
     input = operand_def(NUMBER)
     block_shape = operand_def(INT32)
@@ -121,7 +143,13 @@ class SpaceToBatchNdOp(TflOp):
 
     name = "tfl.space_to_batch_nd"
     INFO: ClassVar = OpInfo(
-        "SPACE_TO_BATCH_ND", "SpaceToBatchNDOptions", (1, 4), pure=True, quantizable=True, same_scale=True
+        "SPACE_TO_BATCH_ND",
+        "SpaceToBatchNDOptions",
+        (1, 4),
+        pure=True,
+        quantizable=True,
+        same_scale=True,
+        int16=True,
     )
     input = operand_def(NUMBER)
     block_shape = operand_def(INT32)

@@ -2,77 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-from xdsl.dialects.builtin import Float32Type
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import Operation, SSAValue
 
-from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import (
-    ConstOp,
-    ExternalConstOp,
-    NoValueOp,
-    QConstOp,
-    SparseConstOp,
-    SparseQConstOp,
-)
-from tflir.ir.tfl.info import OpInfo
+from tflir.ir.tfl.constants import ConstOp, ExternalConstOp, NoValueOp, QConstOp, SparseConstOp, SparseQConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, shape_of
-from tflir.passes.base import PassReport, fail
+from tflir.ir.types import element_of
+from tflir.passes.base import fail
 from tflir.passes.quantization.int16 import tensorflow
+from tflir.passes.quantization.int16.facts import (
+    activations,
+    constant_of,
+    copies_scale,
+    is_float,
+    is_linear,
+    takes_any_type,
+)
 from tflir.passes.quantization.numerics import Rows
-from tflir.passes.quantization.pairs import FloatConstant, float_constant
+from tflir.passes.quantization.pairs import FloatConstant
 
 _NO_COMPUTATION = ConstOp | QConstOp | SparseConstOp | SparseQConstOp | ExternalConstOp | NoValueOp | ReturnOp
-_TYPE_BLIND = frozenset(("RANK", "SHAPE"))
 _NO_RANGE = "the range of a value was not recorded"
-
-
-def is_float(value: SSAValue) -> bool:
-    """Whether a value is float32."""
-    return isinstance(element_of(value.type), Float32Type)
-
-
-def is_int16(value: SSAValue) -> bool:
-    """Whether a value is quantized to int16."""
-    element = element_of(value.type)
-    return isinstance(element, UniformQuantizedType) and element.storage.width.data == 16
-
-
-def is_linear(op: TflOp) -> bool:
-    """Whether the op multiplies by int8 weights and adds a bias."""
-    return op.INFO.weight is not None and op.INFO.bias is not None
-
-
-def takes_any_type(op: Operation) -> bool:
-    """Whether the op looks at no element of its operand."""
-    return isinstance(op, TflOp) and op.INFO.builtin in _TYPE_BLIND
-
-
-def activations(op: TflOp) -> list[int]:
-    """The operands that are int16 where the op is: numbers that are neither weights nor biases."""
-    apart = (op.INFO.weight[0], op.INFO.bias[0]) if op.INFO.weight is not None and op.INFO.bias is not None else ()
-    return [i for i, v in enumerate(op.operands) if i not in apart and (is_float(v) or is_int16(v))]
-
-
-def constant_of(value: SSAValue) -> FloatConstant | None:
-    """The float32 constant that `value` is, or None."""
-    return float_constant(value.op) if isinstance(value, OpResult) else None
-
-
-def copies_scale(op: TflOp) -> bool:
-    """Whether the results take the scale of the one int16 operand, whose elements they are."""
-    return (op.INFO.same_scale or op.INFO.builtin == "REVERSE_V2") and len(activations(op)) == 1
-
-
-def shares_scale(op: TflOp) -> bool:
-    """Whether the int16 operands, of which there are several, take the scale of the result."""
-    return op.INFO.same_scale and len(activations(op)) > 1
 
 
 class Choice:
@@ -128,7 +81,9 @@ class Choice:
         for index in activations(op):
             value = op.operands[index]
             if value not in self._ranged and constant_of(value) is None:
-                raise fail(f"{_NO_RANGE}, and TensorFlow refuses that", op, "let samples reach it, or leave --tf-compat")
+                raise fail(
+                    f"{_NO_RANGE}, and TensorFlow refuses that", op, "let samples reach it, or leave --tf-compat"
+                )
         return None
 
     def _why_not_operand(self, value: SSAValue) -> str | None:
@@ -163,4 +118,3 @@ class Choice:
 
 def _is_finite(found: Range) -> bool:
     return bool(np.isfinite(found.low) and np.isfinite(found.high))
-

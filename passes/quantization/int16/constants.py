@@ -15,9 +15,9 @@ from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.records import record_to_attribute
-from tflir.ir.types import tensor_type
+from tflir.ir.types import element_of, tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.int16.choice import constant_of
+from tflir.passes.quantization.int16.facts import constant_of
 from tflir.passes.quantization.int16.numerics import (
     INT8_MOST,
     Float32,
@@ -42,6 +42,13 @@ _INT32_LIMIT = 2**31 - 1
 def int16_type(scale: float) -> UniformQuantizedType:
     """int16 elements of this scale."""
     return UniformQuantizedType.get(INT16, Float32Type(), Layout(scale))
+
+
+def scale_of(value: SSAValue) -> float:
+    """The scale of an int16 value."""
+    element = element_of(value.type)
+    assert isinstance(element, UniformQuantizedType)
+    return float(element.layout.scales)
 
 
 class Constants:
@@ -69,27 +76,31 @@ class Constants:
     def weights_and_bias(self, op: TflOp, input_scale: float, output_scale: float) -> None:
         """Makes the op read int8 weights and a bias of their scale."""
         assert op.INFO.weight is not None and op.INFO.bias is not None
-        position, channels = op.INFO.weight
+        position, axis = op.INFO.weight
         weight, bias = constant_of(op.operands[position]), self._bias(op)
-        if weight is None:
-            return
-        axis = channels if self._per_channel else None
-        rows = Rows.of(weight.blob, weight.shape, axis)
-        assert rows is not None
-        magnitudes = rows.magnitudes().astype(np.float32)
-        if not self._tf_compat:
-            least = INT8_MOST * _LEAST_RATIO * output_scale / input_scale
-            magnitudes = np.maximum(magnitudes, np.float32(least))
-        if bias is not None:
-            biases = bias.blob.view().view(np.float32)
-            magnitudes = bias_magnitudes(magnitudes, biases, input_scale, self._limit)
-        scales = magnitudes / np.float32(INT8_MOST)
-        blob = weight_blob(rows, magnitudes)
-        op.operands[position] = self._make(weight, blob, IntegerType(8), scales, axis)
+        if weight is None:  # only where TensorFlow is followed: weights that are no constant are int16 by now
+            scales = np.array([scale_of(op.operands[position])], np.float32)
+        else:
+            rows = Rows.of(weight.blob, weight.shape, axis if self._per_channel else None)
+            assert rows is not None
+            magnitudes = self._magnitudes(rows, bias, input_scale, output_scale)
+            scales = magnitudes / np.float32(INT8_MOST)
+            blob = weight_blob(rows, magnitudes)
+            op.operands[position] = self._make(weight, blob, IntegerType(8), scales, axis)
         if bias is not None:
             scales = np.float32(input_scale) * scales
             blob = bias_blob(bias.blob, scales, self._bits)
             op.operands[op.INFO.bias[0]] = self._make(bias, blob, IntegerType(self._bits), scales, 0)
+
+    def _magnitudes(self, rows: Rows, bias: FloatConstant | None, input_scale: float, output_scale: float) -> Float32:
+        """What the int8 weights of each channel reach: more than the weights do where bias or kernel need it."""
+        magnitudes = rows.magnitudes().astype(np.float32)
+        if not self._tf_compat:
+            least = INT8_MOST * _LEAST_RATIO * output_scale / input_scale
+            magnitudes = np.maximum(magnitudes, np.float32(least))
+        if bias is None:
+            return magnitudes
+        return bias_magnitudes(magnitudes, bias.blob.view().view(np.float32), input_scale, self._limit)
 
     def _bias(self, op: TflOp) -> FloatConstant | None:
         assert op.INFO.bias is not None
@@ -124,7 +135,11 @@ def _constant_op(
         narrow = storage.width.data == 8
         qtype = tensor_type(tuple(shape), UniformQuantizedType.get(storage, Float32Type(), layout, narrow=narrow))
         return QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
-    record = {"scale": scales, "zero_point": np.zeros(len(scales), np.int64)} | ({"quantized_dimension": axis} if axis else {})
+    record = {"scale": scales, "zero_point": np.zeros(len(scales), np.int64)} | (
+        {"quantized_dimension": axis} if axis else {}
+    )
     op = ConstOp.create(result_types=[value.type], properties={"value": value})
-    op.attributes[names.TENSOR] = DictionaryAttr({"quantization": record_to_attribute("QuantizationParameters", record)})
+    op.attributes[names.TENSOR] = DictionaryAttr(
+        {"quantization": record_to_attribute("QuantizationParameters", record)}
+    )
     return op

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.info import OpInfo
+from tflir.passes.quantization.int16 import facts
 
-_BELIEVED = frozenset(
-    "GELU PADV2 SCATTER_ND SHAPE SQUARED_DIFFERENCE TILE".split()
-)
-_UNKNOWN = frozenset(
-    "ARG_MAX ARG_MIN".split()
-)
-_COPIES_SCALE = frozenset(("SELECT", "SUM"))
-"""Results that it gives the scale of the first operand, though the second has another or the sum outgrows it."""
+_BELIEVED = frozenset(("SHAPE",))
+_UNKNOWN = frozenset[str](())
+_FIRST_SCALE = frozenset(("PADV2", "SELECT", "SUM"))
+"""Results that it gives the scale of the first operand, though another has its own or the sum outgrows it."""
+VERSIONS = {
+    **dict.fromkeys(
+        "ADD ARG_MAX CONCATENATION DEPTH_TO_SPACE EQUAL GATHER GELU GREATER GREATER_EQUAL L2_NORMALIZATION LESS "
+        "LESS_EQUAL LOG_SOFTMAX MAXIMUM MEAN MINIMUM MUL NOT_EQUAL PACK PAD PADV2 REDUCE_MAX REDUCE_MIN REDUCE_PROD "
+        "SLICE SPACE_TO_DEPTH SPLIT SPLIT_V SQUARED_DIFFERENCE STRIDED_SLICE SUB SUM TRANSPOSE".split(),
+        2,
+    ),
+    **dict.fromkeys("BROADCAST_TO DEPTHWISE_CONV_2D FILL GATHER_ND REVERSE_V2 TILE".split(), 3),
+}
+"""Versions that it gives ops, int16 or not, where their types ask for less."""
 
 
 def quantizes(info: OpInfo) -> bool:
@@ -19,6 +27,12 @@ def quantizes(info: OpInfo) -> bool:
     return (info.int16 and info.builtin not in _UNKNOWN) or info.builtin in _BELIEVED
 
 
-def copies_scale(info: OpInfo) -> bool:
+def takes_first_scale(info: OpInfo) -> bool:
     """Whether it gives the result the scale of the first operand, against the op's nature."""
-    return info.builtin in _COPIES_SCALE
+    return info.builtin in _FIRST_SCALE
+
+
+def activations(op: TflOp) -> list[int]:
+    """The operands that it makes int16: it forgets the value that PADV2 pads with."""
+    found = facts.activations(op)
+    return found[:1] if op.INFO.builtin == "PADV2" else found

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
-from xdsl.dialects.builtin import Float32Type, TensorType, UnrankedTensorType
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
+from xdsl.dialects.builtin import Float32Type, LocationAttr, TensorType, UnrankedTensorType
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, SSAValue, Use
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
 from tflir.ir import names
-from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, tensor_type
+from tflir.ir.types import tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.int16.choice import constant_of, is_int16
-from tflir.passes.quantization.int16.constants import Constants, int16_type
+from tflir.passes.quantization.int16.constants import Constants, int16_type, scale_of
+from tflir.passes.quantization.int16.facts import constant_of, is_int16
 from tflir.passes.quantization.int16.numerics import activation_scale
 from tflir.passes.quantization.pairs import quantized_tensor
 
@@ -25,59 +23,72 @@ _LEAST_SCALE = 1e-6 / 32767
 """The scale of values that are always 0, or as good as."""
 
 
-def scale_of(value: SSAValue) -> float:
-    """The scale of an int16 value."""
-    element = element_of(value.type)
-    assert isinstance(element, UniformQuantizedType)
-    return float(element.layout.scales)
-
-
 class Values:
     """Values of one function as ops ask for them.
 
     A value is quantized or dequantized once, where it is made, for all who want it so. TensorFlow does it before
-    each use; what lies still (the function's arguments, constants) it turns into int16 on the spot, and then the
-    float ops before that one read int16 too.
+    each use, but for the function's arguments: those it turns into int16 on the spot, and then the float ops before
+    the first int16 one read int16, too.
     """
 
     def __init__(
-        self,
-        function: FuncOp,
-        ranges: dict[SSAValue, Range],
-        constants: Constants,
-        report: PassReport,
-        *,
-        tf_compat: bool,
-        integer_inputs: bool,
+        self, block: Block, ranges: dict[SSAValue, Range], constants: Constants, report: PassReport, *, tf_compat: bool
     ) -> None:
-        self._block = function.body.block
+        self._block = block
         self._ranges = ranges
         self._constants = constants
         self._report = report
         self._tf_compat = tf_compat
-        self._integer_inputs = integer_inputs
         self._made: dict[tuple[SSAValue, float | None], SSAValue] = {}
+        self._ours: set[SSAValue] = set()
+        self._unread: set[SSAValue] = set()
+        """Arguments that no int16 op has read yet, as far as TensorFlow has come."""
+
+    def is_ours(self, value: SSAValue) -> bool:
+        """Whether a value was made int16 here; a model may have int16 values of its own."""
+        return value in self._ours
 
     def scale(self, value: SSAValue) -> float:
         """The scale that the recorded range of a float value asks for."""
         found = activation_scale(self._ranges[value])
         return found if self._tf_compat else max(found, _LEAST_SCALE)
 
+    def argument(self, argument: BlockArgument, *, retype: bool) -> None:
+        """Readies an argument that int16 ops read: it becomes int16 itself, or, for TensorFlow, all read its twin."""
+        if retype:
+            made = self.make_int16(argument, self.scale(argument))
+        elif self._tf_compat:
+            uses = list(argument.uses)
+            made = self._quantized(argument, None, self.scale(argument))
+            for use in uses:
+                _let_read(use, made)
+        else:
+            return
+        if self._tf_compat:
+            self._unread.add(made)
+
+    def make_int16(self, value: SSAValue, scale: float) -> SSAValue:
+        """Gives a value the int16 type of this scale."""
+        made = Rewriter.replace_value_with_new_type(value, quantized_tensor(value, int16_type(scale)))
+        self._ours.add(made)
+        return made
+
     def as_int16(self, value: SSAValue, user: Operation, scale: float | None = None) -> SSAValue:
         """The int16 form of `value` for op `user`, of this scale or of its own."""
         constant = constant_of(value)
         if constant is not None:
             return self._constants.operand(constant, scale)
-        if self._tf_compat and scale is not None:
-            return self._requantized(self.as_int16(value, user), user, scale)
+        self._unread.discard(value)
         if is_int16(value):
-            return value if scale is None else self._requantized(value, user, scale)
-        if isinstance(value, BlockArgument):
-            return self._argument(value, user, scale)
+            return value if scale in (None, scale_of(value)) else self._quantized(value, user, scale, "requantized")
+        if self._tf_compat and scale is not None:
+            return self.as_int16(self._quantized(value, user, self.scale(value)), user, scale)
         return self._quantized(value, user, self.scale(value) if scale is None else scale)
 
     def as_float(self, value: SSAValue, user: Operation) -> SSAValue:
-        """The float32 form of an int16 value for op `user`."""
+        """The float32 form, for op `user`, of a value that was made int16."""
+        if value in self._unread:
+            return value
         known = self._made.get((value, None))
         if known is None or self._tf_compat:
             op = DequantizeOp.create(operands=[value], result_types=[_with_element(value, Float32Type())])
@@ -87,32 +98,50 @@ class Values:
             self._report.count("dequantize ops")
         return known
 
-    def make_int16(self, result: SSAValue, scale: float) -> SSAValue:
-        """Gives a result of an op, or an argument, the int16 type of this scale."""
-        return Rewriter.replace_value_with_new_type(result, quantized_tensor(result, int16_type(scale)))
-
-    def _argument(self, value: BlockArgument, user: Operation, scale: float | None) -> SSAValue:
-        own = self.scale(value)
-        if self._integer_inputs:
-            made: SSAValue = self.make_int16(value, own)
-        elif self._tf_compat:
-            made = self._quantized(value, user, own)
-        else:
-            return self._quantized(value, user, own if scale is None else scale)
-        if self._tf_compat:
-            ...
-        return made if scale is None else self._requantized(made, user, scale)
-
-    def _requantized(self, value: SSAValue, user: Operation, scale: float) -> SSAValue:
-        return value if scale_of(value) == scale else self._quantized(value, user, scale, "requantized")
-
-    def _quantized(self, value: SSAValue, user: Operation, scale: float, suffix: str = "int16") -> SSAValue:
+    def _quantized(
+        self, value: SSAValue, user: Operation | None, scale: float | None, suffix: str = "int16"
+    ) -> SSAValue:
         known = self._made.get((value, scale))
         if known is None or self._tf_compat:
+            assert scale is not None
             qtype = quantized_tensor(value, int16_type(scale))
             op = QuantizeOp.create(operands=[value], result_types=[qtype], properties={"qtype": qtype})
             op.location = _suffixed(value, suffix)
             self._insert(op, value, user)
             known = self._made[value, scale] = op.results[0]
+            self._ours.add(known)
             self._report.count("quantize ops")
         return known
+
+    def _insert(self, op: Operation, value: SSAValue, user: Operation | None) -> None:
+        """Puts `op`, which reads `value`, right after what makes the value; for TensorFlow, right before its user."""
+        if self._tf_compat and user is not None:
+            self._block.insert_op_before(op, user)
+        elif isinstance(value, OpResult):
+            self._block.insert_op_after(op, value.op)
+        else:
+            first = self._block.first_op
+            assert first is not None
+            self._block.insert_op_before(op, first)
+
+
+def _let_read(use: Use, value: SSAValue) -> None:
+    """Gives an op another operand unless its definition has nothing of the kind."""
+    op, before = use.operation, use.operation.operands[use.index]
+    op.operands[use.index] = value
+    try:
+        op.verify_()
+    except VerifyException:
+        op.operands[use.index] = before
+
+
+def _with_element(value: SSAValue, element: Attribute) -> Attribute:
+    found = value.type
+    if isinstance(found, TensorType):
+        return tensor_type(tuple(cast("TensorType[Attribute]", found).get_shape()), element)
+    return UnrankedTensorType(element)
+
+
+def _suffixed(value: SSAValue, suffix: str) -> LocationAttr:
+    name = names.name_of(value)
+    return names.named(None if name is None else f"{name}_{suffix}")

@@ -1,0 +1,99 @@
+"""`tfl-quantize-int16x8`: int16 activations around int8 weights, from recorded ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import CallOp
+from xdsl.ir import Operation
+
+from tflir.ir.errors import Error
+from tflir.ir.names import place
+from tflir.ir.statistics import clear_ranges, functions, ranges_of
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.int16.choice import Choice
+from tflir.passes.quantization.int16.rewrite import Rewrite, Settings
+from tflir.passes.quantization.post_quantize import remove_unread
+
+_TYPES = ("float32", "int16")
+_BIAS_BITS = (32, 64)
+_MOST_NAMED = 8
+"""Ops that an error names; it counts the rest."""
+
+
+@dataclass(frozen=True)
+class QuantizeInt16x8Pass(TflPass):
+    """
+    Makes every op whose kernel takes int16 activations compute in int16, with zero points of 0: scales from the
+    recorded ranges, weights int8, biases as wide as `bias_bits`. The others keep float32 and read it through a
+    `tfl.dequantize`.
+
+    ```mlir
+    %y = "tfl.fully_connected"(%x, %w, %b) <{…}> : (tensor<1x4xf32>, tensor<2x4xf32>, tensor<2xf32>) -> tensor<1x2xf32>
+    ```
+    becomes
+    ```mlir
+    %q = "tfl.quantize"(%x) <{qtype = tensor<1x4x!quant.uniform<i16:f32, …>>}> …
+    %f = "tfl.fully_connected"(%q, %i8, %i64) <{quantized_bias_type = "INT64", …}> … -> tensor<1x2x!quant.uniform<i16:f32, …>>
+    %y = "tfl.dequantize"(%f) …
+    ```
+    The result of an op that only moves elements has its operand's scale; an op that brings together several tensors
+    (`tfl.concatenation`, `tfl.select_v2`) has one scale, its result's, for all of them; `tfl.softmax`, `tfl.tanh` and
+    `tfl.logistic` answer in steps of 2^-15. The ranges are gone afterwards.
+    """
+
+    name = "tfl-quantize-int16x8"
+
+    tf_compat: bool = False
+    """TensorFlow's ops, scales and extra conversions, those included that the runtime can't load or gets wrong."""
+    per_channel: bool = True
+    """A scale for each channel of the weights; else one scale a tensor."""
+    strict: bool = False
+    """Float32 ops that can't become int16 ones are an error."""
+    bias_bits: int = 64
+    """Width of biases, and of the sums that they start: 64 or 32."""
+    input_type: str = "float32"
+    """Type of the model's inputs that int16 ops read: float32 or int16."""
+    output_type: str = "float32"
+    """Type of the model's outputs that int16 ops make: float32 or int16."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        self._check_options()
+        found = [(function, ranges_of(function)) for function in functions(module)]
+        choices = [Choice(function, ranges, tf_compat=self.tf_compat) for function, ranges in found]
+        declined = {op: why for choice in choices for op, why in choice.declined.items()}
+        if self.strict and declined:
+            raise _refusal(declined)
+        for op, why in declined.items():
+            report.decline(why, op)
+        called = {op.callee.root_reference.data for op in module.walk() if isinstance(op, CallOp)}
+        for (function, ranges), choice in zip(found, choices, strict=True):
+            entry = function.sym_name.data not in called
+            settings = Settings(
+                self.tf_compat,
+                self.per_channel,
+                self.bias_bits,
+                integer_inputs=entry and self.input_type == "int16",
+                integer_outputs=entry and self.output_type == "int16",
+            )
+            Rewrite(function, choice, ranges, settings, report).run()
+            clear_ranges(function)
+        remove_unread(module, report)
+
+    def _check_options(self) -> None:
+        if self.bias_bits not in _BIAS_BITS:
+            raise Error(f"bias_bits={self.bias_bits}: biases of 16x8 models have 32 or 64 bits", status=2)
+        for kind in (self.input_type, self.output_type):
+            if kind not in _TYPES:
+                raise Error(f"{kind}: inputs and outputs of 16x8 models are float32 or int16", status=2)
+
+
+def _refusal(declined: dict[Operation, str]) -> Error:
+    named = [f"{op.name} '{place(op)}' ({why})" for op, why in list(declined.items())[:_MOST_NAMED]]
+    rest = len(declined) - len(named)
+    return Error(
+        f"quantization to 16x8 can't be met by {'; '.join(named)}{f'; and {rest} more' if rest else ''}",
+        hint="allow float32 ops too: TFLITE_BUILTINS among the supported ops",
+        status=3,
+    )
