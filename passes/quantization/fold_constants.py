@@ -6,7 +6,7 @@ import numpy as np
 from xdsl.ir import Operation, OpResult
 
 from tflir.ir import names
-from tflir.ir.blob import Blob
+from tflir.ir.blob import Blob, RepeatedBlob
 from tflir.ir.constants import from_blob
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.constants import QConstOp
@@ -30,7 +30,7 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
     `legacy_float_scale`: in the single-precision arithmetic of post-training quantization, not in double.
     """
     source = quantize.operands[0]
-    constant = float_constant(source.op) if isinstance(source, OpResult) else None
+    constant = float_constant(source.op, variables=True) if isinstance(source, OpResult) else None
     qtype = quantize.results[0].type
     element = element_of(qtype)
     if constant is None or not isinstance(element, UniformQuantizedType):
@@ -40,6 +40,10 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
     axis = element.layout.axes[0] if element.layout.axes else None
     rows = Rows.of(constant.blob, constant.shape, axis)
     blob = None
+    if names.IS_VARIABLE in constant.source.attributes:
+        width = element.storage.width.data // 8
+        blob = RepeatedBlob(bytes(width), width * constant.elements, names.IS_VARIABLE)
+        rows = None
     if rows is not None and not element.layout.blocks:
         blob = _integers(rows, element, tf_compat=tf_compat) if legacy_float_scale else _double(rows, element)
     if blob is None:
@@ -48,6 +52,9 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
     value = from_blob(blob, constant.shape, element.storage)
     qconst = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
     qconst.location = quantize.location
+    for name in (names.IS_VARIABLE,):
+        if name in constant.source.attributes:
+            qconst.attributes[name] = constant.source.attributes[name]
     block = quantize.parent
     assert block is not None
     block.insert_op_before(qconst, quantize)

@@ -28,6 +28,7 @@ from tflir.passes.quantization.pairs import FloatConstant, float_constant
 from tflir.passes.quantization.parameters import activation_type
 from tflir.passes.quantization.propagation import Propagation
 from tflir.passes.quantization.pruning import prune
+from tflir.passes.quantization.recurrent import recurrent_parameters
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,12 @@ class PrepareQuantizePass(TflPass):
     def _function(self, function: FuncOp, report: PassReport) -> None:
         ranges = ranges_of(function)
         kept = prune(ranges)
-        clear_ranges(function)
         remove_dead_ops(function)
-        given = given_parameters(function, {value: found for value, found in kept.items() if value.first_use is not None})
+        kept = {value: found for value, found in kept.items() if value.first_use is not None}
+        given = given_parameters(function, kept)
+        for _, params in recurrent_parameters(function, kept if self.tf_compat else ranges, report):
+            given |= params
+        clear_ranges(function)
         if not given:
             report.decline(f"no range is recorded in function @{function.sym_name.data}")
             return

@@ -1,0 +1,222 @@
+"""Parameters of the recurrent layers, whose operands have rules of their own (specification, 3.10).
+
+An LSTM's input, output and activation state are int8, its weights symmetric int8 of one scale each, its peephole and
+layer-norm coefficients int16, its cell state a fixed-point int16, its biases int32. An SVDF filters features with int8 and
+time with int16. All follow from the recorded ranges of input, output, state and intermediates; where one is missing the
+layer stays float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.constants import elements
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.statistics import Range, range_in
+from tflir.ir.tfl.recurrent import LSTMOp, SVDFOp, UnidirectionalSequenceLSTMOp
+from tflir.ir.types import tensor_type
+from tflir.passes.base import PassReport
+from tflir.passes.quantization.facts import KEEP_FLOAT, is_float
+from tflir.passes.quantization.integers import extremes
+from tflir.passes.quantization.numerics import Rows
+from tflir.passes.quantization.pairs import float_constant
+from tflir.passes.quantization.parameters import (
+    I16,
+    activation_type,
+    bias_scales,
+    bias_type,
+    per_tensor,
+    power_of_two_scale,
+    symmetric_int16,
+    weight_scales,
+    weight_type,
+)
+
+Params = UniformQuantizedType
+Ranges = Mapping[SSAValue, Range]
+
+_WEIGHTS = (*range(1, 9), 16)
+_PEEPHOLES = range(9, 12)
+_GATE_BIASES = range(12, 16)
+_PROJECTION_WEIGHTS, _PROJECTION_BIAS = 16, 17
+_STATE, _CELL = 18, 19
+_LAYER_NORMS = range(20, 24)
+_HIDDEN = 4
+_LAYER_NORM_BIAS = 2.0**-10
+_SVDF_TIME_LEVELS = 512
+
+
+class _MissingRangeError(Exception):
+    """A range that the layer needs was not recorded; the text says which."""
+
+
+@dataclass
+class _Layer:
+    """A recurrent op, the ranges of its values, and what is decided about them."""
+
+    op: Operation
+    ranges: Ranges
+    params: dict[SSAValue, Params]
+    intermediates: dict[int, Params]
+
+    def range(self, value: SSAValue, what: str) -> Range:
+        found = self.ranges.get(value)
+        if found is None:
+            raise _MissingRangeError(what)
+        return found
+
+    def intermediate(self, index: int) -> Range:
+        held = self.op.attributes.get(names.INTERMEDIATES)
+        items = list(cast("ArrayAttr[Attribute]", held)) if isinstance(held, ArrayAttr) else []
+        item = items[index] if index < len(items) else None
+        found = range_in(item.data.get("tensor")) if isinstance(item, DictionaryAttr) else None
+        if found is None:
+            raise _MissingRangeError(f"intermediate {index}")
+        return found
+
+    def present(self, index: int) -> bool:
+        return index < len(self.op.operands) and is_float(self.op.operands[index])
+
+    def most(self, index: int) -> float:
+        """max|v| of the constant that operand `index` is."""
+        value = self.op.operands[index]
+        constant = float_constant(value.op) if isinstance(value, OpResult) else None
+        rows = None if constant is None else Rows.of(constant.blob, constant.shape, None)
+        if rows is None:
+            raise _MissingRangeError(f"operand {index}, which is no constant")
+        low, high = extremes(rows)
+        if not np.isfinite([low, high]).all():
+            raise _MissingRangeError(f"operand {index}, which holds NaN or infinity")
+        return max(-low, high, 0.0)
+
+    def set(self, index: int, params: Params) -> None:
+        self.params[self.op.operands[index]] = params
+
+    def weight(self, index: int) -> None:
+        """Symmetric int8 with one scale."""
+        self.set(index, weight_type(weight_scales(np.array([self.most(index)])), None))
+
+    def scale(self, index: int) -> Any:
+        return self.params[self.op.operands[index]].layout.scales
+
+
+def recurrent_parameters(
+    function: FuncOp, ranges: Ranges, report: PassReport
+) -> Iterator[tuple[Operation, dict[SSAValue, Params]]]:
+    """Each recurrent op that can be integer with the parameters of its operands and result.
+
+    Constants that it shares with others are copied; its intermediates get their types.
+    """
+    for op in list(function.body.block.ops):
+        rule = _RULES.get(type(op))
+        if rule is None or KEEP_FLOAT in op.attributes or not is_float(op.results[0]):
+            continue
+        _own_constants(op)
+        layer = _Layer(op, ranges, {}, {})
+        try:
+            rule(layer)
+        except _MissingRangeError as missing:
+            report.decline(f"no range for {missing}", op)
+            continue
+        _set_intermediates(op, layer.intermediates)
+        yield op, layer.params
+
+
+def is_recurrent(op: Operation) -> bool:
+    """Whether the op has rules of its own here."""
+    return type(op) in _RULES
+
+
+def _own_constants(op: Operation) -> None:
+    """Copies of the constants that other ops read too: their parameters are this op's alone."""
+    for index, value in enumerate(op.operands):
+        if not isinstance(value, OpResult) or value.has_one_use() or float_constant(value.op) is None:
+            continue
+        copy = value.op.clone()
+        copy.location = value.op.location
+        block = value.op.parent
+        assert block is not None
+        block.insert_op_after(copy, value.op)
+        op.operands[index] = copy.results[0]
+
+
+def _lstm(layer: _Layer) -> None:
+    op = layer.op
+    state = layer.range(op.operands[_STATE], "the activation state")
+    output = layer.range(op.results[0], "the output").union(state)
+    layer.set(0, activation_type(layer.range(op.operands[0], "the input")))
+    layer.set(_STATE, activation_type(output))
+    layer.params[op.results[0]] = activation_type(output)
+    cell = power_of_two_scale(layer.range(op.operands[_CELL], "the cell state"))
+    layer.set(_CELL, per_tensor(I16, cell, narrow=True))
+    for index in filter(layer.present, _WEIGHTS):
+        layer.weight(index)
+    for index in filter(layer.present, (*_PEEPHOLES, *_LAYER_NORMS)):
+        layer.set(index, symmetric_int16(layer.most(index)))
+    normalised = any(layer.present(index) for index in _LAYER_NORMS)
+    for gate in range(4):
+        bias, weight, norm = _GATE_BIASES[gate], _WEIGHTS[gate], _LAYER_NORMS[gate]
+        if layer.present(bias):
+            scale = layer.scale(norm) * _LAYER_NORM_BIAS if normalised else layer.scale(0) * layer.scale(weight)
+            layer.set(bias, bias_type(bias_scales((scale,))))
+        if normalised and layer.present(norm):
+            found = layer.intermediate(gate)
+            layer.intermediates[gate] = symmetric_int16(max(abs(found.low), abs(found.high)))
+    hidden = layer.intermediate(_HIDDEN) if layer.present(_PROJECTION_WEIGHTS) else None
+    layer.intermediates[_HIDDEN] = activation_type(hidden if hidden is not None else _hidden_or(layer, output))
+    if layer.present(_PROJECTION_BIAS):
+        hidden_scale = layer.intermediates[_HIDDEN].layout.scales
+        layer.set(_PROJECTION_BIAS, bias_type(bias_scales((layer.scale(_PROJECTION_WEIGHTS), hidden_scale))))
+
+
+def _hidden_or(layer: _Layer, output: Range) -> Range:
+    """The recorded range of the hidden value; without a projection it is the output."""
+    try:
+        return layer.intermediate(_HIDDEN)
+    except _MissingRangeError:
+        return output
+
+
+def _svdf(layer: _Layer) -> None:
+    op = layer.op
+    state = layer.range(op.operands[4], "the state")
+    layer.set(0, activation_type(layer.range(op.operands[0], "the input")))
+    layer.params[op.results[0]] = activation_type(layer.range(op.results[0], "the output"))
+    layer.weight(1)
+    layer.set(2, symmetric_int16(layer.most(2), _SVDF_TIME_LEVELS))
+    layer.set(4, symmetric_int16(max(abs(state.low), abs(state.high))))
+    if layer.present(3):
+        layer.set(3, bias_type(bias_scales((layer.scale(2), layer.scale(4)))))
+
+
+_RULES: dict[type[Operation], Callable[[_Layer], None]] = {
+    LSTMOp: _lstm,
+    UnidirectionalSequenceLSTMOp: _lstm,
+    SVDFOp: _svdf,
+}
+
+
+def _set_intermediates(op: Operation, decided: Mapping[int, Params]) -> None:
+    """Types of the intermediate tensors; they hold nothing, only their scales count."""
+    held = op.attributes.get(names.INTERMEDIATES)
+    if not isinstance(held, ArrayAttr):
+        return
+    items: list[Attribute] = []
+    for index, item in enumerate(cast("ArrayAttr[DictionaryAttr]", held)):
+        data = {key: value for key, value in item.data.items() if key not in ("tensor", "value")}
+        params = decided.get(index)
+        if params is not None:
+            data["type"] = tensor_type((0,), params)
+            data["value"] = elements(np.zeros(0, np.int8 if params.storage.width.data == 8 else np.int16))
+        elif "value" in item.data:
+            data["value"] = item.data["value"]
+        items.append(DictionaryAttr(data))
+    op.attributes[names.INTERMEDIATES] = ArrayAttr(items)
