@@ -47,10 +47,11 @@ class TargetSpec:
 
     def type_names(self) -> tuple[str, ...]:
         """The supported types as names: float16, int8 …"""
-        return tuple(_type_name(kind) for kind in self.supported_types)
+        return tuple(type_name(kind) for kind in self.supported_types)
 
 
-def _type_name(kind: Any) -> str:
+def type_name(kind: Any) -> str:
+    """The name of a type given as numpy dtype, TensorFlow dtype or word: float32, int8 …"""
     if isinstance(kind, str):
         return kind.lower()
     name = getattr(kind, "name", None) or getattr(kind, "__name__", None) or str(kind)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tflir.ir.errors import Error
-from tflir.options import Options
+from tflir.options import Options, type_name
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Mode:
     """Metadata that tells the runtime what the mode allows."""
 
 
-def _spec(name: str, **options: bool | int) -> str:
+def _spec(name: str, **options: bool | int | str) -> str:
     """A pass with its options: `name{a=true b=64}`."""
     words = [f"{key.replace('_', '-')}={str(value).lower()}" for key, value in options.items()]
     return f"{name}{{{' '.join(words)}}}" if words else name
@@ -60,8 +60,17 @@ def _integer(options: Options) -> list[str]:
         "tfl-post-quantize",
         "tfl-optimize-op-order",
         "tfl-optimize",
+        *(["tfl-expand-dequantize"] if options.tf_compat else []),
+        *_io_types(options),
         "tfl-post-quantize-remove-qdq",
     ]
+
+
+def _io_types(options: Options) -> list[str]:
+    """The pass that changes the types of inputs and outputs, where they are not to stay float32."""
+    types = {"input_type": type_name(options.inference_input_type), "output_type": type_name(options.inference_output_type)}
+    wanted = {side: kind for side, kind in types.items() if kind != "float32"}
+    return [_spec("tfl-modify-io-nodes", **wanted)] if wanted else []
 
 
 def _wants_float16(options: Options) -> bool:

@@ -16,6 +16,8 @@ _PASSES: dict[str, str] = {
     "tfl-optimize-op-order": "quantization.optimize_op_order:OptimizeOpOrderPass",
     "tfl-quantize-int16x8": "quantization.int16.quantize:QuantizeInt16x8Pass",
     "tfl-post-quantize": "quantization.post_quantize:PostQuantizePass",
+    "tfl-expand-dequantize": "quantization.expand_dequantize:ExpandDequantizePass",
+    "tfl-modify-io-nodes": "quantization.modify_io_nodes:ModifyIONodesPass",
     "tfl-post-quantize-remove-qdq": "quantization.post_quantize:RemoveQDQPass",
 }
 

@@ -52,9 +52,9 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
     value = from_blob(blob, constant.shape, element.storage)
     qconst = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
     qconst.location = quantize.location
-    for name in (names.IS_VARIABLE,):
-        if name in constant.source.attributes:
-            qconst.attributes[name] = constant.source.attributes[name]
+    for name, held in ((names.IS_VARIABLE, constant.source.attributes), (VOLATILE, quantize.attributes)):
+        if name in held:
+            qconst.attributes[name] = held[name]
     block = quantize.parent
     assert block is not None
     block.insert_op_before(qconst, quantize)
