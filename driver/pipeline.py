@@ -27,10 +27,16 @@ class Mode:
     """Metadata that tells the runtime what the mode allows."""
 
 
-def _spec(name: str, **options: bool | int | str) -> str:
-    """A pass with its options: `name{a=true b=64}`."""
-    words = [f"{key.replace('_', '-')}={str(value).lower()}" for key, value in options.items()]
+def _spec(name: str, **options: bool | int | str | tuple[str, ...]) -> str:
+    """A pass with its options: `name{a=true b=64 c="x","y"}`."""
+    words = [f"{key.replace('_', '-')}={_value(value)}" for key, value in options.items()]
     return f"{name}{{{' '.join(words)}}}" if words else name
+
+
+def _value(value: bool | int | str | tuple[str, ...]) -> str:
+    if isinstance(value, tuple):
+        return ",".join('"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"' for item in value)
+    return str(value).lower()
 
 
 def _compat(options: Options) -> dict[str, bool]:
@@ -55,6 +61,7 @@ def _dynamic_range(options: Options) -> list[str]:
 def _integer(options: Options) -> list[str]:
     per_tensor = {"per_channel": False} if options.disable_per_channel else {}
     return [
+        *_selection(options),
         _spec("tfl-prepare-quantize", **per_tensor, **_compat(options)),
         _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
         "tfl-post-quantize",
@@ -66,9 +73,21 @@ def _integer(options: Options) -> list[str]:
     ]
 
 
+def _selection(options: Options) -> list[str]:
+    """What comes before parameters are decided: simpler float ops, and which ops stay float."""
+    chosen = {"quantize_only": options.quantize_only, "skip": options.skip}
+    words = {key: value for key, value in chosen.items() if value}
+    if options.tf_compat:
+        return [_spec("tfl-select-ops", sound=False, **words)] if words else []
+    return ["tfl-optimize", _spec("tfl-select-ops", **words)]
+
+
 def _io_types(options: Options) -> list[str]:
     """The pass that changes the types of inputs and outputs, where they are not to stay float32."""
-    types = {"input_type": type_name(options.inference_input_type), "output_type": type_name(options.inference_output_type)}
+    types = {
+        "input_type": type_name(options.inference_input_type),
+        "output_type": type_name(options.inference_output_type),
+    }
     wanted = {side: kind for side, kind in types.items() if kind != "float32"}
     return [_spec("tfl-modify-io-nodes", **wanted)] if wanted else []
 

@@ -10,6 +10,7 @@ from xdsl.passes import ModulePass
 _PASSES: dict[str, str] = {
     "tfl-prepare-quantize-dynamic-range": "quantization.prepare_dynamic_range:PrepareQuantizeDynamicRangePass",
     "tfl-prepare-quantize-float16": "quantization.prepare_float16:PrepareQuantizeFloat16Pass",
+    "tfl-select-ops": "quantization.select_ops:SelectOpsPass",
     "tfl-prepare-quantize": "quantization.prepare_quantize:PrepareQuantizePass",
     "tfl-optimize": "optimize.optimize:OptimizePass",
     "tfl-quantize": "quantization.quantize:QuantizePass",

@@ -76,7 +76,7 @@ class OneHotOp(TflOp):
     """`on_value` at each index, `off_value` elsewhere, along a new axis of size `depth`."""
 
     name = "tfl.one_hot"
-    INFO: ClassVar = OpInfo("ONE_HOT", "OneHotOptions", (1, 1), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("ONE_HOT", "OneHotOptions", (1, 1), pure=True, quantizable=True, moves_elements=True)
     indices = operand_def(INT32_OR_64)
     depth = operand_def(INT32)
     on_value = operand_def(VALUE)
@@ -91,7 +91,7 @@ class MatrixDiagOp(TflOp):
     """Matrices with the given diagonals and zeros elsewhere."""
 
     name = "tfl.matrix_diag"
-    INFO: ClassVar = OpInfo("MATRIX_DIAG", "MatrixDiagOptions", (1, 1), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("MATRIX_DIAG", "MatrixDiagOptions", (1, 1), pure=True, quantizable=True, no_int8="its kernel fills with integer 0, whatever the zero point", int16=True)
     diagonal = operand_def(VALUE)
     output = result_def(VALUE)
     traits = traits_def(Pure())
@@ -102,7 +102,7 @@ class MatrixSetDiagOp(TflOp):
     """The input matrices with their diagonals replaced."""
 
     name = "tfl.matrix_set_diag"
-    INFO: ClassVar = OpInfo("MATRIX_SET_DIAG", "MatrixSetDiagOptions", (1, 1), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("MATRIX_SET_DIAG", "MatrixSetDiagOptions", (1, 1), pure=True, quantizable=True, moves_elements=True)
     input = operand_def(VALUE)
     diagonal = operand_def(VALUE)
     result = result_def(VALUE)

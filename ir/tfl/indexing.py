@@ -95,9 +95,7 @@ class ScatterNdOp(TflOp):
     """`updates` put into zeros of `shape` at index vectors; repeated ones add up."""
 
     name = "tfl.scatter_nd"
-    INFO: ClassVar = OpInfo(
-        "SCATTER_ND", "ScatterNdOptions", (1, 1), pure=True, quantizable=True, same_scale=True, int16=True
-    )
+    INFO: ClassVar = OpInfo("SCATTER_ND", "ScatterNdOptions", (1, 1), pure=True, quantizable=True, no_int8="its kernel fills with integer 0, whatever the zero point", same_scale=True)
     indices = operand_def(INT32)
     updates = operand_def(VALUE)
     shape = operand_def(INT32)
@@ -111,7 +109,13 @@ class DynamicUpdateSliceOp(TflOp):
 
     name = "tfl.dynamic_update_slice"
     INFO: ClassVar = OpInfo(
-        "DYNAMIC_UPDATE_SLICE", "DynamicUpdateSliceOptions", (1, 6), pure=True, quantizable=True, same_scale=True
+        "DYNAMIC_UPDATE_SLICE",
+        "DynamicUpdateSliceOptions",
+        (1, 6),
+        pure=True,
+        quantizable=True,
+        same_scale=True,
+        int16=True,
     )
     operand = operand_def(VALUE)
     update = operand_def(VALUE)
@@ -130,7 +134,7 @@ class EmbeddingLookupOp(TflOp):
         None,
         (1, 5),
         pure=True,
-        quantizable=True,
+        quantizable=True, moves_elements=True,
         dynamic_range=(1,),
         dynamic_range_axis=0,
         hybrid=True,
@@ -146,7 +150,7 @@ class SparseToDenseOp(TflOp):
     """A tensor of `default_value` with `sparse_values` put at their indices."""
 
     name = "tfl.sparse_to_dense"
-    INFO: ClassVar = OpInfo("SPARSE_TO_DENSE", "SparseToDenseOptions", (1, 3), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("SPARSE_TO_DENSE", "SparseToDenseOptions", (1, 3), pure=True, quantizable=True, moves_elements=True)
     sparse_indices = operand_def(INT32_OR_64)
     output_shape = operand_def(INT32_OR_64)
     sparse_values = operand_def(VALUE)
@@ -196,7 +200,9 @@ class TopKV2Op(TflOp):
     """The k largest elements along the last axis and their indices, in descending order."""
 
     name = "tfl.topk_v2"
-    INFO: ClassVar = OpInfo("TOPK_V2", "TopKV2Options", (1, 3), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "TOPK_V2", "TopKV2Options", (1, 3), pure=True, quantizable=True, same_scale=True, int16=True
+    )
     input = operand_def(NUMBER)
     k = operand_def(INDEX)
     values = result_def(NUMBER)

@@ -24,6 +24,11 @@ class OpInfo:
     """Its results can be quantized (MLIR's QuantizableResult)."""
     same_scale: bool = False
     """Quantized operands and results share one scale (MLIR's SameOperandsAndResultsScale)."""
+    moves_elements: bool = False
+    """Its integer kernel copies elements as they are, so that float operands and results must share one scale,
+    though MLIR's traits don't say so."""
+    no_int8: str = ""
+    """Why its int8 form can't run or is wrong, though MLIR makes it (QuantizableResult)."""
     fixed_output: tuple[float, int] | None = None
     """(scale, zero point) of an int8 result whose range is fixed."""
     int16: bool = False

@@ -238,7 +238,7 @@ class ReverseV2Op(TflOp):
     """Elements in reverse order along the axes."""
 
     name = "tfl.reverse_v2"
-    INFO: ClassVar = OpInfo("REVERSE_V2", "ReverseV2Options", (1, 4), pure=True, quantizable=True, int16=True)
+    INFO: ClassVar = OpInfo("REVERSE_V2", "ReverseV2Options", (1, 4), pure=True, quantizable=True, moves_elements=True, int16=True)
     input = operand_def(VALUE)
     axis = operand_def(INT32)
     output = result_def(VALUE)
@@ -250,7 +250,9 @@ class ReverseSequenceOp(TflOp):
     """The first `seq_lengths` elements of each batch reversed."""
 
     name = "tfl.reverse_sequence"
-    INFO: ClassVar = OpInfo("REVERSE_SEQUENCE", "ReverseSequenceOptions", (1, 1), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo(
+        "REVERSE_SEQUENCE", "ReverseSequenceOptions", (1, 1), pure=True, quantizable=True, no_int8="the runtime has no int8 kernel", int16=True
+    )
     input = operand_def(VALUE)
     seq_lengths = operand_def(INT32_OR_64)
     output = result_def(VALUE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir import names
@@ -45,7 +45,9 @@ class ExpandDequantizePass(TflPass):
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for op in list(module.walk()):
-            source = op.operands[0].op if isinstance(op, DequantizeOp) and isinstance(op.operands[0], OpResult) else None
+            source = (
+                op.operands[0].op if isinstance(op, DequantizeOp) and isinstance(op.operands[0], OpResult) else None
+            )
             if isinstance(source, QConstOp) and VOLATILE in source.attributes:
                 params = quantized_element(source.output)
                 if params is not None and not params.layout.axes:
@@ -56,10 +58,8 @@ class ExpandDequantizePass(TflPass):
 def _expand(op: Operation, source: QConstOp, params: UniformQuantizedType) -> None:
     shape = shape_of(source.output.type) or ()
     wide = tensor_type(shape, F32)
-    integers = ConstOp.create(
-        result_types=[tensor_type(shape, params.storage)], properties={"value": source.value}
-    )
-    cast = CastOp.create(operands=integers.results, result_types=[wide])
+    integers = ConstOp.create(result_types=[tensor_type(shape, params.storage)], properties={"value": source.value})
+    cast = CastOp.create(operands=integers.results, result_types=[wide], attributes={names.NO_OPTIONS: UnitAttr()})
     point, scale = (_scalar(float(value)) for value in (params.layout.zero_points, params.layout.scales))
     difference = SubOp.create(
         operands=[cast.results[0], point.results[0]], result_types=[wide], properties=dict(_NO_ACTIVATION)

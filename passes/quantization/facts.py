@@ -12,7 +12,9 @@ from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of
 
 KEEP_FLOAT = "tfl.keep_float"
-"""On an op: no pass quantizes it."""
+"""On an op: no pass quantizes it, and why."""
+SHARES_SCALE = "tfl.shares_scale"
+"""On an op: its float operands and results must share one scale, though MLIR does not say so."""
 VOLATILE = "volatile"
 """On a quantize: it came from a recorded range, not from the model, and goes where nothing needs it."""
 FIRST_USE_FIRST = "tfl.first_use_first"
@@ -41,7 +43,7 @@ def is_quantizable(op: Operation) -> bool:
 
 def is_same_scale(op: Operation) -> bool:
     """Whether the op's float operands and results must share one scale and zero point."""
-    return isinstance(op, TflOp) and op.INFO.same_scale and _free(op)
+    return isinstance(op, TflOp) and (op.INFO.same_scale or SHARES_SCALE in op.attributes) and _free(op)
 
 
 def fixed_output(op: Operation) -> tuple[float, int] | None:

@@ -75,9 +75,10 @@ def _missed(function: FuncOp, formable: list[Operation]) -> set[Operation]:
             continue
         uses = uses_in_order(op.results[0], order)
         if FIRST_USE_FIRST not in op.attributes:
-            uses = [*(use for use in uses if isinstance(use.operation, ReturnOp)), *reversed(
-                [use for use in uses if not isinstance(use.operation, ReturnOp)]
-            )]
+            uses = [
+                *(use for use in uses if isinstance(use.operation, ReturnOp)),
+                *reversed([use for use in uses if not isinstance(use.operation, ReturnOp)]),
+            ]
         for use in uses:
             if use.operation not in known:
                 break
@@ -93,9 +94,7 @@ def _form(op: Operation) -> None:
         for value, target in zip(op.results, targets, strict=True)
     ]
     attributes = {k: v for k, v in op.attributes.items() if k not in (names.VERSION, names.TENSOR)}
-    made = type(op).create(
-        operands=operands, result_types=types, properties=dict(op.properties), attributes=attributes
-    )
+    made = type(op).create(operands=operands, result_types=types, properties=dict(op.properties), attributes=attributes)
     made.location = names.location_of(_result_names(op, targets))
     block = op.parent
     assert block is not None

@@ -18,7 +18,9 @@ from tflir.passes.quantization.numerics import Float64, Rows, round_half_away
 _BLOCK = 1 << 16
 
 
-def symmetric_blob(rows: Rows, inverses: npt.NDArray[np.float32], limit: int, dtype: type[np.signedinteger[Any]]) -> Blob:
+def symmetric_blob(
+    rows: Rows, inverses: npt.NDArray[np.float32], limit: int, dtype: type[np.signedinteger[Any]]
+) -> Blob:
     """clamp(round(f32(v · inverse)), ±limit) as `dtype`; an inverse for each of the rows' channels."""
     key = ("symmetric", rows.blob, rows.channels, rows.columns, inverses.tobytes(), limit, np.dtype(dtype).str)
     count = rows.blob.nbytes // 4

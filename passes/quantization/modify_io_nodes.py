@@ -92,9 +92,7 @@ def _change_input(function: FuncOp, argument: BlockArgument, kind: str, report: 
     params = quantized_element(quantizes[0].results[0])
     assert params is not None
     if params.storage.width.data != 8:
-        raise Error(
-            f"input '{names.name_of(argument)}' is {params.storage}, not {kind}", hint="use float32", status=2
-        )
+        raise Error(f"input '{names.name_of(argument)}' is {params.storage}, not {kind}", hint="use float32", status=2)
     wanted = params if kind == "int8" else _unsigned(params)
     made = Rewriter.replace_value_with_new_type(argument, quantized_tensor(argument, wanted))
     for quantize in quantizes:
@@ -115,7 +113,9 @@ def _change_outputs(function: FuncOp, kind: str, report: PassReport) -> None:
                 report.decline(f"output '{names.name_of(value) or index}' has no scale: it stays float32")
             continue
         if params.storage.width.data != 8:
-            raise Error(f"output '{names.name_of(value)}' is {params.storage}, not {kind}", hint="use float32", status=2)
+            raise Error(
+                f"output '{names.name_of(value)}' is {params.storage}, not {kind}", hint="use float32", status=2
+            )
         made = source if kind == "int8" else _shifted(last, source, params)
         last.operands[index] = made
         _name_output(made, value)

@@ -14,6 +14,7 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import is_same_scale
 from tflir.passes.quantization.pairs import quantized_tensor
 
 
@@ -52,12 +53,7 @@ def _sink(op: DequantizeOp, report: PassReport) -> None:
     if not isinstance(element, UniformQuantizedType) or use is None or op.results[0].has_more_than_one_use():
         return
     user = use.operation
-    if (
-        not isinstance(user, TflOp)
-        or not user.INFO.same_scale
-        or len(user.results) != 1
-        or user.parent is not op.parent
-    ):
+    if not isinstance(user, TflOp) or not is_same_scale(user) or len(user.results) != 1 or user.parent is not op.parent:
         return
     if element.layout.axes:
         report.decline("scales per channel don't survive the op", user)

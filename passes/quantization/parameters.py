@@ -43,7 +43,9 @@ def _half_away(value: float) -> float:
     return float(np.copysign(np.floor(abs(value) + 0.5), value))
 
 
-def per_tensor(storage: IntegerType, scale: float, zero_point: int = 0, *, narrow: bool = False) -> UniformQuantizedType:
+def per_tensor(
+    storage: IntegerType, scale: float, zero_point: int = 0, *, narrow: bool = False
+) -> UniformQuantizedType:
     """The quantized type of one scale."""
     return UniformQuantizedType.get(storage, F32, Layout(scale, zero_point), narrow=narrow)
 

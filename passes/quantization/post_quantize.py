@@ -12,7 +12,14 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import VOLATILE, is_returned, quantized_element
+from tflir.passes.quantization.facts import (
+    KEEP_FLOAT,
+    SHARES_SCALE,
+    VOLATILE,
+    is_returned,
+    is_same_scale,
+    quantized_element,
+)
 
 _REMOVABLE = (ConstOp, QConstOp, NoValueOp, QuantizeOp, DequantizeOp)
 
@@ -75,7 +82,8 @@ class RemoveQDQPass(TflPass):
         remove_pairs(module, report, interface=True)
         remove_unread(module, report)
         for op in module.walk():
-            op.attributes.pop(VOLATILE, None)
+            for mark in (VOLATILE, KEEP_FLOAT, SHARES_SCALE):
+                op.attributes.pop(mark, None)
 
 
 def remove_pairs(module: ModuleOp, report: PassReport, *, interface: bool) -> None:
@@ -132,7 +140,7 @@ def _fold_requantize(op: QuantizeOp, report: PassReport) -> None:
     if not isinstance(producer, TflOp) or isinstance(producer, QuantizeOp):
         return
     info = producer.INFO
-    if not info.quantizable or info.same_scale or info.fixed_output is not None:
+    if not info.quantizable or is_same_scale(producer) or info.fixed_output is not None:
         return
     made = Rewriter.replace_value_with_new_type(source, op.results[0].type)
     op.results[0].replace_all_uses_with(made)

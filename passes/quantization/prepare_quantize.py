@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
@@ -63,8 +65,10 @@ class PrepareQuantizePass(TflPass):
             self._function(function, report)
 
     def _function(self, function: FuncOp, report: PassReport) -> None:
-        ranges = ranges_of(function)
-        kept = prune(ranges)
+        if not self.tf_compat:
+            remove_dead_ops(function)
+        ranges = _usable(ranges_of(function), report)
+        kept = prune(ranges, own_ranges=not self.tf_compat)
         remove_dead_ops(function)
         kept = {value: found for value, found in kept.items() if value.first_use is not None}
         given = given_parameters(function, kept)
@@ -84,17 +88,17 @@ class PrepareQuantizePass(TflPass):
             contents=contents.of_constant,
             given=given,
             bias=contents.of_bias,
+            results_first=not self.tf_compat,
         )
         spread.run()
         for value, state in spread.states.items():
-            if state.params is not None and spread.has_pair(value, given) and not _in_model(value):
+            wanted = not self.tf_compat or spread.has_pair(value, given)
+            if state.params is not None and wanted and not _in_model(value):
                 pairs = materialise(value, state, first_use_first=value not in given, tf_compat=self.tf_compat)
                 report.count("pairs inserted", pairs)
 
 
-def given_parameters(
-    function: FuncOp, ranges: dict[SSAValue, Range]
-) -> dict[SSAValue, UniformQuantizedType]:
+def given_parameters(function: FuncOp, ranges: dict[SSAValue, Range]) -> dict[SSAValue, UniformQuantizedType]:
     """Parameters that a range or a quantize or dequantize in the model decides."""
     given = {value: activation_type(found) for value, found in ranges.items()}
     for op in function.body.block.ops:
@@ -105,6 +109,23 @@ def given_parameters(
             if params is not None:
                 given[op.operands[0]] = params
     return given
+
+
+def _usable(ranges: dict[SSAValue, Range], report: PassReport) -> dict[SSAValue, Range]:
+    """The ranges that float32 can make a scale of."""
+    found: dict[SSAValue, Range] = {}
+    for value, one in ranges.items():
+        if (
+            math.isfinite(one.low)
+            and math.isfinite(one.high)
+            and math.isfinite(np.float32(one.high) - np.float32(one.low))
+        ):
+            found[value] = one
+        else:
+            report.decline(
+                f"the range {one.low:g} to {one.high:g} is too wide", value.op if isinstance(value, OpResult) else None
+            )
+    return found
 
 
 def _in_model(value: SSAValue) -> bool:

@@ -18,6 +18,7 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.passes.quantization.facts import (
     bias_of,
     fixed_output,
+    float_operands,
     is_float,
     is_quantizable,
     is_same_scale,
@@ -52,7 +53,8 @@ class Propagation:
     """The states of a function's values.
 
     `contents` gives the parameters of the constants that decide for themselves, `given` those of other values;
-    `constants` are all float constants, in order.
+    `constants` are all float constants, in order. `results_first`: an op that merges operands takes the parameters of
+    its result before those of the first operand.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class Propagation:
         contents: Callable[[SSAValue], Params | None],
         given: dict[SSAValue, Params],
         bias: BiasRule,
+        results_first: bool = False,
     ) -> None:
         self._order = order
         self._constants = constants
         self._contents = contents
         self._bias = bias
+        self._results_first = results_first
         self.states: dict[SSAValue, State] = {value: State(params, given=True) for value, params in given.items()}
         ops = [op for op in order if is_quantizable(op) or is_same_scale(op)]
         self.visited_from_start = set(ops)
@@ -125,6 +129,8 @@ class Propagation:
     def _shared(self, op: Operation) -> Params | None:
         """The parameters that an op of same scale takes for all its values."""
         operands, results = list(op.operands), list(op.results)
+        if self._results_first and len(float_operands(op)) > 1:
+            operands, results = results, operands
         alone = [part[0] for part in (operands, results) if len(part) == 1]
         for candidates in (alone, [*operands, *results]):
             for value in candidates:

@@ -14,11 +14,19 @@ from tflir.ir.tfl.quantization import QuantizeOp
 from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale
 
 
-def prune(ranges: dict[SSAValue, Range]) -> dict[SSAValue, Range]:
-    """The ranges that decide, of those recorded; `ranges` in the order of the program."""
+_MUCH_FINER = 0.7
+"""A value whose own range is under this share of the one imposed on it would lose half a bit or more."""
+
+
+def prune(ranges: dict[SSAValue, Range], *, own_ranges: bool = False) -> dict[SSAValue, Range]:
+    """The ranges that decide, of those recorded; `ranges` in the order of the program.
+
+    `own_ranges`: an operand that others read too keeps its range where that is much finer than the imposed one, and is
+    requantized for the op that merges; TensorFlow makes all its readers work on the coarser one.
+    """
     kept = {v: r for v, r in ranges.items() if not any(isinstance(u.operation, QuantizeOp) for u in v.uses)}
     redundant = _forward(kept)
-    redundant |= _backward(kept, redundant)
+    redundant |= _backward(kept, redundant, own_ranges)
     return {value: found for value, found in kept.items() if value not in redundant}
 
 
@@ -44,15 +52,28 @@ def _forward(ranges: dict[SSAValue, Range]) -> set[SSAValue]:
     return redundant
 
 
-def _backward(ranges: dict[SSAValue, Range], redundant: set[SSAValue]) -> set[SSAValue]:
+def _backward(ranges: dict[SSAValue, Range], redundant: set[SSAValue], own_ranges: bool) -> set[SSAValue]:
     """Operands that take the range of the result of an op that merges them."""
     imposed: set[SSAValue] = set()
-    pending = [value for value in ranges if value not in redundant]
+    pending = [(value, ranges[value]) for value in ranges if value not in redundant]
     while pending:
-        producer = _producer(pending.pop())
+        value, found = pending.pop()
+        producer = _producer(value)
         if producer is None or not is_same_scale(producer):
             continue
-        found = {v: None for v in producer.operands if v in ranges and v not in imposed}
-        imposed.update(found)
-        pending += found
+        for operand in dict.fromkeys(producer.operands):
+            if operand not in ranges or operand in imposed:
+                continue
+            if own_ranges and _is_worth_keeping(operand, ranges[operand], found):
+                continue
+            imposed.add(operand)
+            pending.append((operand, found))
     return imposed
+
+
+def _is_worth_keeping(value: SSAValue, own: Range, imposed: Range) -> bool:
+    return value.has_more_than_one_use() and _spread(own) < _MUCH_FINER * _spread(imposed)
+
+
+def _spread(found: Range) -> float:
+    return max(found.high, 0.0) - min(found.low, 0.0)

@@ -11,6 +11,8 @@ from tflir.ir.types import element_of
 from tflir.passes.quantization.pairs import FloatConstant, float_constant
 
 _TYPE_BLIND = frozenset(("RANK", "SHAPE"))
+_SAME_MAGNITUDES = frozenset(("MATRIX_DIAG", "NEG", "REVERSE_SEQUENCE", "REVERSE_V2"))
+"""Ops beside those of `same_scale` whose kernels pass integers on: zeros and other signs need no other scale."""
 
 
 def is_float(value: SSAValue) -> bool:
@@ -47,7 +49,7 @@ def constant_of(value: SSAValue) -> FloatConstant | None:
 
 def copies_scale(op: TflOp) -> bool:
     """Whether the results take the scale of the one int16 operand, whose elements they are."""
-    return (op.INFO.same_scale or op.INFO.builtin == "REVERSE_V2") and len(activations(op)) == 1
+    return (op.INFO.same_scale or op.INFO.builtin in _SAME_MAGNITUDES) and len(activations(op)) == 1
 
 
 def shares_scale(op: TflOp) -> bool:

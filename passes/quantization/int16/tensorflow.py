@@ -6,8 +6,18 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.info import OpInfo
 from tflir.passes.quantization.int16 import facts
 
-_BELIEVED = frozenset(("SHAPE",))
-_UNKNOWN = frozenset[str](())
+_BELIEVED = frozenset(("SCATTER_ND", "SHAPE", "SQUARED_DIFFERENCE"))
+_UNKNOWN = frozenset(
+    (
+        "DYNAMIC_UPDATE_SLICE",
+        "MATRIX_DIAG",
+        "NEG",
+        "REVERSE_SEQUENCE",
+        "SELECT_V2",
+        "SQRT",
+        "TOPK_V2",
+    )
+)
 _FIRST_SCALE = frozenset(("PADV2", "SELECT", "SUM"))
 """Results that it gives the scale of the first operand, though another has its own or the sum outgrows it."""
 VERSIONS = {

@@ -1,0 +1,118 @@
+"""`tfl-select-ops`: marks the ops that quantization leaves float, or that share a scale though MLIR does not say so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
+from xdsl.ir import Operation, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.errors import Error
+from tflir.ir.near import near
+from tflir.ir.statistics import functions
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.quantization import DequantizeOp
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import KEEP_FLOAT, SHARES_SCALE, bias_of, is_float, quantized_element
+from tflir.passes.quantization.pairs import float_constant
+
+_USAGE = 2
+
+
+@dataclass(frozen=True)
+class SelectOpsPass(TflPass):
+    """
+    Marks ops with `tfl.keep_float` and why.
+
+    ```mlir
+    %y = "tfl.scatter_nd"(%i, %x, %s) …
+    ```
+    becomes
+    ```mlir
+    %y = "tfl.scatter_nd"(%i, %x, %s) {tfl.keep_float = "its kernel fills with integer 0, …"} …
+    ```
+    `quantize-only` and `skip` name ops by kind (`CONV_2D`, `tfl.conv_2d`), by the name of a tensor that they make, or by
+    a regular expression that such a name matches. A pattern that matches nothing is an error.
+    """
+
+    name = "tfl-select-ops"
+
+    quantize_only: tuple[str, ...] = ()
+    """Everything else stays float."""
+    skip: tuple[str, ...] = ()
+    """These stay float."""
+    sound: bool = True
+    """Leave float what would be wrong or could not run as integers, though TensorFlow makes it so."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        ops = [op for function in functions(module) for op in function.body.block.ops if isinstance(op, TflOp)]
+        only = _matching(ops, self.quantize_only)
+        skipped = _matching(ops, self.skip)
+        for op in ops:
+            if self.sound and op.INFO.moves_elements:
+                op.attributes[SHARES_SCALE] = UnitAttr()
+            why = "skipped" if op in skipped else "not among the ops to quantize" if only and op not in only else None
+            if why is None and self.sound:
+                why = unsound_int8(op)
+            if why is not None:
+                op.attributes[KEEP_FLOAT] = StringAttr(why)
+                report.count("ops kept float")
+                report.decline(why, op)
+
+
+def _matching(ops: list[TflOp], patterns: tuple[str, ...]) -> set[Operation]:
+    """The ops that any of the patterns names."""
+    found: set[Operation] = set()
+    for pattern in patterns:
+        matches = {op for op in ops if _matches(op, pattern)}
+        if not matches:
+            known = {op.INFO.builtin for op in ops} | {name for op in ops for name in names.op_names(op) if name}
+            raise Error(
+                f"'{pattern}' names no op of the model{near(pattern, known)}",
+                hint="give an op kind such as CONV_2D, a tensor's name, or a regular expression for such names",
+                status=_USAGE,
+            )
+        found |= matches
+    return found
+
+
+def _matches(op: TflOp, pattern: str) -> bool:
+    if pattern.upper() == op.INFO.builtin or pattern == op.name:
+        return True
+    made = [name for name in names.op_names(op) if name]
+    if pattern in made:
+        return True
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise Error(
+            f"'{pattern}' is no regular expression: {error}", hint="escape its special characters", status=_USAGE
+        ) from None
+    return any(expression.search(name) for name in made)
+
+
+def unsound_int8(op: TflOp) -> str | None:
+    """Why the op's int8 form would be wrong or could not run; None where it is fine."""
+    if op.INFO.no_int8:
+        return op.INFO.no_int8
+    return next(_unsound_operands(op), None)
+
+
+def _unsound_operands(op: TflOp) -> Iterator[str]:
+    """Integer kernels want the weights known, around zero, and the bias beside them."""
+    weight, bias = op.INFO.weight, bias_of(op)
+    if weight is not None and weight[1] >= 0 and not _is_constant(op.operands[weight[0]]):
+        yield "its weights are no constant: the integer kernel wants them symmetric"
+    if bias is not None and not _is_constant(op.operands[bias[0]]):
+        yield "its bias is no constant: the integer kernel wants it as int32"
+
+
+def _is_constant(value: SSAValue) -> bool:
+    if not isinstance(value, OpResult) or not is_float(value):
+        return True
+    if float_constant(value.op) is not None:
+        return True
+    return isinstance(value.op, DequantizeOp) and quantized_element(value.op.operands[0]) is not None
