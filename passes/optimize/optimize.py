@@ -19,7 +19,6 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.indexing import SliceOp, StridedSliceOp
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.dead_code import remove_dead_ops
 
 _FUSED: dict[type[Operation], str] = {ReluOp: "RELU", Relu6Op: "RELU6", ReluN1To1Op: "RELU_N1_TO_1"}
 _TAKES_ACTIVATION = frozenset(
@@ -53,8 +52,6 @@ class OptimizePass(TflPass):
                 rule = _RULES.get(type(op))
                 if rule is not None and (done := rule(op)):
                     report.count(done)
-            if (removed := remove_dead_ops(function)) > 0:
-                report.count("ops that nothing read", removed)
 
 
 def _fuse_activation(op: Operation) -> str | None:
@@ -133,8 +130,20 @@ def _add_of_nothing(op: Operation) -> str | None:
         if kept.type != op.results[0].type or producer.properties.get(_ACTIVATION) != StringAttr("NONE"):
             continue
         op.results[0].replace_all_uses_with(kept)
+        _erase_with_sources(op)
         return "sums with nothing"
     return None
+
+
+def _erase_with_sources(op: Operation) -> None:
+    """Removes an op that nothing reads any more, and the difference that only it read."""
+    sources = [value.op for value in op.operands if isinstance(value, OpResult)]
+    block = op.parent
+    assert block is not None
+    block.erase_op(op)
+    for source in dict.fromkeys(sources):
+        if isinstance(source, SubOp) and source.results[0].first_use is None:
+            block.erase_op(source)
 
 
 _RULES: dict[type[Operation], Callable[[Operation], str | None]] = {

@@ -57,6 +57,8 @@ class PrepareQuantizePass(TflPass):
 
     per_channel: bool = True
     """Scales per channel where the op has a channel axis; else one scale a tensor."""
+    everywhere: bool = False
+    """Also quantize what float ops make for integer ops that only move it; else those stay float, as in TensorFlow."""
     tf_compat: bool = False
     """TensorFlow's choices where they lose accuracy."""
 
@@ -65,7 +67,7 @@ class PrepareQuantizePass(TflPass):
             self._function(function, report)
 
     def _function(self, function: FuncOp, report: PassReport) -> None:
-        if not self.tf_compat:
+        if self.everywhere:
             remove_dead_ops(function)
         ranges = _usable(ranges_of(function), report)
         kept = prune(ranges, own_ranges=not self.tf_compat)
@@ -92,7 +94,7 @@ class PrepareQuantizePass(TflPass):
         )
         spread.run()
         for value, state in spread.states.items():
-            wanted = not self.tf_compat or spread.has_pair(value, given)
+            wanted = self.everywhere or spread.has_pair(value, given)
             if state.params is not None and wanted and not _in_model(value):
                 pairs = materialise(value, state, first_use_first=value not in given, tf_compat=self.tf_compat)
                 report.count("pairs inserted", pairs)
