@@ -89,9 +89,7 @@ class SquaredDifferenceOp(_Binary):
     """Square of `lhs - rhs`."""
 
     name = "tfl.squared_difference"
-    INFO: ClassVar = OpInfo(
-        "SQUARED_DIFFERENCE", "SquaredDifferenceOptions", (1, 2), pure=True, quantizable=True, int16=True
-    )
+    INFO: ClassVar = OpInfo("SQUARED_DIFFERENCE", "SquaredDifferenceOptions", (1, 2), pure=True, quantizable=True)
 
 
 @irdl_op_definition

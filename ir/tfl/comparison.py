@@ -128,7 +128,9 @@ class SelectV2Op(TflOp):
     """`x` where the condition holds, else `y`, all three broadcast."""
 
     name = "tfl.select_v2"
-    INFO: ClassVar = OpInfo("SELECT_V2", "SelectV2Options", (1, 2), pure=True, quantizable=True, same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "SELECT_V2", "SelectV2Options", (1, 2), pure=True, quantizable=True, same_scale=True, int16=True
+    )
     condition = operand_def(BOOLEAN)
     x = operand_def(VALUE)
     y = operand_def(VALUE)

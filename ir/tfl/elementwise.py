@@ -38,7 +38,7 @@ class NegOp(_Unary):
     """The negative."""
 
     name = "tfl.neg"
-    INFO: ClassVar = OpInfo("NEG", "NegOptions", (1, 1), pure=True)
+    INFO: ClassVar = OpInfo("NEG", "NegOptions", (1, 1), pure=True, int16=True)
 
 
 @irdl_op_definition
@@ -65,7 +65,7 @@ class SqrtOp(_Unary):
     """The square root."""
 
     name = "tfl.sqrt"
-    INFO: ClassVar = OpInfo("SQRT", None, (1, 2), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("SQRT", None, (1, 2), pure=True, quantizable=True, int16=True)
 
 
 @irdl_op_definition

@@ -25,17 +25,23 @@ from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant
 
 _NO_COMPUTATION = ConstOp | QConstOp | SparseConstOp | SparseQConstOp | ExternalConstOp | NoValueOp | ReturnOp
+_STEEP = frozenset(("LOG", "RSQRT"))
+"""Ops that are steep near 0, where the tables of their int16 kernels have straight lines."""
+_NEAR_ZERO = 1 / 16
+"""A value below this share of the largest is so near 0 that the tables' 256 steps are off by more than 70 dB allow."""
 _NO_RANGE = "the range of a value was not recorded"
 
 
 class Choice:
     """The ops of one function that become int16 ones."""
 
-    def __init__(self, function: FuncOp, ranges: dict[SSAValue, Range], *, tf_compat: bool) -> None:
+    def __init__(self, function: FuncOp, ranges: dict[SSAValue, Range], *, tf_compat: bool, strict: bool) -> None:
         self.ops: set[Operation] = set()
         self.declined: dict[Operation, str] = {}
         """Why each of the other ops stays as it is."""
         self._tf_compat = tf_compat
+        self._strict = strict
+        self._ranges = ranges
         self._ranged = {value for value, found in ranges.items() if _is_finite(found)}
         self._finite: dict[SSAValue, bool] = {}
         for op in function.body.block.ops:
@@ -66,6 +72,8 @@ class Choice:
             return self._why_not_in_tensorflow(op)
         if not op.INFO.int16:
             return "no kernel computes it in int16"
+        if not self._strict and (why := self._why_better_float(op)) is not None:
+            return why
         if is_linear(op) and (why := self._why_not_linear(op)) is not None:
             return why
         for index in activations(op):
@@ -74,6 +82,15 @@ class Choice:
         if copies_scale(op) or op.INFO.fixed_output is not None:
             return None
         return None if all(r in self._ranged for r in op.results if is_float(r)) else _NO_RANGE
+
+    def _why_better_float(self, op: TflOp) -> str | None:
+        """Why an op stays float where that is allowed, though a kernel is there."""
+        if not tensorflow.quantizes(op.INFO):
+            return "int16 would take conversions that TensorFlow saves"
+        found = self._ranges.get(op.operands[0]) if op.INFO.builtin in _STEEP else None
+        if found is not None and found.low < found.high * _NEAR_ZERO:
+            return "its int16 kernel looks results up in steps too wide for values so near 0"
+        return None
 
     def _why_not_in_tensorflow(self, op: TflOp) -> str | None:
         if not tensorflow.quantizes(op.INFO):
@@ -100,7 +117,8 @@ class Choice:
         return known
 
     def _why_not_linear(self, op: TflOp) -> str | None:
-        assert op.INFO.weight is not None and op.INFO.bias is not None
+        assert op.INFO.weight is not None
+        assert op.INFO.bias is not None
         position, axis = op.INFO.weight
         weight = constant_of(op.operands[position])
         if weight is None:

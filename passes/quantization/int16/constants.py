@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import DictionaryAttr, Float32Type, IntegerType
@@ -12,14 +13,15 @@ from tflir.ir import names
 from tflir.ir.blob import Blob
 from tflir.ir.constants import from_blob
 from tflir.ir.quant import Layout, UniformQuantizedType
+from tflir.ir.records import record_to_attribute
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
-from tflir.ir.records import record_to_attribute
 from tflir.ir.types import element_of, tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.int16.facts import constant_of
+from tflir.passes.quantization.int16.facts import chooses_bias_type, constant_of
 from tflir.passes.quantization.int16.numerics import (
     INT8_MOST,
+    INT16_MOST,
     Float32,
     bias_blob,
     bias_magnitudes,
@@ -59,7 +61,6 @@ class Constants:
         self._tf_compat = tf_compat
         self._per_channel = per_channel
         self._bits = bias_bits
-        self._limit = _INT64_LIMIT if bias_bits == 64 and not tf_compat else _INT32_LIMIT
         self._made: dict[tuple[SSAValue, object], SSAValue] = {}
 
     def operand(self, constant: FloatConstant, scale: float | None) -> SSAValue:
@@ -75,32 +76,39 @@ class Constants:
 
     def weights_and_bias(self, op: TflOp, input_scale: float, output_scale: float) -> None:
         """Makes the op read int8 weights and a bias of their scale."""
-        assert op.INFO.weight is not None and op.INFO.bias is not None
+        assert op.INFO.weight is not None
+        assert op.INFO.bias is not None
         position, axis = op.INFO.weight
         weight, bias = constant_of(op.operands[position]), self._bias(op)
+        bits = self._bits if self._tf_compat or chooses_bias_type(op) else 64
         if weight is None:  # only where TensorFlow is followed: weights that are no constant are int16 by now
             scales = np.array([scale_of(op.operands[position])], np.float32)
         else:
             rows = Rows.of(weight.blob, weight.shape, axis if self._per_channel else None)
             assert rows is not None
-            magnitudes = self._magnitudes(rows, bias, input_scale, output_scale)
+            magnitudes = self._magnitudes(rows, bias, bits, input_scale, output_scale)
             scales = magnitudes / np.float32(INT8_MOST)
             blob = weight_blob(rows, magnitudes)
             op.operands[position] = self._make(weight, blob, IntegerType(8), scales, axis)
         if bias is not None:
             scales = np.float32(input_scale) * scales
-            blob = bias_blob(bias.blob, scales, self._bits)
-            op.operands[op.INFO.bias[0]] = self._make(bias, blob, IntegerType(self._bits), scales, 0)
+            blob = bias_blob(bias.blob, scales, bits)
+            op.operands[op.INFO.bias[0]] = self._make(bias, blob, IntegerType(bits), scales, 0)
 
-    def _magnitudes(self, rows: Rows, bias: FloatConstant | None, input_scale: float, output_scale: float) -> Float32:
-        """What the int8 weights of each channel reach: more than the weights do where bias or kernel need it."""
+    def _magnitudes(
+        self, rows: Rows, bias: FloatConstant | None, bits: int, input_scale: float, output_scale: float
+    ) -> Float32:
+        """What the int8 weights of each channel reach: more than the weights do where sums or kernel need it."""
         magnitudes = rows.magnitudes().astype(np.float32)
-        if not self._tf_compat:
-            least = INT8_MOST * _LEAST_RATIO * output_scale / input_scale
-            magnitudes = np.maximum(magnitudes, np.float32(least))
-        if bias is None:
-            return magnitudes
-        return bias_magnitudes(magnitudes, bias.blob.view().view(np.float32), input_scale, self._limit)
+        sums = np.zeros(len(magnitudes), np.float32) if bias is None else bias.blob.view().view(np.float32)
+        if self._tf_compat:
+            return bias_magnitudes(magnitudes, sums, input_scale, _INT32_LIMIT)
+        magnitudes = np.maximum(magnitudes, np.float32(INT8_MOST * _LEAST_RATIO * output_scale / input_scale))
+        if bits == 64:
+            return bias_magnitudes(magnitudes, sums, input_scale, _INT64_LIMIT)
+        return bias_magnitudes(
+            magnitudes, np.maximum(np.abs(sums), INT16_MOST * output_scale), input_scale, _INT32_LIMIT
+        )
 
     def _bias(self, op: TflOp) -> FloatConstant | None:
         assert op.INFO.bias is not None
@@ -135,11 +143,10 @@ def _constant_op(
         narrow = storage.width.data == 8
         qtype = tensor_type(tuple(shape), UniformQuantizedType.get(storage, Float32Type(), layout, narrow=narrow))
         return QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
-    record = {"scale": scales, "zero_point": np.zeros(len(scales), np.int64)} | (
-        {"quantized_dimension": axis} if axis else {}
-    )
+    record: dict[str, Any] = {"scale": scales, "zero_point": np.zeros(len(scales), np.int64)}
+    if axis:
+        record["quantized_dimension"] = axis
+    said = record_to_attribute("QuantizationParameters", record)
     op = ConstOp.create(result_types=[value.type], properties={"value": value})
-    op.attributes[names.TENSOR] = DictionaryAttr(
-        {"quantization": record_to_attribute("QuantizationParameters", record)}
-    )
+    op.attributes[names.TENSOR] = DictionaryAttr({"quantization": said})
     return op

@@ -7,6 +7,7 @@ from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp, TransposeConvOp
 from tflir.ir.types import element_of
 from tflir.passes.quantization.pairs import FloatConstant, float_constant
 
@@ -29,6 +30,11 @@ def is_int16(value: SSAValue) -> bool:
 def is_linear(op: TflOp) -> bool:
     """Whether the op multiplies by int8 weights and adds a bias."""
     return op.INFO.weight is not None and op.INFO.bias is not None
+
+
+def chooses_bias_type(op: Operation) -> bool:
+    """Whether the op says how wide its bias and its sums are; else its kernel has them 64 bits wide."""
+    return isinstance(op, Conv2DOp | FullyConnectedOp | TransposeConvOp)
 
 
 def takes_any_type(op: Operation) -> bool:

@@ -35,7 +35,7 @@ class QuantizeInt16x8Pass(TflPass):
     becomes
     ```mlir
     %q = "tfl.quantize"(%x) <{qtype = tensor<1x4x!quant.uniform<i16:f32, …>>}> …
-    %f = "tfl.fully_connected"(%q, %i8, %i64) <{quantized_bias_type = "INT64", …}> … -> tensor<1x2x!quant.uniform<i16:f32, …>>
+    %f = "tfl.fully_connected"(%q, %i8, %i64) <{quantized_bias_type = "INT64", …}> …
     %y = "tfl.dequantize"(%f) …
     ```
     The result of an op that only moves elements has its operand's scale; an op that brings together several tensors
@@ -61,7 +61,7 @@ class QuantizeInt16x8Pass(TflPass):
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         self._check_options()
         found = [(function, ranges_of(function)) for function in functions(module)]
-        choices = [Choice(function, ranges, tf_compat=self.tf_compat) for function, ranges in found]
+        choices = [Choice(function, ranges, tf_compat=self.tf_compat, strict=self.strict) for function, ranges in found]
         declined = {op: why for choice in choices for op, why in choice.declined.items()}
         if self.strict and declined:
             raise _refusal(declined)

@@ -12,13 +12,13 @@ from tflir.ir import names
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import FALSE, TflOp
-from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp, TransposeConvOp
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.int16 import tensorflow
 from tflir.passes.quantization.int16.choice import Choice
 from tflir.passes.quantization.int16.constants import Constants, scale_of
 from tflir.passes.quantization.int16.facts import (
     activations,
+    chooses_bias_type,
     constant_of,
     copies_scale,
     is_float,
@@ -125,7 +125,7 @@ class Rewrite:
     def _set_options(self, op: TflOp) -> None:
         if isinstance(op, AddOp | SubOp):
             op.properties["pot_scale_int16"] = FALSE
-        elif isinstance(op, Conv2DOp | FullyConnectedOp | TransposeConvOp):
+        elif chooses_bias_type(op):
             op.properties["quantized_bias_type"] = StringAttr(f"INT{self._settings.bias_bits}")
 
     def _set_version(self, op: TflOp) -> None:
