@@ -91,7 +91,16 @@ class MatrixDiagOp(TflOp):
     """Matrices with the given diagonals and zeros elsewhere."""
 
     name = "tfl.matrix_diag"
-    INFO: ClassVar = OpInfo("MATRIX_DIAG", "MatrixDiagOptions", (1, 1), pure=True, quantizable=True, no_int8="its kernel fills with integer 0, whatever the zero point", int16=True)
+    INFO: ClassVar = OpInfo(
+        "MATRIX_DIAG",
+        "MatrixDiagOptions",
+        (1, 1),
+        pure=True,
+        quantizable=True,
+        moves_elements=True,
+        fills_zero=True,
+        int16=True,
+    )
     diagonal = operand_def(VALUE)
     output = result_def(VALUE)
     traits = traits_def(Pure())
@@ -102,7 +111,9 @@ class MatrixSetDiagOp(TflOp):
     """The input matrices with their diagonals replaced."""
 
     name = "tfl.matrix_set_diag"
-    INFO: ClassVar = OpInfo("MATRIX_SET_DIAG", "MatrixSetDiagOptions", (1, 1), pure=True, quantizable=True, moves_elements=True)
+    INFO: ClassVar = OpInfo(
+        "MATRIX_SET_DIAG", "MatrixSetDiagOptions", (1, 1), pure=True, quantizable=True, moves_elements=True
+    )
     input = operand_def(VALUE)
     diagonal = operand_def(VALUE)
     result = result_def(VALUE)

@@ -95,7 +95,9 @@ class ScatterNdOp(TflOp):
     """`updates` put into zeros of `shape` at index vectors; repeated ones add up."""
 
     name = "tfl.scatter_nd"
-    INFO: ClassVar = OpInfo("SCATTER_ND", "ScatterNdOptions", (1, 1), pure=True, quantizable=True, no_int8="its kernel fills with integer 0, whatever the zero point", same_scale=True)
+    INFO: ClassVar = OpInfo(
+        "SCATTER_ND", "ScatterNdOptions", (1, 1), pure=True, quantizable=True, fills_zero=True, same_scale=True
+    )
     indices = operand_def(INT32)
     updates = operand_def(VALUE)
     shape = operand_def(INT32)
@@ -134,7 +136,8 @@ class EmbeddingLookupOp(TflOp):
         None,
         (1, 5),
         pure=True,
-        quantizable=True, moves_elements=True,
+        quantizable=True,
+        moves_elements=True,
         dynamic_range=(1,),
         dynamic_range_axis=0,
         hybrid=True,
@@ -150,7 +153,9 @@ class SparseToDenseOp(TflOp):
     """A tensor of `default_value` with `sparse_values` put at their indices."""
 
     name = "tfl.sparse_to_dense"
-    INFO: ClassVar = OpInfo("SPARSE_TO_DENSE", "SparseToDenseOptions", (1, 3), pure=True, quantizable=True, moves_elements=True)
+    INFO: ClassVar = OpInfo(
+        "SPARSE_TO_DENSE", "SparseToDenseOptions", (1, 3), pure=True, quantizable=True, moves_elements=True
+    )
     sparse_indices = operand_def(INT32_OR_64)
     output_shape = operand_def(INT32_OR_64)
     sparse_values = operand_def(VALUE)

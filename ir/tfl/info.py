@@ -27,6 +27,8 @@ class OpInfo:
     moves_elements: bool = False
     """Its integer kernel copies elements as they are, so that float operands and results must share one scale,
     though MLIR's traits don't say so."""
+    fills_zero: bool = False
+    """Its integer kernel fills the result with integer 0, whatever the zero point: only a zero point of 0 is right."""
     no_int8: str = ""
     """Why its int8 form can't run or is wrong, though MLIR makes it (QuantizableResult)."""
     fixed_output: tuple[float, int] | None = None

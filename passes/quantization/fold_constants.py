@@ -51,7 +51,8 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
         return
     value = from_blob(blob, constant.shape, element.storage)
     qconst = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
-    qconst.location = quantize.location
+    replaces = source.has_one_use()
+    qconst.location = constant.source.location if replaces else quantize.location
     for name, held in ((names.IS_VARIABLE, constant.source.attributes), (VOLATILE, quantize.attributes)):
         if name in held:
             qconst.attributes[name] = held[name]

@@ -58,6 +58,12 @@ def activation_type(found: Range) -> UniformQuantizedType:
     return _asymmetric(low, high)
 
 
+def centred_type(found: Range) -> UniformQuantizedType:
+    """int8 with zero point 0 for an activation of this range: scale = f32(max|range| / 127)."""
+    most = max(abs(found.low), abs(found.high), _LEAST_SPREAD)
+    return per_tensor(I8, float(np.float32(np.float32(most) / np.float32(_QMAX))))
+
+
 def constant_type(low: float, high: float) -> UniformQuantizedType:
     """int8 for a constant operand whose elements lie in [low, high]: asymmetric, all of [-128, 127]."""
     return _asymmetric(*_spread(min(low, 0.0), max(high, 0.0)))

@@ -16,6 +16,7 @@ from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.dead_code import remove_dead_ops
+from tflir.passes.quantization.centred import centred_parameters, keep_uncentred_float
 from tflir.passes.quantization.contents import Contents
 from tflir.passes.quantization.facts import (
     bias_of,
@@ -74,6 +75,8 @@ class PrepareQuantizePass(TflPass):
         remove_dead_ops(function)
         kept = {value: found for value, found in kept.items() if value.first_use is not None}
         given = given_parameters(function, kept)
+        if not self.tf_compat:
+            given |= centred_parameters(function, ranges)
         for _, params in recurrent_parameters(function, kept if self.tf_compat else ranges, report):
             given |= params
         clear_ranges(function)
@@ -93,6 +96,8 @@ class PrepareQuantizePass(TflPass):
             results_first=not self.tf_compat,
         )
         spread.run()
+        if not self.tf_compat:
+            keep_uncentred_float(function, spread, report)
         for value, state in spread.states.items():
             wanted = self.everywhere or spread.has_pair(value, given)
             if state.params is not None and wanted and not _in_model(value):
