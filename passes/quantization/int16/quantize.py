@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any, cast
 
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import CallOp
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.ir import Operation
 
+from tflir.ir import names
 from tflir.ir.errors import Error
-from tflir.ir.names import place
 from tflir.ir.statistics import clear_ranges, functions, ranges_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.int16.choice import Choice
@@ -67,9 +68,9 @@ class QuantizeInt16x8Pass(TflPass):
             raise _refusal(declined)
         for op, why in declined.items():
             report.decline(why, op)
-        called = {op.callee.root_reference.data for op in module.walk() if isinstance(op, CallOp)}
+        entries = _entries(module)
         for (function, ranges), choice in zip(found, choices, strict=True):
-            entry = function.sym_name.data not in called
+            entry = function.sym_name.data in entries
             settings = Settings(
                 self.tf_compat,
                 self.per_channel,
@@ -89,8 +90,17 @@ class QuantizeInt16x8Pass(TflPass):
                 raise Error(f"{kind}: inputs and outputs of 16x8 models are float32 or int16", status=2)
 
 
+def _entries(module: ModuleOp) -> set[str]:
+    """The functions that signatures name; without signatures the first."""
+    signatures = module.attributes.get(names.SIGNATURES)
+    records = cast("ArrayAttr[Any]", signatures) if isinstance(signatures, ArrayAttr) else ()
+    return {record.data["function"].string_value() for record in records} or {
+        function.sym_name.data for function in islice(functions(module), 1)
+    }
+
+
 def _refusal(declined: dict[Operation, str]) -> Error:
-    named = [f"{op.name} '{place(op)}' ({why})" for op, why in list(declined.items())[:_MOST_NAMED]]
+    named = [f"{op.name} '{names.place(op)}' ({why})" for op, why in list(declined.items())[:_MOST_NAMED]]
     rest = len(declined) - len(named)
     return Error(
         f"quantization to 16x8 can't be met by {'; '.join(named)}{f'; and {rest} more' if rest else ''}",

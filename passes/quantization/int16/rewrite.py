@@ -86,10 +86,11 @@ class Rewrite:
         return op in self._choice.ops and isinstance(op, TflOp) and index in activations(op)
 
     def _leave(self, op: Operation) -> None:
-        """An op that stays as it is reads float32."""
-        for index, value in enumerate(op.operands):
-            if self._values.is_ours(value):
-                op.operands[index] = self._values.as_float(value, op)
+        """An op that stays as it is reads float32, and so do the calls in its regions."""
+        for inner in op.walk():
+            for index, value in enumerate(inner.operands):
+                if self._values.is_ours(value):
+                    inner.operands[index] = self._values.as_float(value, op)
 
     def _quantize(self, op: TflOp) -> None:
         positions = tensorflow.activations(op) if self._compat else activations(op)

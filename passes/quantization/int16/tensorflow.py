@@ -15,14 +15,14 @@ _LEFT_FLOAT = frozenset(
 _FIRST_SCALE = frozenset(("PADV2", "SELECT", "SUM"))
 """Results that it gives the scale of the first operand, though another has its own or the sum outgrows it."""
 # fmt: off
-_VERSION_2 = (
+_VERSION_2: tuple[str, ...] = (
     "ADD", "ARG_MAX", "CONCATENATION", "DEPTH_TO_SPACE", "EQUAL", "GATHER", "GELU", "GREATER", "GREATER_EQUAL",
     "L2_NORMALIZATION", "LESS", "LESS_EQUAL", "LOG_SOFTMAX", "MAXIMUM", "MEAN", "MINIMUM", "MUL", "NOT_EQUAL",
     "PACK", "PAD", "PADV2", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SLICE", "SPACE_TO_DEPTH", "SPLIT",
     "SPLIT_V", "SQUARED_DIFFERENCE", "STRIDED_SLICE", "SUB", "SUM", "TRANSPOSE",
 )
 # fmt: on
-_VERSION_3 = ("BROADCAST_TO", "DEPTHWISE_CONV_2D", "FILL", "GATHER_ND", "REVERSE_V2", "TILE")
+_VERSION_3: tuple[str, ...] = ("BROADCAST_TO", "DEPTHWISE_CONV_2D", "FILL", "GATHER_ND", "REVERSE_V2", "TILE")
 VERSIONS = dict.fromkeys(_VERSION_2, 2) | dict.fromkeys(_VERSION_3, 3)
 """Versions that it gives ops, int16 or not, where their types ask for less."""
 
