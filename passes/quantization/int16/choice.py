@@ -79,9 +79,7 @@ class Choice:
         for index in activations(op):
             if (why := self._why_not_operand(op.operands[index])) is not None:
                 return why
-        if copies_scale(op) or op.INFO.fixed_output is not None:
-            return None
-        return None if all(r in self._ranged for r in op.results if is_float(r)) else _NO_RANGE
+        return None if self._have_scales(op) else _NO_RANGE
 
     def _why_better_float(self, op: TflOp) -> str | None:
         """Why an op stays float where that is allowed, though a kernel is there."""
@@ -95,13 +93,18 @@ class Choice:
     def _why_not_in_tensorflow(self, op: TflOp) -> str | None:
         if not tensorflow.quantizes(op.INFO):
             return "TensorFlow quantizes no such op to 16x8"
-        for index in activations(op):
-            value = op.operands[index]
-            if value not in self._ranged and constant_of(value) is None:
-                raise fail(
-                    f"{_NO_RANGE}, and TensorFlow refuses that", op, "let samples reach it, or leave --tf-compat"
-                )
+        read = [op.operands[index] for index in activations(op)]
+        known = all(value in self._ranged or constant_of(value) is not None for value in read)
+        if not known or not (tensorflow.takes_first_scale(op.INFO) or self._have_scales(op)):
+            hint = "let samples reach the op, or leave --tf-compat"
+            raise fail(f"{_NO_RANGE}, and TensorFlow refuses that", op, hint)
         return None
+
+    def _have_scales(self, op: TflOp) -> bool:
+        """Whether the results have ranges, or scales without."""
+        if copies_scale(op) or op.INFO.fixed_output is not None:
+            return True
+        return all(result in self._ranged for result in op.results if is_float(result))
 
     def _why_not_operand(self, value: SSAValue) -> str | None:
         constant = constant_of(value)
@@ -135,4 +138,4 @@ class Choice:
 
 
 def _is_finite(found: Range) -> bool:
-    return bool(np.isfinite(found.low) and np.isfinite(found.high))
+    return bool(np.isfinite(found.low) and np.isfinite(found.high) and found.low <= found.high)

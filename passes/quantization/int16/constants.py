@@ -22,6 +22,7 @@ from tflir.passes.quantization.int16.facts import chooses_bias_type, constant_of
 from tflir.passes.quantization.int16.numerics import (
     INT8_MOST,
     INT16_MOST,
+    NO_SCALE,
     Float32,
     bias_blob,
     bias_magnitudes,
@@ -43,14 +44,13 @@ _INT32_LIMIT = 2**31 - 1
 
 def int16_type(scale: float) -> UniformQuantizedType:
     """int16 elements of this scale."""
-    return UniformQuantizedType.get(INT16, Float32Type(), Layout(scale))
+    return UniformQuantizedType.get(INT16, Float32Type(), Layout(scale or NO_SCALE))
 
 
 def scale_of(value: SSAValue) -> float:
-    """The scale of an int16 value."""
+    """The scale of an int16 value; 0 where TensorFlow has 0, which no type can say."""
     element = element_of(value.type)
-    assert isinstance(element, UniformQuantizedType)
-    return float(element.layout.scales)
+    return float(element.layout.scales) if isinstance(element, UniformQuantizedType) else 0.0
 
 
 class Constants:
@@ -63,11 +63,13 @@ class Constants:
         self._bits = bias_bits
         self._made: dict[tuple[SSAValue, object], SSAValue] = {}
 
+    def made_of(self, value: SSAValue) -> SSAValue | None:
+        """The one form that TensorFlow gives a constant, as soon as it has: from then on there is no other."""
+        return self._made.get((value, None))
+
     def operand(self, constant: FloatConstant, scale: float | None) -> SSAValue:
         """The int16 form of a constant: of this scale, else of the one that its elements ask for."""
-        own = constant_scale(constant.blob)
-        if not self._tf_compat:
-            own = own or 1.0 / INT8_MOST  # nothing but 0: any scale will do, and 0 is none
+        own = constant_scale(constant.blob) or (0.0 if self._tf_compat else 1.0 / INT16_MOST)
         chosen = own if scale is None else scale
         blob = int16_blob(constant.blob, chosen)
         if self._tf_compat and scale is not None and scale != own:
@@ -118,7 +120,7 @@ class Constants:
     def _make(
         self, constant: FloatConstant, blob: Blob, storage: IntegerType, scales: Float32, axis: int | None
     ) -> SSAValue:
-        key = (constant.value, None if self._tf_compat else (storage, scales.tobytes()))
+        key = (constant.value, None if self._tf_compat else (storage, scales.tobytes(), axis))
         if key in self._made:
             return self._made[key]
         alone = not constant.value.has_more_than_one_use()

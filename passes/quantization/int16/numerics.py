@@ -28,6 +28,8 @@ INT16_MOST = 32767
 INT8_MOST = 127
 FIXED_SCALE = 2.0**-15
 """The scale of results that lie in [-1, 1] whatever the data: their kernels know no other."""
+NO_SCALE = 2.0**-149
+"""For a scale of 0, which types can't say."""
 
 
 def activation_scale(found: Range) -> float:

@@ -76,7 +76,7 @@ class Rewrite:
                 self._quantize(op)
                 self._report.count("int16 ops")
             elif not takes_any_type(op):
-                self._leave(op)
+                self._values.read_float(op)
             if isinstance(op, TflOp) and (self._compat or op in self._choice.ops):
                 self._set_options(op)
                 self._set_version(op)
@@ -84,13 +84,6 @@ class Rewrite:
 
     def _reads_int16(self, op: Operation, index: int) -> bool:
         return op in self._choice.ops and isinstance(op, TflOp) and index in activations(op)
-
-    def _leave(self, op: Operation) -> None:
-        """An op that stays as it is reads float32, and so do the calls in its regions."""
-        for inner in op.walk():
-            for index, value in enumerate(inner.operands):
-                if self._values.is_ours(value):
-                    inner.operands[index] = self._values.as_float(value, op)
 
     def _quantize(self, op: TflOp) -> None:
         positions = tensorflow.activations(op) if self._compat else activations(op)

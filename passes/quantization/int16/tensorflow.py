@@ -23,7 +23,7 @@ _VERSION_2: tuple[str, ...] = (
 )
 # fmt: on
 _VERSION_3: tuple[str, ...] = ("BROADCAST_TO", "DEPTHWISE_CONV_2D", "FILL", "GATHER_ND", "REVERSE_V2", "TILE")
-VERSIONS = dict.fromkeys(_VERSION_2, 2) | dict.fromkeys(_VERSION_3, 3)
+VERSIONS: dict[str, int] = {**dict.fromkeys(_VERSION_2, 2), **dict.fromkeys(_VERSION_3, 3)}
 """Versions that it gives ops, int16 or not, where their types ask for less."""
 
 

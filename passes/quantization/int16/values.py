@@ -40,6 +40,7 @@ class Values:
         self._report = report
         self._tf_compat = tf_compat
         self._made: dict[tuple[SSAValue, float | None], SSAValue] = {}
+        self._shared: dict[SSAValue, bool] = {}
         self._ours: set[SSAValue] = set()
         self._unread: set[SSAValue] = set()
         """Arguments that no int16 op has read yet, as far as TensorFlow has come."""
@@ -77,13 +78,30 @@ class Values:
         """The int16 form of `value` for op `user`, of this scale or of its own."""
         constant = constant_of(value)
         if constant is not None:
+            if self._tf_compat and self._is_shared(value) and scale is not None:
+                return self._rescaled(self._constants.operand(constant, None), user, scale)
             return self._constants.operand(constant, scale)
         self._unread.discard(value)
         if is_int16(value):
-            return value if scale in (None, scale_of(value)) else self._quantized(value, user, scale, "requantized")
+            return value if scale is None else self._rescaled(value, user, scale)
         if self._tf_compat and scale is not None:
             return self.as_int16(self._quantized(value, user, self.scale(value)), user, scale)
         return self._quantized(value, user, self.scale(value) if scale is None else scale)
+
+    def _is_shared(self, constant: SSAValue) -> bool:
+        """Whether several ops read a constant, or did before they became int16 ones."""
+        if constant not in self._shared:
+            self._shared[constant] = len({use.operation for use in constant.uses}) > 1
+        return self._shared[constant]
+
+    def read_float(self, op: Operation) -> None:
+        """Gives an op that stays as it is, and what is in its regions, float32 operands again."""
+        for inner in op.walk():
+            for index, value in enumerate(inner.operands):
+                if value in self._ours:
+                    inner.operands[index] = self.as_float(value, op)
+                elif self._tf_compat and (made := self._constants.made_of(value)) is not None:
+                    inner.operands[index] = self.as_float(made, op)
 
     def as_float(self, value: SSAValue, user: Operation) -> SSAValue:
         """The float32 form, for op `user`, of a value that was made int16."""
@@ -98,12 +116,12 @@ class Values:
             self._report.count("dequantize ops")
         return known
 
-    def _quantized(
-        self, value: SSAValue, user: Operation | None, scale: float | None, suffix: str = "int16"
-    ) -> SSAValue:
+    def _rescaled(self, value: SSAValue, user: Operation, scale: float) -> SSAValue:
+        return value if scale_of(value) == scale else self._quantized(value, user, scale, "requantized")
+
+    def _quantized(self, value: SSAValue, user: Operation | None, scale: float, suffix: str = "int16") -> SSAValue:
         known = self._made.get((value, scale))
         if known is None or self._tf_compat:
-            assert scale is not None
             qtype = quantized_tensor(value, int16_type(scale))
             op = QuantizeOp.create(operands=[value], result_types=[qtype], properties={"qtype": qtype})
             op.location = _suffixed(value, suffix)
