@@ -6,7 +6,12 @@ import argparse
 from typing import Any
 
 OPTIMIZATIONS = ("DEFAULT", "OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY")
-OPS = ("TFLITE_BUILTINS",)
+OPS = (
+    "TFLITE_BUILTINS",
+    "TFLITE_BUILTINS_INT8",
+    "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
+)
+IO_TYPES = ("float32", "int8", "uint8", "int16")
 TYPES = ("float16", "int8")
 
 
@@ -44,12 +49,22 @@ def add_compile(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--supported-ops", metavar="OPS[,OPS…]", action="append", default=[], type=_words(OPS, upper=True),
-        help="kinds of operators that the target runs: TFLITE_BUILTINS",
+        help=f"kinds of operators that the target runs: {', '.join(OPS)}; without the first nothing stays float",
     )  # fmt: skip
     parser.add_argument(
         "--supported-types", metavar="TYPE[,TYPE…]", action="append", default=[], type=_words(TYPES, upper=False),
         help="float16: float16 constants instead of int8 weights",
     )  # fmt: skip
+    for side in ("input", "output"):
+        parser.add_argument(
+            f"--inference-{side}-type", metavar="TYPE", default="float32", type=str.lower, choices=IO_TYPES,
+            help=f"type of the model's {side}s, where they are quantized: {', '.join(IO_TYPES)}",
+        )  # fmt: skip
+    parser.add_argument(
+        "--quantize-only", metavar="OP[,OP…]", action="append", default=[],
+        help="quantize these ops alone: a kind (CONV_2D), a tensor's name, or a regular expression for names",
+    )  # fmt: skip
+    parser.add_argument("--skip", metavar="OP[,OP…]", action="append", default=[], help="leave these ops float")
     parser.add_argument("--disable-per-channel", action="store_true", help="one scale for each weight tensor")
     parser.add_argument(
         "--tf-compat", action="store_true", help="TensorFlow 2.21's numbers to the bit, quirks included"

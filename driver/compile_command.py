@@ -43,6 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
     converter.disable_per_channel = options.disable_per_channel
     converter.tf_compat = options.tf_compat
     converter.passes = options.passes
+    converter.inference_input_type = options.inference_input_type
+    converter.inference_output_type = options.inference_output_type
+    converter.quantize_only = options.quantize_only
+    converter.skip = options.skip
     size = _convert(converter, target, arguments)
     _say(converter, source, target, size, arguments)
     if arguments.report:
@@ -72,7 +76,15 @@ def _options(arguments: argparse.Namespace) -> Options:
         arguments.disable_per_channel,
         arguments.tf_compat,
         arguments.passes,
+        inference_input_type=arguments.inference_input_type,
+        inference_output_type=arguments.inference_output_type,
+        quantize_only=_patterns(arguments.quantize_only),
+        skip=_patterns(arguments.skip),
     )
+
+
+def _patterns(given: list[str]) -> tuple[str, ...]:
+    return tuple(word.strip() for words in given for word in words.split(",") if word.strip())
 
 
 def _target(arguments: argparse.Namespace, source: pathlib.Path) -> pathlib.Path:

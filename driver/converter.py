@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from tflir.passes.base import PassReport
 
 
-_OPTIONS = ("optimizations", "target_spec", "disable_per_channel", "tf_compat", "passes", "reports")
+_OPTIONS = (
+    "optimizations",
+    "target_spec",
+    "inference_input_type",
+    "inference_output_type",
+    "quantize_only",
+    "skip",
+    "disable_per_channel",
+    "tf_compat",
+    "passes",
+    "reports",
+)
 
 
 class Converter:
@@ -33,6 +44,10 @@ class Converter:
         self._file = file
         self.optimizations: Iterable[Optimize] = ()
         self.target_spec = TargetSpec()
+        self.inference_input_type: Any = "float32"
+        self.inference_output_type: Any = "float32"
+        self.quantize_only: Iterable[str] = ()
+        self.skip: Iterable[str] = ()
         self.disable_per_channel = False
         self.tf_compat = False
         self.passes: str | None = None
@@ -65,7 +80,17 @@ class Converter:
         for item in wanted:
             if item in DEPRECATED:
                 warnings.warn(f"{item.name} is deprecated: use DEFAULT, which does the same", DeprecationWarning, 3)
-        return Options(wanted, self.target_spec, self.disable_per_channel, self.tf_compat, self.passes)
+        return Options(
+            wanted,
+            self.target_spec,
+            self.disable_per_channel,
+            self.tf_compat,
+            self.passes,
+            inference_input_type=self.inference_input_type,
+            inference_output_type=self.inference_output_type,
+            quantize_only=tuple(self.quantize_only),
+            skip=tuple(self.skip),
+        )
 
     def module(self) -> ModuleOp:
         """The module after all passes."""

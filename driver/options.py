@@ -79,4 +79,9 @@ class Options:
     quantize_only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     has_ranges: bool = False
-    """The model itself has recorded ranges."""
+    """The model itself has recorded ranges or fake quantization."""
+
+    @property
+    def has_data(self) -> bool:
+        """Whether ranges of activations are known or will be."""
+        return self.representative_dataset is not None or bool(self.stats) or self.has_ranges

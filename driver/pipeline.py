@@ -5,6 +5,12 @@
 | no `optimizations` | none | none: the model comes out as it went in |
 | DEFAULT | dynamic range | int8 weights, float activations |
 | DEFAULT, `supported_types` float16 without int8 | float16 | float16 constants, widened when read |
+| DEFAULT, ranges | integer | int8 weights and activations; what can't be stays float |
+| DEFAULT, ranges, `supported_ops` INT8 alone | integer only | the same; what can't be is an error |
+| DEFAULT, ranges, `supported_ops` 16x8 (alone) | 16x8 (only) | int8 weights, int16 activations |
+
+Ranges come from a representative dataset, from statistics files, or from the model, which may have recorded ranges or
+fake quantization (quantization-aware training).
 """
 
 from __future__ import annotations
@@ -13,7 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tflir.ir.errors import Error
-from tflir.options import Options, type_name
+from tflir.options import OpsSet, Options, type_name
+from tflir.refusals import refuse
+
+_X16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,8 @@ class Mode:
     name: str
     applies: Callable[[Options], bool]
     passes: Callable[[Options], list[str]]
+    io_types: tuple[str, ...] = ("float32",)
+    """What inputs and outputs can be."""
     metadata: tuple[tuple[str, bytes], ...] = ()
     """Metadata that tells the runtime what the mode allows."""
 
@@ -43,15 +54,19 @@ def _compat(options: Options) -> dict[str, bool]:
     return {"tf_compat": True} if options.tf_compat else {}
 
 
+def _per_tensor(options: Options) -> dict[str, bool]:
+    return {"per_channel": False} if options.disable_per_channel else {}
+
+
 def _float16(options: Options) -> list[str]:
     compat = {"min_elements": 0, "clamp": True, "variables": True} if options.tf_compat else {}
     return [_spec("tfl-prepare-quantize-float16", **compat), "tfl-post-quantize"]
 
 
 def _dynamic_range(options: Options) -> list[str]:
-    per_tensor = {"per_channel": False} if options.disable_per_channel else {}
     return [
-        _spec("tfl-prepare-quantize-dynamic-range", **per_tensor),
+        *_selected(options),
+        _spec("tfl-prepare-quantize-dynamic-range", **_per_tensor(options)),
         _spec("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
@@ -59,36 +74,53 @@ def _dynamic_range(options: Options) -> list[str]:
 
 
 def _integer(options: Options) -> list[str]:
-    per_tensor = {"per_channel": False} if options.disable_per_channel else {}
+    return _integer_passes(options, only=False)
+
+
+def _integer_only(options: Options) -> list[str]:
+    return _integer_passes(options, only=not options.tf_compat)
+
+
+def _integer_passes(options: Options, *, only: bool) -> list[str]:
+    everywhere = {"everywhere": True} if only else {}
     return [
-        *_selection(options),
-        _spec("tfl-prepare-quantize", **per_tensor, **_compat(options)),
+        *_selected(options, integer=True),
+        "tfl-lower-fake-quant",
+        _spec("tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_compat(options)),
         _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
         "tfl-optimize",
+        *(["tfl-require-integer"] if only else []),
         *(["tfl-expand-dequantize"] if options.tf_compat else []),
         *_io_types(options),
         "tfl-post-quantize-remove-qdq",
     ]
 
 
-def _selection(options: Options) -> list[str]:
-    """What comes before parameters are decided: simpler float ops, and which ops stay float."""
-    chosen = {"quantize_only": options.quantize_only, "skip": options.skip}
+def _int16x8(options: Options) -> list[str]:
+    strict = {} if OpsSet.TFLITE_BUILTINS in options.target_spec.supported_ops else {"strict": True}
+    types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
+    wanted = {side: type_name(kind) for side, kind in types.items() if type_name(kind) != "float32"}
+    return [
+        *_selected(options, integer=True),
+        _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
+    ]
+
+
+def _selected(options: Options, *, integer: bool = False) -> list[str]:
+    """What comes first: simpler float ops, and which ops stay float. TensorFlow leaves nothing out."""
+    chosen = {"quantize_only": tuple(options.quantize_only), "skip": tuple(options.skip)}
     words = {key: value for key, value in chosen.items() if value}
-    if options.tf_compat:
+    if options.tf_compat or not integer:
         return [_spec("tfl-select-ops", sound=False, **words)] if words else []
     return ["tfl-optimize", _spec("tfl-select-ops", **words)]
 
 
 def _io_types(options: Options) -> list[str]:
     """The pass that changes the types of inputs and outputs, where they are not to stay float32."""
-    types = {
-        "input_type": type_name(options.inference_input_type),
-        "output_type": type_name(options.inference_output_type),
-    }
-    wanted = {side: kind for side, kind in types.items() if kind != "float32"}
+    types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
+    wanted = {side: type_name(kind) for side, kind in types.items() if type_name(kind) != "float32"}
     return [_spec("tfl-modify-io-nodes", **wanted)] if wanted else []
 
 
@@ -97,10 +129,29 @@ def _wants_float16(options: Options) -> bool:
     return "float16" in types and "int8" not in types
 
 
+def _wants_int16x8(options: Options) -> bool:
+    return _X16 in options.target_spec.supported_ops and options.has_data
+
+
+def _wants_integer_only(options: Options) -> bool:
+    spec = options.target_spec
+    required = OpsSet.TFLITE_BUILTINS_INT8 in spec.supported_ops or set(spec.type_names()) == {"int8"}
+    return required and options.has_data and not _allows_float(options)
+
+
+def _allows_float(options: Options) -> bool:
+    """Whether ops may stay float: by default, and not where int8 is the only type (it stands for the INT8 set)."""
+    spec = options.target_spec
+    return OpsSet.TFLITE_BUILTINS in spec.supported_ops and set(spec.type_names()) != {"int8"}
+
+
+_INT8_TYPES = ("float32", "int8", "uint8")
 MODES: tuple[Mode, ...] = (
     Mode("none", lambda o: not o.optimizations, lambda _: []),
-    Mode("float16", _wants_float16, _float16, (("reduced_precision_support", b"fp16accfp32"),)),
-    Mode("integer", lambda o: o.has_ranges, _integer),
+    Mode("16x8", _wants_int16x8, _int16x8, ("float32", "int16")),
+    Mode("float16", _wants_float16, _float16, metadata=(("reduced_precision_support", b"fp16accfp32"),)),
+    Mode("integer only", _wants_integer_only, _integer_only, _INT8_TYPES),
+    Mode("integer", lambda o: o.has_ranges or o.has_data, _integer, _INT8_TYPES),
     Mode("dynamic range", lambda _: True, _dynamic_range),
 )
 """First match wins."""
@@ -108,20 +159,16 @@ MODES: tuple[Mode, ...] = (
 
 def mode_of(options: Options) -> Mode:
     """The mode that the options mean. Raises `Error` (status 2) for a combination that makes no sense."""
-    unknown = set(options.target_spec.type_names()) - {"float16", "int8", "float32"}
-    if unknown:
-        raise Error(
-            f"supported type {sorted(unknown)[0]} is not one that weights can have",
-            hint="use float16 or int8",
-            status=2,
-        )
-    if options.target_spec.type_names() and not options.optimizations:
-        raise Error("supported types do nothing without an optimization", hint="add --optimize DEFAULT", status=2)
-    if options.disable_per_channel and not options.optimizations:
-        raise Error(
-            "--disable-per-channel does nothing without an optimization", hint="add --optimize DEFAULT", status=2
-        )
-    return next(mode for mode in MODES if mode.applies(options))
+    refuse(options)
+    mode = next(mode for mode in MODES if mode.applies(options))
+    for side, kind in (("input", options.inference_input_type), ("output", options.inference_output_type)):
+        if type_name(kind) not in mode.io_types:
+            raise Error(
+                f"{side}s can't be {type_name(kind)} in mode '{mode.name}'",
+                hint=f"use {' or '.join(mode.io_types)}" + ("" if options.has_data else ", or give a dataset"),
+                status=2,
+            )
+    return mode
 
 
 def pipeline_of(options: Options) -> str:

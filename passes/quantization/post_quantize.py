@@ -132,7 +132,7 @@ def _requantize_directly(op: QuantizeOp, report: PassReport) -> None:
 
 
 def _fold_requantize(op: QuantizeOp, report: PassReport) -> None:
-    """The op before a requantization makes the new parameters itself, where its kernel can and nothing else reads it."""
+    """The op before a requantization makes the new parameters itself, where its kernel can and nothing else reads."""
     source = op.operands[0]
     if quantized_element(source) is None or not isinstance(source, OpResult) or source.has_more_than_one_use():
         return

@@ -1,4 +1,4 @@
-"""`tfl-prepare-quantize`: decides scales and zero points from recorded ranges, and inserts quantize/dequantize pairs."""
+"""`tfl-prepare-quantize`: decides scales and zero points from recorded ranges, and inserts pairs that hold them."""
 
 from __future__ import annotations
 

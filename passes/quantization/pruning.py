@@ -13,7 +13,6 @@ from tflir.ir.statistics import Range
 from tflir.ir.tfl.quantization import QuantizeOp
 from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale
 
-
 _MUCH_FINER = 0.7
 """A value whose own range is under this share of the one imposed on it would lose half a bit or more."""
 

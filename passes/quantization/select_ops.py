@@ -34,8 +34,8 @@ class SelectOpsPass(TflPass):
     ```mlir
     %y = "tfl.scatter_nd"(%i, %x, %s) {tfl.keep_float = "its kernel fills with integer 0, …"} …
     ```
-    `quantize-only` and `skip` name ops by kind (`CONV_2D`, `tfl.conv_2d`), by the name of a tensor that they make, or by
-    a regular expression that such a name matches. A pattern that matches nothing is an error.
+    `quantize-only` and `skip` name ops by kind (`CONV_2D`, `tfl.conv_2d`), by the name of a tensor that they make, or
+    by a regular expression that such a name matches. A pattern that matches nothing is an error.
     """
 
     name = "tfl-select-ops"

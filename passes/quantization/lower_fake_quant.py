@@ -1,0 +1,145 @@
+"""`tfl-lower-fake-quant`: makes quantize/dequantize pairs of fake quantization (quantization-aware training)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import FloatAttr, IntegerType, ModuleOp
+from xdsl.ir import Operation, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.blob import Blob, DeferredBlob
+from tflir.ir.constants import elements, from_blob
+from tflir.ir.quant import Layout, UniformQuantizedType
+from tflir.ir.tfl.constants import QConstOp
+from tflir.ir.tfl.quantization import DequantizeOp, FakeQuantOp, QuantizeOp
+from tflir.ir.types import PACKED_BITS, schema_name
+from tflir.passes.base import PassReport, TflPass, fail
+from tflir.passes.quantization.numerics import Rows
+from tflir.passes.quantization.pairs import FloatConstant, float_constant, quantized_tensor
+from tflir.passes.quantization.parameters import F32
+
+_BITS = (2, 16)
+
+
+@dataclass(frozen=True)
+class LowerFakeQuantPass(TflPass):
+    """
+    Makes a pair of quantize and dequantize of each `tfl.fake_quant`, and of one on a constant the quantized constant.
+
+    ```mlir
+    %y = "tfl.fake_quant"(%x) <{min = -1.0 : f32, max = 1.0 : f32, num_bits = 8 : i32, narrow_range = false}> …
+    ```
+    becomes
+    ```mlir
+    %q = "tfl.quantize"(%x) <{qtype = tensor<…x!quant.uniform<i8:f32, …>>}> …
+    %y = "tfl.dequantize"(%q) …
+    ```
+    The scale is (max - min) / (2^bits - 1), less one step where the range is narrow; the zero point is the integer
+    nearest to where 0 falls, within the range (Jacob et al., arXiv:1712.05877, section 3). Constants of up to 4 bits
+    are stored as int4, other values of up to 8 bits as int8, wider ones as int16.
+    """
+
+    name = "tfl-lower-fake-quant"
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for op in list(module.walk()):
+            if isinstance(op, FakeQuantOp):
+                _lower(op)
+                report.count("fake quantizations")
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The integers of a fake quantization, signed."""
+
+    low: int
+    high: int
+    scale: float
+    zero_point: int
+
+
+def _steps(op: FakeQuantOp) -> _Steps:
+    bits = op.num_bits.value.data
+    low, high = _number(op.min), _number(op.max)
+    if not _BITS[0] <= bits <= _BITS[1] or not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise fail(f"fake quantization of [{low:g}, {high:g}] to {bits} bits", op, "use 2 to 16 bits and min < max")
+    narrow = bool(op.narrow_range.value.data)
+    least, most = -(1 << (bits - 1)) + int(narrow), (1 << (bits - 1)) - 1
+    scale = (high - low) / (most - least)
+    point = min(max(_half_away(least - low / scale), least), most)
+    return _Steps(least, most, scale, point)
+
+
+def _number(attr: FloatAttr) -> float:
+    return float(attr.value.data)
+
+
+def _half_away(value: float) -> int:
+    return int(math.copysign(math.floor(abs(value) + 0.5), value))
+
+
+def _lower(op: FakeQuantOp) -> None:
+    steps = _steps(op)
+    source = op.operands[0]
+    constant = float_constant(source.op) if isinstance(source, OpResult) else None
+    made = _of_constant(op, constant, steps) if constant is not None else _of_value(op, source, steps)
+    dequantize = DequantizeOp.create(operands=[made.results[0]], result_types=[op.results[0].type])
+    dequantize.location = op.location
+    block = op.parent
+    assert block is not None
+    block.insert_ops_before([made, dequantize], op)
+    op.results[0].replace_all_uses_with(dequantize.results[0])
+    block.erase_op(op)
+
+
+def _of_value(op: FakeQuantOp, source: SSAValue, steps: _Steps) -> Operation:
+    """The runtime's kernels want a zero point of 0 beside int16."""
+    if op.num_bits.value.data > 8 and steps.zero_point:
+        raise fail("fake quantization of an activation to int16 that is not symmetric", op, "train it with min = -max")
+    storage = IntegerType(8 if op.num_bits.value.data <= 8 else 16)
+    bounds = (steps.low, steps.high)
+    params = UniformQuantizedType.get(storage, F32, Layout(np.float32(steps.scale), steps.zero_point), bounds=bounds)
+    if op.num_bits.value.data == 8:
+        params = UniformQuantizedType.get(storage, F32, params.layout, narrow=bool(op.narrow_range.value.data))
+    qtype = quantized_tensor(source, params)
+    quantize = QuantizeOp.create(operands=[source], result_types=[qtype], properties={"qtype": qtype})
+    quantize.location = names.named(None if (name := names.name_of(op.results[0])) is None else f"{name}_quantized")
+    return quantize
+
+
+def _of_constant(op: FakeQuantOp, constant: FloatConstant, steps: _Steps) -> QConstOp:
+    """The integers of a constant; a tie rounds up, as in the training graph."""
+    bits = op.num_bits.value.data
+    storage = IntegerType(4 if bits <= 4 else 8 if bits <= 8 else 16)
+    layout = Layout(np.float32(steps.scale), steps.zero_point)
+    params = UniformQuantizedType.get(
+        storage, F32, layout, narrow=bool(op.narrow_range.value.data) and bits in (4, 8, 16)
+    )
+    qtype = quantized_tensor(constant.value, params)
+    rows = Rows.of(constant.blob, constant.shape, None)
+    assert rows is not None
+    if schema_name(storage) in PACKED_BITS:
+        whole = np.concatenate([part.reshape(-1) for part in _rounded(rows, steps, np.int8)])
+        value = elements(whole.reshape(constant.shape), storage)
+    else:
+        value = from_blob(_blob(rows, steps, np.int8 if bits <= 8 else np.int16), constant.shape, storage)
+    made = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
+    made.location = constant.source.location
+    return made
+
+
+def _blob(rows: Rows, steps: _Steps, dtype: type[np.int8 | np.int16]) -> Blob:
+    count = rows.blob.nbytes // 4
+    key = ("fake quantized", rows.blob, steps.low, steps.high, steps.scale, steps.zero_point)
+    return DeferredBlob(count * np.dtype(dtype).itemsize, key, lambda: _rounded(rows, steps, dtype))
+
+
+def _rounded(rows: Rows, steps: _Steps, dtype: type[np.int8 | np.int16]) -> Iterator[npt.NDArray[np.integer]]:
+    for block in rows.blocks(1 << 16):
+        up = np.floor(block.astype(np.float64) / steps.scale + steps.zero_point + 0.5)
+        yield np.clip(up, steps.low, steps.high).astype(dtype)

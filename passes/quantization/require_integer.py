@@ -1,0 +1,76 @@
+"""`tfl-require-integer`: an error where anything but integers is computed with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.ir import Operation
+
+from tflir.ir.errors import Error
+from tflir.ir.names import place
+from tflir.ir.statistics import functions
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import BuiltinOp, ConstOp, CustomOp
+from tflir.ir.tfl.control_flow import IfOp, WhileOp
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import KEEP_FLOAT, is_float
+
+_STATUS = 3
+_MOST_NAMED = 8
+"""Ops that the error names; it counts the rest."""
+
+
+@dataclass(frozen=True)
+class RequireIntegerPass(TflPass):
+    """
+    Refuses a module in which an op computes with float tensors; a quantize where a function begins and a dequantize
+    where it ends are no computation.
+
+    ```mlir
+    %y = "tfl.sin"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+    is an error that names `tfl.sin`, its tensor, and why it could not be an integer op. Every such op is named.
+    """
+
+    name = "tfl-require-integer"
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        found = [(op, _why(op)) for function in functions(module) for op in _float_ops(function)]
+        if not found:
+            return
+        named = "; ".join(f"{_kind(op)} '{place(op)}' ({why})" for op, why in found[:_MOST_NAMED])
+        rest = f"; and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        raise Error(
+            f"{len(found)} op{'s' if len(found) > 1 else ''} can't be integer: {named}{rest}",
+            hint="add TFLITE_BUILTINS to --supported-ops to leave them float",
+            status=_STATUS,
+        )
+
+
+def _float_ops(function: FuncOp) -> list[Operation]:
+    skipped = (ConstOp, QuantizeOp, DequantizeOp, ReturnOp)
+    return [
+        op
+        for op in function.body.block.ops
+        if not isinstance(op, skipped) and any(is_float(value) for value in (*op.operands, *op.results))
+    ]
+
+
+def _kind(op: Operation) -> str:
+    if isinstance(op, TflOp):
+        return op.INFO.builtin
+    return f"custom op {op.custom_code.data}" if isinstance(op, CustomOp) else op.name
+
+
+def _why(op: Operation) -> str:
+    kept = op.attributes.get(KEEP_FLOAT)
+    if isinstance(kept, StringAttr):
+        return kept.data
+    if isinstance(op, IfOp | WhileOp | CallOp):
+        return "control flow passes its values between functions as float"
+    if isinstance(op, CustomOp | BuiltinOp) or not isinstance(op, TflOp) or not op.INFO.quantizable:
+        return "it has no int8 kernel"
+    return "no range was recorded for one of its values"
