@@ -51,7 +51,8 @@ class Choice:
         if isinstance(op, _NO_COMPUTATION | QuantizeOp | DequantizeOp):
             return
         if not self._is_concerned(op):
-            if self._tf_compat and not (isinstance(op, TflOp) and tensorflow.quantizes(op.INFO)):
+            allowed = not self._strict or (isinstance(op, TflOp) and tensorflow.quantizes(op.INFO))
+            if self._tf_compat and not allowed:
                 self.declined[op] = "TensorFlow quantizes no such op to 16x8, whatever it computes with"
             return
         if (why := self._why_not(op)) is not None:

@@ -101,9 +101,8 @@ class Rewrite:
     def _weights(self, op: TflOp, input_scale: float, output_scale: float) -> None:
         assert op.INFO.weight is not None
         position = op.INFO.weight[0]
-        if (
-            constant_of(op.operands[position]) is None
-        ):  # only TensorFlow gets here: int16 weights, which no kernel takes
+        if constant_of(op.operands[position]) is None:
+            # Only TensorFlow comes here: no kernel takes int16 weights.
             op.operands[position] = self._values.as_int16(op.operands[position], op)
         self._constants.weights_and_bias(op, input_scale, output_scale)
 
