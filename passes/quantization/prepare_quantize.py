@@ -122,6 +122,8 @@ def _usable(ranges: dict[SSAValue, Range], report: PassReport) -> dict[SSAValue,
     """The ranges that float32 can make a scale of."""
     found: dict[SSAValue, Range] = {}
     for value, one in ranges.items():
+        if not is_float(value):
+            continue
         if (
             math.isfinite(one.low)
             and math.isfinite(one.high)

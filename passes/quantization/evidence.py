@@ -1,0 +1,26 @@
+"""Whether a model itself says how to quantize its activations."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, OpResult
+
+from tflir.ir.statistics import functions, ranges_of
+from tflir.ir.tfl.quantization import DequantizeOp, FakeQuantOp, QuantizeOp
+from tflir.passes.quantization.facts import is_float
+
+
+def says_ranges(module: ModuleOp) -> bool:
+    """Whether activations have recorded ranges, fake quantization, or pairs of quantize and dequantize."""
+    return any(_is_evidence(op) for function in functions(module) for op in function.body.block.ops) or any(
+        is_float(value) for function in functions(module) for value in ranges_of(function)
+    )
+
+
+def _is_evidence(op: Operation) -> bool:
+    if isinstance(op, FakeQuantOp):
+        return True
+    if not isinstance(op, DequantizeOp) or not isinstance(op.operands[0], OpResult):
+        return False
+    quantize = op.operands[0].op
+    return isinstance(quantize, QuantizeOp) and is_float(quantize.operands[0])

@@ -1,0 +1,198 @@
+"""Where TensorFlow's quantizer surprises: what it does, what is right, which of them is the default, and where.
+
+`tf_compat` takes TensorFlow's side in all of them. Without it `default` says whose side is taken: "ours" where TensorFlow's
+result is wrong, does not run, or is coarser than it need be; "TensorFlow" where it is merely odd. `docs/quirks.md` prints
+the table; `sections` are those of the specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Quirk:
+    """One surprise."""
+
+    name: str
+    section: str
+    tensorflow: str
+    """What TensorFlow 2.21 does."""
+    right: str
+    """What is right, and done by default unless `default` says otherwise."""
+    rule: str
+    """Where the choice is made: `module:name`, below `tflir`."""
+    default: str = "ours"
+
+
+QUIRKS: tuple[Quirk, ...] = (
+    Quirk(
+        "calibration-contamination",
+        "6, 8.1.3",
+        "an input that an op overwrites in place is logged after the op too, so its range holds the output's",
+        "the range is what the tensor held",
+        "passes.calibration.contamination:contaminated",
+    ),
+    Quirk(
+        "smallest-maximum",
+        "6",
+        "the running maximum starts at 1.18e-38, so tensors that are never positive report that",
+        "the maximum is the largest element",
+        "calibration:calibrate",
+    ),
+    Quirk(
+        "merge-overwrites-ranges",
+        "3.3, 8.1.4",
+        "what concatenation, maximum and the like merge takes the merged range for all its readers",
+        "an operand that others read keeps its own range where that is much finer, and is requantized for the merge",
+        "passes.quantization.pruning:prune",
+    ),
+    Quirk(
+        "first-operand-decides",
+        "3.5",
+        "an op of same scale takes the parameters of its first operand that has its own, even if the result needs more",
+        "an op that merges operands takes its result's",
+        "passes.quantization.propagation:Propagation",
+    ),
+    Quirk(
+        "pruned-operand-stays-float",
+        "3.5, 8.1.5",
+        "an op of same scale stays float where a float op makes an operand whose range was pruned",
+        "the same, for moving float data is no gain; integer-only conversion quantizes there",
+        "passes.quantization.prepare_quantize:PrepareQuantizePass",
+        default="TensorFlow",
+    ),
+    Quirk(
+        "dead-ops-count",
+        "3.2, 8.1.9",
+        "ops that nothing reads still prune ranges, then disappear",
+        "the same, so that what is left float there stays small; integer-only conversion removes them first",
+        "passes.quantization.prepare_quantize:PrepareQuantizePass",
+        default="TensorFlow",
+    ),
+    Quirk(
+        "order-dependent-ops",
+        "3.6, 8.1.6",
+        "arg_max, comparisons and other ops without float results are found only before a reader that stays float",
+        "they are quantized whatever else reads their input",
+        "passes.quantization.integer_ops:form_integer_ops",
+    ),
+    Quirk(
+        "requantization-stays",
+        "3.7",
+        "requantizations are not marked volatile: one that only float ops read keeps its pair",
+        "it goes like any other pair that no integer op needs",
+        "passes.quantization.materialise:materialise",
+    ),
+    Quirk(
+        "constant-dequantize-spelled-out",
+        "3.7",
+        "a dequantize of a constant that a float op or the function's end still reads becomes cast, sub and mul",
+        "no such dequantize is left: sums with nothing are removed before ranges spread",
+        "passes.quantization.expand_dequantize:ExpandDequantizePass",
+    ),
+    Quirk(
+        "fusion-after-quantization",
+        "3.7",
+        "activations are fused into the ops before them on the quantized graph only",
+        "they are fused before, so that one range and one rounding serve both",
+        "passes.optimize.optimize:OptimizePass",
+    ),
+    Quirk(
+        "one-hot-scales",
+        "8.1.10",
+        "one_hot's on and off values, embedding_lookup's table and reverse_v2's result get scales of their own, though the "
+        "kernels copy the integers as they are",
+        "ops whose kernels move elements share one scale",
+        "passes.quantization.select_ops:SelectOpsPass",
+    ),
+    Quirk(
+        "zero-filled-results",
+        "8.1.10",
+        "scatter_nd and matrix_diag fill with integer 0 whatever the zero point: errors of the size of the range",
+        "what they share a scale with gets a zero point of 0, or they stay float",
+        "passes.quantization.centred:centred_parameters",
+    ),
+    Quirk(
+        "missing-int8-kernels",
+        "8.1.11",
+        "reverse_sequence becomes int8, which the runtime can't load",
+        "it stays float",
+        "passes.quantization.select_ops:unsound_int8",
+    ),
+    Quirk(
+        "dynamic-weights",
+        "8.1.11",
+        "convolutions whose weights are computed get weights with a zero point, which the runtime refuses",
+        "they stay float",
+        "passes.quantization.select_ops:unsound_int8",
+    ),
+    Quirk(
+        "dynamic-bias",
+        "8.1.11",
+        "a bias that is computed becomes int8, which the runtime refuses",
+        "the op stays float",
+        "passes.quantization.select_ops:unsound_int8",
+    ),
+    Quirk(
+        "bias-overflow-keeps-integers",
+        "3.4, 8.1.12",
+        "a weight of one scale that a large bias makes coarser by less than 1e-3 keeps its integers: wrong by the ratio",
+        "the integers follow the scale",
+        "passes.quantization.fold_constants:fold_constant",
+    ),
+    Quirk(
+        "recurrent-copies",
+        "8.1.13",
+        "unidirectional_sequence_rnn is emitted seven times, six of them as int8, which has no kernel",
+        "it stays float; this one is not imitated by tf_compat either",
+        "passes.quantization.select_ops:unsound_int8",
+    ),
+    Quirk(
+        "infinite-ranges",
+        "8.1.15",
+        "infinity in the data crashes the converter, and a range beyond float32 gives an infinite scale",
+        "data that is not finite is an error that names the tensor; a range too wide leaves the op float",
+        "passes.quantization.prepare_quantize:PrepareQuantizePass",
+    ),
+    Quirk(
+        "float16-weights",
+        "8.1.16",
+        "models whose weights are float16 behind dequantize are refused",
+        "they count as the float32 that they stand for",
+        "passes.quantization.pairs:float_constant",
+    ),
+    Quirk(
+        "integer-only-falls-back",
+        "1.3, 8.1.2",
+        "TFLITE_BUILTINS_INT8 alone leaves ops float without a word",
+        "an error of status 3 names each op, its tensor and why",
+        "passes.quantization.require_integer:RequireIntegerPass",
+    ),
+    Quirk(
+        "denylisted-ops-return",
+        "8.1.8",
+        "an op that was denied becomes integer all the same when a dequantize moves below it",
+        "what `tfl-select-ops` marks stays float",
+        "passes.quantization.optimize_op_order:OptimizeOpOrderPass",
+    ),
+    Quirk(
+        "silent-float",
+        "1.2, 6, 8.1.7",
+        "an empty dataset, or samples that do not fit, give the float model back without a word",
+        "an error names the input and the sample",
+        "dataset:open_dataset",
+    ),
+)
+
+
+def table() -> Iterator[str]:
+    """The quirks as the rows of a Markdown table."""
+    yield "| quirk | specification | TensorFlow | what is right | default | where |"
+    yield "|---|---|---|---|---|---|"
+    for one in QUIRKS:
+        yield (
+            f"| `{one.name}` | {one.section} | {one.tensorflow} | {one.right} | {one.default} "
+            f"| `tflir.{one.rule.replace(':', '.')}` |"
+        )
