@@ -19,8 +19,6 @@ from tflir.passes.quantization.post_quantize import remove_unread
 
 _TYPES = ("float32", "int16")
 _BIAS_BITS = (32, 64)
-_MOST_NAMED = 8
-"""Ops that an error names; it counts the rest."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +98,12 @@ def _entries(module: ModuleOp) -> set[str]:
 
 
 def _refusal(declined: dict[Operation, str]) -> Error:
-    named = [f"{op.name} '{names.place(op)}' ({why})" for op, why in list(declined.items())[:_MOST_NAMED]]
-    rest = len(declined) - len(named)
+    by_reason: dict[str, list[str]] = {}
+    for op, why in declined.items():
+        by_reason.setdefault(why, []).append(f"{op.name} '{names.place(op)}'")
+    listed = "; ".join(f"{why}: {', '.join(ops)}" for why, ops in by_reason.items())
     return Error(
-        f"quantization to 16x8 can't be met by {'; '.join(named)}{f'; and {rest} more' if rest else ''}",
+        f"{len(declined)} ops can't be quantized to 16x8: {listed}",
         hint="allow float32 ops too: TFLITE_BUILTINS among the supported ops",
         status=3,
     )
