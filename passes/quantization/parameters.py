@@ -50,6 +50,12 @@ def per_tensor(
     return UniformQuantizedType.get(storage, F32, Layout(scale, zero_point), narrow=narrow)
 
 
+def has_scale(found: Range) -> bool:
+    """Whether float32 can hold the spread of a range."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.float32(found.high) - np.float32(found.low)))
+
+
 def activation_type(found: Range) -> UniformQuantizedType:
     """int8 for an activation of this range, extended to hold 0; a spread under 1e-6 is widened by that on each side."""
     low, high = min(found.low, 0.0), max(found.high, 0.0)

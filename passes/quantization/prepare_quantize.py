@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
@@ -28,7 +26,7 @@ from tflir.passes.quantization.facts import (
 )
 from tflir.passes.quantization.materialise import materialise
 from tflir.passes.quantization.pairs import FloatConstant, float_constant
-from tflir.passes.quantization.parameters import activation_type
+from tflir.passes.quantization.parameters import activation_type, has_scale
 from tflir.passes.quantization.propagation import Propagation
 from tflir.passes.quantization.pruning import prune
 from tflir.passes.quantization.recurrent import recurrent_parameters
@@ -101,7 +99,9 @@ class PrepareQuantizePass(TflPass):
         for value, state in spread.states.items():
             wanted = self.everywhere or spread.has_pair(value, given)
             if state.params is not None and wanted and not _in_model(value):
-                pairs = materialise(value, state, first_use_first=value not in given, tf_compat=self.tf_compat)
+                pairs = materialise(
+                    value, state, first_use_first=self.tf_compat and value not in given, tf_compat=self.tf_compat
+                )
                 report.count("pairs inserted", pairs)
 
 
@@ -124,16 +124,11 @@ def _usable(ranges: dict[SSAValue, Range], report: PassReport) -> dict[SSAValue,
     for value, one in ranges.items():
         if not is_float(value):
             continue
-        if (
-            math.isfinite(one.low)
-            and math.isfinite(one.high)
-            and math.isfinite(np.float32(one.high) - np.float32(one.low))
-        ):
+        if has_scale(one):
             found[value] = one
         else:
-            report.decline(
-                f"the range {one.low:g} to {one.high:g} is too wide", value.op if isinstance(value, OpResult) else None
-            )
+            op = value.op if isinstance(value, OpResult) else None
+            report.decline(f"the range {one.low:g} to {one.high:g} is too wide for a float32 scale", op)
     return found
 
 
