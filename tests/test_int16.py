@@ -157,6 +157,14 @@ def pairs(reach: float) -> Samples:
     return [[random(2, 6, seed=seed), random(2, 6, seed=seed + 9) * F32(reach)] for seed in range(4)]
 
 
+def test_a_sum_that_cancels_keeps_to_scales_that_the_kernel_takes() -> None:
+    """TensorFlow's model ends the process that runs it."""
+    data = two_inputs("SUB", table=options("SubOptions"))
+    samples = [[values, values * F32(1 + 1e-7)] for (values,) in draws(2, 6, reach=1e4)]
+    made = quantized(recorded(data, samples))
+    assert all(np.abs(run(made, values)[0]).max() < 1 for values in samples)
+
+
 def test_both_branches_of_a_select_come_to_one_scale() -> None:
     """TensorFlow leaves each its own and takes the first for the result."""
     data, samples = two_inputs("SELECT", np.arange(12).reshape(2, 6) % 2 == 0, first=True), pairs(20)

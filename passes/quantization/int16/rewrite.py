@@ -29,6 +29,9 @@ from tflir.passes.quantization.int16.facts import (
 from tflir.passes.quantization.int16.numerics import FIXED_SCALE
 from tflir.passes.quantization.int16.values import Values
 
+_LEAST_OF_SUM = 2.0**-13
+"""The scale of a sum to that of its operands; the kernels end the process where it is below 2**-14."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -113,7 +116,10 @@ class Rewrite:
             return FIXED_SCALE
         if copies_scale(op) or (self._compat and tensorflow.takes_first_scale(op.INFO)):
             return scale_of(op.operands[positions[0]])
-        return self._values.scale(result)
+        found = self._values.scale(result)
+        if isinstance(op, AddOp | SubOp) and not self._compat:
+            return max(found, _LEAST_OF_SUM * max(scale_of(op.operands[index]) for index in positions))
+        return found
 
     def _set_options(self, op: TflOp) -> None:
         if isinstance(op, AddOp | SubOp):
