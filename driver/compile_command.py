@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from tflir.files import TEXT
 from tflir.ir.errors import Error
 from tflir.options import DEPRECATED, OpsSet, Optimize, Options, TargetSpec
-from tflir.pipeline import pipeline_of
 
 if TYPE_CHECKING:
     from tflir.converter import Converter
@@ -23,11 +22,10 @@ _USAGE = 2
 def run(arguments: argparse.Namespace) -> int:
     """Compiles as the arguments say; returns the exit status."""
     options = _options(arguments)
-    pipeline = pipeline_of(options)
-    if arguments.print_pipeline:
-        print(pipeline)
-        return 0
     source = pathlib.Path(arguments.model)
+    if arguments.print_pipeline:
+        print(_converter(source, options).pipeline())
+        return 0
     target = _target(arguments, source)
     if arguments.report:
         from tflir.report import check_path
@@ -35,18 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
         check_path(arguments.report)
     for item in (flag for flag in options.optimizations if flag in DEPRECATED):
         print(f"warning: {item.name} is deprecated: use DEFAULT, which does the same", file=sys.stderr)
-    from tflir.converter import Converter
-
-    converter = Converter.from_file(source)
-    converter.optimizations = options.optimizations
-    converter.target_spec = options.target_spec
-    converter.disable_per_channel = options.disable_per_channel
-    converter.tf_compat = options.tf_compat
-    converter.passes = options.passes
-    converter.inference_input_type = options.inference_input_type
-    converter.inference_output_type = options.inference_output_type
-    converter.quantize_only = options.quantize_only
-    converter.skip = options.skip
+    converter = _converter(source, options)
+    pipeline = converter.pipeline()
     size = _convert(converter, target, arguments)
     _say(converter, source, target, size, arguments)
     if arguments.report:
@@ -59,6 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
 
         verify(source, target)
     return 0
+
+
+def _converter(source: pathlib.Path, options: Options) -> Converter:
+    from tflir.converter import Converter
+
+    converter = Converter.from_file(source)
+    converter.use(options)
+    return converter
 
 
 def _options(arguments: argparse.Namespace) -> Options:

@@ -74,12 +74,21 @@ class Converter:
         module = load_bytes(data)
         return cls(_first_then(module, lambda: load_bytes(data)))
 
-    def options(self) -> Options:
-        """The options as they stand."""
+    def use(self, options: Options) -> None:
+        """Takes over `options`."""
+        for name in _OPTIONS:
+            if hasattr(options, name):
+                setattr(self, name, getattr(options, name))
+
+    def pipeline(self) -> str:
+        """The passes that `convert` would run, in the `-p` syntax; '' for none."""
+        module = self._read()
+        self._read = _first_then(module, self._read)
+        return pipeline_of(self.options(module))
+
+    def options(self, module: ModuleOp | None = None) -> Options:
+        """The options as they stand, with what `module` itself says about ranges."""
         wanted = tuple(_optimization(item) for item in self.optimizations)
-        for item in wanted:
-            if item in DEPRECATED:
-                warnings.warn(f"{item.name} is deprecated: use DEFAULT, which does the same", DeprecationWarning, 3)
         return Options(
             wanted,
             self.target_spec,
@@ -90,6 +99,7 @@ class Converter:
             inference_output_type=self.inference_output_type,
             quantize_only=tuple(self.quantize_only),
             skip=tuple(self.skip),
+            has_ranges=bool(wanted) and module is not None and _says_ranges(module),
         )
 
     def module(self) -> ModuleOp:
@@ -97,10 +107,12 @@ class Converter:
         from tflir.ir.verify import verify_module
         from tflir.pass_manager import parse_pipeline, run_pipeline
 
-        options = self.options()
-        pipeline = pipeline_of(options)
         try:
             module = self._read()
+            options = self.options(module)
+            for item in (flag for flag in options.optimizations if flag in DEPRECATED):
+                warnings.warn(f"{item.name} is deprecated: use DEFAULT, which does the same", DeprecationWarning, 3)
+            pipeline = pipeline_of(options)
             self.reports = run_pipeline(module, parse_pipeline(pipeline), verify_each=False) if pipeline else []
             if options.passes is None:
                 add_metadata(module, mode_of(options).metadata)
@@ -128,6 +140,12 @@ class Converter:
         """
         module = self.module()
         return save(module, path, tf_compat=self.tf_compat, elide_constants=elide_constants, progress=progress)
+
+
+def _says_ranges(module: ModuleOp) -> bool:
+    from tflir.passes.quantization.evidence import says_ranges
+
+    return says_ranges(module)
 
 
 def _first_then(module: ModuleOp, again: Callable[[], ModuleOp]) -> Callable[[], ModuleOp]:

@@ -84,8 +84,8 @@ def _integer_only(options: Options) -> list[str]:
 def _integer_passes(options: Options, *, only: bool) -> list[str]:
     everywhere = {"everywhere": True} if only else {}
     return [
-        *_selected(options, integer=True),
         "tfl-lower-fake-quant",
+        *_selected(options, integer=True),
         _spec("tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_compat(options)),
         _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
         "tfl-post-quantize",

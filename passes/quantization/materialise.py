@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import UnitAttr
+from collections import Counter
+
+from xdsl.dialects.builtin import LocationAttr, UnitAttr
 from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 
 from tflir.ir import names
@@ -56,6 +58,7 @@ class _Writer:
 
     def __init__(self, value: SSAValue) -> None:
         self._name = names.name_of(value)
+        self._made: Counter[str] = Counter()
         self._after: Operation | None = value.op if isinstance(value, OpResult) else None
         self._block = value.block if isinstance(value, BlockArgument) else None
 
@@ -65,7 +68,7 @@ class _Writer:
         op = QuantizeOp.create(operands=[value], result_types=[qtype], properties={"qtype": qtype})
         if volatile:
             op.attributes[VOLATILE] = UnitAttr()
-        op.location = names.named(None if self._name is None else f"{self._name}_{params.storage}")
+        op.location = self._twin(str(params.storage))
         return self._insert(op)
 
     def dequantize(
@@ -75,9 +78,16 @@ class _Writer:
         op = DequantizeOp.create(operands=[value], result_types=[original.type])
         if first_use_first:
             op.attributes[FIRST_USE_FIRST] = UnitAttr()
-        keeps = returned or self._name is None
-        op.location = names.named(self._name if keeps else f"{self._name}_dequantize")
+        op.location = names.named(self._name) if returned else self._twin("dequantize")
         return self._insert(op)
+
+    def _twin(self, kind: str) -> LocationAttr:
+        """A name for another form of the value; different ones for all of a kind."""
+        if self._name is None:
+            return names.UNNAMED
+        self._made[kind] += 1
+        number = "" if self._made[kind] == 1 else str(self._made[kind])
+        return names.named(f"{self._name}_{kind}{number}")
 
     def _insert(self, op: Operation) -> SSAValue:
         if self._after is not None:
