@@ -112,8 +112,10 @@ def _selected(options: Options, *, integer: bool = False) -> list[str]:
     """What comes first: simpler float ops, and which ops stay float. TensorFlow leaves nothing out."""
     chosen = {"quantize_only": tuple(options.quantize_only), "skip": tuple(options.skip)}
     words = {key: value for key, value in chosen.items() if value}
-    if options.tf_compat or not integer:
+    if not integer:
         return [_spec("tfl-select-ops", sound=False, **words)] if words else []
+    if options.tf_compat:
+        return [_spec("tfl-select-ops", sound=False, **words)]
     return ["tfl-optimize", _spec("tfl-select-ops", **words)]
 
 

@@ -132,8 +132,8 @@ QUIRKS: tuple[Quirk, ...] = (
         "dynamic-bias",
         "8.1.11",
         "a bias that is computed becomes int8, which the runtime refuses",
-        "the op stays float",
-        "passes.quantization.select_ops:unsound_int8",
+        "the op stays float, with tf_compat too",
+        "passes.quantization.select_ops:SelectOpsPass",
     ),
     Quirk(
         "bias-overflow-keeps-integers",

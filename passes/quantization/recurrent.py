@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
@@ -29,6 +29,7 @@ from tflir.passes.quantization.integers import extremes
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.quantization.parameters import (
+    F32,
     I16,
     activation_type,
     bias_scales,
@@ -50,6 +51,13 @@ _PROJECTION_WEIGHTS, _PROJECTION_BIAS = 16, 17
 _STATE, _CELL = 18, 19
 _LAYER_NORMS = range(20, 24)
 _HIDDEN = 4
+_INTERMEDIATES = (
+    "input_to_input_intermediate",
+    "input_to_forget_intermediate",
+    "input_to_cell_intermediate",
+    "input_to_output_intermediate",
+    "effective_hidden_scale_intermediate",
+)
 _LAYER_NORM_BIAS = 2.0**-10
 _SVDF_TIME_LEVELS = 512
 
@@ -206,17 +214,21 @@ _RULES: dict[type[Operation], Callable[[_Layer], None]] = {
 
 def _set_intermediates(op: Operation, decided: Mapping[int, Params]) -> None:
     """Types of the intermediate tensors; they hold nothing, only their scales count."""
-    held = op.attributes.get(names.INTERMEDIATES)
-    if not isinstance(held, ArrayAttr):
+    if not decided:
         return
+    held = op.attributes.get(names.INTERMEDIATES)
+    known = list(cast("ArrayAttr[DictionaryAttr]", held)) if isinstance(held, ArrayAttr) else []
     items: list[Attribute] = []
-    for index, item in enumerate(cast("ArrayAttr[DictionaryAttr]", held)):
-        data = {key: value for key, value in item.data.items() if key not in ("tensor", "value")}
+    for index, name in enumerate(_INTERMEDIATES):
+        found = known[index].data.get("name") if index < len(known) else None
         params = decided.get(index)
-        if params is not None:
-            data["type"] = tensor_type((0,), params)
-            data["value"] = elements(np.zeros(0, np.int8 if params.storage.width.data == 8 else np.int16))
-        elif "value" in item.data:
-            data["value"] = item.data["value"]
-        items.append(DictionaryAttr(data))
+        width = 0 if params is None else params.storage.width.data
+        element: Attribute = F32 if params is None else params
+        dtype = {0: np.float32, 8: np.int8, 16: np.int16}[width]
+        record = {
+            "type": tensor_type((0,), element),
+            "name": found if found is not None else StringAttr(name),
+            "value": elements(np.zeros(0, dtype)),
+        }
+        items.append(DictionaryAttr(record))
     op.attributes[names.INTERMEDIATES] = ArrayAttr(items)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
@@ -55,8 +54,8 @@ class SelectOpsPass(TflPass):
             if self.sound and op.INFO.moves_elements:
                 op.attributes[SHARES_SCALE] = UnitAttr()
             why = "skipped" if op in skipped else "not among the ops to quantize" if only and op not in only else None
-            if why is None and self.sound:
-                why = unsound_int8(op)
+            if why is None:
+                why = _computed_bias(op) or (unsound_int8(op) if self.sound else None)
             if why is not None:
                 op.attributes[KEEP_FLOAT] = StringAttr(why)
                 report.count("ops kept float")
@@ -98,21 +97,25 @@ def unsound_int8(op: TflOp) -> str | None:
     """Why the op's int8 form would be wrong or could not run; None where it is fine."""
     if op.INFO.no_int8:
         return op.INFO.no_int8
-    return next(_unsound_operands(op), None)
-
-
-def _unsound_operands(op: TflOp) -> Iterator[str]:
-    """Integer kernels want the weights known, around zero, and the bias beside them."""
-    weight, bias = op.INFO.weight, bias_of(op)
+    weight = op.INFO.weight
     if weight is not None and weight[1] >= 0 and not _is_constant(op.operands[weight[0]]):
-        yield "its weights are no constant: the integer kernel wants them symmetric"
-    if bias is not None and not _is_constant(op.operands[bias[0]]):
-        yield "its bias is no constant: the integer kernel wants it as int32"
+        return "its weights are no constant: the integer kernel wants them symmetric"
+    return None
+
+
+def _computed_bias(op: TflOp) -> str | None:
+    """Integer kernels take int32 biases alone, which nothing can compute."""
+    bias = bias_of(op)
+    if bias is None or _is_constant(op.operands[bias[0]]):
+        return None
+    return "its bias is no constant: the integer kernel wants it as int32"
 
 
 def _is_constant(value: SSAValue) -> bool:
-    if not isinstance(value, OpResult) or not is_float(value):
+    if not is_float(value):
         return True
+    if not isinstance(value, OpResult):
+        return False
     if float_constant(value.op) is not None:
         return True
     return isinstance(value.op, DequantizeOp) and quantized_element(value.op.operands[0]) is not None

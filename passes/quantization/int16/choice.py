@@ -7,6 +7,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.statistics import Range
+from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, ExternalConstOp, NoValueOp, QConstOp, SparseConstOp, SparseQConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
@@ -21,6 +22,7 @@ from tflir.passes.quantization.int16.facts import (
     is_linear,
     takes_any_type,
 )
+from tflir.passes.quantization.int16.numerics import INT16_MOST, activation_scale, constant_scale
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant
 
@@ -30,6 +32,8 @@ _STEEP = frozenset(("LOG", "RSQRT"))
 _NEAR_ZERO = 1 / 16
 """A value below this share of the largest is so near 0 that the tables' 256 steps are off by more than 70 dB allow."""
 _NO_RANGE = "the range of a value was not recorded"
+_LOSES = "an operand lies within one step of the other's int16 scale"
+_MASKED = "a value has a mask in it, beside which int16 has no steps for the rest"
 
 
 class Choice:
@@ -44,6 +48,8 @@ class Choice:
         self._ranges = ranges
         self._ranged = {value for value, found in ranges.items() if _is_finite(found)}
         self._finite: dict[SSAValue, bool] = {}
+        self._masked: set[SSAValue] = set()
+        """Sums of numbers and a mask such as -1e9, and what was moved of them."""
         for op in function.body.block.ops:
             self._decide(op)
 
@@ -57,6 +63,8 @@ class Choice:
             return
         if (why := self._why_not(op)) is not None:
             self.declined[op] = why
+            if why == _LOSES or (why == _MASKED and isinstance(op, TflOp) and op.INFO.same_scale):
+                self._masked.update(op.results)
             return
         self.ops.add(op)
         self._ranged.update(op.results)
@@ -75,12 +83,29 @@ class Choice:
             return "no kernel computes it in int16"
         if not self._strict and (why := self._why_better_float(op)) is not None:
             return why
+        if any(value in self._masked for value in op.operands):
+            return _MASKED
+        if isinstance(op, AddOp | SubOp) and self._loses_an_operand(op):
+            return _LOSES
         if is_linear(op) and (why := self._why_not_linear(op)) is not None:
             return why
         for index in activations(op):
             if (why := self._why_not_operand(op.operands[index])) is not None:
                 return why
         return None if self._have_scales(op) else _NO_RANGE
+
+    def _loses_an_operand(self, op: TflOp) -> bool:
+        """Whether all of an operand but 0 is less than a step of the other; one that is 0 has nothing to lose."""
+        scales = [scale for value in op.operands if (scale := self._scale(value)) > 0]
+        return bool(scales) and INT16_MOST * min(scales) < max(scales)
+
+    def _scale(self, value: SSAValue) -> float:
+        """The int16 scale that a value would have; 0 where it is unknown."""
+        constant = constant_of(value)
+        if constant is not None:
+            return constant_scale(constant.blob)
+        found = self._ranges.get(value)
+        return 0.0 if found is None else activation_scale(found)
 
     def _why_better_float(self, op: TflOp) -> str | None:
         """Why an op stays float where that is allowed, though a kernel is there."""
