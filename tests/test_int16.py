@@ -165,6 +165,18 @@ def test_a_sum_that_cancels_keeps_to_scales_that_the_kernel_takes() -> None:
     assert all(np.abs(run(made, values)[0]).max() < 1 for values in samples)
 
 
+@pytest.mark.parametrize("mask", [-1e9, -3e38])
+def test_masks_leave_what_they_cover_float(mask: float) -> None:
+    """TensorFlow rounds every logit to 0 beside the mask, or its model ends the process."""
+    model = Model()
+    graph = model.graph()
+    x, covered = graph.tensor("x", (2, 6)), graph.constant("mask", F32([0, 0, mask, 0, mask, 0]))
+    summed = graph.op("ADD", [x, covered], [graph.tensor("sum", (2, 6))], options("AddOptions"))
+    graph.io([x], graph.op("SOFTMAX", summed, [graph.tensor("y", (2, 6))], options("SoftmaxOptions", beta=1.0)))
+    data, samples = model.to_bytes(), draws(2, 6)
+    assert distance(data, quantized(recorded(data, samples)), samples) > 60
+
+
 def test_both_branches_of_a_select_come_to_one_scale() -> None:
     """TensorFlow leaves each its own and takes the first for the result."""
     data, samples = two_inputs("SELECT", np.arange(12).reshape(2, 6) % 2 == 0, first=True), pairs(20)

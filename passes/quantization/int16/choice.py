@@ -22,7 +22,7 @@ from tflir.passes.quantization.int16.facts import (
     is_linear,
     takes_any_type,
 )
-from tflir.passes.quantization.int16.numerics import INT16_MOST, activation_scale, constant_scale
+from tflir.passes.quantization.int16.numerics import INT16_MOST, activation_scale, constant_range
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant
 
@@ -31,8 +31,10 @@ _STEEP = frozenset(("LOG", "RSQRT"))
 """Ops that are steep near 0, where the tables of their int16 kernels have straight lines."""
 _NEAR_ZERO = 1 / 16
 """A value below this share of the largest is so near 0 that the tables' 256 steps are off by more than 70 dB allow."""
+_ALMOST_0 = 1e-30
+"""Calibration knows no largest value below this."""
 _NO_RANGE = "the range of a value was not recorded"
-_LOSES = "an operand lies within one step of the other's int16 scale"
+_MASK = "it adds a mask, of whose int16 scale the other operand is less than a step"
 _MASKED = "a value has a mask in it, beside which int16 has no steps for the rest"
 
 
@@ -63,7 +65,7 @@ class Choice:
             return
         if (why := self._why_not(op)) is not None:
             self.declined[op] = why
-            if why == _LOSES or (why == _MASKED and isinstance(op, TflOp) and op.INFO.same_scale):
+            if why == _MASK or (why == _MASKED and isinstance(op, TflOp) and op.INFO.same_scale):
                 self._masked.update(op.results)
             return
         self.ops.add(op)
@@ -85,8 +87,8 @@ class Choice:
             return why
         if any(value in self._masked for value in op.operands):
             return _MASKED
-        if isinstance(op, AddOp | SubOp) and self._loses_an_operand(op):
-            return _LOSES
+        if self._adds_a_mask(op):
+            return _MASK
         if is_linear(op) and (why := self._why_not_linear(op)) is not None:
             return why
         for index in activations(op):
@@ -94,18 +96,22 @@ class Choice:
                 return why
         return None if self._have_scales(op) else _NO_RANGE
 
-    def _loses_an_operand(self, op: TflOp) -> bool:
-        """Whether all of an operand but 0 is less than a step of the other; one that is 0 has nothing to lose."""
-        scales = [scale for value in op.operands if (scale := self._scale(value)) > 0]
-        return bool(scales) and INT16_MOST * min(scales) < max(scales)
+    def _adds_a_mask(self, op: Operation) -> bool:
+        """Whether an operand is 0 or so far below that the other one is less than a step of its scale."""
+        if not isinstance(op, AddOp | SubOp):
+            return False
+        left, right = (self._range(value) for value in op.operands)
+        if left is None or right is None:
+            return False
+        if isinstance(op, SubOp):
+            right = Range(-right.high, -right.low)
+        narrow, wide = sorted((left, right), key=activation_scale)
+        covers = INT16_MOST * activation_scale(narrow) < activation_scale(wide)
+        return covers and wide.high < _ALMOST_0 and activation_scale(narrow) > 0
 
-    def _scale(self, value: SSAValue) -> float:
-        """The int16 scale that a value would have; 0 where it is unknown."""
+    def _range(self, value: SSAValue) -> Range | None:
         constant = constant_of(value)
-        if constant is not None:
-            return constant_scale(constant.blob)
-        found = self._ranges.get(value)
-        return 0.0 if found is None else activation_scale(found)
+        return self._ranges.get(value) if constant is None else constant_range(constant.blob)
 
     def _why_better_float(self, op: TflOp) -> str | None:
         """Why an op stays float where that is allowed, though a kernel is there."""

@@ -24,9 +24,10 @@ from tflir.passes.quantization.int16.numerics import (
     INT16_MOST,
     NO_SCALE,
     Float32,
+    activation_scale,
     bias_blob,
     bias_magnitudes,
-    constant_scale,
+    constant_range,
     int16_blob,
     rescaled_blob,
     weight_blob,
@@ -69,7 +70,7 @@ class Constants:
 
     def operand(self, constant: FloatConstant, scale: float | None) -> SSAValue:
         """The int16 form of a constant: of this scale, else of the one that its elements ask for."""
-        own = constant_scale(constant.blob) or (0.0 if self._tf_compat else 1.0 / INT16_MOST)
+        own = activation_scale(constant_range(constant.blob)) or (0.0 if self._tf_compat else 1.0 / INT16_MOST)
         chosen = own if scale is None else scale
         blob = int16_blob(constant.blob, chosen)
         if self._tf_compat and scale is not None and scale != own:

@@ -38,10 +38,13 @@ def activation_scale(found: Range) -> float:
     return float(most / np.float32(INT16_MOST))
 
 
-def constant_scale(blob: Blob) -> float:
-    """The scale of an int16 constant; 0 where it holds nothing but 0, NaN or infinity where it holds one."""
-    most = Rows(blob, (), "one", blob.nbytes // 4).magnitudes()[0]
-    return float(np.float32(most) / np.float32(INT16_MOST))
+def constant_range(blob: Blob) -> Range:
+    """The smallest and the largest element of a float32 constant, and 0."""
+    low = high = np.float32(0)
+    for chunk in blob.chunks():
+        values = chunk.view(np.float32)
+        low, high = np.minimum(low, values.min(initial=0)), np.maximum(high, values.max(initial=0))
+    return Range(float(low), float(high))
 
 
 def int16_blob(blob: Blob, scale: float) -> Blob:
