@@ -158,7 +158,7 @@ def pairs(reach: float) -> Samples:
 
 
 def test_a_sum_that_cancels_keeps_to_scales_that_the_kernel_takes() -> None:
-    """TensorFlow's model ends the process that runs it."""
+    """Steps finer than the kernel can scale to are worth nothing: its operands' own are far wider."""
     data = two_inputs("SUB", table=options("SubOptions"))
     samples = [[values, values * F32(1 + 1e-7)] for (values,) in draws(2, 6, reach=1e4)]
     made = quantized(recorded(data, samples))
@@ -167,7 +167,7 @@ def test_a_sum_that_cancels_keeps_to_scales_that_the_kernel_takes() -> None:
 
 @pytest.mark.parametrize("mask", [-1e9, -3e38])
 def test_masks_leave_what_they_cover_float(mask: float) -> None:
-    """TensorFlow rounds every logit to 0 beside the mask, or its model ends the process."""
+    """TensorFlow rounds every logit to 0 beside the mask."""
     model = Model()
     graph = model.graph()
     x, covered = graph.tensor("x", (2, 6)), graph.constant("mask", F32([0, 0, mask, 0, mask, 0]))

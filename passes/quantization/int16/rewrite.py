@@ -30,7 +30,7 @@ from tflir.passes.quantization.int16.numerics import FIXED_SCALE
 from tflir.passes.quantization.int16.values import Values
 
 _LEAST_OF_SUM = 2.0**-13
-"""The scale of a sum to that of its operands; the kernels end the process where it is below 2**-14."""
+"""The scale of a sum to that of its operands at least: the kernels scale down only, and from steps of 2**-14."""
 
 
 @dataclass(frozen=True)
