@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import bias_of, is_same_scale, uses_in_order, weight_axis
+from tflir.passes.quantization.facts import bias_of, is_same_scale, producer, uses_in_order, weight_axis
 from tflir.passes.quantization.integers import extremes
 from tflir.passes.quantization.numerics import Float64, Rows
 from tflir.passes.quantization.pairs import FloatConstant
@@ -63,7 +63,7 @@ class Contents:
             return None
         magnitudes = rows.magnitudes()
         if not np.isfinite(magnitudes).all():
-            self._report.decline("the constant holds NaN or infinity", _op(constant.value))
+            self._report.decline("the constant holds NaN or infinity", producer(constant.value))
             return None
         return weight_type(weight_scales(magnitudes), along)
 
@@ -73,7 +73,7 @@ class Contents:
             return None
         low, high = extremes(rows)
         if not np.isfinite([low, high]).all():
-            self._report.decline("the constant holds NaN or infinity", _op(constant.value))
+            self._report.decline("the constant holds NaN or infinity", producer(constant.value))
             return None
         return constant_type(low, high)
 
@@ -109,9 +109,9 @@ class Contents:
             return None
         most = rows.magnitudes()
         if not np.isfinite(most).all():
-            self._report.decline("the bias holds NaN or infinity", _op(bias.value))
+            self._report.decline("the bias holds NaN or infinity", producer(bias.value))
             return None
-        return most if scales.ndim else np.max(most, initial=0)
+        return most if scales.ndim else np.asarray(np.max(most, initial=0))
 
     def _coarsen(
         self, propagation: Propagation, weight: SSAValue, params: UniformQuantizedType, scales: Float64
@@ -125,7 +125,3 @@ class Contents:
 
 def _scales(params: UniformQuantizedType) -> Float64:
     return params.layout.scales
-
-
-def _op(value: SSAValue) -> Operation | None:
-    return value.op if isinstance(value, OpResult) else None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation, OpResult
+from xdsl.ir import Operation
 
 from tflir.ir.statistics import functions, ranges_of
 from tflir.ir.tfl.quantization import DequantizeOp, FakeQuantOp, QuantizeOp
-from tflir.passes.quantization.facts import is_float
+from tflir.passes.quantization.facts import is_float, producer
 
 
 def says_ranges(module: ModuleOp) -> bool:
@@ -20,7 +20,5 @@ def says_ranges(module: ModuleOp) -> bool:
 def _is_evidence(op: Operation) -> bool:
     if isinstance(op, FakeQuantOp):
         return True
-    if not isinstance(op, DequantizeOp) or not isinstance(op.operands[0], OpResult):
-        return False
-    quantize = op.operands[0].op
+    quantize = producer(op.operands[0]) if isinstance(op, DequantizeOp) else None
     return isinstance(quantize, QuantizeOp) and is_float(quantize.operands[0])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from tflir.ir import names
 from tflir.ir.constants import elements
@@ -17,7 +17,7 @@ from tflir.ir.tfl.elementwise import CastOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import shape_of, tensor_type
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import VOLATILE, quantized_element
+from tflir.passes.quantization.facts import VOLATILE, producer, quantized_element
 from tflir.passes.quantization.parameters import F32
 
 _NO_ACTIVATION = {"fused_activation_function": StringAttr("NONE")}
@@ -45,9 +45,7 @@ class ExpandDequantizePass(TflPass):
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for op in list(module.walk()):
-            source = (
-                op.operands[0].op if isinstance(op, DequantizeOp) and isinstance(op.operands[0], OpResult) else None
-            )
+            source = producer(op.operands[0]) if isinstance(op, DequantizeOp) else None
             if isinstance(source, QConstOp) and VOLATILE in source.attributes:
                 params = quantized_element(source.output)
                 if params is not None and not params.layout.axes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xdsl.dialects.builtin import Float32Type
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Operation, SSAValue, Use
+from xdsl.ir import Operation, OpResult, SSAValue, Use
 
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
@@ -19,6 +19,11 @@ VOLATILE = "volatile"
 """On a quantize: it came from a recorded range, not from the model, and goes where nothing needs it."""
 FIRST_USE_FIRST = "tfl.first_use_first"
 """On a dequantize: TensorFlow's search for integer ops meets the users in the order of the program."""
+
+
+def producer(value: SSAValue) -> Operation | None:
+    """The op that makes a value; None for an argument."""
+    return value.op if isinstance(value, OpResult) else None
 
 
 def is_float(value: SSAValue) -> bool:

@@ -95,6 +95,7 @@ def _change_input(function: FuncOp, argument: BlockArgument, kind: str, report: 
         raise Error(f"input '{names.name_of(argument)}' is {params.storage}, not {kind}", hint="use float32", status=2)
     wanted = params if kind == "int8" else _unsigned(params)
     made = Rewriter.replace_value_with_new_type(argument, quantized_tensor(argument, wanted))
+    assert isinstance(made, BlockArgument)
     made.location = argument.location
     for quantize in quantizes:
         if quantize.results[0].type == made.type:

@@ -98,7 +98,7 @@ def bias_scales(source_scales: tuple[Float64, ...]) -> Float64:
     product: Any = np.float64(1)
     for scales in source_scales:
         product = product * scales
-    return np.float32(product).astype(np.float64)
+    return np.asarray(np.float32(product), np.float64)
 
 
 def bias_type(scales: Float64) -> UniformQuantizedType:

@@ -18,6 +18,7 @@ from tflir.passes.quantization.facts import (
     VOLATILE,
     is_returned,
     is_same_scale,
+    producer,
     quantized_element,
 )
 
@@ -91,7 +92,7 @@ def remove_pairs(module: ModuleOp, report: PassReport, *, interface: bool) -> No
     for op in list(module.walk()):
         if not isinstance(op, DequantizeOp) or op.results[0].first_use is None:
             continue
-        quantize = op.operands[0].op if isinstance(op.operands[0], OpResult) else None
+        quantize = producer(op.operands[0])
         if not isinstance(quantize, QuantizeOp) or VOLATILE not in quantize.attributes:
             continue
         source = quantize.operands[0]
@@ -136,11 +137,11 @@ def _fold_requantize(op: QuantizeOp, report: PassReport) -> None:
     source = op.operands[0]
     if quantized_element(source) is None or not isinstance(source, OpResult) or source.has_more_than_one_use():
         return
-    producer = source.op
-    if not isinstance(producer, TflOp) or isinstance(producer, QuantizeOp):
+    maker = source.op
+    if not isinstance(maker, TflOp) or isinstance(maker, QuantizeOp):
         return
-    info = producer.INFO
-    if not info.quantizable or is_same_scale(producer) or info.fixed_output is not None:
+    info = maker.INFO
+    if not info.quantizable or is_same_scale(maker) or info.fixed_output is not None:
         return
     made = Rewriter.replace_value_with_new_type(source, op.results[0].type)
     op.results[0].replace_all_uses_with(made)

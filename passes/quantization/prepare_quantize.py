@@ -21,6 +21,7 @@ from tflir.passes.quantization.facts import (
     is_float,
     is_same_scale,
     positions,
+    producer,
     quantized_element,
     uses_in_order,
 )
@@ -127,8 +128,8 @@ def _usable(ranges: dict[SSAValue, Range], report: PassReport) -> dict[SSAValue,
         if has_scale(one):
             found[value] = one
         else:
-            op = value.op if isinstance(value, OpResult) else None
-            report.decline(f"the range {one.low:g} to {one.high:g} is too wide for a float32 scale", op)
+            what = f"the range {one.low:g} to {one.high:g} is too wide for a float32 scale"
+            report.decline(what, producer(value))
     return found
 
 

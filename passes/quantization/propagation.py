@@ -158,9 +158,8 @@ class Propagation:
         state = self._state(value)
         if state.params is None:
             state.params = params
-            producer = value.op if isinstance(value, OpResult) else None
-            if producer is not None:
-                self._pending.append(producer)
+            if isinstance(value, OpResult):
+                self._pending.append(value.op)
         elif state.params != params:
             state.requants.setdefault(params, []).append((op, index))
 

@@ -7,11 +7,11 @@ them, so theirs are; an op whose result range is fixed needs none (specification
 
 from __future__ import annotations
 
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import SSAValue
 
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.quantization import QuantizeOp
-from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale
+from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale, producer
 
 _MUCH_FINER = 0.7
 """A value whose own range is under this share of the one imposed on it would lose half a bit or more."""
@@ -29,18 +29,14 @@ def prune(ranges: dict[SSAValue, Range], *, own_ranges: bool = False) -> dict[SS
     return {value: found for value, found in kept.items() if value not in redundant}
 
 
-def _producer(value: SSAValue) -> Operation | None:
-    return value.op if isinstance(value, OpResult) else None
-
-
 def _forward(ranges: dict[SSAValue, Range]) -> set[SSAValue]:
     """Results that take the range of their op's only float operand, or have a fixed one."""
     redundant: set[SSAValue] = set()
     pending = list(ranges)
     while pending:
         value = pending.pop()
-        producer = _producer(value)
-        if producer is not None and fixed_output(producer) is not None:
+        maker = producer(value)
+        if maker is not None and fixed_output(maker) is not None:
             redundant.add(value)
         for user in {use.operation: None for use in value.uses}:
             if not is_same_scale(user) or len(float_operands(user)) > 1:
@@ -57,10 +53,10 @@ def _backward(ranges: dict[SSAValue, Range], redundant: set[SSAValue], own_range
     pending = [(value, ranges[value]) for value in ranges if value not in redundant]
     while pending:
         value, found = pending.pop()
-        producer = _producer(value)
-        if producer is None or not is_same_scale(producer):
+        maker = producer(value)
+        if maker is None or not is_same_scale(maker):
             continue
-        for operand in dict.fromkeys(producer.operands):
+        for operand in dict.fromkeys(maker.operands):
             if operand not in ranges or operand in imposed:
                 continue
             if own_ranges and _is_worth_keeping(operand, ranges[operand], found):

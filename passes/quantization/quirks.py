@@ -1,8 +1,8 @@
 """Where TensorFlow's quantizer surprises: what it does, what is right, which of them is the default, and where.
 
-`tf_compat` takes TensorFlow's side in all of them. Without it `default` says whose side is taken: "ours" where TensorFlow's
-result is wrong, does not run, or is coarser than it need be; "TensorFlow" where it is merely odd. `docs/quirks.md` prints
-the table; `sections` are those of the specification.
+`tf_compat` takes TensorFlow's side in all of them. Without it `default` says whose side is taken: "ours" where
+TensorFlow's result is wrong, does not run, or is coarser than it need be; "TensorFlow" where it is merely odd.
+`docs/quirks.md` prints the table; the sections are those of the specification.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk(
         "one-hot-scales",
         "8.1.10",
-        "one_hot's on and off values, embedding_lookup's table and reverse_v2's result get scales of their own, though the "
-        "kernels copy the integers as they are",
+        "one_hot's on and off values, embedding_lookup's table and reverse_v2's result get scales of their own, though "
+        "the kernels copy the integers as they are",
         "ops whose kernels move elements share one scale",
         "passes.quantization.select_ops:SelectOpsPass",
     ),
@@ -138,7 +138,8 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk(
         "bias-overflow-keeps-integers",
         "3.4, 8.1.12",
-        "a weight of one scale that a large bias makes coarser by less than 1e-3 keeps its integers: wrong by the ratio",
+        "a weight of one scale that a large bias makes coarser by less than 1e-3 keeps its integers: wrong by the "
+        "ratio",
         "the integers follow the scale",
         "passes.quantization.fold_constants:fold_constant",
     ),
