@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from tflir.backends.litert.run import Array, Entry, Port, Runner, Sample
 from tflir.ir.errors import Error
 
+Note = Callable[[int, int], None]
 Model = str | os.PathLike[str] | bytes
 SEED = 7
 _RANDOM_SAMPLES = 3
@@ -55,8 +57,8 @@ def _random(port: Port, rng: np.random.Generator) -> Array:
     raise Error(f"no random data for {kind} inputs", location=port.name, hint="give a dataset")
 
 
-class _Tally:
-    """Signal and noise of one output, summed over samples."""
+class Tally:
+    """Signal and noise of one tensor, summed over samples."""
 
     def __init__(self) -> None:
         self.shape: tuple[int, ...] = ()
@@ -65,7 +67,7 @@ class _Tally:
         self.worst = 0.0
 
     def add(self, original: Array, compiled: Array) -> None:
-        """Takes in one sample's output; elements that are not finite count only where they differ."""
+        """Takes in one sample's values; elements that are not finite count only where they differ."""
         self.shape = original.shape
         if original.shape != compiled.shape:
             self.noise = self.worst = math.inf
@@ -81,6 +83,7 @@ class _Tally:
 
     @property
     def snr_db(self) -> float:
+        """10 log10(Σ y² / Σ (x - y)²); infinite where nothing differs, -infinite where there is no signal."""
         if self.noise == 0:
             return math.inf
         return 10 * math.log10(self.signal / self.noise) if self.signal and math.isfinite(self.noise) else -math.inf
@@ -95,27 +98,33 @@ def _numbers(original: Array, compiled: Array) -> tuple[npt.NDArray[Any], npt.ND
 
 
 def compare_models(
-    original: Model, compiled: Model, samples: Sequence[Sample] | int = _RANDOM_SAMPLES, *, seed: int = SEED
+    original: Model,
+    compiled: Model,
+    samples: Sequence[Sample] | int = _RANDOM_SAMPLES,
+    *,
+    seed: int = SEED,
+    progress: Note | None = None,
 ) -> list[OutputComparison]:
     """Every output of every signature of `original` beside that of `compiled`, on the same inputs.
 
     `samples` is a list of inputs by name, or how many random ones to make. Samples that lack an input of a
-    signature leave that signature to random ones. Raises `Error` where a model can't be run, and where the
-    compiled one lacks a signature or an output.
+    signature leave that signature to random ones. `progress` is told runs done and runs in all. Raises `Error`
+    where a model can't be run, and where the compiled one lacks a signature or an output.
     """
     reference = Runner(original)
-    inputs = {entry.key: _samples(entry, samples, np.random.default_rng(seed)) for entry in reference.entries}
-    wanted = [[reference.run(entry, sample) for sample in inputs[entry.key]] for entry in reference.entries]
+    inputs = {entry.key: samples_for(entry, samples, np.random.default_rng(seed)) for entry in reference.entries}
+    step = _steps(2 * sum(len(part) for part in inputs.values()), progress)
+    wanted = [[step(reference.run(entry, sample)) for sample in inputs[entry.key]] for entry in reference.entries]
     entries = reference.entries
     del reference  # both models at once would take the memory of both
     runner = Runner(compiled)
     found: list[OutputComparison] = []
     for entry, expected in zip(entries, wanted, strict=True):
-        other = _counterpart(entry, runner)
-        tallies = [_Tally() for _ in entry.outputs]
+        other = counterpart(entry, runner)
+        tallies = [Tally() for _ in entry.outputs]
         for sample, values in zip(inputs[entry.key], expected, strict=True):
-            results = runner.run(other, _renamed(sample, entry, other))
-            for tally, mine, its in zip(tallies, entry.outputs, _matched(entry, other), strict=True):
+            results = step(runner.run(other, renamed(sample, entry, other)))
+            for tally, mine, its in zip(tallies, entry.outputs, matched_outputs(entry, other), strict=True):
                 tally.add(values[mine.name], results[its.name])
         found += [
             OutputComparison(entry.key, port.name, tally.shape, tally.snr_db, tally.worst)
@@ -124,8 +133,21 @@ def compare_models(
     return found
 
 
-def _samples(entry: Entry, samples: Sequence[Sample] | int, rng: np.random.Generator) -> Sequence[Sample]:
-    if not isinstance(samples, int) and all(_complete(entry, sample) for sample in samples):
+def _steps(total: int, progress: Note | None) -> Callable[[dict[str, Array]], dict[str, Array]]:
+    """Hands a run's results through and tells `progress` that there is one more."""
+    done = itertools.count(1)
+
+    def step(results: dict[str, Array]) -> dict[str, Array]:
+        if progress is not None:
+            progress(next(done), total)
+        return results
+
+    return step
+
+
+def samples_for(entry: Entry, samples: Sequence[Sample] | int, rng: np.random.Generator) -> Sequence[Sample]:
+    """`samples` where they have every input of `entry`, else random ones. Raises `Error` for strings."""
+    if not isinstance(samples, int) and samples and all(_complete(entry, sample) for sample in samples):
         return samples
     count = samples if isinstance(samples, int) else _RANDOM_SAMPLES
     # Random integers of a quantized input stand for numbers; a compiled model may quantize these otherwise.
@@ -137,8 +159,8 @@ def _complete(entry: Entry, sample: Sample) -> bool:
     return all(port.name in sample or port.tensor in sample for port in entry.inputs)
 
 
-def _counterpart(entry: Entry, runner: Runner) -> Entry:
-    """The compiled model's entry for `entry`, of as many inputs and outputs."""
+def counterpart(entry: Entry, runner: Runner) -> Entry:
+    """The compiled model's entry for `entry`, of as many inputs and outputs. Raises `Error` where there is none."""
     for other in runner.entries:
         if other.key == entry.key:
             if len(other.inputs) == len(entry.inputs) and len(other.outputs) == len(entry.outputs):
@@ -148,7 +170,7 @@ def _counterpart(entry: Entry, runner: Runner) -> Entry:
     raise Error(f"{what} is not what it is in the original", file=runner.file)
 
 
-def _renamed(sample: Sample, entry: Entry, other: Entry) -> Sample:
+def renamed(sample: Sample, entry: Entry, other: Entry) -> Sample:
     """`sample` by the names of the compiled model: its own where they are the same, else by position."""
     known = {port.name for port in entry.inputs}
     if known == {port.name for port in other.inputs}:
@@ -157,7 +179,7 @@ def _renamed(sample: Sample, entry: Entry, other: Entry) -> Sample:
     return {its.name: sample[mine.name if mine.name in sample else mine.tensor] for mine, its in pairs}
 
 
-def _matched(entry: Entry, other: Entry) -> Sequence[Port]:
+def matched_outputs(entry: Entry, other: Entry) -> Sequence[Port]:
     """The compiled model's outputs in the order of the original's."""
     named = {port.name: port for port in other.outputs}
     if entry.key and all(port.name in named for port in entry.outputs):

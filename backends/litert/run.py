@@ -50,7 +50,7 @@ class Port:
         if self.dtype.kind in "iu" and value.dtype.kind == "f" and self.scales.size == 1:
             bounds = np.iinfo(self.dtype)
             value = np.clip(np.rint(value / self.scales[0]) + self.zero_points[0], bounds.min, bounds.max)
-        return np.ascontiguousarray(value, self.dtype)
+        return np.ascontiguousarray(value, self.dtype).reshape(value.shape)  # a scalar would become a vector
 
     def decode(self, value: Array) -> Array:
         """What the stored output stands for: float32 where it is of integers with scales."""
@@ -77,29 +77,50 @@ class Runner:
     """One model, loaded. Everything that goes wrong in the runtime is raised as `Error`.
 
     `model` is a path or the bytes of a `.tflite`; `delegate=False` leaves out the default delegate
-    (XNNPACK), so that the runtime's own kernels run.
+    (XNNPACK), so that the runtime's own kernels run. `keep_all` keeps what every op made, so that `tensor` can
+    read it after a run: memory for all activations at once, and no op works in place.
     """
 
     def __init__(
-        self, model: str | os.PathLike[str] | bytes, *, delegate: bool = True, num_threads: int | None = None
+        self,
+        model: str | os.PathLike[str] | bytes,
+        *,
+        delegate: bool = True,
+        num_threads: int | None = None,
+        keep_all: bool = False,
     ) -> None:
         self.file = "" if isinstance(model, bytes) else os.fspath(model)
         self._model = model
         self._delegate = delegate
         self._num_threads = num_threads
+        self._keep_all = keep_all
         self._signatures: dict[str, Any] = {}
         self._ran = False
         self._load()
         with self._runtime():
             self.entries = tuple(self._entries())
 
-    def run(self, entry: Entry, sample: Sample) -> dict[str, Array]:
-        """The outputs by name, floats where they are quantized. Variables start anew at each run."""
+    def run(self, entry: Entry, sample: Sample, *, anew: bool = True) -> dict[str, Array]:
+        """The outputs by name, floats where they are quantized. Variables start anew at each run unless told."""
         values = {port.name: port.encode(_value_of(port, sample)) for port in entry.inputs}
-        self._start_anew()
+        if anew:
+            self._start_anew()
         with self._runtime():
             stored = self._run_signature(entry.key, values) if entry.key else self._run_plain(entry, values)
             return {port.name: port.decode(stored[port.name]) for port in entry.outputs}
+
+    def tensors(self, subgraph: int) -> dict[int, Port]:
+        """What the runtime says of a subgraph's tensors, by their index; those that it does not describe are missing."""
+        with self._runtime():
+            details = self._interpreter.get_tensor_details(subgraph)
+            return {detail["index"]: _port(detail["name"], detail) for detail in details}
+
+    def tensor(self, port: Port, subgraph: int) -> Array | None:
+        """What the last run left in a tensor, floats where it is quantized; None where it holds nothing."""
+        try:
+            return port.decode(self._interpreter.get_tensor(port.index, subgraph))
+        except ValueError:  # an op that did not run made it, or it was never allocated
+            return None
 
     def _load(self) -> None:
         self._signatures.clear()
@@ -112,6 +133,7 @@ class Runner:
                 **given,
                 experimental_op_resolver_type=kinds.AUTO if self._delegate else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
                 num_threads=self._num_threads,
+                experimental_preserve_all_tensors=self._keep_all,
             )
 
     def _start_anew(self) -> None:
