@@ -47,6 +47,10 @@ def add_compile(commands: Any) -> None:
         "--optimize", metavar="FLAG[,FLAG…]", action="append", default=[], type=_words(OPTIMIZATIONS, upper=True),
         help="DEFAULT: quantize (OPTIMIZE_FOR_SIZE and OPTIMIZE_FOR_LATENCY: deprecated names of DEFAULT)",
     )  # fmt: skip
+    _data(parser)
+    parser.add_argument(
+        "--stats", metavar="FILE[,FILE…]", action="append", default=[], help="ranges that calibrate wrote"
+    )
     parser.add_argument(
         "--supported-ops", metavar="OPS[,OPS…]", action="append", default=[], type=_words(OPS, upper=True),
         help=f"kinds of operators that the target runs: {', '.join(OPS)}; without the first nothing stays float",
@@ -74,6 +78,46 @@ def add_compile(commands: Any) -> None:
     parser.add_argument("--verify", action="store_true", help="run input and output in LiteRT and compare")
     parser.add_argument("--report", metavar="FILE", help="write what each pass did, as .json or .html")
     parser.add_argument("--elide-constants", action="store_true", help="leave large constants out of .mlir text")
+    parser.add_argument("--force", action="store_true", help="overwrite OUT")
+    _common(parser)
+
+
+def _data(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    parser.add_argument(
+        "--representative-dataset", metavar="DATA", required=required,
+        help=".npz with samples on the first axis, a folder of .npz with one each, or module:function",
+    )  # fmt: skip
+    parser.add_argument("--calibration-samples", metavar="N", type=_count, help="at most N samples")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of samples")
+    return int(text)
+
+
+def _part(text: str) -> tuple[int, int]:
+    """`2/4` as (2, 4)."""
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise argparse.ArgumentTypeError(f"'{text}' is no part such as 1/4")
+    return int(index), int(count)
+
+
+def add_calibrate(commands: Any) -> None:
+    """`tflir calibrate`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "calibrate",
+        help="record what activations range over",
+        description="Runs representative data through MODEL and writes the ranges of its activations, for --stats.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="float .tflite")
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help=".json, or .tflite: MODEL with its ranges")
+    _data(parser, required=True)
+    parser.add_argument("--shard", metavar="I/N", type=_part, default=(1, 1), help="every N-th sample from the I-th on")
+    parser.add_argument(
+        "--tf-compat", action="store_true", help="run as TensorFlow's calibrator: variables go on, no delegate"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite OUT")
     _common(parser)
 

@@ -17,7 +17,7 @@ from tflir.ir.errors import Error
 
 USAGE = 2
 _INTERRUPTED = 130
-_COMMANDS = {"compile": "compile_command", "inspect": "inspect_command"}
+_COMMANDS = {"calibrate": "calibrate_command", "compile": "compile_command", "inspect": "inspect_command"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,9 +36,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tflir {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    from tflir.arguments import add_compile, add_inspect
+    from tflir.arguments import add_calibrate, add_compile, add_inspect
 
     add_compile(commands)
+    add_calibrate(commands)
     add_inspect(commands)
     return parser
 

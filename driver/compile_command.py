@@ -72,6 +72,9 @@ def _options(arguments: argparse.Namespace) -> Options:
         arguments.disable_per_channel,
         arguments.tf_compat,
         arguments.passes,
+        representative_dataset=arguments.representative_dataset,
+        calibration_samples=arguments.calibration_samples,
+        stats=_patterns(arguments.stats),
         inference_input_type=arguments.inference_input_type,
         inference_output_type=arguments.inference_output_type,
         quantize_only=_patterns(arguments.quantize_only),
@@ -110,10 +113,15 @@ def _convert(converter: Converter, target: pathlib.Path, arguments: argparse.Nam
         warnings.simplefilter("ignore", DeprecationWarning)  # said already, in one line
         if arguments.quiet or not sys.stderr.isatty():
             return converter.convert_to(target, elide_constants=arguments.elide_constants)
+        from tflir.files import save
         from tflir.terminal import progress
 
+        with progress("calibrating", unit="samples") as note:
+            converter.on_calibration(note)
+            module = converter.module()
         with progress(f"writing {target.name}") as note:
-            return converter.convert_to(target, progress=note, elide_constants=arguments.elide_constants)
+            how = {"tf_compat": converter.tf_compat, "elide_constants": arguments.elide_constants}
+            return save(module, target, progress=note, **how)
 
 
 def _say(

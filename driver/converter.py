@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _OPTIONS = (
     "optimizations",
     "target_spec",
+    "representative_dataset",
+    "calibration_samples",
+    "stats",
     "inference_input_type",
     "inference_output_type",
     "quantize_only",
@@ -44,6 +47,11 @@ class Converter:
         self._file = file
         self.optimizations: Iterable[Optimize] = ()
         self.target_spec = TargetSpec()
+        self.representative_dataset: Any = None
+        """A function that gives samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
+        self.calibration_samples: int | None = None
+        self.stats: Iterable[Any] = ()
+        """Files that `tflir calibrate` wrote."""
         self.inference_input_type: Any = "float32"
         self.inference_output_type: Any = "float32"
         self.quantize_only: Iterable[str] = ()
@@ -51,6 +59,7 @@ class Converter:
         self.disable_per_channel = False
         self.tf_compat = False
         self.passes: str | None = None
+        self._calibrating: Callable[[int, int], None] | None = None
         self.reports: list[PassReport] = []
         """What each pass of the last conversion did."""
 
@@ -74,6 +83,10 @@ class Converter:
         module = load_bytes(data)
         return cls(_first_then(module, lambda: load_bytes(data)))
 
+    def on_calibration(self, progress: Callable[[int, int], None]) -> None:
+        """Has `progress` told how many samples were run, and of how many (0: not known)."""
+        self._calibrating = progress
+
     def use(self, options: Options) -> None:
         """Takes over `options`."""
         for name in _OPTIONS:
@@ -95,6 +108,9 @@ class Converter:
             self.disable_per_channel,
             self.tf_compat,
             self.passes,
+            representative_dataset=self.representative_dataset,
+            calibration_samples=self.calibration_samples,
+            stats=tuple(self.stats),
             inference_input_type=self.inference_input_type,
             inference_output_type=self.inference_output_type,
             quantize_only=tuple(self.quantize_only),
@@ -113,6 +129,8 @@ class Converter:
             for item in (flag for flag in options.optimizations if flag in DEPRECATED):
                 warnings.warn(f"{item.name} is deprecated: use DEFAULT, which does the same", DeprecationWarning, 3)
             pipeline = pipeline_of(options)
+            if options.passes is None and mode_of(options).needs_ranges:
+                self._record_ranges(module, options)
             self.reports = run_pipeline(module, parse_pipeline(pipeline), verify_each=False) if pipeline else []
             if options.passes is None:
                 add_metadata(module, mode_of(options).metadata)
@@ -122,6 +140,25 @@ class Converter:
             error.file = error.file or self._file
             raise
         return module
+
+    def _record_ranges(self, module: ModuleOp, options: Options) -> None:
+        """Puts the ranges of the statistics and of the dataset onto the module's values."""
+        from tflir.recorded import read_recorded
+
+        if options.stats:
+            read_recorded(options.stats).apply(module, tf_compat=options.tf_compat)
+        if options.representative_dataset is None:
+            return
+        from tflir.calibration import calibrate
+
+        recorded = calibrate(
+            module,
+            options.representative_dataset,
+            samples=options.calibration_samples,
+            tf_compat=options.tf_compat,
+            progress=self._calibrating,
+        )
+        recorded.apply(module, tf_compat=options.tf_compat)
 
     def convert(self) -> bytes:
         """The compiled `.tflite`. Raises `Error` where the model can't be compiled so."""

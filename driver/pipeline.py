@@ -36,6 +36,8 @@ class Mode:
     """What inputs and outputs can be."""
     metadata: tuple[tuple[str, bytes], ...] = ()
     """Metadata that tells the runtime what the mode allows."""
+    needs_ranges: bool = False
+    """Calibration comes before the passes."""
 
 
 def _spec(name: str, **options: bool | int | str | tuple[str, ...]) -> str:
@@ -150,10 +152,10 @@ def _allows_float(options: Options) -> bool:
 _INT8_TYPES = ("float32", "int8", "uint8")
 MODES: tuple[Mode, ...] = (
     Mode("none", lambda o: not o.optimizations, lambda _: []),
-    Mode("16x8", _wants_int16x8, _int16x8, ("float32", "int16")),
+    Mode("16x8", _wants_int16x8, _int16x8, ("float32", "int16"), needs_ranges=True),
     Mode("float16", _wants_float16, _float16, metadata=(("reduced_precision_support", b"fp16accfp32"),)),
-    Mode("integer only", _wants_integer_only, _integer_only, _INT8_TYPES),
-    Mode("integer", lambda o: o.has_ranges or o.has_data, _integer, _INT8_TYPES),
+    Mode("integer only", _wants_integer_only, _integer_only, _INT8_TYPES, needs_ranges=True),
+    Mode("integer", lambda o: o.has_ranges or o.has_data, _integer, _INT8_TYPES, needs_ranges=True),
     Mode("dynamic range", lambda _: True, _dynamic_range),
 )
 """First match wins."""

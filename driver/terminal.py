@@ -51,12 +51,15 @@ def _console(stream: TextIO) -> Console:
 
 
 @contextlib.contextmanager
-def progress(label: str, total: int | None = None) -> Generator[Note]:
-    """A bar on stderr, where that is a terminal and the work lasts; gives the function to tell of progress."""
+def progress(label: str, total: int | None = None, *, unit: str = "") -> Generator[Note]:
+    """A bar on stderr, where that is a terminal and the work lasts; gives the function to tell of progress.
+
+    `unit`: of what the bar shows how many a second.
+    """
     if not sys.stderr.isatty():
         yield lambda done, of: None
         return
-    bar = _Bar(label, total)
+    bar = _Bar(label, total, unit)
     try:
         yield bar.note
     finally:
@@ -66,8 +69,9 @@ def progress(label: str, total: int | None = None) -> Generator[Note]:
 class _Bar:
     """Shows nothing until work has lasted `PATIENCE` seconds."""
 
-    def __init__(self, label: str, total: int | None) -> None:
+    def __init__(self, label: str, total: int | None, unit: str) -> None:
         self._label = label
+        self._unit = unit
         self._total = total
         self._began = time.monotonic()
         self._advance: Callable[[int, int], None] | None = None
@@ -83,11 +87,20 @@ class _Bar:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-        shown = Progress(*columns, TimeRemainingColumn(), console=error_console(), transient=True)
-        task = shown.add_task(self._label, total=self._total or of, completed=done)
-        self._advance = lambda done, of: shown.update(task, completed=done, total=self._total or of)
+        rate = TextColumn("{task.fields[rate]}")
+        shown = Progress(*columns, rate, TimeRemainingColumn(), console=error_console(), transient=True)
+        task = shown.add_task(self._label, total=self._total or of or None, completed=done, rate=self._rate(done))
+
+        def advance(done: int, of: int) -> None:
+            shown.update(task, completed=done, total=self._total or of or None, rate=self._rate(done))
+
+        self._advance = advance
         self.stop = shown.stop
         shown.start()
+
+    def _rate(self, done: int) -> str:
+        spent = time.monotonic() - self._began
+        return f"{done / spent:.0f} {self._unit}/s" if self._unit and spent else ""
 
 
 def human_size(nbytes: int) -> str:

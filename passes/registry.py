@@ -18,6 +18,7 @@ _PASSES: dict[str, str] = {
     "tfl-optimize-op-order": "quantization.optimize_op_order:OptimizeOpOrderPass",
     "tfl-quantize-int16x8": "quantization.int16.quantize:QuantizeInt16x8Pass",
     "tfl-post-quantize": "quantization.post_quantize:PostQuantizePass",
+    "tfl-insert-range-outputs": "calibration.insert_range_outputs:InsertRangeOutputsPass",
     "tfl-require-integer": "quantization.require_integer:RequireIntegerPass",
     "tfl-expand-dequantize": "quantization.expand_dequantize:ExpandDequantizePass",
     "tfl-modify-io-nodes": "quantization.modify_io_nodes:ModifyIONodesPass",

@@ -1,0 +1,188 @@
+"""Calibration: runs representative data through the model in LiteRT and records what every activation ranges over."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tflir.backends.litert.run import Array, Entry, Runner
+from tflir.dataset import Dataset
+from tflir.files import save
+from tflir.ir.errors import Error
+from tflir.ir.names import SIGNATURES, name_of
+from tflir.ir.statistics import functions
+from tflir.passes.calibration.insert_range_outputs import EXTRA, HIGH, LOW, Probe, insert_range_outputs
+from tflir.passes.calibration.logged import values_of
+from tflir.passes.calibration.lstm import Layer
+from tflir.recorded import Recorded, Span, fingerprint
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+Note = Callable[[int, int], None]
+
+
+def calibrate(
+    module: ModuleOp,
+    dataset: Any,
+    *,
+    samples: int | None = None,
+    shard: tuple[int, int] = (1, 1),
+    tf_compat: bool = False,
+    progress: Note | None = None,
+    num_threads: int | None = None,
+) -> Recorded:
+    """The smallest and largest element of every float32 tensor of `module` over `dataset`.
+
+    The runtime computes them itself: a copy of the module has reductions for outputs. `samples` limits how many are
+    taken, `shard` (i, n) takes every n-th of those from the i-th on. Variables start anew with each sample; `tf_compat`
+    lets them go on and runs without the default delegate, as TensorFlow's calibrator does. `progress` is told samples
+    done and in all, 0 where that is not known. Raises `Error` where the model can't be run, where a sample does not fit
+    its inputs, and where a tensor takes a value that is not finite.
+    """
+    observed = _copy(module)
+    probes = insert_range_outputs(observed)
+    with _saved(observed) as path:
+        runner = Runner(path, delegate=not tf_compat, num_threads=num_threads)
+        data = Dataset(dataset, in_file_order(runner.entries, module), limit=samples, shard=shard)
+        collected = _Collected(module, probes, anew=not tf_compat)
+        for done, (entry, values) in enumerate(data, 1):
+            collected.add(entry, runner.run(entry, values, anew=not tf_compat), done)
+            if progress is not None:
+                progress(done, data.count or 0)
+        del runner  # Windows can't remove a file that is mapped
+    return collected.recorded()
+
+
+def in_file_order(entries: Sequence[Entry], module: ModuleOp) -> list[Entry]:
+    """The entries with their inputs in the order of the file, not of their names."""
+    held: Any = module.attributes.get(SIGNATURES, ())
+    places = {
+        r.data["key"].data: {pair.data[0].data: pair.data[1].value.data for pair in r.data["inputs"]} for r in held
+    }
+    return [
+        replace(entry, inputs=tuple(sorted(entry.inputs, key=lambda port: places[entry.key].get(port.name, 0))))
+        if entry.key in places
+        else entry
+        for entry in entries
+    ]
+
+
+def _copy(module: ModuleOp) -> ModuleOp:
+    """A clone whose inputs keep their names, by which samples are matched."""
+    made = module.clone()
+    for function, original in zip(functions(made), functions(module), strict=True):
+        for argument, named in zip(function.body.block.args, original.body.block.args, strict=True):
+            argument.location = named.location
+    return made
+
+
+@contextlib.contextmanager
+def _saved(module: ModuleOp) -> Iterator[pathlib.Path]:
+    """The module as a file, which the runtime maps: no second copy of its constants in memory."""
+    with tempfile.TemporaryDirectory(prefix="tflir-", ignore_cleanup_errors=True) as folder:
+        path = pathlib.Path(folder) / "observed.tflite"
+        save(module, path)
+        yield path
+
+
+class _Collected:
+    """Running extremes of each entry function."""
+
+    def __init__(self, module: ModuleOp, probes: dict[str, Probe], *, anew: bool) -> None:
+        self._module = module
+        self._anew = anew
+        self._probes = probes
+        self._functions = {function.sym_name.data: function for function in functions(module)}
+        self._by_key = _functions_of_signatures(module) or {"": next(iter(probes), "")}
+        self._extremes: dict[str, tuple[Array, Array]] = {}
+        self._states: dict[tuple[str, int], tuple[float, float]] = {}
+        self._layers: dict[tuple[str, int], Layer | None] = {}
+        self._samples = 0
+
+    def add(self, entry: Entry, outputs: dict[str, Array], number: int) -> None:
+        """Takes in what one sample's run gave."""
+        self._samples += 1
+        name = self._by_key[entry.key]
+        probe = self._probes[name]
+        high, low, *extras = _in_order(entry, outputs)
+        self._check(probe, high, low, number)
+        held = self._extremes.get(name)
+        self._extremes[name] = (
+            (high.copy(), low.copy()) if held is None else (np.maximum(held[0], high), np.minimum(held[1], low))
+        )
+        for position, state in zip(probe.states, extras, strict=False):
+            least, most = self._states.get((name, position), (0.0, 0.0))  # variables start from zero
+            self._states[name, position] = min(least, float(state.min())), max(most, float(state.max()))
+        for position, sequence in zip(probe.sequences, extras[len(probe.states) :], strict=True):
+            if (name, position) not in self._layers:
+                self._layers[name, position] = Layer.at(self._functions[name], position)
+            layer = self._layers[name, position]
+            if layer is not None:
+                layer.add(sequence, anew=self._anew)
+
+    def _check(self, probe: Probe, high: Array, low: Array, number: int) -> None:
+        """Refuses values that are not finite."""
+        good = np.isfinite(high) & np.isfinite(low)
+        flags = np.array([meaning[0].is_nan_flag for meaning in probe.meanings], np.bool_)
+        if not flags.size:
+            return
+        for place in np.flatnonzero(~good | flags):
+            slot = probe.meanings[place][0]
+            if good[place] and high[place] <= 0:
+                continue
+            values = list(values_of(self._functions[slot.function]))
+            name = name_of(values[slot.position]) or f"value {slot.position}"
+            raise Error(
+                f"sample {number}: the tensor takes values that are NaN or infinite",
+                location=f"{slot.function}: {name}",
+                hint="leave the sample out, or mend the model",
+            )
+
+    def recorded(self) -> Recorded:
+        """All that was seen."""
+        found: dict[tuple[str, int], tuple[float, float]] = dict(self._states)
+        for name, (high, low) in self._extremes.items():
+            for place, meaning in enumerate(self._probes[name].meanings):
+                if high[place] < low[place] or meaning[0].is_nan_flag:
+                    continue  # a branch that was not taken
+                for slot in meaning:
+                    key = (slot.function, slot.position)
+                    one = float(low[place]), float(high[place])
+                    held = found.get(key, one)
+                    found[key] = min(held[0], one[0]), max(held[1], one[1])
+        inner: dict[tuple[str, int], list[Span | None]] = {}
+        for (name, position), layer in self._layers.items():
+            if layer is None:
+                continue
+            inner[name, position] = layer.intermediates()
+            cell, state = layer.cell(), self._position_of_cell(name, layer)
+            if self._anew and cell is not None and state is not None:
+                held = found.get((name, state), cell)
+                found[name, state] = min(held[0], cell[0]), max(held[1], cell[1])
+        return Recorded(fingerprint(self._module), self._samples, found, inner)
+
+    def _position_of_cell(self, name: str, layer: Layer) -> int | None:
+        """Where the layer's cell state stands; TensorFlow sees what it is after a sequence only."""
+        cell = layer.op.operands[19]
+        return next((n for n, value in enumerate(values_of(self._functions[name])) if value is cell), None)
+
+
+def _in_order(entry: Entry, outputs: dict[str, Array]) -> list[Array]:
+    """The vectors of largest and smallest elements, then the other outputs."""
+    if not entry.key:
+        return [outputs[port.name] for port in entry.outputs]
+    extras = [outputs[f"{EXTRA}_{number}"] for number in range(len(outputs) - 2)]
+    return [outputs[HIGH], outputs[LOW], *extras]
+
+
+def _functions_of_signatures(module: ModuleOp) -> dict[str, str]:
+    """The function of each signature's key."""
+    held: Any = module.attributes.get(SIGNATURES, ())
+    return {record.data["key"].data: record.data["function"].root_reference.data for record in held}

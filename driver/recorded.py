@@ -1,0 +1,171 @@
+"""Recorded ranges apart from a module: merged, written to a file, and put onto a module."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import pathlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.errors import Error
+from tflir.ir.statistics import Range, functions, set_ranges, with_range
+from tflir.passes.calibration.contamination import contaminated
+from tflir.passes.calibration.logged import values_of
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+Span = tuple[float, float]
+_FORMAT = "tflir statistics"
+_VERSION = 1
+_EDGE = 64
+"""Bytes from each end of a constant that the fingerprint takes in."""
+_LEAST_MAXIMUM = float(np.finfo(np.float32).tiny)
+"""What TensorFlow's running maximum starts from."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Ranges by (function, position); see `logged.values_of` for positions.
+
+    They are what the tensors held; `apply` makes TensorFlow's of them. Merging is exact and in any order.
+    """
+
+    model: str
+    """The fingerprint of the model that they are of."""
+    samples: int = 0
+    ranges: dict[tuple[str, int], Span] = field(default_factory=dict[tuple[str, int], Span])
+    inner: dict[tuple[str, int], list[Span | None]] = field(default_factory=dict[tuple[str, int], list[Span | None]])
+    """Ranges of the five intermediate tensors of an LSTM op, by the position of its result."""
+
+    def merged(self, other: Recorded) -> Recorded:
+        """The ranges that hold both. Raises `Error` where they are of different models."""
+        if self.model != other.model:
+            raise Error("are statistics of another model", hint="calibrate the same file")
+        ranges = dict(self.ranges)
+        for key, span in other.ranges.items():
+            ranges[key] = _union(ranges.get(key), span)
+        inner = {key: list(spans) for key, spans in self.inner.items()}
+        for key, spans in other.inner.items():
+            held = inner.get(key, [None] * len(spans))
+            inner[key] = [_union(a, b) if a and b else a or b for a, b in zip(held, spans, strict=True)]
+        return Recorded(self.model, self.samples + other.samples, ranges, inner)
+
+    def apply(self, module: ModuleOp, *, tf_compat: bool = False) -> None:
+        """Records the ranges on the values of `module`, in the place of those that it has for them.
+
+        `tf_compat`: with what TensorFlow's calibrator adds to them. Raises `Error` where they are of another model.
+        """
+        if fingerprint(module) != self.model:
+            raise Error("the statistics are of another model", hint="calibrate this one")
+        for function in functions(module):
+            name = function.sym_name.data
+            found: dict[SSAValue, Range] = {}
+            for position, value in enumerate(values_of(function)):
+                if (span := self.ranges.get((name, position))) is not None:
+                    found[value] = Range(*span)
+                if (spans := self.inner.get((name, position))) is not None and isinstance(value, OpResult):
+                    _set_intermediates(value.op, spans)
+            if tf_compat:
+                found = contaminated(function, found)
+                found = {value: Range(one.low, max(one.high, _LEAST_MAXIMUM)) for value, one in found.items()}
+            set_ranges(function, dict(found))
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Writes a JSON file; its numbers read back to the same floats."""
+        document = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "model": self.model,
+            "samples": self.samples,
+            "ranges": [[*key, *span] for key, span in sorted(self.ranges.items())],
+            "intermediates": [[*key, spans] for key, spans in sorted(self.inner.items())],
+        }
+        pathlib.Path(path).write_text(json.dumps(document, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def _union(a: Span | None, b: Span) -> Span:
+    return b if a is None else (min(a[0], b[0]), max(a[1], b[1]))
+
+
+def read_recorded(paths: Sequence[Any]) -> Recorded:
+    """The statistics of one or more files, merged. Raises `Error` where one is not such a file."""
+    found: Recorded | None = None
+    for path in paths:
+        one = _read(path)
+        try:
+            found = one if found is None else found.merged(one)
+        except Error as error:
+            error.file = str(path)
+            raise
+    assert found is not None
+    return found
+
+
+def _read(path: Any) -> Recorded:
+    try:
+        document = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Error(f"can't be read: {error.strerror}", file=str(path), hint="check the path") from None
+    except ValueError:
+        raise Error("is no statistics file", file=str(path), hint="make one with tflir calibrate") from None
+    try:
+        if document["format"] != _FORMAT or document["version"] != _VERSION:
+            raise ValueError
+        ranges = {(str(name), int(at)): _span((low, high)) for name, at, low, high in document["ranges"]}
+        inner = {
+            (str(name), int(at)): [None if span is None else _span(span) for span in spans]
+            for name, at, spans in document["intermediates"]
+        }
+        return Recorded(str(document["model"]), int(document["samples"]), ranges, inner)
+    except (KeyError, TypeError, ValueError):
+        raise Error("is no statistics file of this version", file=str(path), hint="make it anew") from None
+
+
+def _span(values: Any) -> Span:
+    low, high = (float(np.float32(value)) for value in values)
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError
+    return low, high
+
+
+def _set_intermediates(op: Operation, spans: Sequence[Span | None]) -> None:
+    held = op.attributes.get(names.INTERMEDIATES)
+    items: list[DictionaryAttr] = (
+        list(cast("ArrayAttr[DictionaryAttr]", held))
+        if isinstance(held, ArrayAttr)
+        else [DictionaryAttr({})] * len(spans)
+    )
+    made: list[Attribute] = []
+    for item, span in zip(items, spans, strict=False):
+        extras = with_range(item.data.get("tensor"), None if span is None else Range(*span))
+        made.append(DictionaryAttr(dict(item.data) | ({"tensor": extras} if extras is not None else {})))
+    op.attributes[names.INTERMEDIATES] = ArrayAttr(made)
+
+
+def fingerprint(module: ModuleOp) -> str:
+    """A hash of the model's ops, shapes, names and of samples of its constants."""
+    digest = hashlib.sha256()
+    for function in functions(module):
+        digest.update(function.sym_name.data.encode())
+        for argument in function.body.block.args:
+            digest.update(str(argument.type).encode())
+        for op in function.body.block.ops:
+            digest.update(op.name.encode())
+            for value in op.results:
+                digest.update(f"{names.name_of(value)}|".encode())
+            held = op.properties.get("value")
+            if isinstance(held, ArrayElementsAttr):
+                data = held.blob.view()
+                digest.update(data.nbytes.to_bytes(8, "little") + data[:_EDGE].tobytes() + data[-_EDGE:].tobytes())
+    return digest.hexdigest()[:32]

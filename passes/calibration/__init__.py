@@ -1,0 +1,1 @@
+"""Passes and rules that record what values range over while samples run."""

@@ -1,0 +1,110 @@
+"""Builds the ops that reduce values and gather the results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import BoolAttr, IntegerAttr, StringAttr, f32, i1, i32
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+
+from tflir.ir.constants import elements
+from tflir.ir.tfl.arithmetic import MaximumOp, MinimumOp
+from tflir.ir.tfl.comparison import NotEqualOp
+from tflir.ir.tfl.constants import ConstOp
+from tflir.ir.tfl.elementwise import CastOp
+from tflir.ir.tfl.reduction import ReduceMaxOp, ReduceMinOp
+from tflir.ir.tfl.shaping import ConcatenationOp, PackOp, ReshapeOp
+from tflir.ir.types import shape_of, tensor_type
+
+NO_HIGH = float(np.finfo(np.float32).min)
+NO_LOW = float(np.finfo(np.float32).max)
+"""The vectors' elements where nothing was observed: high below low."""
+_SCALAR = tensor_type((), f32)
+
+
+class Emitter:
+    """Puts new ops into `function`, before the op `at` (which can be moved on)."""
+
+    def __init__(self, function: FuncOp, at: Operation | None = None) -> None:
+        self._block = function.body.block
+        self._axes: dict[int, SSAValue] = {}
+        first = at or self._block.first_op
+        assert first is not None
+        self.at: Operation = first
+
+    def insert(self, op: Operation) -> SSAValue:
+        """Puts `op` in place; returns its first result."""
+        self._block.insert_op_before(op, self.at)
+        return op.results[0]
+
+    def constant(self, array: npt.NDArray[Any]) -> SSAValue:
+        """A constant of `array`."""
+        return self.insert(_constant(array))
+
+    def extremes(self, value: SSAValue) -> tuple[SSAValue, SSAValue]:
+        """The largest and the smallest element of `value`, as scalars."""
+        rank = len(shape_of(value.type) or ())
+        if not rank:  # its rank at run time may be another
+            flat = ReshapeOp.create(
+                operands=[value, self.constant(np.array([-1], np.int32))], result_types=[tensor_type((-1,), f32)]
+            )
+            value, rank = self.insert(flat), 1
+        how = {"keep_dims": BoolAttr.from_bool(False)}
+        high, low = (
+            self.insert(kind.create(operands=[value, self._all_axes(rank)], result_types=[_SCALAR], properties=how))
+            for kind in (ReduceMaxOp, ReduceMinOp)
+        )
+        return high, low
+
+    def has_nan(self, value: SSAValue) -> SSAValue:
+        """1 where `value` has NaN, else 0, as a float scalar."""
+        shape = shape_of(value.type)
+        assert shape is not None
+        unlike = self.insert(NotEqualOp.create(operands=[value, value], result_types=[tensor_type(shape, i1)]))
+        number = self.insert(CastOp.create(operands=[unlike], result_types=[tensor_type(shape, f32)]))
+        return self.extremes(number)[0]
+
+    def _all_axes(self, rank: int) -> SSAValue:
+        if rank not in self._axes:
+            axes = _constant(np.arange(rank, dtype=np.int32))
+            first = self._block.first_op
+            assert first is not None
+            self._block.insert_op_before(axes, first)
+            self._axes[rank] = axes.results[0]
+        return self._axes[rank]
+
+    def joined(self, scalars: Sequence[SSAValue], parts: Sequence[SSAValue]) -> SSAValue:
+        """One vector of scalars and vectors, in this order; there is at least one of them."""
+        pieces = list(parts)
+        if scalars:
+            how: dict[str, Any] = {"values_count": IntegerAttr(len(scalars), i32), "axis": IntegerAttr(0, i32)}
+            packed = PackOp.create(operands=scalars, result_types=[tensor_type((len(scalars),), f32)], properties=how)
+            pieces.insert(0, self.insert(packed))
+        if len(pieces) == 1:
+            return pieces[0]
+        length = sum((shape_of(piece.type) or (0,))[0] for piece in pieces)
+        how = {"axis": IntegerAttr(0, i32), "fused_activation_function": StringAttr("NONE")}
+        return self.insert(
+            ConcatenationOp.create(operands=pieces, result_types=[tensor_type((length,), f32)], properties=how)
+        )
+
+    def merged(self, held: tuple[SSAValue, SSAValue], found: tuple[SSAValue, SSAValue]) -> list[SSAValue]:
+        """The two vectors that hold both of two pairs."""
+        return [
+            self.insert(kind.create(operands=[a, b], result_types=[a.type]))
+            for kind, a, b in zip((MaximumOp, MinimumOp), held, found, strict=True)
+        ]
+
+    def nothing(self, length: int) -> tuple[SSAValue, SSAValue]:
+        """The two vectors where nothing was observed yet."""
+        high, low = (self.constant(np.full(length, value, np.float32)) for value in (NO_HIGH, NO_LOW))
+        return high, low
+
+
+def _constant(array: npt.NDArray[Any]) -> ConstOp:
+    value = elements(array)
+    return ConstOp.create(result_types=[value.type], properties={"value": value})

@@ -1,0 +1,75 @@
+"""Which values of a function calibration records, and where each stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xdsl.dialects.builtin import Float32Type
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import BlockArgument, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.tfl.constants import (
+    ConstOp,
+    ExternalConstOp,
+    NoValueOp,
+    QConstOp,
+    SparseConstOp,
+    SparseQConstOp,
+)
+from tflir.ir.types import element_of
+
+CONSTANTS = (ConstOp, QConstOp, SparseConstOp, SparseQConstOp, ExternalConstOp, NoValueOp)
+
+REORDERS = frozenset(
+    f"tfl.{name}"
+    for name in [
+        "reshape",
+        "squeeze",
+        "expand_dims",
+        "transpose",
+        "reverse_v2",
+        "reverse_sequence",
+        "space_to_depth",
+        "depth_to_space",
+    ]
+)
+"""Ops whose result has exactly the elements of operand 0, in another order or shape."""
+
+MAY_MAKE_NAN = frozenset(
+    f"tfl.{name}"
+    for name in ["div", "floor_div", "floor_mod", "pow", "sqrt", "rsqrt", "log", "bitcast", "custom", "builtin"]
+)
+"""Ops that can make NaN of finite elements; all others do so by way of an infinity, which the ranges show."""
+
+
+def is_float32(value: SSAValue) -> bool:
+    """Whether `value` is a tensor of float32 elements."""
+    return isinstance(element_of(value.type), Float32Type)
+
+
+def values_of(function: FuncOp) -> Iterator[SSAValue]:
+    """A function's arguments, then its ops' results in program order; a value's place in this is its *position*."""
+    block = function.body.block
+    yield from block.args
+    for op in block.ops:
+        yield from op.results
+
+
+def is_state(value: SSAValue) -> bool:
+    """Whether `value` is a variable tensor, which the op that reads it updates."""
+    return isinstance(value, OpResult) and isinstance(value.op, ConstOp) and names.IS_VARIABLE in value.op.attributes
+
+
+def logged(function: FuncOp) -> list[tuple[int, SSAValue]]:
+    """(position, value) of every float32 tensor that some op reads or writes, constants excepted."""
+    found: list[tuple[int, SSAValue]] = []
+    for position, value in enumerate(values_of(function)):
+        if not is_float32(value):
+            continue
+        if isinstance(value, BlockArgument):
+            if any(not isinstance(use.operation, ReturnOp) for use in value.uses):
+                found.append((position, value))
+        elif isinstance(value, OpResult) and not isinstance(value.op, CONSTANTS):
+            found.append((position, value))
+    return found
