@@ -27,8 +27,8 @@ _FORMS = "a list of arrays in the order of the inputs, a dict by input name, or 
 class Dataset:
     """Samples for the entries of one model.
 
-    Iterating gives `(entry, values by input name)`. Raises `Error` naming the input and the sample (counted from 1) where
-    a value is missing, has the wrong shape or type, or is not finite, and where there is no sample at all.
+    Iterating gives `(entry, values by input name)`. Raises `Error` naming the input and the sample (counted from 1)
+    where a value is missing, has the wrong shape or type, or is not finite, and where there is no sample at all.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Recorded ranges of values: the smallest and largest element that a float tensor took while samples ran.
 
-A range lies where the file has it, in the tensor's quantization record (`tfl.tensor = {quantization = {min, max}}` of the
-op, or of the function's argument): a calibrated model is a `.tflite` like any other, and its text shows the ranges.
+A range lies where the file has it, in the tensor's quantization record (`tfl.tensor = {quantization = {min, max}}` of
+the op, or of the function's argument): a calibrated model is a `.tflite` like any other; its text shows the ranges.
 """
 
 from __future__ import annotations

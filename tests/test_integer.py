@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from models_builder import Graph, Model, options, random
+from models_builder import Graph, Model, options
 from object_tree import tree
-from recording import nearness, recorded, run, to_bytes
+from recording import recorded, to_bytes
 
 import tflir
 
@@ -87,7 +87,9 @@ def _ops(graph: dict[str, Any]) -> list[str]:
 
 def _made_by(graph: dict[str, Any], kind: str) -> list[str]:
     """The names of what ops of a kind make."""
-    return [out for name, op in zip(_ops(graph), graph["operators"], strict=True) if name == kind for out in op["outputs"]]
+    return [
+        out for name, op in zip(_ops(graph), graph["operators"], strict=True) if name == kind for out in op["outputs"]
+    ]
 
 
 # TensorFlow's numbers (specification, 8.3)
@@ -166,9 +168,7 @@ def test_ranges_hold_zero_and_are_no_points(samples: list[Array], expected: tupl
 
 
 def test_a_constant_operand_takes_all_of_int8() -> None:
-    graph = _graph(
-        _quantized(_model(lambda g, x: [_binary(g, "ADD", x, g.constant("c", np.float32(2.5)), "y")]))
-    )
+    graph = _graph(_quantized(_model(lambda g, x: [_binary(g, "ADD", x, g.constant("c", np.float32(2.5)), "y")])))
     assert _params(graph, "c") == ([0.009803922], [-128])
     assert _integers(graph, "c", np.int8) == [127]
 

@@ -1,4 +1,4 @@
-"""Integer models in LiteRT, with its default delegate and without, beside numpy: what TensorFlow gets wrong is right."""
+"""Integer models in LiteRT, with its default delegate and without, beside numpy; TensorFlow's mistakes are mended."""
 
 from __future__ import annotations
 
@@ -288,7 +288,9 @@ def test_an_lstm_is_integer_with_its_state() -> None:
     tensors = tree(made)["graphs"][0]["tensors"]
     assert tensors["c"]["type"] == 7
     np.testing.assert_allclose(tensors["c"]["quantization"]["scale"], [4 / 32768])
-    assert tensors["h"]["quantization"] == tensors[tree(made)["graphs"][0]["operators"][1]["outputs"][0]]["quantization"]
+    assert (
+        tensors["h"]["quantization"] == tensors[tree(made)["graphs"][0]["operators"][1]["outputs"][0]]["quantization"]
+    )
     assert min(nearness(run(made, s), run(data, s)) for s in samples) > 25
 
 

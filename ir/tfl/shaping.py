@@ -238,7 +238,9 @@ class ReverseV2Op(TflOp):
     """Elements in reverse order along the axes."""
 
     name = "tfl.reverse_v2"
-    INFO: ClassVar = OpInfo("REVERSE_V2", "ReverseV2Options", (1, 4), pure=True, quantizable=True, moves_elements=True, int16=True)
+    INFO: ClassVar = OpInfo(
+        "REVERSE_V2", "ReverseV2Options", (1, 4), pure=True, quantizable=True, moves_elements=True, int16=True
+    )
     input = operand_def(VALUE)
     axis = operand_def(INT32)
     output = result_def(VALUE)
@@ -251,7 +253,13 @@ class ReverseSequenceOp(TflOp):
 
     name = "tfl.reverse_sequence"
     INFO: ClassVar = OpInfo(
-        "REVERSE_SEQUENCE", "ReverseSequenceOptions", (1, 1), pure=True, quantizable=True, no_int8="the runtime has no int8 kernel", int16=True
+        "REVERSE_SEQUENCE",
+        "ReverseSequenceOptions",
+        (1, 1),
+        pure=True,
+        quantizable=True,
+        no_int8="the runtime has no int8 kernel",
+        int16=True,
     )
     input = operand_def(VALUE)
     seq_lengths = operand_def(INT32_OR_64)

@@ -1,8 +1,8 @@
 """Adds reductions to functions, and carries their results out of branches and loops.
 
-A branch returns vectors that hold its own ranges and nothing in the places of the other branch's. A loop carries vectors
-that its body widens at each turn; what its condition computes is computed again by the body and after the loop, since a
-condition has no results of its own. Each call gets a copy of the function that it calls, so that its results can change.
+A branch returns vectors that hold its own ranges and nothing in the places of the other branch's. A loop carries
+vectors that its body widens at each turn; what its condition computes is computed again by the body and after the loop,
+since a condition has no results of its own. Each call gets a copy of the function that it calls: its results change.
 """
 
 from __future__ import annotations

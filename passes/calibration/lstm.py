@@ -43,7 +43,7 @@ class Layer:
 
     @staticmethod
     def at(function: FuncOp, position: int) -> Layer | None:
-        """The layer whose result stands at `position`; None where its weights are no constants or it has one step only."""
+        """The layer whose result stands at `position`; None where its weights are no constants."""
         value = next(value for number, value in enumerate(values_of(function)) if number == position)
         assert isinstance(value, OpResult)
         held: dict[int, Array] = {}
