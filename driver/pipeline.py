@@ -92,7 +92,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
-        "tfl-optimize",
+        _spec("tfl-optimize", **({"shape_operands": True} if options.tf_compat else {})),
         *(["tfl-require-integer"] if only else []),
         *(["tfl-expand-dequantize"] if options.tf_compat else []),
         *_io_types(options),

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from tflir.ir import names
-from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.constants import ArrayElementsAttr, elements
 from tflir.ir.errors import Error
 from tflir.ir.statistics import Range, functions, set_ranges, with_range
+from tflir.ir.tfl.recurrent import INTERMEDIATES
 from tflir.passes.calibration.contamination import contaminated
 from tflir.passes.calibration.logged import values_of
 
@@ -144,13 +145,19 @@ def _set_intermediates(op: Operation, spans: Sequence[Span | None]) -> None:
     items: list[DictionaryAttr] = (
         list(cast("ArrayAttr[DictionaryAttr]", held))
         if isinstance(held, ArrayAttr)
-        else [DictionaryAttr({})] * len(spans)
+        else [_empty_intermediate(name) for name in INTERMEDIATES]
     )
     made: list[Attribute] = []
     for item, span in zip(items, spans, strict=False):
         extras = with_range(item.data.get("tensor"), None if span is None else Range(*span))
         made.append(DictionaryAttr(dict(item.data) | ({"tensor": extras} if extras is not None else {})))
     op.attributes[names.INTERMEDIATES] = ArrayAttr(made)
+
+
+def _empty_intermediate(name: str) -> DictionaryAttr:
+    """A tensor that holds nothing but its range."""
+    value = elements(np.zeros(0, np.float32))
+    return DictionaryAttr({"type": value.type, "name": StringAttr(name), "value": value})
 
 
 def fingerprint(module: ModuleOp) -> str:

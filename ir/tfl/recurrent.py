@@ -22,6 +22,14 @@ from tflir.ir.tfl.constraints import (
 )
 from tflir.ir.tfl.info import OpInfo
 
+INTERMEDIATES = (
+    "input_to_input_intermediate",
+    "input_to_forget_intermediate",
+    "input_to_cell_intermediate",
+    "input_to_output_intermediate",
+    "effective_hidden_scale_intermediate",
+)
+"""The intermediate tensors of an LSTM: its gates before they are normalized, and what is projected."""
 INPUT_OR_NONE = tensor(*FLOAT_OR_QUANTIZED.kinds, optional=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp, NoneType, StringAttr, UnitAttr
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 from xdsl.rewriter import Rewriter
 
@@ -18,7 +18,10 @@ from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.indexing import SliceOp, StridedSliceOp
+from tflir.ir.tfl.linear import Conv2DOp, DepthwiseConv2DOp
+from tflir.ir.tfl.shaping import ReshapeOp
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.optimize.same_padding import fold_pad
 
 _FUSED: dict[type[Operation], str] = {ReluOp: "RELU", Relu6Op: "RELU6", ReluN1To1Op: "RELU_N1_TO_1"}
 _TAKES_ACTIVATION = frozenset(
@@ -31,7 +34,8 @@ _MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_ax
 @dataclass(frozen=True)
 class OptimizePass(TflPass):
     """
-    Fuses an activation into the op before it, makes a strided slice of stride 1 a slice, and drops `(x - x) +`.
+    Fuses an activation into the op before it and a pad into the convolution after it, makes a strided slice of stride
+    1 a slice, and drops `(x - x) +`.
 
     ```mlir
     %c = "tfl.conv_2d"(%x, %w, %b) <{fused_activation_function = "NONE", …}> …
@@ -46,11 +50,16 @@ class OptimizePass(TflPass):
 
     name = "tfl-optimize"
 
+    shape_operands: bool = False
+    """Give each reshape its shape as an operand, as MLIR's dialect wants it; an attribute takes fewer bytes."""
+
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):
             for op in list(function.body.block.ops):
                 rule = _RULES.get(type(op))
                 if rule is not None and (done := rule(op)):
+                    report.count(done)
+                if self.shape_operands and isinstance(op, ReshapeOp) and (done := _shape_operand(op)):
                     report.count(done)
 
 
@@ -146,10 +155,29 @@ def _erase_with_sources(op: Operation) -> None:
             block.erase_op(source)
 
 
+def _shape_operand(op: ReshapeOp) -> str | None:
+    """A reshape whose shape is an attribute reads it as an operand."""
+    shape = op.new_shape
+    if shape is None or not isinstance(op.shape.type, NoneType):
+        return None
+    value = elements(np.array(shape.get_values(), np.int32))
+    made = ConstOp.create(result_types=[value.type], properties={"value": value})
+    block = op.parent
+    assert block is not None
+    block.insert_op_before(made, op)
+    op.operands[1] = made.results[0]
+    op.properties.pop("new_shape")
+    op.attributes.pop(names.OPERAND_COUNT, None)
+    op.attributes[names.NO_OPTIONS] = UnitAttr()
+    return "shapes made operands"
+
+
 _RULES: dict[type[Operation], Callable[[Operation], str | None]] = {
     ReluOp: _fuse_activation,
     Relu6Op: _fuse_activation,
     ReluN1To1Op: _fuse_activation,
     StridedSliceOp: _slice_of_stride_one,
     AddOp: _add_of_nothing,
+    Conv2DOp: fold_pad,
+    DepthwiseConv2DOp: fold_pad,
 }

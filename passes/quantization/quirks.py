@@ -22,7 +22,7 @@ class Quirk:
     right: str
     """What is right, and done by default unless `default` says otherwise."""
     rule: str
-    """Where the choice is made: `module:name`, below `tflir`."""
+    """Where the choice is made: `module` or `module:name`, below `tflir`."""
     default: str = "ours"
 
 
@@ -183,7 +183,154 @@ QUIRKS: tuple[Quirk, ...] = (
         "1.2, 6, 8.1.7",
         "an empty dataset, or samples that do not fit, give the float model back without a word",
         "an error names the input and the sample",
-        "dataset:open_dataset",
+        "dataset:Dataset",
+    ),
+    Quirk(
+        "int16-no-kernel",
+        "4, 8.1.11",
+        "scatter_nd and squared_difference become int16, which the runtime can't load",
+        "they stay float",
+        "passes.quantization.int16.facts",
+    ),
+    Quirk(
+        "int16-sum-scale",
+        "8.1.18",
+        "sum keeps its operand's scale and saturates",
+        "it has its own range's",
+        "passes.quantization.int16.tensorflow",
+    ),
+    Quirk(
+        "int16-select-scales",
+        "8.1.11",
+        "select takes the scale of its first branch alone",
+        "both branches are requantized to the result's",
+        "passes.quantization.int16.tensorflow",
+    ),
+    Quirk(
+        "int16-padv2-value",
+        "8.1.11",
+        "the pad value stays float",
+        "it becomes int16 at the result's scale",
+        "passes.quantization.int16.tensorflow",
+    ),
+    Quirk(
+        "int16-input-in-place",
+        "8.1.11",
+        "a float op before the first int16 one reads the int16 input",
+        "it reads the float one",
+        "passes.quantization.int16.values",
+    ),
+    Quirk(
+        "int16-conversion-per-use",
+        "4",
+        "a quantize or dequantize for each use",
+        "one for each value",
+        "passes.quantization.int16.values",
+    ),
+    Quirk(
+        "int16-requantize-twice",
+        "4",
+        "a constant of a shared scale is quantized by its own scale first",
+        "it is quantized once",
+        "passes.quantization.int16.values",
+    ),
+    Quirk(
+        "int16-constant-once",
+        "4",
+        "the first quantized form of a constant serves all its users, a shared bias too",
+        "each gets the form that it needs",
+        "passes.quantization.int16.constants",
+    ),
+    Quirk(
+        "int16-zero-scale",
+        "4, 8.1.18",
+        "all-zero channels, constants and activations get a scale of 0",
+        "a least scale",
+        "passes.quantization.int16.constants",
+    ),
+    Quirk(
+        "int16-bias-limit",
+        "4",
+        "limits of int32 for biases of 64 bits too",
+        "2^47 for 64 bits",
+        "passes.quantization.int16.constants",
+    ),
+    Quirk(
+        "int16-sums-overflow",
+        "4",
+        "sums of 32 bits may wrap",
+        "weights get scales that keep them in",
+        "passes.quantization.int16.constants",
+    ),
+    Quirk(
+        "int16-depthwise-bias32",
+        "4",
+        "a depthwise bias of 32 bits, which the runtime can't load",
+        "always 64 bits",
+        "passes.quantization.int16.facts",
+    ),
+    Quirk(
+        "int16-dynamic-weights",
+        "8.1.11",
+        "weights that are computed become int16, for which there is no kernel",
+        "the op stays float",
+        "passes.quantization.int16.choice",
+    ),
+    Quirk(
+        "int16-missing-range",
+        "4",
+        "a missing range is an error",
+        "the op stays float",
+        "passes.quantization.int16.choice",
+    ),
+    Quirk(
+        "int16-strict-integer-ops",
+        "4",
+        "strict conversion refuses ops that compute with integers alone",
+        "it lets them be",
+        "passes.quantization.int16.choice",
+    ),
+    Quirk(
+        "int16-strict-kernels",
+        "4",
+        "strict conversion refuses neg, sqrt, select_v2, topk_v2 and others whose kernels take int16",
+        "they become int16",
+        "passes.quantization.int16.tensorflow",
+    ),
+    Quirk(
+        "int16-steep-near-zero",
+        "4",
+        "log and rsqrt near 0 go through coarse tables",
+        "they stay float there",
+        "passes.quantization.int16.choice",
+    ),
+    Quirk(
+        "int16-mask",
+        "4",
+        "adding a mask of -1e9 leaves the logits no steps",
+        "the add, what moves its result and the softmax stay float",
+        "passes.quantization.int16.choice",
+    ),
+    Quirk(
+        "int16-cancelling-sum",
+        "4",
+        "a result's scale may be finer than its kernel can reach",
+        "at least 2^-13 of the operands'",
+        "passes.quantization.int16.rewrite",
+    ),
+    Quirk(
+        "int16-shape",
+        "4",
+        "the input of shape is quantized",
+        "it reads what is there",
+        "passes.quantization.int16.facts",
+    ),
+    Quirk(
+        "int16-options-and-versions",
+        "4",
+        "options of quantization on float ops too, and higher versions",
+        "only what is needed",
+        "passes.quantization.int16.rewrite",
     ),
 )
 
@@ -197,3 +344,7 @@ def table() -> Iterator[str]:
             f"| `{one.name}` | {one.section} | {one.tensorflow} | {one.right} | {one.default} "
             f"| `tflir.{one.rule.replace(':', '.')}` |"
         )
+
+
+if __name__ == "__main__":
+    print("\n".join(table()))

@@ -21,7 +21,7 @@ from tflir.ir import names
 from tflir.ir.constants import elements
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range, range_in
-from tflir.ir.tfl.recurrent import LSTMOp, SVDFOp, UnidirectionalSequenceLSTMOp
+from tflir.ir.tfl.recurrent import INTERMEDIATES, LSTMOp, SVDFOp, UnidirectionalSequenceLSTMOp
 from tflir.ir.types import tensor_type
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import KEEP_FLOAT, is_float
@@ -51,13 +51,6 @@ _PROJECTION_WEIGHTS, _PROJECTION_BIAS = 16, 17
 _STATE, _CELL = 18, 19
 _LAYER_NORMS = range(20, 24)
 _HIDDEN = 4
-_INTERMEDIATES = (
-    "input_to_input_intermediate",
-    "input_to_forget_intermediate",
-    "input_to_cell_intermediate",
-    "input_to_output_intermediate",
-    "effective_hidden_scale_intermediate",
-)
 _LAYER_NORM_BIAS = 2.0**-10
 _SVDF_TIME_LEVELS = 512
 
@@ -219,7 +212,7 @@ def _set_intermediates(op: Operation, decided: Mapping[int, Params]) -> None:
     held = op.attributes.get(names.INTERMEDIATES)
     known = list(cast("ArrayAttr[DictionaryAttr]", held)) if isinstance(held, ArrayAttr) else []
     items: list[Attribute] = []
-    for index, name in enumerate(_INTERMEDIATES):
+    for index, name in enumerate(INTERMEDIATES):
         found = known[index].data.get("name") if index < len(known) else None
         params = decided.get(index)
         width = 0 if params is None else params.storage.width.data
