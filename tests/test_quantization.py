@@ -315,7 +315,7 @@ def test_combinations_that_make_no_sense(fields: dict[str, Any], why: str) -> No
     assert caught.value.status == 2
 
 
-@pytest.mark.parametrize("name", ["representative_dataset", "inference_input_type", "optimisations"])
+@pytest.mark.parametrize("name", ["experimental_new_quantizer", "optimisations"])
 def test_an_option_that_does_nothing_is_refused(name: str) -> None:
     converter = tflir.Converter.from_bytes(build.fully_connected())
     with pytest.raises(tflir.Error, match=f"no option '{name}'"):

@@ -32,7 +32,10 @@ class RequireIntegerPass(TflPass):
     ```mlir
     %y = "tfl.sin"(%x) : (tensor<4xf32>) -> tensor<4xf32>
     ```
-    is an error that names `tfl.sin`, its tensor, and why it could not be an integer op. Every such op is named.
+    is an error that names `tfl.sin`, its tensor, and why it could not be an integer op. Every such op is named. What passes:
+    ```mlir
+    %y = "tfl.abs"(%x) : (tensor<4x!quant.uniform<i8:f32, …>>) -> tensor<4x!quant.uniform<i8:f32, …>>
+    ```
     """
 
     name = "tfl-require-integer"
