@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 
 from tflir.backends.litert.run import Array, Entry, Runner
 from tflir.dataset import Dataset
-from tflir.files import save
+from tflir.files import load, save
 from tflir.ir.errors import Error
 from tflir.ir.names import SIGNATURES, name_of
 from tflir.ir.statistics import functions
@@ -58,6 +59,13 @@ def calibrate(
                 progress(done, data.count or 0)
         del runner  # Windows can't remove a file that is mapped
     return collected.recorded()
+
+
+def samples_of(model: str | os.PathLike[str], dataset: Any, limit: int | None, *, most: int) -> list[dict[str, Array]]:
+    """The first of a dataset's samples, by input name. Raises `Error` where one does not fit the model."""
+    entries = in_file_order(Runner(model).entries, load(model))
+    data = Dataset(dataset, entries, limit=most if limit is None else min(limit, most))
+    return [values for _, values in data]
 
 
 def in_file_order(entries: Sequence[Entry], module: ModuleOp) -> list[Entry]:

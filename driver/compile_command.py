@@ -14,9 +14,15 @@ from tflir.ir.errors import Error
 from tflir.options import DEPRECATED, OpsSet, Optimize, Options, TargetSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tflir.backends.litert.run import Sample
     from tflir.converter import Converter
 
 _USAGE = 2
+_RANDOM_SAMPLES = 3
+_MOST_SAMPLES = 32
+"""Samples of the representative data that --verify runs."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,8 +51,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.verify:
         from tflir.verify import verify
 
-        verify(source, target)
+        verify(source, target, samples=_samples(source, arguments))
     return 0
+
+
+def _samples(source: pathlib.Path, arguments: argparse.Namespace) -> Sequence[Sample] | int:
+    """Some of the representative data, else how many random samples to make."""
+    if arguments.representative_dataset is None:
+        return _RANDOM_SAMPLES
+    from tflir.calibration import samples_of
+
+    return samples_of(source, arguments.representative_dataset, arguments.calibration_samples, most=_MOST_SAMPLES)
 
 
 def _converter(source: pathlib.Path, options: Options) -> Converter:

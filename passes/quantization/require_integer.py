@@ -32,7 +32,7 @@ class RequireIntegerPass(TflPass):
     ```mlir
     %y = "tfl.sin"(%x) : (tensor<4xf32>) -> tensor<4xf32>
     ```
-    is an error that names `tfl.sin`, its tensor, and why it could not be an integer op. Every such op is named. What passes:
+    becomes an error that names `tfl.sin`, its tensor, and why it could not be an integer op, as every such op; not
     ```mlir
     %y = "tfl.abs"(%x) : (tensor<4x!quant.uniform<i8:f32, …>>) -> tensor<4x!quant.uniform<i8:f32, …>>
     ```
