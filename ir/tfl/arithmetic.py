@@ -65,7 +65,7 @@ class FloorDivOp(_Binary):
     """Quotient rounded toward minus infinity."""
 
     name = "tfl.floor_div"
-    INFO: ClassVar = OpInfo("FLOOR_DIV", "FloorDivOptions", (1, 3), pure=True)
+    INFO: ClassVar = OpInfo("FLOOR_DIV", "FloorDivOptions", (1, 3), pure=True, poles=(1,))
 
 
 @irdl_op_definition
@@ -73,7 +73,7 @@ class FloorModOp(_Binary):
     """Remainder with the sign of the divisor."""
 
     name = "tfl.floor_mod"
-    INFO: ClassVar = OpInfo("FLOOR_MOD", "FloorModOptions", (1, 2), pure=True)
+    INFO: ClassVar = OpInfo("FLOOR_MOD", "FloorModOptions", (1, 2), pure=True, poles=(1,))
 
 
 @irdl_op_definition
@@ -81,7 +81,7 @@ class PowOp(_Binary):
     """`lhs` to the power of `rhs`."""
 
     name = "tfl.pow"
-    INFO: ClassVar = OpInfo("POW", "PowOptions", (1, 1), pure=True)
+    INFO: ClassVar = OpInfo("POW", "PowOptions", (1, 1), pure=True, poles=(0,))
 
 
 @irdl_op_definition

@@ -31,6 +31,8 @@ class OpInfo:
     """Its integer kernel fills the result with integer 0, whatever the zero point: only a zero point of 0 is right."""
     no_int8: str = ""
     """Why its int8 form can't run or is wrong, though MLIR makes it (QuantizableResult)."""
+    poles: tuple[int, ...] = ()
+    """Operands in which 0 is an error or gives infinity: rounding must not make one."""
     fixed_output: tuple[float, int] | None = None
     """(scale, zero point) of an int8 result whose range is fixed."""
     int16: bool = False

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
 
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerType, ModuleOp, Signedness
+from xdsl.dialects.builtin import FunctionType, IntegerType, ModuleOp, Signedness
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 from xdsl.rewriter import Rewriter
 
 from tflir.ir import names
+from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
 from tflir.ir.quant import Layout, UniformQuantizedType
-from tflir.ir.statistics import functions
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import is_float, quantized_element
@@ -55,25 +53,13 @@ class ModifyIONodesPass(TflPass):
         for kind in (self.input_type, self.output_type):
             if kind not in TYPES:
                 raise Error(f"an input or output can't be {kind}", hint=f"use {', '.join(TYPES)}", status=2)
-        for function in _entries(module):
+        for function in entry_functions(module):
             if self.input_type != "float32":
                 for argument in list(function.body.block.args):
                     _change_input(function, argument, self.input_type, report)
             if self.output_type != "float32":
                 _change_outputs(function, self.output_type, report)
             _update_type(function)
-
-
-def _entries(module: ModuleOp) -> Iterator[FuncOp]:
-    """The functions that signatures name; without signatures the first."""
-    signatures = module.attributes.get(names.SIGNATURES)
-    named = {
-        record.data["function"].string_value()
-        for record in (cast("ArrayAttr[Any]", signatures) if isinstance(signatures, ArrayAttr) else ())
-    }
-    for number, function in enumerate(functions(module)):
-        if function.sym_name.data in named or (not named and number == 0):
-            yield function
 
 
 def _unsigned(params: UniformQuantizedType) -> UniformQuantizedType:

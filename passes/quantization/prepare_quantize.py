@@ -10,6 +10,7 @@ from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range, clear_ranges, functions, ranges_of
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
@@ -31,6 +32,9 @@ from tflir.passes.quantization.parameters import activation_type, has_scale
 from tflir.passes.quantization.propagation import Propagation
 from tflir.passes.quantization.pruning import prune
 from tflir.passes.quantization.recurrent import recurrent_parameters
+
+_STEPS_FROM_ZERO = 4 / 255
+"""Of its largest element, what a value's smallest must be above, so that no rounding makes it 0."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class PrepareQuantizePass(TflPass):
         if self.everywhere:
             remove_dead_ops(function)
         ranges = _usable(ranges_of(function), report)
+        if not self.tf_compat:
+            ranges = {v: one for v, one in ranges.items() if not _near_pole(v, one, report)}
         kept = prune(ranges, own_ranges=not self.tf_compat)
         remove_dead_ops(function)
         kept = {value: found for value, found in kept.items() if value.first_use is not None}
@@ -131,6 +137,16 @@ def _usable(ranges: dict[SSAValue, Range], report: PassReport) -> dict[SSAValue,
             what = f"the range {one.low:g} to {one.high:g} is too wide for a float32 scale"
             report.decline(what, producer(value))
     return found
+
+
+def _near_pole(value: SSAValue, found: Range, report: PassReport) -> bool:
+    """Whether rounding to steps of the range could make a 0 that an op which reads the value can't take."""
+    for use in value.uses:
+        user = use.operation
+        if isinstance(user, TflOp) and use.index in user.INFO.poles and not found.low > _STEPS_FROM_ZERO * found.high:
+            report.decline("rounded to 0, what it reads would be an error or give infinity", user)
+            return True
+    return False
 
 
 def _in_model(value: SSAValue) -> bool:

@@ -144,6 +144,13 @@ QUIRKS: tuple[Quirk, ...] = (
         "passes.quantization.fold_constants:fold_constant",
     ),
     Quirk(
+        "rounded-to-zero",
+        "3.6",
+        "a divisor of floor_div or a base of pow is quantized: rounded to 0 it stops the runtime or gives infinity",
+        "it stays float where rounding could make it 0, inputs too",
+        "passes.quantization.prepare_quantize:PrepareQuantizePass",
+    ),
+    Quirk(
         "recurrent-copies",
         "8.1.13",
         "unidirectional_sequence_rnn is emitted seven times, six of them as int8, which has no kernel",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, cast
 
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from tflir.ir import names
+from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
 from tflir.ir.statistics import clear_ranges, functions, ranges_of
 from tflir.passes.base import PassReport, TflPass
@@ -66,9 +65,9 @@ class QuantizeInt16x8Pass(TflPass):
             raise _refusal(declined)
         for op, why in declined.items():
             report.decline(why, op)
-        entries = _entries(module)
+        entries = set(entry_functions(module))
         for (function, ranges), choice in zip(found, choices, strict=True):
-            entry = function.sym_name.data in entries
+            entry = function in entries
             settings = Settings(
                 self.tf_compat,
                 self.per_channel,
@@ -86,15 +85,6 @@ class QuantizeInt16x8Pass(TflPass):
         for kind in (self.input_type, self.output_type):
             if kind not in _TYPES:
                 raise Error(f"{kind}: inputs and outputs of 16x8 models are float32 or int16", status=2)
-
-
-def _entries(module: ModuleOp) -> set[str]:
-    """The functions that signatures name; without signatures the first."""
-    signatures = module.attributes.get(names.SIGNATURES)
-    records = cast("ArrayAttr[Any]", signatures) if isinstance(signatures, ArrayAttr) else ()
-    return {record.data["function"].string_value() for record in records} or {
-        function.sym_name.data for function in islice(functions(module), 1)
-    }
 
 
 def _refusal(declined: dict[Operation, str]) -> Error:

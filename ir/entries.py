@@ -1,0 +1,22 @@
+"""Which functions of a module can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.dialects.func import FuncOp
+
+from tflir.ir import names
+from tflir.ir.statistics import functions
+
+
+def entry_functions(module: ModuleOp) -> Iterator[FuncOp]:
+    """The functions that signatures name; without signatures the first."""
+    signatures = module.attributes.get(names.SIGNATURES)
+    records = cast("ArrayAttr[Any]", signatures) if isinstance(signatures, ArrayAttr) else ()
+    named = {record.data["function"].root_reference.data for record in records}
+    for number, function in enumerate(functions(module)):
+        if function.sym_name.data in named or (not named and number == 0):
+            yield function
