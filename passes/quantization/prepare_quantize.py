@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
@@ -18,7 +18,9 @@ from tflir.passes.dead_code import remove_dead_ops
 from tflir.passes.quantization.centred import centred_parameters, keep_uncentred_float
 from tflir.passes.quantization.contents import Contents
 from tflir.passes.quantization.facts import (
+    KEEP_FLOAT,
     bias_of,
+    fixed_output,
     is_float,
     is_same_scale,
     positions,
@@ -35,6 +37,10 @@ from tflir.passes.quantization.recurrent import recurrent_parameters
 
 _STEPS_FROM_ZERO = 4 / 255
 """Of its largest element, what a value's smallest must be above, so that no rounding makes it 0."""
+
+
+_LEAST_STEPS = 8
+"""Of a fixed scale, that the largest result should take."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,8 @@ class PrepareQuantizePass(TflPass):
         ranges = _usable(ranges_of(function), report)
         if not self.tf_compat:
             ranges = {v: one for v, one in ranges.items() if not _near_pole(v, one, report)}
+            if not self.everywhere:
+                _keep_coarse_float(ranges, report)
         kept = prune(ranges, own_ranges=not self.tf_compat)
         remove_dead_ops(function)
         kept = {value: found for value, found in kept.items() if value.first_use is not None}
@@ -147,6 +155,17 @@ def _near_pole(value: SSAValue, found: Range, report: PassReport) -> bool:
             report.decline("rounded to 0, what it reads would be an error or give infinity", user)
             return True
     return False
+
+
+def _keep_coarse_float(ranges: dict[SSAValue, Range], report: PassReport) -> None:
+    """Leaves float the ops of fixed range that would have but a few steps for what was recorded of them."""
+    for value, found in ranges.items():
+        maker = producer(value)
+        fixed = None if maker is None else fixed_output(maker)
+        if maker is not None and fixed is not None and max(-found.low, found.high) < _LEAST_STEPS * fixed[0]:
+            why = "its fixed range would leave a few steps of what was recorded"
+            maker.attributes[KEEP_FLOAT] = StringAttr(why)
+            report.decline(why, maker)
 
 
 def _in_model(value: SSAValue) -> bool:

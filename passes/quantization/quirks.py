@@ -144,6 +144,13 @@ QUIRKS: tuple[Quirk, ...] = (
         "passes.quantization.fold_constants:fold_constant",
     ),
     Quirk(
+        "coarse-fixed-range",
+        "3.1",
+        "logistic, softmax and the like answer in steps of their fixed scale, however small what was recorded",
+        "they stay float where that leaves under 8 steps",
+        "passes.quantization.prepare_quantize:PrepareQuantizePass",
+    ),
+    Quirk(
         "rounded-to-zero",
         "3.6",
         "a divisor of floor_div or a base of pow is quantized: rounded to 0 it stops the runtime or gives infinity",
