@@ -54,7 +54,7 @@ class Propagation:
 
     `contents` gives the parameters of the constants that decide for themselves, `given` those of other values;
     `constants` are all float constants, in order. `results_first`: an op that merges operands takes the parameters of
-    its result before those of the first operand.
+    its result, never those of an operand.
     """
 
     def __init__(
@@ -129,8 +129,8 @@ class Propagation:
     def _shared(self, op: Operation) -> Params | None:
         """The parameters that an op of same scale takes for all its values."""
         operands, results = list(op.operands), list(op.results)
-        if self._results_first and len(float_operands(op)) > 1:
-            operands, results = results, operands
+        if self._results_first and len(float_operands(op)) > 1:  # an operand's own range may not hold the result
+            return next((params for value in results if (params := self.params(value)) is not None), None)
         alone = [part[0] for part in (operands, results) if len(part) == 1]
         for candidates in (alone, [*operands, *results]):
             for value in candidates:

@@ -13,6 +13,8 @@ from tflir.ir.statistics import Range
 from tflir.ir.tfl.quantization import QuantizeOp
 from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale, producer
 
+_BEYOND = 0.02
+"""Of a value's own range, what an imposed one may cut off."""
 _MUCH_FINER = 0.7
 """A value whose own range is under this share of the one imposed on it would lose half a bit or more."""
 
@@ -20,8 +22,8 @@ _MUCH_FINER = 0.7
 def prune(ranges: dict[SSAValue, Range], *, own_ranges: bool = False) -> dict[SSAValue, Range]:
     """The ranges that decide, of those recorded; `ranges` in the order of the program.
 
-    `own_ranges`: an operand that others read too keeps its range where that is much finer than the imposed one, and is
-    requantized for the op that merges; TensorFlow makes all its readers work on the coarser one.
+    `own_ranges`: an operand that others read too keeps its range where that is much finer than the imposed one, or not
+    within it, and is requantized for the op that merges; TensorFlow makes all its readers work on the imposed one.
     """
     kept = {v: r for v, r in ranges.items() if not any(isinstance(u.operation, QuantizeOp) for u in v.uses)}
     redundant = _forward(kept)
@@ -67,7 +69,12 @@ def _backward(ranges: dict[SSAValue, Range], redundant: set[SSAValue], own_range
 
 
 def _is_worth_keeping(value: SSAValue, own: Range, imposed: Range) -> bool:
-    return value.has_more_than_one_use() and _spread(own) < _MUCH_FINER * _spread(imposed)
+    """Whether others read the value, and would lose steps, or what lies beyond the imposed range."""
+    if not value.has_more_than_one_use():
+        return False
+    beyond = _BEYOND * _spread(own)
+    cut = own.low < min(imposed.low, 0.0) - beyond or own.high > max(imposed.high, 0.0) + beyond
+    return cut or _spread(own) < _MUCH_FINER * _spread(imposed)
 
 
 def _spread(found: Range) -> float:

@@ -59,3 +59,15 @@ func.func @without(%x: tensor<4xf32> {tfl.tensor = {quantization = {min = array<
   %0 = "tfl.abs"(%x) : (tensor<4xf32>) -> tensor<4xf32>
   func.return %0 : tensor<4xf32>
 }
+
+// A chain of merges: what lies between takes the range that the last imposes, not the finer one of the first operand,
+// which could not hold it.
+// CHECK-LABEL: func.func @chain
+// CHECK: tfl.maximum
+// CHECK-NEXT: "tfl.quantize"({{.*}}i8:f32, 2.000000e+00:-128>
+func.func @chain(%a: tensor<2xf32> {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 127.5>}}}, %b: tensor<2xf32> {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 510.0>}}}) -> (tensor<4xf32>, tensor<2xf32>) {
+  %0 = "tfl.maximum"(%a, %b) {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 510.0>}}} : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+  %1 = "tfl.concatenation"(%0, %b) <{axis = 0 : i32, fused_activation_function = "NONE"}> {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 510.0>}}} : (tensor<2xf32>, tensor<2xf32>) -> tensor<4xf32>
+  %2 = "tfl.exp"(%a) {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 255.0>}}} : (tensor<2xf32>) -> tensor<2xf32>
+  func.return %1, %2 : tensor<4xf32>, tensor<2xf32>
+}
