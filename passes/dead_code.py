@@ -1,4 +1,4 @@
-"""Removes ops without side effects whose results nothing reads."""
+"""Ops without side effects whose results nothing reads, or only such ops."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from xdsl.traits import Pure
 from tflir.ir import names
 
 
-def remove_dead_ops(function: FuncOp) -> int:
-    """Removes pure ops that nothing reads, and what only they read; returns how many."""
-    removed = 0
-    block = function.body.block
-    for op in reversed(list(block.ops)):
-        if _is_dead(op):
-            block.erase_op(op)
-            removed += 1
-    return removed
+def dead_ops(function: FuncOp) -> set[Operation]:
+    """The pure ops that nothing reads, and what only they read."""
+    found: set[Operation] = set()
+    for op in reversed(list(function.body.block.ops)):
+        if not op.results or not op.has_trait(Pure()) or names.IS_VARIABLE in op.attributes:
+            continue
+        if all(use.operation in found for result in op.results for use in result.uses):
+            found.add(op)
+    return found
 
 
-def _is_dead(op: Operation) -> bool:
-    if not op.results or not op.has_trait(Pure()) or names.IS_VARIABLE in op.attributes:
-        return False
-    return all(result.first_use is None for result in op.results)
+def remove_dead_ops(function: FuncOp) -> None:
+    """Removes them."""
+    dead = dead_ops(function)
+    for op in reversed([op for op in function.body.block.ops if op in dead]):
+        function.body.block.erase_op(op)

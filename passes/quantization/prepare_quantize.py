@@ -14,7 +14,7 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.dead_code import remove_dead_ops
+from tflir.passes.dead_code import dead_ops, remove_dead_ops
 from tflir.passes.quantization.centred import centred_parameters, keep_uncentred_float
 from tflir.passes.quantization.contents import Contents
 from tflir.passes.quantization.facts import (
@@ -84,7 +84,7 @@ class PrepareQuantizePass(TflPass):
             ranges = {v: one for v, one in ranges.items() if not _near_pole(v, one, report)}
             if not self.everywhere:
                 _keep_coarse_float(ranges, report)
-        kept = prune(ranges, own_ranges=not self.tf_compat)
+        kept = prune(ranges, own_ranges=not self.tf_compat, dead=dead_ops(function))
         remove_dead_ops(function)
         kept = {value: found for value, found in kept.items() if value.first_use is not None}
         given = given_parameters(function, kept)

@@ -7,7 +7,9 @@ them, so theirs are; an op whose result range is fixed needs none (specification
 
 from __future__ import annotations
 
-from xdsl.ir import SSAValue
+from collections.abc import Set as AbstractSet
+
+from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.quantization import QuantizeOp
@@ -19,15 +21,18 @@ _MUCH_FINER = 0.7
 """A value whose own range is under this share of the one imposed on it would lose half a bit or more."""
 
 
-def prune(ranges: dict[SSAValue, Range], *, own_ranges: bool = False) -> dict[SSAValue, Range]:
+def prune(
+    ranges: dict[SSAValue, Range], *, own_ranges: bool = False, dead: AbstractSet[Operation] = frozenset()
+) -> dict[SSAValue, Range]:
     """The ranges that decide, of those recorded; `ranges` in the order of the program.
 
     `own_ranges`: an operand that others read too keeps its range where that is much finer than the imposed one, or not
     within it, and is requantized for the op that merges; TensorFlow makes all its readers work on the imposed one.
+    `dead` ops impose in any case and are no readers.
     """
     kept = {v: r for v, r in ranges.items() if not any(isinstance(u.operation, QuantizeOp) for u in v.uses)}
     redundant = _forward(kept)
-    redundant |= _backward(kept, redundant, own_ranges)
+    redundant |= _backward(kept, redundant, own_ranges, dead)
     return {value: found for value, found in kept.items() if value not in redundant}
 
 
@@ -49,7 +54,9 @@ def _forward(ranges: dict[SSAValue, Range]) -> set[SSAValue]:
     return redundant
 
 
-def _backward(ranges: dict[SSAValue, Range], redundant: set[SSAValue], own_ranges: bool) -> set[SSAValue]:
+def _backward(
+    ranges: dict[SSAValue, Range], redundant: set[SSAValue], own_ranges: bool, dead: AbstractSet[Operation]
+) -> set[SSAValue]:
     """Operands that take the range of the result of an op that merges them."""
     imposed: set[SSAValue] = set()
     pending = [(value, ranges[value]) for value in ranges if value not in redundant]
@@ -61,16 +68,17 @@ def _backward(ranges: dict[SSAValue, Range], redundant: set[SSAValue], own_range
         for operand in dict.fromkeys(maker.operands):
             if operand not in ranges or operand in imposed:
                 continue
-            if own_ranges and _is_worth_keeping(operand, ranges[operand], found):
+            keeps = own_ranges and maker not in dead
+            if keeps and _is_worth_keeping(operand, ranges[operand], found, dead):
                 continue
             imposed.add(operand)
             pending.append((operand, found))
     return imposed
 
 
-def _is_worth_keeping(value: SSAValue, own: Range, imposed: Range) -> bool:
+def _is_worth_keeping(value: SSAValue, own: Range, imposed: Range, dead: AbstractSet[Operation]) -> bool:
     """Whether others read the value, and would lose steps, or what lies beyond the imposed range."""
-    if not value.has_more_than_one_use():
+    if sum(1 for use in value.uses if use.operation not in dead) < 2:
         return False
     beyond = _BEYOND * _spread(own)
     cut = own.low < min(imposed.low, 0.0) - beyond or own.high > max(imposed.high, 0.0) + beyond
