@@ -6,7 +6,7 @@ import contextlib
 import os
 import pathlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +92,7 @@ def _copy(module: ModuleOp) -> ModuleOp:
 
 
 @contextlib.contextmanager
-def _saved(module: ModuleOp) -> Iterator[pathlib.Path]:
+def _saved(module: ModuleOp) -> Generator[pathlib.Path]:
     """The module as a file, which the runtime maps: no second copy of its constants in memory."""
     with tempfile.TemporaryDirectory(prefix="tflir-", ignore_cleanup_errors=True) as folder:
         path = pathlib.Path(folder) / "observed.tflite"

@@ -37,7 +37,7 @@ class Dataset:
         self._entries = entries
         self._limit = limit
         self._shard = shard
-        self.name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the representative dataset"
+        self.name = _path(source) or "the representative dataset"
         self._samples, self.count = _reader(source, entries)
         if limit is not None and self.count is not None:
             self.count = min(self.count, limit)
@@ -66,7 +66,10 @@ class Dataset:
     def _fitted(self, sample: Any) -> list[tuple[Entry, Values]]:
         made: list[tuple[Entry, Values]] = []
         for entry, values in self._uses(sample):
-            taken = _by_name(entry.inputs, values) if isinstance(values, Mapping) else _by_order(entry.inputs, values)
+            named = isinstance(values, Mapping)
+            taken = (
+                _by_name(entry.inputs, cast("Mapping[str, Any]", values)) if named else _by_order(entry.inputs, values)
+            )
             pairs = zip(entry.inputs, taken, strict=True)
             made.append((entry, {port.name: _checked(port, value) for port, value in pairs}))
         return made
@@ -128,7 +131,7 @@ def _by_order(ports: Sequence[Port], values: Any) -> Sequence[Any]:
 
 def _checked(port: Port, value: Any) -> Array:
     """`value` as the input takes it."""
-    found = np.asarray(value)
+    found: Array = np.asarray(value)
     if found.dtype.kind in "SUO" or port.dtype.kind in "SUO":
         if (found.dtype.kind in "SUO") != (port.dtype.kind in "SUO"):
             raise Error(f"input '{port.name}' wants {port.dtype.name}, not {found.dtype.name}", hint="convert the data")
@@ -150,16 +153,20 @@ def _checked(port: Port, value: Any) -> Array:
     return made
 
 
+def _path(source: Any) -> str | None:
+    return os.fspath(cast("str | os.PathLike[str]", source)) if isinstance(source, str | os.PathLike) else None
+
+
 def _reader(source: Any, entries: Sequence[Entry]) -> tuple[Callable[[], Iterable[Any]], int | None]:
     """What gives the samples, from the start each time, and how many there are where that is known."""
-    if not isinstance(source, str | os.PathLike):
+    name = _path(source)
+    if name is None:
         given = getattr(source, "input_gen", source)
         if callable(given):
             return cast("Callable[[], Iterable[Any]]", given), None
         if isinstance(given, Iterable):
             return lambda: cast("Iterable[Any]", given), None
         raise Error(f"a representative dataset can't be a {type(source).__name__}", hint="give a function", status=2)
-    name = os.fspath(cast("str | os.PathLike[str]", source))
     path = pathlib.Path(name)
     if path.is_dir():
         files = sorted(path.glob("*.npz"))

@@ -10,7 +10,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, SSAValue
 
 from tflir.ir import names
-from tflir.ir.statistics import functions
+from tflir.ir.entries import entry_functions
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.calibration.instrumenter import Instrumenter, at_end, set_results
 from tflir.passes.calibration.logged import is_float32, is_state
@@ -72,23 +72,13 @@ class InsertRangeOutputsPass(TflPass):
 
 def insert_range_outputs(module: ModuleOp) -> dict[str, Probe]:
     """Does the pass's work on `module`; returns what the outputs of each function that can be run then mean."""
-    entries = _entries(module)
+    entries = list(entry_functions(module))
     instrumenter = Instrumenter(module)
     probes: dict[str, Probe] = {}
     for function in entries:
         probes[function.sym_name.data] = _instrument_entry(function, instrumenter)
     _rename_outputs(module, probes)
     return probes
-
-
-def _entries(module: ModuleOp) -> list[FuncOp]:
-    """The functions that can be run: those of signatures, else the first."""
-    held = module.attributes.get(names.SIGNATURES)
-    found = list(functions(module))
-    if not isinstance(held, ArrayAttr) or not held.data:
-        return found[:1]
-    wanted = {_function_name(entry) for entry in cast("ArrayAttr[DictionaryAttr]", held)}
-    return [function for function in found if function.sym_name.data in wanted]
 
 
 def _function_name(signature: DictionaryAttr) -> str:

@@ -80,7 +80,9 @@ class Instrumenter:
             emit.at = following
             slots = [wanted.get(result) for result in op.results]
             done = self._control_flow(function, op, vectors) if isinstance(op, IfOp | WhileOp) else op
-            here = {result: slot for result, slot in zip(done.results, slots, strict=False) if slot is not None}
+            here: dict[SSAValue, Slot] = {
+                result: slot for result, slot in zip(done.results, slots, strict=False) if slot is not None
+            }
             self._observe(vectors, places, emit, here, done.results)
         return vectors
 

@@ -19,7 +19,8 @@ from tflir.ir.constants import as_numpy
 from tflir.ir.tfl.constants import ConstOp
 from tflir.passes.calibration.logged import values_of
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
+"""Of float32."""
 Span = tuple[float, float]
 
 _GATES = 4

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp, NoneType, StringAttr, UnitAttr
+from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, NoneType, StringAttr, UnitAttr
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 from xdsl.rewriter import Rewriter
 
@@ -160,7 +161,7 @@ def _shape_operand(op: ReshapeOp) -> str | None:
     shape = op.new_shape
     if shape is None or not isinstance(op.shape.type, NoneType):
         return None
-    value = elements(np.array(shape.get_values(), np.int32))
+    value = elements(np.array(cast("DenseArrayBase[Any]", shape).get_values(), np.int32))
     made = ConstOp.create(result_types=[value.type], properties={"value": value})
     block = op.parent
     assert block is not None
