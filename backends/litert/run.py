@@ -110,7 +110,7 @@ class Runner:
             return {port.name: port.decode(stored[port.name]) for port in entry.outputs}
 
     def tensors(self, subgraph: int) -> dict[int, Port]:
-        """What the runtime says of a subgraph's tensors, by their index; those that it does not describe are missing."""
+        """A subgraph's tensors by their index; those that the runtime does not describe are missing."""
         with self._runtime():
             details = self._interpreter.get_tensor_details(subgraph)
             return {detail["index"]: _port(detail["name"], detail) for detail in details}
