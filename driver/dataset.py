@@ -119,9 +119,9 @@ def _by_name(ports: Sequence[Port], values: Mapping[str, Any]) -> list[Any]:
 
 def _by_order(ports: Sequence[Port], values: Any) -> Sequence[Any]:
     if isinstance(values, np.ndarray) and len(ports) == 1:
-        return [values]
+        return [cast(Array, values)]
     if not isinstance(values, list | tuple):
-        raise Error(f"is a {type(values).__name__}", hint=f"a sample is {_FORMS}")
+        raise Error(f"is a {type(cast(object, values)).__name__}", hint=f"a sample is {_FORMS}")
     held = cast("Sequence[Any]", values)
     if len(held) != len(ports):
         wanted = ", ".join(f"'{port.name}'" for port in ports)
