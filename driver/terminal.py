@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import time
@@ -101,6 +102,13 @@ class _Bar:
     def _rate(self, done: int) -> str:
         spent = time.monotonic() - self._began
         return f"{done / spent:.0f} {self._unit}/s" if self._unit and spent else ""
+
+
+def decibels(snr_db: float) -> str:
+    """A signal-to-noise ratio: 42.1 dB; ∞ where nothing differs."""
+    if math.isinf(snr_db):
+        return "∞" if snr_db > 0 else "-∞"
+    return f"{snr_db:.1f} dB"
 
 
 def human_size(nbytes: int) -> str:

@@ -16,7 +16,8 @@ from tflir.backends.litert.compare import compare_models, random_sample
 from tflir.backends.litert.quiet import Said, quiet
 from tflir.backends.litert.run import Port, Runner, reason
 from tflir.ir.errors import Error
-from tflir.verify import decibels, grade, verify
+from tflir.terminal import decibels
+from tflir.verify import grade, verify
 
 ALL = ("fully_connected", "convolutions", "gather", "loop", "branch", "signatures", "stateful", "int8", "dynamic")
 
@@ -170,7 +171,8 @@ def test_verify_prints_each_output(tmp_path: Path) -> None:
     compiled.write_bytes(models.signatures())
     out = io.StringIO()
     found = verify(original, compiled, Console(file=out, width=80))
-    assert len(found) == 2
+    assert len(found.outputs) == 2
+    assert not found.layers
     for word in ("double", "half", "identical", "∞"):
         assert word in out.getvalue()
 

@@ -139,6 +139,16 @@ def compare_layers(
     return found
 
 
+def is_quantized(model: Model) -> bool:
+    """Whether any tensor of the model, constants among them, is of integers with scales or of float16.
+
+    Raises `Error` where the runtime can't load it.
+    """
+    runner = Runner(model, delegate=False)
+    ports = (port for at in range(runner.subgraphs) for port in runner.tensors(at).values())
+    return any(_is_quantized(port) or port.dtype == np.float16 for port in ports)
+
+
 def _pairs(mine: Wiring, my_ports: Mapping[int, Port], its: Wiring, its_ports: Mapping[int, Port]) -> dict[int, _Pair]:
     """What is to be compared, by the compiled model's tensor, in its program order."""
     names = mine.unique_names()

@@ -109,6 +109,12 @@ class Runner:
             stored = self._run_signature(entry.key, values) if entry.key else self._run_plain(entry, values)
             return {port.name: port.decode(stored[port.name]) for port in entry.outputs}
 
+    @property
+    def subgraphs(self) -> int:
+        """How many the model has."""
+        with self._runtime():
+            return self._interpreter.num_subgraphs()
+
     def tensors(self, subgraph: int) -> dict[int, Port]:
         """A subgraph's tensors by their index; those that the runtime does not describe are missing."""
         with self._runtime():

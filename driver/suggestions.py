@@ -1,0 +1,124 @@
+"""What to leave float where a quantized model's outputs are poor: the ops that add most of the noise themselves."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tflir.terminal import decibels
+
+if TYPE_CHECKING:
+    from tflir.backends.litert.compare import OutputComparison
+    from tflir.backends.litert.layers import Layer
+
+GOOD_DB = 20.0
+"""Outputs of so much signal to noise need nothing, and what has so much is clean enough to blame what comes after it."""
+_MOST = 3
+_LEAST_SHARE = 0.1
+"""Ops that add less than this share of the worst one's noise are left out: to skip them would change little."""
+_WASTED = 4
+"""How many times the range that is used may be held before that is a reason."""
+_CLIPPED = 1.05
+_INPUT = "input"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """An op to leave float, and why."""
+
+    signature: str
+    op: str
+    name: str
+    pattern: str
+    """What `--skip` takes to mean this op and no other."""
+    why: str
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do about poor outputs."""
+
+    skip: tuple[Suggestion, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is wrong where skipping ops is no help."""
+
+    @property
+    def flag(self) -> str:
+        """`--skip A,B`, quoted for a shell; '' where nothing is to be skipped."""
+        return f"--skip {shlex.quote(','.join(one.pattern for one in self.skip))}" if self.skip else ""
+
+
+def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], *, random: bool = False) -> Advice:
+    """At most three ops to skip, the one that adds most noise first; nothing where all outputs are good.
+
+    `random`: the inputs were made up, and may be nothing like those that the ranges were measured on.
+
+    Noise is counted as noise over signal: what an op's result has above the noisiest of its inputs is its own. Ops whose
+    inputs are poor already are not blamed, nor those that are float anyway or lead to no poor output.
+    """
+    poor = {(one.signature, one.name) for one in outputs if one.snr_db < GOOD_DB}
+    reach = [layer for layer in layers if any((layer.signature, name) in poor for name in layer.feeds)]
+    # Signatures may share ops: one suggestion each.
+    blamed = {layer.name: layer for layer in sorted(reach, key=lambda layer: layer.added) if _to_blame(layer)}
+    worst = sorted(blamed.values(), key=lambda layer: -layer.added)[:_MOST]
+    worst = [layer for layer in worst if layer.added >= _LEAST_SHARE * worst[0].added]
+    names = sorted({layer.name for layer in layers})
+    skip = tuple(Suggestion(one.signature, one.op, one.name, pattern(one.name, names), _why(one)) for one in worst)
+    return Advice(skip, tuple(_notes(reach, random, bool(poor) and bool(layers) and not skip)))
+
+
+def _to_blame(layer: Layer) -> bool:
+    added = layer.quantized and layer.op != _INPUT and 0 < layer.added < math.inf
+    return added and layer.input_snr_db >= GOOD_DB
+
+
+def _why(layer: Layer) -> str:
+    before = "exact inputs" if math.isinf(layer.input_snr_db) else f"inputs of {decibels(layer.input_snr_db)}"
+    said = f"from {before} to {decibels(layer.snr_db)}"
+    return f"{said}; {range_fault(layer)}" if range_fault(layer) else said
+
+
+def range_fault(layer: Layer) -> str:
+    """What is wrong with the range that a layer's integers hold, beside what the original's values take; '' if nothing.
+
+    Values are the tensor's own, in its own units.
+    """
+    if layer.held is None or not layer.low <= layer.high:
+        return ""
+    low, high = layer.held
+    used, held = layer.high - layer.low, high - low
+    if max(layer.high - high, low - layer.low) > (_CLIPPED - 1) * held:
+        return f"values from {layer.low:.3g} to {layer.high:.3g} are cut to {low:.3g} … {high:.3g}"
+    if layer.dtype == "int8" and 0 < used * _WASTED < held:
+        return f"values from {layer.low:.3g} to {layer.high:.3g} use little of {low:.3g} … {high:.3g}"
+    return ""
+
+
+def _notes(reach: Iterable[Layer], random: bool, unexplained: bool) -> Iterator[str]:
+    inputs = [layer for layer in reach if layer.op == _INPUT and layer.snr_db < GOOD_DB]
+    for layer in inputs:
+        fault = range_fault(layer) or f"{decibels(layer.snr_db)} as {layer.dtype}"
+        hint = "random inputs do not suit it: verify with real ones" if random else "calibrate with data like this"
+        yield f"input '{layer.name}': {fault}; {hint}"
+    if unexplained and not inputs:
+        yield "no single op stands out: the noise gathers over many; try 16x8 or more calibration data"
+
+
+def pattern(name: str, others: Iterable[str]) -> str:
+    """What `--skip` takes to mean the tensor `name` and none of the `others`, which a regular expression may match too.
+
+    Commas part patterns there, so that in a name they are written as any character.
+    """
+    try:
+        expression = re.compile(name)
+        plain = "," not in name and name == name.strip()
+        if plain and not any(expression.search(other) for other in others if other != name):
+            return name
+    except re.error:
+        pass
+    escaped = re.sub(r"([.^$*+?{}\[\]\\|()])", r"\\\1", name).replace(",", ".")
+    return f"^{escaped.replace(' ', chr(92) + 's') if escaped != escaped.strip() else escaped}$"
