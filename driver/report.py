@@ -12,6 +12,7 @@ from tflir.ir.errors import Error
 
 if TYPE_CHECKING:
     from tflir.passes.base import PassReport
+    from tflir.verify import Verification
 
 JSON_VERSION = 1
 """Raised when a key of the JSON document changes its meaning or goes."""
@@ -35,17 +36,21 @@ def write_report(
     *,
     title: str = "",
     pipeline: str = "",
+    verification: Verification | None = None,
+    models: tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
 ) -> None:
     """Writes what the passes did to `path`, in the form that its ending names.
 
-    `title` is what was compiled. Raises `Error` where the ending is neither .json nor .html, and where the
-    file can't be written.
+    `title` is what was compiled. `verification` adds how far outputs and layers are from the original's, `models`
+    (the original and the compiled one) how many bytes of constants each kind of op has in both. Raises `Error` where
+    the ending is neither .json nor .html, where the file can't be written, and where one of `models` can't be read.
     """
     from tflir.backends.files import whole_file
+    from tflir.report_facts import plain, sizes_by_kind, verification_facts
     from tflir.report_page import page
 
     check_path(path)
-    facts = {
+    facts: dict[str, Any] = {
         "version": JSON_VERSION,
         "title": title,
         "pipeline": pipeline,
@@ -53,8 +58,13 @@ def write_report(
         "bytes_after": bytes_after,
         "passes": [_pass_facts(report) for report in reports],
     }
+    if models is not None:
+        facts["sizes"] = sizes_by_kind(*models)
+    if verification is not None:
+        facts["verification"] = verification_facts(verification)
+    facts = plain(facts)
     as_json = pathlib.Path(path).suffix.lower() == ".json"
-    text = f"{json.dumps(facts, indent=1)}\n" if as_json else "".join(page(facts))
+    text = f"{json.dumps(facts, indent=1, allow_nan=False)}\n" if as_json else "".join(page(facts))
     with whole_file(path) as out:
         out.write(text.encode("utf-8", "replace"))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tflir import report_layers
+from tflir.report_tables import counted, figure, sized, table, text
 from tflir.terminal import human_size, percent
 
 _STYLE = """
@@ -32,6 +34,8 @@ code, td.name { font-family: ui-monospace, monospace; font-size: .9em; overflow-
 table { border-collapse: collapse; width: 100%; margin-top: .5rem; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.wide { overflow-x: auto; }
+td.name { min-width: 12rem; }
 tfoot td { border-bottom: 0; font-weight: 600; }
 th button { all: unset; cursor: pointer; font-weight: 600; }
 th button:focus-visible { outline: 2px solid var(--bar); }
@@ -55,14 +59,21 @@ for (const head of document.querySelectorAll("table.sortable th")) {
   });
 }
 """
-# Columns of the tensors' table: header, key of a pass's details, whether it is a number, whether that is of bytes.
-_COLUMNS = (
-    ("tensor", "tensor", False, False),
-    ("from", "from", False, False),
-    ("to", "to", False, False),
-    ("scales", "channels", True, False),
-    ("before", "bytes_before", True, True),
-    ("after", "bytes_after", True, True),
+# The columns of tensors that are known; what else a pass tells of stands after them.
+_COLUMNS = {
+    "tensor": text("tensor", "tensor", "name"),
+    "from": text("from", "from"),
+    "to": text("to", "to"),
+    "channels": counted("scales", "channels"),
+    "bytes_before": sized("before", "bytes_before"),
+    "bytes_after": sized("after", "bytes_after"),
+}
+_KINDS = (
+    text("op", "op"),
+    counted("ops before", "ops_before"),
+    counted("ops after", "ops_after"),
+    sized("constants before", "bytes_before"),
+    sized("constants after", "bytes_after"),
 )
 
 
@@ -70,10 +81,15 @@ def page(facts: Mapping[str, Any]) -> Iterator[str]:
     """The page that shows the facts of a report (`tflir.report`), piece by piece."""
     title = html.escape(facts["title"] or "Compilation report")
     yield f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-    yield f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>\n<h1>{title}</h1>\n'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield f"<style>{_STYLE}{report_layers.STYLE}</style></head><body>\n<h1>{title}</h1>\n"
     if facts["pipeline"]:
         yield f'<p class="faint"><code>{html.escape(facts["pipeline"])}</code></p>\n'
     yield from _sizes(facts["bytes_before"], facts["bytes_after"])
+    if facts.get("sizes"):
+        yield from table("Constants by kind of op", _KINDS, facts["sizes"])
+    if "verification" in facts:
+        yield from report_layers.sections(facts["verification"])
     yield "<h2>Passes</h2>\n"
     if not facts["passes"]:
         yield "<p>None: the model came out as it went in.</p>\n"
@@ -110,33 +126,8 @@ def _pass_section(one: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _tensors(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    known = [column for column in _COLUMNS if any(column[1] in row for row in rows)]
-    yield f'<h2>Tensors: {len(rows)}</h2>\n<table class="sortable"><thead><tr>'
-    for header, _, number, _ in known:
-        yield f'<th{_class(number)}><button type="button">{header}</button></th>'
-    yield "</tr></thead><tbody>\n"
-    for row in rows:
-        yield "<tr>"
-        for _, key, number, of_bytes in known:
-            yield _cell(row.get(key, ""), number=number, of_bytes=of_bytes, name=key == "tensor")
-        yield "</tr>\n"
-    totals = _totals(rows, known)
-    yield f"</tbody><tfoot><tr>{''.join(totals)}</tr></tfoot></table>\n"
-
-
-def _class(number: bool) -> str:
-    return ' class="number"' if number else ""
-
-
-def _cell(value: Any, *, number: bool, of_bytes: bool, name: bool) -> str:
-    if number and isinstance(value, int):
-        return f'<td class="number" data-value="{value}">{human_size(value) if of_bytes else value}</td>'
-    style = ' class="name"' if name else ""
-    return f"<td{style}>{html.escape(str(value))}</td>"
-
-
-def _totals(rows: Sequence[Mapping[str, Any]], known: Iterable[tuple[str, str, bool, bool]]) -> Iterator[str]:
-    """The last row: sums of what can be summed."""
-    for _, key, number, of_bytes in known:
-        total = sum(row[key] for row in rows if isinstance(row.get(key), int)) if number else 0
-        yield _cell(total if number else "", number=number, of_bytes=of_bytes, name=False)
+    present = dict.fromkeys(key for row in rows for key in row)
+    columns = [column for key, column in _COLUMNS.items() if key in present]
+    columns += [figure(key.replace("_", " "), key) for key in present if key not in _COLUMNS]
+    yield f"<h2>Tensors: {len(rows)}</h2>\n"
+    yield from table("Tensors", columns, rows)

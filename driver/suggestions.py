@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tflir.backends.litert.layers import Layer
 
 GOOD_DB = 20.0
-"""Outputs of so much signal to noise need nothing, and what has so much is clean enough to blame what comes after it."""
+"""Outputs of so much signal to noise need nothing; inputs of so much are clean, and the op is to blame."""
 _MOST = 3
 _LEAST_SHARE = 0.1
 """Ops that add less than this share of the worst one's noise are left out: to skip them would change little."""
@@ -57,8 +57,8 @@ def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], *, rand
 
     `random`: the inputs were made up, and may be nothing like those that the ranges were measured on.
 
-    Noise is counted as noise over signal: what an op's result has above the noisiest of its inputs is its own. Ops whose
-    inputs are poor already are not blamed, nor those that are float anyway or lead to no poor output.
+    Noise is counted as noise over signal: what an op's result has above the noisiest of its inputs is its own. Ops
+    whose inputs are poor already are not blamed, nor those that are float anyway or lead to no poor output.
     """
     poor = {(one.signature, one.name) for one in outputs if one.snr_db < GOOD_DB}
     reach = [layer for layer in layers if any((layer.signature, name) in poor for name in layer.feeds)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tflir.ir.errors import Error
@@ -44,7 +44,7 @@ class Verification:
     """How many inputs ran; of layers, `layers.MOST_SAMPLES` at most."""
     random: bool
     """Whether these were made up."""
-    advice: Advice = Advice()
+    advice: Advice = field(default_factory=Advice)
     layers_missing: str = ""
     """Why there are no layers though the model is quantized; '' otherwise."""
 

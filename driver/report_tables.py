@@ -1,0 +1,97 @@
+"""Tables of the report's page: a column is a header and what makes its cells; every table sorts by its headers."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tflir.terminal import human_size
+
+Row = Mapping[str, Any]
+Cell = tuple[str, float | None]
+"""The cell as HTML, and the number to sort by; None to sort by its text."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. `style` is the class of its cells: number, name, range, or none."""
+
+    header: str
+    cell: Callable[[Row], Cell]
+    style: str = ""
+    total: Callable[[Sequence[Row]], str] | None = None
+    """What stands below the column, of all rows."""
+
+
+def table(label: str, columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
+    """A table that is told apart by `label`; wider ones than the screen scroll by themselves."""
+    yield f'<div class="wide" role="region" aria-label="{html.escape(label)}" tabindex="0"><table class="sortable">'
+    yield "<thead><tr>"
+    for column in columns:
+        yield f'<th scope="col"{_class(column)}><button type="button">{html.escape(column.header)}</button></th>'
+    yield "</tr></thead><tbody>\n"
+    for row in rows:
+        yield "<tr>"
+        for column in columns:
+            shown, value = column.cell(row)
+            sort = "" if value is None else f' data-value="{_number(value)}"'
+            yield f"<td{_class(column)}{sort}>{shown}</td>"
+        yield "</tr>\n"
+    yield "</tbody>"
+    if any(column.total for column in columns):
+        cells = (f"<td{_class(column)}>{column.total(rows) if column.total else ''}</td>" for column in columns)
+        yield f"<tfoot><tr>{''.join(cells)}</tr></tfoot>"
+    yield "</table></div>\n"
+
+
+def _class(column: Column) -> str:
+    return f' class="{column.style}"' if column.style else ""
+
+
+def _number(value: float) -> str:
+    """As JavaScript reads it."""
+    if value in (float("inf"), float("-inf")):
+        return "Infinity" if value > 0 else "-Infinity"
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+def text(header: str, key: str, style: str = "") -> Column:
+    """The row's `key` as text; nothing where it is missing."""
+    return Column(header, lambda row: (html.escape(_said(row.get(key))), None), style)
+
+
+def figure(header: str, key: str) -> Column:
+    """The row's `key` as a number."""
+
+    def cell(row: Row) -> Cell:
+        value = row.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return html.escape(_said(value)), None
+        return (str(value) if isinstance(value, int) else f"{value:.4g}"), value
+
+    return Column(header, cell, "number")
+
+
+def counted(header: str, key: str) -> Column:
+    """The row's `key`, a whole number, with its sum."""
+    return Column(header, figure(header, key).cell, "number", lambda rows: str(_sum(rows, key)))
+
+
+def sized(header: str, key: str) -> Column:
+    """The row's `key` in bytes, with its sum."""
+
+    def cell(row: Row) -> Cell:
+        value = row.get(key)
+        return (human_size(value), value) if isinstance(value, int) else (html.escape(_said(value)), None)
+
+    return Column(header, cell, "number", lambda rows: human_size(_sum(rows, key)))
+
+
+def _sum(rows: Sequence[Row], key: str) -> int:
+    return sum(value for row in rows if isinstance(value := row.get(key), int))
+
+
+def _said(value: Any) -> str:
+    return "" if value is None else str(value)
