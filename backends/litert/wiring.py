@@ -79,7 +79,7 @@ def wirings(model: str | os.PathLike[str] | bytes) -> dict[str, Wiring]:
     For models that the runtime has loaded, and so has checked. Raises `Error` where the file can't be read.
     """
     with _bytes_of(model) as data:
-        schema = importlib.import_module("ai_edge_litert.schema_py_generated")
+        schema: Any = importlib.import_module("ai_edge_litert.schema_py_generated")
         kinds = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
         table = schema.Model.GetRootAs(data, 0)
         codes = [_kind(table.OperatorCodes(at), kinds) for at in range(table.OperatorCodesLength())]
@@ -109,7 +109,9 @@ def _kind(code: Any, kinds: dict[int, str]) -> str:
 
 def _wiring(at: int, subgraph: Any, codes: Sequence[str]) -> Wiring:
     operators = (subgraph.Operators(i) for i in range(subgraph.OperatorsLength()))
-    made = (Operator(codes[one.OpcodeIndex()], _tensors(one, "Inputs"), _tensors(one, "Outputs")) for one in operators)
+    made = (
+        Operator(codes[int(one.OpcodeIndex())], _tensors(one, "Inputs"), _tensors(one, "Outputs")) for one in operators
+    )
     names = (_text(subgraph.Tensors(i).Name()) for i in range(subgraph.TensorsLength()))
     return Wiring(at, tuple(made), _tensors(subgraph, "Inputs"), tuple(names))
 
