@@ -49,6 +49,11 @@ def calibrate(
     """
     observed = _copy(module)
     probes = insert_range_outputs(observed)
+    if tf_compat and shard[1] > 1 and _keeps_state(module, probes):
+        what = (
+            "a shard of a model with variables, which TensorFlow lets go on from sample to sample, is no part of a run"
+        )
+        raise Error(what, hint="leave out --tf-compat, or --shard", status=2)
     with _saved(observed) as path:
         runner = Runner(path, delegate=not tf_compat, num_threads=num_threads)
         data = Dataset(dataset, in_file_order(runner.entries, module), limit=samples, shard=shard)
@@ -59,6 +64,11 @@ def calibrate(
                 progress(done, data.count or 0)
         del runner  # Windows can't remove a file that is mapped
     return collected.recorded()
+
+
+def _keeps_state(module: ModuleOp, probes: dict[str, Probe]) -> bool:
+    """Whether a run of the model depends on those before it, where variables go on."""
+    return any(probe.states for probe in probes.values()) or any(op.name == "tfl.var_handle" for op in module.walk())
 
 
 def samples_of(model: str | os.PathLike[str], dataset: Any, limit: int | None, *, most: int) -> list[dict[str, Array]]:
@@ -97,7 +107,12 @@ def _saved(module: ModuleOp) -> Generator[pathlib.Path]:
     with tempfile.TemporaryDirectory(prefix="tflir-", ignore_cleanup_errors=True) as folder:
         path = pathlib.Path(folder) / "observed.tflite"
         save(module, path)
-        yield path
+        try:
+            yield path
+        except Error as error:
+            if error.file == str(path):
+                error.file = ""  # nobody knows this file
+            raise
 
 
 class _Collected:
@@ -137,7 +152,7 @@ class _Collected:
 
     def _check(self, probe: Probe, high: Array, low: Array, number: int) -> None:
         """Refuses values that are not finite."""
-        good = np.isfinite(high) & np.isfinite(low)
+        good = np.isfinite(high) & np.isfinite(low) | (high < low)  # a tensor without elements has none
         flags = np.array([meaning[0].is_nan_flag for meaning in probe.meanings], np.bool_)
         if not flags.size:
             return

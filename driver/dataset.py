@@ -48,7 +48,7 @@ class Dataset:
     def __iter__(self) -> Iterator[tuple[Entry, Values]]:
         found = False
         first, of = self._shard
-        for number, sample in enumerate(self._samples(), 1):
+        for number, sample in enumerate(self._given(), 1):
             if self._limit is not None and number > self._limit:
                 break
             found = True
@@ -62,6 +62,20 @@ class Dataset:
                 raise
         if not found:
             raise Error("has no samples", file=self.name, hint="give at least one; a hundred is usual")
+
+    def _given(self) -> Iterator[Any]:
+        """What the source gives; whatever is raised in it is raised as `Error`."""
+        given = 0
+        try:
+            for sample in self._samples():
+                given += 1
+                yield sample
+        except (Error, MemoryError):
+            raise
+        except Exception as error:
+            after = f" after sample {given}" if given else ""
+            what = f"fails{after} with {type(error).__name__}: {error}"
+            raise Error(what, file=self.name, hint=f"give an iterable of samples, each {_FORMS}") from error
 
     def _fitted(self, sample: Any) -> list[tuple[Entry, Values]]:
         made: list[tuple[Entry, Values]] = []
@@ -131,7 +145,10 @@ def _by_order(ports: Sequence[Port], values: Any) -> Sequence[Any]:
 
 def _checked(port: Port, value: Any) -> Array:
     """`value` as the input takes it."""
-    found: Array = np.asarray(value)
+    try:
+        found: Array = np.asarray(value)
+    except ValueError:
+        raise Error(f"input '{port.name}' has rows of different lengths", hint="give an array") from None
     if found.dtype.kind in "SUO" or port.dtype.kind in "SUO":
         if (found.dtype.kind in "SUO") != (port.dtype.kind in "SUO"):
             raise Error(f"input '{port.name}' wants {port.dtype.name}, not {found.dtype.name}", hint="convert the data")
@@ -140,7 +157,10 @@ def _checked(port: Port, value: Any) -> Array:
         raise Error(f"input '{port.name}' wants {port.dtype.name}, not {found.dtype.name}", hint="convert the data")
     if found.dtype.kind == "f" and not np.isfinite(found).all():
         raise Error(f"input '{port.name}' has NaN or infinity", hint="leave the sample out")
-    made = port.encode(found)
+    with np.errstate(over="ignore"):
+        made = port.encode(found)
+    if made.dtype.kind == "f" and not np.isfinite(made).all():
+        raise Error(f"input '{port.name}' has values that {port.dtype.name} can't hold", hint="scale the data")
     if made.dtype.kind in "iu" and found.dtype.kind in "iu" and not np.array_equal(made.reshape(found.shape), found):
         raise Error(f"input '{port.name}' has values that {port.dtype.name} can't hold", hint="convert the data")
     fits = len(made.shape) == len(port.shape) and all(
@@ -189,11 +209,13 @@ def _samples_of(archive: Archive, entries: Sequence[Entry]) -> Iterator[Any]:
     names = archive.names
     keyed = [entry for entry in entries if any(name.startswith(f"{entry.key}/") for name in names if entry.key)]
     if keyed:
-        for entry in keyed:
-            prefix = f"{entry.key}/"
-            chosen = [name for name in names if name.startswith(prefix)]
-            for sample in archive.samples(chosen):
-                yield entry.key, {name.removeprefix(prefix): value for name, value in sample.items()}
+        streams = [_keyed(archive, entry.key) for entry in keyed]
+        while streams:  # by turns, so that the first samples are of every signature
+            for stream in list(streams):
+                if (sample := next(stream, None)) is None:
+                    streams.remove(stream)
+                else:
+                    yield sample
         return
     if any(_covers(names, entry) for entry in entries):
         wanted = {name for entry in entries if _covers(names, entry) for name in names if _means(name, entry)}
@@ -207,13 +229,21 @@ def _samples_of(archive: Archive, entries: Sequence[Entry]) -> Iterator[Any]:
         yield list(sample.values())
 
 
+def _keyed(archive: Archive, key: str) -> Iterator[tuple[str, Mapping[str, Array]]]:
+    """The samples of one signature, whose arrays are called `key/name`."""
+    chosen = [name for name in archive.names if name.startswith(f"{key}/")]
+    for sample in archive.samples(chosen):
+        yield key, {name.removeprefix(f"{key}/"): value for name, value in sample.items()}
+
+
 def _function(module: str, function: str) -> Callable[[], Iterable[Any]]:
     """`module:function`; modules of the working folder too."""
     sys.path.insert(0, os.getcwd())
     try:
         found = getattr(importlib.import_module(module), function, None)
-    except ImportError as error:
-        raise Error(f"module {module} can't be imported: {error}", hint="give module:function", status=2) from None
+    except Exception as error:  # whatever the module's own code raises
+        said = f"module {module} can't be imported: {type(error).__name__}: {error}"
+        raise Error(said, hint="give module:function", status=2) from error
     finally:
         sys.path.remove(os.getcwd())
     if not callable(found):

@@ -118,7 +118,7 @@ def _read(path: Any) -> Recorded:
         document = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise Error(f"can't be read: {error.strerror}", file=str(path), hint="check the path") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Error("is no statistics file", file=str(path), hint="make one with tflir calibrate") from None
     try:
         if document["format"] != _FORMAT or document["version"] != _VERSION:
