@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tflir.backends.litert.run import Sample
+    from tflir.verify import Verification
     from tflir.converter import Converter
 
 _USAGE = 2
@@ -43,16 +44,34 @@ def run(arguments: argparse.Namespace) -> int:
     pipeline = converter.pipeline()
     size = _convert(converter, target, arguments)
     _say(converter, source, target, size, arguments)
+    verification = _verified(source, target, arguments)
     if arguments.report:
         from tflir.report import write_report
 
         before = source.stat().st_size
-        write_report(arguments.report, converter.reports, before, size, title=source.name, pipeline=pipeline)
-    if arguments.verify:
-        from tflir.verify import verify
-
-        verify(source, target, samples=_samples(source, arguments))
+        models = None if TEXT in (source.suffix, target.suffix) else (source, target)
+        write_report(
+            arguments.report,
+            converter.reports,
+            before,
+            size,
+            title=source.name,
+            pipeline=pipeline,
+            verification=verification,
+            models=models,
+        )
     return 0
+
+
+def _verified(source: pathlib.Path, target: pathlib.Path, arguments: argparse.Namespace) -> Verification | None:
+    """What running both models shows: printed with --verify, and for a report where there is data to run."""
+    for_report = arguments.report and arguments.representative_dataset is not None
+    if TEXT in (source.suffix, target.suffix) or not (arguments.verify or for_report):
+        return None
+    from tflir.verify import compare, verify
+
+    samples = _samples(source, arguments)
+    return verify(source, target, samples=samples) if arguments.verify else compare(source, target, samples)
 
 
 def _samples(source: pathlib.Path, arguments: argparse.Namespace) -> Sequence[Sample] | int:
