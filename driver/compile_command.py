@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tflir.backends.litert.run import Sample
-    from tflir.verify import Verification
     from tflir.converter import Converter
+    from tflir.verify import Verification
 
 _USAGE = 2
 _RANDOM_SAMPLES = 3
