@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,9 @@ GOOD_DB = 20.0
 """Outputs of so much signal to noise need nothing; inputs of so much are clean, and the op is to blame."""
 _MOST = 3
 _LEAST_SHARE = 0.1
-"""Ops that add less than this share of the worst one's noise are left out: to skip them would change little."""
+"""Less of the worst op's noise, or of the poor output's, is too little: to skip the op would be in vain."""
+_LEAST_FALL_DB = 6.0
+"""How much an op must lose: less is what every op of a deep model loses, and skipping a few of them gains nothing."""
 _WASTED = 4
 """How many times the range that is used may be held before that is a reason."""
 _CLIPPED = 1.05
@@ -58,12 +60,16 @@ def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], *, rand
     `random`: the inputs were made up, and may be nothing like those that the ranges were measured on.
 
     Noise is counted as noise over signal: what an op's result has above the noisiest of its inputs is its own. Ops
-    whose inputs are poor already are not blamed, nor those that are float anyway or lead to no poor output.
+    whose inputs are poor already are not blamed, nor those that are float anyway, lead to no poor output, or add
+    little beside that output's noise.
     """
-    poor = {(one.signature, one.name) for one in outputs if one.snr_db < GOOD_DB}
-    reach = [layer for layer in layers if any((layer.signature, name) in poor for name in layer.feeds)]
+    from tflir.backends.litert.layers import noise_ratio
+
+    poor = {(one.signature, one.name): noise_ratio(one.snr_db) for one in outputs if one.snr_db < GOOD_DB}
+    reach = [layer for layer in layers if _led_to(layer, poor)]
+    standing_out = [layer for layer in reach if _to_blame(layer, min(_led_to(layer, poor)))]
     # Signatures may share ops: one suggestion each.
-    blamed = {layer.name: layer for layer in sorted(reach, key=lambda layer: layer.added) if _to_blame(layer)}
+    blamed = {layer.name: layer for layer in sorted(standing_out, key=lambda layer: layer.added)}
     worst = sorted(blamed.values(), key=lambda layer: -layer.added)[:_MOST]
     worst = [layer for layer in worst if layer.added >= _LEAST_SHARE * worst[0].added]
     names = sorted({layer.name for layer in layers})
@@ -71,9 +77,16 @@ def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], *, rand
     return Advice(skip, tuple(_notes(reach, random, bool(poor) and bool(layers) and not skip)))
 
 
-def _to_blame(layer: Layer) -> bool:
-    added = layer.quantized and layer.op != _INPUT and 0 < layer.added < math.inf
-    return added and layer.input_snr_db >= GOOD_DB
+def _led_to(layer: Layer, poor: Mapping[tuple[str, str], float]) -> list[float]:
+    """The noise over signal of the poor outputs that are computed from a layer."""
+    return [poor[layer.signature, name] for name in layer.feeds if (layer.signature, name) in poor]
+
+
+def _to_blame(layer: Layer, output_noise: float) -> bool:
+    if not layer.quantized or layer.op == _INPUT or layer.input_snr_db < GOOD_DB:
+        return False
+    stands_out = layer.input_snr_db - layer.snr_db >= _LEAST_FALL_DB
+    return stands_out and _LEAST_SHARE * output_noise <= layer.added < math.inf
 
 
 def _why(layer: Layer) -> str:
@@ -105,7 +118,7 @@ def _notes(reach: Iterable[Layer], random: bool, unexplained: bool) -> Iterator[
         hint = "random inputs do not suit it: verify with real ones" if random else "calibrate with data like this"
         yield f"input '{layer.name}': {fault}; {hint}"
     if unexplained and not inputs:
-        yield "no single op stands out: the noise gathers over many; try 16x8 or more calibration data"
+        yield "no single op stands out: noise gathers over many; int16 activations (16x8) add less"
 
 
 def pattern(name: str, others: Iterable[str]) -> str:

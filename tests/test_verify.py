@@ -239,6 +239,15 @@ def test_at_most_three_are_blamed_and_none_for_what_it_was_given(tmp_path: Path)
     assert [one.name for one in advice(outputs, told).skip] == ["a", "b0", "b1"]
 
 
+def test_noise_that_gathers_is_nobodys_fault(tmp_path: Path) -> None:
+    outputs = compare(*files(tmp_path, quantized({"depthwise": 60.0})), SAMPLES).outputs
+    falls = [(44.0, 40.0), (40.0, 36.0), (36.0, 32.0), (32.0, 28.0), (28.0, 24.0), (24.0, 20.0), (20.0, 16.0)]
+    told = [layer(f"a{i}", feeds=(outputs[0].name,), input_snr_db=x, snr_db=y) for i, (x, y) in enumerate(falls)]
+    found = advice(outputs, told)
+    assert found.skip == ()
+    assert found.notes[0].startswith("no single op stands out")
+
+
 def test_the_worst_come_first() -> None:
     told = [layer("a", snr_db=30.0), layer("same", snr_db=math.inf), layer("b", snr_db=-math.inf), layer("c")]
     assert [one.name for one in worst(told)] == ["b", "c", "a"]

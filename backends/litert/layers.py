@@ -65,7 +65,7 @@ class Layer:
     @property
     def added(self) -> float:
         """Noise over signal that its op adds itself, at least: what it has above the noisiest of its inputs; ≥ 0."""
-        return max(0.0, _ratio(self.snr_db) - _ratio(self.input_snr_db))
+        return max(0.0, noise_ratio(self.snr_db) - noise_ratio(self.input_snr_db))
 
     @property
     def held(self) -> tuple[float, float] | None:
@@ -76,7 +76,7 @@ class Layer:
         return (bounds.min - point) * scale, (bounds.max - point) * scale
 
 
-def _ratio(snr_db: float) -> float:
+def noise_ratio(snr_db: float) -> float:
     """Noise over signal, of a signal-to-noise ratio in dB."""
     return 10 ** (-snr_db / 10) if snr_db > -math.inf else math.inf
 
