@@ -33,6 +33,7 @@ svg line { stroke: var(--rule); }
 .held { fill: var(--was); } .seen { fill: var(--bar); } .cut { fill: var(--poor); }
 td.range { min-width: 10rem; }
 .key { display: inline-block; width: .8em; height: .8em; background: currentColor; }
+.key.identical { color: var(--same); }
 """
 _HEIGHT = 220
 _LEAST_TOP, _MOST_TOP = 40, 100
@@ -186,7 +187,7 @@ _OUTPUTS = (
     Column("shape", _shape_cell),
     Column("signal to noise", _snr_cell, style="number"),
     figure("largest difference", "max_difference"),
-    Column("", _verdict_cell),
+    Column("grade", _verdict_cell),
 )
 _LAYERS = (
     text("layer", "name", "name"),

@@ -9,7 +9,7 @@ import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from tflir.ir.errors import Error
 
@@ -80,7 +80,8 @@ def wirings(model: str | os.PathLike[str] | bytes) -> dict[str, Wiring]:
     """
     with _bytes_of(model) as data:
         schema: Any = importlib.import_module("ai_edge_litert.schema_py_generated")
-        kinds = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
+        members = cast("dict[str, Any]", vars(schema.BuiltinOperator))
+        kinds: dict[int, str] = {number: name for name, number in members.items() if isinstance(number, int)}
         table = schema.Model.GetRootAs(data, 0)
         codes = [_kind(table.OperatorCodes(at), kinds) for at in range(table.OperatorCodesLength())]
         signatures = [table.SignatureDefs(at) for at in range(table.SignatureDefsLength())]
