@@ -168,14 +168,14 @@ QUIRKS: tuple[Quirk, ...] = (
         "infinite-ranges",
         "8.1.15",
         "infinity in the data crashes the converter, and a range beyond float32 gives an infinite scale",
-        "data that is not finite is an error that names the tensor; a range too wide leaves the op float",
+        "data that is not finite is an error that names the tensor; a range too wide leaves the op float; with tf_compat too",
         "passes.quantization.prepare_quantize:PrepareQuantizePass",
     ),
     Quirk(
         "float16-weights",
         "8.1.16",
         "models whose weights are float16 behind dequantize are refused",
-        "they count as the float32 that they stand for",
+        "they count as the float32 that they stand for, with tf_compat too",
         "passes.quantization.pairs:float_constant",
     ),
     Quirk(
@@ -196,7 +196,7 @@ QUIRKS: tuple[Quirk, ...] = (
         "silent-float",
         "1.2, 6, 8.1.7",
         "an empty dataset, or samples that do not fit, give the float model back without a word",
-        "an error names the input and the sample",
+        "an error names the input and the sample, with tf_compat too",
         "dataset:Dataset",
     ),
     Quirk(
