@@ -168,7 +168,8 @@ QUIRKS: tuple[Quirk, ...] = (
         "infinite-ranges",
         "8.1.15",
         "infinity in the data crashes the converter, and a range beyond float32 gives an infinite scale",
-        "data that is not finite is an error that names the tensor; a range too wide leaves the op float; with tf_compat too",
+        "data that is not finite is an error that names the tensor; a range too wide leaves the op float; with "
+        "tf_compat too",
         "passes.quantization.prepare_quantize:PrepareQuantizePass",
     ),
     Quirk(
