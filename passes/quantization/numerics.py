@@ -70,7 +70,8 @@ class Rows:
         """max|v| of each channel, shape `(channels,)`; NaN or infinity where a channel holds one."""
         if self.channels == "rows":
             parts = [np.maximum(b.max(axis=1), -b.min(axis=1)) for b in self.blocks()]
-            return np.concatenate(parts).astype(np.float64)
+            with np.errstate(invalid="ignore"):  # NaN is the caller's to refuse
+                return np.concatenate(parts).astype(np.float64)
         axis = None if self.channels == "one" else 0
         most: Any = np.float32(0)
         for block in self.blocks():
