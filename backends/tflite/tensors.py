@@ -80,10 +80,10 @@ def _uniform(layout: Layout) -> Record:
     return record
 
 
-def sparsity_record(parameters: SparsityParameters) -> Record:
-    """The record of a sparse tensor's encoding."""
+def sparsity_record(parameters: SparsityParameters, *, empty_map: bool = False) -> Record:
+    """The record of a sparse tensor's encoding; `empty_map`: without blocks, the map of them is there all the same."""
     record: Record = {"traversal_order": parameters.traversal_order}
-    if parameters.block_map:
+    if parameters.block_map or empty_map:
         record["block_map"] = parameters.block_map
     record["dim_metadata"] = [_dimension_record(d) for d in parameters.dim_metadata]
     return record

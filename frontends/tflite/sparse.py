@@ -7,17 +7,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from xdsl.dialects.builtin import UnitAttr
 from xdsl.ir import Attribute, Operation
 
 from tflir.frontends.tflite.reader import Record, malformed
 from tflir.frontends.tflite.tensors import TensorTypes, dimensions
-from tflir.ir.blob import RepeatedBlob
+from tflir.ir import names
+from tflir.ir.blob import ArrayBlob, RepeatedBlob
 from tflir.ir.constants import from_blob
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.schema import schema
 from tflir.ir.tfl.attributes import DimensionMetadata, SparsityParameterAttr, SparsityParameters
 from tflir.ir.tfl.constants import SparseConstOp, SparseQConstOp
 from tflir.ir.types import element_of, element_type, numpy_dtype, stored_bytes
+
+_NO_BYTES = ArrayBlob(np.zeros(0, np.uint8))
 
 
 def sparse_constant(
@@ -27,9 +31,11 @@ def sparse_constant(
     record, name = types.tensors[index], types.element_name(index)
     shape = dimensions(record)
     parameters = _parameters(record["sparsity"], record.get("name", str(index)))
-    compressed = types.stored(index)
+    if not parameters.block_map and record["sparsity"].get("block_map") is not None:
+        attributes = attributes | {names.EMPTY_BLOCK_MAP: UnitAttr()}
+    compressed = types.stored(index) or _NO_BYTES  # of a tensor that is zero throughout nothing is stored
     dtype = numpy_dtype(name)
-    if compressed is None or dtype is None or min(shape, default=0) < 0 or compressed.nbytes % dtype.itemsize:
+    if dtype is None or min(shape, default=0) < 0 or compressed.nbytes % dtype.itemsize:
         raise malformed(f"sparse tensor '{record.get('name', index)}' has no data")
     stored = from_blob(compressed, (compressed.nbytes // dtype.itemsize,), element_type(name))
     dense_bytes = stored_bytes(name, math.prod(shape)) or 0

@@ -20,6 +20,7 @@ from xdsl.traits import ConstantLike, Pure
 from xdsl.utils.exceptions import VerifyException
 
 from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.sparsity import encoding_fault
 from tflir.ir.tfl.attributes import ConstBytesAttr, ExternalBufferAttr, SparsityParameterAttr
 from tflir.ir.tfl.base import BOOL, F32, I32, STRING
 from tflir.ir.tfl.constraints import ANY, ANY_OR_NONE, FLOAT, TYPE, VALUE
@@ -40,6 +41,17 @@ def _check_value(value: Attribute, result: Attribute, shaped: bool = True) -> No
     fits = fits and all(w in (f, -1) for w, f in zip(wanted or (), found, strict=False))
     if schema_name(element_of(result) or result) != value.element_name or (shaped and not fits):
         raise VerifyException(f"its value is a {value.type}, which does not fit {result}")
+
+
+def _check_sparse(op: SparseConstOp | SparseQConstOp) -> None:
+    """The stored elements are of the result's storage type, and the encoding is one of its shape."""
+    _check_value(op.value, op.output.type)
+    _check_value(op.compressed_data, op.output.type, shaped=False)
+    shape, stored = shape_of(op.output.type), op.compressed_data
+    if shape is None or not isinstance(stored, ArrayElementsAttr):
+        return
+    if (fault := encoding_fault(op.s_param.data, shape, stored.size)) is not None:
+        raise VerifyException(f"its encoding is none of {op.output.type}: {fault}")
 
 
 def _check_type(qtype: Attribute, result: Attribute) -> None:
@@ -87,8 +99,7 @@ class SparseConstOp(IRDLOperation):
     traits = traits_def(Pure())
 
     def verify_(self) -> None:
-        _check_value(self.value, self.output.type)
-        _check_value(self.compressed_data, self.output.type, shaped=False)
+        _check_sparse(self)
 
 
 @irdl_op_definition
@@ -105,8 +116,7 @@ class SparseQConstOp(IRDLOperation):
 
     def verify_(self) -> None:
         _check_type(self.qtype, self.output.type)
-        _check_value(self.value, self.output.type)
-        _check_value(self.compressed_data, self.output.type, shaped=False)
+        _check_sparse(self)
 
 
 @irdl_op_definition
