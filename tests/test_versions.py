@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import pytest
@@ -25,16 +26,19 @@ SHORT = {
 
 
 def tensor(text: str) -> TensorSig | None:
-    """`i8:1x4x?@3*0.5~` is int8 of shape (1, 4, -1), 3 scales that start with 0.5, sparse; `-` is left out."""
+    """`i8:1x4x?@3*0.5~` is int8 of shape (1, 4, -1), 3 scales that start with 0.5, sparse; `-` is left out.
+
+    `^` in the place of `~`: from a DENSIFY.
+    """
     if text == "-":
         return None
-    sparse, text = text.endswith("~"), text.rstrip("~")
+    sparse, densified, text = text.endswith("~"), text.endswith("^"), text.rstrip("~^")
     text, _, quantization = text.partition("@")
     dtype, _, dims = text.partition(":")
     shape = tuple(-1 if d == "?" else int(d) for d in dims.split("x")) if dims else (2, 3)
     count, _, scale = quantization.partition("*")
     scales = (int(count), float(scale or 0.5)) if count else None
-    return TensorSig(SHORT[dtype], None if dims == "0" else shape, False, sparse, scales)
+    return TensorSig(SHORT[dtype], None if dims == "0" else shape, False, sparse, scales, densified)
 
 
 def signature(builtin: str, types: str, options: dict[str, object]) -> OpSig:
@@ -104,7 +108,12 @@ LINEAR = [
     row(5, "FULLY_CONNECTED", "f32 i8:4x8@1 f32 -> f32", asymmetric_quantize_inputs=True, keep_num_dims=True),
     row(12, "FULLY_CONNECTED", "f32:1x8 i8:4x8@4 f32:4 -> f32:1x4", asymmetric_quantize_inputs=True),
     row(12, "FULLY_CONNECTED", "f32:1x8 i8:1x8@1 -> f32:1x1"),
-    row(12, "FULLY_CONNECTED", "f32:1x8 i8:4x8@4~ f32:4 -> f32:1x4"),
+    row(8, "FULLY_CONNECTED", "f32:1x8 i8:4x8@4~ f32:4 -> f32:1x4"),
+    row(8, "FULLY_CONNECTED", "f32:1x8 i8:4x8@4^ f32:4 -> f32:1x4", keep_num_dims=True),
+    row(8, "FULLY_CONNECTED", "f32:1x8 i8:4x8@1~ -> f32:1x4", asymmetric_quantize_inputs=True),
+    row(8, "FULLY_CONNECTED", "i8:1x8@1 i8:4x8@4^ i32:4 -> i8:1x4@1"),
+    row(1, "FULLY_CONNECTED", "f32:1x8 f32:4x8^ f32:4 -> f32:1x4"),
+    row(11, "FULLY_CONNECTED", "i16:1x8@1 i8:4x8@4^ i64:4 -> i16:1x4@1"),
     row(8, "FULLY_CONNECTED", "f32:1x8 f32:4x8~ -> f32:1x4"),
     row(8, "FULLY_CONNECTED", "i8:1x8@1 i8:4x8@4~ i32:4 -> i8:1x4@1"),
     row(7, "FULLY_CONNECTED", "i16:1x8@1 i16:4x8@1 i64:4 -> i16:1x4@1"),
@@ -355,6 +364,22 @@ WITHOUT_RULES = [
 )
 def test_op_version(builtin: str, types: str, options: dict[str, object], expected: int) -> None:
     assert op_version(signature(builtin, types, options)) == expected
+
+
+@pytest.mark.parametrize(
+    ("types", "options", "expected"),
+    [
+        ("f32:1x8 i8:4x8@4~ f32:4 -> f32:1x4", {}, 12),
+        ("f32:1x8 i8:4x8@4^ f32:4 -> f32:1x4", {}, 12),
+        ("f32:1x8 i8:4x8@1^ f32:4 -> f32:1x4", {"asymmetric_quantize_inputs": True}, 9),
+        ("i8:1x8@1 i8:4x8@4^ i32:4 -> i8:1x4@1", {}, 4),
+        ("i8:1x8@1 i8:4x8@4~ i32:4 -> i8:1x4@1", {}, 8),
+    ],
+)
+def test_versions_that_tensorflow_gives_sparse_weights(types: str, options: dict[str, object], expected: int) -> None:
+    """The default delegate takes all but 8, and reads sparse weights wrongly: only where TensorFlow's are asked for."""
+    sig = signature("FULLY_CONNECTED", types, options)
+    assert op_version(dataclasses.replace(sig, tensorflow=True)) == expected
 
 
 @pytest.mark.parametrize(("scale", "expected"), [(25.0, 3), (24.999998092651367, 2)])

@@ -42,6 +42,8 @@ Record = dict[str, Any]
 class ModelExport(Protocol):
     """What the export of a subgraph needs of the model's."""
 
+    one_code_per_op: bool
+
     def buffer(self, blob: Blob | None) -> int: ...
     def opcode(self, builtin: str, number: int, custom_code: str | None, version: int) -> int: ...
     def subgraph(self, symbol: str) -> int: ...
@@ -222,7 +224,7 @@ class GraphExport:
             return
         value = op.value
         if isinstance(op, SparseConstOp | SparseQConstOp):
-            record["sparsity"] = sparsity_record(op.s_param.data)
+            record["sparsity"] = sparsity_record(op.s_param.data, empty_map=names.EMPTY_BLOCK_MAP in op.attributes)
             value = op.compressed_data
         if not isinstance(value, ArrayElementsAttr):
             raise Error(
@@ -235,7 +237,8 @@ class GraphExport:
 
     def _typed(self, op: TflOp) -> None:
         options = None if names.NO_OPTIONS in op.attributes else options_of(op, self.model.subgraph)
-        self._operator(op, op.INFO.builtin, None, op.operands, op.INFO.options, options, needed_version(op))
+        version = needed_version(op, tensorflow=self.model.one_code_per_op)
+        self._operator(op, op.INFO.builtin, None, op.operands, op.INFO.options, options, version)
 
     def _control_flow(self, op: IfOp | WhileOp) -> None:
         if isinstance(op, WhileOp):

@@ -25,7 +25,14 @@ def _tensor(value: SSAValue) -> TensorSig | None:
     if isinstance(element, UniformQuantizedType):
         layout = element.layout
         scales = (layout.scales.size, float(layout.scales.flat[0]))
-    return TensorSig(schema_name(element) or "", shape_of(value.type), sparse or producer in _CONSTANTS, sparse, scales)
+    return TensorSig(
+        schema_name(element) or "",
+        shape_of(value.type),
+        sparse or producer in _CONSTANTS,
+        sparse,
+        scales,
+        producer == "tfl.densify",
+    )
 
 
 def _named_options(op: TflOp) -> dict[str, object]:
@@ -40,14 +47,17 @@ def _named_options(op: TflOp) -> dict[str, object]:
     return record
 
 
-def needed_version(op: Operation) -> int:
-    """The operator version that `op` needs by its types and options; 1 for ops without a builtin."""
+def needed_version(op: Operation, *, tensorflow: bool = False) -> int:
+    """The operator version that `op` needs by its types and options; 1 for ops without a builtin.
+
+    `tensorflow` gives ops with sparse weights the versions that TensorFlow does.
+    """
     if not isinstance(op, TflOp):
         return 1
     count = _operand_count(op)
     inputs = tuple(_tensor(value) for value in op.operands[:count])
     outputs = tuple(_tensor(value) for value in op.results)
-    return op_version(OpSig(op.INFO.builtin, inputs, outputs, _named_options(op)))
+    return op_version(OpSig(op.INFO.builtin, inputs, outputs, _named_options(op), tensorflow))
 
 
 def _operand_count(op: TflOp) -> int:

@@ -18,6 +18,7 @@ class TensorSig:
     constant: bool = False
     sparse: bool = False
     scales: tuple[int, float] | None = None
+    densified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class OpSig:
     inputs: tuple[TensorSig | None, ...]
     outputs: tuple[TensorSig | None, ...]
     options: Mapping[str, object]
+    tensorflow: bool = False
+    """Versions as TensorFlow gives them, where those make the runtime read sparse weights wrongly."""
 
 
 Rule = Callable[[OpSig], int]

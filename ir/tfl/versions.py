@@ -79,14 +79,26 @@ def _depthwise_conv_2d(sig: OpSig) -> int:
     return 2 if dilated else 1
 
 
+SPARSE_VERSION = 8
+"""Of `FULLY_CONNECTED`: the one version that the default delegate leaves to the runtime's kernels."""
+_SPARSE_KERNELS = (HYBRID, I8_I8)
+
+
 def _fully_connected(sig: OpSig) -> int:
     kernel = kernel_of(sig)
     return _fully_connected_special(sig, kernel) or _fully_connected_plain(sig, kernel)
 
 
 def _fully_connected_special(sig: OpSig, kernel: Kernel) -> int:
-    """What comes before the count of operands; 0 for the rest."""
+    """What comes before the count of operands; 0 for the rest.
+
+    TensorFlow asks whether weights are sparse after their types, and so makes ops of versions that the default delegate
+    takes, though it reads sparse weights as dense ones, and fails on int8 ones that a DENSIFY makes.
+    """
     weights = tensor_at(sig.inputs, 1)
+    sparse = weights is not None and (weights.sparse or weights.densified)
+    if sparse and kernel in _SPARSE_KERNELS and not sig.tensorflow:
+        return SPARSE_VERSION
     if kernel[1] == "INT2":
         return 14
     if kernel == HYBRID and scale_per_index(weights, 0):
@@ -96,7 +108,7 @@ def _fully_connected_special(sig: OpSig, kernel: Kernel) -> int:
     if version is not None:
         return version
     if weights is not None and weights.sparse:
-        return 8
+        return SPARSE_VERSION
     return 7 if kernel == I16_I16 else 0
 
 
