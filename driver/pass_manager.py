@@ -24,6 +24,12 @@ USAGE = 2
 Hook = Callable[[ModulePass, ModuleOp], None]
 _SPACES = re.compile(r"\s*,\s*(?=[^{}]*(?:\{|$))")
 _MODULE = re.compile(r"\s*builtin\.module\((.*)\)\s*", re.DOTALL)
+_STRING = r'"(?:\\.|[^"\\])*"'
+_VALUES = re.compile(rf'\[[^\]]*\]|=(?:{_STRING}|[^\s{{}}"])+')
+"""The values of an option; `mlir-opt[…]` is the other tool's."""
+_VALUE = re.compile(rf'{_STRING}|[^=,"]+')
+_PLAIN = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*(?:[eE][-+]?[0-9]+)?)?|[0-9]*[A-Za-z_][A-Za-z0-9_-]*")
+"""A number or a word, true and false among them: xDSL reads these without quotes."""
 
 
 def run_passes(module: ModuleOp, pipeline: str, *, verify_each: bool = True) -> list[PassReport]:
@@ -127,10 +133,25 @@ def parse_pipeline(text: str) -> list[ModulePass]:
     if wrapped := _MODULE.fullmatch(text):
         text = wrapped.group(1)
     try:
-        specs = list(parse_specs(_SPACES.sub(",", text.strip())))
+        specs = list(parse_specs(_quote_values(_SPACES.sub(",", text.strip()))))
     except ArgSpecParseError as error:
         raise Error(f"pipeline '{text}': {_last_line(error)}", hint="write 'a,b{x=1 y=2}'", status=USAGE) from None
     return [_instance(find_pass(spec.name), spec) for spec in specs]
+
+
+def _quote_values(pipeline: str) -> str:
+    """Puts values such as `2:4` in quotes, so that people need not."""
+
+    def each(values: re.Match[str]) -> str:
+        return values[0] if values[0].startswith("[") else _VALUE.sub(one, values[0])
+
+    def one(value: re.Match[str]) -> str:
+        text = value[0]
+        if text.startswith('"') or _PLAIN.fullmatch(text):
+            return text
+        return '"' + text.replace("\\", "\\\\") + '"'
+
+    return _VALUES.sub(each, pipeline)
 
 
 def _last_line(error: BaseException) -> str:
@@ -153,6 +174,7 @@ def _instance(pass_class: type[ModulePass], spec: ArgSpec) -> ModulePass:
         return pass_class.from_spec(ArgSpec(spec.name, {**spec.parameters, **flags}))
     except Error as error:
         error.status = USAGE
+        error.what = f"pass {spec.name}: {error.what}"
         raise
     except (ValueError, TypeError) as error:
         what = re.sub(r"<class '(\w+)'>", r"\1", _last_line(error))

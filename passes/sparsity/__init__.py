@@ -1,0 +1,1 @@
+"""Sparse weights: pruning, encoding, and the rewrites that let kernels read them."""
