@@ -1,0 +1,1 @@
+"""Removal of channels that are constant or that nothing reads."""

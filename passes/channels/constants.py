@@ -1,0 +1,172 @@
+"""Constant operands replaced by others; each keeps the name of the one before, which goes where nothing reads it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, Float16Type, Float32Type, NoneType
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.blob import DeferredBlob
+from tflir.ir.constants import ArrayElementsAttr, as_numpy, elements, from_blob
+from tflir.ir.records import integers as integer_array
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import ConstOp, NoValueOp
+from tflir.ir.tfl.quantization import DequantizeOp
+from tflir.ir.tfl.shaping import PackOp
+from tflir.ir.types import shape_of, stored_bytes, tensor_type
+from tflir.passes.channels.spaces import Mask
+from tflir.passes.channels.trace import Array, constant_of, integers
+
+_BLOCK = 1 << 20
+"""Elements sliced at a time."""
+
+
+def slice_operand(op: TflOp, index: int, columns: Mask, rows: Mask | None) -> dict[str, Any]:
+    """Keeps these of the last dimension of a float constant, and these of the first; tells what became of it."""
+    constant = constant_of(op.operands[index])
+    assert constant is not None
+    held = constant.source.value
+    assert isinstance(held, ArrayElementsAttr)
+    made = _sliced(held, columns, rows)
+    set_constant(op, index, made)
+    return {
+        "tensor": names.op_names(constant.source)[0] or "",
+        "from": "x".join(map(str, constant.shape)),
+        "to": "x".join(map(str, shape_of(made.type) or ())),
+        "bytes_before": constant.stored_bytes,
+        "bytes_after": made.blob.nbytes,
+    }
+
+
+def _sliced(held: ArrayElementsAttr, columns: Mask, rows: Mask | None) -> ArrayElementsAttr:
+    before = shape_of(held.type) or ()
+    shape = (*before[:-1], int(np.count_nonzero(columns)))
+    if rows is None:
+        rows = np.ones(1, np.bool_)
+    else:
+        shape = (int(np.count_nonzero(rows)), *shape[1:])
+    step = max(1, _BLOCK * rows.size // max(1, math.prod(before)))
+
+    def make() -> Iterator[Array]:
+        table = as_numpy(held).reshape(rows.size, -1, columns.size)
+        for start in range(0, rows.size, step):
+            part = slice(start, start + step)
+            if rows[part].any():
+                yield np.ascontiguousarray(table[part][rows[part]][..., columns])
+
+    nbytes = stored_bytes(held.element_name, math.prod(shape))
+    assert nbytes is not None
+    key = ("channels", held.blob, before, columns.tobytes(), rows.tobytes())
+    return from_blob(DeferredBlob(nbytes, key, make), shape, held.type.element_type)
+
+
+def set_constant(op: TflOp, index: int, value: ArrayElementsAttr) -> None:
+    """Makes operand `index` this constant, behind a `tfl.dequantize` where it is float16."""
+    old = op.operands[index]
+    assert isinstance(old, OpResult)
+    made: list[Operation] = [ConstOp.create(result_types=[value.type], properties={"value": value})]
+    if isinstance(value.type.element_type, Float16Type):
+        wide = tensor_type(shape_of(value.type) or (), Float32Type())
+        made.append(DequantizeOp.create(operands=made[0].results, result_types=[wide]))
+    _insert_after(old.op, *made)
+    op.operands[index] = made[-1].results[0]
+    makers = [old.op.operands[0].owner, old.op] if isinstance(old.op, DequantizeOp) else [old.op]
+    _erase_unread(old)
+    if isinstance(old.op, NoValueOp):
+        name = names.op_names(op)[0]
+        made[0].location = names.named(None if name is None else f"{name}_bias")
+        return
+    for new, before in zip(made, makers[-len(made) :], strict=True):
+        assert isinstance(before, Operation)
+        _succeed(new, before)
+
+
+def set_last(op: TflOp, index: int, count: int) -> None:
+    """Makes `count` the last number of the shape in operand `index`, unless that is left open."""
+    shape = op.operands[index]
+    if isinstance(shape.type, NoneType):
+        return
+    found = integers(shape)
+    if found is None:
+        _set_packed(op, index, count)
+    elif found.reshape(-1)[-1] >= 0:
+        changed = found.reshape(-1).copy()
+        changed[-1] = count
+        set_constant(op, index, elements(changed.reshape(found.shape)))
+
+
+def _set_packed(op: TflOp, index: int, count: int) -> None:
+    """The same where the shape is packed of scalars."""
+    shape = op.operands[index]
+    assert isinstance(shape, OpResult)
+    assert isinstance(shape.op, PackOp)
+    pack = shape.op
+    last = integers(pack.operands[-1])
+    assert last is not None
+    if last < 0:
+        return
+    made = PackOp.create(
+        operands=pack.operands, result_types=[shape.type], properties=pack.properties, attributes=pack.attributes
+    )
+    _insert_after(pack, made)
+    op.operands[index] = made.results[0]
+    _erase_unread(shape)
+    _succeed(made, pack)
+    set_constant(made, len(made.operands) - 1, elements(np.full((), count, last.dtype)))
+
+
+def following(extras: DictionaryAttr, before: int, count: int) -> DictionaryAttr:
+    """A tensor's extras where its last dimension goes from `before` to `count`.
+
+    A recorded shape follows, and a quantization record with one entry a channel goes.
+    """
+    found = dict(extras.data)
+    if isinstance(shape := found.get("shape"), DenseArrayBase):
+        sizes = list(cast("DenseArrayBase[Any]", shape).get_values())
+        if sizes[-1:] == [before]:
+            found["shape"] = integer_array([*sizes[:-1], count])
+    quantization = found.get("quantization")
+    if isinstance(quantization, DictionaryAttr) and any(_is_long(entry) for entry in quantization.data.values()):
+        del found["quantization"]
+    return DictionaryAttr(found)
+
+
+def _is_long(entry: Attribute) -> bool:
+    return isinstance(entry, DenseArrayBase) and len(cast("DenseArrayBase[Any]", entry)) > 1
+
+
+def _succeed(new: Operation, old: Operation) -> None:
+    """`new` takes the place of `old`: its name, where that one is gone, and what is carried with it."""
+    name, is_there = names.op_names(old)[0], old.parent is not None
+    new.location = names.named(f"{name}_kept") if name is not None and is_there else old.location
+    for key in names.OP_CARRIED:
+        if key in old.attributes:
+            new.attributes[key] = old.attributes[key]
+    extras, before, after = old.attributes.get(names.TENSOR), *(shape_of(op.results[0].type) for op in (old, new))
+    if isinstance(extras, DictionaryAttr) and before and after:
+        new.attributes[names.TENSOR] = following(extras, before[-1], after[-1])
+
+
+def _insert_after(op: Operation, *made: Operation) -> None:
+    block = op.parent
+    assert block is not None
+    block.insert_ops_after(list(made), op)
+
+
+def _erase_unread(value: SSAValue) -> None:
+    """Erases what makes a value, and what only that reads, where nothing reads the value."""
+    if value.first_use is not None or not isinstance(value, OpResult):
+        return
+    op = value.op
+    if isinstance(op, ConstOp | DequantizeOp | NoValueOp | PackOp):
+        sources = list(op.operands)
+        block = op.parent
+        assert block is not None
+        block.erase_op(op)
+        for source in sources:
+            _erase_unread(source)

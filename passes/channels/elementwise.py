@@ -1,0 +1,79 @@
+"""Rules of ops that compute each channel of their result from the same channel of their operands alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.types import shape_of
+from tflir.passes.channels.known import BINARY, UNARY, activated, compute, only_zeros
+from tflir.passes.channels.spaces import Channels
+from tflir.passes.channels.trace import Trace, integers, number, text, width_of
+
+_ACTIVATION = "fused_activation_function"
+
+
+def unary(trace: Trace, op: TflOp) -> Channels | None:
+    """A function of one value."""
+    x = move(trace, op)
+    if x is None:
+        return None
+    if op.INFO.builtin == "LEAKY_RELU":
+        return Channels(x.ids, compute(BINARY["PRELU"], x.known, np.full_like(x.known, number(op, "alpha"))))
+    return Channels(x.ids, compute(UNARY[op.INFO.builtin], x.known))
+
+
+def binary(trace: Trace, op: TflOp) -> Channels | None:
+    """A function of two values or constants that broadcast."""
+    width, x, y = width_of(op.results[0]), trace.read(op, 0), trace.read(op, 1)
+    if x is None or y is None or width != max(x.ids.size, y.ids.size):
+        return None
+    if x.ids.size == y.ids.size:
+        trace.spaces.unite(x.ids, y.ids)
+    else:
+        trace.spaces.fix(x.ids if x.ids.size < y.ids.size else y.ids, "one channel is read as many")
+    known = compute(BINARY[op.INFO.builtin], x.known, y.known)
+    if _ACTIVATION in op.properties:
+        known = activated(text(op, _ACTIVATION), known)
+    return Channels(x.ids if x.ids.size == width else y.ids, known)
+
+
+def pool(trace: Trace, op: TflOp) -> Channels | None:
+    """Windows of pixels; what lies beyond the border does not count."""
+    x = move(trace, op)
+    return None if x is None else Channels(x.ids, activated(text(op, _ACTIVATION), x.known))
+
+
+def move(trace: Trace, op: TflOp) -> Channels | None:
+    """The same values elsewhere, some more or less often: the operand's channels where the result has as many."""
+    x = trace.read(op, 0)
+    return x if x is not None and width_of(op.results[0]) == x.ids.size else None
+
+
+def reduce(trace: Trace, op: TflOp) -> Channels | None:
+    """MEAN, REDUCE_MAX, REDUCE_MIN and SUM over other dimensions."""
+    axes, shape = integers(op.operands[1]), shape_of(op.operands[0].type)
+    if axes is None or not shape or (axes % len(shape) == len(shape) - 1).any():
+        return None
+    x = move(trace, op)
+    if x is not None and op.INFO.builtin == "SUM":
+        return Channels(x.ids, only_zeros(x.known))
+    return x
+
+
+def transpose(trace: Trace, op: TflOp) -> Channels | None:
+    """A permutation that leaves the last dimension the last."""
+    order = integers(op.operands[1])
+    return move(trace, op) if order is not None and order.size and order[-1] == order.size - 1 else None
+
+
+def tile(trace: Trace, op: TflOp) -> Channels | None:
+    """Repetition along other dimensions."""
+    times = integers(op.operands[1])
+    return move(trace, op) if times is not None and times.size and times[-1] == 1 else None
+
+
+def space_to_batch(trace: Trace, op: TflOp) -> Channels | None:
+    """Pixels to batches, perhaps with zeros around."""
+    x = move(trace, op)
+    return None if x is None else Channels(x.ids, only_zeros(x.known))

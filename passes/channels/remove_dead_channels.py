@@ -1,0 +1,49 @@
+"""`tfl-remove-dead-channels`: removes channels that are constant, or that no layer reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+
+from tflir.ir.statistics import functions
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.channels.plan import make_plan
+from tflir.passes.channels.rules import trace_function
+from tflir.passes.channels.shrink import shrink
+
+
+@dataclass(frozen=True)
+class RemoveDeadChannelsPass(TflPass):
+    """
+    Removes output channels of float layers whose weights are all zero, and channels that every layer reads with zeros.
+
+    Here the first two filters of the convolution are zero, so that they make the constants relu(0.5) and relu(-1):
+
+    ```mlir
+    %b = "tfl.pseudo_const"() <{value = dense<[0.5, -1.0, 0.1, 0.2]> : tensor<4xf32>}> …
+    %c = "tfl.conv_2d"(%x, %f, %b) <{fused_activation_function = "RELU", …}>
+        : (tensor<1x8x8x3xf32>, tensor<4x3x3x3xf32>, tensor<4xf32>) -> tensor<1x8x8x4xf32>
+    %y = "tfl.conv_2d"(%c, %g, %d) <{…}>
+        : (tensor<1x8x8x4xf32>, tensor<6x1x1x4xf32>, tensor<6xf32>) -> tensor<1x8x8x6xf32>
+    ```
+    becomes, %d being larger by 0.5 times the first column of %g,
+    ```mlir
+    %b = "tfl.pseudo_const"() <{value = dense<[0.1, 0.2]> : tensor<2xf32>}> …
+    %c = "tfl.conv_2d"(%x, %f, %b) <{fused_activation_function = "RELU", …}>
+        : (tensor<1x8x8x3xf32>, tensor<2x3x3x3xf32>, tensor<2xf32>) -> tensor<1x8x8x2xf32>
+    %y = "tfl.conv_2d"(%c, %g, %d) <{…}>
+        : (tensor<1x8x8x2xf32>, tensor<6x1x1x2xf32>, tensor<6xf32>) -> tensor<1x8x8x6xf32>
+    ```
+    Between the layers may stand whatever works channel by channel, concatenations and changes of shape. A constant
+    other than zero can't be folded into a layer that sees a border of zeros. Arguments and results keep their shapes.
+    """
+
+    name = "tfl-remove-dead-channels"
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for function in functions(module):
+            trace = trace_function(function)
+            plan = make_plan(trace, report)
+            if plan is not None:
+                shrink(trace, plan, report)

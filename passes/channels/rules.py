@@ -1,0 +1,65 @@
+"""The walk over a function: the rule of each kind of op. An op without one keeps all its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Operation
+
+from tflir.ir.tfl.base import TflOp
+from tflir.passes.channels import arranging, elementwise, layers
+from tflir.passes.channels.known import BINARY, UNARY
+from tflir.passes.channels.spaces import Channels
+from tflir.passes.channels.trace import Trace
+from tflir.passes.quantization.pairs import float_constant
+
+_RULES: dict[str, Callable[[Trace, TflOp], Channels | None]] = {
+    **dict.fromkeys((*UNARY, "LEAKY_RELU"), elementwise.unary),
+    **dict.fromkeys(BINARY, elementwise.binary),
+    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), elementwise.pool),
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), elementwise.reduce),
+    **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "BATCH_TO_SPACE_ND"), elementwise.move),
+    "SPACE_TO_BATCH_ND": elementwise.space_to_batch,
+    "TRANSPOSE": elementwise.transpose,
+    "TILE": elementwise.tile,
+    "CONCATENATION": arranging.concatenation,
+    "RESHAPE": arranging.reshape,
+    "SQUEEZE": arranging.squeeze,
+    "EXPAND_DIMS": arranging.expand_dims,
+    "PAD": arranging.pad,
+    "PADV2": arranging.pad,
+    "CONV_2D": layers.linear,
+    "FULLY_CONNECTED": layers.linear,
+    "TRANSPOSE_CONV": layers.linear,
+    "DEPTHWISE_CONV_2D": layers.depthwise,
+}
+
+
+def trace_function(function: FuncOp) -> Trace:
+    """What the channels of a function's values are."""
+    trace = Trace()
+    for argument in function.body.block.args:
+        trace.keep_value(argument, "its channels are an input of the subgraph")
+    for op in function.body.block.ops:
+        _visit(trace, op)
+    return trace
+
+
+def _visit(trace: Trace, op: Operation) -> None:
+    if float_constant(op) is not None:
+        return
+    if isinstance(op, ReturnOp):
+        trace.keep(op, "its channels are an output of the subgraph")
+        return
+    if isinstance(op, TflOp) and op.INFO.builtin == "SHAPE":
+        arranging.shape(trace, op)
+        return
+    rule = _RULES.get(op.INFO.builtin) if isinstance(op, TflOp) else None
+    count = len(trace.constants)
+    found = rule(trace, op) if rule is not None and isinstance(op, TflOp) else None
+    if found is None:
+        del trace.constants[count:]
+        trace.keep(op, f"its channels are tied to a {op.name}")
+    else:
+        trace.channels[op.results[0]] = found
