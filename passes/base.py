@@ -30,6 +30,8 @@ class PassReport:
     examples: dict[str, str] = field(default_factory=dict[str, str])
     details: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """One entry for each thing done, for reports: tensor, what, sizes."""
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
+    """Further tables for reports, by title: what was considered, and the like."""
 
     def count(self, what: str, times: int = 1) -> None:
         """Notes that `what` was done."""
@@ -40,6 +42,10 @@ class PassReport:
         self.declined[why] += 1
         if op is not None:
             self.examples.setdefault(why, f"{op.name} '{place(op)}'")
+
+    def table(self, title: str) -> list[dict[str, Any]]:
+        """The table of this title, whose rows have the columns of the first."""
+        return self.tables.setdefault(title, [])
 
     @property
     def changed(self) -> bool:

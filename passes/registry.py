@@ -8,6 +8,12 @@ from collections.abc import Callable, Iterator
 from xdsl.passes import ModulePass
 
 _PASSES: dict[str, str] = {
+    "tfl-fully-connected-to-conv-2d": "sparsity.fully_connected_to_conv:FullyConnectedToConv2DPass",
+    "tfl-dequantize-hybrid-convolutions": "sparsity.dequantize_hybrid:DequantizeHybridConvolutionsPass",
+    "tfl-densify-fold": "sparsity.densify_fold:DensifyFoldPass",
+    "tfl-dense-to-sparse": "sparsity.dense_to_sparse:DenseToSparsePass",
+    "tfl-prune": "sparsity.prune:PrunePass",
+    "tfl-remove-dead-channels": "channels.remove_dead_channels:RemoveDeadChannelsPass",
     "tfl-prepare-quantize-dynamic-range": "quantization.prepare_dynamic_range:PrepareQuantizeDynamicRangePass",
     "tfl-prepare-quantize-float16": "quantization.prepare_float16:PrepareQuantizeFloat16Pass",
     "tfl-select-ops": "quantization.select_ops:SelectOpsPass",

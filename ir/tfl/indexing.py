@@ -66,6 +66,8 @@ class GatherOp(TflOp):
         quantizable=True,
         same_scale=True,
         dynamic_range=(0,),
+        sparse=(0,),
+        densify=("float", "int8"),
         int16=True,
     )
     params = operand_def(VALUE)
@@ -141,6 +143,8 @@ class EmbeddingLookupOp(TflOp):
         dynamic_range=(1,),
         dynamic_range_axis=0,
         hybrid=True,
+        sparse=(1,),
+        densify=("float", "hybrid", "int8"),
     )
     lookup = operand_def(INT32)
     value = operand_def(NUMBER)

@@ -52,7 +52,12 @@ class OpInfo:
     stateful: tuple[int, ...] = ()
     """Operands that the op updates (variable tensors)."""
     sparse: tuple[int, ...] = ()
-    """Operands that may be sparse."""
+    """Operands that may be sparse: read as such, or from a DENSIFY."""
+    densify: tuple[str, ...] = ()
+    """Kernels (`float`, `hybrid`, `int8`, `int16`) that read those operands rightly from a DENSIFY, with the default
+    delegate and without."""
+    densify_alone: tuple[str, ...] = ()
+    """Kernels that do so only where the delegate leaves the op to the runtime: it fails to load the model."""
     float_blocks: tuple[tuple[int, ...], ...] = ()
     """Block shapes that the float kernel takes directly."""
     quantized_blocks: tuple[tuple[int, ...], ...] = ()

@@ -41,6 +41,7 @@ class Conv2DOp(TflOp):
         dynamic_range=(1,),
         hybrid=True,
         sparse=(1,),
+        densify=("float", "int8", "int16"),
         int16=True,
     )
     input = operand_def(FLOAT_OR_QUANTIZED)
@@ -73,6 +74,7 @@ class DepthwiseConv2DOp(TflOp):
         dynamic_range=(1,),
         hybrid=True,
         sparse=(1,),
+        densify=("float", "hybrid", "int8", "int16"),
         int16=True,
     )
     input = operand_def(FLOAT_OR_QUANTIZED)
@@ -105,6 +107,7 @@ class TransposeConvOp(TflOp):
         dynamic_range=(1,),
         hybrid=True,
         sparse=(1,),
+        densify=("float", "int8", "int16"),
         int16=True,
     )
     output_shape = operand_def(INT32)
@@ -125,7 +128,9 @@ class Conv3DOp(_Conv3D):
     """3-D convolution of an NDHWC input with a DHWIO filter."""
 
     name = "tfl.conv_3d"
-    INFO: ClassVar = OpInfo("CONV_3D", "Conv3DOptions", (1, 1), pure=True, bias=(2, (0, 1)))
+    INFO: ClassVar = OpInfo(
+        "CONV_3D", "Conv3DOptions", (1, 1), pure=True, bias=(2, (0, 1)), sparse=(1,), densify=("float",)
+    )
     input = operand_def(FLOAT)
     filter = operand_def(FLOAT)
     bias = operand_def(BIAS_OR_NONE)
@@ -162,7 +167,9 @@ class FullyConnectedOp(TflOp):
         hybrid=True,
         asymmetric_inputs=True,
         sparse=(1,),
-        float_blocks=((1, 4),),
+        densify=("float", "int16"),
+        densify_alone=("hybrid", "int8"),
+        float_blocks=((1, 1), (1, 4)),
         quantized_blocks=((1, 16),),
         int16=True,
     )
@@ -193,6 +200,8 @@ class BatchMatMulOp(TflOp):
         dynamic_range=(1,),
         hybrid=True,
         asymmetric_inputs=True,
+        sparse=(0, 1),
+        densify=("float", "int8"),
         int16=True,
     )
     x = operand_def(NUMBER)

@@ -1,0 +1,199 @@
+"""`tfl-dense-to-sparse`: encodes the zeros of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, UnitAttr, i32
+from xdsl.ir import Attribute, Operation
+
+from tflir.ir import names
+from tflir.ir.blob import DeferredBlob, RepeatedBlob
+from tflir.ir.constants import as_numpy, from_blob
+from tflir.ir.tfl.attributes import SparsityParameterAttr
+from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp, SparseQConstOp
+from tflir.ir.tfl.indexing import DensifyOp
+from tflir.ir.tfl.linear import FullyConnectedOp
+from tflir.ir.tfl.signature import needed_version
+from tflir.ir.tfl.versions import SPARSE_VERSION
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.sparsity.choice import ANY, TARGETS, Choice, Preference, choose
+from tflir.passes.sparsity.encoding import Encoding, encode
+from tflir.passes.sparsity.tables import TWIN
+from tflir.passes.sparsity.tensorflow import tensorflow_choice
+from tflir.passes.sparsity.ways import densified_ways, direct_ways
+from tflir.passes.sparsity.weight import Weight, weights_of
+
+
+@dataclass(frozen=True)
+class DenseToSparsePass(TflPass):
+    """
+    Stores weights without their zeros where the model gets smaller by it: in the encoding that takes the fewest bytes,
+    made dense when the model is loaded, or in one that the kernel reads as it is, where that is faster.
+
+    ```mlir
+    %w = "tfl.pseudo_const"() <{value = dense_resource<w> : tensor<64x128xf32>}> : () -> tensor<64x128xf32>
+    %y = "tfl.fully_connected"(%x, %w, %b) …
+    ```
+    becomes
+    ```mlir
+    %s = "tfl.pseudo_sparse_const"() <{compressed_data = …, s_param = #tfl.sparsity_parameter<…>, …}> …
+    %w = "tfl.densify"(%s) : (tensor<64x128xf32>) -> tensor<64x128xf32>
+    %y = "tfl.fully_connected"(%x, %w, %b) …
+    ```
+    The report lists every encoding that was considered. A zero is what is stored as 0.
+    """
+
+    name = "tfl-dense-to-sparse"
+
+    target: str = TARGETS[0]
+    """balanced, size or latency: see `tflir.passes.sparsity.choice`."""
+    cpu: str = ANY
+    """The CPU whose measured times count: any, avx2 or avx512."""
+
+    tf_compat: bool = False
+    """Encode what TensorFlow 2.21 does, as it does (`tflir.passes.sparsity.tensorflow`)."""
+
+    def __post_init__(self) -> None:
+        Preference(self.target, self.cpu).check()
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        if self.tf_compat:
+            _rewrite_as_tensorflow(module, report)
+            return
+        preference = Preference(self.target, self.cpu)
+        for weight, constant in list(weights_of(module)):
+            if isinstance(weight, str):
+                report.decline(weight, constant)
+                continue
+            choice = choose(weight, preference, direct_ways, densified_ways)
+            choice.note(report)
+            if choice.why_dense:
+                report.decline(choice.why_dense, constant)
+            else:
+                _apply(choice, report)
+        _lower_versions(module, report)
+
+
+def _rewrite_as_tensorflow(module: ModuleOp, report: PassReport) -> None:
+    for op in list(module.walk()):
+        choice = tensorflow_choice(op)
+        if isinstance(choice, str):
+            report.decline(choice, op)
+        elif choice is not None:
+            (constant,) = choice.weight.constants
+            properties, stored = _encoded(choice.weight, choice.encoding)
+            sparse = _replace(constant, properties)
+            if choice.block == 1:
+                sparse.attributes[names.EMPTY_BLOCK_MAP] = UnitAttr()
+                _densify(sparse, constant, report)
+            else:
+                constant.output.replace_all_uses_with(sparse.results[0])
+            _erase(constant)
+            _note(choice.weight, choice.encoding, stored, report)
+
+
+def _apply(choice: Choice, report: PassReport) -> None:
+    weight, option = choice.weight, choice.chosen
+    assert option.candidate is not None
+    encoding = option.candidate.encoding
+    properties, stored = _encoded(weight, encoding)
+    for constant in weight.constants:
+        sparse = _replace(constant, properties)
+        for reader in weight.readers:
+            if option.direct in reader.blocks and reader.op.operands[reader.operand] is constant.output:
+                reader.op.operands[reader.operand] = sparse.results[0]
+                reader.op.attributes.pop(names.VERSION, None)
+                report.count("weights read as they are")
+        _densify(sparse, constant, report)
+        _erase(constant)
+    _note(weight, encoding, stored, report)
+
+
+def _note(weight: Weight, encoding: Encoding, stored: int, report: PassReport) -> None:
+    kind = weight.value.element_name.lower()
+    report.details.append(
+        {
+            "tensor": weight.name,
+            "from": kind,
+            "to": f"{kind} {encoding.text()}",
+            "bytes_before": weight.nbytes,
+            "bytes_after": stored,
+            "zeros": round(weight.zeros, 4),
+        }
+    )
+
+
+def _encoded(weight: Weight, encoding: Encoding) -> tuple[dict[str, Attribute], int]:
+    """The properties that sparse constants of the weight share, and the bytes of elements and indices.
+
+    The elements are gathered again when they are written: those of all weights together may be many.
+    """
+    value, signed = weight.value, weight.signed_zeros
+    parameters, stored = encode(weight.array(), encoding, signed_zeros=signed)
+
+    def make() -> Iterator[npt.NDArray[Any]]:
+        yield encode(as_numpy(value), encoding, signed_zeros=signed)[1]
+
+    elements = DeferredBlob(stored.nbytes, ("sparse", value, encoding, signed), make)
+    dense = RepeatedBlob(b"\0", weight.nbytes, ("dense form of", value.blob))
+    element = value.type.element_type
+    properties: dict[str, Attribute] = {
+        "value": from_blob(dense, weight.shape, element),
+        "s_param": SparsityParameterAttr(parameters),
+        "compressed_data": from_blob(elements, (stored.size,), element),
+    }
+    indices = sum(level.segments.nbytes + level.indices.nbytes for level in parameters.dim_metadata)
+    return properties, stored.nbytes + indices
+
+
+def _replace(constant: ConstOp | QConstOp, properties: dict[str, Attribute]) -> Operation:
+    """The sparse constant, in the place of the dense one, which nothing is taken from yet."""
+    made_as = SparseConstOp
+    if isinstance(constant, QConstOp):
+        made_as, properties = SparseQConstOp, properties | {"qtype": constant.qtype}
+    sparse = made_as.create(
+        result_types=[constant.output.type], properties=properties, attributes=dict(constant.attributes)
+    )
+    sparse.location = constant.location
+    _insert_after(constant, sparse)
+    return sparse
+
+
+def _densify(sparse: Operation, constant: ConstOp | QConstOp, report: PassReport) -> None:
+    """Lets what still reads the dense constant read a DENSIFY of the sparse one; it decides on their versions, too."""
+    uses = list(constant.output.uses)
+    if not uses:
+        return
+    densify = DensifyOp.create(operands=sparse.results, result_types=[constant.output.type])
+    name = names.op_names(constant)[0]
+    densify.location = names.named(None if name is None else name + TWIN)
+    _insert_after(sparse, densify)
+    for use in uses:
+        use.operation.operands[use.index] = densify.output
+        use.operation.attributes.pop(names.VERSION, None)
+    report.count("weights made dense when loaded")
+
+
+def _insert_after(place: Operation, op: Operation) -> None:
+    block = place.parent
+    assert block is not None
+    block.insert_op_after(op, place)
+
+
+def _erase(op: Operation) -> None:
+    block = op.parent
+    assert block is not None
+    block.erase_op(op)
+
+
+def _lower_versions(module: ModuleOp, report: PassReport) -> None:
+    """Ops of dense weights that another op's sparse ones gave version 8, which the delegate leaves alone, lose it."""
+    for op in module.walk():
+        kept = op.attributes.get(names.VERSION) if isinstance(op, FullyConnectedOp) else None
+        if kept == IntegerAttr(SPARSE_VERSION, i32) and needed_version(op) < SPARSE_VERSION:
+            del op.attributes[names.VERSION]
+            report.count("operator versions lowered")

@@ -1,0 +1,98 @@
+"""`tfl-densify-fold`: makes sparse constants dense."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Attribute, Operation
+
+from tflir.ir import names
+from tflir.ir.blob import Blob, DeferredBlob
+from tflir.ir.constants import ArrayElementsAttr, as_numpy, from_blob
+from tflir.ir.sparsity import decode
+from tflir.ir.tfl.attributes import SparsityParameters
+from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp, SparseQConstOp
+from tflir.ir.tfl.indexing import DensifyOp
+from tflir.ir.types import element_of, numpy_dtype, shape_of, storage_type
+from tflir.passes.base import PassReport, TflPass, fail
+
+
+@dataclass(frozen=True)
+class DensifyFoldPass(TflPass):
+    """
+    Makes sparse constants dense ones, exactly, and drops the `tfl.densify` ops that made them dense in the runtime.
+
+    ```mlir
+    %s = "tfl.pseudo_sparse_const"() <{compressed_data = …, s_param = #tfl.sparsity_parameter<…>, …}> …
+    %w = "tfl.densify"(%s) : (tensor<64x128xf32>) -> tensor<64x128xf32>
+    ```
+    becomes
+    ```mlir
+    %w = "tfl.pseudo_const"() <{value = dense_resource<w> : tensor<64x128xf32>}> : () -> tensor<64x128xf32>
+    ```
+    """
+
+    name = "tfl-densify-fold"
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for op in list(module.walk()):
+            if isinstance(op, SparseConstOp | SparseQConstOp):
+                _fold(op, report)
+
+
+def _fold(op: SparseConstOp | SparseQConstOp, report: PassReport) -> None:
+    stored = op.compressed_data
+    if not isinstance(stored, ArrayElementsAttr):
+        raise fail("has no data", op, "the text was written with --elide-constants; write it again without")
+    constant = _dense_constant(op, stored)
+    block = op.parent
+    assert block is not None
+    block.insert_op_after(constant, op)
+    for use in list(op.output.uses):
+        use.operation.attributes.pop(names.VERSION, None)
+        if isinstance(use.operation, DensifyOp):
+            _drop(use.operation, constant)
+            report.count("densify ops removed")
+    op.output.replace_all_uses_with(constant.results[0])
+    block.erase_op(op)
+    report.count("constants made dense")
+
+
+def _dense_constant(op: SparseConstOp | SparseQConstOp, stored: ArrayElementsAttr) -> Operation:
+    shape = shape_of(op.output.type) or ()
+    element = storage_type(element_of(op.output.type) or stored.type.element_type)
+    value = from_blob(_dense_blob(stored, op.s_param.data, shape), shape, element)
+    properties: dict[str, Attribute] = {"value": value}
+    made_as = ConstOp
+    if isinstance(op, SparseQConstOp):
+        made_as = QConstOp
+        properties["qtype"] = op.qtype
+    made = made_as.create(result_types=[op.output.type], properties=properties, attributes=dict(op.attributes))
+    made.location = op.location
+    return made
+
+
+def _dense_blob(stored: ArrayElementsAttr, parameters: SparsityParameters, shape: tuple[int, ...]) -> Blob:
+    """The dense bytes, made when they are needed."""
+    dtype = numpy_dtype(stored.element_name)
+    assert dtype is not None
+
+    def make() -> Iterator[npt.NDArray[Any]]:
+        yield decode(parameters, as_numpy(stored), shape)
+
+    return DeferredBlob(math.prod(shape) * dtype.itemsize, ("dense", stored, parameters, shape), make)
+
+
+def _drop(densify: DensifyOp, constant: Operation) -> None:
+    """Lets what reads a DENSIFY read the constant."""
+    for use in list(densify.output.uses):
+        use.operation.attributes.pop(names.VERSION, None)
+    densify.output.replace_all_uses_with(constant.results[0])
+    block = densify.parent
+    assert block is not None
+    block.erase_op(densify)

@@ -1,0 +1,95 @@
+"""`tfl-dequantize-hybrid-convolutions`: float convolutions for the int8 weights that hybrid ones can't read sparse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import Float32Type, ModuleOp
+
+from tflir.ir import names
+from tflir.ir.tfl.constants import ConstOp, QConstOp
+from tflir.ir.tfl.quantization import DequantizeOp
+from tflir.ir.types import shape_of, tensor_type
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.sparsity import latency
+from tflir.passes.sparsity.candidates import candidates
+from tflir.passes.sparsity.choice import ANY, TARGETS, Option, Preference, choose
+from tflir.passes.sparsity.readers import Reader, delegated
+from tflir.passes.sparsity.tables import op_bytes
+from tflir.passes.sparsity.ways import densified_ways, option
+from tflir.passes.sparsity.weight import Weight, weights_of
+
+_HOW = "float from DENSIFY and DEQUANTIZE, XNNPACK"
+
+
+@dataclass(frozen=True)
+class DequantizeHybridConvolutionsPass(TflPass):
+    """
+    Lets convolutions with int8 weights and float activations read their weights through a `tfl.dequantize`, where these
+    are worth to be made sparse: the delegate fails to load a hybrid convolution whose weights a DENSIFY makes, and
+    folds both ops before a float one.
+
+    ```mlir
+    %q = "tfl.pseudo_qconst"() <{qtype = tensor<64x1x1x64x!quant.uniform<…>>, value = dense_resource<w> …}> …
+    %y = "tfl.conv_2d"(%x, %q, %b) …
+    ```
+    becomes
+    ```mlir
+    %q = "tfl.pseudo_qconst"() <{qtype = tensor<64x1x1x64x!quant.uniform<…>>, value = dense_resource<w> …}> …
+    %w = "tfl.dequantize"(%q) : (tensor<64x1x1x64x!quant.uniform<…>>) -> tensor<64x1x1x64xf32>
+    %y = "tfl.conv_2d"(%x, %w, %b) …
+    ```
+    """
+
+    name = "tfl-dequantize-hybrid-convolutions"
+
+    target: str = TARGETS[0]
+    """As of `tfl-dense-to-sparse`."""
+    cpu: str = ANY
+    """As of `tfl-dense-to-sparse`."""
+
+    def __post_init__(self) -> None:
+        Preference(self.target, self.cpu).check()
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for weight, _ in list(weights_of(module)):
+            if isinstance(weight, str) or not all(map(_is_hybrid_convolution, weight.readers)):
+                continue
+            choice = choose(weight, Preference(self.target, self.cpu), densified_ways, _ways)
+            choice.note(report)
+            if choice.why_dense:
+                report.decline(choice.why_dense, weight.constants[0])
+                continue
+            for constant in weight.constants:
+                _widen(constant)
+                report.count("weights of convolutions dequantized")
+
+
+def _is_hybrid_convolution(reader: Reader) -> bool:
+    return reader.kernel == "hybrid" and not reader.densifies and delegated(reader.op)
+
+
+def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
+    """Made dense and widened when the model is loaded."""
+    times = tuple(max(latency.widened(cpu, weight.shape, r.rows) for r in weight.readers) for cpu in preference.cpus)
+    extra = op_bytes(weight.name, 2 * len(weight.constants)) + op_bytes("", 0)
+    words = "; ".join(dict.fromkeys(f"{reader.name} {_HOW}" for reader in weight.readers))
+    for candidate in candidates(weight.occupied, weight.dtype.itemsize):
+        yield option(weight, candidate, words, times, extra)
+
+
+def _widen(constant: ConstOp | QConstOp) -> None:
+    """Lets the readers of a constant read it through a `tfl.dequantize`."""
+    value_type, uses = constant.output.type, list(constant.output.uses)
+    wide = DequantizeOp.create(
+        operands=[constant.output], result_types=[tensor_type(shape_of(value_type) or (), Float32Type())]
+    )
+    name = names.op_names(constant)[0]
+    wide.location = names.named(None if name is None else f"{name}_dequantize")
+    for use in uses:
+        use.operation.operands[use.index] = wide.output
+        use.operation.attributes.pop(names.VERSION, None)
+    block = constant.parent
+    assert block is not None
+    block.insert_op_after(wide, constant)

@@ -1,0 +1,193 @@
+"""`tfl-fully-connected-to-conv-2d`: convolutions for the int8 layers whose weights a DENSIFY is to make."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, LocationAttr, ModuleOp, StringAttr, UnitAttr, i32
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.constants import ArrayElementsAttr, from_blob
+from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
+from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp
+from tflir.ir.tfl.shaping import ReshapeOp
+from tflir.ir.types import NONE, element_of, shape_of, tensor_type
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import producer
+from tflir.passes.sparsity import latency
+from tflir.passes.sparsity.candidates import candidates
+from tflir.passes.sparsity.choice import ANY, TARGETS, Option, Preference, choose
+from tflir.passes.sparsity.readers import Reader
+from tflir.passes.sparsity.tables import op_bytes
+from tflir.passes.sparsity.ways import densified_ways, direct_ways, option
+from tflir.passes.sparsity.weight import Weight, weights_of
+
+_HOW = "conv_2d int8 from DENSIFY, XNNPACK"
+_NARROW = 256
+"""A row of so many elements has indices of one byte."""
+_OPTIONS = 56
+"""Bytes of a reshape's options beside those of the ops counted, and of the convolution's."""
+_KEPT = ("fused_activation_function", "quantized_bias_type")
+_CONVOLUTION: dict[str, Attribute] = {
+    "padding": StringAttr("VALID"),
+    **{name: IntegerAttr(1, i32) for name in ("stride_h", "stride_w", "dilation_h_factor", "dilation_w_factor")},
+}
+
+
+@dataclass(frozen=True)
+class FullyConnectedToConv2DPass(TflPass):
+    """
+    Makes int8 fully connected ops convolutions whose filter covers all of their input, where their weights are worth to
+    be made sparse: the delegate fails to load the former with weights that a DENSIFY makes. Rows are cut into pieces of
+    up to 256 elements, so that indices take a byte.
+
+    ```mlir
+    %y = "tfl.fully_connected"(%x, %w, %b) … (tensor<1x1024x!q>, tensor<64x1024x!w>, …) -> tensor<1x64x!q>
+    ```
+    becomes
+    ```mlir
+    %i = "tfl.reshape"(%x, %none) <{new_shape = array<i32: 1, 1, 4, 256>}> … -> tensor<1x1x4x256x!q>
+    %c = "tfl.conv_2d"(%i, %v, %b) <{padding = "VALID", …}> … (…, tensor<64x1x4x256x!w>, …) -> tensor<1x1x1x64x!q>
+    %y = "tfl.reshape"(%c, %none) <{new_shape = array<i32: 1, 64>}> … -> tensor<1x64x!q>
+    ```
+    """
+
+    name = "tfl-fully-connected-to-conv-2d"
+
+    target: str = TARGETS[0]
+    """As of `tfl-dense-to-sparse`."""
+    cpu: str = ANY
+    """As of `tfl-dense-to-sparse`."""
+
+    def __post_init__(self) -> None:
+        Preference(self.target, self.cpu).check()
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for weight, _ in list(weights_of(module)):
+            if isinstance(weight, str) or not weight.centred or not all(map(_can_be, weight.readers)):
+                continue
+            choice = choose(weight, Preference(self.target, self.cpu), direct_ways, densified_ways, _ways)
+            if choice.chosen.how != _HOW:
+                continue
+            choice.note(report)
+            for constant in weight.constants:
+                _rewrite(constant, choice.chosen.shape)
+                report.count("fully connected ops made convolutions")
+
+
+def _can_be(reader: Reader) -> bool:
+    """Whether a convolution can do what the op does: int8, and shapes that are known but for one dimension."""
+    op = reader.op
+    if not isinstance(op, FullyConnectedOp) or reader.kernel != "int8" or len(op.results) != 1:
+        return False
+    if op.weights_format != StringAttr("DEFAULT") or "quant_spec" in op.properties:
+        return False
+    given, made, weight = (shape_of(value.type) for value in (op.input, op.results[0], op.filter))
+    if given is None or made is None or weight is None or len(weight) != 2 or not given or not made:
+        return False
+    if given.count(-1) > 1 or made.count(-1) > 1 or made[-1] != weight[0]:
+        return False
+    known = math.prod(size for size in given if size != -1)
+    return known % weight[1] == 0 if given.count(-1) == 0 else made.count(-1) == 1 and _ends_in(given, weight[1])
+
+
+def _ends_in(shape: Sequence[int], count: int) -> bool:
+    """Whether some last dimensions of a shape are `count` elements together."""
+    return any(-1 not in shape[at:] and math.prod(shape[at:]) == count for at in range(len(shape)))
+
+
+def _filter_shape(weight: Sequence[int]) -> tuple[int, ...]:
+    rows, columns = weight
+    narrow = max(size for size in range(1, min(columns, _NARROW) + 1) if columns % size == 0)
+    piece = columns if narrow * 8 < min(columns, _NARROW) else narrow
+    return rows, 1, columns // piece, piece
+
+
+def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
+    """Made dense for a convolution."""
+    shape = _filter_shape(weight.shape)
+    times = tuple(latency.convolved(cpu, weight.shape) for cpu in preference.cpus)
+    reshapes = sum(2 * op_bytes(names.place(reader.op), 1) + _OPTIONS for reader in weight.readers)
+    extra = reshapes + op_bytes(weight.name, len(weight.constants))
+    for candidate in candidates(weight.occupied.reshape(shape), weight.dtype.itemsize):
+        yield option(weight, candidate, _HOW, times, extra, shape=shape)
+
+
+def _rewrite(constant: ConstOp | QConstOp, shape: tuple[int, ...]) -> None:
+    """Gives the constant the shape of a filter, and makes convolutions of what reads it."""
+    assert isinstance(constant.value, ArrayElementsAttr)
+    filter_type = tensor_type(shape, element_of(constant.output.type) or NONE)
+    value = from_blob(constant.value.blob, shape, constant.value.type.element_type)
+    kind = {"qtype": filter_type} if isinstance(constant, QConstOp) else {}
+    made = type(constant).create(
+        result_types=[filter_type], properties={"value": value, **kind}, attributes=dict(constant.attributes)
+    )
+    made.location = constant.location
+    _insert(constant, made)
+    for use in list(constant.output.uses):
+        assert isinstance(use.operation, FullyConnectedOp)
+        _convolve(use.operation, made.results[0], shape)
+    _erase(constant)
+
+
+def _convolve(op: FullyConnectedOp, weight: SSAValue, shape: tuple[int, ...]) -> None:
+    given, result = shape_of(op.input.type) or (), op.results[0]
+    made = shape_of(result.type) or ()
+    batch = -1 if -1 in given else math.prod(given) // math.prod(shape[1:])
+    name = names.name_of(result)
+    rows = _reshape(_unshaped(op), (batch, *shape[1:]), _twin(name, "rows"), op)
+    convolution = Conv2DOp.create(
+        operands=[rows, weight, op.bias],
+        result_types=[tensor_type((batch, 1, 1, shape[0]), element_of(result.type) or NONE)],
+        properties=_CONVOLUTION | {key: op.properties[key] for key in _KEPT if key in op.properties},
+        attributes={key: op.attributes[key] for key in names.OP_CARRIED if key in op.attributes},
+    )
+    convolution.location = _twin(name, "conv_2d")
+    _insert(op, convolution)
+    out = _reshape(convolution.output, made, op.location, op)
+    if (extras := op.attributes.get(names.TENSOR)) is not None and isinstance(out, OpResult):
+        out.op.attributes[names.TENSOR] = extras
+    result.replace_all_uses_with(out)
+    _erase(op)
+
+
+def _unshaped(op: FullyConnectedOp) -> SSAValue:
+    """What the op reads, before a reshape that nothing else reads: the next one undoes it."""
+    before = producer(op.input)
+    if not isinstance(before, ReshapeOp) or op.input.has_more_than_one_use():
+        return op.input
+    op.operands[0] = before.input
+    _erase(before)
+    return op.operands[0]
+
+
+def _reshape(value: SSAValue, shape: tuple[int, ...], location: LocationAttr, before: Operation) -> SSAValue:
+    absent = NoValueOp.create(result_types=[NONE], properties={"value": UnitAttr()})
+    made = ReshapeOp.create(
+        operands=[value, absent.results[0]],
+        result_types=[tensor_type(shape, element_of(value.type) or NONE)],
+        properties={"new_shape": DenseArrayBase.from_list(i32, list(shape))},
+        attributes={names.OPERAND_COUNT: IntegerAttr(1, i32)},
+    )
+    made.location = location
+    _insert(before, absent, made)
+    return made.output
+
+
+def _twin(name: str | None, kind: str) -> LocationAttr:
+    return names.named(None if name is None else f"{name}_{kind}")
+
+
+def _insert(before: Operation, *ops: Operation) -> None:
+    block = before.parent
+    assert block is not None
+    block.insert_ops_before(list(ops), before)
+
+
+def _erase(op: Operation) -> None:
+    block = op.parent
+    assert block is not None
+    block.erase_op(op)

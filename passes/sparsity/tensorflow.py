@@ -1,0 +1,76 @@
+"""How TensorFlow 2.21 chooses what to make sparse, and how: no bytes are counted, and no other reader is looked at.
+
+| step | rule |
+|---|---|
+| ops | `conv_2d`, `depthwise_conv_2d`, `transpose_conv`, `fully_connected`: operand 1, or what is widened to it |
+| constants | float32, float16 or quantized, of rank 2 or 4, of which 30 % is stored as 0 |
+| blocks | of a fully connected op's row: 4 floats or 16 integers, where empty ones hold 90 % (80 %) of the zeros |
+| else | elements of the last dimension compressed, and a DENSIFY |
+
+(Specification, 2 and 3.) Blocks that do not divide a row are not imitated: TensorFlow loses what is left over.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from xdsl.ir import Operation
+
+from tflir.ir import names
+from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import ConstOp, QConstOp
+from tflir.ir.tfl.quantization import DequantizeOp
+from tflir.passes.quantization.facts import producer
+from tflir.passes.sparsity.candidates import rows_candidate
+from tflir.passes.sparsity.encoding import Encoding, nonzero, rows_of_blocks
+from tflir.passes.sparsity.weight import Weight
+
+_OPS = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"))
+_OPERAND = 1
+_LEAST_ZEROS = 0.3
+_ENOUGH = {False: 0.9, True: 0.8}
+"""Share of the zeros that blocks must leave out, of floats and of integers."""
+_KINDS = ("FLOAT32", "FLOAT16", "INT8")
+
+
+@dataclass(frozen=True)
+class TensorFlowChoice:
+    """A constant and the encoding that TensorFlow gives it; `block` 1: behind a DENSIFY."""
+
+    weight: Weight
+    block: int
+
+    @property
+    def encoding(self) -> Encoding:
+        return rows_of_blocks(len(self.weight.shape), self.block)
+
+
+def tensorflow_choice(op: Operation) -> TensorFlowChoice | str | None:
+    """What TensorFlow does about the weights of `op`, or why nothing; None where it has none."""
+    if not isinstance(op, TflOp) or op.INFO.builtin not in _OPS:
+        return None
+    source = producer(op.operands[_OPERAND])
+    if isinstance(source, DequantizeOp):
+        source = producer(source.input)
+    if not isinstance(source, ConstOp | QConstOp) or not isinstance(source.value, ArrayElementsAttr):
+        return None
+    if names.NO_DATA in source.attributes or source.value.element_name not in _KINDS:
+        return "no elements that become sparse"
+    weight = Weight((source,), source.value, ())
+    if len(weight.shape) not in (2, 4):
+        return "neither of rank 2 nor 4"
+    if weight.zeros < _LEAST_ZEROS:
+        return f"fewer than {_LEAST_ZEROS:.0%} zeros"
+    return TensorFlowChoice(weight, _block(op, weight, integers=isinstance(source, QConstOp)))
+
+
+def _block(op: TflOp, weight: Weight, *, integers: bool) -> int:
+    blocks = op.INFO.quantized_blocks if integers else op.INFO.float_blocks
+    for block in (shape[-1] for shape in blocks if shape[-1] > 1):
+        candidate = rows_candidate(nonzero(weight.array()), block)
+        left_out = 0.0 if candidate is None else 1 - candidate.stored / math.prod(weight.shape)
+        if left_out / weight.zeros > _ENOUGH[integers]:
+            return block
+    return 1

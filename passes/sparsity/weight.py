@@ -1,0 +1,122 @@
+"""A constant that may become sparse: its elements, where they are not zero, and who reads it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import ModuleOp
+
+from tflir.ir import names
+from tflir.ir.blob import Blob
+from tflir.ir.constants import ArrayElementsAttr, as_numpy
+from tflir.ir.tfl.constants import ConstOp, QConstOp
+from tflir.ir.types import element_of, numpy_dtype, shape_of
+from tflir.passes.quantization.facts import quantized_element
+from tflir.passes.sparsity.encoding import Mask, nonzero
+from tflir.passes.sparsity.readers import Reader, is_weight, readers_of
+from tflir.passes.sparsity.tables import LEAST
+
+_LINEAR = frozenset(("BATCH_MATMUL", "CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"))
+
+
+@dataclass(frozen=True)
+class Weight:
+    """Constants of equal bytes, which the file holds once: all become sparse, in one encoding, or none."""
+
+    constants: tuple[ConstOp | QConstOp, ...]
+    value: ArrayElementsAttr
+    readers: tuple[Reader, ...]
+
+    @property
+    def name(self) -> str:
+        return names.op_names(self.constants[0])[0] or ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return shape_of(self.value.type) or ()
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype = numpy_dtype(self.value.element_name)
+        assert dtype is not None
+        return dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the dense constant."""
+        return self.value.blob.nbytes
+
+    @property
+    def signed_zeros(self) -> bool:
+        """Whether the sign of a zero can be seen: sums of products don't show it, a lookup does."""
+        return any(reader.op.INFO.builtin not in _LINEAR for reader in self.readers)
+
+    @property
+    def centred(self) -> bool:
+        """Whether the stored 0 stands for 0: kernels of sparse weights take no zero points."""
+        element = quantized_element(self.constants[0].output)
+        return element is None or not element.layout.zero_points.any()
+
+    def array(self) -> npt.NDArray[Any]:
+        """The elements; a constant that is made when it is written is made now."""
+        return as_numpy(self.value)
+
+    @cached_property
+    def occupied(self) -> Mask:
+        """Where the elements are not zero."""
+        return nonzero(self.array(), signed_zeros=self.signed_zeros)
+
+    @cached_property
+    def nonzero(self) -> int:
+        return int(np.count_nonzero(self.occupied))
+
+    @property
+    def may_gain(self) -> bool:
+        """Whether leaving its zeros out could save what an encoding takes."""
+        least = self.elements * self.dtype.itemsize >= LEAST
+        return least and (self.elements - self.nonzero) * self.dtype.itemsize >= LEAST
+
+    @property
+    def zeros(self) -> float:
+        """Share of the elements that are zero."""
+        return 1 - self.nonzero / max(self.elements, 1)
+
+
+def weights_of(module: ModuleOp) -> Iterator[tuple[Weight | str, ConstOp | QConstOp]]:
+    """The weights of a module in its order, each with its first constant; or why one can't become sparse.
+
+    A constant that no op reads as a weight is left out.
+    """
+    groups: dict[Blob, list[ConstOp | QConstOp]] = {}
+    for op in module.walk():
+        if isinstance(op, ConstOp | QConstOp) and isinstance(op.value, ArrayElementsAttr):
+            groups.setdefault(op.value.blob, []).append(op)
+    for constants in groups.values():
+        if any(is_weight(constant) for constant in constants):
+            yield _weight(constants), constants[0]
+
+
+def _weight(constants: list[ConstOp | QConstOp]) -> Weight | str:
+    first = constants[0].value
+    assert isinstance(first, ArrayElementsAttr)
+    readers: list[Reader] = []
+    for constant in constants:
+        found = readers_of(constant)
+        if isinstance(found, str):
+            return found
+        if constant.output.type != constants[0].output.type and shape_of(constant.output.type) != shape_of(first.type):
+            return "its bytes are those of a constant of another shape, too"
+        if element_of(constant.output.type) is None:
+            return "it has no elements"
+        readers += found
+    return Weight(tuple(constants), first, tuple(readers))
