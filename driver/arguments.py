@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-OPTIMIZATIONS = ("DEFAULT", "OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY")
+OPTIMIZATIONS = ("DEFAULT", "OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY", "EXPERIMENTAL_SPARSITY")
+SPARSITY_TARGETS = ("balanced", "size", "latency")
 OPS = (
     "TFLITE_BUILTINS",
     "TFLITE_BUILTINS_INT8",
@@ -39,13 +40,18 @@ def add_compile(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "compile",
         help="compile a model",
-        description="Compiles MODEL. Without --optimize nothing is quantized.",
+        description="Compiles MODEL. Without --optimize nothing is quantized or made sparse.",
     )
     parser.add_argument("model", metavar="MODEL", help=".tflite, or .mlir text")
     parser.add_argument("-o", "--output", metavar="OUT", help=".mlir: text, else a .tflite (default: MODEL.opt.tflite)")
     parser.add_argument(
         "--optimize", metavar="FLAG[,FLAG…]", action="append", default=[], type=_words(OPTIMIZATIONS, upper=True),
-        help="DEFAULT: quantize (OPTIMIZE_FOR_SIZE and OPTIMIZE_FOR_LATENCY: deprecated names of DEFAULT)",
+        help="DEFAULT: quantize (OPTIMIZE_FOR_SIZE and OPTIMIZE_FOR_LATENCY: deprecated names of DEFAULT); "
+        "EXPERIMENTAL_SPARSITY: leave the zeros of weights out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sparsity-target", metavar="TARGET", default="balanced", type=str.lower, choices=SPARSITY_TARGETS,
+        help="of EXPERIMENTAL_SPARSITY: size, latency, or balanced (default): never larger, never slower by the model",
     )  # fmt: skip
     _data(parser)
     parser.add_argument(

@@ -113,6 +113,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         inference_output_type=arguments.inference_output_type,
         quantize_only=_patterns(arguments.quantize_only),
         skip=_patterns(arguments.skip),
+        sparsity_target=arguments.sparsity_target,
     )
 
 

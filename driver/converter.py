@@ -28,6 +28,7 @@ _OPTIONS = (
     "inference_output_type",
     "quantize_only",
     "skip",
+    "sparsity_target",
     "disable_per_channel",
     "tf_compat",
     "passes",
@@ -56,6 +57,7 @@ class Converter:
         self.inference_output_type: Any = "float32"
         self.quantize_only: Iterable[str] = ()
         self.skip: Iterable[str] = ()
+        self.sparsity_target = "balanced"
         self.disable_per_channel = False
         self.tf_compat = False
         self.passes: str | None = None
@@ -115,7 +117,10 @@ class Converter:
             inference_output_type=self.inference_output_type,
             quantize_only=tuple(self.quantize_only),
             skip=tuple(self.skip),
-            has_ranges=bool(wanted) and module is not None and _says_ranges(module),
+            sparsity_target=self.sparsity_target,
+            has_ranges=any(item is not Optimize.EXPERIMENTAL_SPARSITY for item in wanted)
+            and module is not None
+            and _says_ranges(module),
         )
 
     def module(self) -> ModuleOp:

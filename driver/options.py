@@ -19,6 +19,8 @@ class Optimize(Enum):
     """Deprecated: the same as DEFAULT."""
     OPTIMIZE_FOR_LATENCY = "OPTIMIZE_FOR_LATENCY"
     """Deprecated: the same as DEFAULT."""
+    EXPERIMENTAL_SPARSITY = "EXPERIMENTAL_SPARSITY"
+    """Store weights without their zeros where that makes the model smaller; quantizes nothing on its own."""
 
 
 class OpsSet(Enum):
@@ -78,8 +80,19 @@ class Options:
     inference_output_type: Any = "float32"
     quantize_only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
+    sparsity_target: str = "balanced"
+    """What EXPERIMENTAL_SPARSITY looks at: `balanced`, `size` or `latency`."""
     has_ranges: bool = False
     """The model itself has recorded ranges or fake quantization."""
+
+    @property
+    def quantizes(self) -> bool:
+        """Whether an optimization asks for more than sparsity."""
+        return any(item is not Optimize.EXPERIMENTAL_SPARSITY for item in self.optimizations)
+
+    @property
+    def sparsifies(self) -> bool:
+        return Optimize.EXPERIMENTAL_SPARSITY in self.optimizations
 
     @property
     def has_data(self) -> bool:

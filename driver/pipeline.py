@@ -8,6 +8,7 @@
 | DEFAULT, ranges | integer | int8 weights and activations; what can't be stays float |
 | DEFAULT, ranges, `supported_ops` INT8 alone | integer only | the same; what can't be is an error |
 | DEFAULT, ranges, `supported_ops` 16x8 (alone) | 16x8 (only) | int8 weights, int16 activations |
+| EXPERIMENTAL_SPARSITY beside any of these | the same | the zeros of weights are left out, before and after |
 
 Ranges come from a representative dataset, from statistics files, or from the model, which may have recorded ranges or
 fake quantization (quantization-aware training).
@@ -149,9 +150,23 @@ def _allows_float(options: Options) -> bool:
     return OpsSet.TFLITE_BUILTINS in spec.supported_ops and set(spec.type_names()) != {"int8"}
 
 
+def _dense_first(options: Options) -> list[str]:
+    """What comes before quantization where zeros are left out: dense weights, without channels that do nothing."""
+    return [] if options.tf_compat else ["tfl-densify-fold", "tfl-remove-dead-channels"]
+
+
+def _sparse_last(options: Options) -> list[str]:
+    """What comes after it: the zeros of the stored numbers are what counts."""
+    if options.tf_compat:
+        return [_spec("tfl-dense-to-sparse", **_compat(options))]
+    target = {} if options.sparsity_target == "balanced" else {"target": options.sparsity_target}
+    passes = ("tfl-fully-connected-to-conv-2d", "tfl-dequantize-hybrid-convolutions", "tfl-dense-to-sparse")
+    return [_spec(name, **target) for name in passes]
+
+
 _INT8_TYPES = ("float32", "int8", "uint8")
 MODES: tuple[Mode, ...] = (
-    Mode("none", lambda o: not o.optimizations, lambda _: []),
+    Mode("none", lambda o: not o.quantizes, lambda _: []),
     Mode("16x8", _wants_int16x8, _int16x8, ("float32", "int16"), needs_ranges=True),
     Mode("float16", _wants_float16, _float16, metadata=(("reduced_precision_support", b"fp16accfp32"),)),
     Mode("integer only", _wants_integer_only, _integer_only, _INT8_TYPES, needs_ranges=True),
@@ -179,4 +194,7 @@ def pipeline_of(options: Options) -> str:
     """The pipeline that the options give, in the `-p` syntax; '' for none."""
     if options.passes is not None:
         return options.passes
-    return ",".join(mode_of(options).passes(options))
+    passes = mode_of(options).passes(options)
+    if options.sparsifies:
+        passes = [*_dense_first(options), *passes, *_sparse_last(options)]
+    return ",".join(passes)

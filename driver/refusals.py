@@ -11,6 +11,7 @@ _INT8 = OpsSet.TFLITE_BUILTINS_INT8
 _X16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 _TYPES = {"float16", "int8", "float32"}
 
+_TARGETS = ("balanced", "size", "latency")
 _ADD_DEFAULT = "add --optimize DEFAULT"
 _GIVE_DATA = "give --representative-dataset or --stats"
 
@@ -21,18 +22,25 @@ def _unknown_type(options: Options) -> str | None:
 
 
 def _idle(options: Options) -> str | None:
-    """The first option that does nothing without an optimization."""
-    if options.optimizations or options.passes is not None:
+    """The first option that does nothing without quantization. Sparsity ignores data, as TensorFlow does."""
+    if options.quantizes or options.passes is not None:
         return None
     given = (
         ("supported types do", bool(options.target_spec.type_names())),
         ("--disable-per-channel does", options.disable_per_channel),
-        ("a representative dataset does", options.representative_dataset is not None),
+        ("a representative dataset does", options.representative_dataset is not None and not options.sparsifies),
         ("--stats does", bool(options.stats)),
         ("--quantize-only does", bool(options.quantize_only)),
         ("--skip does", bool(options.skip)),
     )
-    return next((f"{what} nothing without an optimization" for what, there in given if there), None)
+    return next((f"{what} nothing without an optimization that quantizes" for what, there in given if there), None)
+
+
+def _idle_target(options: Options) -> str | None:
+    if options.sparsity_target not in _TARGETS:
+        return f"'{options.sparsity_target}' is no sparsity target: there are {', '.join(_TARGETS)}"
+    idle = options.sparsity_target != _TARGETS[0] and not options.sparsifies
+    return "--sparsity-target does nothing without EXPERIMENTAL_SPARSITY" if idle else None
 
 
 def _integer_without_data(options: Options) -> str | None:
@@ -68,6 +76,7 @@ def _both_selections(options: Options) -> str | None:
 _REFUSALS: tuple[tuple[Callable[[Options], str | None], str], ...] = (
     (_unknown_type, "use float16 or int8"),
     (_idle, _ADD_DEFAULT),
+    (_idle_target, "add --optimize EXPERIMENTAL_SPARSITY, or leave it out"),
     (_integer_without_data, _GIVE_DATA),
     (_int16_without_data, _GIVE_DATA),
     (_int8_with_other_types, "leave --supported-types out, or add TFLITE_BUILTINS to --supported-ops"),
