@@ -154,7 +154,7 @@ def _replace(constant: ConstOp | QConstOp, properties: dict[str, Attribute]) -> 
     """The sparse constant, in the place of the dense one, which nothing is taken from yet."""
     made_as = SparseConstOp
     if isinstance(constant, QConstOp):
-        made_as, properties = SparseQConstOp, properties | {"qtype": constant.qtype}
+        made_as, properties = SparseQConstOp, {"qtype": constant.qtype, **properties}
     sparse = made_as.create(
         result_types=[constant.output.type], properties=properties, attributes=dict(constant.attributes)
     )

@@ -67,11 +67,9 @@ def _dense_constant(op: SparseConstOp | SparseQConstOp, stored: ArrayElementsAtt
     shape = shape_of(op.output.type) or ()
     element = storage_type(element_of(op.output.type) or stored.type.element_type)
     value = from_blob(_dense_blob(stored, op.s_param.data, shape), shape, element)
-    properties: dict[str, Attribute] = {"value": value}
-    made_as = ConstOp
-    if isinstance(op, SparseQConstOp):
-        made_as = QConstOp
-        properties["qtype"] = op.qtype
+    properties: dict[str, Attribute] = {"qtype": op.qtype} if isinstance(op, SparseQConstOp) else {}
+    properties["value"] = value
+    made_as = QConstOp if isinstance(op, SparseQConstOp) else ConstOp
     made = made_as.create(result_types=[op.output.type], properties=properties, attributes=dict(op.attributes))
     made.location = op.location
     return made

@@ -6,17 +6,29 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, LocationAttr, ModuleOp, StringAttr, UnitAttr, i32
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    IntegerAttr,
+    LocationAttr,
+    ModuleOp,
+    NoneType,
+    StringAttr,
+    UnitAttr,
+    i32,
+)
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from tflir.ir import names
+from tflir.ir.blob import RepeatedBlob
 from tflir.ir.constants import ArrayElementsAttr, from_blob
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp
 from tflir.ir.tfl.shaping import ReshapeOp
 from tflir.ir.types import NONE, element_of, shape_of, tensor_type
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import producer
+from tflir.passes.quantization.facts import producer, quantized_element
+from tflir.passes.quantization.parameters import bias_scales, bias_type
 from tflir.passes.sparsity import latency
 from tflir.passes.sparsity.candidates import candidates
 from tflir.passes.sparsity.choice import ANY, TARGETS, Option, Preference, choose
@@ -49,9 +61,9 @@ class FullyConnectedToConv2DPass(TflPass):
     ```
     becomes
     ```mlir
-    %i = "tfl.reshape"(%x, %none) <{new_shape = array<i32: 1, 1, 4, 256>}> … -> tensor<1x1x4x256x!q>
+    %i = "tfl.reshape"(%x, %none) {new_shape = array<i32: 1, 1, 4, 256>} … -> tensor<1x1x4x256x!q>
     %c = "tfl.conv_2d"(%i, %v, %b) <{padding = "VALID", …}> … (…, tensor<64x1x4x256x!w>, …) -> tensor<1x1x1x64x!q>
-    %y = "tfl.reshape"(%c, %none) <{new_shape = array<i32: 1, 64>}> … -> tensor<1x64x!q>
+    %y = "tfl.reshape"(%c, %none) {new_shape = array<i32: 1, 64>} … -> tensor<1x64x!q>
     ```
     """
 
@@ -111,7 +123,8 @@ def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
     shape = _filter_shape(weight.shape)
     times = tuple(latency.convolved(cpu, weight.shape) for cpu in preference.cpus)
     reshapes = sum(2 * op_bytes(names.place(reader.op), 1) + _OPTIONS for reader in weight.readers)
-    extra = reshapes + op_bytes(weight.name, len(weight.constants))
+    biases = sum(2 * 4 * shape[0] + op_bytes(weight.name) for r in weight.readers if _has_no_bias(r.op))
+    extra = reshapes + biases + op_bytes(weight.name, len(weight.constants))
     for candidate in candidates(weight.occupied.reshape(shape), weight.dtype.itemsize):
         yield option(weight, candidate, _HOW, times, extra, shape=shape)
 
@@ -123,7 +136,7 @@ def _rewrite(constant: ConstOp | QConstOp, shape: tuple[int, ...]) -> None:
     value = from_blob(constant.value.blob, shape, constant.value.type.element_type)
     kind = {"qtype": filter_type} if isinstance(constant, QConstOp) else {}
     made = type(constant).create(
-        result_types=[filter_type], properties={"value": value, **kind}, attributes=dict(constant.attributes)
+        result_types=[filter_type], properties={**kind, "value": value}, attributes=dict(constant.attributes)
     )
     made.location = constant.location
     _insert(constant, made)
@@ -140,7 +153,7 @@ def _convolve(op: FullyConnectedOp, weight: SSAValue, shape: tuple[int, ...]) ->
     name = names.name_of(result)
     rows = _reshape(_unshaped(op), (batch, *shape[1:]), _twin(name, "rows"), op)
     convolution = Conv2DOp.create(
-        operands=[rows, weight, op.bias],
+        operands=[rows, weight, _zero_bias(op) if _has_no_bias(op) else op.bias],
         result_types=[tensor_type((batch, 1, 1, shape[0]), element_of(result.type) or NONE)],
         properties=_CONVOLUTION | {key: op.properties[key] for key in _KEPT if key in op.properties},
         attributes={key: op.attributes[key] for key in names.OP_CARRIED if key in op.attributes},
@@ -152,6 +165,24 @@ def _convolve(op: FullyConnectedOp, weight: SSAValue, shape: tuple[int, ...]) ->
         out.op.attributes[names.TENSOR] = extras
     result.replace_all_uses_with(out)
     _erase(op)
+
+
+def _has_no_bias(op: TflOp) -> bool:
+    assert isinstance(op, FullyConnectedOp)
+    return isinstance(op.bias.type, NoneType)
+
+
+def _zero_bias(op: FullyConnectedOp) -> SSAValue:
+    """The runtime has no convolution without a bias."""
+    elements = [quantized_element(value) for value in (op.input, op.filter)]
+    kind = bias_type(bias_scales(tuple(element.layout.scales for element in elements if element is not None)))
+    rows = math.prod((shape_of(op.results[0].type) or ())[-1:])
+    qtype = tensor_type((rows,), kind)
+    value = from_blob(RepeatedBlob(b"\0", 4 * rows, "zero bias"), (rows,), kind.storage)
+    made = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
+    made.location = _twin(names.name_of(op.results[0]), "bias")
+    _insert(op, made)
+    return made.output
 
 
 def _unshaped(op: FullyConnectedOp) -> SSAValue:
