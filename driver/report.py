@@ -72,4 +72,10 @@ def write_report(
 def _pass_facts(report: PassReport) -> dict[str, Any]:
     reasons = report.declined.most_common()
     declined = [{"why": why, "times": times, "first": report.examples.get(why, "")} for why, times in reasons]
-    return {"name": report.name, "counts": dict(report.counts), "declined": declined, "tensors": report.details}
+    return {
+        "name": report.name,
+        "counts": dict(report.counts),
+        "declined": declined,
+        "tensors": report.details,
+        "tables": report.tables,
+    }

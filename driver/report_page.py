@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tflir import report_layers
-from tflir.report_tables import counted, figure, sized, table, text
+from tflir.report_tables import Column, counted, figure, plain_sized, sized, table, text
 from tflir.terminal import human_size, percent
 
 _STYLE = """
@@ -98,6 +98,9 @@ def page(facts: Mapping[str, Any]) -> Iterator[str]:
     rows = [row for one in facts["passes"] for row in one["tensors"]]
     if rows:
         yield from _tensors(rows)
+    for title, listed in _further_tables(facts["passes"]).items():
+        yield f"<h2>{html.escape(title)}: {len(listed)}</h2>\n"
+        yield from table(title, _columns_of(listed), listed)
     yield f"<script>{_SCRIPT}</script></body></html>\n"
 
 
@@ -123,6 +126,30 @@ def _pass_section(one: Mapping[str, Any]) -> Iterator[str]:
         first = f'<td class="name">{html.escape(row["first"])}</td>'
         yield f'<tr><td>{html.escape(row["why"])}</td>{first}<td class="number">{row["times"]}</td></tr>\n'
     yield "</tbody></table>\n"
+
+
+def _further_tables(passes: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The other tables of all passes, those of one title together."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for one in passes:
+        for title, rows in one.get("tables", {}).items():
+            found.setdefault(title, []).extend(rows)
+    return found
+
+
+def _columns_of(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """A column for each key: those of tensors as there, numbers to the right, the rest as text."""
+    present = {key: value for row in reversed(rows) for key, value in row.items()}
+    return [_column(key, present[key]) for key in dict.fromkeys(key for row in rows for key in row)]
+
+
+def _column(key: str, value: Any) -> Column:
+    if key.startswith("bytes_"):
+        return plain_sized(key.removeprefix("bytes_"), key)
+    if key in _COLUMNS:
+        return _COLUMNS[key]
+    header = key.replace("_", " ")
+    return figure(header, key) if isinstance(value, int | float) else text(header, key)
 
 
 def _tensors(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -89,6 +89,11 @@ def sized(header: str, key: str) -> Column:
     return Column(header, cell, "number", lambda rows: human_size(_sum(rows, key)))
 
 
+def plain_sized(header: str, key: str) -> Column:
+    """The row's `key` in bytes, without a sum: rows that exclude each other have none."""
+    return Column(header, sized(header, key).cell, "number")
+
+
 def _sum(rows: Sequence[Row], key: str) -> int:
     return sum(value for row in rows if isinstance(value := row.get(key), int))
 
