@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pathlib
 import re
+import shlex
+import shutil
 import sys
 import types
 
 import pytest
 
+from tflir.cli import main
 from tflir.files import to_bytes
 from tflir.frontends.mlir import parse_text
 from tflir.ir.verify import verify_module
@@ -36,14 +39,24 @@ def test_ir_examples_parse_verify_and_export(text: str) -> None:
     assert to_bytes(module)[4:8] == b"TFL3"
 
 
-def test_readme_python_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/sparsity.md"])
+def test_python_for_users_runs(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(_ROOT)
-    for block in _blocks("python", _ROOT / "README.md"):
+    for block in _blocks("python", _ROOT / page):
         scope: dict[str, object] = {}
         exec(block, scope)
         data = scope["data"]
         assert isinstance(data, bytes)
         assert len(data) < 60_000
+
+
+def test_commands_about_sparsity_run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(_ROOT / "examples", tmp_path / "examples")
+    for line in _blocks("sh", _ROOT / "docs" / "sparsity.md")[0].splitlines():
+        assert main(shlex.split(line)[1:]) == 0
+    sizes = [pathlib.Path(name).stat().st_size for name in ("pruned.tflite", "sparse.tflite")]
+    assert sizes[1] < 0.2 * sizes[0]
 
 
 def test_the_pass_of_the_guide_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from tflir.ir.tfl.signature import needed_version
 from tflir.ir.tfl.versions import SPARSE_VERSION
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.sparsity.choice import ANY, TARGETS, Choice, Preference, choose
-from tflir.passes.sparsity.encoding import Encoding, encode
+from tflir.passes.sparsity.encoding import Encoding, encode, stored_elements
 from tflir.passes.sparsity.tables import TWIN
 from tflir.passes.sparsity.tensorflow import tensorflow_choice
 from tflir.passes.sparsity.ways import densified_ways, direct_ways
@@ -74,7 +74,7 @@ class DenseToSparsePass(TflPass):
             if choice.why_dense:
                 report.decline(choice.why_dense, constant)
             else:
-                _apply(choice, report)
+                apply_choice(choice, report)
         _lower_versions(module, report)
 
 
@@ -96,7 +96,7 @@ def _rewrite_as_tensorflow(module: ModuleOp, report: PassReport) -> None:
             _note(choice.weight, choice.encoding, stored, report)
 
 
-def _apply(choice: Choice, report: PassReport) -> None:
+def apply_choice(choice: Choice, report: PassReport) -> None:
     weight, option = choice.weight, choice.chosen
     assert option.candidate is not None
     encoding = option.candidate.encoding
@@ -136,7 +136,7 @@ def _encoded(weight: Weight, encoding: Encoding) -> tuple[dict[str, Attribute], 
     parameters, stored = encode(weight.array(), encoding, signed_zeros=signed)
 
     def make() -> Iterator[npt.NDArray[Any]]:
-        yield encode(as_numpy(value), encoding, signed_zeros=signed)[1]
+        yield stored_elements(as_numpy(value), encoding, signed_zeros=signed)
 
     elements = DeferredBlob(stored.nbytes, ("sparse", value, encoding, signed), make)
     dense = RepeatedBlob(b"\0", weight.nbytes, ("dense form of", value.blob))

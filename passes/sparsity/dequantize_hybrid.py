@@ -62,7 +62,7 @@ class DequantizeHybridConvolutionsPass(TflPass):
                 report.decline(choice.why_dense, weight.constants[0])
                 continue
             for constant in weight.constants:
-                _widen(constant)
+                widen(constant)
                 report.count("weights of convolutions dequantized")
 
 
@@ -79,7 +79,7 @@ def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
         yield option(weight, candidate, words, times, extra)
 
 
-def _widen(constant: ConstOp | QConstOp) -> None:
+def widen(constant: ConstOp | QConstOp) -> None:
     """Lets the readers of a constant read it through a `tfl.dequantize`."""
     value_type, uses = constant.output.type, list(constant.output.uses)
     wide = DequantizeOp.create(

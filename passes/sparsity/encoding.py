@@ -17,8 +17,9 @@ from tflir.passes.sparsity.transposition import transposed
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
-Positions = npt.NDArray[np.intp]
 
+_PART = 1 << 18
+"""Nodes that are looked at at once: what they take beside stays in the cache."""
 _WIDTHS = ((1 << 8, np.dtype(np.uint8)), (1 << 16, np.dtype(np.uint16)))
 
 
@@ -96,20 +97,18 @@ def encode(array: Array, encoding: Encoding, *, signed_zeros: bool = False) -> t
 
     Blocks must divide the array's dimensions, and one level at least must be compressed.
     """
-    nodes = nodes_of(array, encoding)
-    if encoding.depth == 0 or not array.size:
-        raise ValueError("nothing is compressed")
-    kept = nonzero(nodes, signed_zeros=signed_zeros)
-    occupied: Mask = kept[..., 0] if kept.shape[-1] == 1 else any_of_last(kept)
-    if not occupied.any():
-        occupied.reshape(-1)[0] = True  # a tensor without bytes has no data to the runtime
+    nodes, occupied = _occupied(array, encoding, signed_zeros=signed_zeros)
+    levels = _levels(occupied, encoding)
     sizes = [array.shape[dim] // encoding.blocks[dim] for dim in encoding.order]
-    levels, found = _walk(occupied, encoding)
     levels += [DimensionMetadata(DimensionType.DENSE, size) for size in sizes[encoding.depth :]]
     levels += [DimensionMetadata(DimensionType.DENSE, encoding.blocks[dim]) for dim in encoding.block_map]
     order = (*encoding.order, *range(array.ndim, len(levels)))
-    stored = nodes.reshape(-1, nodes.shape[-1])[found].reshape(-1)
-    return SparsityParameters(order, encoding.block_map, tuple(levels)), stored
+    return SparsityParameters(order, encoding.block_map, tuple(levels)), _stored(nodes, occupied)
+
+
+def stored_elements(array: Array, encoding: Encoding, *, signed_zeros: bool = False) -> Array:
+    """The elements that `encode` gives, without the parameters."""
+    return _stored(*_occupied(array, encoding, signed_zeros=signed_zeros))
 
 
 def any_of_last(mask: Mask) -> Mask:
@@ -120,46 +119,59 @@ def any_of_last(mask: Mask) -> Mask:
     return words[..., 0] != 0 if words.shape[-1] == 1 else np.bitwise_or.reduce(words, axis=-1) != 0
 
 
-def _walk(occupied: Mask, encoding: Encoding) -> tuple[list[DimensionMetadata], Positions]:
-    """The levels up to the last compressed one, and the positions of its nodes."""
+def _occupied(array: Array, encoding: Encoding, *, signed_zeros: bool) -> tuple[Array, Mask]:
+    """The elements of each node of the last compressed level, and which nodes are stored."""
+    if encoding.depth == 0 or not array.size:
+        raise ValueError("nothing is compressed")
+    nodes = nodes_of(array, encoding)
+    kept = nonzero(nodes, signed_zeros=signed_zeros)
+    occupied: Mask = kept[..., 0] if kept.shape[-1] == 1 else any_of_last(kept)
+    if not occupied.any():
+        occupied.reshape(-1)[0] = True  # a tensor without bytes has no data to the runtime
+    return nodes, occupied
+
+
+def _stored(nodes: Array, occupied: Mask) -> Array:
+    """The elements of the occupied nodes, in their order; picked a part at a time, for places take 8 bytes each."""
+    flat, kept = nodes.reshape(-1, nodes.shape[-1]), occupied.reshape(-1)
+    parts: list[Array] = []
+    for start in range(0, len(flat), _PART):
+        found = np.flatnonzero(kept[start : start + _PART])  # indexing by the mask takes several times as long
+        parts.append(flat[start : start + _PART].take(found, axis=0))
+    return np.concatenate(parts).reshape(-1)
+
+
+def _levels(occupied: Mask, encoding: Encoding) -> list[DimensionMetadata]:
+    """The levels up to the last compressed one. A node is stored where one below it is."""
     levels: list[DimensionMetadata] = []
-    alive: Positions | None = None
-    """Nodes of the level before; None: all there are."""
+    alive: Mask | None = None
+    """Which nodes of the level before are there; None: all."""
     for level, size in enumerate(occupied.shape):
         if not encoding.compressed[level]:
             levels.append(DimensionMetadata(DimensionType.DENSE, size))
-            alive = None if alive is None else _children(alive, size)
+            alive = None if alive is None else np.repeat(alive, size)
             continue
-        here = (
-            occupied if level == occupied.ndim - 1 else any_of_last(occupied.reshape(*occupied.shape[: level + 1], -1))
-        )
-        rows = here.reshape(-1, size)
-        chosen = rows if alive is None else rows[alive]
-        metadata, found = _compress(chosen)
-        levels.append(metadata)
-        alive = found if alive is None else _within(alive, found, size)
-    assert alive is not None
-    return levels, alive
+        last = level == occupied.ndim - 1
+        here = occupied if last else any_of_last(occupied.reshape(*occupied.shape[: level + 1], -1))
+        rows: Mask = here.reshape(-1, size)
+        levels.append(_compressed(rows if alive is None else rows[alive]))
+        alive = rows.reshape(-1)
+    return levels
 
 
-def _children(parents: Positions, size: int) -> Positions:
-    """Positions of all children of `parents`, of which each has `size`."""
-    return np.add.outer(parents * size, np.arange(size, dtype=np.intp)).reshape(-1)
-
-
-def _within(parents: Positions, found: Positions, size: int) -> Positions:
-    """Positions among all nodes of a level, from those among the children of `parents`."""
-    rows, columns = np.divmod(found, size)
-    return parents[rows] * size + columns
-
-
-def _compress(rows: Mask) -> tuple[DimensionMetadata, Positions]:
-    """Segments and indices of what is set in each row, and where that is in all rows one after the other."""
+def _compressed(rows: Mask) -> DimensionMetadata:
+    """A compressed level: how much is set up to the end of each row, and in which columns."""
     count, size = rows.shape
-    found = np.flatnonzero(rows)
     ends = np.zeros(count + 1, np.intp)
     np.cumsum(np.count_nonzero(rows, axis=1), out=ends[1:])
-    columns = found - np.repeat(np.arange(count, dtype=np.intp) * size, np.diff(ends))
-    most = int(columns.max(initial=0))
+    columns = np.empty(int(ends[-1]), width_of(size - 1))
+    step = max(1, _PART // max(size, 1))
+    for start in range(0, count, step):
+        part = rows[start : start + step]
+        found = np.flatnonzero(part)
+        counts = np.diff(ends[start : start + len(part) + 1])
+        found -= np.repeat(np.arange(len(part), dtype=np.intp) * size, counts)
+        columns[ends[start] : ends[start + len(part)]] = found
     segments = ends.astype(width_of(int(ends[-1])))
-    return DimensionMetadata(DimensionType.SPARSE_CSR, 0, segments, columns.astype(width_of(most))), found
+    narrow = columns.astype(width_of(int(columns.max(initial=0))), copy=False)
+    return DimensionMetadata(DimensionType.SPARSE_CSR, 0, segments, narrow)

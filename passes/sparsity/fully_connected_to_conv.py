@@ -86,7 +86,7 @@ class FullyConnectedToConv2DPass(TflPass):
                 continue
             choice.note(report)
             for constant in weight.constants:
-                _rewrite(constant, choice.chosen.shape)
+                rewrite_as_convolution(constant, choice.chosen.shape)
                 report.count("fully connected ops made convolutions")
 
 
@@ -111,7 +111,7 @@ def _ends_in(shape: Sequence[int], count: int) -> bool:
     return any(-1 not in shape[at:] and math.prod(shape[at:]) == count for at in range(len(shape)))
 
 
-def _filter_shape(weight: Sequence[int]) -> tuple[int, ...]:
+def filter_shape(weight: Sequence[int]) -> tuple[int, ...]:
     rows, columns = weight
     narrow = max(size for size in range(1, min(columns, _NARROW) + 1) if columns % size == 0)
     piece = columns if narrow * 8 < min(columns, _NARROW) else narrow
@@ -120,7 +120,7 @@ def _filter_shape(weight: Sequence[int]) -> tuple[int, ...]:
 
 def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
     """Made dense for a convolution."""
-    shape = _filter_shape(weight.shape)
+    shape = filter_shape(weight.shape)
     times = tuple(latency.convolved(cpu, weight.shape) for cpu in preference.cpus)
     reshapes = sum(2 * op_bytes(names.place(reader.op), 1) + _OPTIONS for reader in weight.readers)
     biases = sum(2 * 4 * shape[0] + op_bytes(weight.name) for r in weight.readers if _has_no_bias(r.op))
@@ -129,7 +129,7 @@ def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
         yield option(weight, candidate, _HOW, times, extra, shape=shape)
 
 
-def _rewrite(constant: ConstOp | QConstOp, shape: tuple[int, ...]) -> None:
+def rewrite_as_convolution(constant: ConstOp | QConstOp, shape: tuple[int, ...]) -> None:
     """Gives the constant the shape of a filter, and makes convolutions of what reads it."""
     assert isinstance(constant.value, ArrayElementsAttr)
     filter_type = tensor_type(shape, element_of(constant.output.type) or NONE)
