@@ -79,7 +79,7 @@ def _densify_bytes(weight: Weight) -> int:
 
 def densified_time(reader: Reader, cpu: str, shape: Sequence[int]) -> float:
     """Time beside dense of a reader of a DENSIFY: the same, unless it is kept from the delegate for it."""
-    return latency.alone(reader.kernel, cpu, shape) if reader.alone else 1.0
+    return latency.alone(reader.kernel, cpu, shape, reader.rows) if reader.alone else 1.0
 
 
 def densified_words(readers: Sequence[Reader]) -> str:
