@@ -90,7 +90,7 @@ def _convolved(n: int, how: Timing) -> float:
 
     def change(module: ModuleOp) -> None:
         weight, constant = next(weights_of(module))
-        fully_connected_to_conv.rewrite_as_convolution(constant, fully_connected_to_conv.filter_shape(weight.shape))
+        fully_connected_to_conv.rewrite_as_convolution(constant, fully_connected_to_conv.filter_shapes(weight.shape)[0])
 
     models = {
         kind: _layer("int8", n, 1, 0.3, 16, change_of) for kind, change_of in (("dense", None), ("convolved", change))

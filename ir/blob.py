@@ -40,6 +40,10 @@ class Blob(ABC):
     def view(self) -> Bytes:
         """All bytes as one read-only array of uint8; a deferred blob computes them."""
 
+    def loaded(self) -> Bytes:
+        """All bytes as one read-only array that keeps no pages of a file in memory."""
+        return self.view()
+
     @abstractmethod
     def chunks(self, size: int = CHUNK) -> Iterator[Bytes]:
         """The bytes in order, at most `size` at a time; each part holds until the next is asked for."""
@@ -129,6 +133,14 @@ class FileBlob(ArrayBlob):
             part = buffer[: min(size, self.nbytes - start)]
             self._read(part, self._offset + start)
             yield part
+
+    def loaded(self) -> Bytes:
+        if self.nbytes <= _WORTH_READING:
+            return self._bytes
+        out = np.empty(self.nbytes, np.uint8)
+        self._read(out, self._offset)
+        out.setflags(write=False)
+        return out
 
     def write_to(self, out: BinaryIO) -> Iterator[int]:
         """Lets the system copy from file to file where it can."""

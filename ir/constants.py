@@ -204,6 +204,13 @@ def as_numpy(attr: Attribute) -> npt.NDArray[Any]:
     return data.view(dtype).reshape(shape)
 
 
+def load_numpy(attr: Attribute) -> npt.NDArray[Any]:
+    """As `as_numpy`, for who looks at whole constants one after the other: large ones are read, not mapped."""
+    if not isinstance(attr, ArrayElementsAttr):
+        return as_numpy(attr)
+    return as_numpy(from_blob(ArrayBlob(attr.blob.loaded()), shape_of(attr.type) or (), attr.type.element_type))
+
+
 def _from_builtin(attr: DenseIntOrFPElementsAttr[Any]) -> npt.NDArray[Any]:
     """The elements of xDSL's dense attribute, whose splats are expanded and small integers a byte each."""
     shape = tuple(attr.get_shape())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflir.ir.constants import as_numpy
+from tflir.ir.constants import load_numpy
 from tflir.passes.channels.spaces import Mask
 from tflir.passes.channels.trace import Layer
 
@@ -23,7 +23,7 @@ class Blocks:
     """What a layer's weights are like."""
 
     def __init__(self, layer: Layer) -> None:
-        array = as_numpy(layer.weights.source.value)
+        array = load_numpy(layer.weights.source.value)
         kept: Mask = array.reshape(-1, array.shape[-1]) != 0
         self._weights = np.count_nonzero(kept, axis=0)
         """How many weights of each column are not zero."""

@@ -12,7 +12,7 @@ from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from tflir.ir import names
 from tflir.ir.blob import DeferredBlob
-from tflir.ir.constants import ArrayElementsAttr, as_numpy, elements, from_blob
+from tflir.ir.constants import ArrayElementsAttr, elements, from_blob, load_numpy
 from tflir.ir.records import integers as integer_array
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp
@@ -53,7 +53,7 @@ def _sliced(held: ArrayElementsAttr, columns: Mask, rows: Mask | None) -> ArrayE
     step = max(1, _BLOCK * rows.size // max(1, math.prod(before)))
 
     def make() -> Iterator[Array]:
-        table = as_numpy(held).reshape(rows.size, -1, columns.size)
+        table = load_numpy(held).reshape(rows.size, -1, columns.size)
         for start in range(0, rows.size, step):
             part = slice(start, start + step)
             if rows[part].any():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from xdsl.dialects.builtin import NoneType
 
-from tflir.ir.constants import as_numpy
+from tflir.ir.constants import load_numpy
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.types import shape_of
 from tflir.passes.channels.arranging import is_adjustable
@@ -24,7 +24,7 @@ def linear(trace: Trace, op: TflOp) -> Channels | None:
     if weights is None or width is None or len(op.results) != 1 or not _is_plain(op):
         return None
     x = trace.read(op, 2 if builtin == "TRANSPOSE_CONV" else 0)
-    array = as_numpy(weights.source.value)
+    array = load_numpy(weights.source.value)
     if x is None or array.shape[0] != width:
         return None
     times = array.shape[-1] // x.ids.size
@@ -57,7 +57,7 @@ def depthwise(trace: Trace, op: TflOp) -> Channels | None:
     if bias is None:
         return None
     _keep_if_shared(trace, constant, ids)
-    array = as_numpy(constant.source.value)
+    array = load_numpy(constant.source.value)
     table = array.reshape(-1, width)
     given = only_zeros(given) if _has_borders(op, array) else given
     product = np.where(table.any(axis=0), given * table.sum(axis=0, dtype=np.float32), np.float32(0))

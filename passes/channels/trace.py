@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import Float32Type, StringAttr
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir import names
-from tflir.ir.constants import ArrayElementsAttr, as_numpy
+from tflir.ir.constants import ArrayElementsAttr, as_numpy, load_numpy
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.types import element_of, shape_of
@@ -67,7 +67,7 @@ class Layer:
         counted = columns & (self.foldable != 0) & ~np.isnan(self.foldable)
         if not counted.any():
             return None
-        weights = as_numpy(self.weights.source.value)[..., counted].astype(np.float32)
+        weights = load_numpy(self.weights.source.value)[..., counted].astype(np.float32)
         return weights.reshape(self.rows.size, -1, weights.shape[-1]).sum(axis=1) @ self.foldable[counted]
 
     def constant_rows(self, bias: Float32) -> Float32:

@@ -12,7 +12,7 @@ from xdsl.ir import Attribute, Operation
 
 from tflir.ir import names
 from tflir.ir.blob import DeferredBlob, RepeatedBlob
-from tflir.ir.constants import as_numpy, from_blob
+from tflir.ir.constants import from_blob, load_numpy
 from tflir.ir.tfl.attributes import SparsityParameterAttr
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp, SparseQConstOp
 from tflir.ir.tfl.indexing import DensifyOp
@@ -65,7 +65,7 @@ class DenseToSparsePass(TflPass):
             _rewrite_as_tensorflow(module, report)
             return
         preference = Preference(self.target, self.cpu)
-        for weight, constant in list(weights_of(module)):
+        for weight, constant in weights_of(module):
             if isinstance(weight, str):
                 report.decline(weight, constant)
                 continue
@@ -136,7 +136,7 @@ def _encoded(weight: Weight, encoding: Encoding) -> tuple[dict[str, Attribute], 
     parameters, stored = encode(weight.array(), encoding, signed_zeros=signed)
 
     def make() -> Iterator[npt.NDArray[Any]]:
-        yield stored_elements(as_numpy(value), encoding, signed_zeros=signed)
+        yield stored_elements(load_numpy(value), encoding, signed_zeros=signed)
 
     elements = DeferredBlob(stored.nbytes, ("sparse", value, encoding, signed), make)
     dense = RepeatedBlob(b"\0", weight.nbytes, ("dense form of", value.blob))

@@ -53,7 +53,7 @@ class DequantizeHybridConvolutionsPass(TflPass):
         Preference(self.target, self.cpu).check()
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        for weight, _ in list(weights_of(module)):
+        for weight, _ in weights_of(module):
             if isinstance(weight, str) or not all(map(_is_hybrid_convolution, weight.readers)):
                 continue
             choice = choose(weight, Preference(self.target, self.cpu), densified_ways, _ways)

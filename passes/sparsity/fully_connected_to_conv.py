@@ -39,7 +39,10 @@ from tflir.passes.sparsity.weight import Weight, weights_of
 
 _HOW = "conv_2d int8 from DENSIFY, XNNPACK"
 _NARROW = 256
-"""A row of so many elements has indices of one byte."""
+"""A row of so many elements, or blocks, has indices of one byte."""
+_BLOCKS = (1, 4, 16)
+_SHORT = 8
+"""Pieces of less than an eighth of that are not worth their segments."""
 _OPTIONS = 56
 """Bytes of a reshape's options beside those of the ops counted, and of the convolution's."""
 _KEPT = ("fused_activation_function", "quantized_bias_type")
@@ -78,7 +81,7 @@ class FullyConnectedToConv2DPass(TflPass):
         Preference(self.target, self.cpu).check()
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        for weight, _ in list(weights_of(module)):
+        for weight, _ in weights_of(module):
             if isinstance(weight, str) or not weight.centred or not all(map(_can_be, weight.readers)):
                 continue
             choice = choose(weight, Preference(self.target, self.cpu), direct_ways, densified_ways, _ways)
@@ -111,22 +114,23 @@ def _ends_in(shape: Sequence[int], count: int) -> bool:
     return any(-1 not in shape[at:] and math.prod(shape[at:]) == count for at in range(len(shape)))
 
 
-def filter_shape(weight: Sequence[int]) -> tuple[int, ...]:
+def filter_shapes(weight: Sequence[int]) -> list[tuple[int, ...]]:
+    """Shapes of a filter that covers all of the input: its rows in pieces whose indices, of blocks too, take a byte."""
     rows, columns = weight
-    narrow = max(size for size in range(1, min(columns, _NARROW) + 1) if columns % size == 0)
-    piece = columns if narrow * 8 < min(columns, _NARROW) else narrow
-    return rows, 1, columns // piece, piece
+    pieces = {columns, *(_NARROW * block for block in _BLOCKS if columns % (_NARROW * block) == 0)}
+    pieces.add(max(size for size in range(1, min(columns, _NARROW) + 1) if columns % size == 0))
+    return [(rows, 1, columns // piece, piece) for piece in sorted(pieces) if piece * _SHORT >= min(columns, _NARROW)]
 
 
 def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
     """Made dense for a convolution."""
-    shape = filter_shape(weight.shape)
     times = tuple(latency.convolved(cpu, weight.shape) for cpu in preference.cpus)
     reshapes = sum(2 * op_bytes(names.place(reader.op), 1) + _OPTIONS for reader in weight.readers)
-    biases = sum(2 * 4 * shape[0] + op_bytes(weight.name) for r in weight.readers if _has_no_bias(r.op))
+    biases = sum(2 * 4 * weight.shape[0] + op_bytes(weight.name) for r in weight.readers if _has_no_bias(r.op))
     extra = reshapes + biases + op_bytes(weight.name, len(weight.constants))
-    for candidate in candidates(weight.occupied.reshape(shape), weight.dtype.itemsize):
-        yield option(weight, candidate, _HOW, times, extra, shape=shape)
+    for shape in filter_shapes(weight.shape):
+        for candidate in candidates(weight.occupied.reshape(shape), weight.dtype.itemsize):
+            yield option(weight, candidate, _HOW, times, extra, shape=shape)
 
 
 def rewrite_as_convolution(constant: ConstOp | QConstOp, shape: tuple[int, ...]) -> None:

@@ -1,7 +1,7 @@
 """How long ops with sparse weights take beside dense ones, from measured tables.
 
 `avx2` is an AMD EPYC without AVX-512, as in specification 5.1; `avx512` an Intel Xeon with AVX-512 VNNI, measured with
-`benchmarks/sparsity.py --table --among 8`: each layer among others like it, so that its weights come from memory as in a
+`benchmarks/sparsity.py --table --among 8`: each layer among others like it, its weights coming from memory as in a
 model. Both: LiteRT 2.3.0, default delegate, one thread, fully connected layers of n x n (n = sqrt(rows x columns)).
 Between the measured sizes and shares the tables are interpolated. A sparse kernel's time follows the share of blocks
 that are stored.

@@ -14,7 +14,7 @@ from xdsl.ir import Operation, SSAValue, Use
 
 from tflir.ir import names
 from tflir.ir.blob import Blob, DeferredBlob
-from tflir.ir.constants import ArrayElementsAttr, as_numpy, from_blob
+from tflir.ir.constants import ArrayElementsAttr, from_blob, load_numpy
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.ir.quant import UniformQuantizedType
@@ -160,7 +160,7 @@ class _Weight:
         """|v| of each element."""
         quantized = self._type
         with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity are the caller's to refuse
-            found = as_numpy(self.value).astype(np.float32)
+            found = load_numpy(self.value).astype(np.float32)
             np.abs(found, out=found)
             if quantized is not None:
                 along = [-1 if axis in quantized.layout.axes else 1 for axis in range(found.ndim)]
@@ -178,7 +178,7 @@ def _zeroed(value: ArrayElementsAttr, structure: Structure, axis: int, marked: M
     bits, units, size = np.packbits(marked).tobytes(), marked.shape, marked.size
 
     def make() -> Iterator[npt.NDArray[Any]]:
-        values = as_numpy(value).copy()
+        values = load_numpy(value).copy()
         mask = np.unpackbits(np.frombuffer(bits, np.uint8), count=size).view(np.bool_).reshape(units)
         structure.clear(values, axis, mask)
         yield values

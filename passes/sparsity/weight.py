@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from tflir.ir import names
 from tflir.ir.blob import Blob
-from tflir.ir.constants import ArrayElementsAttr, as_numpy
+from tflir.ir.constants import ArrayElementsAttr, load_numpy
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.types import element_of, numpy_dtype, shape_of
 from tflir.passes.quantization.facts import quantized_element
@@ -69,7 +69,7 @@ class Weight:
 
     def array(self) -> npt.NDArray[Any]:
         """The elements; a constant that is made when it is written is made now."""
-        return as_numpy(self.value)
+        return load_numpy(self.value)
 
     @cached_property
     def occupied(self) -> Mask:
