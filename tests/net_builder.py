@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
-from models_builder import NONE, Graph, options
+from models_builder import NONE, Graph, Model, options
 
 Array = npt.NDArray[Any]
 SAME, VALID = schema.Padding.SAME, schema.Padding.VALID
@@ -69,3 +69,17 @@ class Net:
     def reshape(self, name: str, x: int, shape: Sequence[int]) -> int:
         """RESHAPE to a constant shape, -1 where it is dynamic."""
         return self.op("RESHAPE", name, [x, self.graph.constant(f"{name}/s", np.int32(shape))], shape)
+
+
+Build = Callable[[Net, int], int | Sequence[int]]
+"""Puts layers behind the input; gives the outputs."""
+
+
+def model_of(build: Build, shape: Sequence[int]) -> bytes:
+    """A model of one input x."""
+    model = Model()
+    graph = model.graph()
+    x = graph.tensor("x", shape)
+    made = build(Net(graph), x)
+    graph.io([x], [made] if isinstance(made, int) else made)
+    return model.to_bytes()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
-from models_builder import Model, random
-from net_builder import Net
+from models_builder import random
 from object_tree import tree
 from recording import run
 
@@ -18,7 +17,6 @@ from tflir.files import load_bytes, to_bytes
 from tflir.passes.base import PassReport
 
 Array = npt.NDArray[Any]
-Build = Callable[[Net, int], int | Sequence[int]]
 BUILTINS = {number: name for name, number in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 SPARSE = ("tfl-fully-connected-to-conv-2d", "tfl-dequantize-hybrid-convolutions", "tfl-dense-to-sparse")
 X16 = tflir.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
@@ -41,16 +39,6 @@ def holed(shape: Sequence[int], zeros: float, block: int = 1, *, axis: int = -1,
     values = np.where(kept, rng.standard_normal(shape), 0).astype(np.float32)
     values[values == 0] = 0.0
     return values
-
-
-def model_of(build: Build, shape: Sequence[int]) -> bytes:
-    """A model of one input x."""
-    model = Model()
-    graph = model.graph()
-    x = graph.tensor("x", shape)
-    made = build(Net(graph), x)
-    graph.io([x], [made] if isinstance(made, int) else made)
-    return model.to_bytes()
 
 
 def compiled(data: bytes, mode: str, shape: Sequence[int]) -> bytes:

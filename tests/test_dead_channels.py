@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from models_builder import NONE, Model, options, random
-from net_builder import RELU, SAME, VALID, Array, Net
+from net_builder import RELU, SAME, VALID, Array, Build, Net, model_of
 from object_tree import tree
 
 from tflir.backends.litert.run import Runner
@@ -19,16 +19,6 @@ from tflir.passes.base import PassReport, TflPass
 from tflir.passes.registry import load_pass
 
 F32 = np.float32
-Build = Callable[[Net, int], int | Sequence[int]]
-
-
-def _model(build: Build, shape: Sequence[int]) -> bytes:
-    model = Model()
-    graph = model.graph()
-    x = graph.tensor("x", shape)
-    made = build(Net(graph), x)
-    graph.io([x], [made] if isinstance(made, int) else made)
-    return model.to_bytes()
 
 
 def _removed(data: bytes) -> tuple[bytes, PassReport]:
@@ -60,7 +50,7 @@ def _assert_same(before: bytes, after: bytes, shape: Sequence[int]) -> None:
 
 def _check(build: Build, shape: Sequence[int], run_with: Sequence[int] = ()) -> tuple[dict[str, Any], PassReport]:
     """Runs the model before and after; gives the tensors after, and the report."""
-    data = _model(build, shape)
+    data = model_of(build, shape)
     made, report = _removed(data)
     _assert_same(data, made, run_with or shape)
     return tree(made)["graphs"][0]["tensors"], report

@@ -10,10 +10,10 @@ import pytest
 from ai_edge_litert import interpreter as litert
 from ai_edge_litert import schema_py_generated as schema
 from models_builder import NONE, Model, options, random
-from net_builder import SAME, VALID, Net
+from net_builder import SAME, VALID, Build, Net, model_of
 from object_tree import tree
 from recording import nearness, run
-from sparse_models import Build, compiled, holed, model_of, names_of, operators, sparsified, worst_difference
+from sparse_models import compiled, holed, names_of, operators, sparsified, worst_difference
 
 import tflir
 from tflir.files import load_bytes, to_bytes

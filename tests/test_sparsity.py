@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from models_builder import Model, options, random
-from net_builder import VALID, Net
+from net_builder import VALID, Net, model_of
 from object_tree import tree
 from recording import nearness, run
-from sparse_models import X16, compiled, holed, model_of, names_of, operators, sparsified, worst_difference
+from sparse_models import X16, compiled, holed, names_of, operators, sparsified, worst_difference
 
 import tflir
 from tflir.cli import main

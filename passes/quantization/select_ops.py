@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
@@ -15,6 +14,7 @@ from tflir.ir.statistics import functions
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.patterns import expression
 from tflir.passes.quantization.facts import KEEP_FLOAT, SHARES_SCALE, bias_of, is_float, quantized_element
 from tflir.passes.quantization.pairs import float_constant
 
@@ -84,13 +84,8 @@ def _matches(op: TflOp, pattern: str) -> bool:
     made = [name for name in names.op_names(op) if name]
     if pattern in made:
         return True
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise Error(
-            f"'{pattern}' is no regular expression: {error}", hint="escape its special characters", status=_USAGE
-        ) from None
-    return any(expression.search(name) for name in made)
+    found = expression(pattern)
+    return any(found.search(name) for name in made)
 
 
 def unsound_int8(op: TflOp) -> str | None:

@@ -19,17 +19,18 @@ from tflir.ir.tfl.indexing import DensifyOp
 from tflir.ir.tfl.linear import FullyConnectedOp
 from tflir.ir.tfl.signature import needed_version
 from tflir.ir.tfl.versions import SPARSE_VERSION
-from tflir.passes.base import PassReport, TflPass
-from tflir.passes.sparsity.choice import ANY, TARGETS, Choice, Preference, choose
+from tflir.passes.base import PassReport
+from tflir.passes.sparsity.choice import Choice, choose
 from tflir.passes.sparsity.encoding import Encoding, encode, stored_elements
 from tflir.passes.sparsity.tables import TWIN
+from tflir.passes.sparsity.targeted import TargetedPass
 from tflir.passes.sparsity.tensorflow import tensorflow_choice
 from tflir.passes.sparsity.ways import densified_ways, direct_ways
 from tflir.passes.sparsity.weight import Weight, weights_of
 
 
 @dataclass(frozen=True)
-class DenseToSparsePass(TflPass):
+class DenseToSparsePass(TargetedPass):
     """
     Stores weights without their zeros where the model gets smaller by it: in the encoding that takes the fewest bytes,
     made dense when the model is loaded, or in one that the kernel reads as it is, where that is faster.
@@ -49,27 +50,18 @@ class DenseToSparsePass(TflPass):
 
     name = "tfl-dense-to-sparse"
 
-    target: str = TARGETS[0]
-    """balanced, size or latency: see `tflir.passes.sparsity.choice`."""
-    cpu: str = ANY
-    """The CPU whose measured times count: any, avx2 or avx512."""
-
     tf_compat: bool = False
     """Encode what TensorFlow 2.21 does, as it does (`tflir.passes.sparsity.tensorflow`)."""
-
-    def __post_init__(self) -> None:
-        Preference(self.target, self.cpu).check()
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         if self.tf_compat:
             _rewrite_as_tensorflow(module, report)
             return
-        preference = Preference(self.target, self.cpu)
         for weight, constant in weights_of(module):
             if isinstance(weight, str):
                 report.decline(weight, constant)
                 continue
-            choice = choose(weight, preference, direct_ways, densified_ways)
+            choice = choose(weight, self.preference, direct_ways, densified_ways)
             choice.note(report)
             if choice.why_dense:
                 report.decline(choice.why_dense, constant)

@@ -11,12 +11,13 @@ from tflir.ir import names
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import shape_of, tensor_type
-from tflir.passes.base import PassReport, TflPass
+from tflir.passes.base import PassReport
 from tflir.passes.sparsity import latency
 from tflir.passes.sparsity.candidates import candidates
-from tflir.passes.sparsity.choice import ANY, TARGETS, Option, Preference, choose
+from tflir.passes.sparsity.choice import Option, Preference, choose
 from tflir.passes.sparsity.readers import Reader, delegated
 from tflir.passes.sparsity.tables import op_bytes
+from tflir.passes.sparsity.targeted import TargetedPass
 from tflir.passes.sparsity.ways import densified_ways, option
 from tflir.passes.sparsity.weight import Weight, weights_of
 
@@ -24,7 +25,7 @@ _HOW = "float from DENSIFY and DEQUANTIZE, XNNPACK"
 
 
 @dataclass(frozen=True)
-class DequantizeHybridConvolutionsPass(TflPass):
+class DequantizeHybridConvolutionsPass(TargetedPass):
     """
     Lets convolutions with int8 weights and float activations read their weights through a `tfl.dequantize`, where these
     are worth to be made sparse: the delegate fails to load a hybrid convolution whose weights a DENSIFY makes, and
@@ -44,19 +45,11 @@ class DequantizeHybridConvolutionsPass(TflPass):
 
     name = "tfl-dequantize-hybrid-convolutions"
 
-    target: str = TARGETS[0]
-    """As of `tfl-dense-to-sparse`."""
-    cpu: str = ANY
-    """As of `tfl-dense-to-sparse`."""
-
-    def __post_init__(self) -> None:
-        Preference(self.target, self.cpu).check()
-
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for weight, _ in weights_of(module):
             if isinstance(weight, str) or not all(map(_is_hybrid_convolution, weight.readers)):
                 continue
-            choice = choose(weight, Preference(self.target, self.cpu), densified_ways, _ways)
+            choice = choose(weight, self.preference, densified_ways, _ways)
             choice.note(report)
             if choice.why_dense:
                 report.decline(choice.why_dense, weight.constants[0])

@@ -26,14 +26,15 @@ from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp
 from tflir.ir.tfl.shaping import ReshapeOp
 from tflir.ir.types import NONE, element_of, shape_of, tensor_type
-from tflir.passes.base import PassReport, TflPass
+from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import producer, quantized_element
 from tflir.passes.quantization.parameters import bias_scales, bias_type
 from tflir.passes.sparsity import latency
 from tflir.passes.sparsity.candidates import candidates
-from tflir.passes.sparsity.choice import ANY, TARGETS, Option, Preference, choose
+from tflir.passes.sparsity.choice import Option, Preference, choose
 from tflir.passes.sparsity.readers import Reader
 from tflir.passes.sparsity.tables import op_bytes
+from tflir.passes.sparsity.targeted import TargetedPass
 from tflir.passes.sparsity.ways import densified_ways, direct_ways, option
 from tflir.passes.sparsity.weight import Weight, weights_of
 
@@ -53,7 +54,7 @@ _CONVOLUTION: dict[str, Attribute] = {
 
 
 @dataclass(frozen=True)
-class FullyConnectedToConv2DPass(TflPass):
+class FullyConnectedToConv2DPass(TargetedPass):
     """
     Makes int8 fully connected ops convolutions whose filter covers all of their input, where their weights are worth to
     be made sparse: the delegate fails to load the former with weights that a DENSIFY makes. Rows are cut into pieces of
@@ -72,19 +73,11 @@ class FullyConnectedToConv2DPass(TflPass):
 
     name = "tfl-fully-connected-to-conv-2d"
 
-    target: str = TARGETS[0]
-    """As of `tfl-dense-to-sparse`."""
-    cpu: str = ANY
-    """As of `tfl-dense-to-sparse`."""
-
-    def __post_init__(self) -> None:
-        Preference(self.target, self.cpu).check()
-
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for weight, _ in weights_of(module):
             if isinstance(weight, str) or not weight.centred or not all(map(_can_be, weight.readers)):
                 continue
-            choice = choose(weight, Preference(self.target, self.cpu), direct_ways, densified_ways, _ways)
+            choice = choose(weight, self.preference, direct_ways, densified_ways, _ways)
             if choice.chosen.how != _HOW:
                 continue
             choice.note(report)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.patterns import expression
 from tflir.passes.sparsity.structures import Magnitudes, Mask, Structure, parse_structure
 
 _USAGE = 2
@@ -229,8 +229,8 @@ def _matching(weights: list[_Weight], patterns: tuple[str, ...]) -> set[Operatio
     for pattern in patterns:
         matches = {op for op, name in named.items() if name == pattern}
         if not matches:
-            expression = _expression(pattern)
-            matches = {op for op, name in named.items() if expression.search(name)}
+            wanted = expression(pattern)
+            matches = {op for op, name in named.items() if wanted.search(name)}
         if not matches:
             raise Error(
                 f"'{pattern}' names no weight of the model{near(pattern, named.values())}",
@@ -239,12 +239,3 @@ def _matching(weights: list[_Weight], patterns: tuple[str, ...]) -> set[Operatio
             )
         found |= matches
     return found
-
-
-def _expression(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise Error(
-            f"'{pattern}' is no regular expression: {error}", hint="escape its special characters", status=_USAGE
-        ) from None
