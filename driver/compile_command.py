@@ -153,6 +153,9 @@ def _convert(converter: Converter, target: pathlib.Path, arguments: argparse.Nam
 
         with progress("calibrating", unit="samples") as note:
             converter.on_calibration(note)
+            converter.prepare()
+        with progress("rewriting") as note:
+            converter.on_passes(note)
             module = converter.module()
         with progress(f"writing {target.name}") as note:
             how = {"tf_compat": converter.tf_compat, "elide_constants": arguments.elide_constants}

@@ -62,6 +62,8 @@ class Converter:
         self.tf_compat = False
         self.passes: str | None = None
         self._calibrating: Callable[[int, int], None] | None = None
+        self._rewriting: Callable[[int, int], None] | None = None
+        self._prepared: tuple[ModuleOp, Options] | None = None
         self.reports: list[PassReport] = []
         """What each pass of the last conversion did."""
 
@@ -88,6 +90,10 @@ class Converter:
     def on_calibration(self, progress: Callable[[int, int], None]) -> None:
         """Has `progress` told how many samples were run, and of how many (0: not known)."""
         self._calibrating = progress
+
+    def on_passes(self, progress: Callable[[int, int], None]) -> None:
+        """Has `progress` told how far the passes are, and of how much."""
+        self._rewriting = progress
 
     def use(self, options: Options) -> None:
         """Takes over `options`."""
@@ -123,20 +129,33 @@ class Converter:
             and _says_ranges(module),
         )
 
+    def prepare(self) -> None:
+        """Reads the model and, where it is needed, records the ranges of activations: `module` begins with it."""
+        try:
+            module = self._read()
+            options = self.options(module)
+            for item in (flag for flag in options.optimizations if flag in DEPRECATED):
+                warnings.warn(f"{item.name} is deprecated: use DEFAULT, which does the same", DeprecationWarning, 4)
+            if options.passes is None and mode_of(options).needs_ranges:
+                self._record_ranges(module, options)
+        except Error as error:
+            error.file = error.file or self._file
+            raise
+        self._prepared = module, options
+
     def module(self) -> ModuleOp:
         """The module after all passes."""
         from tflir.ir.verify import verify_module
         from tflir.pass_manager import parse_pipeline, run_pipeline
 
+        if self._prepared is None:
+            self.prepare()
+        assert self._prepared is not None
+        (module, options), self._prepared = self._prepared, None
         try:
-            module = self._read()
-            options = self.options(module)
-            for item in (flag for flag in options.optimizations if flag in DEPRECATED):
-                warnings.warn(f"{item.name} is deprecated: use DEFAULT, which does the same", DeprecationWarning, 3)
             pipeline = pipeline_of(options)
-            if options.passes is None and mode_of(options).needs_ranges:
-                self._record_ranges(module, options)
-            self.reports = run_pipeline(module, parse_pipeline(pipeline), verify_each=False) if pipeline else []
+            passes = parse_pipeline(pipeline) if pipeline else []
+            self.reports = run_pipeline(module, passes, verify_each=False, progress=self._rewriting)
             if options.passes is None:
                 add_metadata(module, mode_of(options).metadata)
             if pipeline:

@@ -17,11 +17,13 @@ from xdsl.utils.exceptions import ArgSpecParseError
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.ir.verify import verify_module
-from tflir.passes.base import PassReport, TflPass
+from tflir.passes.base import PassReport, Progress, TflPass
 from tflir.passes.registry import load_pass, pass_names
 
 USAGE = 2
 Hook = Callable[[ModulePass, ModuleOp], None]
+_STEPS = 100
+"""That a pass counts for, where progress is told."""
 _SPACES = re.compile(r"\s*,\s*(?=[^{}]*(?:\{|$))")
 _MODULE = re.compile(r"\s*builtin\.module\((.*)\)\s*", re.DOTALL)
 _STRING = r'"(?:\\.|[^"\\])*"'
@@ -45,17 +47,19 @@ def run_pipeline(
     before: Hook | None = None,
     after: Hook | None = None,
     context: Context | None = None,
+    progress: Progress | None = None,
 ) -> list[PassReport]:
     """Runs `passes` in order and returns what each did.
 
-    `before` and `after` are called around each pass; `after` once its result is verified. Raises `Error`
-    naming the pass that fails or leaves a module that is not valid.
+    `before` and `after` are called around each pass; `after` once its result is verified. `progress` is told how far
+    all passes are, and of how much. Raises `Error` naming the pass that fails or leaves a module that is not valid.
     """
     reports: list[PassReport] = []
-    for each in passes:
+    for number, each in enumerate(passes):
         if before is not None:
             before(each, module)
-        reports.append(run_pass(each, module, context))
+        part = None if progress is None else _part(progress, number, len(passes))
+        reports.append(run_pass(each, module, context, part))
         if verify_each:
             _verify_after(each, module)
         if after is not None:
@@ -63,11 +67,18 @@ def run_pipeline(
     return reports
 
 
-def run_pass(each: ModulePass, module: ModuleOp, context: Context | None = None) -> PassReport:
-    """Runs one pass. Whatever it raises becomes an `Error` that names it."""
+def _part(progress: Progress, number: int, count: int) -> Progress:
+    """What pass `number` of `count` tells of itself, as part of all."""
+    return lambda done, of: progress(_STEPS * number + _STEPS * done // max(of, 1), _STEPS * count)
+
+
+def run_pass(
+    each: ModulePass, module: ModuleOp, context: Context | None = None, progress: Progress | None = None
+) -> PassReport:
+    """Runs one pass, which tells `progress` how far it is. Whatever it raises becomes an `Error` that names it."""
     try:
         if isinstance(each, TflPass):
-            return each.run(module)
+            return each.run(module, progress)
         each.apply(context or _plugged_in_context(), module)
     except Error:
         raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,8 @@ from xdsl.passes import ModulePass
 
 from tflir.ir.errors import Error
 from tflir.ir.names import place
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass
@@ -32,6 +35,9 @@ class PassReport:
     """One entry for each thing done, for reports: tensor, what, sizes."""
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
     """Further tables for reports, by title: what was considered, and the like."""
+
+    progress: Progress = field(default=lambda done, of: None, repr=False)
+    """Told how far the pass is, and of how much."""
 
     def count(self, what: str, times: int = 1) -> None:
         """Notes that `what` was done."""
@@ -60,9 +66,12 @@ class TflPass(ModulePass):
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         """Does the pass's work on `module`; it must leave IR that verifies. Raises `Error` naming op and location."""
 
-    def run(self, module: ModuleOp) -> PassReport:
-        """Runs the pass and returns what it did."""
+    def run(self, module: ModuleOp, progress: Progress | None = None) -> PassReport:
+        """Runs the pass and returns what it did; `progress` is told how far it is, and of how much."""
         report = PassReport(self.name)
+        if progress is not None:
+            progress(0, 1)
+            report.progress = progress
         try:
             self.rewrite(module, report)
         except Error as error:

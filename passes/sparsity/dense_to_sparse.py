@@ -57,7 +57,7 @@ class DenseToSparsePass(TargetedPass):
         if self.tf_compat:
             _rewrite_as_tensorflow(module, report)
             return
-        for weight, constant in weights_of(module):
+        for weight, constant in weights_of(module, report):
             if isinstance(weight, str):
                 report.decline(weight, constant)
                 continue

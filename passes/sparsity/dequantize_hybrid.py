@@ -46,7 +46,7 @@ class DequantizeHybridConvolutionsPass(TargetedPass):
     name = "tfl-dequantize-hybrid-convolutions"
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        for weight, _ in weights_of(module):
+        for weight, _ in weights_of(module, report):
             if isinstance(weight, str) or not all(map(_is_hybrid_convolution, weight.readers)):
                 continue
             choice = choose(weight, self.preference, densified_ways, _ways)

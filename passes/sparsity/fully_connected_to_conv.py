@@ -74,7 +74,7 @@ class FullyConnectedToConv2DPass(TargetedPass):
     name = "tfl-fully-connected-to-conv-2d"
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        for weight, _ in weights_of(module):
+        for weight, _ in weights_of(module, report):
             if isinstance(weight, str) or not weight.centred or not all(map(_can_be, weight.readers)):
                 continue
             choice = choose(weight, self.preference, direct_ways, densified_ways, _ways)

@@ -17,6 +17,7 @@ from tflir.ir.blob import Blob
 from tflir.ir.constants import ArrayElementsAttr, load_numpy
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.types import element_of, numpy_dtype, shape_of
+from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.sparsity.encoding import Mask, nonzero
 from tflir.passes.sparsity.readers import Reader, is_weight, readers_of
@@ -92,16 +93,18 @@ class Weight:
         return 1 - self.nonzero / max(self.elements, 1)
 
 
-def weights_of(module: ModuleOp) -> Iterator[tuple[Weight | str, ConstOp | QConstOp]]:
+def weights_of(module: ModuleOp, report: PassReport | None = None) -> Iterator[tuple[Weight | str, ConstOp | QConstOp]]:
     """The weights of a module in its order, each with its first constant; or why one can't become sparse.
 
-    A constant that no op reads as a weight is left out.
+    A constant that no op reads as a weight is left out. `report` tells of progress.
     """
     groups: dict[Blob, list[ConstOp | QConstOp]] = {}
     for op in module.walk():
         if isinstance(op, ConstOp | QConstOp) and isinstance(op.value, ArrayElementsAttr):
             groups.setdefault(op.value.blob, []).append(op)
-    for constants in groups.values():
+    for number, constants in enumerate(groups.values()):
+        if report is not None:
+            report.progress(number, len(groups))
         if any(is_weight(constant) for constant in constants):
             yield _weight(constants), constants[0]
 
