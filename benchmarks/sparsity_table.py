@@ -1,4 +1,4 @@
-"""Measures what `passes/sparsity/latency.py` holds, on this machine: times beside dense, as lines to copy there."""
+"""Measures what `passes/sparsity/machines.py` holds, on this machine: times beside dense, as lines to copy there."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ Change = Callable[[ModuleOp], Any]
 
 def run(how: Timing) -> None:
     """Prints all tables; each line as soon as it is measured."""
-    print("_DIRECT: n, then time beside dense at stored shares", *SHARES)
+    print("direct: n, then time beside dense at stored shares", *SHARES)
     for kernel, block in _DIRECT:
         print(f"({kernel!r}, {block}):")
         for n in SIZES:
             _print_line(n, _direct(kernel, block, n, 1, SHARES, how))
-    print("_MORE_ROWS: n, then that ratio beside the one of a single row, at rows", *ROWS)
+    print("more_rows: n, then that ratio beside the one of a single row, at rows", *ROWS)
     for kernel, block in (pair for pair in _DIRECT if pair[1] != 1):
         print(f"{kernel!r}:")
         for n in _SOME_SIZES:
             _print_line(n, _more_rows(kernel, block, n, how))
-    for title, measure in (("_ALONE hybrid", _alone("hybrid")), ("_ALONE int8", _alone("int8")), *_CONVOLUTIONS):
+    for title, measure in (("alone, hybrid", _alone("hybrid")), ("alone, int8", _alone("int8")), *_CONVOLUTIONS):
         print(f"{title}: n, then time beside the delegate's own")
         for n in SIZES:
             _print_line(n, [measure(n, how)])
@@ -117,9 +117,9 @@ def _widened(positions: int) -> Callable[[int, float], float]:
 
 
 _CONVOLUTIONS = (
-    ("_CONVOLVED", _convolved),
-    ("_FEW_POSITIONS", _widened(_FEW)),
-    ("_MANY_POSITIONS", _widened(_MANY)),
+    ("convolved", _convolved),
+    ("few_positions", _widened(_FEW)),
+    ("many_positions", _widened(_MANY)),
 )
 
 

@@ -58,8 +58,9 @@ def test_the_flag_beside_default_in_every_mode(fields: dict[str, Any], near: flo
     data = model_of(_net, WIDE)
     dense = _converted(data, "DEFAULT", **fields)
     sparse = _converted(data, "DEFAULT", "EXPERIMENTAL_SPARSITY", sparsity_target=target, **fields)
-    assert len(sparse) < (0.9 if target == "latency" else 0.7) * len(dense)
-    assert any(t["sparsity"] for t in tree(sparse)["graphs"][0]["tensors"].values())
+    if target != "latency":  # which takes what is faster, and only that
+        assert len(sparse) < 0.7 * len(dense)
+        assert any(t["sparsity"] for t in tree(sparse)["graphs"][0]["tensors"].values())
     for delegate in (True, False):
         found = nearness(run(sparse, [random(*WIDE)], delegate=delegate), run(data, [random(*WIDE)]))
         assert found > min(

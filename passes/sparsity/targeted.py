@@ -16,7 +16,7 @@ class TargetedPass(TflPass, ABC):
     target: str = TARGETS[0]
     """balanced: least bytes times time, neither larger nor slower than dense; size; or latency."""
     cpu: str = ANY
-    """The CPU whose measured times count: any, avx2 or avx512."""
+    """The CPU whose measured times count: any, or one of `machines.py`."""
 
     def __post_init__(self) -> None:
         self.preference.check()
