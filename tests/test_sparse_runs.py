@@ -111,6 +111,83 @@ def test_a_sparse_model_answers_as_the_dense_one(
         assert worst_difference(dense, sparse, shape, delegate=delegate) <= near
 
 
+def _matmul(net: Net, x: int) -> int:
+    weights = net.graph.constant("w", holed((1, 64, 96), 0.9))
+    return net.op("BATCH_MATMUL", "y", [x, weights], (1, 8, 96), options("BatchMatMulOptions"))
+
+
+def _conv_3d(net: Net, x: int) -> int:
+    weights = net.graph.constant("w", holed((1, 1, 1, 32, 96), 0.9))
+    how = options("Conv3DOptions", padding=VALID, strideD=1, strideH=1, strideW=1)
+    return net.op("CONV_3D", "y", [x, weights, net.graph.constant("b", random(96))], (1, 2, 2, 2, 96), how)
+
+
+def _lookup(builtin: str) -> Build:
+    def build(net: Net, x: int) -> list[int]:
+        table, ids = net.graph.constant("w", holed((128, 64), 0.9)), net.graph.constant("ids", np.int32([5, 0, 127]))
+        operands = [table, ids] if builtin == "GATHER" else [ids, table]
+        how = options("GatherOptions") if builtin == "GATHER" else None
+        return [net.op(builtin, "rows", operands, (3, 64), how), net.dense("y", x, random(8, 64))]
+
+    return build
+
+
+@pytest.mark.parametrize("mode", ["float", "dynamic range", "int8"])
+@pytest.mark.parametrize(
+    ("build", "shape", "kernels"),
+    [
+        (_matmul, (1, 8, 64), ("float",)),
+        (_conv_3d, (1, 2, 2, 2, 32), ("float", "dynamic range", "int8")),  # it has a float kernel only
+        (_lookup("GATHER"), (1, 64), ("float", "dynamic range")),
+        (_lookup("EMBEDDING_LOOKUP"), (1, 64), ("float", "dynamic range")),
+    ],
+    ids=["batch_matmul", "conv_3d", "gather", "embedding_lookup"],
+)
+def test_kernels_that_read_a_densify(build: Build, shape: Sequence[int], kernels: Sequence[str], mode: str) -> None:
+    """What `OpInfo.densify` says of them. Beside int8 activations such constants have zero points: nothing is 0."""
+    dense = compiled(model_of(build, shape), mode, shape)
+    sparse, _ = sparsified(dense, "size")
+    assert ("DENSIFY" in names_of(sparse)) == (mode in kernels)
+    for delegate in (True, False):
+        near = EXACT if mode != "int8" and not (mode == "dynamic range" and delegate) else 2 * STEP
+        assert worst_difference(dense, sparse, shape, delegate=delegate) <= near
+
+
+@pytest.mark.parametrize("build", [FC, _dense(64, 256, 0.9, bias=False)], ids=["bias", "no bias"])
+def test_an_int8_layer_kept_from_the_delegate(build: Build) -> None:
+    """Without the pass that makes it a convolution."""
+    dense = compiled(model_of(build, (1, 256)), "int8", (1, 256))
+    module = load_bytes(dense)
+    tflir.run_passes(module, "tfl-dense-to-sparse{target=size}")
+    sparse = to_bytes(module)
+    assert ("FULLY_CONNECTED", 8) in operators(sparse)
+    assert "DENSIFY" in names_of(sparse)
+    for delegate in (True, False):
+        near = 2 * STEP if delegate else EXACT
+        assert worst_difference(dense, sparse, (1, 256), delegate=delegate) <= near
+
+
+def test_a_float16_filter_of_a_computed_shape_stays_dense() -> None:
+    """The delegate leaves such a convolution to the runtime, which then reads nothing of what the delegate folded."""
+
+    def build(net: Net, x: int) -> int:
+        weights = net.constant("w", holed((32, 3, 3, 64), 0.9), half=True)
+        shape = net.graph.tensor("shape", (4,), np.int32)
+        parts = [
+            net.graph.constant(name, np.int32(part)) for name, part in (("s", [1, 8, 8, 16]), ("t", [0, 0, 0, 16]))
+        ]
+        net.graph.op("ADD", parts, [shape], options("AddOptions"))
+        operands = [shape, weights, x, net.graph.constant("b", random(32, seed=1))]
+        how = options("TransposeConvOptions", padding=SAME, strideH=2, strideW=2)
+        return net.op("TRANSPOSE_CONV", "y", operands, (1, 8, 8, 32), how, version=3)
+
+    dense = model_of(build, IMAGE)
+    sparse, _ = sparsified(dense, "size")
+    assert "DENSIFY" not in names_of(sparse)
+    for delegate in (True, False):
+        assert worst_difference(dense, sparse, IMAGE, delegate=delegate) == EXACT
+
+
 def test_without_the_delegate_integers_are_the_same() -> None:
     """What differs above differs between the delegate's kernels and the runtime's, on the dense model too."""
     for build, mode in ((_dense(64, 256, 0.9, 16), "dynamic range"), (FC, "dynamic range")):

@@ -153,6 +153,7 @@ def _option(nbytes: int, *times: float) -> Option:
         (Preference(), [(300, 1.0, 16.0)], None),
         (Preference("size"), [(400, 9.0, 9.0), (600, 0.5, 0.5)], 0),
         (Preference("size"), [(1000, 0.5, 0.5)], None),
+        (Preference("size"), [(400, 9.0, 9.0), (410, 0.5, 0.5)], 1),
         (Preference("latency"), [(2000, 0.5, 0.5), (400, 1.0, 1.0)], 0),
         (Preference("latency"), [(400, 1.0, 1.0), (300, 1.2, 1.0)], 0),
         (Preference("balanced", "avx512"), [(400, 0.9)], 0),
@@ -164,7 +165,7 @@ def test_what_each_target_takes(preference: Preference, options: list[tuple[floa
     dense = _option(1000, *[1.0] * len(preference.cpus))
     found = [_option(int(nbytes), *times) for nbytes, *times in options]
     allowed = [o for o in found if not preference.refusal(o, dense)]
-    chosen = min([dense, *allowed], key=lambda o: preference.score(o, dense))
+    chosen = preference.best([dense, *allowed], dense)
     assert chosen is (dense if best is None else found[best])
 
 

@@ -1,7 +1,8 @@
 """Which encoding a weight gets, if any: the bytes of each, and how long what then runs takes.
 
-`size` takes the fewest bytes; `latency` the least time, then the fewest bytes; `balanced` the least product of both
-beside dense, of what is neither larger than dense nor slower. Bytes count everything that the file gains by it.
+`size` takes the fewest bytes, and of what is as small to a few percent the fastest; `latency` the least time, then the
+fewest bytes; `balanced` the least product of both beside dense, of what is neither larger than dense nor slower. Bytes
+are of everything that the file gains.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from tflir.passes.sparsity.weight import Weight
 TARGETS = ("balanced", "size", "latency")
 ANY = "any"
 _MOST_OF_ZEROS = 0.9
+_NEARLY = 1.03
+"""So many bytes are as good as the fewest, where size counts."""
 _NO_KERNEL = "no kernel of the ops that read it takes sparse weights, or a DENSIFY"
 TABLE = "Encodings considered"
 
@@ -75,13 +78,14 @@ class Preference:
             return "slower"
         return ""
 
-    def score(self, option: Option, dense: Option) -> tuple[float, float]:
-        """The less, the better."""
+    def best(self, options: Sequence[Option], dense: Option) -> Option:
+        """The one to take."""
         if self.target == "size":
-            return option.nbytes, option.time
+            most = min(option.nbytes for option in options) * _NEARLY
+            return min((o for o in options if o.nbytes <= most), key=lambda o: (o.time, o.nbytes))
         if self.target == "latency":
-            return option.time, option.nbytes
-        return option.nbytes * option.time / max(dense.nbytes, 1), option.nbytes
+            return min(options, key=lambda o: (o.time, o.nbytes))
+        return min(options, key=lambda o: (o.nbytes * o.time / max(dense.nbytes, 1), o.nbytes))
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,5 @@ def choose(weight: Weight, preference: Preference, *ways: Ways) -> Choice:
     options: tuple[Option, ...] = ()
     if weight.may_gain:
         options = tuple(option for way in ways for option in way(weight, preference))
-    allowed: Sequence[Option] = [option for option in options if not preference.refusal(option, dense)]
-    chosen = min([dense, *allowed], key=lambda option: preference.score(option, dense))
-    return Choice(weight, preference, dense, options, chosen)
+    allowed = [option for option in options if not preference.refusal(option, dense)]
+    return Choice(weight, preference, dense, options, preference.best([dense, *allowed], dense))

@@ -20,6 +20,7 @@ from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
+from tflir.ir.tfl.linear import TransposeConvOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.quantization.facts import producer, quantized_element
@@ -151,6 +152,8 @@ def delegated(op: TflOp) -> bool:
     A DENSIFY and a DEQUANTIZE that the delegate folds for an op that it then leaves alone give that op no data.
     """
     if op.INFO.builtin not in _DELEGATED:
+        return False
+    if isinstance(op, TransposeConvOp) and not _is_constant(op.output_shape):
         return False
     activation = op.properties.get("fused_activation_function")
     if isinstance(activation, StringAttr) and activation.data not in _DELEGATED_ACTIVATIONS:

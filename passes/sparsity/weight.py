@@ -16,7 +16,7 @@ from tflir.ir import names
 from tflir.ir.blob import Blob
 from tflir.ir.constants import ArrayElementsAttr, load_numpy
 from tflir.ir.tfl.constants import ConstOp, QConstOp
-from tflir.ir.types import element_of, numpy_dtype, shape_of
+from tflir.ir.types import numpy_dtype, shape_of
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.sparsity.encoding import Mask, nonzero
@@ -117,9 +117,8 @@ def _weight(constants: list[ConstOp | QConstOp]) -> Weight | str:
         found = readers_of(constant)
         if isinstance(found, str):
             return found
-        if constant.output.type != constants[0].output.type and shape_of(constant.output.type) != shape_of(first.type):
-            return "its bytes are those of a constant of another shape, too"
-        if element_of(constant.output.type) is None:
-            return "it has no elements"
+        assert isinstance(constant.value, ArrayElementsAttr)
+        if constant.value.type != first.type:
+            return "its bytes are those of a constant of another type, too"
         readers += found
     return Weight(tuple(constants), first, tuple(readers))
