@@ -17,6 +17,7 @@ from sparse_models import X16, compiled, holed, names_of, operators, sparsified,
 import tflir
 from tflir.cli import main
 from tflir.files import load_bytes, to_bytes
+from tflir.frontends.mlir import parse_text
 from tflir.passes.sparsity import latency
 from tflir.passes.sparsity.choice import TABLE, Option, Preference
 from tflir.passes.sparsity.encoding import rows_of_blocks
@@ -98,6 +99,24 @@ def test_folding_what_was_encoded_gives_the_model_back() -> None:
     before, after = (tree(d)["graphs"][0] for d in (to_bytes(load_bytes(data)), to_bytes(module)))
     assert before["operators"] == after["operators"]
     assert before["tensors"] == after["tensors"]
+
+
+def test_a_constant_too_large_to_be_dense_stays_sparse() -> None:
+    """A damaged model of a few bytes may ask for any number."""
+    text = """
+    func.func @main() -> tensor<65536x65536xf32> {
+      %s = "tfl.pseudo_sparse_const"() <{value = dense<0.0> : tensor<65536x65536xf32>,
+        s_param = #tfl.sparsity_parameter<traversal_order = [0, 1], block_map = [], dim_metadata =
+          <format = SPARSE_CSR, dense_size = 0, segments = [0, 1], indices = [7]>,
+          <format = SPARSE_CSR, dense_size = 0, segments = [0, 1], indices = [9]>>,
+        compressed_data = dense<[1.0]> : tensor<1xf32>}> : () -> tensor<65536x65536xf32>
+      %d = "tfl.densify"(%s) : (tensor<65536x65536xf32>) -> tensor<65536x65536xf32>
+      func.return %d : tensor<65536x65536xf32>
+    }"""
+    module = parse_text(text.encode(), "large.mlir")
+    (report,) = tflir.run_passes(module, "tfl-densify-fold")
+    assert report.declined == {"dense it would take more than 2 GB": 1}
+    assert len(to_bytes(module)) < 1000
 
 
 def test_models_that_are_sparse_already_are_quantized_too() -> None:

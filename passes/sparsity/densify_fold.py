@@ -45,11 +45,19 @@ class DensifyFoldPass(TflPass):
                 _fold(op, report)
 
 
+_LARGEST = 1 << 31
+"""Bytes of a dense constant; a damaged model may ask for any number."""
+
+
 def _fold(op: SparseConstOp | SparseQConstOp, report: PassReport) -> None:
     stored = op.compressed_data
     if not isinstance(stored, ArrayElementsAttr):
         raise fail("has no data", op, "the text was written with --elide-constants; write it again without")
-    constant = _dense_constant(op, stored)
+    blob = _dense_blob(stored, op.s_param.data, shape_of(op.output.type) or ())
+    if blob.nbytes > _LARGEST:
+        report.decline("dense it would take more than 2 GB", op)
+        return
+    constant = _dense_constant(op, blob)
     block = op.parent
     assert block is not None
     block.insert_op_after(constant, op)
@@ -63,10 +71,10 @@ def _fold(op: SparseConstOp | SparseQConstOp, report: PassReport) -> None:
     report.count("constants made dense")
 
 
-def _dense_constant(op: SparseConstOp | SparseQConstOp, stored: ArrayElementsAttr) -> Operation:
-    shape = shape_of(op.output.type) or ()
-    element = storage_type(element_of(op.output.type) or stored.type.element_type)
-    value = from_blob(_dense_blob(stored, op.s_param.data, shape), shape, element)
+def _dense_constant(op: SparseConstOp | SparseQConstOp, blob: Blob) -> Operation:
+    element = element_of(op.output.type)
+    assert element is not None
+    value = from_blob(blob, shape_of(op.output.type) or (), storage_type(element))
     properties: dict[str, Attribute] = {"qtype": op.qtype} if isinstance(op, SparseQConstOp) else {}
     properties["value"] = value
     made_as = QConstOp if isinstance(op, SparseQConstOp) else ConstOp
