@@ -167,6 +167,28 @@ def test_an_int8_layer_kept_from_the_delegate(build: Build) -> None:
         assert worst_difference(dense, sparse, (1, 256), delegate=delegate) <= near
 
 
+def test_weights_with_a_zero_point_are_not_read_as_they_are() -> None:
+    """Kernels of sparse weights take what is left out for 0; a DENSIFY fills in the stored 0, which stands for -2.5."""
+    model = Model()
+    graph = model.graph()
+    x = graph.tensor("x", (1, 64), np.int8, scales=[0.5], zero_points=[3])
+    stored = (holed((32, 64), 0.95, 16) * 20).astype(np.int8)
+    w = graph.constant("w", stored, scales=[0.5], zero_points=[5])
+    b = graph.constant("b", np.zeros(32, np.int32), scales=[0.25])
+    y = graph.tensor("y", (1, 32), np.int8, scales=[9.0], zero_points=[-1])
+    graph.op("FULLY_CONNECTED", [x, w, b], [y], options("FullyConnectedOptions"), version=4)
+    graph.io([x], [y])
+    dense = model.to_bytes()
+    for target in ("size", "latency"):
+        sparse, _ = sparsified(dense, target, "avx2")
+        assert ("DENSIFY" in names_of(sparse)) == (target == "size")
+        for seed in range(3):
+            value = np.random.default_rng(seed).integers(-128, 128, (1, 64)).astype(np.int8)
+            for delegate in (True, False):
+                (found,) = run(sparse, [value], delegate=delegate)
+                np.testing.assert_array_equal(found, run(dense, [value], delegate=False)[0])
+
+
 def test_a_float16_filter_of_a_computed_shape_stays_dense() -> None:
     """The delegate leaves such a convolution to the runtime, which then reads nothing of what the delegate folded."""
 
