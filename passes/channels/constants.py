@@ -21,6 +21,7 @@ from tflir.ir.tfl.shaping import PackOp
 from tflir.ir.types import shape_of, stored_bytes, tensor_type
 from tflir.passes.channels.spaces import Mask
 from tflir.passes.channels.trace import Array, constant_of, integers
+from tflir.passes.edit import insert_after
 
 _BLOCK = 1 << 20
 """Elements sliced at a time."""
@@ -73,7 +74,7 @@ def set_constant(op: TflOp, index: int, value: ArrayElementsAttr) -> None:
     if isinstance(value.type.element_type, Float16Type):
         wide = tensor_type(shape_of(value.type) or (), Float32Type())
         made.append(DequantizeOp.create(operands=made[0].results, result_types=[wide]))
-    _insert_after(old.op, *made)
+    insert_after(old.op, *made)
     op.operands[index] = made[-1].results[0]
     makers = [old.op.operands[0].owner, old.op] if isinstance(old.op, DequantizeOp) else [old.op]
     _erase_unread(old)
@@ -113,7 +114,7 @@ def _set_packed(op: TflOp, index: int, count: int) -> None:
     made = PackOp.create(
         operands=pack.operands, result_types=[shape.type], properties=pack.properties, attributes=pack.attributes
     )
-    _insert_after(pack, made)
+    insert_after(pack, made)
     op.operands[index] = made.results[0]
     _erase_unread(shape)
     _succeed(made, pack)
@@ -150,12 +151,6 @@ def _succeed(new: Operation, old: Operation) -> None:
     extras, before, after = old.attributes.get(names.TENSOR), *(shape_of(op.results[0].type) for op in (old, new))
     if isinstance(extras, DictionaryAttr) and before and after:
         new.attributes[names.TENSOR] = following(extras, before[-1], after[-1])
-
-
-def _insert_after(op: Operation, *made: Operation) -> None:
-    block = op.parent
-    assert block is not None
-    block.insert_ops_after(list(made), op)
 
 
 def _erase_unread(value: SSAValue) -> None:

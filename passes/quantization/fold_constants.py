@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from xdsl.ir import Operation, OpResult
+from xdsl.ir import OpResult
 
 from tflir.ir import names
 from tflir.ir.blob import Blob, RepeatedBlob
@@ -13,6 +13,7 @@ from tflir.ir.tfl.constants import QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of
 from tflir.passes.base import PassReport
+from tflir.passes.edit import erase
 from tflir.passes.quantization.facts import VOLATILE
 from tflir.passes.quantization.integers import inverse_of, scaled_blob, symmetric_blob
 from tflir.passes.quantization.numerics import Float64, Rows, quantized_blob
@@ -60,7 +61,7 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
     assert block is not None
     block.insert_op_before(qconst, quantize)
     quantize.results[0].replace_all_uses_with(qconst.results[0])
-    _erase(quantize)
+    erase(quantize)
     report.count("quantized constants")
     report.details.append(_detail(qconst, constant, element, blob))
 
@@ -70,17 +71,11 @@ def _restore_float(quantize: QuantizeOp) -> bool:
     for use in list(quantize.results[0].uses) if VOLATILE in quantize.attributes else ():
         if isinstance(use.operation, DequantizeOp):
             use.operation.results[0].replace_all_uses_with(quantize.operands[0])
-            _erase(use.operation)
+            erase(use.operation)
     if quantize.results[0].first_use is not None:
         return True
-    _erase(quantize)
+    erase(quantize)
     return False
-
-
-def _erase(op: Operation) -> None:
-    block = op.parent
-    assert block is not None
-    block.erase_op(op)
 
 
 def _detail(qconst: QConstOp, constant: FloatConstant, element: UniformQuantizedType, blob: Blob) -> dict[str, object]:

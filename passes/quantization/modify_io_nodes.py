@@ -15,6 +15,7 @@ from tflir.ir.errors import Error
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.edit import erase
 from tflir.passes.quantization.facts import is_float, quantized_element
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.parameters import F32
@@ -86,7 +87,7 @@ def _change_input(function: FuncOp, argument: BlockArgument, kind: str, report: 
     for quantize in quantizes:
         if quantize.results[0].type == made.type:
             quantize.results[0].replace_all_uses_with(made)
-            _erase(quantize)
+            erase(quantize)
     report.count(f"inputs of {kind}")
 
 
@@ -129,7 +130,7 @@ def _name_output(made: SSAValue, original: SSAValue) -> None:
     if isinstance(made, OpResult) and len(made.op.results) == 1:
         made.op.location = names.named(name)
     if isinstance(original, OpResult) and original.first_use is None:
-        _erase(original.op)
+        erase(original.op)
 
 
 def _update_type(function: FuncOp) -> None:
@@ -138,9 +139,3 @@ def _update_type(function: FuncOp) -> None:
     function.properties["function_type"] = FunctionType.from_lists(
         list(function.body.block.arg_types), list(last.operand_types)
     )
-
-
-def _erase(op: Operation) -> None:
-    block = op.parent
-    assert block is not None
-    block.erase_op(op)

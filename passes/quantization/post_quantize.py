@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
+from xdsl.ir import BlockArgument, OpResult, SSAValue
 from xdsl.rewriter import Rewriter
 
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.edit import erase
 from tflir.passes.quantization.facts import (
     KEEP_FLOAT,
     SHARES_SCALE,
@@ -126,7 +127,7 @@ def _requantize_directly(op: QuantizeOp, report: PassReport) -> None:
         return
     if stored.type == op.results[0].type:
         op.results[0].replace_all_uses_with(stored)
-        _erase(op)
+        erase(op)
     else:
         op.operands[0] = stored
     report.count("requantizations of the integers themselves")
@@ -145,7 +146,7 @@ def _fold_requantize(op: QuantizeOp, report: PassReport) -> None:
         return
     made = Rewriter.replace_value_with_new_type(source, op.results[0].type)
     op.results[0].replace_all_uses_with(made)
-    _erase(op)
+    erase(op)
     report.count("requantizations folded")
 
 
@@ -157,12 +158,6 @@ def remove_unread(module: ModuleOp, report: PassReport) -> None:
         if op.parent is None or any(result.first_use is not None for result in op.results):
             continue
         sources = [value.op for value in op.operands if isinstance(value, OpResult)]
-        _erase(op)
+        erase(op)
         report.count("ops removed")
         pending += [source for source in sources if isinstance(source, _REMOVABLE)]
-
-
-def _erase(op: Operation) -> None:
-    block = op.parent
-    assert block is not None
-    block.erase_op(op)

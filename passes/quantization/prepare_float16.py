@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.dialects.builtin import DictionaryAttr, Float16Type, ModuleOp, UnitAttr
 from xdsl.dialects.func import ReturnOp
-from xdsl.ir import Operation
 
 from tflir.ir import names
 from tflir.ir.blob import Blob
@@ -15,6 +14,7 @@ from tflir.ir.constants import from_blob
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.edit import insert_after
 from tflir.passes.quantization.numerics import float16_blob
 from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, name_of_twin
 
@@ -75,7 +75,7 @@ class PrepareQuantizeFloat16Pass(TflPass):
         dequantize.location = names.named(None if name is None else f"{name}_dequantize")
         if names.IS_VARIABLE in op.attributes:
             dequantize.attributes[names.TENSOR] = DictionaryAttr({"is_variable": UnitAttr()})
-        _insert_after(op, half, dequantize)
+        insert_after(op, half, dequantize)
         for use in uses:
             use.operation.operands[use.index] = dequantize.results[0]
         report.count("constants to float16")
@@ -88,12 +88,6 @@ class PrepareQuantizeFloat16Pass(TflPass):
                 "bytes_after": narrow.nbytes,
             }
         )
-
-
-def _insert_after(op: Operation, *new: Operation) -> None:
-    block = op.parent
-    assert block is not None
-    block.insert_ops_after(list(new), op)
 
 
 def _fits(blob: Blob) -> bool:

@@ -20,6 +20,7 @@ from tflir.ir.tfl.linear import FullyConnectedOp
 from tflir.ir.tfl.signature import needed_version
 from tflir.ir.tfl.versions import SPARSE_VERSION
 from tflir.passes.base import PassReport
+from tflir.passes.edit import erase, insert_after
 from tflir.passes.sparsity.choice import Choice, choose
 from tflir.passes.sparsity.encoding import Encoding, encode, stored_elements
 from tflir.passes.sparsity.tables import TWIN
@@ -84,7 +85,7 @@ def _rewrite_as_tensorflow(module: ModuleOp, report: PassReport) -> None:
                 _densify(sparse, constant, report)
             else:
                 constant.output.replace_all_uses_with(sparse.results[0])
-            _erase(constant)
+            erase(constant)
             _note(choice.weight, choice.encoding, stored, report)
 
 
@@ -101,7 +102,7 @@ def apply_choice(choice: Choice, report: PassReport) -> None:
                 reader.op.attributes.pop(names.VERSION, None)
                 report.count("weights read as they are")
         _densify(sparse, constant, report)
-        _erase(constant)
+        erase(constant)
     _note(weight, encoding, stored, report)
 
 
@@ -151,7 +152,7 @@ def _replace(constant: ConstOp | QConstOp, properties: dict[str, Attribute]) -> 
         result_types=[constant.output.type], properties=properties, attributes=dict(constant.attributes)
     )
     sparse.location = constant.location
-    _insert_after(constant, sparse)
+    insert_after(constant, sparse)
     return sparse
 
 
@@ -163,23 +164,11 @@ def _densify(sparse: Operation, constant: ConstOp | QConstOp, report: PassReport
     densify = DensifyOp.create(operands=sparse.results, result_types=[constant.output.type])
     name = names.op_names(constant)[0]
     densify.location = names.named(None if name is None else name + TWIN)
-    _insert_after(sparse, densify)
+    insert_after(sparse, densify)
     for use in uses:
         use.operation.operands[use.index] = densify.output
         use.operation.attributes.pop(names.VERSION, None)
     report.count("weights made dense when loaded")
-
-
-def _insert_after(place: Operation, op: Operation) -> None:
-    block = place.parent
-    assert block is not None
-    block.insert_op_after(op, place)
-
-
-def _erase(op: Operation) -> None:
-    block = op.parent
-    assert block is not None
-    block.erase_op(op)
 
 
 def _lower_versions(module: ModuleOp, report: PassReport) -> None:

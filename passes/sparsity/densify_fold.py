@@ -20,6 +20,7 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp, SparseQCons
 from tflir.ir.tfl.indexing import DensifyOp
 from tflir.ir.types import element_of, numpy_dtype, shape_of, storage_type
 from tflir.passes.base import PassReport, TflPass, fail
+from tflir.passes.edit import erase, insert_after
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,14 @@ def _fold(op: SparseConstOp | SparseQConstOp, report: PassReport) -> None:
         report.decline("dense it would take more than 2 GB", op)
         return
     constant = _dense_constant(op, blob)
-    block = op.parent
-    assert block is not None
-    block.insert_op_after(constant, op)
+    insert_after(op, constant)
     for use in list(op.output.uses):
         use.operation.attributes.pop(names.VERSION, None)
         if isinstance(use.operation, DensifyOp):
             _drop(use.operation, constant)
             report.count("densify ops removed")
     op.output.replace_all_uses_with(constant.results[0])
-    block.erase_op(op)
+    erase(op)
     report.count("constants made dense")
 
 
@@ -99,6 +98,4 @@ def _drop(densify: DensifyOp, constant: Operation) -> None:
     for use in list(densify.output.uses):
         use.operation.attributes.pop(names.VERSION, None)
     densify.output.replace_all_uses_with(constant.results[0])
-    block = densify.parent
-    assert block is not None
-    block.erase_op(densify)
+    erase(densify)

@@ -12,6 +12,7 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import shape_of, tensor_type
 from tflir.passes.base import PassReport
+from tflir.passes.edit import insert_after
 from tflir.passes.sparsity import latency
 from tflir.passes.sparsity.candidates import candidates
 from tflir.passes.sparsity.choice import Option, Preference, choose
@@ -83,6 +84,4 @@ def widen(constant: ConstOp | QConstOp) -> None:
     for use in uses:
         use.operation.operands[use.index] = wide.output
         use.operation.attributes.pop(names.VERSION, None)
-    block = constant.parent
-    assert block is not None
-    block.insert_op_after(wide, constant)
+    insert_after(constant, wide)

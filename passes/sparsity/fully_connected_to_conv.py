@@ -27,6 +27,7 @@ from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp
 from tflir.ir.tfl.shaping import ReshapeOp
 from tflir.ir.types import NONE, element_of, shape_of, tensor_type
 from tflir.passes.base import PassReport
+from tflir.passes.edit import erase, insert_before
 from tflir.passes.quantization.facts import producer, quantized_element
 from tflir.passes.quantization.parameters import bias_scales, bias_type
 from tflir.passes.sparsity import latency
@@ -136,11 +137,11 @@ def rewrite_as_convolution(constant: ConstOp | QConstOp, shape: tuple[int, ...])
         result_types=[filter_type], properties={**kind, "value": value}, attributes=dict(constant.attributes)
     )
     made.location = constant.location
-    _insert(constant, made)
+    insert_before(constant, made)
     for use in list(constant.output.uses):
         assert isinstance(use.operation, FullyConnectedOp)
         _convolve(use.operation, made.results[0], shape)
-    _erase(constant)
+    erase(constant)
 
 
 def _convolve(op: FullyConnectedOp, weight: SSAValue, shape: tuple[int, ...]) -> None:
@@ -156,12 +157,12 @@ def _convolve(op: FullyConnectedOp, weight: SSAValue, shape: tuple[int, ...]) ->
         attributes={key: op.attributes[key] for key in names.OP_CARRIED if key in op.attributes},
     )
     convolution.location = _twin(name, "conv_2d")
-    _insert(op, convolution)
+    insert_before(op, convolution)
     out = _reshape(convolution.output, made, op.location, op)
     if (extras := op.attributes.get(names.TENSOR)) is not None and isinstance(out, OpResult):
         out.op.attributes[names.TENSOR] = extras
     result.replace_all_uses_with(out)
-    _erase(op)
+    erase(op)
 
 
 def _has_no_bias(op: TflOp) -> bool:
@@ -178,7 +179,7 @@ def _zero_bias(op: FullyConnectedOp) -> SSAValue:
     value = from_blob(RepeatedBlob(b"\0", 4 * rows, "zero bias"), (rows,), kind.storage)
     made = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
     made.location = _twin(names.name_of(op.results[0]), "bias")
-    _insert(op, made)
+    insert_before(op, made)
     return made.output
 
 
@@ -188,7 +189,7 @@ def _unshaped(op: FullyConnectedOp) -> SSAValue:
     if not isinstance(before, ReshapeOp) or op.input.has_more_than_one_use():
         return op.input
     op.operands[0] = before.input
-    _erase(before)
+    erase(before)
     return op.operands[0]
 
 
@@ -201,21 +202,9 @@ def _reshape(value: SSAValue, shape: tuple[int, ...], location: LocationAttr, be
         attributes={names.OPERAND_COUNT: IntegerAttr(1, i32)},
     )
     made.location = location
-    _insert(before, absent, made)
+    insert_before(before, absent, made)
     return made.output
 
 
 def _twin(name: str | None, kind: str) -> LocationAttr:
     return names.named(None if name is None else f"{name}_{kind}")
-
-
-def _insert(before: Operation, *ops: Operation) -> None:
-    block = before.parent
-    assert block is not None
-    block.insert_ops_before(list(ops), before)
-
-
-def _erase(op: Operation) -> None:
-    block = op.parent
-    assert block is not None
-    block.erase_op(op)

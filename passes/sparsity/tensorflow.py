@@ -24,7 +24,7 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.quantization.facts import producer
 from tflir.passes.sparsity.candidates import rows_candidate
-from tflir.passes.sparsity.encoding import Encoding, nonzero, rows_of_blocks
+from tflir.passes.sparsity.encoding import Encoding, rows_of_blocks
 from tflir.passes.sparsity.weight import Weight
 
 _OPS = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"))
@@ -69,7 +69,7 @@ def tensorflow_choice(op: Operation) -> TensorFlowChoice | str | None:
 def _block(op: TflOp, weight: Weight, *, integers: bool) -> int:
     blocks = op.INFO.quantized_blocks if integers else op.INFO.float_blocks
     for block in (shape[-1] for shape in blocks if shape[-1] > 1):
-        candidate = rows_candidate(nonzero(weight.array()), block)
+        candidate = rows_candidate(weight.occupied, block)
         left_out = 0.0 if candidate is None else 1 - candidate.stored / math.prod(weight.shape)
         if left_out / weight.zeros > _ENOUGH[integers]:
             return block
