@@ -13,7 +13,7 @@ install: $(VENV)/.installed ## a virtual environment with tflir (editable) and w
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable ".[dev]" --config-settings editable_mode=strict
+	$(BIN)/pip install --quiet --editable ".[dev]"
 	touch $@
 
 example: install ## compile the example and compare it with the original
@@ -29,7 +29,8 @@ lint: install ## format and lint, without changing anything
 	$(BIN)/ruff check .
 
 types: install ## type check, strict on the package
-	$(BIN)/pip install --quiet --no-deps --editable . --config-settings editable_mode=strict
+	rm -rf build/types
+	$(BIN)/pip install --quiet --no-deps --target build/types .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 test: install ## unit and FileCheck tests
