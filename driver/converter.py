@@ -204,9 +204,9 @@ class Converter:
 
 
 def _says_ranges(module: ModuleOp) -> bool:
-    from tflir.passes.quantization.evidence import says_ranges
+    from tflir.passes.quantization.evidence import evidence
 
-    return says_ranges(module)
+    return evidence(module) is not None
 
 
 def _first_then(module: ModuleOp, again: Callable[[], ModuleOp]) -> Callable[[], ModuleOp]:

@@ -63,16 +63,23 @@ def _per_tensor(options: Options) -> dict[str, bool]:
 
 def _float16(options: Options) -> list[str]:
     compat = {"min_elements": 0, "clamp": True, "variables": True} if options.tf_compat else {}
-    return [_spec("tfl-prepare-quantize-float16", **compat), "tfl-post-quantize"]
+    return [
+        _preserved(keep_float=False),
+        _spec("tfl-prepare-quantize-float16", **compat),
+        "tfl-post-quantize",
+        "tfl-clear-marks",
+    ]
 
 
 def _dynamic_range(options: Options) -> list[str]:
     return [
+        _preserved(keep_float=False),
         *_selected(options),
         _spec("tfl-prepare-quantize-dynamic-range", **_per_tensor(options)),
         _spec("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
+        "tfl-clear-marks",
     ]
 
 
@@ -88,6 +95,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
     everywhere = {"everywhere": True} if only else {}
     return [
         "tfl-lower-fake-quant",
+        _preserved(),
         *_selected(options, integer=True),
         _spec("tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_compat(options)),
         _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
@@ -106,9 +114,15 @@ def _int16x8(options: Options) -> list[str]:
     types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
     wanted = {side: type_name(kind) for side, kind in types.items() if type_name(kind) != "float32"}
     return [
+        _preserved(),
         *_selected(options, integer=True),
         _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
     ]
+
+
+def _preserved(*, keep_float: bool = True) -> str:
+    """What the model has quantized itself stays so: its scales, its conversions and what lies between them."""
+    return _spec("tfl-preserve-quantized", **({} if keep_float else {"keep_float": False}))
 
 
 def _selected(options: Options, *, integer: bool = False) -> list[str]:

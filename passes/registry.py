@@ -16,6 +16,7 @@ _PASSES: dict[str, str] = {
     "tfl-remove-dead-channels": "channels.remove_dead_channels:RemoveDeadChannelsPass",
     "tfl-prepare-quantize-dynamic-range": "quantization.prepare_dynamic_range:PrepareQuantizeDynamicRangePass",
     "tfl-prepare-quantize-float16": "quantization.prepare_float16:PrepareQuantizeFloat16Pass",
+    "tfl-preserve-quantized": "quantization.preserve_quantized:PreserveQuantizedPass",
     "tfl-select-ops": "quantization.select_ops:SelectOpsPass",
     "tfl-lower-fake-quant": "quantization.lower_fake_quant:LowerFakeQuantPass",
     "tfl-prepare-quantize": "quantization.prepare_quantize:PrepareQuantizePass",
@@ -28,6 +29,7 @@ _PASSES: dict[str, str] = {
     "tfl-require-integer": "quantization.require_integer:RequireIntegerPass",
     "tfl-expand-dequantize": "quantization.expand_dequantize:ExpandDequantizePass",
     "tfl-modify-io-nodes": "quantization.modify_io_nodes:ModifyIONodesPass",
+    "tfl-clear-marks": "quantization.clear_marks:ClearMarksPass",
     "tfl-post-quantize-remove-qdq": "quantization.post_quantize:RemoveQDQPass",
 }
 

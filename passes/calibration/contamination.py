@@ -11,9 +11,10 @@ import math
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
+from tflir.ir.constness import CONSTANTS
 from tflir.ir.statistics import Range
 from tflir.ir.types import element_of, schema_name, shape_of, stored_bytes
-from tflir.passes.calibration.logged import CONSTANTS, is_state
+from tflir.passes.calibration.logged import is_state
 
 _FIRST_OR_SECOND = frozenset(("tfl.add", "tfl.sub", "tfl.mul", "tfl.div"))
 _FIRST = frozenset(("tfl.softmax", "tfl.dynamic_update_slice"))

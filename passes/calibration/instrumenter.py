@@ -15,11 +15,12 @@ from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from tflir.ir import names
+from tflir.ir.constness import CONSTANTS
 from tflir.ir.statistics import functions
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.control_flow import IfOp, WhileOp, YieldOp
 from tflir.passes.calibration.emit import Emitter
-from tflir.passes.calibration.logged import CONSTANTS, MAY_MAKE_NAN, REORDERS, logged
+from tflir.passes.calibration.logged import MAY_MAKE_NAN, REORDERS, logged
 from tflir.passes.calibration.slots import Slot, Vectors
 
 Pair = tuple[SSAValue, SSAValue]

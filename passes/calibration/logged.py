@@ -9,17 +9,9 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, OpResult, SSAValue
 
 from tflir.ir import names
-from tflir.ir.tfl.constants import (
-    ConstOp,
-    ExternalConstOp,
-    NoValueOp,
-    QConstOp,
-    SparseConstOp,
-    SparseQConstOp,
-)
+from tflir.ir.constness import is_constant
+from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.types import element_of
-
-CONSTANTS = (ConstOp, QConstOp, SparseConstOp, SparseQConstOp, ExternalConstOp, NoValueOp)
 
 REORDERS = frozenset(
     f"tfl.{name}"
@@ -62,7 +54,7 @@ def is_state(value: SSAValue) -> bool:
 
 
 def logged(function: FuncOp) -> list[tuple[int, SSAValue]]:
-    """(position, value) of every float32 tensor that some op reads or writes, constants excepted."""
+    """(position, value) of every float32 tensor that some op reads or writes, constants in any form excepted."""
     found: list[tuple[int, SSAValue]] = []
     for position, value in enumerate(values_of(function)):
         if not is_float32(value):
@@ -70,6 +62,6 @@ def logged(function: FuncOp) -> list[tuple[int, SSAValue]]:
         if isinstance(value, BlockArgument):
             if any(not isinstance(use.operation, ReturnOp) for use in value.uses):
                 found.append((position, value))
-        elif isinstance(value, OpResult) and not isinstance(value.op, CONSTANTS):
+        elif not is_constant(value) and not is_state(value):
             found.append((position, value))
     return found

@@ -2,23 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, OpResult, SSAValue
 
-from tflir.ir.statistics import functions, ranges_of
+from tflir.ir.constness import is_constant
+from tflir.ir.statistics import Range, functions, ranges_of
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, FakeQuantOp, QuantizeOp
-from tflir.passes.quantization.facts import is_float, producer
+from tflir.passes.quantization.facts import is_float, is_quantizable, is_same_scale, producer
+
+RANGES = "the model has recorded ranges"
+TRAINED = "the model has quantize/dequantize pairs or fake quantization"
 
 
-def says_ranges(module: ModuleOp) -> bool:
-    """Whether activations have recorded ranges, fake quantization, or pairs of quantize and dequantize."""
-    return any(_is_evidence(op) for function in functions(module) for op in function.body.block.ops) or any(
-        is_float(value) for function in functions(module) for value in ranges_of(function)
-    )
+def evidence(module: ModuleOp) -> str | None:
+    """What in the model says how to quantize its activations, in words; None where nothing does.
+
+    Fake quantization and quantize/dequantize pairs on activations do (quantization-aware training), and recorded ranges
+    on what an op reads and on what it makes. The minimum and maximum that older converters wrote on inputs alone do
+    not: they say what images look like, not how values are to be quantized.
+    """
+    for function in functions(module):
+        if any(_is_trained_pair(op) for op in function.body.block.ops):
+            return TRAINED
+        if _has_ranges(function):
+            return RANGES
+    return None
 
 
-def _is_evidence(op: Operation) -> bool:
+def _is_trained_pair(op: Operation) -> bool:
     if isinstance(op, FakeQuantOp):
-        return True
+        return not is_constant(op.operands[0])
     quantize = producer(op.operands[0]) if isinstance(op, DequantizeOp) else None
-    return isinstance(quantize, QuantizeOp) and is_float(quantize.operands[0])
+    if not isinstance(quantize, QuantizeOp) or not is_float(quantize.operands[0]):
+        return False
+    source = quantize.operands[0]
+    if is_constant(source):
+        return False
+    around = [use.operation for use in op.results[0].uses]
+    if isinstance(source, OpResult):
+        around.append(source.op)
+    return any(is_quantizable(near) for near in around)
+
+
+def _has_ranges(function: FuncOp) -> bool:
+    """Whether what an op computes has a range, and all that some op with an integer kernel reads and makes has one."""
+    ranges = ranges_of(function)
+    inner = any(_is_computed(value) for value in ranges)
+    return inner and any(_is_ranged(op, ranges) for op in function.body.block.ops)
+
+
+def _is_computed(value: SSAValue) -> bool:
+    maker = producer(value)
+    return isinstance(maker, TflOp) and not isinstance(maker, DequantizeOp) and not is_constant(value)
+
+
+def _is_ranged(op: Operation, ranges: Mapping[SSAValue, Range]) -> bool:
+    if not is_quantizable(op) and not is_same_scale(op):
+        return False
+    read = [value for value in op.operands if is_float(value) and not is_constant(value)]
+    made = [value for value in op.results if is_float(value)]
+    return bool(read) and all(value in ranges for value in (*read, *made))

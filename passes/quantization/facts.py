@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import Float32Type
+from xdsl.dialects.builtin import Float32Type, ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, OpResult, SSAValue, Use
 
@@ -17,6 +17,10 @@ SHARES_SCALE = "tfl.shares_scale"
 """On an op: its float operands and results must share one scale, though MLIR does not say so."""
 VOLATILE = "volatile"
 """On a quantize: it came from a recorded range, not from the model, and goes where nothing needs it."""
+MODEL_QUANTIZED = "tfl.model_quantized"
+"""On a quantize or dequantize: it leads from or to integer parts that the model came with, and stays as it is."""
+REQUANTIZES = "tfl.requantizes"
+"""On a quantize: a pass put it between parameters that two ops want differently; the first may make the second's."""
 FIRST_USE_FIRST = "tfl.first_use_first"
 """On a dequantize: TensorFlow's search for integer ops meets the users in the order of the program."""
 
@@ -82,6 +86,22 @@ def uses_in_order(value: SSAValue, order: dict[Operation, int]) -> list[Use]:
     """A value's uses in the order of the program; what the function returns comes last, ops inside regions too."""
     last = len(order)
     return sorted(value.uses, key=lambda use: (order.get(use.operation, last), use.index))
+
+
+MARKS = (VOLATILE, KEEP_FLOAT, SHARES_SCALE, MODEL_QUANTIZED, REQUANTIZES, FIRST_USE_FIRST)
+"""What passes tell each other; nothing of it is the model's."""
+
+
+def clear_marks(module: ModuleOp) -> None:
+    """Removes the marks that passes left for each other."""
+    for op in module.walk():
+        for mark in MARKS:
+            op.attributes.pop(mark, None)
+
+
+def is_preserved(op: Operation) -> bool:
+    """Whether a conversion is the model's own: see `tfl-preserve-quantized`."""
+    return MODEL_QUANTIZED in op.attributes
 
 
 def is_returned(value: SSAValue) -> bool:

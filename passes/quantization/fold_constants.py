@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from xdsl.ir import OpResult
+from xdsl.ir import OpResult, SSAValue
 
 from tflir.ir import names
 from tflir.ir.blob import Blob, RepeatedBlob
@@ -17,7 +17,7 @@ from tflir.passes.edit import erase
 from tflir.passes.quantization.facts import VOLATILE
 from tflir.passes.quantization.integers import inverse_of, scaled_blob, symmetric_blob
 from tflir.passes.quantization.numerics import Float64, Rows, quantized_blob
-from tflir.passes.quantization.pairs import FloatConstant, float_constant
+from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
 
 _INT8_MOST = 127
 _INT16_MOST = 32767
@@ -31,7 +31,7 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
     `legacy_float_scale`: in the single-precision arithmetic of post-training quantization, not in double.
     """
     source = quantize.operands[0]
-    constant = float_constant(source.op, variables=True) if isinstance(source, OpResult) else None
+    constant = _constant(source)
     qtype = quantize.results[0].type
     element = element_of(qtype)
     if constant is None or not isinstance(element, UniformQuantizedType):
@@ -64,6 +64,12 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
     erase(quantize)
     report.count("quantized constants")
     report.details.append(_detail(qconst, constant, element, blob))
+
+
+def _constant(source: SSAValue) -> FloatConstant | None:
+    if not isinstance(source, OpResult):
+        return None
+    return float_constant(source.op, variables=True) or dequantized_constant(source.op)
 
 
 def _restore_float(quantize: QuantizeOp) -> bool:
@@ -100,6 +106,8 @@ def _double(rows: Rows, element: UniformQuantizedType) -> Blob | None:
 def _integers(rows: Rows, element: UniformQuantizedType, *, tf_compat: bool) -> Blob | None:
     """int8 weights and operands, int32 biases and int16 coefficients, in single precision."""
     layout, width = element.layout, element.storage.width.data
+    if width == 8 and not element.is_narrow and layout.axes and not layout.zero_points.any():
+        return symmetric_blob(rows, inverse_of(layout.scales), _INT8_MOST, np.int8, least=element.range.data[0])
     if width == 8 and not element.is_narrow:
         scale, point = float(layout.scales), int(layout.zero_points)
         return None if layout.axes else scaled_blob(rows, scale, point, element.range.data)

@@ -11,6 +11,7 @@ from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import (
     FIRST_USE_FIRST,
     is_float,
+    is_preserved,
     is_quantizable,
     is_returned,
     positions,
@@ -36,7 +37,7 @@ def form_integer_ops(function: FuncOp, report: PassReport, *, tf_compat: bool) -
 
 def _source(value: SSAValue) -> SSAValue | None:
     """The quantized tensor that `value` is the dequantized form of."""
-    if isinstance(value, OpResult) and isinstance(value.op, DequantizeOp):
+    if isinstance(value, OpResult) and isinstance(value.op, DequantizeOp) and not is_preserved(value.op):
         source = value.op.operands[0]
         return source if quantized_element(source) is not None else None
     return None
@@ -47,7 +48,7 @@ def _target(value: SSAValue) -> QuantizeOp | None:
     use = value.first_use
     if use is None or value.has_more_than_one_use() or not isinstance(use.operation, QuantizeOp):
         return None
-    return use.operation
+    return None if is_preserved(use.operation) else use.operation
 
 
 def _why_not(op: Operation) -> str | None:

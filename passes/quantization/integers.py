@@ -19,16 +19,25 @@ _BLOCK = 1 << 16
 
 
 def symmetric_blob(
-    rows: Rows, inverses: npt.NDArray[np.float32], limit: int, dtype: type[np.signedinteger[Any]]
+    rows: Rows,
+    inverses: npt.NDArray[np.float32],
+    limit: int,
+    dtype: type[np.signedinteger[Any]],
+    *,
+    least: int | None = None,
 ) -> Blob:
-    """clamp(round(f32(v · inverse)), ±limit) as `dtype`; an inverse for each of the rows' channels."""
-    key = ("symmetric", rows.blob, rows.channels, rows.columns, inverses.tobytes(), limit, np.dtype(dtype).str)
+    """clamp(round(f32(v · inverse)), least, limit) as `dtype`; an inverse for each of the rows' channels.
+
+    `least` is -limit where it is not given.
+    """
+    bounds = (-limit if least is None else least, limit)
+    key = ("symmetric", rows.blob, rows.channels, rows.columns, inverses.tobytes(), bounds, np.dtype(dtype).str)
     count = rows.blob.nbytes // 4
-    return DeferredBlob(count * np.dtype(dtype).itemsize, key, lambda: _symmetric(rows, inverses, limit, dtype))
+    return DeferredBlob(count * np.dtype(dtype).itemsize, key, lambda: _symmetric(rows, inverses, bounds, dtype))
 
 
 def _symmetric(
-    rows: Rows, inverses: npt.NDArray[np.float32], limit: int, dtype: type[np.signedinteger[Any]]
+    rows: Rows, inverses: npt.NDArray[np.float32], bounds: tuple[int, int], dtype: type[np.signedinteger[Any]]
 ) -> Iterator[npt.NDArray[Any]]:
     at = 0
     for block in rows.blocks(_BLOCK):
@@ -40,10 +49,10 @@ def _symmetric(
         at += len(block)
         scaled = block * inverse
         rounded = _half_away_in_place(scaled)
-        if limit > 1 << 24:  # float32 can't hold the limit: clamp in double
-            yield np.clip(rounded.astype(np.float64), -limit, limit).astype(dtype)
+        if bounds[1] > 1 << 24:  # float32 can't hold the limit: clamp in double
+            yield np.clip(rounded.astype(np.float64), *bounds).astype(dtype)
         else:
-            yield np.clip(rounded, -limit, limit, out=rounded).astype(dtype)
+            yield np.clip(rounded, *bounds, out=rounded).astype(dtype)
 
 
 def _half_away_in_place(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

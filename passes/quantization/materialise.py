@@ -10,20 +10,22 @@ from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.passes.quantization.facts import FIRST_USE_FIRST, VOLATILE, is_returned, quantized_element
+from tflir.passes.quantization.facts import FIRST_USE_FIRST, REQUANTIZES, VOLATILE, is_returned, quantized_element
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.propagation import State
 
 
-def materialise(value: SSAValue, state: State, *, first_use_first: bool, tf_compat: bool) -> int:
-    """Inserts the pairs of a value's state; returns how many. A value that a dequantize makes starts from its source.
+def materialise(value: SSAValue, state: State, *, constant: bool, first_use_first: bool, tf_compat: bool) -> int:
+    """Inserts the pairs of a value's state; returns how many.
+
+    A value that a dequantize makes starts from its source, but for a `constant`, which is quantized from its values.
 
     `first_use_first`: see `integer_ops.FIRST_USE_FIRST`.
     """
     assert state.params is not None
-    if isinstance(value, OpResult) and isinstance(value.op, DequantizeOp) and quantized_element(value.op.operands[0]):
-        source: SSAValue = value.op.operands[0]
-        return _requantize(source, value, state, tf_compat=tf_compat)
+    stored = value.op.operands[0] if isinstance(value, OpResult) and isinstance(value.op, DequantizeOp) else None
+    if stored is not None and quantized_element(stored) is not None and not constant:
+        return _requantize(stored, value, state, tf_compat=tf_compat)
     writer = _Writer(value)
     if not any(True for _ in value.uses):
         return 0
@@ -33,7 +35,7 @@ def materialise(value: SSAValue, state: State, *, first_use_first: bool, tf_comp
     if state.replaced_by is not None:  # float users will find the pair of the value's own parameters
         first = writer.quantize(value, state.replaced_by, volatile=not tf_compat)
         made = writer.dequantize(first, value, returned=returned)
-    source = writer.quantize(made, state.params)
+    source = writer.quantize(made, state.params, requantizes=state.replaced_by is not None)
     restored = writer.dequantize(source, value, returned=returned, first_use_first=first_use_first)
     for use in users:
         use.operation.operands[use.index] = restored
@@ -46,7 +48,7 @@ def _requantize(
     """A pair of other parameters for each group of users that wants them."""
     for params, uses in state.requants.items():
         writer = writer or _Writer(value)
-        again = writer.quantize(source, params, volatile=not tf_compat)
+        again = writer.quantize(source, params, volatile=not tf_compat, requantizes=True)
         restored = writer.dequantize(again, value, returned=False)
         for op, index in uses:
             op.operands[index] = restored
@@ -62,12 +64,16 @@ class _Writer:
         self._after: Operation | None = value.op if isinstance(value, OpResult) else None
         self._block = value.block if isinstance(value, BlockArgument) else None
 
-    def quantize(self, value: SSAValue, params: UniformQuantizedType, *, volatile: bool = True) -> SSAValue:
+    def quantize(
+        self, value: SSAValue, params: UniformQuantizedType, *, volatile: bool = True, requantizes: bool = False
+    ) -> SSAValue:
         """TensorFlow does not mark requantizations volatile, and so keeps some that nothing needs."""
         qtype = quantized_tensor(value, params)
         op = QuantizeOp.create(operands=[value], result_types=[qtype], properties={"qtype": qtype})
         if volatile:
             op.attributes[VOLATILE] = UnitAttr()
+        if requantizes:
+            op.attributes[REQUANTIZES] = UnitAttr()
         op.location = self._twin(str(params.storage))
         return self._insert(op)
 

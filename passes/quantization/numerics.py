@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.ir.blob import Blob, DeferredBlob
+from tflir.ir.quant import Layout
 from tflir.passes.quantization.half import HalfCast
 
 Float64 = npt.NDArray[np.float64]
@@ -209,3 +210,29 @@ def float32_blob(blob: Blob) -> Blob:
             yield chunk.view(np.float16).astype(np.float32)
 
     return DeferredBlob(blob.nbytes * 2, ("float32", blob), make)
+
+
+def dequantized_blob(blob: Blob, shape: tuple[int, ...], layout: Layout) -> Blob:
+    """int8 bytes as float32, made when they are read: scale (q - zero_point), one scale or one for each channel."""
+    elements = blob.nbytes
+    if layout.axes:
+        trailing = [-1 if axis == layout.axes[0] else 1 for axis in range(len(shape))]
+        scales = layout.scales.astype(np.float32).reshape(trailing)
+        points = layout.zero_points.astype(np.float32).reshape(trailing)
+    else:
+        scales = layout.scales.astype(np.float32).reshape([1] * len(shape))
+        points = layout.zero_points.astype(np.float32).reshape([1] * len(shape))
+    row = max(1, math.prod(shape[1:]))
+
+    def make() -> Iterator[npt.NDArray[np.float32]]:
+        if not shape:
+            yield (blob.view().view(np.int8).astype(np.float32) - points) * scales
+            return
+        at = 0
+        for chunk in blob.chunks(row * max(1, _READ // row)):
+            part = chunk.view(np.int8).reshape(-1, *shape[1:])
+            rows = slice(at, at + len(part)) if scales.shape[0] > 1 else slice(None)
+            at += len(part)
+            yield (part.astype(np.float32) - points[rows]) * scales[rows]
+
+    return DeferredBlob(4 * elements, ("dequantized", blob, shape, layout), make)

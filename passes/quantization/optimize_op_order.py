@@ -14,7 +14,7 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import is_same_scale
+from tflir.passes.quantization.facts import is_preserved, is_same_scale
 from tflir.passes.quantization.pairs import quantized_tensor
 
 
@@ -48,6 +48,8 @@ def _elements(shape: tuple[int, ...] | None) -> int:
 
 
 def _sink(op: DequantizeOp, report: PassReport) -> None:
+    if is_preserved(op):
+        return
     element = element_of(op.operands[0].type)
     use = op.results[0].first_use
     if not isinstance(element, UniformQuantizedType) or use is None or op.results[0].has_more_than_one_use():

@@ -13,24 +13,25 @@ from tflir.ir import names
 from tflir.ir.blob import Blob
 from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.quant import UniformQuantizedType
-from tflir.ir.tfl.constants import ConstOp
+from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of, tensor_type
-from tflir.passes.quantization.numerics import float32_blob
+from tflir.passes.quantization.facts import quantized_element
+from tflir.passes.quantization.numerics import dequantized_blob, float32_blob
 
 
 @dataclass(frozen=True)
 class FloatConstant:
-    """A float32 constant: as such, or float16 behind a `tfl.dequantize`."""
+    """A float32 constant: as such, or float16 or int8 behind a `tfl.dequantize`."""
 
     value: SSAValue
     """The float32 value that ops read."""
     blob: Blob
     """Its float32 bytes."""
     shape: tuple[int, ...]
-    source: ConstOp
+    source: ConstOp | QConstOp
     stored_bytes: int
-    """What the model takes to hold it: half of the float32 bytes where it is float16."""
+    """What the model takes to hold it: half of the float32 bytes where it is float16, a quarter where it is int8."""
 
     @property
     def elements(self) -> int:
@@ -61,6 +62,21 @@ def float_constant(op: Operation, *, variables: bool = False) -> FloatConstant |
     if not isinstance(element, Float16Type) or not isinstance(element_of(op.results[0].type), Float32Type):
         return None
     return FloatConstant(op.results[0], float32_blob(value.blob), shape, source, value.blob.nbytes)
+
+
+def dequantized_constant(op: Operation) -> FloatConstant | None:
+    """The float32 constant that `op` makes of an int8 one, or None. `op` is a `tfl.dequantize`."""
+    source = op.operands[0] if isinstance(op, DequantizeOp) else None
+    if not isinstance(source, OpResult) or not isinstance(source.op, QConstOp):
+        return None
+    value, element = source.op.value, quantized_element(source)
+    if not isinstance(value, ArrayElementsAttr) or element is None or names.NO_DATA in source.op.attributes:
+        return None
+    if element.storage.width.data != 8 or element.is_unsigned or element.layout.blocks:
+        return None
+    shape = shape_of(value.type) or ()
+    blob = dequantized_blob(value.blob, shape, element.layout)
+    return FloatConstant(op.results[0], blob, shape, source.op, value.blob.nbytes)
 
 
 def computing_uses(value: SSAValue) -> list[Use]:

@@ -14,9 +14,10 @@ from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.edit import erase
 from tflir.passes.quantization.facts import (
-    KEEP_FLOAT,
-    SHARES_SCALE,
+    REQUANTIZES,
     VOLATILE,
+    clear_marks,
+    is_preserved,
     is_returned,
     is_same_scale,
     producer,
@@ -83,9 +84,7 @@ class RemoveQDQPass(TflPass):
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         remove_pairs(module, report, interface=True)
         remove_unread(module, report)
-        for op in module.walk():
-            for mark in (VOLATILE, KEEP_FLOAT, SHARES_SCALE):
-                op.attributes.pop(mark, None)
+        clear_marks(module)
 
 
 def remove_pairs(module: ModuleOp, report: PassReport, *, interface: bool) -> None:
@@ -122,6 +121,8 @@ def _requantize_directly(op: QuantizeOp, report: PassReport) -> None:
     source = op.operands[0]
     if not isinstance(source, OpResult) or not isinstance(source.op, DequantizeOp):
         return
+    if is_preserved(op) and is_preserved(source.op):
+        return
     stored = source.op.operands[0]
     if quantized_element(stored) is None:
         return
@@ -136,6 +137,8 @@ def _requantize_directly(op: QuantizeOp, report: PassReport) -> None:
 def _fold_requantize(op: QuantizeOp, report: PassReport) -> None:
     """The op before a requantization makes the new parameters itself, where its kernel can and nothing else reads."""
     source = op.operands[0]
+    if VOLATILE not in op.attributes and REQUANTIZES not in op.attributes:
+        return  # the model's own: the first parameters may saturate
     if quantized_element(source) is None or not isinstance(source, OpResult) or source.has_more_than_one_use():
         return
     maker = source.op

@@ -17,6 +17,7 @@ from tflir.passes.base import PassReport, TflPass
 from tflir.passes.edit import insert_after
 from tflir.passes.quantization.numerics import float16_blob
 from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, name_of_twin
+from tflir.passes.quantization.stored_weights import reads_stored_weights
 
 _LARGEST = 65504.0
 
@@ -58,6 +59,10 @@ class PrepareQuantizeFloat16Pass(TflPass):
         uses = computing_uses(constant.value)
         if not uses:
             report.decline("only returned, not computed with", op)
+            return
+        hybrid = next((use.operation for use in uses if reads_stored_weights(use.operation)), None)
+        if hybrid is not None:
+            report.decline("beside quantized weights the default delegate wants float32", hybrid)
             return
         if constant.elements < self.min_elements:
             report.decline(f"fewer than {self.min_elements} elements", op)

@@ -8,6 +8,7 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
+from tflir.ir.constness import is_constant
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range, clear_ranges, functions, ranges_of
 from tflir.ir.tfl.base import TflOp
@@ -22,6 +23,7 @@ from tflir.passes.quantization.facts import (
     bias_of,
     fixed_output,
     is_float,
+    is_preserved,
     is_same_scale,
     positions,
     producer,
@@ -29,11 +31,12 @@ from tflir.passes.quantization.facts import (
     uses_in_order,
 )
 from tflir.passes.quantization.materialise import materialise
-from tflir.passes.quantization.pairs import FloatConstant, float_constant
+from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
 from tflir.passes.quantization.parameters import activation_type, has_scale
 from tflir.passes.quantization.propagation import Propagation
 from tflir.passes.quantization.pruning import prune
 from tflir.passes.quantization.recurrent import recurrent_parameters
+from tflir.passes.quantization.stored_weights import drop_unfit_pairs, fits
 
 _STEPS_FROM_ZERO = 4 / 255
 """Of its largest element, what a value's smallest must be above, so that no rounding makes it 0."""
@@ -79,6 +82,8 @@ class PrepareQuantizePass(TflPass):
     def _function(self, function: FuncOp, report: PassReport) -> None:
         if self.everywhere:
             remove_dead_ops(function)
+        if not self.tf_compat:
+            drop_unfit_pairs(function, report)
         ranges = _usable(ranges_of(function), report)
         if not self.tf_compat:
             ranges = {v: one for v, one in ranges.items() if not _near_pole(v, one, report)}
@@ -115,7 +120,11 @@ class PrepareQuantizePass(TflPass):
             wanted = self.everywhere or spread.has_pair(value, given)
             if state.params is not None and wanted and not _in_model(value):
                 pairs = materialise(
-                    value, state, first_use_first=self.tf_compat and value not in given, tf_compat=self.tf_compat
+                    value,
+                    state,
+                    constant=value in constants,
+                    first_use_first=self.tf_compat and value not in given,
+                    tf_compat=self.tf_compat,
                 )
                 report.count("pairs inserted", pairs)
 
@@ -124,8 +133,11 @@ def given_parameters(function: FuncOp, ranges: dict[SSAValue, Range]) -> dict[SS
     """Parameters that a range or a quantize or dequantize in the model decides."""
     given = {value: activation_type(found) for value, found in ranges.items()}
     for op in function.body.block.ops:
+        if is_preserved(op):
+            continue
         if isinstance(op, DequantizeOp) and (params := quantized_element(op.operands[0])) is not None:
-            given[op.results[0]] = params
+            if not is_constant(op.operands[0]) or fits(op):
+                given[op.results[0]] = params
         elif isinstance(op, QuantizeOp) and is_float(op.operands[0]) and op.operands[0].has_one_use():
             params = quantized_element(op.results[0])
             if params is not None:
@@ -134,10 +146,11 @@ def given_parameters(function: FuncOp, ranges: dict[SSAValue, Range]) -> dict[SS
 
 
 def _usable(ranges: dict[SSAValue, Range], report: PassReport) -> dict[SSAValue, Range]:
-    """The ranges that float32 can make a scale of."""
+    """The ranges of activations that float32 can make a scale of. What is recorded on a constant is left out: its
+    elements say more."""
     found: dict[SSAValue, Range] = {}
     for value, one in ranges.items():
-        if not is_float(value):
+        if not is_float(value) or is_constant(value):
             continue
         if has_scale(one):
             found[value] = one
@@ -178,7 +191,7 @@ def _constants(function: FuncOp) -> dict[SSAValue, FloatConstant]:
     found: dict[SSAValue, FloatConstant] = {}
     order = positions(function)
     for op in list(function.body.block.ops):
-        constant = float_constant(op)
+        constant = float_constant(op) or _unfit(op)
         if constant is None:
             continue
         found[constant.value] = constant
@@ -188,10 +201,15 @@ def _constants(function: FuncOp) -> dict[SSAValue, FloatConstant]:
             if follows and not constant.value.has_one_use():
                 copy = _copy(constant.source if isinstance(op, ConstOp) else op)
                 use.operation.operands[use.index] = copy.results[0]
-                again = float_constant(copy)
+                again = float_constant(copy) or dequantized_constant(copy)
                 assert again is not None
                 found[again.value] = again
     return found
+
+
+def _unfit(op: Operation) -> FloatConstant | None:
+    """An int8 constant that some kernel does not take as it is: quantized anew from the values that it stands for."""
+    return None if not isinstance(op, DequantizeOp) or fits(op) else dequantized_constant(op)
 
 
 def _copy(op: Operation) -> Operation:

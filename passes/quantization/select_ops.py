@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from tflir.ir import names
+from tflir.ir.constness import is_constant
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.ir.statistics import functions
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.patterns import expression
-from tflir.passes.quantization.facts import KEEP_FLOAT, SHARES_SCALE, bias_of, is_float, quantized_element
-from tflir.passes.quantization.pairs import float_constant
+from tflir.passes.quantization.facts import KEEP_FLOAT, SHARES_SCALE, bias_of, is_float
 
 _USAGE = 2
 
@@ -54,7 +53,7 @@ class SelectOpsPass(TflPass):
             if self.sound and op.INFO.moves_elements:
                 op.attributes[SHARES_SCALE] = UnitAttr()
             why = "skipped" if op in skipped else "not among the ops to quantize" if only and op not in only else None
-            if why is None:
+            if why is None and KEEP_FLOAT not in op.attributes:
                 why = _computed_bias(op) or (unsound_int8(op) if self.sound else None)
             if why is not None:
                 op.attributes[KEEP_FLOAT] = StringAttr(why)
@@ -93,7 +92,7 @@ def unsound_int8(op: TflOp) -> str | None:
     if op.INFO.no_int8:
         return op.INFO.no_int8
     weight = op.INFO.weight
-    if weight is not None and weight[1] >= 0 and not _is_constant(op.operands[weight[0]]):
+    if weight is not None and weight[1] >= 0 and _is_computed(op.operands[weight[0]]):
         return "its weights are no constant: the integer kernel wants them symmetric"
     return None
 
@@ -101,16 +100,11 @@ def unsound_int8(op: TflOp) -> str | None:
 def _computed_bias(op: TflOp) -> str | None:
     """Integer kernels take int32 biases alone, which nothing can compute."""
     bias = bias_of(op)
-    if bias is None or _is_constant(op.operands[bias[0]]):
+    if bias is None or not _is_computed(op.operands[bias[0]]):
         return None
     return "its bias is no constant: the integer kernel wants it as int32"
 
 
-def _is_constant(value: SSAValue) -> bool:
-    if not is_float(value):
-        return True
-    if not isinstance(value, OpResult):
-        return False
-    if float_constant(value.op) is not None:
-        return True
-    return isinstance(value.op, DequantizeOp) and quantized_element(value.op.operands[0]) is not None
+def _is_computed(value: SSAValue) -> bool:
+    """Whether a float value is no constant, in whatever form the model stores that."""
+    return is_float(value) and not is_constant(value)

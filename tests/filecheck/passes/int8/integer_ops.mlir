@@ -72,8 +72,18 @@ func.func @trained(%x: tensor<2xf32>) -> tensor<2xf32> {
 // CLEAN-NEXT: "tfl.quantize"({{.*}}-> tensor<2x!quant.uniform<i8:f32, 2.000000e+00:-128>>
 func.func @requantized(%x: tensor<2x!quant.uniform<i8:f32, 1.0:-128>>) -> (tensor<2x!quant.uniform<i8:f32, 2.0:-128>>, tensor<2x!quant.uniform<i8:f32, 2.0:-128>>) {
   %0 = "tfl.abs"(%x) : (tensor<2x!quant.uniform<i8:f32, 1.0:-128>>) -> tensor<2x!quant.uniform<i8:f32, 1.0:-128>>
-  %1 = "tfl.quantize"(%0) <{qtype = tensor<2x!quant.uniform<i8:f32, 2.0:-128>>}> : (tensor<2x!quant.uniform<i8:f32, 1.0:-128>>) -> tensor<2x!quant.uniform<i8:f32, 2.0:-128>>
+  %1 = "tfl.quantize"(%0) <{qtype = tensor<2x!quant.uniform<i8:f32, 2.0:-128>>}> {tfl.requantizes} : (tensor<2x!quant.uniform<i8:f32, 1.0:-128>>) -> tensor<2x!quant.uniform<i8:f32, 2.0:-128>>
   %2 = "tfl.tanh"(%x) : (tensor<2x!quant.uniform<i8:f32, 1.0:-128>>) -> tensor<2x!quant.uniform<i8:f32, 0.0078125>>
   %3 = "tfl.quantize"(%2) <{qtype = tensor<2x!quant.uniform<i8:f32, 2.0:-128>>}> : (tensor<2x!quant.uniform<i8:f32, 0.0078125>>) -> tensor<2x!quant.uniform<i8:f32, 2.0:-128>>
   func.return %1, %3 : tensor<2x!quant.uniform<i8:f32, 2.0:-128>>, tensor<2x!quant.uniform<i8:f32, 2.0:-128>>
+}
+
+// A requantization of the model's own stays: the parameters before it may saturate.
+// CLEAN-LABEL: func.func @own
+// CLEAN: "tfl.abs"({{.*}}-> tensor<2x!quant.uniform<i8:f32, 1.000000e+00:-128>>
+// CLEAN-NEXT: "tfl.quantize"
+func.func @own(%x: tensor<2x!quant.uniform<i8:f32, 1.0:-128>>) -> tensor<2x!quant.uniform<i8:f32, 2.0:-128>> {
+  %0 = "tfl.abs"(%x) : (tensor<2x!quant.uniform<i8:f32, 1.0:-128>>) -> tensor<2x!quant.uniform<i8:f32, 1.0:-128>>
+  %1 = "tfl.quantize"(%0) <{qtype = tensor<2x!quant.uniform<i8:f32, 2.0:-128>>}> : (tensor<2x!quant.uniform<i8:f32, 1.0:-128>>) -> tensor<2x!quant.uniform<i8:f32, 2.0:-128>>
+  func.return %1 : tensor<2x!quant.uniform<i8:f32, 2.0:-128>>
 }

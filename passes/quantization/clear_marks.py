@@ -1,0 +1,30 @@
+"""`tfl-clear-marks`: removes the attributes by which passes tell each other what they decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import clear_marks
+
+
+@dataclass(frozen=True)
+class ClearMarksPass(TflPass):
+    """
+    Removes `tfl.keep_float`, `tfl.model_quantized` and the like; no later pass needs them.
+
+    ```mlir
+    %y = "tfl.sqrt"(%x) {tfl.keep_float = "skipped"} …
+    ```
+    becomes
+    ```mlir
+    %y = "tfl.sqrt"(%x) …
+    ```
+    """
+
+    name = "tfl-clear-marks"
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        clear_marks(module)

@@ -1,0 +1,153 @@
+"""`tfl-preserve-quantized`: marks what the model itself has quantized, so that the passes after it leave that alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Operation, OpResult, SSAValue
+
+from tflir.ir.constness import CONSTANTS, is_constant
+from tflir.ir.entries import entry_functions
+from tflir.ir.statistics import functions
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import KEEP_FLOAT, MODEL_QUANTIZED, is_float, producer, quantized_element
+from tflir.passes.quantization.stored_weights import reads_stored_weights
+
+_NO_COMPUTATION = (*CONSTANTS, QuantizeOp, DequantizeOp, ReturnOp)
+_ISLAND = "it lies beside integer parts that the model came with"
+_HYBRID = "its weights are quantized in the model as it came"
+
+
+@dataclass(frozen=True)
+class PreserveQuantizedPass(TflPass):
+    """
+    Marks the conversions between the integer and float parts of a model that is quantized already, and the float ops
+    that these conversions enclose.
+
+    ```mlir
+    %a = "tfl.dequantize"(%q) : (tensor<4x!quant.uniform<i8:f32, 0.1>>) -> tensor<4xf32>
+    %b = "tfl.sqrt"(%a) : (tensor<4xf32>) -> tensor<4xf32>
+    %r = "tfl.quantize"(%b) …
+    ```
+    becomes
+    ```mlir
+    %a = "tfl.dequantize"(%q) {tfl.model_quantized} …
+    %b = "tfl.sqrt"(%a) {tfl.keep_float = "it lies beside integer parts that the model came with"} …
+    %r = "tfl.quantize"(%b) {tfl.model_quantized} …
+    ```
+    Not marked are quantize/dequantize pairs on float values, which say how to quantize the ops around them
+    (quantization-aware training), the dequantization of constants, and conversions at the inputs and outputs of a model
+    that computes in float. `tfl-clear-marks` removes the marks.
+    """
+
+    name = "tfl-preserve-quantized"
+
+    keep_float: bool = True
+    """Keep the float ops between integer parts, and ops that read quantized weights, as they are."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        entries = set(entry_functions(module))
+        for function in functions(module):
+            own = own_conversions(function, is_entry=function in entries)
+            for op in own:
+                op.attributes[MODEL_QUANTIZED] = UnitAttr()
+                report.count("conversions of the model's own")
+            if self.keep_float:
+                _keep_float(float_islands(own).ops, _ISLAND, report)
+                _keep_float((op for op in function.body.block.ops if reads_stored_weights(op)), _HYBRID, report)
+
+
+def _keep_float(ops: Iterable[Operation], why: str, report: PassReport) -> None:
+    for op in ops:
+        op.attributes[KEEP_FLOAT] = StringAttr(why)
+        report.count("ops kept as they are")
+        report.decline(why, op)
+
+
+def own_conversions(function: FuncOp, *, is_entry: bool) -> list[Operation]:
+    """The quantize and dequantize ops between float values and integer computation that the model came with."""
+    computed = _computed(function)
+    integer_ops = {op for op in function.body.block.ops if _is_integer_op(op, computed)}
+    found: list[Operation] = []
+    for op in function.body.block.ops:
+        if isinstance(op, QuantizeOp) and not is_constant(op.operands[0]):
+            requantizes = quantized_element(op.operands[0]) is not None
+            readers = [use.operation for use in op.results[0].uses]
+            read = any(isinstance(reader, QuantizeOp) or reader in integer_ops for reader in readers)
+            returned = any(isinstance(reader, ReturnOp) for reader in readers)
+            if requantizes or read or (returned and not is_entry):
+                found.append(op)
+        elif isinstance(op, DequantizeOp) and _is_boundary(op, computed, integer_ops, is_entry=is_entry):
+            found.append(op)
+    return found
+
+
+def _is_boundary(op: DequantizeOp, computed: set[SSAValue], integer_ops: set[Operation], *, is_entry: bool) -> bool:
+    """Whether a dequantize reads what integer ops computed, and no constant, input or quantized float value."""
+    source = op.operands[0]
+    if source not in computed:
+        return False
+    maker = producer(source)
+    if maker is None:
+        return not is_entry
+    if isinstance(maker, QuantizeOp) and is_float(maker.operands[0]):
+        return any(use.operation in integer_ops for use in source.uses)
+    return True
+
+
+def _computed(function: FuncOp) -> set[SSAValue]:
+    """The quantized values that depend on an input, a quantized float value or a loop's variable.
+
+    The rows that GATHER takes from a constant table do not: no activation was quantized there.
+    """
+    found: set[SSAValue] = {value for value in function.body.block.args if quantized_element(value) is not None}
+    for op in function.body.block.ops:
+        if isinstance(op, CONSTANTS):
+            continue
+        reads = any(value in found for value in op.operands)
+        if isinstance(op, QuantizeOp):
+            reads = reads or not is_constant(op.operands[0])
+        if reads:
+            found.update(value for value in op.results if quantized_element(value) is not None)
+    return found
+
+
+def _is_integer_op(op: Operation, computed: set[SSAValue]) -> bool:
+    """Whether an op, conversions excepted, reads or makes quantized activations."""
+    if isinstance(op, _NO_COMPUTATION):
+        return False
+    return any(value in computed for value in (*op.operands, *op.results))
+
+
+@dataclass
+class FloatIslands:
+    """The float parts of a function that a model's own conversions enclose."""
+
+    ops: dict[Operation, None]
+    """In the order in which they were reached."""
+    values: set[SSAValue]
+    """Float values that these ops alone make and read: no range of them is needed."""
+
+
+def float_islands(own: list[Operation]) -> FloatIslands:
+    """What is connected, through float values that are no constants, to the float side of a model's own conversions."""
+    pending = [value for op in own for value in (*op.operands, *op.results) if is_float(value)]
+    found = FloatIslands({}, set(pending))
+    while pending:
+        value = pending.pop()
+        near = [use.operation for use in value.uses]
+        if isinstance(value, OpResult):
+            near.append(value.op)
+        for op in near:
+            if op in found.ops or isinstance(op, _NO_COMPUTATION):
+                continue
+            found.ops[op] = None
+            joined = [each for each in (*op.operands, *op.results) if is_float(each) and not is_constant(each)]
+            fresh = [each for each in dict.fromkeys(joined) if each not in found.values]
+            found.values.update(fresh)
+            pending += fresh
+    return found
