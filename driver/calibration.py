@@ -21,6 +21,7 @@ from tflir.ir.statistics import functions
 from tflir.passes.calibration.insert_range_outputs import EXTRA, HIGH, LOW, Probe, insert_range_outputs
 from tflir.passes.calibration.logged import values_of
 from tflir.passes.calibration.lstm import Layer
+from tflir.passes.quantization.preserve_quantized import PreserveQuantizedPass
 from tflir.recorded import Recorded, Span, fingerprint
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def calibrate(
     its inputs, and where a tensor takes a value that is not finite.
     """
     observed = _copy(module)
+    PreserveQuantizedPass().run(observed)
     probes = insert_range_outputs(observed)
     if tf_compat and shard[1] > 1 and _keeps_state(module, probes):
         what = (
@@ -55,7 +57,7 @@ def calibrate(
         )
         raise Error(what, hint="leave out --tf-compat, or --shard", status=2)
     with _saved(observed) as path:
-        runner = Runner(path, delegate=not tf_compat, num_threads=num_threads)
+        runner = Runner(path, delegate=not tf_compat, fallback=True, num_threads=num_threads)
         data = Dataset(dataset, in_file_order(runner.entries, module), limit=samples, shard=shard)
         collected = _Collected(module, probes, anew=not tf_compat)
         for done, (entry, values) in enumerate(data, 1):
@@ -73,7 +75,7 @@ def _keeps_state(module: ModuleOp, probes: dict[str, Probe]) -> bool:
 
 def samples_of(model: str | os.PathLike[str], dataset: Any, limit: int | None, *, most: int) -> list[dict[str, Array]]:
     """The first of a dataset's samples, by input name. Raises `Error` where one does not fit the model."""
-    entries = in_file_order(Runner(model).entries, load(model))
+    entries = in_file_order(Runner(model, fallback=True).entries, load(model))
     data = Dataset(dataset, entries, limit=most if limit is None else min(limit, most))
     return [values for _, values in data]
 

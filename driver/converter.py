@@ -157,7 +157,9 @@ class Converter:
             passes = parse_pipeline(pipeline) if pipeline else []
             self.reports = run_pipeline(module, passes, verify_each=False, progress=self._rewriting)
             if options.passes is None:
-                add_metadata(module, mode_of(options).metadata)
+                mode = mode_of(options)
+                if mode.metadata_if(self.reports):
+                    add_metadata(module, mode.metadata)
             if pipeline:
                 verify_module(module)
         except Error as error:

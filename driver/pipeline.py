@@ -16,12 +16,16 @@ fake quantization (quantization-aware training).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tflir.ir.errors import Error
 from tflir.options import OpsSet, Options, type_name
 from tflir.refusals import refuse
+
+if TYPE_CHECKING:
+    from tflir.passes.base import PassReport
 
 _X16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
@@ -36,9 +40,15 @@ class Mode:
     io_types: tuple[str, ...] = ("float32",)
     """What inputs and outputs can be."""
     metadata: tuple[tuple[str, bytes], ...] = ()
-    """Metadata that tells the runtime what the mode allows."""
+    """Metadata that tells the runtime what the mode allows, where a pass used it."""
+    metadata_for: str = ""
+    """What a pass must have counted for that: `constants to float16`."""
     needs_ranges: bool = False
     """Calibration comes before the passes."""
+
+    def metadata_if(self, reports: Iterable[PassReport]) -> bool:
+        """Whether the passes that ran did what the metadata speaks of."""
+        return any(report.counts[self.metadata_for] for report in reports)
 
 
 def _spec(name: str, **options: bool | int | str | tuple[str, ...]) -> str:
@@ -96,6 +106,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
     return [
         "tfl-lower-fake-quant",
         _preserved(),
+        "tfl-signed-pairs",
         *_selected(options, integer=True),
         _spec("tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_compat(options)),
         _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
@@ -182,7 +193,13 @@ _INT8_TYPES = ("float32", "int8", "uint8")
 MODES: tuple[Mode, ...] = (
     Mode("none", lambda o: not o.quantizes, lambda _: []),
     Mode("16x8", _wants_int16x8, _int16x8, ("float32", "int16"), needs_ranges=True),
-    Mode("float16", _wants_float16, _float16, metadata=(("reduced_precision_support", b"fp16accfp32"),)),
+    Mode(
+        "float16",
+        _wants_float16,
+        _float16,
+        metadata=(("reduced_precision_support", b"fp16accfp32"),),
+        metadata_for="constants to float16",
+    ),
     Mode("integer only", _wants_integer_only, _integer_only, _INT8_TYPES, needs_ranges=True),
     Mode("integer", lambda o: o.has_ranges or o.has_data, _integer, _INT8_TYPES, needs_ranges=True),
     Mode("dynamic range", lambda _: True, _dynamic_range),

@@ -25,9 +25,9 @@ _STORAGE = (DequantizeOp, QuantizeOp, DensifyOp, FakeQuantOp)
 
 def is_constant(value: SSAValue) -> bool:
     """Whether `value` is a constant: stored as such, or in another form (float16, quantized, sparse) behind ops that
-    only restore it.
+    only restore it, as in `tfl.dequantize(tfl.densify(tfl.pseudo_sparse_const))`.
 
-    A variable tensor, which ops update, is none. Example: the result of `tfl.dequantize(tfl.densify(tfl.pseudo_sparse_const))` is a constant.
+    A variable tensor, which ops update, is none.
     """
     while isinstance(value, OpResult):
         if isinstance(value.op, CONSTANTS):

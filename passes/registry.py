@@ -17,6 +17,7 @@ _PASSES: dict[str, str] = {
     "tfl-prepare-quantize-dynamic-range": "quantization.prepare_dynamic_range:PrepareQuantizeDynamicRangePass",
     "tfl-prepare-quantize-float16": "quantization.prepare_float16:PrepareQuantizeFloat16Pass",
     "tfl-preserve-quantized": "quantization.preserve_quantized:PreserveQuantizedPass",
+    "tfl-signed-pairs": "quantization.signed_pairs:SignedPairsPass",
     "tfl-select-ops": "quantization.select_ops:SelectOpsPass",
     "tfl-lower-fake-quant": "quantization.lower_fake_quant:LowerFakeQuantPass",
     "tfl-prepare-quantize": "quantization.prepare_quantize:PrepareQuantizePass",

@@ -13,9 +13,9 @@ import contextlib
 import importlib
 import os
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ import numpy.typing as npt
 from tflir.backends.litert.quiet import Said, quiet
 from tflir.ir.errors import Error
 
+_Made = TypeVar("_Made")
 Array = npt.NDArray[Any]
 Sample = Mapping[str, Array]
 """One value for each input, by the signature's name of it or the tensor's."""
@@ -77,7 +78,8 @@ class Runner:
     """One model, loaded. Everything that goes wrong in the runtime is raised as `Error`.
 
     `model` is a path or the bytes of a `.tflite`; `delegate=False` leaves out the default delegate
-    (XNNPACK), so that the runtime's own kernels run. `keep_all` keeps what every op made, so that `tensor` can
+    (XNNPACK), so that the runtime's own kernels run; with `fallback` it is left out where it refuses the model.
+    `keep_all` keeps what every op made, so that `tensor` can
     read it after a run: memory for all activations at once, and no op works in place.
     """
 
@@ -86,28 +88,43 @@ class Runner:
         model: str | os.PathLike[str] | bytes,
         *,
         delegate: bool = True,
+        fallback: bool = False,
         num_threads: int | None = None,
         keep_all: bool = False,
     ) -> None:
         self.file = "" if isinstance(model, bytes) else os.fspath(model)
         self._model = model
         self._delegate = delegate
+        self._fallback = fallback
         self._num_threads = num_threads
         self._keep_all = keep_all
         self._signatures: dict[str, Any] = {}
         self._ran = False
-        self._load()
-        with self._runtime():
-            self.entries = tuple(self._entries())
+        self._or_without_delegate(self._load)
+        self.entries = self._or_without_delegate(self._read_entries)
 
     def run(self, entry: Entry, sample: Sample, *, anew: bool = True) -> dict[str, Array]:
         """The outputs by name, floats where they are quantized. Variables start anew at each run unless told."""
         values = {port.name: port.encode(_value_of(port, sample)) for port in entry.inputs}
         if anew:
             self._start_anew()
+        stored = self._or_without_delegate(lambda: self._run(entry, values))
+        return {port.name: port.decode(stored[port.name]) for port in entry.outputs}
+
+    def _run(self, entry: Entry, values: Mapping[str, Array]) -> Mapping[str, Array]:
         with self._runtime():
-            stored = self._run_signature(entry.key, values) if entry.key else self._run_plain(entry, values)
-            return {port.name: port.decode(stored[port.name]) for port in entry.outputs}
+            return self._run_signature(entry.key, values) if entry.key else self._run_plain(entry, values)
+
+    def _or_without_delegate(self, step: Callable[[], _Made]) -> _Made:
+        """What `step` gives; where that fails with the default delegate and may be done without, what it then gives."""
+        try:
+            return step()
+        except Error as error:
+            if not (self._delegate and self._fallback) or "custom op" in error.what:
+                raise
+        self._delegate = False
+        self._load()
+        return step()
 
     @property
     def subgraphs(self) -> int:
@@ -151,6 +168,10 @@ class Runner:
             except RuntimeError:
                 self._load()
         self._ran = True
+
+    def _read_entries(self) -> tuple[Entry, ...]:
+        with self._runtime():
+            return tuple(self._entries())
 
     def _entries(self) -> Iterator[Entry]:
         keys: Sequence[str] = [key for key in self._interpreter.get_signature_list() if key]

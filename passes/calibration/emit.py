@@ -48,11 +48,8 @@ class Emitter:
     def extremes(self, value: SSAValue) -> tuple[SSAValue, SSAValue]:
         """The largest and the smallest element of `value`, as scalars."""
         rank = len(shape_of(value.type) or ())
-        if not rank:  # its rank at run time may be another
-            flat = ReshapeOp.create(
-                operands=[value, self.constant(np.array([-1], np.int32))], result_types=[tensor_type((-1,), f32)]
-            )
-            value, rank = self.insert(flat), 1
+        if not rank:
+            value, rank = self._flat(value), 1
         how = {"keep_dims": BoolAttr.from_bool(False)}
         high, low = (
             self.insert(kind.create(operands=[value, self._all_axes(rank)], result_types=[_SCALAR], properties=how))
@@ -62,11 +59,17 @@ class Emitter:
 
     def has_nan(self, value: SSAValue) -> SSAValue:
         """1 where `value` has NaN, else 0, as a float scalar."""
-        shape = shape_of(value.type)
-        assert shape is not None
+        if not shape_of(value.type):
+            value = self._flat(value)
+        shape = shape_of(value.type) or ()
         unlike = self.insert(NotEqualOp.create(operands=[value, value], result_types=[tensor_type(shape, i1)]))
         number = self.insert(CastOp.create(operands=[unlike], result_types=[tensor_type(shape, f32)]))
         return self.extremes(number)[0]
+
+    def _flat(self, value: SSAValue) -> SSAValue:
+        """A vector of the elements of `value`, whose rank is 0 or known only when the model runs."""
+        shape = self.constant(np.array([-1], np.int32))
+        return self.insert(ReshapeOp.create(operands=[value, shape], result_types=[tensor_type((-1,), f32)]))
 
     def _all_axes(self, rank: int) -> SSAValue:
         if rank not in self._axes:

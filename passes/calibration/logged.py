@@ -12,6 +12,7 @@ from tflir.ir import names
 from tflir.ir.constness import is_constant
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.types import element_of
+from tflir.passes.quantization.facts import KEEP_FLOAT, MODEL_QUANTIZED
 
 REORDERS = frozenset(
     f"tfl.{name}"
@@ -54,10 +55,13 @@ def is_state(value: SSAValue) -> bool:
 
 
 def logged(function: FuncOp) -> list[tuple[int, SSAValue]]:
-    """(position, value) of every float32 tensor that some op reads or writes, constants in any form excepted."""
+    """(position, value) of every float32 tensor that some op reads or writes.
+
+    Excepted are constants in any form, and values within parts that `tfl-preserve-quantized` marked to stay float.
+    """
     found: list[tuple[int, SSAValue]] = []
     for position, value in enumerate(values_of(function)):
-        if not is_float32(value):
+        if not is_float32(value) or _is_preserved(value):
             continue
         if isinstance(value, BlockArgument):
             if any(not isinstance(use.operation, ReturnOp) for use in value.uses):
@@ -65,3 +69,11 @@ def logged(function: FuncOp) -> list[tuple[int, SSAValue]]:
         elif not is_constant(value) and not is_state(value):
             found.append((position, value))
     return found
+
+
+def _is_preserved(value: SSAValue) -> bool:
+    """Whether all ops around a value stay as they are, so that no range of it is needed."""
+    around = [use.operation for use in value.uses if not isinstance(use.operation, ReturnOp)]
+    if isinstance(value, OpResult):
+        around.append(value.op)
+    return bool(around) and all(KEEP_FLOAT in op.attributes or MODEL_QUANTIZED in op.attributes for op in around)

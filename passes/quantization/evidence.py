@@ -9,10 +9,12 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.constness import is_constant
+from tflir.ir.entries import entry_functions
 from tflir.ir.statistics import Range, functions, ranges_of
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, FakeQuantOp, QuantizeOp
 from tflir.passes.quantization.facts import is_float, is_quantizable, is_same_scale, producer
+from tflir.passes.quantization.preserve_quantized import integer_parts
 
 RANGES = "the model has recorded ranges"
 TRAINED = "the model has quantize/dequantize pairs or fake quantization"
@@ -22,11 +24,13 @@ def evidence(module: ModuleOp) -> str | None:
     """What in the model says how to quantize its activations, in words; None where nothing does.
 
     Fake quantization and quantize/dequantize pairs on activations do (quantization-aware training), and recorded ranges
-    on what an op reads and on what it makes. The minimum and maximum that older converters wrote on inputs alone do
-    not: they say what images look like, not how values are to be quantized.
+    on what an op reads and on what it makes. Pairs beside integer parts that the model came with do not, nor does the
+    range that older converters wrote on inputs alone: it says what images look like.
     """
+    entries = set(entry_functions(module))
     for function in functions(module):
-        if any(_is_trained_pair(op) for op in function.body.block.ops):
+        own = integer_parts(function, is_entry=function in entries).conversions
+        if any(op not in own and _is_trained_pair(op) for op in function.body.block.ops):
             return TRAINED
         if _has_ranges(function):
             return RANGES

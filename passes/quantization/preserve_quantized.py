@@ -52,12 +52,12 @@ class PreserveQuantizedPass(TflPass):
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         entries = set(entry_functions(module))
         for function in functions(module):
-            own = own_conversions(function, is_entry=function in entries)
-            for op in own:
+            parts = integer_parts(function, is_entry=function in entries)
+            for op in parts.conversions:
                 op.attributes[MODEL_QUANTIZED] = UnitAttr()
                 report.count("conversions of the model's own")
             if self.keep_float:
-                _keep_float(float_islands(own).ops, _ISLAND, report)
+                _keep_float(parts.float_ops, _ISLAND, report)
                 _keep_float((op for op in function.body.block.ops if reads_stored_weights(op)), _HYBRID, report)
 
 
@@ -68,7 +68,55 @@ def _keep_float(ops: Iterable[Operation], why: str, report: PassReport) -> None:
         report.decline(why, op)
 
 
-def own_conversions(function: FuncOp, *, is_entry: bool) -> list[Operation]:
+@dataclass
+class IntegerParts:
+    """What encloses the integer parts that a function came with."""
+
+    conversions: dict[Operation, None]
+    """The quantize and dequantize ops at their edges, and those between float ops that other such edges enclose."""
+    float_ops: dict[Operation, None]
+    """The float ops that are connected to these edges through float values."""
+
+
+def integer_parts(function: FuncOp, *, is_entry: bool) -> IntegerParts:
+    """Finds the integer parts of a function, and the float ops beside them.
+
+    From each conversion at the edge of an integer part the search goes on along its float side: through ops that make
+    or read float values, and through quantize/dequantize pairs, which are the model's own there.
+    """
+    found = IntegerParts(dict.fromkeys(_edges(function, is_entry=is_entry)), {})
+    pending = [value for op in found.conversions for value in (*op.operands, *op.results) if is_float(value)]
+    reached = set(pending)
+    while pending:
+        value = pending.pop()
+        near = [use.operation for use in value.uses]
+        if isinstance(value, OpResult):
+            near.append(value.op)
+        for op in near:
+            if isinstance(op, (*CONSTANTS, ReturnOp)) or op in found.conversions or op in found.float_ops:
+                continue
+            if isinstance(op, QuantizeOp | DequantizeOp):
+                joined = _beyond(op)
+                found.conversions.update(dict.fromkeys([op, *joined]))
+                values = [each for other in joined for each in (*other.operands, *other.results)]
+            else:
+                found.float_ops[op] = None
+                values = [*op.operands, *op.results]
+            fresh = [v for v in dict.fromkeys(values) if is_float(v) and not is_constant(v) and v not in reached]
+            reached.update(fresh)
+            pending += fresh
+    return found
+
+
+def _beyond(op: Operation) -> list[Operation]:
+    """The other half of a quantize/dequantize pair."""
+    if isinstance(op, QuantizeOp):
+        return [use.operation for use in op.results[0].uses if isinstance(use.operation, DequantizeOp)]
+    maker = producer(op.operands[0])
+    return [maker] if isinstance(maker, QuantizeOp) else []
+
+
+def _edges(function: FuncOp, *, is_entry: bool) -> list[Operation]:
     """The quantize and dequantize ops between float values and integer computation that the model came with."""
     computed = _computed(function)
     integer_ops = {op for op in function.body.block.ops if _is_integer_op(op, computed)}
@@ -121,33 +169,3 @@ def _is_integer_op(op: Operation, computed: set[SSAValue]) -> bool:
     if isinstance(op, _NO_COMPUTATION):
         return False
     return any(value in computed for value in (*op.operands, *op.results))
-
-
-@dataclass
-class FloatIslands:
-    """The float parts of a function that a model's own conversions enclose."""
-
-    ops: dict[Operation, None]
-    """In the order in which they were reached."""
-    values: set[SSAValue]
-    """Float values that these ops alone make and read: no range of them is needed."""
-
-
-def float_islands(own: list[Operation]) -> FloatIslands:
-    """What is connected, through float values that are no constants, to the float side of a model's own conversions."""
-    pending = [value for op in own for value in (*op.operands, *op.results) if is_float(value)]
-    found = FloatIslands({}, set(pending))
-    while pending:
-        value = pending.pop()
-        near = [use.operation for use in value.uses]
-        if isinstance(value, OpResult):
-            near.append(value.op)
-        for op in near:
-            if op in found.ops or isinstance(op, _NO_COMPUTATION):
-                continue
-            found.ops[op] = None
-            joined = [each for each in (*op.operands, *op.results) if is_float(each) and not is_constant(each)]
-            fresh = [each for each in dict.fromkeys(joined) if each not in found.values]
-            found.values.update(fresh)
-            pending += fresh
-    return found

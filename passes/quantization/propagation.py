@@ -118,7 +118,8 @@ class Propagation:
                     self._set_result(value, params)
         if (fixed := fixed_output(op)) is not None:
             for value in op.results:
-                self._set_result(value, fixed_type(*fixed))
+                if is_float(value):
+                    self._set_result(value, fixed_type(*fixed))
         if (bias := bias_of(op)) is not None:
             params = self.params(op.operands[bias[0]]) or self._bias(self, op)
             if params is None:

@@ -1,0 +1,119 @@
+"""`tfl-signed-pairs`: int8 instead of uint8 in the quantize/dequantize pairs of quantization-aware training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import IntegerType, ModuleOp
+from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.rewriter import Rewriter
+
+from tflir.ir import names
+from tflir.ir.blob import Blob, DeferredBlob
+from tflir.ir.constants import ArrayElementsAttr, from_blob
+from tflir.ir.quant import Layout, UniformQuantizedType
+from tflir.ir.tfl.constants import QConstOp
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import shape_of
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.edit import insert_before
+from tflir.passes.quantization.facts import is_float, is_preserved, producer, quantized_element
+from tflir.passes.quantization.pairs import quantized_tensor
+from tflir.passes.quantization.parameters import F32
+
+_OFFSET = 128
+
+
+@dataclass(frozen=True)
+class SignedPairsPass(TflPass):
+    """
+    Gives quantize/dequantize pairs of uint8, as older training tools write them, the int8 elements that kernels take.
+
+    ```mlir
+    %q = "tfl.quantize"(%x) <{qtype = tensor<4x!quant.uniform<u8:f32, 0.1:128>>}> …
+    %y = "tfl.dequantize"(%q) …
+    ```
+    becomes
+    ```mlir
+    %q = "tfl.quantize"(%x) <{qtype = tensor<4x!quant.uniform<i8:f32, 0.1>>}> …
+    %y = "tfl.dequantize"(%q) …
+    ```
+    Values stay the same: an integer and its zero point both are less by 128. An input or output of uint8 keeps its
+    type, with a `tfl.quantize` beside it. What `tfl-preserve-quantized` marked is left alone.
+    """
+
+    name = "tfl-signed-pairs"
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for op in list(module.walk()):
+            if is_preserved(op):
+                continue
+            if isinstance(op, QuantizeOp) and is_float(op.operands[0]):
+                _sign_quantize(op, report)
+            elif isinstance(op, DequantizeOp):
+                _sign_dequantize(op, report)
+
+
+def _unsigned8(value: SSAValue) -> UniformQuantizedType | None:
+    params = quantized_element(value)
+    return params if params is not None and params.is_unsigned and params.storage.width.data == 8 else None
+
+
+def _signed(params: UniformQuantizedType) -> UniformQuantizedType:
+    layout = params.layout
+    low, high = params.range.data
+    moved = Layout(layout.scales, layout.zero_points - _OFFSET, layout.axes, layout.blocks)
+    return UniformQuantizedType.get(IntegerType(8), F32, moved, bounds=(low - _OFFSET, high - _OFFSET))
+
+
+def _sign_quantize(op: QuantizeOp, report: PassReport) -> None:
+    """The quantize of a pair makes int8; what else reads the result still gets uint8."""
+    params = _unsigned8(op.results[0])
+    if params is None:
+        return
+    others = [use for use in op.results[0].uses if not isinstance(use.operation, DequantizeOp)]
+    qtype = quantized_tensor(op.results[0], _signed(params))
+    unsigned = op.results[0].type
+    op.properties["qtype"] = qtype
+    made = Rewriter.replace_value_with_new_type(op.results[0], qtype)
+    if others:
+        again = QuantizeOp.create(operands=[made], result_types=[unsigned], properties={"qtype": unsigned})
+        again.location, op.location = op.location, names.UNNAMED
+        insert_before(others[0].operation, again)
+        for use in others:
+            use.operation.operands[use.index] = again.results[0]
+    report.count("pairs of uint8 made int8")
+
+
+def _sign_dequantize(op: DequantizeOp, report: PassReport) -> None:
+    """A dequantize of a uint8 constant or input reads it as int8."""
+    source = op.operands[0]
+    params = _unsigned8(source)
+    if params is None:
+        return
+    maker = producer(source)
+    made: Operation | None = None
+    if isinstance(maker, QConstOp) and isinstance(maker.value, ArrayElementsAttr):
+        qtype = quantized_tensor(source, _signed(params))
+        value = from_blob(_signed_blob(maker.value.blob), shape_of(maker.value.type) or (), IntegerType(8))
+        made = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
+        made.location = maker.location
+        report.count("constants of uint8 made int8")
+    elif isinstance(source, BlockArgument):
+        qtype = quantized_tensor(source, _signed(params))
+        made = QuantizeOp.create(operands=[source], result_types=[qtype], properties={"qtype": qtype})
+        report.count("inputs of uint8 read as int8")
+    if made is not None:
+        insert_before(op, made)
+        op.operands[0] = made.results[0]
+
+
+def _signed_blob(blob: Blob) -> Blob:
+    def make() -> Iterator[npt.NDArray[np.uint8]]:
+        for chunk in blob.chunks():
+            yield chunk ^ np.uint8(_OFFSET)
+
+    return DeferredBlob(blob.nbytes, ("signed", blob), make)
