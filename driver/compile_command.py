@@ -168,9 +168,13 @@ def _say(
     """The result in one line; with -v what each pass did and declined."""
     if arguments.quiet:
         return
+    for remark in converter.remarks:
+        print(remark, file=sys.stderr)
     before = source.stat().st_size
     ratio = f" ({before / size:.2f}x smaller)" if size and size < before else ""
     print(f"{target}: {_size(before)} -> {_size(size)}{ratio}", file=sys.stderr)
+    if size > before and converter.reports and TEXT not in (source.suffix, target.suffix):
+        print(f"larger by {size - before} bytes: scales and conversions take more than is saved", file=sys.stderr)
     if not arguments.verbose:
         return
     for report in converter.reports:

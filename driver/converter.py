@@ -7,10 +7,11 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from tflir.files import load, load_bytes, save, to_bytes
+from tflir.files import file_size, load, load_bytes, save, to_bytes
 from tflir.ir.errors import Error
-from tflir.options import DEPRECATED, Optimize, Options, TargetSpec
+from tflir.options import DEPRECATED, Optimize, Options, TargetSpec, type_name
 from tflir.pipeline import mode_of, pipeline_of
+from tflir.remarks import mode_remark, result_remarks, uncalibrated_signatures
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from tflir.passes.base import PassReport
 
 
+_SMALL = 1 << 16
+"""Bytes of a model beyond which the scales that quantization adds are little beside what it saves."""
 _OPTIONS = (
     "optimizations",
     "target_spec",
@@ -33,6 +36,7 @@ _OPTIONS = (
     "tf_compat",
     "passes",
     "reports",
+    "remarks",
 )
 
 
@@ -66,6 +70,8 @@ class Converter:
         self._prepared: tuple[ModuleOp, Options] | None = None
         self.reports: list[PassReport] = []
         """What each pass of the last conversion did."""
+        self.remarks: list[str] = []
+        """What the last conversion has to say beside its result, a line each: the mode and why, what stayed float."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Sets an option; one that does nothing is refused, not forgotten."""
@@ -126,7 +132,7 @@ class Converter:
             sparsity_target=self.sparsity_target,
             has_ranges=any(item is not Optimize.EXPERIMENTAL_SPARSITY for item in wanted)
             and module is not None
-            and _says_ranges(module),
+            and _evidence(module) is not None,
         )
 
     def prepare(self) -> None:
@@ -134,10 +140,13 @@ class Converter:
         try:
             module = self._read()
             options = self.options(module)
+            mode = mode_remark(options, _evidence(module) if options.has_ranges else None)
+            self.remarks = [] if mode is None else [mode]
             for item in (flag for flag in options.optimizations if flag in DEPRECATED):
                 warnings.warn(f"{item.name} is deprecated: use DEFAULT, which does the same", DeprecationWarning, 4)
             if options.passes is None and mode_of(options).needs_ranges:
                 self._record_ranges(module, options)
+                self._warn_of_uncalibrated(module)
         except Error as error:
             error.file = error.file or self._file
             raise
@@ -160,6 +169,8 @@ class Converter:
                 mode = mode_of(options)
                 if mode.metadata_if(self.reports):
                     add_metadata(module, mode.metadata)
+            self.remarks += result_remarks(options, self.reports)
+            module = self._smaller(module, options)
             if pipeline:
                 verify_module(module)
         except Error as error:
@@ -186,6 +197,36 @@ class Converter:
         )
         recorded.apply(module, tf_compat=options.tf_compat)
 
+    def _warn_of_uncalibrated(self, module: ModuleOp) -> None:
+        rest = "float, as in TensorFlow" if self.tf_compat else "dynamic range"
+        self.remarks += [
+            f"warning: no sample reached signature '{key}': it gets {rest}" for key in uncalibrated_signatures(module)
+        ]
+
+    def _smaller(self, module: ModuleOp, options: Options) -> ModuleOp:
+        """`module`, or what EXPERIMENTAL_SPARSITY alone makes where that takes fewer bytes.
+
+        What quantization adds to each tensor can outweigh what it saves where most weights are zero.
+        """
+        from tflir.pass_manager import parse_pipeline, run_pipeline
+
+        free = mode_of(options).name in ("dynamic range", "float16", "integer") and "float32" == type_name(
+            options.inference_input_type
+        ) == type_name(options.inference_output_type)
+        if not (options.sparsifies and options.quantizes and free) or options.passes is not None or options.tf_compat:
+            return module
+        size = file_size(module)
+        if size > _SMALL:
+            return module
+        alone = self._read()
+        only = Options((Optimize.EXPERIMENTAL_SPARSITY,), sparsity_target=options.sparsity_target)
+        reports = run_pipeline(alone, parse_pipeline(pipeline_of(only)), verify_each=False)
+        if (least := file_size(alone)) >= size:
+            return module
+        self.reports = reports
+        self.remarks.append(f"not quantized: with DEFAULT it would take {size} bytes, without {least}")
+        return alone
+
     def convert(self) -> bytes:
         """The compiled `.tflite`. Raises `Error` where the model can't be compiled so."""
         return to_bytes(self.module(), tf_compat=self.tf_compat)
@@ -205,10 +246,10 @@ class Converter:
         return save(module, path, tf_compat=self.tf_compat, elide_constants=elide_constants, progress=progress)
 
 
-def _says_ranges(module: ModuleOp) -> bool:
+def _evidence(module: ModuleOp) -> str | None:
     from tflir.passes.quantization.evidence import evidence
 
-    return evidence(module) is not None
+    return evidence(module)
 
 
 def _first_then(module: ModuleOp, again: Callable[[], ModuleOp]) -> Callable[[], ModuleOp]:

@@ -102,6 +102,11 @@ def save(
         return writer.write(out, note)
 
 
+def file_size(module: ModuleOp) -> int:
+    """Bytes of the `.tflite` of `module`."""
+    return len(to_bytes(module))
+
+
 def to_bytes(module: ModuleOp, *, tf_compat: bool = False) -> bytes:
     """The `.tflite` of `module`."""
     import io

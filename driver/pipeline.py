@@ -108,7 +108,10 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         _preserved(),
         "tfl-signed-pairs",
         *_selected(options, integer=True),
-        _spec("tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_compat(options)),
+        _spec(
+            "tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_sparse_tables(options), **_compat(options)
+        ),
+        *([] if only else _uncalibrated(options)),
         _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
@@ -128,7 +131,28 @@ def _int16x8(options: Options) -> list[str]:
         _preserved(),
         *_selected(options, integer=True),
         _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
+        *([] if strict else _uncalibrated_beside_int16(options)),
+        "tfl-clear-marks",
     ]
+
+
+def _uncalibrated(options: Options) -> list[str]:
+    """Dynamic range for signatures of which the data has no samples; TensorFlow leaves them float."""
+    if options.tf_compat:
+        return []
+    how = {"uncalibrated": True, "legacy_float_scale": True, **_per_tensor(options)}
+    return [_spec("tfl-prepare-quantize-dynamic-range", **how)]
+
+
+def _uncalibrated_beside_int16(options: Options) -> list[str]:
+    if not (prepare := _uncalibrated(options)):
+        return []
+    return [*prepare, _spec("tfl-quantize", integer=False, hybrid=False, legacy_float_scale=True), "tfl-post-quantize"]
+
+
+def _sparse_tables(options: Options) -> dict[str, bool]:
+    """Tables that are mostly zero keep their zeros where those are to be left out."""
+    return {"sparse_tables": True} if options.sparsifies and not options.tf_compat else {}
 
 
 def _preserved(*, keep_float: bool = True) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
+import numpy as np
 from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
@@ -13,16 +14,25 @@ from tflir.ir.statistics import Range
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import KEEP_FLOAT, is_float, is_same_scale
+from tflir.passes.quantization.pairs import FloatConstant, float_constant
 from tflir.passes.quantization.parameters import centred_type
 from tflir.passes.quantization.propagation import Propagation
 
+_MOSTLY = 0.5
 
-def centred_parameters(function: FuncOp, ranges: dict[SSAValue, Range]) -> dict[SSAValue, UniformQuantizedType]:
-    """Parameters of zero point 0 for the values that ops of same scale join to one that fills with zeros."""
+
+def centred_parameters(
+    function: FuncOp, ranges: dict[SSAValue, Range], *, sparse_tables: bool = False
+) -> dict[SSAValue, UniformQuantizedType]:
+    """Parameters of zero point 0 for the values that ops of same scale join to one that fills with zeros.
+
+    `sparse_tables`: also to one that takes its elements from a constant of which most are zero. They are then stored
+    as zeros, which can be left out.
+    """
     given: dict[SSAValue, UniformQuantizedType] = {}
     seen: set[Operation] = set()
     for op in function.body.block.ops:
-        if not _fills(op) or op in seen:
+        if op in seen or not (_fills(op) or (sparse_tables and _reads_sparse_table(op))):
             continue
         values = [value for value in _joined(op, seen) if value in ranges]
         if values:
@@ -63,3 +73,16 @@ def keep_uncentred_float(function: FuncOp, spread: Propagation, report: PassRepo
 
 def _fills(op: Operation) -> bool:
     return isinstance(op, TflOp) and op.INFO.fills_zero and is_same_scale(op)
+
+
+def _reads_sparse_table(op: Operation) -> bool:
+    if not isinstance(op, TflOp) or not is_same_scale(op):
+        return False
+    read = [op.operands[index] for index in op.INFO.sparse if index < len(op.operands)]
+    constants = [float_constant(value.op) for value in read if isinstance(value, OpResult)]
+    return any(constant is not None and _zero_share(constant) > _MOSTLY for constant in constants)
+
+
+def _zero_share(constant: FloatConstant) -> float:
+    zeros = sum(chunk.size // 4 - np.count_nonzero(chunk.view(np.float32)) for chunk in constant.blob.chunks())
+    return zeros / max(1, constant.elements)

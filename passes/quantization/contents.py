@@ -28,7 +28,10 @@ _PER_TENSOR = -1
 
 
 class Contents:
-    """What the elements of a function's constants say about their parameters; each constant is read once."""
+    """What the elements of a function's constants say about their parameters; each constant is read once.
+
+    `merge_zeros` gives weights that are zero throughout one scale, not one for each channel.
+    """
 
     def __init__(
         self,
@@ -37,11 +40,13 @@ class Contents:
         report: PassReport,
         *,
         per_channel: bool,
+        merge_zeros: bool = False,
     ) -> None:
         self._constants = constants
         self._order = order
         self._report = report
         self._per_channel = per_channel
+        self._merge_zeros = merge_zeros
 
     def of_constant(self, value: SSAValue) -> UniformQuantizedType | None:
         """Parameters of a constant that decides for itself; None for one that a bias or same-scale op decides."""
@@ -65,7 +70,10 @@ class Contents:
         if not np.isfinite(magnitudes).all():
             self._report.decline("the constant holds NaN or infinity", producer(constant.value))
             return None
-        return weight_type(weight_scales(magnitudes), along)
+        scales = weight_scales(magnitudes)
+        if self._merge_zeros and not magnitudes.any():
+            return weight_type(scales[:1], None)
+        return weight_type(scales, along)
 
     def _operand(self, constant: FloatConstant) -> UniformQuantizedType | None:
         rows = Rows.of(constant.blob, constant.shape, None)

@@ -21,6 +21,8 @@ MODEL_QUANTIZED = "tfl.model_quantized"
 """On a quantize or dequantize: it leads from or to integer parts that the model came with, and stays as it is."""
 REQUANTIZES = "tfl.requantizes"
 """On a quantize: a pass put it between parameters that two ops want differently; the first may make the second's."""
+UNCALIBRATED = "tfl.uncalibrated"
+"""On a function: no range of its values was recorded."""
 FIRST_USE_FIRST = "tfl.first_use_first"
 """On a dequantize: TensorFlow's search for integer ops meets the users in the order of the program."""
 
@@ -88,7 +90,7 @@ def uses_in_order(value: SSAValue, order: dict[Operation, int]) -> list[Use]:
     return sorted(value.uses, key=lambda use: (order.get(use.operation, last), use.index))
 
 
-MARKS = (VOLATILE, KEEP_FLOAT, SHARES_SCALE, MODEL_QUANTIZED, REQUANTIZES, FIRST_USE_FIRST)
+MARKS = (VOLATILE, KEEP_FLOAT, SHARES_SCALE, MODEL_QUANTIZED, REQUANTIZES, UNCALIBRATED, FIRST_USE_FIRST)
 """What passes tell each other; nothing of it is the model's."""
 
 

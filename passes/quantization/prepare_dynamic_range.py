@@ -11,10 +11,13 @@ from xdsl.ir import Operation, OpResult, Use
 
 from tflir.ir import names
 from tflir.ir.quant import Layout, UniformQuantizedType
+from tflir.ir.statistics import functions
 from tflir.ir.tfl.base import TRUE, TflOp
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import UNCALIBRATED
 from tflir.passes.quantization.numerics import Rows, symmetric_scales
 from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, insert_pair, name_of_twin
+from tflir.passes.quantization.parameters import weight_scales
 
 _INT8 = IntegerType(8)
 _ALL_OR_NOTHING = ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
@@ -45,9 +48,14 @@ class PrepareQuantizeDynamicRangePass(TflPass):
     """Scales per channel where the op has a channel axis; else one scale a tensor."""
     min_elements: int = 1024
     """Constants of fewer elements stay as they are."""
+    uncalibrated: bool = False
+    """Only in functions of which no range was recorded, beside others that are calibrated."""
+    legacy_float_scale: bool = False
+    """Scales in the single-precision arithmetic of calibrated functions, whose weights these then can share."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        for op in list(module.walk()):
+        chosen = [f for f in functions(module) if not self.uncalibrated or UNCALIBRATED in f.attributes]
+        for op in [op for function in chosen for op in function.walk()]:
             constant = float_constant(op)
             if constant is None:
                 continue
@@ -106,7 +114,7 @@ class PrepareQuantizeDynamicRangePass(TflPass):
         if not np.isfinite(magnitudes).all():
             report.decline("the constant holds NaN or infinity", op)
             return
-        scales = symmetric_scales(magnitudes)
+        scales = weight_scales(magnitudes) if self.legacy_float_scale else symmetric_scales(magnitudes)
         layout = Layout(scales[0]) if axis is None else Layout(scales, 0, (axis,))
         element = UniformQuantizedType.get(_INT8, Float32Type(), layout, narrow=True)
         dequantize = insert_pair(constant, element, op, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
@@ -20,6 +20,7 @@ from tflir.passes.quantization.centred import centred_parameters, keep_uncentred
 from tflir.passes.quantization.contents import Contents
 from tflir.passes.quantization.facts import (
     KEEP_FLOAT,
+    UNCALIBRATED,
     bias_of,
     fixed_output,
     is_float,
@@ -72,6 +73,8 @@ class PrepareQuantizePass(TflPass):
     """Scales per channel where the op has a channel axis; else one scale a tensor."""
     everywhere: bool = False
     """Also quantize what float ops make for integer ops that only move it; else those stay float, as in TensorFlow."""
+    sparse_tables: bool = False
+    """A zero point of 0 for tables that are mostly zero and looked up, so that their zeros can be left out."""
     tf_compat: bool = False
     """TensorFlow's choices where they lose accuracy."""
 
@@ -94,16 +97,17 @@ class PrepareQuantizePass(TflPass):
         kept = {value: found for value, found in kept.items() if value.first_use is not None}
         given = given_parameters(function, kept)
         if not self.tf_compat:
-            given |= centred_parameters(function, ranges)
+            given |= centred_parameters(function, ranges, sparse_tables=self.sparse_tables)
         for _, params in recurrent_parameters(function, kept if self.tf_compat else ranges, report):
             given |= params
         clear_ranges(function)
         if not given:
+            function.attributes[UNCALIBRATED] = UnitAttr()
             report.decline(f"no range is recorded in function @{function.sym_name.data}")
             return
         constants = _constants(function)
         order = positions(function)
-        contents = Contents(constants, order, report, per_channel=self.per_channel)
+        contents = Contents(constants, order, report, per_channel=self.per_channel, merge_zeros=not self.tf_compat)
         spread = Propagation(
             function,
             order,

@@ -17,6 +17,7 @@ from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import UNCALIBRATED
 from tflir.passes.quantization.fold_constants import fold_constant
 from tflir.passes.quantization.integer_ops import form_integer_ops
 from tflir.passes.quantization.pairs import float_constant, quantize_of
@@ -43,19 +44,22 @@ class QuantizePass(TflPass):
 
     name = "tfl-quantize"
 
+    integer: bool = True
+    """Form integer ops between dequantizes and quantizes."""
     hybrid: bool = True
-    """Let ops with float activations read int8 weights where they have a kernel for it (dynamic range)."""
+    """Let ops with float activations read int8 weights where they have a kernel for it (dynamic range); without it only
+    those in functions of which no range was recorded."""
     legacy_float_scale: bool = False
     """Integers of constants in the single-precision arithmetic of post-training quantization, not in double."""
     tf_compat: bool = False
     """Form hybrid ops that TensorFlow forms though the runtime computes them wrongly or not at all."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        widened: dict[Operation, ConstOp] = {}
         for function in functions(module):
-            form_integer_ops(function, report, tf_compat=self.tf_compat)
-        if self.hybrid:
-            widened: dict[Operation, ConstOp] = {}
-            for op in module.walk():
+            if self.integer:
+                form_integer_ops(function, report, tf_compat=self.tf_compat)
+            for op in function.walk() if self.hybrid or UNCALIBRATED in function.attributes else ():
                 if isinstance(op, TflOp) and op.INFO.hybrid:
                     self._form_hybrid(op, widened, report)
         for quantize in [op for op in module.walk() if isinstance(op, QuantizeOp)]:

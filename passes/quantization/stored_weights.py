@@ -46,7 +46,7 @@ def drop_unfit_pairs(function: FuncOp, report: PassReport) -> None:
         report.decline("no kernel takes the scales of the pair on the constant: chosen anew", source)
 
 
-def fits(dequantize: DequantizeOp) -> bool:
+def fits(dequantize: Operation) -> bool:
     """Whether every op that reads the dequantized constant has a kernel for the integers as they are stored."""
     params = quantized_element(dequantize.operands[0])
     if params is None:

@@ -4,7 +4,7 @@
 // RUN: not tflir-opt %s -p canonicalize --print-ir-after cse 2>&1 | filecheck %s --check-prefix=ABSENT
 
 // NAME: error: no pass is called 'tfl-post-quantise'; did you mean 'tfl-post-quantize'
-// OPTION: error: pass tfl-quantize has no option 'tf-compatible'; did you mean 'tf-compat'?: it has hybrid, legacy-float-scale, tf-compat
+// OPTION: error: pass tfl-quantize has no option 'tf-compatible'; did you mean 'tf-compat'?: it has integer, hybrid, legacy-float-scale, tf-compat
 // ABSENT: error: the pipeline has no pass 'cse'
 
 // CHECK: IR Dump Before canonicalize

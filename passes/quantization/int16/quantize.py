@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, UnitAttr
 from xdsl.ir import Operation
 
 from tflir.ir import names
@@ -12,6 +12,7 @@ from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
 from tflir.ir.statistics import clear_ranges, functions, ranges_of
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import UNCALIBRATED
 from tflir.passes.quantization.int16.choice import Choice
 from tflir.passes.quantization.int16.rewrite import Rewrite, Settings
 from tflir.passes.quantization.post_quantize import remove_unread
@@ -67,6 +68,8 @@ class QuantizeInt16x8Pass(TflPass):
             report.decline(why, op)
         entries = set(entry_functions(module))
         for (function, ranges), choice in zip(found, choices, strict=True):
+            if not ranges:
+                function.attributes[UNCALIBRATED] = UnitAttr()
             entry = function in entries
             settings = Settings(
                 self.tf_compat,

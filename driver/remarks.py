@@ -1,0 +1,78 @@
+"""What a conversion says beside its result: the mode that was chosen and why, and what did not turn out as asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from tflir.options import Options
+from tflir.pipeline import mode_of
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.passes.base import PassReport
+
+_QUANTIZED = (
+    "constants to float16",
+    "int16 ops",
+    "integer ops",
+    "operands of hybrid ops",
+    "quantized constants",
+)
+"""What passes count where they quantize something."""
+_KEPT = "ops kept as they are"
+_OWN = "conversions of the model's own"
+
+
+def mode_remark(options: Options, evidence: str | None) -> str | None:
+    """The mode that the options mean and what decided it; None where nothing is quantized, or a pipeline was given."""
+    if options.passes is not None or not options.quantizes:
+        return None
+    mode = mode_of(options)
+    if not mode.needs_ranges:
+        why = "float16 is the supported type" if mode.name == "float16" else "no representative data was given"
+    elif options.representative_dataset is not None:
+        why = "representative data was given"
+    elif options.stats:
+        why = "statistics were given"
+    else:
+        why = evidence or ""
+    return f"mode: {mode.name} ({why})"
+
+
+def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:
+    """The keys of signatures whose functions compute with float values of which no range is recorded."""
+    from tflir.ir.names import SIGNATURES
+    from tflir.ir.statistics import functions, ranges_of
+    from tflir.passes.calibration.logged import logged
+
+    held: Any = module.attributes.get(SIGNATURES, ())
+    by_name = {function.sym_name.data: function for function in functions(module)}
+    for record in held:
+        function = by_name.get(record.data["function"].root_reference.data)
+        if function is not None and logged(function) and not ranges_of(function):
+            yield record.data["key"].data
+
+
+def result_remarks(options: Options, reports: Iterable[PassReport]) -> Iterator[str]:
+    """What a user who asked for quantization should know of what the passes did."""
+    if options.passes is not None or not options.quantizes:
+        return
+    counts = {word: sum(report.counts[word] for report in reports) for word in (*_QUANTIZED, _KEPT, _OWN)}
+    if counts[_KEPT]:
+        yield (
+            f"{counts[_KEPT]} float ops beside parts that are quantized already stay as they are: "
+            "--requantize int8 makes the whole model anew"
+        )
+    if not any(counts[word] for word in _QUANTIZED):
+        yield "nothing was quantized: " + _why_nothing(reports, already=bool(counts[_OWN]))
+
+
+def _why_nothing(reports: Iterable[PassReport], *, already: bool) -> str:
+    if already:
+        return "the model is quantized already"
+    for report in reports:
+        for why, _ in report.declined.most_common(1):
+            return f"{why} (-v says more)"
+    return "no operator has weights or a kernel for it (-v says more)"
