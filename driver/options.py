@@ -6,7 +6,7 @@ and the page of the documentation are made from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from functools import cache
@@ -170,6 +170,7 @@ class Settings:
         None,
         Option(
             "--calibration-samples", "at most N samples", "N", count, needs=("representative_dataset",),
+            modes=WITH_RANGES, warned=frozenset({ModeName.FLOAT16, ModeName.SPARSITY}), used_by=("verify", "report"),
             commands=("compile", "calibrate"),
         ),
     )  # fmt: skip
@@ -332,6 +333,15 @@ def _fields() -> tuple[tuple[str, Option], ...]:
 def table() -> dict[str, Option]:
     """Every option by the name of its attribute."""
     return dict(_fields()) | {said.name: said for said in COMMANDS}
+
+
+def refuse_exclusive(given: Iterable[str]) -> None:
+    """Raises `Error` (status 2) where two options of these names exclude each other."""
+    names = frozenset(given)
+    for said in (said for name, said in table().items() if name in names):
+        for other in (table()[name] for name in said.excludes if name in names):
+            what = f"{said.flag} and {other.flag} exclude each other: one would be ignored"
+            raise Error(what, hint="leave one of the two out", status=_USAGE)
 
 
 def of_command(command: str) -> Iterator[Option]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tflir.ir.errors import Error
 from tflir.option import WITH_RANGES, ModeName, Option
-from tflir.options import DEPRECATED, OpsSet, Options, table
+from tflir.options import DEPRECATED, OpsSet, Options, refuse_exclusive, table
 
 _INT8 = OpsSet.TFLITE_BUILTINS_INT8
 _X16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
@@ -46,6 +46,7 @@ def takes_part(said: Option, options: Options, active: frozenset[ModeName]) -> b
 
 def refuse(options: Options, mode: ModeName) -> None:
     """Raises `Error` (status 2) for the first thing about the options that can't be meant."""
+    refuse_exclusive(options.given)
     for rule in _RULES:
         if (found := rule(options, mode)) is not None:
             what, hint = found
@@ -77,15 +78,6 @@ def _idle_values(options: Options, mode: ModeName) -> Iterator[str]:
 
 
 _Found = tuple[str, str] | None
-
-
-def _exclusion(options: Options, mode: ModeName) -> _Found:
-    for said in _given(options):
-        for other in said.excludes:
-            if other in options.given:
-                pair = f"{said.flag} and {table()[other].flag}"
-                return f"{pair} exclude each other: one would be ignored", "leave one of the two out"
-    return None
 
 
 def _missing(options: Options, mode: ModeName) -> _Found:
@@ -161,7 +153,6 @@ def _given(options: Options) -> list[Option]:
 
 
 _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
-    _exclusion,
     _missing,
     _integer_without_data,
     _int16_without_data,
