@@ -7,6 +7,7 @@ import pathlib
 import sys
 
 from tflir.ir.errors import Error
+from tflir.options import options_from
 
 _USAGE = 2
 _MODEL = ".tflite"
@@ -15,6 +16,7 @@ _FILE = ".json"
 
 def run(arguments: argparse.Namespace) -> int:
     """Calibrates as the arguments say; returns the exit status."""
+    options = options_from(vars(arguments))
     source, target = pathlib.Path(arguments.model), pathlib.Path(arguments.output)
     _check(source, target, force=arguments.force)
     from tflir.calibration import calibrate
@@ -26,17 +28,17 @@ def run(arguments: argparse.Namespace) -> int:
         with progress("calibrating", unit="samples") as note:
             recorded = calibrate(
                 module,
-                arguments.representative_dataset,
-                samples=arguments.calibration_samples,
-                shard=arguments.shard,
-                tf_compat=arguments.tf_compat,
+                options.representative_dataset,
+                samples=options.calibration_samples,
+                shard=arguments.shard or (1, 1),
+                tf_compat=options.tf_compat,
                 progress=None if arguments.quiet else note,
             )
     except Error as error:
         error.file = error.file or str(source)
         raise
     if target.suffix == _MODEL:
-        recorded.apply(module, tf_compat=arguments.tf_compat)
+        recorded.apply(module, tf_compat=options.tf_compat)
         save(module, target)
     else:
         recorded.write(target)

@@ -10,10 +10,11 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tflir import __version__
 from tflir.ir.errors import Error
+from tflir.options import refuse_exclusive
 
 USAGE = 2
 _INTERRUPTED = 130
@@ -23,8 +24,21 @@ _COMMANDS = {"calibrate": "calibrate_command", "compile": "compile_command", "in
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, with the status of wrong usage."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As of any parser, but a flag that there is not is an error that names the nearest."""
+        found = super().parse_known_args(args, namespace)
+        unknown: list[str] = found[1]
+        flags = [argument for argument in unknown if argument.startswith("-")]
+        if flags:
+            from tflir.ir.near import near
+
+            flag = flags[0].partition("=")[0]
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{near(flag, self._option_string_actions)}")
+        return found
+
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"error: {message}: see {self.prog} --help\n")
+        line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
+        self.exit(USAGE, f"error: {line}: see {self.prog} --help\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -53,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     # numpy's linear algebra starts a thread for each core when it is imported; nothing here uses them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    refuse_exclusive(name for name, value in vars(arguments).items() if value)
     command = importlib.import_module(f"tflir.{_COMMANDS[arguments.command]}")
     return command.run(arguments)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tflir.files import TEXT
 from tflir.ir.errors import Error
-from tflir.options import DEPRECATED, OpsSet, Optimize, Options, TargetSpec
+from tflir.options import Options, OptionWarning, options_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ _MOST_SAMPLES = 32
 
 def run(arguments: argparse.Namespace) -> int:
     """Compiles as the arguments say; returns the exit status."""
-    options = _options(arguments)
+    options = options_from(vars(arguments))
     source = pathlib.Path(arguments.model)
     if arguments.print_pipeline:
         print(_converter(source, options).pipeline())
@@ -38,13 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
         from tflir.report import check_path
 
         check_path(arguments.report)
-    for item in (flag for flag in options.optimizations if flag in DEPRECATED):
-        print(f"warning: {item.name} is deprecated: use DEFAULT, which does the same", file=sys.stderr)
     converter = _converter(source, options)
     pipeline = converter.pipeline()
     size = _convert(converter, target, arguments)
     _say(converter, source, target, size, arguments)
-    verification = _verified(source, target, arguments)
+    verification = _verified(source, target, arguments, options)
     if arguments.report:
         from tflir.report import write_report
 
@@ -63,24 +61,26 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _verified(source: pathlib.Path, target: pathlib.Path, arguments: argparse.Namespace) -> Verification | None:
+def _verified(
+    source: pathlib.Path, target: pathlib.Path, arguments: argparse.Namespace, options: Options
+) -> Verification | None:
     """What running both models shows: printed with --verify, and for a report where there is data to run."""
-    for_report = arguments.report and arguments.representative_dataset is not None
+    for_report = arguments.report and options.representative_dataset is not None
     if TEXT in (source.suffix, target.suffix) or not (arguments.verify or for_report):
         return None
     from tflir.verify import compare, verify
 
-    samples = _samples(source, arguments)
+    samples = _samples(source, options)
     return verify(source, target, samples=samples) if arguments.verify else compare(source, target, samples)
 
 
-def _samples(source: pathlib.Path, arguments: argparse.Namespace) -> Sequence[Sample] | int:
+def _samples(source: pathlib.Path, options: Options) -> Sequence[Sample] | int:
     """Some of the representative data, else how many random samples to make."""
-    if arguments.representative_dataset is None:
+    if options.representative_dataset is None:
         return _RANDOM_SAMPLES
     from tflir.calibration import samples_of
 
-    return samples_of(source, arguments.representative_dataset, arguments.calibration_samples, most=_MOST_SAMPLES)
+    return samples_of(source, options.representative_dataset, options.calibration_samples, most=_MOST_SAMPLES)
 
 
 def _converter(source: pathlib.Path, options: Options) -> Converter:
@@ -89,36 +89,6 @@ def _converter(source: pathlib.Path, options: Options) -> Converter:
     converter = Converter.from_file(source)
     converter.use(options)
     return converter
-
-
-def _options(arguments: argparse.Namespace) -> Options:
-    """The conversion's options; refuses those that say nothing together (status 2)."""
-    optimizations = tuple(dict.fromkeys(Optimize[word] for words in arguments.optimize for word in words))
-    ops = tuple(OpsSet[word] for words in arguments.supported_ops for word in words)
-    types = tuple(dict.fromkeys(word for words in arguments.supported_types for word in words))
-    if arguments.passes is not None and (optimizations or types or arguments.disable_per_channel):
-        raise Error(
-            "--passes stands instead of the flags that choose passes", hint="give one or the other", status=_USAGE
-        )
-    return Options(
-        optimizations,
-        TargetSpec(ops or (OpsSet.TFLITE_BUILTINS,), types),
-        arguments.disable_per_channel,
-        arguments.tf_compat,
-        arguments.passes,
-        representative_dataset=arguments.representative_dataset,
-        calibration_samples=arguments.calibration_samples,
-        stats=_patterns(arguments.stats),
-        inference_input_type=arguments.inference_input_type,
-        inference_output_type=arguments.inference_output_type,
-        quantize_only=_patterns(arguments.quantize_only),
-        skip=_patterns(arguments.skip),
-        sparsity_target=arguments.sparsity_target,
-    )
-
-
-def _patterns(given: list[str]) -> tuple[str, ...]:
-    return tuple(word.strip() for words in given for word in words.split(",") if word.strip())
 
 
 def _target(arguments: argparse.Namespace, source: pathlib.Path) -> pathlib.Path:
@@ -145,7 +115,8 @@ def _target(arguments: argparse.Namespace, source: pathlib.Path) -> pathlib.Path
 def _convert(converter: Converter, target: pathlib.Path, arguments: argparse.Namespace) -> int:
     """Converts to `target` with a progress bar on a terminal; returns its size."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # said already, in one line
+        for said_already in (DeprecationWarning, OptionWarning):
+            warnings.simplefilter("ignore", said_already)
         if arguments.quiet or not sys.stderr.isatty():
             return converter.convert_to(target, elide_constants=arguments.elide_constants)
         from tflir.files import save

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
 from tflir.files import file_size, load, load_bytes, save, to_bytes
 from tflir.ir.errors import Error
-from tflir.options import DEPRECATED, Optimize, Options, TargetSpec, type_name
+from tflir.option import ModeName
+from tflir.options import Optimize, Options, OptionWarning, Settings, refuse_unknown
 from tflir.pipeline import mode_of, pipeline_of
+from tflir.refusals import warnings_of
 from tflir.remarks import mode_remark, result_remarks, uncalibrated_signatures
 
 if TYPE_CHECKING:
@@ -21,26 +24,12 @@ if TYPE_CHECKING:
 
 _SMALL = 1 << 16
 """Bytes of a model beyond which the scales that quantization adds are little beside what it saves."""
-_OPTIONS = (
-    "optimizations",
-    "target_spec",
-    "representative_dataset",
-    "calibration_samples",
-    "stats",
-    "inference_input_type",
-    "inference_output_type",
-    "quantize_only",
-    "skip",
-    "sparsity_target",
-    "disable_per_channel",
-    "tf_compat",
-    "passes",
-    "reports",
-    "remarks",
-)
+_MAY_STAY_FLOAT = (ModeName.DYNAMIC_RANGE, ModeName.FLOAT16, ModeName.INTEGER)
+_OPTIONS = [one.name for one in fields(Settings)]
+_RESULTS = ("reports", "remarks")
 
 
-class Converter:
+class Converter(Settings):
     """Compiles one model.
 
     `optimizations` (a list of `Optimize`), `target_spec` and `disable_per_channel` say how; `tf_compat`
@@ -48,23 +37,10 @@ class Converter:
     """
 
     def __init__(self, read: Callable[[], ModuleOp], file: str = "") -> None:
+        super().__init__()
         self._read = read
         self._file = file
-        self.optimizations: Iterable[Optimize] = ()
-        self.target_spec = TargetSpec()
-        self.representative_dataset: Any = None
-        """A function that gives samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
-        self.calibration_samples: int | None = None
-        self.stats: Iterable[Any] = ()
-        """Files that `tflir calibrate` wrote."""
-        self.inference_input_type: Any = "float32"
-        self.inference_output_type: Any = "float32"
-        self.quantize_only: Iterable[str] = ()
-        self.skip: Iterable[str] = ()
-        self.sparsity_target = "balanced"
-        self.disable_per_channel = False
-        self.tf_compat = False
-        self.passes: str | None = None
+        self._beside: frozenset[str] = frozenset()
         self._calibrating: Callable[[int, int], None] | None = None
         self._rewriting: Callable[[int, int], None] | None = None
         self._prepared: tuple[ModuleOp, Options] | None = None
@@ -75,10 +51,8 @@ class Converter:
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Sets an option; one that does nothing is refused, not forgotten."""
-        if not name.startswith("_") and name not in _OPTIONS:
-            from tflir.ir.near import near
-
-            raise Error(f"Converter has no option '{name}'{near(name, _OPTIONS)}", hint="leave it out", status=2)
+        if not name.startswith("_") and name not in _RESULTS:
+            refuse_unknown("Converter", name, _OPTIONS)
         super().__setattr__(name, value)
 
     @classmethod
@@ -104,8 +78,8 @@ class Converter:
     def use(self, options: Options) -> None:
         """Takes over `options`."""
         for name in _OPTIONS:
-            if hasattr(options, name):
-                setattr(self, name, getattr(options, name))
+            setattr(self, name, getattr(options, name))
+        self._beside = options.beside
 
     def pipeline(self) -> str:
         """The passes that `convert` would run, in the `-p` syntax; '' for none."""
@@ -115,36 +89,22 @@ class Converter:
 
     def options(self, module: ModuleOp | None = None) -> Options:
         """The options as they stand, with what `module` itself says about ranges."""
-        wanted = tuple(_optimization(item) for item in self.optimizations)
-        return Options(
-            wanted,
-            self.target_spec,
-            self.disable_per_channel,
-            self.tf_compat,
-            self.passes,
-            representative_dataset=self.representative_dataset,
-            calibration_samples=self.calibration_samples,
-            stats=tuple(self.stats),
-            inference_input_type=self.inference_input_type,
-            inference_output_type=self.inference_output_type,
-            quantize_only=tuple(self.quantize_only),
-            skip=tuple(self.skip),
-            sparsity_target=self.sparsity_target,
-            has_ranges=any(item is not Optimize.EXPERIMENTAL_SPARSITY for item in wanted)
-            and module is not None
-            and _evidence(module) is not None,
-        )
+        options = Options(**{name: getattr(self, name) for name in _OPTIONS}, beside=self._beside).checked()
+        options.has_ranges = options.quantizes and module is not None and _evidence(module) is not None
+        return options
 
     def prepare(self) -> None:
         """Reads the model and, where it is needed, records the ranges of activations: `module` begins with it."""
         try:
             module = self._read()
             options = self.options(module)
-            mode = mode_remark(options, _evidence(module) if options.has_ranges else None)
-            self.remarks = [] if mode is None else [mode]
-            for item in (flag for flag in options.optimizations if flag in DEPRECATED):
-                warnings.warn(f"{item.name} is deprecated: use DEFAULT, which does the same", DeprecationWarning, 4)
-            if options.passes is None and mode_of(options).needs_ranges:
+            mode = mode_of(options)
+            remark = mode_remark(options, _evidence(module) if options.has_ranges else None)
+            self.remarks = [] if remark is None else [remark]
+            for said in warnings_of(options, mode.name):
+                warnings.warn(said, DeprecationWarning if "deprecated" in said else OptionWarning, 4)
+                self.remarks.append(f"warning: {said}")
+            if mode.needs_ranges:
                 self._record_ranges(module, options)
                 self._warn_of_uncalibrated(module)
         except Error as error:
@@ -165,10 +125,9 @@ class Converter:
             pipeline = pipeline_of(options)
             passes = parse_pipeline(pipeline) if pipeline else []
             self.reports = run_pipeline(module, passes, verify_each=False, progress=self._rewriting)
-            if options.passes is None:
-                mode = mode_of(options)
-                if mode.metadata_if(self.reports):
-                    add_metadata(module, mode.metadata)
+            mode = mode_of(options)
+            if mode.metadata_if(self.reports):
+                add_metadata(module, mode.metadata)
             self.remarks += result_remarks(options, self.reports)
             module = self._smaller(module, options)
             if pipeline:
@@ -210,9 +169,9 @@ class Converter:
         """
         from tflir.pass_manager import parse_pipeline, run_pipeline
 
-        free = mode_of(options).name in ("dynamic range", "float16", "integer") and "float32" == type_name(
-            options.inference_input_type
-        ) == type_name(options.inference_output_type)
+        free = mode_of(options).name in _MAY_STAY_FLOAT and (
+            options.inference_input_type == options.inference_output_type == "float32"
+        )
         if not (options.sparsifies and options.quantizes and free) or options.passes is not None or options.tf_compat:
             return module
         size = file_size(module)
@@ -256,15 +215,6 @@ def _first_then(module: ModuleOp, again: Callable[[], ModuleOp]) -> Callable[[],
     """Gives `module` the first time and reads it anew later: passes change what they are given."""
     held = [module]
     return lambda: held.pop() if held else again()
-
-
-def _optimization(item: Any) -> Optimize:
-    if isinstance(item, Optimize):
-        return item
-    name = str(getattr(item, "name", item)).upper()
-    if name in Optimize.__members__:
-        return Optimize[name]
-    raise Error(f"no optimization is called {item}", hint=f"use {', '.join(Optimize.__members__)}", status=2)
 
 
 def add_metadata(module: ModuleOp, entries: tuple[tuple[str, bytes], ...]) -> None:

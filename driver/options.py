@@ -1,13 +1,39 @@
-"""The options of a conversion, named and meant as `tf.lite.TFLiteConverter` has them."""
+"""The options of a conversion, named and meant as `tf.lite.TFLiteConverter` has them.
+
+Each is declared here once: the arguments of the commands, the attributes of `Converter`, what is refused or warned of,
+and the page of the documentation are made from it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
+from tflir.ir.errors import Error
+from tflir.ir.near import near
+from tflir.option import (
+    CHANGING,
+    QUANTIZING,
+    WITH_RANGES,
+    WITHOUT_PASSES,
+    ModeName,
+    Option,
+    count,
+    each,
+    member_of,
+    one_of,
+    option,
+    part,
+    path,
+    path_or_object,
+    spelled,
+    text,
+)
+
+_USAGE = 2
 
 
 class Optimize(Enum):
@@ -37,53 +63,220 @@ class OpsSet(Enum):
 
 
 DEPRECATED = (Optimize.OPTIMIZE_FOR_SIZE, Optimize.OPTIMIZE_FOR_LATENCY)
+IO_TYPES = ("float32", "int8", "uint8", "int16")
+TYPES = ("float16", "int8", "float32")
+SPARSITY_TARGETS = ("balanced", "size", "latency")
+
+
+class UnknownAttributeError(Error, AttributeError):
+    """An option that there is not was set: it would do nothing."""
+
+
+class OptionWarning(UserWarning):
+    """An option does nothing beside the others."""
+
+
+def refuse_unknown(owner: str, name: str, known: Sequence[str]) -> None:
+    """Raises `UnknownAttributeError` where `name` is none of the `known` options of `owner`."""
+    if name not in known:
+        what = f"{owner} has no option '{name}'{near(name, known)}"
+        raise UnknownAttributeError(what, hint="leave it out", status=_USAGE)
 
 
 @dataclass
 class TargetSpec:
     """What the target device supports, as `tf.lite.TargetSpec`."""
 
-    supported_ops: Collection[OpsSet] = (OpsSet.TFLITE_BUILTINS,)
-    supported_types: Collection[Any] = ()
+    supported_ops: Sequence[OpsSet] = option(
+        (OpsSet.TFLITE_BUILTINS,),
+        Option(
+            "--supported-ops",
+            f"kinds of operators that the target runs: {', '.join(OpsSet.__members__)}; "
+            "without the first nothing stays float",
+            "OPS[,OPS…]",
+            each(member_of(OpsSet)),
+            many=True,
+            modes=QUANTIZING,
+        ),
+    )
+    supported_types: Sequence[Any] = option(
+        (),
+        Option(
+            "--supported-types",
+            "float16: float16 constants instead of int8 weights; int8",
+            "TYPE[,TYPE…]",
+            each(one_of(TYPES)),
+            many=True,
+            modes=QUANTIZING,
+        ),
+    )
     """numpy dtypes or their names; `float16` asks for float16 constants, `int8` or none for int8."""
 
     def type_names(self) -> tuple[str, ...]:
         """The supported types as names: float16, int8 …"""
-        return tuple(type_name(kind) for kind in self.supported_types)
+        return tuple(spelled(kind).lower() for kind in self.supported_types)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets an option; one that does nothing is refused, not forgotten."""
+        refuse_unknown("target_spec", name, [one.name for one in fields(TargetSpec)])
+        super().__setattr__(name, value)
 
 
-def type_name(kind: Any) -> str:
-    """The name of a type given as numpy dtype, TensorFlow dtype or word: float32, int8 …"""
-    if isinstance(kind, str):
-        return kind.lower()
-    name = getattr(kind, "name", None) or getattr(kind, "__name__", None) or str(kind)
-    return str(name).lower()
+@dataclass(eq=False)
+class Settings:
+    """What a person sets, on the command line or on a `Converter`."""
+
+    optimizations: Sequence[Optimize] = option(
+        (),
+        Option(
+            "--optimize",
+            "DEFAULT: quantize (OPTIMIZE_FOR_SIZE and OPTIMIZE_FOR_LATENCY: deprecated names of DEFAULT); "
+            "EXPERIMENTAL_SPARSITY: leave the zeros of weights out",
+            "FLAG[,FLAG…]",
+            each(member_of(Optimize)),
+            many=True,
+            modes=WITHOUT_PASSES,
+        ),
+    )
+    target_spec: TargetSpec = field(default_factory=TargetSpec)
+    sparsity_target: str = option(
+        "balanced",
+        Option(
+            "--sparsity-target",
+            "of EXPERIMENTAL_SPARSITY: size, latency, or balanced (default): never larger, never slower by the model",
+            "TARGET",
+            one_of(SPARSITY_TARGETS),
+            modes=frozenset({ModeName.SPARSITY}),
+            excludes=("tf_compat",),
+        ),
+    )
+    representative_dataset: Any = option(
+        None,
+        Option(
+            "--representative-dataset",
+            ".npz with samples on the first axis, a folder of .npz with one each, or module:function",
+            "DATA",
+            path_or_object,
+            modes=WITH_RANGES,
+            warned=frozenset({ModeName.FLOAT16, ModeName.SPARSITY}),
+            used_by=("verify", "report"),
+            excludes=("stats",),
+            commands=("compile", "calibrate"),
+            required=("calibrate",),
+        ),
+    )
+    """A function that gives samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
+    calibration_samples: int | None = option(
+        None,
+        Option(
+            "--calibration-samples", "at most N samples", "N", count, needs=("representative_dataset",),
+            modes=WITH_RANGES, warned=frozenset({ModeName.FLOAT16, ModeName.SPARSITY}), used_by=("verify", "report"),
+            commands=("compile", "calibrate"),
+        ),
+    )  # fmt: skip
+    """At most so many samples; None: all."""
+    stats: Sequence[Any] = option(
+        (), Option("--stats", "ranges that calibrate wrote", "FILE[,FILE…]", each(path), many=True, modes=WITH_RANGES)
+    )
+    """Files that `tflir calibrate` wrote, merged."""
+    inference_input_type: Any = option(
+        "float32",
+        Option(
+            "--inference-input-type",
+            f"type of the model's inputs, where they are quantized: {', '.join(IO_TYPES)}",
+            "TYPE",
+            one_of(IO_TYPES),
+            modes=WITHOUT_PASSES,
+        ),
+    )
+    inference_output_type: Any = option(
+        "float32",
+        Option(
+            "--inference-output-type",
+            f"type of the model's outputs, where they are quantized: {', '.join(IO_TYPES)}",
+            "TYPE",
+            one_of(IO_TYPES),
+            modes=WITHOUT_PASSES,
+        ),
+    )
+    quantize_only: Sequence[str] = option(
+        (),
+        Option(
+            "--quantize-only",
+            "change these ops alone: a kind (CONV_2D), a tensor's name, or a regular expression for names",
+            "OP[,OP…]",
+            each(text),
+            many=True,
+            modes=CHANGING,
+            excludes=("skip",),
+        ),
+    )
+    """Ops by kind, by the name of a tensor, or by a regular expression for names; all others stay as they are."""
+    skip: Sequence[str] = option(
+        (), Option("--skip", "leave these ops as they are", "OP[,OP…]", each(text), many=True, modes=CHANGING)
+    )
+    """Ops that stay as they are, named as for `quantize_only`."""
+    disable_per_channel: bool = option(
+        False,
+        Option(
+            "--disable-per-channel", "one scale for each weight tensor", modes=QUANTIZING - {ModeName.FLOAT16}
+        ),
+    )  # fmt: skip
+    tf_compat: bool = option(
+        False,
+        Option(
+            "--tf-compat", "TensorFlow 2.21's numbers to the bit, quirks included", commands=("compile", "calibrate")
+        ),
+    )
+    """TensorFlow's own numbers, its quirks included."""
+    passes: str | None = option(
+        None,
+        Option(
+            "--passes", "run these passes instead: 'a,b{x=1}'", "PIPELINE", text, short="-p",
+            modes=frozenset({ModeName.PASSES}),
+        ),
+    )  # fmt: skip
+    """A pipeline in the `-p` syntax instead of the one that the other options give."""
 
 
-@dataclass
-class Options:
+COMMANDS: tuple[Option, ...] = (
+    Option(
+        "--print-pipeline", "print the passes and compile nothing", name="print_pipeline",
+        excludes=("output", "verify", "report", "elide_constants", "force"),
+    ),
+    Option(
+        "--output", ".mlir: text, else a .tflite (default: MODEL.opt.tflite)", "OUT", path, short="-o", name="output"
+    ),
+    Option(
+        "--output", ".json, or .tflite: MODEL with its ranges", "OUT", path, short="-o", name="output",
+        commands=("calibrate",), required=("calibrate",),
+    ),
+    Option("--json", "for machines", name="json", excludes=("verbose",), commands=("inspect",)),
+    Option("--verify", "run input and output in LiteRT and compare", name="verify"),
+    Option("--report", "write what each pass did, as .json or .html", "FILE", path, name="report"),
+    Option("--elide-constants", "leave large constants out of .mlir text", name="elide_constants"),
+    Option(
+        "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",)
+    ),
+    Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate")),
+    Option(
+        "--verbose", "say what each pass did, or show every tensor", short="-v", name="verbose", excludes=("quiet",),
+        commands=("compile", "inspect"),
+    ),
+    Option("--quiet", "print errors only", short="-q", name="quiet", commands=("compile", "calibrate")),
+    Option("--debug", "show tracebacks", name="debug", commands=("compile", "calibrate", "inspect")),
+)  # fmt: skip
+"""What says how a command runs, beside `Settings`, which say what is made."""
+
+
+@dataclass(eq=False)
+class Options(Settings):
     """All that a conversion is told; `pipeline` makes passes of it."""
 
-    optimizations: tuple[Optimize, ...] = ()
-    target_spec: TargetSpec = field(default_factory=TargetSpec)
-    disable_per_channel: bool = False
-    tf_compat: bool = False
-    passes: str | None = None
-    """A pipeline in the `-p` syntax instead of the one that the other options give."""
-    representative_dataset: Any = None
-    """A callable as for TFLiteConverter, or what names one: `.npz`, a folder, `module:function`."""
-    calibration_samples: int | None = None
-    """At most so many samples; None: all."""
-    stats: tuple[Any, ...] = ()
-    """Files of recorded ranges (`tflir calibrate`), merged."""
-    inference_input_type: Any = "float32"
-    inference_output_type: Any = "float32"
-    quantize_only: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
-    sparsity_target: str = "balanced"
-    """What EXPERIMENTAL_SPARSITY looks at: `balanced`, `size` or `latency`."""
     has_ranges: bool = False
     """The model itself has recorded ranges or fake quantization."""
+    beside: frozenset[str] = frozenset()
+    """The names of all options that a command line gives, the command's own and those that have their defaults too."""
 
     @property
     def quantizes(self) -> bool:
@@ -98,3 +291,89 @@ class Options:
     def has_data(self) -> bool:
         """Whether ranges of activations are known or will be."""
         return self.representative_dataset is not None or bool(self.stats) or self.has_ranges
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the options that were set, or differ from their defaults."""
+        return self.beside | frozenset(name for name, _ in _fields() if _differs(_get(self, name), _default(name)))
+
+    def checked(self) -> Options:
+        """The same with each value as its option takes it. Raises `Error` (status 2) where one is no such value."""
+        made = replace(self, target_spec=_target(self.target_spec))
+        for name, said in _fields():
+            value = _get(made, name)
+            if value is _default(name):
+                continue
+            try:
+                _set(made, name, said.value(value))
+            except ValueError as error:
+                raise Error(f"{name}: {error}", hint="see tflir compile --help", status=_USAGE) from None
+        return made
+
+
+def _target(spec: Any) -> TargetSpec:
+    """A copy of a target specification, ours or TensorFlow's."""
+    known = [one.name for one in fields(TargetSpec)]
+    if not all(hasattr(spec, name) for name in known):
+        raise Error("target_spec is no TargetSpec", hint="set its attributes alone", status=_USAGE)
+    return TargetSpec(**{name: getattr(spec, name) for name in known})
+
+
+@cache
+def _fields() -> tuple[tuple[str, Option], ...]:
+    """The options that are fields, by attribute, in their order."""
+    found: list[tuple[str, Option]] = []
+    for one in fields(Settings):
+        inner = fields(TargetSpec) if one.name == "target_spec" else (one,)
+        found += [(item.name, replace(item.metadata["option"], name=item.name)) for item in inner]
+    return tuple(found)
+
+
+@cache
+def table() -> dict[str, Option]:
+    """Every option by the name of its attribute."""
+    return dict(_fields()) | {said.name: said for said in COMMANDS}
+
+
+def refuse_exclusive(given: Iterable[str]) -> None:
+    """Raises `Error` (status 2) where two options of these names exclude each other."""
+    names = frozenset(given)
+    for said in (said for name, said in table().items() if name in names):
+        for other in (table()[name] for name in said.excludes if name in names):
+            what = f"{said.flag} and {other.flag} exclude each other: one would be ignored"
+            raise Error(what, hint="leave one of the two out", status=_USAGE)
+
+
+def of_command(command: str) -> Iterator[Option]:
+    """The options of a command, in the order of its help."""
+    return (said for said in (*dict(_fields()).values(), *COMMANDS) if command in said.commands)
+
+
+def _holder(settings: Settings, name: str) -> Settings | TargetSpec:
+    return settings.target_spec if hasattr(TargetSpec, name) else settings
+
+
+def _get(settings: Settings, name: str) -> Any:
+    return getattr(_holder(settings, name), name)
+
+
+def _set(settings: Settings, name: str, value: Any) -> None:
+    setattr(_holder(settings, name), name, value)
+
+
+def _default(name: str) -> Any:
+    return getattr(TargetSpec if hasattr(TargetSpec, name) else Settings, name)
+
+
+def _differs(value: Any, default: Any) -> bool:
+    """Whether an option was set; representative data may be arrays, which do not compare as one."""
+    return value is not None if default is None else bool(value != default)
+
+
+def options_from(given: dict[str, Any]) -> Options:
+    """The options of a command line that gave these values, by attribute. They are checked already."""
+    made = Options(beside=frozenset(name for name in table() if given.get(name)))
+    for name, _ in _fields():
+        if name in given:
+            _set(made, name, given[name])
+    return made

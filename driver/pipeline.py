@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tflir.ir.errors import Error
-from tflir.options import OpsSet, Options, type_name
+from tflir.option import ModeName
+from tflir.options import OpsSet, Options
 from tflir.refusals import refuse
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _X16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 class Mode:
     """A way to convert: its name, when it is meant, and its passes in the `-p` syntax."""
 
-    name: str
+    name: ModeName
     applies: Callable[[Options], bool]
     passes: Callable[[Options], list[str]]
     io_types: tuple[str, ...] = ("float32",)
@@ -126,7 +127,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
 def _int16x8(options: Options) -> list[str]:
     strict = {} if OpsSet.TFLITE_BUILTINS in options.target_spec.supported_ops else {"strict": True}
     types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
-    wanted = {side: type_name(kind) for side, kind in types.items() if type_name(kind) != "float32"}
+    wanted = {side: kind for side, kind in types.items() if kind != "float32"}
     return [
         _preserved(),
         *_selected(options, integer=True),
@@ -174,7 +175,7 @@ def _selected(options: Options, *, integer: bool = False) -> list[str]:
 def _io_types(options: Options) -> list[str]:
     """The pass that changes the types of inputs and outputs, where they are not to stay float32."""
     types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
-    wanted = {side: type_name(kind) for side, kind in types.items() if type_name(kind) != "float32"}
+    wanted = {side: kind for side, kind in types.items() if kind != "float32"}
     return [_spec("tfl-modify-io-nodes", **wanted)] if wanted else []
 
 
@@ -215,30 +216,31 @@ def _sparse_last(options: Options) -> list[str]:
 
 _INT8_TYPES = ("float32", "int8", "uint8")
 MODES: tuple[Mode, ...] = (
-    Mode("none", lambda o: not o.quantizes, lambda _: []),
-    Mode("16x8", _wants_int16x8, _int16x8, ("float32", "int16"), needs_ranges=True),
+    Mode(ModeName.PASSES, lambda o: o.passes is not None, lambda o: [o.passes or ""]),
+    Mode(ModeName.NONE, lambda o: not o.quantizes, lambda _: []),
+    Mode(ModeName.INT16, _wants_int16x8, _int16x8, ("float32", "int16"), needs_ranges=True),
     Mode(
-        "float16",
+        ModeName.FLOAT16,
         _wants_float16,
         _float16,
         metadata=(("reduced_precision_support", b"fp16accfp32"),),
         metadata_for="constants to float16",
     ),
-    Mode("integer only", _wants_integer_only, _integer_only, _INT8_TYPES, needs_ranges=True),
-    Mode("integer", lambda o: o.has_ranges or o.has_data, _integer, _INT8_TYPES, needs_ranges=True),
-    Mode("dynamic range", lambda _: True, _dynamic_range),
+    Mode(ModeName.INTEGER_ONLY, _wants_integer_only, _integer_only, _INT8_TYPES, needs_ranges=True),
+    Mode(ModeName.INTEGER, lambda o: o.has_ranges or o.has_data, _integer, _INT8_TYPES, needs_ranges=True),
+    Mode(ModeName.DYNAMIC_RANGE, lambda _: True, _dynamic_range),
 )
 """First match wins."""
 
 
 def mode_of(options: Options) -> Mode:
     """The mode that the options mean. Raises `Error` (status 2) for a combination that makes no sense."""
-    refuse(options)
     mode = next(mode for mode in MODES if mode.applies(options))
+    refuse(options, mode.name)
     for side, kind in (("input", options.inference_input_type), ("output", options.inference_output_type)):
-        if type_name(kind) not in mode.io_types:
+        if kind not in mode.io_types:
             raise Error(
-                f"{side}s can't be {type_name(kind)} in mode '{mode.name}'",
+                f"{side}s can't be {kind} in mode '{mode.name}'",
                 hint=f"use {' or '.join(mode.io_types)}" + ("" if options.has_data else ", or give a dataset"),
                 status=2,
             )
@@ -247,8 +249,6 @@ def mode_of(options: Options) -> Mode:
 
 def pipeline_of(options: Options) -> str:
     """The pipeline that the options give, in the `-p` syntax; '' for none."""
-    if options.passes is not None:
-        return options.passes
     passes = mode_of(options).passes(options)
     if options.sparsifies:
         passes = [*_dense_first(options), *passes, *_sparse_last(options)]

@@ -1,92 +1,163 @@
-"""Options that make no sense, or none together: one table of what is refused, and how to mend it."""
+"""Options that make no sense together: what is refused or warned of, and how to mend it.
+
+Most follows from the declarations of the options: the modes in which each takes part, what it needs, and what it
+excludes. What depends on values stands here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from tflir.ir.errors import Error
-from tflir.options import OpsSet, Options
+from tflir.option import WITH_RANGES, ModeName, Option
+from tflir.options import DEPRECATED, OpsSet, Options, refuse_exclusive, table
 
 _INT8 = OpsSet.TFLITE_BUILTINS_INT8
 _X16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-_TYPES = {"float16", "int8", "float32"}
-
-_TARGETS = ("balanced", "size", "latency")
-_ADD_DEFAULT = "add --optimize DEFAULT"
 _GIVE_DATA = "give --representative-dataset or --stats"
 
-
-def _unknown_type(options: Options) -> str | None:
-    unknown = sorted(set(options.target_spec.type_names()) - _TYPES)
-    return f"supported type {unknown[0]} is not one that weights can have" if unknown else None
-
-
-def _idle(options: Options) -> str | None:
-    """The first option that does nothing without quantization. Sparsity ignores data, as TensorFlow does."""
-    if options.quantizes or options.passes is not None:
-        return None
-    given = (
-        ("supported types do", bool(options.target_spec.type_names())),
-        ("--disable-per-channel does", options.disable_per_channel),
-        ("a representative dataset does", options.representative_dataset is not None and not options.sparsifies),
-        ("--stats does", bool(options.stats)),
-        ("--quantize-only does", bool(options.quantize_only)),
-        ("--skip does", bool(options.skip)),
-    )
-    return next((f"{what} nothing without an optimization that quantizes" for what, there in given if there), None)
-
-
-def _idle_target(options: Options) -> str | None:
-    if options.sparsity_target not in _TARGETS:
-        return f"'{options.sparsity_target}' is no sparsity target: there are {', '.join(_TARGETS)}"
-    idle = options.sparsity_target != _TARGETS[0] and not options.sparsifies
-    return "--sparsity-target does nothing without EXPERIMENTAL_SPARSITY" if idle else None
-
-
-def _integer_without_data(options: Options) -> str | None:
-    ops = options.target_spec.supported_ops
-    if _INT8 in ops and OpsSet.TFLITE_BUILTINS not in ops and not options.has_data:
-        return "TFLITE_BUILTINS_INT8 needs the ranges of activations"
-    return None
-
-
-def _int16_without_data(options: Options) -> str | None:
-    if _X16 in options.target_spec.supported_ops and not options.has_data and not options.tf_compat:
-        return "int16 activations need their ranges"
-    return None
-
-
-def _int8_with_other_types(options: Options) -> str | None:
-    ops, types = options.target_spec.supported_ops, set(options.target_spec.type_names())
-    if _INT8 in ops and OpsSet.TFLITE_BUILTINS not in ops and types - {"int8"}:
-        return f"TFLITE_BUILTINS_INT8 alone allows no {sorted(types - {'int8'})[0]}"
-    return None
-
-
-def _two_integer_sets(options: Options) -> str | None:
-    ops = options.target_spec.supported_ops
-    both = _INT8 in ops and _X16 in ops
-    return "int8 and int16 activations exclude each other" if both else None
-
-
-def _both_selections(options: Options) -> str | None:
-    return "--quantize-only and --skip exclude each other" if options.quantize_only and options.skip else None
-
-
-_REFUSALS: tuple[tuple[Callable[[Options], str | None], str], ...] = (
-    (_unknown_type, "use float16 or int8"),
-    (_idle, _ADD_DEFAULT),
-    (_idle_target, "add --optimize EXPERIMENTAL_SPARSITY, or leave it out"),
-    (_integer_without_data, _GIVE_DATA),
-    (_int16_without_data, _GIVE_DATA),
-    (_int8_with_other_types, "leave --supported-types out, or add TFLITE_BUILTINS to --supported-ops"),
-    (_two_integer_sets, "give one of the two to --supported-ops"),
-    (_both_selections, "say which ops to quantize, or which not"),
+_WITHOUT_EFFECT: dict[ModeName, tuple[str, str]] = {
+    ModeName.NONE: ("does nothing without an optimization that quantizes", "add --optimize DEFAULT"),
+    ModeName.SPARSITY: ("does nothing without an optimization that quantizes", "add --optimize DEFAULT"),
+    ModeName.DYNAMIC_RANGE: ("does nothing in mode 'dynamic range' of --optimize DEFAULT", "leave it out"),
+    ModeName.FLOAT16: ("does nothing beside --supported-types float16", "leave one of the two out"),
+    ModeName.PASSES: ("does nothing beside --passes, which stands instead of it", "give one or the other"),
+}
+"""Why an option takes no part in a mode, and what to do."""
+_SPARSITY_ALONE = (
+    "does nothing without EXPERIMENTAL_SPARSITY",
+    "add --optimize EXPERIMENTAL_SPARSITY, or leave it out",
 )
 
 
-def refuse(options: Options) -> None:
+def active_modes(options: Options, mode: ModeName) -> frozenset[ModeName]:
+    """`mode`, and sparsity, which is by itself or beside another."""
+    if options.passes is not None:
+        return frozenset({ModeName.PASSES})
+    if not options.sparsifies:
+        return frozenset({mode})
+    return frozenset({mode, ModeName.SPARSITY}) - {ModeName.NONE}
+
+
+def takes_part(said: Option, options: Options, active: frozenset[ModeName]) -> bool:
+    """Whether an option has an effect in any of the `active` modes, or beside an option that uses it."""
+    return bool(said.modes & active) or not options.given.isdisjoint(said.used_by)
+
+
+def refuse(options: Options, mode: ModeName) -> None:
     """Raises `Error` (status 2) for the first thing about the options that can't be meant."""
-    for rule, hint in _REFUSALS:
-        if (what := rule(options)) is not None:
+    refuse_exclusive(options.given)
+    for rule in _RULES:
+        if (found := rule(options, mode)) is not None:
+            what, hint = found
             raise Error(what, hint=hint, status=2)
+
+
+def warnings_of(options: Options, mode: ModeName) -> Iterator[str]:
+    """What is said of options that do nothing, though they do no harm either."""
+    active = active_modes(options, mode)
+    for item in options.optimizations:
+        if item in DEPRECATED:
+            yield f"{item.name} is deprecated: use DEFAULT, which does the same"
+    for said in _given(options):
+        if not takes_part(said, options, active) and said.warned & active:
+            yield f"{said.flag} {_why(said, active)[0]}"
+    yield from _idle_values(options, mode)
+
+
+def _idle_values(options: Options, mode: ModeName) -> Iterator[str]:
+    ops, types = options.target_spec.supported_ops, options.target_spec.type_names()
+    if _INT8 in ops and mode not in WITH_RANGES and options.quantizes:
+        yield f"TFLITE_BUILTINS_INT8 of --supported-ops does nothing in mode '{mode}': it needs ranges of activations"
+    if _X16 in ops and mode is not ModeName.INT16 and options.quantizes:
+        yield f"int16 activations of --supported-ops are left out in mode '{mode}': they need their ranges"
+    if "float16" in types and "int8" in types:
+        yield "float16 of --supported-types does nothing beside int8"
+    if "float32" in types:
+        yield "float32 of --supported-types does nothing: ops may stay float unless --supported-ops says otherwise"
+
+
+_Found = tuple[str, str] | None
+
+
+def _missing(options: Options, mode: ModeName) -> _Found:
+    for said in _given(options):
+        if said.needs and options.given.isdisjoint(said.needs):
+            needed = " or ".join(table()[name].flag for name in said.needs)
+            return f"{said.flag} does nothing without {needed}", "add it, or leave it out"
+    return None
+
+
+def _idle(options: Options, mode: ModeName) -> _Found:
+    active = active_modes(options, mode)
+    for said in _given(options):
+        if not takes_part(said, options, active) and not said.warned & active:
+            why, hint = _why(said, active)
+            return f"{said.flag} {why}", hint
+    return None
+
+
+def _why(said: Option, active: Iterable[ModeName]) -> tuple[str, str]:
+    """Why an option takes no part, and what to do."""
+    if said.modes == frozenset({ModeName.SPARSITY}) and ModeName.PASSES not in active:
+        return _SPARSITY_ALONE
+    found = next(mode for mode in ModeName if mode in active)
+    return _WITHOUT_EFFECT.get(found, (f"does nothing in mode '{found}'", "leave it out"))
+
+
+def _integer_without_data(options: Options, mode: ModeName) -> _Found:
+    if options.has_data or options.passes is not None:
+        return None
+    spec = options.target_spec
+    if _INT8 in spec.supported_ops and OpsSet.TFLITE_BUILTINS not in spec.supported_ops:
+        return "TFLITE_BUILTINS_INT8 needs the ranges of activations", _GIVE_DATA
+    if set(spec.type_names()) == {"int8"} and options.quantizes:
+        return "int8 as the only type of --supported-types needs the ranges of activations", _GIVE_DATA
+    return None
+
+
+def _int16_without_data(options: Options, mode: ModeName) -> _Found:
+    without = not options.has_data and options.passes is None
+    if _X16 in options.target_spec.supported_ops and without and not options.tf_compat:
+        return "int16 activations need their ranges", _GIVE_DATA
+    return None
+
+
+def _integer_with_other_types(options: Options, mode: ModeName) -> _Found:
+    ops, others = options.target_spec.supported_ops, sorted(set(options.target_spec.type_names()) - {"int8"})
+    if others and _INT8 in ops and OpsSet.TFLITE_BUILTINS not in ops:
+        hint = "leave --supported-types out, or add TFLITE_BUILTINS to --supported-ops"
+        return f"TFLITE_BUILTINS_INT8 alone allows no {others[0]}", hint
+    if others and mode is ModeName.INT16:
+        return f"{others[0]} of --supported-types does nothing beside int16 activations", "leave one of the two out"
+    return None
+
+
+def _two_integer_sets(options: Options, mode: ModeName) -> _Found:
+    ops = options.target_spec.supported_ops
+    if _INT8 in ops and _X16 in ops:
+        return "int8 and int16 activations exclude each other", "give one of the two to --supported-ops"
+    return None
+
+
+def _no_ops(options: Options, mode: ModeName) -> _Found:
+    if options.target_spec.supported_ops:
+        return None
+    return "target_spec.supported_ops is empty: the target would run nothing", "leave it as it is"
+
+
+def _given(options: Options) -> list[Option]:
+    """The options that were given, in the order of their declaration."""
+    given = options.given
+    return [said for name, said in table().items() if name in given]
+
+
+_RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
+    _missing,
+    _integer_without_data,
+    _int16_without_data,
+    _idle,
+    _integer_with_other_types,
+    _two_integer_sets,
+    _no_ops,
+)

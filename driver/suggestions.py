@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import shlex
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tflir.ir.errors import Error
 from tflir.terminal import decibels
 
 if TYPE_CHECKING:
@@ -126,12 +128,11 @@ def pattern(name: str, others: Iterable[str]) -> str:
 
     Commas part patterns there, so that in a name they are written as any character.
     """
-    try:
-        expression = re.compile(name)
-        plain = "," not in name and name == name.strip()
-        if plain and not any(expression.search(other) for other in others if other != name):
+    from tflir.passes.patterns import expression
+
+    plain = "," not in name and name == name.strip() != ""
+    with contextlib.suppress(Error):
+        if plain and not any(map(expression(name), (other for other in others if other != name))):
             return name
-    except re.error:
-        pass
     escaped = re.sub(r"([.^$*+?{}\[\]\\|()])", r"\\\1", name).replace(",", ".")
     return f"^{escaped.replace(' ', chr(92) + 's') if escaped != escaped.strip() else escaped}$"

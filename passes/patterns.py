@@ -1,17 +1,37 @@
-"""Regular expressions that people give as options of passes."""
+"""Regular expressions that people give to choose tensors by name.
+
+They are RE2's: whatever the expression and the names are, time is linear in the length of both and memory is bounded.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
+from functools import lru_cache
 
 from tflir.ir.errors import Error
 
+_LOOKING_AROUND = ("(?=", "(?!", "(?<=", "(?<!")
 
-def expression(pattern: str) -> re.Pattern[str]:
-    """The compiled pattern. Raises `Error` (status 2) where it is none."""
+
+@lru_cache
+def expression(pattern: str) -> Callable[[str], bool]:
+    """Says whether the pattern matches somewhere in a name. Raises `Error` (status 2) where it is no pattern."""
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
     try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise Error(
-            f"'{pattern}' is no regular expression: {error}", hint="escape its special characters", status=2
-        ) from None
+        compiled = re2.compile(_encoded(pattern), options)
+    except re2.error as error:
+        said = error.args[0] if error.args else ""
+        why = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        looks = any(mark in pattern for mark in _LOOKING_AROUND)
+        hint = "look-around is not known here" if looks else "escape its special characters"
+        raise Error(f"'{pattern}' is no regular expression: {why}", hint=hint, status=2) from None
+    return lambda name: compiled.search(_encoded(name)) is not None
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8, with a question mark for what is no character."""
+    return text.encode("utf-8", "replace")

@@ -302,11 +302,11 @@ def test_deprecated_names_mean_default_with_a_warning() -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"optimizations": ["FASTER"]}, "no optimization is called FASTER"),
-        ({"target_spec": tflir.TargetSpec(supported_types=["int16"])}, "supported type int16"),
+        ({"optimizations": ["FASTER"]}, "optimizations: .*'FASTER' is none of DEFAULT"),
+        ({"target_spec": tflir.TargetSpec(supported_types=["int16"])}, "supported_types: .*'int16' is none of float16"),
         ({"optimizations": [], "target_spec": tflir.TargetSpec(supported_types=["int8"])}, "without an optimization"),
         ({"optimizations": [], "disable_per_channel": True}, "without an optimization"),
-        ({"passes": "tfl-quantise"}, "no pass is called 'tfl-quantise'.*tfl-quantize"),
+        ({"optimizations": [], "passes": "tfl-quantise"}, "no pass is called 'tfl-quantise'.*tfl-quantize"),
     ],
 )
 def test_combinations_that_make_no_sense(fields: dict[str, Any], why: str) -> None:

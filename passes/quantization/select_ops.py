@@ -84,7 +84,7 @@ def _matches(op: TflOp, pattern: str) -> bool:
     if pattern in made:
         return True
     found = expression(pattern)
-    return any(found.search(name) for name in made)
+    return any(map(found, made))
 
 
 def unsound_int8(op: TflOp) -> str | None:

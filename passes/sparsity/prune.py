@@ -230,7 +230,7 @@ def _matching(weights: list[_Weight], patterns: tuple[str, ...]) -> set[Operatio
         matches = {op for op, name in named.items() if name == pattern}
         if not matches:
             wanted = expression(pattern)
-            matches = {op for op, name in named.items() if wanted.search(name)}
+            matches = {op for op, name in named.items() if wanted(name)}
         if not matches:
             raise Error(
                 f"'{pattern}' names no weight of the model{near(pattern, named.values())}",

@@ -1,0 +1,170 @@
+"""What is said about one option: how it is spelt, what values it takes, and where it takes part."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Any, TypeVar, cast
+
+from tflir.ir.near import near
+
+E = TypeVar("E", bound=Enum)
+
+
+class ModeName(StrEnum):
+    """The ways to convert; `pipeline` says which options mean which."""
+
+    NONE = "none"
+    SPARSITY = "sparsity"
+    DYNAMIC_RANGE = "dynamic range"
+    FLOAT16 = "float16"
+    INTEGER = "integer"
+    INTEGER_ONLY = "integer only"
+    INT16 = "16x8"
+    PASSES = "passes"
+
+
+EVERYWHERE = frozenset(ModeName)
+WITHOUT_PASSES = EVERYWHERE - {ModeName.PASSES}
+QUANTIZING = WITHOUT_PASSES - {ModeName.NONE, ModeName.SPARSITY}
+WITH_RANGES = frozenset({ModeName.INTEGER, ModeName.INTEGER_ONLY, ModeName.INT16})
+CHANGING = QUANTIZING | {ModeName.SPARSITY}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a command, and of `Converter` where it is a field of `options.Settings`.
+
+    It takes part in some modes; elsewhere it is refused (status 2), or warned of.
+    """
+
+    flag: str
+    help: str
+    metavar: str | None = None
+    take: Callable[[Any], Any] | None = None
+    """What makes the value of a text or a Python value, or raises `ValueError`; None for a switch."""
+    many: bool = False
+    """Values of repeated flags are joined; `take` gives a tuple."""
+    short: str = ""
+    modes: frozenset[ModeName] = EVERYWHERE
+    """Where it takes part."""
+    warned: frozenset[ModeName] = frozenset()
+    """Where it does not, which is said in a warning; elsewhere it is refused."""
+    used_by: tuple[str, ...] = ()
+    """Options beside any of which it takes part in every mode."""
+    needs: tuple[str, ...] = ()
+    """Options of which one must be given too."""
+    excludes: tuple[str, ...] = ()
+    """Options beside which it is refused."""
+    commands: tuple[str, ...] = ("compile",)
+    required: tuple[str, ...] = ()
+    """The commands that can't do without it."""
+    name: str = ""
+    """The name of the attribute; `options.table` fills it in for fields."""
+
+    def value(self, given: Any) -> Any:
+        """The value that `given` means. Raises `ValueError`, whose text goes after the option's name."""
+        if self.take is not None:
+            return self.take(given)
+        if isinstance(given, bool):
+            return given
+        raise ValueError(f"{_shown(given)} is neither True nor False")
+
+
+def option(default: Any, said: Option) -> Any:
+    """A dataclass field that is an option."""
+    return field(default=default, metadata={"option": said})
+
+
+def spelled(value: Any) -> str:
+    """The name of a word, of a member of any enum, or of a type of numpy or TensorFlow."""
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return value.strip()
+    name = getattr(value, "name", None) or getattr(value, "__name__", None)
+    return str(value if name is None else name)
+
+
+def one_of(known: Iterable[str], *, upper: bool = False) -> Callable[[Any], str]:
+    """Takes one of `known` in any case, as a word or as something that has this name."""
+    names = tuple(known)
+
+    def take(value: Any) -> str:
+        name = spelled(value)
+        word = name.upper() if upper else name.lower()
+        if not word:
+            raise ValueError("is empty")
+        if word not in names:
+            raise ValueError(f"invalid choice: '{name}' is none of {', '.join(names)}{near(word, names)}")
+        return word
+
+    return take
+
+
+def member_of(kind: type[E]) -> Callable[[Any], E]:
+    """Takes a member of `kind`, its name, or the member of another enum that has this name."""
+    word = one_of(kind.__members__, upper=True)
+    return lambda value: value if isinstance(value, kind) else kind[word(value)]
+
+
+def each(take: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """Takes any number of values, comma separated in a text; each once."""
+
+    def take_all(value: Any) -> tuple[Any, ...]:
+        if isinstance(value, str) and not isinstance(value, Enum):
+            items: list[Any] = value.split(",")
+        elif isinstance(value, Iterable) and not isinstance(value, bytes | type):
+            items = list(cast("Iterable[Any]", value))
+        else:
+            items = [value]
+        return tuple(dict.fromkeys(take(item) for item in items))
+
+    return take_all
+
+
+def text(value: Any) -> str:
+    """Takes a text that says something."""
+    if not isinstance(value, str):
+        raise ValueError(f"{_shown(value)} is no text")
+    if not value.strip():
+        raise ValueError("is empty")
+    return value.strip()
+
+
+def path(value: Any) -> Any:
+    """Takes a path."""
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError(f"{_shown(value)} is no path")
+    if not os.fspath(cast("str | os.PathLike[str]", value)).strip():
+        raise ValueError("is empty")
+    return cast("str | os.PathLike[str]", value)
+
+
+def path_or_object(value: Any) -> Any:
+    """Takes a path, or whatever Python gives in its place."""
+    return path(value) if isinstance(value, str | os.PathLike) else value
+
+
+def count(value: Any) -> int:
+    """Takes a whole number above 0."""
+    if isinstance(value, str):
+        number = int(value) if value.isascii() and value.isdigit() and len(value) < 19 else 0
+    else:
+        number = value.__index__() if hasattr(value, "__index__") and not isinstance(value, bool) else 0
+    if number < 1:
+        raise ValueError(f"{_shown(value)} is no number of samples")
+    return number
+
+
+def part(value: Any) -> tuple[int, int]:
+    """Takes `2/4` as (2, 4)."""
+    index, slash, total = str(value).partition("/")
+    if not (slash and index.isdecimal() and total.isdecimal() and 1 <= int(index) <= int(total)):
+        raise ValueError(f"{_shown(value)} is no part such as 1/4")
+    return int(index), int(total)
+
+
+def _shown(value: Any) -> str:
+    shown = f"'{value}'" if isinstance(value, str) else repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:79]}…"

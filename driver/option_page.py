@@ -1,0 +1,94 @@
+"""The documentation's page of options, made from their declarations: `python -m tflir.option_page`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tflir.option import ModeName, Option
+from tflir.options import COMMANDS, TargetSpec, table
+
+_MODES: dict[ModeName, str] = {
+    ModeName.NONE: "no `--optimize`",
+    ModeName.SPARSITY: "EXPERIMENTAL_SPARSITY, alone or beside the next five",
+    ModeName.DYNAMIC_RANGE: "DEFAULT",
+    ModeName.FLOAT16: "DEFAULT, `--supported-types float16`",
+    ModeName.INTEGER: "DEFAULT and ranges, from data, statistics or the model",
+    ModeName.INTEGER_ONLY: "the same, `--supported-ops TFLITE_BUILTINS_INT8`",
+    ModeName.INT16: "the same, `--supported-ops EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8`",
+    ModeName.PASSES: "`-p PIPELINE`",
+}
+
+_HEAD = """# Options
+
+This page is printed by `python -m tflir.option_page` from the declarations in `driver/options.py`, which the command
+line, `tflir.Converter` and the refusals are made from too.
+
+An option has its effect, or is refused with one line and exit status 2, or is warned of in one line:
+
+- **yes**: it takes part. Whether it changes anything depends on the model.
+- **refused**: it would do nothing.
+- **warned**: it does nothing, which does no harm.
+"""
+
+
+def page() -> str:
+    """The page as Markdown."""
+    return "\n".join([_HEAD, *_modes(), "", *_effects(), "", *_commands(), ""])
+
+
+def _modes() -> Iterator[str]:
+    yield "| mode | asked for by |"
+    yield "|---|---|"
+    for mode, asked in _MODES.items():
+        yield f"| {mode} | {asked} |"
+
+
+def _effects() -> Iterator[str]:
+    yield "## What is made"
+    yield ""
+    yield f"| option | of `Converter` | {' | '.join(ModeName)} | refused |"
+    yield "|---|---|" + "---|" * (len(ModeName) + 1)
+    for name, said in table().items():
+        if said not in COMMANDS:
+            attribute = f"target_spec.{name}" if hasattr(TargetSpec, name) else name
+            effects = " | ".join(_effect(said, mode) for mode in ModeName)
+            yield f"| {_spelling(said)} | `{attribute}` | {effects} | {_relations(said)} |"
+    yield ""
+    used = [said for said in table().values() if said.used_by]
+    for said in used:
+        yield f"`{said.flag}` takes part in every mode beside {_flags(said.used_by)}, which run the model on it."
+
+
+def _effect(said: Option, mode: ModeName) -> str:
+    return "yes" if mode in said.modes else "warned" if mode in said.warned else "refused"
+
+
+def _commands() -> Iterator[str]:
+    yield "## How a command runs"
+    yield ""
+    yield "| option | of | what it does | refused |"
+    yield "|---|---|---|---|"
+    for said in COMMANDS:
+        yield f"| {_spelling(said)} | {', '.join(said.commands)} | {said.help} | {_relations(said)} |"
+
+
+def _spelling(said: Option) -> str:
+    names = " ".join([*([f"`{said.short}`"] if said.short else []), f"`{said.flag}`"])
+    return names
+
+
+def _relations(said: Option) -> str:
+    found = [f"without {_flags(said.needs)}"] if said.needs else []
+    by_others = (other.name for other in table().values() if said.name in other.excludes)
+    excluded = [name for name in (*said.excludes, *by_others) if set(table()[name].commands) & set(said.commands)]
+    if excluded:
+        found.append(f"beside {_flags(tuple(dict.fromkeys(excluded)))}")
+    return "; ".join(found)
+
+
+def _flags(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{table()[name].flag}`" for name in names)
+
+
+if __name__ == "__main__":
+    print(page(), end="")
