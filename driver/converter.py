@@ -161,7 +161,7 @@ class Converter:
                 if mode.metadata_if(self.reports):
                     add_metadata(module, mode.metadata)
             if pipeline:
-                verify_module(module)
+                verify_module(module, runs=not options.tf_compat)
         except Error as error:
             error.file = error.file or self._file
             raise
