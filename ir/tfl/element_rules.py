@@ -47,6 +47,11 @@ def all_alike(op: Operation) -> None:
     result(op, first)
 
 
+def two_or_more(op: Operation) -> None:
+    """There are at least two operands."""
+    require(len(op.operands) > 1, f"{len(op.operands)} operands, where at least 2 are needed")
+
+
 def prelu(op: Operation) -> None:
     """alpha broadcasts to the input."""
     source = shape(op.operands[0])
@@ -64,7 +69,7 @@ def select(op: Operation) -> None:
     result(op, one)
     if condition is None or one is None or fit(condition, one):
         return
-    by_row = len(condition) == 1 and (condition[0] == 1 or (bool(one) and same(condition[0], one[0])))
+    by_row = len(condition) == 1 and (bool(one) and same(condition[0], one[0]))
     require(not condition or by_row, f"condition of shape {text(condition)} for choices of {text(one)}")
 
 

@@ -173,12 +173,16 @@ def channels_last(factor: int) -> Rule:
 def resize(op: Operation) -> None:
     """An NHWC input to the height and width that operand 1 says."""
     source, wanted = rank(op.operands[0], 4, "input"), vector(op.operands[1], 2, "size")
-    if flag(op, "align_corners") and flag(op, "half_pixel_centers"):
-        refuse("align_corners and half_pixel_centers exclude each other")
     if wanted is not None:
         require(min(wanted) > 0, f"size {text(wanted)} is none")
     if source is not None:
         result(op, (source[0], *(wanted or (-1, -1)), source[3]))
+
+
+def one_kind_of_corners(op: Operation) -> None:
+    """Corners are aligned, or pixels have half a pixel's centre."""
+    if flag(op, "align_corners") and flag(op, "half_pixel_centers"):
+        refuse("align_corners and half_pixel_centers exclude each other")
 
 
 def _divided(dim: int, by: int, what: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, StringAttr
 from xdsl.ir import Operation
 
 from tflir.ir.tfl.shapes import (
@@ -98,8 +98,10 @@ def transpose(op: Operation) -> None:
 
 
 def concatenation(op: Operation) -> None:
-    """One shape but for the axis, whose lengths add up."""
+    """One shape but for the axis, whose lengths add up; no kernel has an activation."""
     require(bool(op.operands), "nothing is joined")
+    fused = op.properties.get("fused_activation_function")
+    require(not isinstance(fused, StringAttr) or fused.data == "NONE", "its kernel has no fused activation")
     known = [dims for value in op.operands if (dims := shape(value)) is not None]
     if not known:
         return
@@ -188,6 +190,12 @@ def pad(op: Operation) -> None:
     source, pairs = _pairs(op)
     if source is not None and pairs is not None:
         result(op, tuple(-1 if dim < 0 else dim + sum(pair) for dim, pair in zip(source, pairs, strict=True)))
+
+
+def padding_value(op: Operation) -> None:
+    """One value is put around."""
+    count = size(shape(op.operands[2]))
+    require(same(count, 1), f"{count} values to pad with")
 
 
 def mirror_pad(op: Operation) -> None:
@@ -365,14 +373,16 @@ def one_hot(op: Operation) -> None:
     source, depth = shape(op.operands[0]), scalar(op.operands[1], "depth")
     scalar(op.operands[2], "on_value"), scalar(op.operands[3], "off_value")
     if source is not None:
-        place = axis(option(op, "axis", -1), len(source) + 1)
+        number = option(op, "axis", -1)
+        require(-1 <= number <= len(source), f"axis {number} of a tensor of {len(source) + 1} dimensions")
+        place = number % (len(source) + 1)
         result(op, (*source[:place], -1 if depth is None else depth, *source[place:]))
 
 
 def fill(op: Operation) -> None:
     """The shape that operand 0 says, of one value."""
     wanted = vector(op.operands[0], -1, "dims")
-    scalar(op.operands[1], "value")
+    rank(op.operands[1], 0, "value")
     if wanted is not None:
         require(min(wanted, default=0) >= 0, f"shape {list(wanted)}")
         result(op, tuple(wanted))

@@ -28,6 +28,7 @@ from tflir.ir.tfl.moving_rules import (
     mirror_pad,
     pack,
     pad,
+    padding_value,
     reshape,
     reverse_sequence,
     split,
@@ -199,7 +200,7 @@ class Padv2Op(TflOp):
     """A given value around the input; `padding` is [rank, 2]."""
 
     name = "tfl.padv2"
-    RULES: ClassVar = (pad, elements_alike(0, 2))
+    RULES: ClassVar = (pad, padding_value, elements_alike(0, 2))
     INFO: ClassVar = OpInfo("PADV2", "PadV2Options", (1, 6), pure=True, quantizable=True, same_scale=True, int16=True)
     input = operand_def(VALUE)
     padding = operand_def(INT32_OR_64)

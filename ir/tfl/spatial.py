@@ -12,7 +12,7 @@ from tflir.ir.tfl.base import BOOL, I32, STRING, TflOp
 from tflir.ir.tfl.constraints import INT32, NUMBER
 from tflir.ir.tfl.element_rules import elements_alike
 from tflir.ir.tfl.info import OpInfo
-from tflir.ir.tfl.layer_rules import channels_last, pool, resize
+from tflir.ir.tfl.layer_rules import channels_last, one_kind_of_corners, pool, resize
 from tflir.ir.tfl.moving_rules import batch_to_space
 
 
@@ -64,6 +64,7 @@ class ResizeBilinearOp(_Resize):
     """NHWC input scaled to `size` (height, width), interpolating between neighbours."""
 
     name = "tfl.resize_bilinear"
+    RULES: ClassVar = (resize, one_kind_of_corners, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "RESIZE_BILINEAR",
         "ResizeBilinearOptions",
