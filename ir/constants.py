@@ -18,7 +18,7 @@ from xdsl.dialects.builtin import (
     IntegerType,
     TensorType,
 )
-from xdsl.ir import Attribute, BuiltinAttribute, Data, ParametrizedAttribute, TypedAttribute
+from xdsl.ir import Attribute, BuiltinAttribute, Data, Operation, ParametrizedAttribute, TypedAttribute
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
@@ -26,6 +26,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from tflir.ir.blob import ArrayBlob, Blob
 from tflir.ir.errors import Error
+from tflir.ir.names import place, text_place
 from tflir.ir.types import (
     PACKED_BITS,
     element_type,
@@ -202,6 +203,17 @@ def as_numpy(attr: Attribute) -> npt.NDArray[Any]:
     if name in PACKED_BITS:
         return unpack_bits(data, name, attr.size).reshape(shape)
     return data.view(dtype).reshape(shape)
+
+
+def no_data(op: Operation) -> Error:
+    """The error at a constant whose data was left out of the text that it was read from."""
+    return Error(
+        "has no data: the text was written without it",
+        file=text_place(op),
+        op=op.name,
+        location=place(op),
+        hint="write the text again with --print-resources (tflir-opt), or without --elide-constants (tflir compile)",
+    )
 
 
 def load_numpy(attr: Attribute) -> npt.NDArray[Any]:
