@@ -231,10 +231,10 @@ def _from_builtin(attr: DenseIntOrFPElementsAttr[Any]) -> npt.NDArray[Any]:
     dtype = numpy_dtype(name)
     if dtype is None:
         raise Error(f"elements of type {element} can't stand in a model")
-    if isinstance(element, IntegerType) and (name in PACKED_BITS or name == "BOOL"):
-        dtype = np.dtype(np.uint8) if name.startswith("U") else np.dtype(np.int8 if name != "BOOL" else np.bool_)
-    data = np.frombuffer(attr.data.data, dtype)
-    return np.broadcast_to(data, shape) if data.size == 1 else data.reshape(shape)
+    if isinstance(element, IntegerType) and name in PACKED_BITS:
+        dtype = np.dtype(np.uint8 if name.startswith("U") else np.int8)
+    data = np.frombuffer(attr.data.data, np.uint8) != 0 if name == "BOOL" else np.frombuffer(attr.data.data, dtype)
+    return np.broadcast_to(data.reshape(()), shape) if data.size == 1 else data.reshape(shape)
 
 
 def normalise(attr: DenseIntOrFPElementsAttr[Any]) -> ArrayElementsAttr:
