@@ -131,7 +131,7 @@ class Converter(Settings):
             self.remarks += result_remarks(options, self.reports)
             module = self._smaller(module, options)
             if pipeline:
-                verify_module(module)
+                verify_module(module, runs=not options.tf_compat)
         except Error as error:
             error.file = error.file or self._file
             raise

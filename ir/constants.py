@@ -18,7 +18,7 @@ from xdsl.dialects.builtin import (
     IntegerType,
     TensorType,
 )
-from xdsl.ir import Attribute, BuiltinAttribute, Data, ParametrizedAttribute, TypedAttribute
+from xdsl.ir import Attribute, BuiltinAttribute, Data, Operation, ParametrizedAttribute, TypedAttribute
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
@@ -26,6 +26,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from tflir.ir.blob import ArrayBlob, Blob
 from tflir.ir.errors import Error
+from tflir.ir.names import place, text_place
 from tflir.ir.types import (
     PACKED_BITS,
     element_type,
@@ -204,6 +205,17 @@ def as_numpy(attr: Attribute) -> npt.NDArray[Any]:
     return data.view(dtype).reshape(shape)
 
 
+def no_data(op: Operation) -> Error:
+    """The error at a constant whose data was left out of the text that it was read from."""
+    return Error(
+        "has no data: the text was written without it",
+        file=text_place(op),
+        op=op.name,
+        location=place(op),
+        hint="write the text again with --print-resources (tflir-opt), or without --elide-constants (tflir compile)",
+    )
+
+
 def load_numpy(attr: Attribute) -> npt.NDArray[Any]:
     """As `as_numpy`, for who looks at whole constants one after the other: large ones are read, not mapped."""
     if not isinstance(attr, ArrayElementsAttr):
@@ -219,10 +231,10 @@ def _from_builtin(attr: DenseIntOrFPElementsAttr[Any]) -> npt.NDArray[Any]:
     dtype = numpy_dtype(name)
     if dtype is None:
         raise Error(f"elements of type {element} can't stand in a model")
-    if isinstance(element, IntegerType) and (name in PACKED_BITS or name == "BOOL"):
-        dtype = np.dtype(np.uint8) if name.startswith("U") else np.dtype(np.int8 if name != "BOOL" else np.bool_)
-    data = np.frombuffer(attr.data.data, dtype)
-    return np.broadcast_to(data, shape) if data.size == 1 else data.reshape(shape)
+    if isinstance(element, IntegerType) and name in PACKED_BITS:
+        dtype = np.dtype(np.uint8 if name.startswith("U") else np.int8)
+    data = np.frombuffer(attr.data.data, np.uint8) != 0 if name == "BOOL" else np.frombuffer(attr.data.data, dtype)
+    return np.broadcast_to(data.reshape(()), shape) if data.size == 1 else data.reshape(shape)
 
 
 def normalise(attr: DenseIntOrFPElementsAttr[Any]) -> ArrayElementsAttr:

@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import cast
 
-from xdsl.dialects.builtin import ArrayAttr, FusedLoc, LocationAttr, NameLoc, NoneAttr, StringAttr, UnknownLoc
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    FileLineColLoc,
+    FusedLoc,
+    IntAttr,
+    LocationAttr,
+    NameLoc,
+    NoneAttr,
+    StringAttr,
+    UnknownLoc,
+)
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 # On the module.
@@ -93,6 +103,18 @@ def name_of(value: SSAValue) -> str | None:
         return _text(value.location)
     assert isinstance(value, OpResult)
     return op_names(value.op)[value.index]
+
+
+def read_at(location: LocationAttr, file: str, line: int, column: int) -> LocationAttr:
+    """A location with the place in a text that its op was read from."""
+    at = FileLineColLoc(StringAttr(file), IntAttr(line), IntAttr(column))
+    return NameLoc(location.desc, at) if isinstance(location, NameLoc) else at
+
+
+def text_place(op: Operation) -> str:
+    """Where in a text the op was read: `file:line:column`; empty where that was not kept."""
+    at = op.location.location if isinstance(op.location, NameLoc) else op.location
+    return f"{at.filename.data}:{at.line.data}:{at.column.data}" if isinstance(at, FileLineColLoc) else ""
 
 
 def place(op: Operation) -> str:

@@ -23,7 +23,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-from tflir.ir.text import raw_list
+from tflir.ir.text import decimal, raw_list
 
 _MAX_STORAGE_BITS = 32
 
@@ -127,15 +127,17 @@ class LayoutAttr(Data[Layout]):
         if (items := raw_list(parser, "{")) is not None:
             try:
                 entries = [item.partition(":") for item in items]
-                return [float(scale) for scale, _, _ in entries], [int(point or 0) for _, _, point in entries]
+                return [decimal(scale) for scale, _, _ in entries], [int(point or 0) for _, _, point in entries]
             except ValueError:
-                parser.raise_error("expected scale:zero_point", at)
+                parser.raise_error("expected scale:zero_point, the scale a decimal number", at)
         if parser.parse_optional_punctuation("{"):
             entries = [cls._parse_entries(parser)]
             while parser.parse_optional_punctuation(","):
                 entries.append(cls._parse_entries(parser))
             parser.parse_punctuation("}")
             return [s for s, _ in entries], [z for _, z in entries]
+        if parser.lexer.input.content.startswith(("0x", "0X"), at):
+            parser.raise_error("a scale is a decimal number, not the bits of one", at)
         scale = float(parser.parse_number())
         point = parser.parse_integer() if parser.parse_optional_punctuation(":") else 0
         return scale, point
@@ -226,8 +228,10 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute):
         if not least <= low < high <= most:
             raise VerifyException(f"quant.uniform: range {low}:{high} does not fit {self.storage}")
         scales = self.layout.scales
-        if not (np.isfinite(scales).all() and (scales > 0).all()):
-            raise VerifyException("quant.uniform: every scale must be finite and above 0")
+        with np.errstate(over="ignore", under="ignore"):
+            narrow = scales.astype(np.float32)
+        if not (np.isfinite(narrow).all() and (narrow > 0).all()):
+            raise VerifyException("quant.uniform: every scale must be finite and above 0, in float32 too")
         layout = self.layout
         if layout.blocks and scales.ndim == 0:
             raise VerifyException("quant.uniform: sub-channel scales must be nested in braces")

@@ -12,6 +12,16 @@ _LIST = {
 }
 
 
+_DECIMAL = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
+
+
+def decimal(text: str) -> float:
+    """The number that a decimal literal stands for. Raises `ValueError` for all else: words, bits in hexadecimal."""
+    if _DECIMAL.fullmatch(text.strip()) is None:
+        raise ValueError(f"{text.strip()} is no decimal number")
+    return float(text)
+
+
 def raw_list(parser: AttrParser, opening: str) -> list[str] | None:
     """The items of the flat list in brackets that comes next, as text; None (and nothing read) where none does.
 

@@ -152,4 +152,34 @@ def element_of(value_type: Attribute) -> Attribute | None:
     return None
 
 
+def scales_fault(value_type: Attribute) -> str | None:
+    """Why the scales of a quantized tensor type can't be those of its shape; None where they can."""
+    element = element_of(value_type)
+    if not isinstance(element, UniformQuantizedType) or not element.layout.axes:
+        return None
+    layout, shape = element.layout, shape_of(value_type)
+    if shape is None:
+        return None
+    if max(layout.axes) >= len(shape):
+        return f"{value_type} has scales along axis {max(layout.axes)} of {len(shape)} dimensions"
+    if layout.blocks:
+        sizes = dict(zip(layout.axes, layout.blocks, strict=True))
+        wanted = tuple(_blocks(dim, sizes.get(axis, dim)) for axis, dim in enumerate(shape))
+    else:
+        wanted = (shape[layout.axes[0]],)
+    found = layout.scales.shape
+    if len(found) == len(wanted) and all(w in (f, -1) for f, w in zip(found, wanted, strict=True)):
+        return None
+    return f"{value_type} has {_by(found)} scales where its shape wants {_by(wanted)}"
+
+
+def _blocks(dim: int, block: int) -> int:
+    """How many blocks a dimension has."""
+    return -1 if dim < 0 else -(-dim // block) if block > 0 else 0
+
+
+def _by(dims: tuple[int, ...]) -> str:
+    return "x".join(map(str, dims))
+
+
 NONE = NoneType()

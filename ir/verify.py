@@ -17,6 +17,8 @@ from xdsl.utils.exceptions import VerifyException
 
 from tflir.ir.errors import Error
 from tflir.ir.names import SIGNATURES, place
+from tflir.ir.tfl.shapes import Unfit
+from tflir.ir.types import scales_fault
 
 _SYMBOL_STRINGS = {"tfl.call_once": "session_init_function"}
 """Properties that name a function by a string."""
@@ -31,26 +33,42 @@ class InvalidOp(Error):
         self.operation = operation
 
 
-def verify_module(module: ModuleOp) -> None:
-    """Raises `InvalidOp` of the first op of `module` that is not valid."""
+def verify_module(module: ModuleOp, *, runs: bool = True) -> None:
+    """Raises `InvalidOp` of the first op of `module` that is not valid.
+
+    Unless `runs` is false, an op that no kernel of the runtime takes is not valid either.
+    """
     functions = _functions(module)
     for op in module.walk():
-        _verify_op(op)
+        _verify_op(op, runs=runs)
         _verify_symbols(op, functions)
     _Dominance().region(module.body)
     _verify_signatures(module, functions)
 
 
-def _verify_op(op: Operation) -> None:
+def _verify_op(op: Operation, *, runs: bool) -> None:
     try:
         op.verify_()
+    except Unfit as error:
+        if runs:
+            raise InvalidOp(op, _essence(error)) from error
     except VerifyException as error:
         raise InvalidOp(op, _essence(error)) from error
     except Error as error:
         raise InvalidOp(op, error.what, error.hint) from error
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise InvalidOp(op, f"an attribute has not the form it must have ({type(error).__name__}: {error})") from error
+    _verify_arguments(op)
     _verify_end(op)
+
+
+def _verify_arguments(op: Operation) -> None:
+    """What enters a region has scales that suit its shape, as the operands and results of ops have."""
+    for region in op.regions:
+        for block in region.blocks:
+            for argument in block.args:
+                if (fault := scales_fault(argument.type)) is not None:
+                    raise InvalidOp(op, fault)
 
 
 def _essence(error: VerifyException) -> str:

@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
+from tflir.ir.builtin_constants import give_back, take_up
 from tflir.ir.errors import Error
 from tflir.ir.names import place
 
@@ -68,6 +69,7 @@ class TflPass(ModulePass):
 
     def run(self, module: ModuleOp, progress: Progress | None = None) -> PassReport:
         """Runs the pass and returns what it did; `progress` is told how far it is, and of how much."""
+        take_up(module)
         report = PassReport(self.name)
         if progress is not None:
             progress(0, 1)
@@ -81,7 +83,13 @@ class TflPass(ModulePass):
         return report
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        self.run(op)
+        """The pass as xDSL's own tools run it: constants of theirs come back as such."""
+        theirs = take_up(op)
+        try:
+            self.run(op)
+        finally:
+            if theirs:
+                give_back(op)
 
 
 def fail(what: str, op: Operation, hint: str = "", status: int = 1) -> Error:

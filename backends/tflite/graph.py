@@ -12,7 +12,7 @@ from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 from tflir.backends.tflite.tensors import EMPTY, detached_name, extras_of, sparsity_record, tensor_record
 from tflir.ir import names
 from tflir.ir.blob import Blob
-from tflir.ir.constants import ArrayElementsAttr, elements
+from tflir.ir.constants import ArrayElementsAttr, elements, no_data
 from tflir.ir.control import Edge
 from tflir.ir.errors import Error
 from tflir.ir.quant import UniformQuantizedType
@@ -227,12 +227,7 @@ class GraphExport:
             record["sparsity"] = sparsity_record(op.s_param.data, empty_map=names.EMPTY_BLOCK_MAP in op.attributes)
             value = op.compressed_data
         if not isinstance(value, ArrayElementsAttr):
-            raise Error(
-                "has no data",
-                op=op.name,
-                location=names.place(op),
-                hint="the text was written with --elide-constants; write it again without",
-            )
+            raise no_data(op)
         record["buffer"] = self.model.buffer(value.blob)
 
     def _typed(self, op: TflOp) -> None:

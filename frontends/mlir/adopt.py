@@ -20,16 +20,15 @@ from xdsl.dialects.builtin import (
     NameLoc,
     StringAttr,
     SymbolRefAttr,
-    TensorType,
     i32,
 )
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Attribute, Operation, OpResult
+from xdsl.ir import Attribute, OpResult
 
 from tflir.ir import names
 from tflir.ir.blob import ArrayBlob
+from tflir.ir.builtin_constants import is_tensor_constant, take_constant
 from tflir.ir.constants import from_blob
-from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.types import element_type
 
 _ENTRY = "tf.entry_function"
@@ -45,29 +44,13 @@ def adopt(module: ModuleOp) -> None:
     for op in list(module.walk()):
         if isinstance(op, FuncOp):
             signatures += _take_interface(op)
-        elif op.name == "arith.constant" and isinstance(op.results[0].type, TensorType):
-            _take_constant(op)
+        elif is_tensor_constant(op):
+            take_constant(op)
         elif len(op.results) == 1 and isinstance(op.location, FusedLoc | CallSiteLoc):
             op.location = _one_name(op.location)
     if names.SIGNATURES not in module.attributes and signatures:
         module.attributes[names.SIGNATURES] = ArrayAttr(signatures)
     module.attributes.pop(_SEMANTICS, None)
-
-
-def _take_constant(op: Operation) -> None:
-    """`arith.constant` of a tensor becomes `tfl.pseudo_const`."""
-    made = ConstOp.create(
-        result_types=[op.results[0].type],
-        properties={"value": op.properties["value"]},
-        attributes=op.attributes,
-        location=op.location,
-    )
-    block = op.parent
-    assert block is not None
-    block.insert_op_before(made, op)
-    made.results[0].name_hint = op.results[0].name_hint
-    op.results[0].replace_all_uses_with(made.results[0])
-    block.erase_op(op)
 
 
 def _one_name(location: LocationAttr) -> LocationAttr:

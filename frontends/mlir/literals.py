@@ -6,7 +6,7 @@ import binascii
 import json
 import math
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -52,10 +52,12 @@ def _numbers(body: str, name: str, is_complex: bool) -> npt.NDArray[Any]:
     dtype = _unpacked(name)
     if not body:
         return np.zeros(0, dtype)
+    if '"' in body or "{" in body:
+        raise ValueError("the elements are no numbers in brackets")
     if is_complex:
         body = _COMPLEX.sub(r"[\1,\2]", body)
     try:
-        parsed = json.loads(_BARE_POINT.sub(".0", _HEX.sub(r'"\g<0>"', body)))
+        parsed = json.loads(_BARE_POINT.sub(".0", _HEX.sub(r'"\g<0>"', body)), parse_constant=_no_number)
     except json.JSONDecodeError:
         raise ValueError("the elements are no numbers in brackets") from None
     try:
@@ -65,6 +67,10 @@ def _numbers(body: str, name: str, is_complex: bool) -> npt.NDArray[Any]:
     if any(isinstance(item, list) for item in array.flat):
         raise ValueError("the elements' lists differ in length")
     return _converted(array, dtype, name, is_complex)
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number: write its bits, as in 0x7FC00000")
 
 
 def _unpacked(name: str) -> np.dtype[Any]:
@@ -98,8 +104,8 @@ def _wrapped(dtype: np.dtype[Any]) -> np.dtype[Any]:
 def _integer(item: Any, bits: int, unsigned: bool) -> int:
     """The integer as its two's complement in 64 bits."""
     value = int(item, 16) if isinstance(item, str) else item
-    if not isinstance(value, int):
-        raise ValueError(f"{item} is no integer")
+    if not isinstance(value, int) or (isinstance(value, bool) and bits > 1):
+        raise ValueError(f"{json.dumps(item)} is no integer")
     if not (0 if unsigned else -(1 << (bits - 1))) <= value < 1 << bits:
         raise ValueError(f"{value} does not fit {bits} bits")
     return value & 0xFFFFFFFFFFFFFFFF
@@ -107,17 +113,20 @@ def _integer(item: Any, bits: int, unsigned: bool) -> int:
 
 def _float(item: Any, dtype: np.dtype[Any]) -> Any:
     """The number, or the one whose bits a hexadecimal literal gives."""
-    if isinstance(item, bool):
-        raise ValueError("true and false are no numbers")
     if isinstance(item, str):
         bits = int(item, 16)
         if not 0 <= bits < 1 << (8 * dtype.itemsize):
             raise ValueError(f"{item} does not fit {8 * dtype.itemsize} bits")
         return np.array(bits, f"u{dtype.itemsize}").view(dtype)[()]
-    with np.errstate(over="ignore"):
-        value = dtype.type(item)
-    if math.isinf(value) and not math.isinf(item):
-        raise ValueError(f"{item} is too large for {dtype.name}")
+    if isinstance(item, bool) or not isinstance(item, int | float):
+        raise ValueError(f"{json.dumps(item)} is no number")
+    try:
+        with np.errstate(over="ignore"):
+            value = dtype.type(item)
+    except OverflowError:
+        value = dtype.type(math.inf)
+    if math.isinf(value):
+        raise ValueError(f"an element is too large for {dtype.name}")
     return value
 
 

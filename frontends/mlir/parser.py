@@ -43,6 +43,7 @@ from tflir.ir import names
 from tflir.ir.blob import Blob
 from tflir.ir.constants import ELIDED, ArrayElementsAttr, from_blob
 from tflir.ir.near import near
+from tflir.ir.text import decimal
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.types import schema_name, shape_of, tensor_type
 
@@ -67,6 +68,7 @@ _KINDS = {
 _MARKS = {mark: MLIRTokenKind(mark) for mark in ("->", ":", ",", "=", "(", ")", "<", ">", "{", "}", "[", "]")}
 _ARRAY = re.compile(r"<\s*((?:[su]?i|f)\d+)\s*:([^<>\"/]*+)>")
 _SHORT_OP = re.compile(r"(?:%[\w$.:,%\s-]*+=\s*+)?(?:tfl\.|(arith\.constant)\s)")
+_INTEGER = re.compile(r"-?(?:0x[0-9A-Fa-f]+|[0-9]+)")
 _LONGEST_MEMO = 1 << 16
 
 
@@ -213,7 +215,7 @@ class TextParser(Parser):
         self.parse_punctuation(":", " and the type of the constant")
         value_type = self.parse_type()
         blob = self.resources.get(key)
-        if blob is None and key != ELIDED and self.resources:
+        if blob is None and key != ELIDED:
             self.raise_error(f"no resource '{key}'{near(key, self.resources)}", at)
         if blob is None or not isinstance(value_type, TensorType):
             if not isinstance(value_type, ShapedType):
@@ -292,6 +294,9 @@ class TextParser(Parser):
     def parse_operation(self) -> Operation:
         start = self._start = self._current_token.span
         op = self._operation(start)
+        if any(isinstance(held, DenseResourceAttr) for held in op.properties.values()):
+            at = start.get_location()
+            op.location = names.read_at(op.location, at.file, at.line, at.col)
         self.positions[op] = start
         return op
 
@@ -387,8 +392,12 @@ def _element(value_type: Any) -> Attribute:
 def _number(text: str, element: Any) -> Any:
     text = text.strip()
     if hasattr(element, "width") and hasattr(element, "signedness"):
-        return int(text == "true") if text in ("true", "false") else int(text, 0)
+        if text in ("true", "false"):
+            return int(text == "true")
+        if _INTEGER.fullmatch(text) is None:
+            raise ValueError(f"{text} is no integer")
+        return int(text, 0)
     if "x" not in text:
-        return float(text)
+        return decimal(text)
     bits = int(text, 16)
     return element.unpack(bits.to_bytes(element.size, "little"), 1)[0]

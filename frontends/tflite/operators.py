@@ -24,6 +24,7 @@ from tflir.ir.tfl.constraints import TensorOf
 from tflir.ir.tfl.control_flow import SUBGRAPH_FIELDS, IfOp, WhileOp, YieldOp
 from tflir.ir.tfl.dialect import op_class, op_class_by_name
 from tflir.ir.tfl.options import properties_of, subgraph_property
+from tflir.ir.tfl.shapes import Unfit
 from tflir.ir.tfl.signature import needed_version
 
 _CARRIED_FIELDS = ("mutating_variable_inputs", "custom_options_format")
@@ -151,7 +152,8 @@ class Operators:
         properties = properties_of(op, options or {}, self.symbol_of)
         if name == "QUANTIZE":
             properties["qtype"] = result_types[0]
-        return op.build_from(operands, result_types, properties, attributes)
+        made = op.build_from(operands, result_types, properties, attributes)
+        return made if _is_fit(made) else None
 
     def _control_flow(
         self,
@@ -242,6 +244,16 @@ def _options(record: Record) -> tuple[str | None, Record | None]:
     if options_tags()[table][0] != field:
         raise malformed(f"{table} stands in {field}")
     return table, options
+
+
+def _is_fit(op: TflOp) -> bool:
+    """Whether a kernel takes the op as it stands in the file; else `op` is let go, and no pass touches the operator."""
+    try:
+        op.check_rules()
+    except Unfit:
+        op.erase(drop_references=True)
+        return False
+    return True
 
 
 @cache

@@ -10,10 +10,12 @@ from xdsl.traits import Pure
 
 from tflir.ir.tfl.base import BOOL, F32, I32, STRING, TflOp
 from tflir.ir.tfl.constraints import FLOAT, FLOAT_OR_QUANTIZED, NUMBER
+from tflir.ir.tfl.element_rules import elements_alike, prelu, unchanged
 from tflir.ir.tfl.info import OpInfo
 
 
 class _Activation(TflOp, ABC):
+    RULES: ClassVar = (unchanged, elements_alike())
     x = operand_def(FLOAT_OR_QUANTIZED)
     y = result_def(FLOAT_OR_QUANTIZED)
     traits = traits_def(Pure())
@@ -74,6 +76,7 @@ class TanhOp(TflOp):
     """The hyperbolic tangent."""
 
     name = "tfl.tanh"
+    RULES: ClassVar = (unchanged, elements_alike())
     INFO: ClassVar = OpInfo("TANH", None, (1, 3), pure=True, quantizable=True, fixed_output=(1 / 128, 0), int16=True)
     input = operand_def(FLOAT_OR_QUANTIZED)
     output = result_def(FLOAT_OR_QUANTIZED)
@@ -85,6 +88,7 @@ class LeakyReluOp(TflOp):
     """x where positive, else alpha · x."""
 
     name = "tfl.leaky_relu"
+    RULES: ClassVar = (unchanged, elements_alike())
     INFO: ClassVar = OpInfo("LEAKY_RELU", "LeakyReluOptions", (1, 2), pure=True, quantizable=True, int16=True)
     input = operand_def(FLOAT_OR_QUANTIZED)
     output = result_def(FLOAT_OR_QUANTIZED)
@@ -97,6 +101,7 @@ class PReluOp(TflOp):
     """x where positive, else alpha · x with a learned alpha that broadcasts."""
 
     name = "tfl.prelu"
+    RULES: ClassVar = (prelu, elements_alike())
     INFO: ClassVar = OpInfo("PRELU", None, (1, 1), pure=True, quantizable=True, weight=(1, -1))
     input = operand_def(FLOAT_OR_QUANTIZED)
     alpha = operand_def(FLOAT_OR_QUANTIZED)
@@ -109,6 +114,7 @@ class GeluOp(TflOp):
     """x times the normal distribution's probability below x, exact or by its tanh approximation."""
 
     name = "tfl.gelu"
+    RULES: ClassVar = (unchanged, elements_alike())
     INFO: ClassVar = OpInfo("GELU", "GeluOptions", (1, 3), pure=True, quantizable=True, int16=True)
     input = operand_def(FLOAT_OR_QUANTIZED)
     output = result_def(FLOAT_OR_QUANTIZED)
@@ -121,6 +127,7 @@ class HardSwishOp(TflOp):
     """x · relu6(x + 3) / 6."""
 
     name = "tfl.hard_swish"
+    RULES: ClassVar = (unchanged, elements_alike())
     INFO: ClassVar = OpInfo("HARD_SWISH", "HardSwishOptions", (1, 1), pure=True, quantizable=True)
     input = operand_def(FLOAT_OR_QUANTIZED)
     output = result_def(FLOAT_OR_QUANTIZED)
@@ -132,6 +139,7 @@ class SoftmaxOp(TflOp):
     """Exponentials of beta · x over their sum along the last axis."""
 
     name = "tfl.softmax"
+    RULES: ClassVar = (unchanged,)
     INFO: ClassVar = OpInfo(
         "SOFTMAX",
         "SoftmaxOptions",
@@ -152,6 +160,7 @@ class LogSoftmaxOp(TflOp):
     """The logarithm of the softmax along the last axis."""
 
     name = "tfl.log_softmax"
+    RULES: ClassVar = (unchanged, elements_alike())
     INFO: ClassVar = OpInfo(
         "LOG_SOFTMAX", "LogSoftmaxOptions", (1, 2), pure=True, quantizable=True, fixed_output=(1 / 16, 127)
     )
@@ -165,6 +174,7 @@ class L2NormalizationOp(TflOp):
     """Divides by the Euclidean norm along the last axis."""
 
     name = "tfl.l2_normalization"
+    RULES: ClassVar = (unchanged, elements_alike())
     INFO: ClassVar = OpInfo(
         "L2_NORMALIZATION", "L2NormOptions", (1, 2), pure=True, quantizable=True, fixed_output=(1 / 128, 0)
     )
@@ -179,6 +189,7 @@ class LocalResponseNormalizationOp(TflOp):
     """Divides each element by a power of the squares of its neighbours in depth."""
 
     name = "tfl.local_response_normalization"
+    RULES: ClassVar = (unchanged, elements_alike())
     INFO: ClassVar = OpInfo("LOCAL_RESPONSE_NORMALIZATION", "LocalResponseNormalizationOptions", (1, 1), pure=True)
     input = operand_def(FLOAT)
     output = result_def(FLOAT)

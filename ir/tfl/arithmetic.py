@@ -10,10 +10,12 @@ from xdsl.traits import Commutative, Pure
 
 from tflir.ir.tfl.base import BOOL, STRING, TflOp
 from tflir.ir.tfl.constraints import FLOAT, NUMBER
+from tflir.ir.tfl.element_rules import all_alike, broadcasts, elements_alike, two_or_more
 from tflir.ir.tfl.info import OpInfo
 
 
 class _Binary(TflOp, ABC):
+    RULES: ClassVar = (broadcasts, elements_alike())
     lhs = operand_def(NUMBER)
     rhs = operand_def(NUMBER)
     output = result_def(NUMBER)
@@ -114,6 +116,7 @@ class MaximumOp(TflOp):
     """The larger of two elements."""
 
     name = "tfl.maximum"
+    RULES: ClassVar = (broadcasts, elements_alike())
     INFO: ClassVar = OpInfo(
         "MAXIMUM",
         "MaximumMinimumOptions",
@@ -135,6 +138,7 @@ class MinimumOp(TflOp):
     """The smaller of two elements."""
 
     name = "tfl.minimum"
+    RULES: ClassVar = (broadcasts, elements_alike())
     INFO: ClassVar = OpInfo(
         "MINIMUM",
         "MaximumMinimumOptions",
@@ -156,6 +160,7 @@ class Atan2Op(TflOp):
     """Angle of the point (x, y), in radians."""
 
     name = "tfl.atan2"
+    RULES: ClassVar = (all_alike, elements_alike())
     INFO: ClassVar = OpInfo("ATAN2", "ATan2Options", (1, 1), pure=True)
     y = operand_def(FLOAT)
     x = operand_def(FLOAT)
@@ -168,6 +173,7 @@ class AddNOp(TflOp):
     """Sum of any number of tensors of one shape."""
 
     name = "tfl.add_n"
+    RULES: ClassVar = (two_or_more, all_alike, elements_alike())
     INFO: ClassVar = OpInfo("ADD_N", "AddNOptions", (1, 1), pure=True, commutative=True, same_scale=True)
     inputs = var_operand_def(NUMBER)
     sum = result_def(NUMBER)

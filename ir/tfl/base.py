@@ -13,6 +13,8 @@ from xdsl.irdl import IRDLOperation
 
 from tflir.ir.tfl.attributes import ConstBytesAttr
 from tflir.ir.tfl.info import OpInfo
+from tflir.ir.tfl.shapes import Rule
+from tflir.ir.tfl.words import check_words
 
 # How a property is spelled in the IR, for each kind of option field.
 I32 = IntegerAttr.constr(i32)
@@ -37,6 +39,17 @@ class TflOp(IRDLOperation, ABC):
     """
 
     INFO: ClassVar[OpInfo]
+    RULES: ClassVar[tuple[Rule, ...]] = ()
+    """What the runtime needs of shapes and element types together; a family's stand in its base class."""
+
+    def verify_(self) -> None:
+        self.check_rules()
+
+    def check_rules(self) -> None:
+        """Raises `Unfit` where no kernel of the runtime takes the op, well formed though it is."""
+        check_words(self, self.INFO.options)
+        for rule in self.RULES:
+            rule(self)
 
     @classmethod
     def build_from(

@@ -10,10 +10,12 @@ from xdsl.traits import Commutative, Pure
 
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constraints import BOOLEAN, NUMBER, VALUE
+from tflir.ir.tfl.element_rules import broadcasts, elements_alike, select, unchanged
 from tflir.ir.tfl.info import OpInfo
 
 
 class _Ordering(TflOp, ABC):
+    RULES: ClassVar = (broadcasts, elements_alike(0, 1, results=False))
     lhs = operand_def(NUMBER)
     rhs = operand_def(NUMBER)
     output = result_def(BOOLEAN)
@@ -21,6 +23,7 @@ class _Ordering(TflOp, ABC):
 
 
 class _Logical(TflOp, ABC):
+    RULES: ClassVar = (broadcasts,)
     lhs = operand_def(BOOLEAN)
     rhs = operand_def(BOOLEAN)
     output = result_def(BOOLEAN)
@@ -32,6 +35,7 @@ class EqualOp(TflOp):
     """Whether two elements are equal."""
 
     name = "tfl.equal"
+    RULES: ClassVar = (broadcasts, elements_alike(0, 1, results=False))
     INFO: ClassVar = OpInfo("EQUAL", "EqualOptions", (1, 5), pure=True, commutative=True, quantizable=True)
     x = operand_def(VALUE)
     y = operand_def(VALUE)
@@ -44,6 +48,7 @@ class NotEqualOp(TflOp):
     """Whether two elements differ."""
 
     name = "tfl.not_equal"
+    RULES: ClassVar = (broadcasts, elements_alike(0, 1, results=False))
     INFO: ClassVar = OpInfo("NOT_EQUAL", "NotEqualOptions", (1, 4), pure=True, commutative=True)
     lhs = operand_def(VALUE)
     rhs = operand_def(VALUE)
@@ -104,6 +109,7 @@ class LogicalNotOp(TflOp):
     """The opposite of a boolean."""
 
     name = "tfl.logical_not"
+    RULES: ClassVar = (unchanged,)
     INFO: ClassVar = OpInfo("LOGICAL_NOT", "LogicalNotOptions", (1, 1), pure=True)
     lhs = operand_def(BOOLEAN)
     output = result_def(BOOLEAN)
@@ -115,6 +121,7 @@ class SelectOp(TflOp):
     """`x` where the condition holds, else `y`; a vector condition picks rows."""
 
     name = "tfl.select"
+    RULES: ClassVar = (select, elements_alike(1, 2))
     INFO: ClassVar = OpInfo("SELECT", "SelectOptions", (1, 4), pure=True, quantizable=True, same_scale=True, int16=True)
     condition = operand_def(BOOLEAN)
     x = operand_def(VALUE)
@@ -128,6 +135,7 @@ class SelectV2Op(TflOp):
     """`x` where the condition holds, else `y`, all three broadcast."""
 
     name = "tfl.select_v2"
+    RULES: ClassVar = (broadcasts, elements_alike(1, 2))
     INFO: ClassVar = OpInfo(
         "SELECT_V2", "SelectV2Options", (1, 2), pure=True, quantizable=True, same_scale=True, int16=True
     )

@@ -10,16 +10,19 @@ from xdsl.traits import Pure
 
 from tflir.ir.tfl.base import STRING, TflOp
 from tflir.ir.tfl.constraints import ANY, BIAS, COMPLEX, FLOAT, NUMBER, VALUE
+from tflir.ir.tfl.element_rules import elements_alike, unchanged
 from tflir.ir.tfl.info import OpInfo
 
 
 class _Unary(TflOp, ABC):
+    RULES: ClassVar = (unchanged, elements_alike())
     x = operand_def(NUMBER)
     y = result_def(NUMBER)
     traits = traits_def(Pure())
 
 
 class _ComplexPart(TflOp, ABC):
+    RULES: ClassVar = (unchanged,)
     input = operand_def(COMPLEX)
     output = result_def(FLOAT)
     traits = traits_def(Pure())
@@ -46,6 +49,7 @@ class SignOp(TflOp):
     """-1, 0 or 1 by the sign of each element."""
 
     name = "tfl.sign"
+    RULES: ClassVar = (unchanged, elements_alike())
     INFO: ClassVar = OpInfo("SIGN", "SignOptions", (1, 2), pure=True)
     x = operand_def(BIAS)
     output = result_def(BIAS)
@@ -161,6 +165,7 @@ class CastOp(TflOp):
     """Each element converted to the result's element type."""
 
     name = "tfl.cast"
+    RULES: ClassVar = (unchanged,)
     INFO: ClassVar = OpInfo("CAST", "CastOptions", (1, 9), pure=True)
     input = operand_def(VALUE)
     output = result_def(VALUE)

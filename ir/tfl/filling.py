@@ -9,7 +9,9 @@ from xdsl.traits import Pure
 
 from tflir.ir.tfl.base import I32, STRING, TflOp
 from tflir.ir.tfl.constraints import ANY, INT32, INT32_OR_64, NUMBER, VALUE
+from tflir.ir.tfl.element_rules import elements_alike, unchanged
 from tflir.ir.tfl.info import OpInfo
+from tflir.ir.tfl.moving_rules import fill, no_dimensions, one_hot, shape_of_input
 
 
 @irdl_op_definition
@@ -17,6 +19,7 @@ class ShapeOp(TflOp):
     """The shape of the input as a vector."""
 
     name = "tfl.shape"
+    RULES: ClassVar = (shape_of_input,)
     INFO: ClassVar = OpInfo("SHAPE", "ShapeOptions", (1, 1), pure=True, quantizable=True)
     input = operand_def(ANY)
     output = result_def(INT32_OR_64)
@@ -29,6 +32,7 @@ class RankOp(TflOp):
     """The number of dimensions."""
 
     name = "tfl.rank"
+    RULES: ClassVar = (no_dimensions,)
     INFO: ClassVar = OpInfo("RANK", "RankOptions", (1, 1), pure=True, quantizable=True)
     input = operand_def(ANY)
     output = result_def(INT32)
@@ -40,6 +44,7 @@ class FillOp(TflOp):
     """A tensor of shape `dims` with one value everywhere."""
 
     name = "tfl.fill"
+    RULES: ClassVar = (fill, elements_alike(1))
     INFO: ClassVar = OpInfo("FILL", "FillOptions", (1, 5), pure=True, quantizable=True, same_scale=True, int16=True)
     dims = operand_def(INT32_OR_64)
     input = operand_def(VALUE)
@@ -52,6 +57,7 @@ class ZerosLikeOp(TflOp):
     """Zeros in the shape of the input."""
 
     name = "tfl.zeros_like"
+    RULES: ClassVar = (unchanged, elements_alike())
     INFO: ClassVar = OpInfo("ZEROS_LIKE", "ZerosLikeOptions", (1, 1), pure=True)
     input = operand_def(VALUE)
     output = result_def(VALUE)
@@ -76,6 +82,7 @@ class OneHotOp(TflOp):
     """`on_value` at each index, `off_value` elsewhere, along a new axis of size `depth`."""
 
     name = "tfl.one_hot"
+    RULES: ClassVar = (one_hot, elements_alike(2, 3))
     INFO: ClassVar = OpInfo("ONE_HOT", "OneHotOptions", (1, 1), pure=True, quantizable=True, moves_elements=True)
     indices = operand_def(INT32_OR_64)
     depth = operand_def(INT32)

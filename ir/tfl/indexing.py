@@ -9,7 +9,19 @@ from xdsl.traits import Pure
 
 from tflir.ir.tfl.base import BOOL, F32_ARRAY, I32, STRING, TflOp
 from tflir.ir.tfl.constraints import FLOAT, INDEX, INT32, INT32_OR_64, NUMBER, VALUE
+from tflir.ir.tfl.element_rules import elements_alike, unchanged
 from tflir.ir.tfl.info import OpInfo
+from tflir.ir.tfl.moving_rules import (
+    dynamic_update_slice,
+    embedding_lookup,
+    gather,
+    gather_nd,
+    scatter_nd,
+    slice_,
+    strided_slice,
+    topk,
+    where,
+)
 
 
 @irdl_op_definition
@@ -17,6 +29,7 @@ class SliceOp(TflOp):
     """The block of `size` that starts at `begin`."""
 
     name = "tfl.slice"
+    RULES: ClassVar = (slice_, elements_alike(0))
     INFO: ClassVar = OpInfo("SLICE", "SliceOptions", (1, 8), pure=True, quantizable=True, same_scale=True, int16=True)
     input = operand_def(VALUE)
     begin = operand_def(INT32_OR_64)
@@ -30,6 +43,7 @@ class StridedSliceOp(TflOp):
     """Every `strides`-th element from `begin` to `end`, with masks as in numpy's slices."""
 
     name = "tfl.strided_slice"
+    RULES: ClassVar = (strided_slice, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "STRIDED_SLICE",
         "StridedSliceOptions",
@@ -58,6 +72,7 @@ class GatherOp(TflOp):
     """Slices of `params` along an axis, picked by index."""
 
     name = "tfl.gather"
+    RULES: ClassVar = (gather, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "GATHER",
         "GatherOptions",
@@ -83,6 +98,7 @@ class GatherNdOp(TflOp):
     """Slices of `params` picked by index vectors."""
 
     name = "tfl.gather_nd"
+    RULES: ClassVar = (gather_nd, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "GATHER_ND", "GatherNdOptions", (1, 6), pure=True, quantizable=True, same_scale=True, int16=True
     )
@@ -97,6 +113,7 @@ class ScatterNdOp(TflOp):
     """`updates` put into zeros of `shape` at index vectors; repeated ones add up."""
 
     name = "tfl.scatter_nd"
+    RULES: ClassVar = (scatter_nd, elements_alike(1))
     INFO: ClassVar = OpInfo(
         "SCATTER_ND", "ScatterNdOptions", (1, 1), pure=True, quantizable=True, fills_zero=True, same_scale=True
     )
@@ -112,6 +129,7 @@ class DynamicUpdateSliceOp(TflOp):
     """The operand with a block replaced at `start_indices`."""
 
     name = "tfl.dynamic_update_slice"
+    RULES: ClassVar = (dynamic_update_slice, elements_alike(0, 1))
     INFO: ClassVar = OpInfo(
         "DYNAMIC_UPDATE_SLICE",
         "DynamicUpdateSliceOptions",
@@ -133,6 +151,7 @@ class EmbeddingLookupOp(TflOp):
     """Rows of `value` picked by index."""
 
     name = "tfl.embedding_lookup"
+    RULES: ClassVar = (embedding_lookup,)
     INFO: ClassVar = OpInfo(
         "EMBEDDING_LOOKUP",
         None,
@@ -174,6 +193,7 @@ class DensifyOp(TflOp):
     """A sparse constant made dense."""
 
     name = "tfl.densify"
+    RULES: ClassVar = (unchanged, elements_alike())
     INFO: ClassVar = OpInfo("DENSIFY", "DensifyOptions", (1, 1), pure=True)
     input = operand_def(NUMBER)
     output = result_def(NUMBER)
@@ -185,6 +205,7 @@ class WhereOp(TflOp):
     """Index vectors of the elements that are not zero."""
 
     name = "tfl.where"
+    RULES: ClassVar = (where,)
     INFO: ClassVar = OpInfo("WHERE", "WhereOptions", (1, 2), pure=True)
     condition = operand_def(VALUE)
     index = result_def(INT32_OR_64)
@@ -209,6 +230,7 @@ class TopKV2Op(TflOp):
     """The k largest elements along the last axis and their indices, in descending order."""
 
     name = "tfl.topk_v2"
+    RULES: ClassVar = (topk,)
     INFO: ClassVar = OpInfo(
         "TOPK_V2", "TopKV2Options", (1, 3), pure=True, quantizable=True, same_scale=True, int16=True
     )

@@ -10,7 +10,17 @@ from xdsl.traits import Pure
 
 from tflir.ir.tfl.base import BOOL, BYTES, I32, STRING, TflOp
 from tflir.ir.tfl.constraints import BIAS_OR_NONE, COMPLEX, FLOAT, FLOAT_OR_QUANTIZED, INT32, NUMBER, WEIGHTS
+from tflir.ir.tfl.element_rules import layer_elements
 from tflir.ir.tfl.info import OpInfo
+from tflir.ir.tfl.layer_rules import (
+    batch_matmul,
+    conv_2d,
+    conv_3d,
+    conv_3d_transpose,
+    depthwise_conv_2d,
+    fully_connected,
+    transpose_conv,
+)
 
 
 class _Conv3D(TflOp, ABC):
@@ -30,6 +40,7 @@ class Conv2DOp(TflOp):
     """2-D convolution of an NHWC input with an OHWI filter."""
 
     name = "tfl.conv_2d"
+    RULES: ClassVar = (conv_2d, layer_elements(0, 1, 2))
     INFO: ClassVar = OpInfo(
         "CONV_2D",
         "Conv2DOptions",
@@ -63,6 +74,7 @@ class DepthwiseConv2DOp(TflOp):
     """2-D convolution of each channel on its own, with a 1HWO filter."""
 
     name = "tfl.depthwise_conv_2d"
+    RULES: ClassVar = (depthwise_conv_2d, layer_elements(0, 1, 2))
     INFO: ClassVar = OpInfo(
         "DEPTHWISE_CONV_2D",
         "DepthwiseConv2DOptions",
@@ -96,6 +108,7 @@ class TransposeConvOp(TflOp):
     """2-D convolution run backwards, to `output_shape`, with an OHWI filter."""
 
     name = "tfl.transpose_conv"
+    RULES: ClassVar = (transpose_conv, layer_elements(2, 1, 3))
     INFO: ClassVar = OpInfo(
         "TRANSPOSE_CONV",
         "TransposeConvOptions",
@@ -128,6 +141,7 @@ class Conv3DOp(_Conv3D):
     """3-D convolution of an NDHWC input with a DHWIO filter."""
 
     name = "tfl.conv_3d"
+    RULES: ClassVar = (conv_3d, layer_elements(0, 1, 2))
     INFO: ClassVar = OpInfo(
         "CONV_3D", "Conv3DOptions", (1, 1), pure=True, bias=(2, (0, 1)), sparse=(1,), densify=("float",)
     )
@@ -142,6 +156,7 @@ class Conv3DTransposeOp(_Conv3D):
     """3-D convolution run backwards, to `output_shape`, with a DHWOI filter."""
 
     name = "tfl.conv_3d_transpose"
+    RULES: ClassVar = (conv_3d_transpose, layer_elements(2, 1, 3))
     INFO: ClassVar = OpInfo("CONV_3D_TRANSPOSE", "Conv3DOptions", (1, 1), pure=True, bias=(3, (1, 2)))
     output_shape = operand_def(INT32)
     filter = operand_def(FLOAT)
@@ -155,6 +170,7 @@ class FullyConnectedOp(TflOp):
     """Input times the transpose of an [out, in] filter, plus bias; shuffled weights give a second result."""
 
     name = "tfl.fully_connected"
+    RULES: ClassVar = (fully_connected, layer_elements(0, 1, 2))
     INFO: ClassVar = OpInfo(
         "FULLY_CONNECTED",
         "FullyConnectedOptions",
@@ -191,6 +207,7 @@ class BatchMatMulOp(TflOp):
     """Matrix product over the last two dimensions, either side transposed if asked."""
 
     name = "tfl.batch_matmul"
+    RULES: ClassVar = (batch_matmul,)
     INFO: ClassVar = OpInfo(
         "BATCH_MATMUL",
         "BatchMatMulOptions",

@@ -9,6 +9,7 @@ from xdsl.traits import Pure
 
 from tflir.ir.tfl.base import BOOL, F32, I32, TflOp
 from tflir.ir.tfl.constraints import FLOAT, NUMBER, QUANTIZED, TYPE
+from tflir.ir.tfl.element_rules import elements_alike, unchanged
 from tflir.ir.tfl.info import OpInfo
 
 
@@ -17,6 +18,7 @@ class QuantizeOp(TflOp):
     """Float to quantized, or quantized to other parameters."""
 
     name = "tfl.quantize"
+    RULES: ClassVar = (unchanged,)
     INFO: ClassVar = OpInfo("QUANTIZE", "QuantizeOptions", (1, 6), pure=True)
     input = operand_def(NUMBER)
     output = result_def(QUANTIZED)
@@ -29,6 +31,7 @@ class DequantizeOp(TflOp):
     """Quantized, or narrow float, to float."""
 
     name = "tfl.dequantize"
+    RULES: ClassVar = (unchanged,)
     INFO: ClassVar = OpInfo("DEQUANTIZE", "DequantizeOptions", (1, 9), pure=True)
     input = operand_def(NUMBER)
     output = result_def(FLOAT)
@@ -40,6 +43,7 @@ class FakeQuantOp(TflOp):
     """Float rounded to the steps of a quantization, left as float."""
 
     name = "tfl.fake_quant"
+    RULES: ClassVar = (unchanged, elements_alike())
     INFO: ClassVar = OpInfo("FAKE_QUANT", "FakeQuantOptions", (1, 2), pure=True, quantizable=True)
     input = operand_def(FLOAT)
     output = result_def(FLOAT)

@@ -10,10 +10,12 @@ from xdsl.traits import Pure
 
 from tflir.ir.tfl.base import BOOL, STRING, TflOp
 from tflir.ir.tfl.constraints import BOOLEAN, INT32, INT32_OR_64, NUMBER, VALUE
+from tflir.ir.tfl.element_rules import arg_reduction, cumsum, elements_alike, reduction, segments
 from tflir.ir.tfl.info import OpInfo
 
 
 class _Reduction(TflOp, ABC):
+    RULES: ClassVar = (reduction, elements_alike(0))
     input = operand_def(NUMBER)
     axes = operand_def(INT32)
     output = result_def(NUMBER)
@@ -22,6 +24,7 @@ class _Reduction(TflOp, ABC):
 
 
 class _BooleanReduction(TflOp, ABC):
+    RULES: ClassVar = (reduction,)
     input = operand_def(BOOLEAN)
     reduction_indices = operand_def(INT32)
     output = result_def(BOOLEAN)
@@ -30,6 +33,7 @@ class _BooleanReduction(TflOp, ABC):
 
 
 class _ArgReduction(TflOp, ABC):
+    RULES: ClassVar = (arg_reduction,)
     input = operand_def(VALUE)
     dim = operand_def(INT32_OR_64)
     output = result_def(INT32_OR_64)
@@ -38,6 +42,7 @@ class _ArgReduction(TflOp, ABC):
 
 
 class _UnsortedSegment(TflOp, ABC):
+    RULES: ClassVar = (elements_alike(0),)
     input = operand_def(NUMBER)
     segment_ids = operand_def(INT32)
     num_segments = operand_def(INT32)
@@ -58,6 +63,7 @@ class MeanOp(TflOp):
     """Mean along the axes."""
 
     name = "tfl.mean"
+    RULES: ClassVar = (reduction, elements_alike(0))
     INFO: ClassVar = OpInfo("MEAN", "ReducerOptions", (1, 3), pure=True, quantizable=True, int16=True)
     input = operand_def(NUMBER)
     axis = operand_def(INT32)
@@ -131,6 +137,7 @@ class CumsumOp(TflOp):
     """Running sum along an axis."""
 
     name = "tfl.cumsum"
+    RULES: ClassVar = (cumsum, elements_alike(0))
     INFO: ClassVar = OpInfo("CUMSUM", "CumsumOptions", (1, 1), pure=True)
     input = operand_def(NUMBER)
     axis = operand_def(INT32)
@@ -145,6 +152,7 @@ class SegmentSumOp(TflOp):
     """Sum of the rows of each segment; segment numbers ascend."""
 
     name = "tfl.segment_sum"
+    RULES: ClassVar = (segments, elements_alike(0))
     INFO: ClassVar = OpInfo("SEGMENT_SUM", "SegmentSumOptions", (1, 1), pure=True)
     input = operand_def(NUMBER)
     segment_ids = operand_def(INT32)

@@ -19,7 +19,25 @@ from xdsl.traits import Pure
 from tflir.ir.tfl.attributes import MirrorPadAttr
 from tflir.ir.tfl.base import DENSE_ARRAY, I32, I64_ARRAY, STRING, TflOp
 from tflir.ir.tfl.constraints import ANY, INT32, INT32_OR_64, INT32_OR_NONE, NUMBER, VALUE
+from tflir.ir.tfl.element_rules import elements_alike, unchanged
 from tflir.ir.tfl.info import OpInfo
+from tflir.ir.tfl.moving_rules import (
+    broadcast_to,
+    concatenation,
+    expand_dims,
+    mirror_pad,
+    pack,
+    pad,
+    padding_value,
+    reshape,
+    reverse_sequence,
+    split,
+    split_v,
+    squeeze,
+    tile,
+    transpose,
+    unpack,
+)
 
 
 @irdl_op_definition
@@ -27,6 +45,7 @@ class ReshapeOp(TflOp):
     """The same elements in another shape, given by an operand or by `new_shape`."""
 
     name = "tfl.reshape"
+    RULES: ClassVar = (reshape, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "RESHAPE", "ReshapeOptions", (1, 1), pure=True, quantizable=True, same_scale=True, int16=True
     )
@@ -42,6 +61,7 @@ class SqueezeOp(TflOp):
     """Drops dimensions of size 1."""
 
     name = "tfl.squeeze"
+    RULES: ClassVar = (squeeze, elements_alike())
     INFO: ClassVar = OpInfo(
         "SQUEEZE", "SqueezeOptions", (1, 2), pure=True, quantizable=True, same_scale=True, int16=True
     )
@@ -56,6 +76,7 @@ class ExpandDimsOp(TflOp):
     """Adds a dimension of size 1."""
 
     name = "tfl.expand_dims"
+    RULES: ClassVar = (expand_dims, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "EXPAND_DIMS", "ExpandDimsOptions", (1, 1), pure=True, quantizable=True, same_scale=True, int16=True
     )
@@ -70,6 +91,7 @@ class TransposeOp(TflOp):
     """Reorders the dimensions by `perm`."""
 
     name = "tfl.transpose"
+    RULES: ClassVar = (transpose, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "TRANSPOSE", "TransposeOptions", (1, 9), pure=True, quantizable=True, same_scale=True, int16=True
     )
@@ -84,6 +106,7 @@ class ConcatenationOp(TflOp):
     """Tensors joined along an axis, then the fused activation."""
 
     name = "tfl.concatenation"
+    RULES: ClassVar = (concatenation, elements_alike())
     INFO: ClassVar = OpInfo(
         "CONCATENATION",
         "ConcatenationOptions",
@@ -105,6 +128,7 @@ class PackOp(TflOp):
     """Tensors of one shape stacked along a new axis."""
 
     name = "tfl.pack"
+    RULES: ClassVar = (pack, elements_alike())
     INFO: ClassVar = OpInfo("PACK", "PackOptions", (1, 5), pure=True, quantizable=True, same_scale=True, int16=True)
     values = var_operand_def(VALUE)
     output = result_def(VALUE)
@@ -118,6 +142,7 @@ class UnpackOp(TflOp):
     """The slices along an axis, each as a tensor."""
 
     name = "tfl.unpack"
+    RULES: ClassVar = (unpack, elements_alike())
     INFO: ClassVar = OpInfo("UNPACK", "UnpackOptions", (1, 6), pure=True, quantizable=True, same_scale=True, int16=True)
     input = operand_def(VALUE)
     outputs = var_result_def(VALUE)
@@ -131,6 +156,7 @@ class SplitOp(TflOp):
     """Equal parts along an axis."""
 
     name = "tfl.split"
+    RULES: ClassVar = (split, elements_alike(1))
     INFO: ClassVar = OpInfo("SPLIT", "SplitOptions", (1, 5), pure=True, quantizable=True, same_scale=True, int16=True)
     split_dim = operand_def(INT32)
     value = operand_def(VALUE)
@@ -144,6 +170,7 @@ class SplitVOp(TflOp):
     """Parts of given sizes along an axis."""
 
     name = "tfl.split_v"
+    RULES: ClassVar = (split_v, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "SPLIT_V", "SplitVOptions", (1, 3), pure=True, quantizable=True, same_scale=True, int16=True
     )
@@ -160,6 +187,7 @@ class PadOp(TflOp):
     """Zeros around the input; `padding` is [rank, 2]."""
 
     name = "tfl.pad"
+    RULES: ClassVar = (pad, elements_alike(0))
     INFO: ClassVar = OpInfo("PAD", "PadOptions", (1, 6), pure=True, quantizable=True, same_scale=True, int16=True)
     input = operand_def(VALUE)
     padding = operand_def(INT32_OR_64)
@@ -172,6 +200,7 @@ class Padv2Op(TflOp):
     """A given value around the input; `padding` is [rank, 2]."""
 
     name = "tfl.padv2"
+    RULES: ClassVar = (pad, padding_value, elements_alike(0, 2))
     INFO: ClassVar = OpInfo("PADV2", "PadV2Options", (1, 6), pure=True, quantizable=True, same_scale=True, int16=True)
     input = operand_def(VALUE)
     padding = operand_def(INT32_OR_64)
@@ -185,6 +214,7 @@ class MirrorPadOp(TflOp):
     """The input mirrored at its edges; `pad` is [rank, 2]."""
 
     name = "tfl.mirror_pad"
+    RULES: ClassVar = (mirror_pad, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "MIRROR_PAD", "MirrorPadOptions", (1, 3), pure=True, quantizable=True, same_scale=True, int16=True
     )
@@ -200,6 +230,7 @@ class TileOp(TflOp):
     """The input repeated along each dimension."""
 
     name = "tfl.tile"
+    RULES: ClassVar = (tile, elements_alike(0))
     INFO: ClassVar = OpInfo("TILE", "TileOptions", (1, 3), pure=True, quantizable=True, same_scale=True, int16=True)
     input = operand_def(VALUE)
     multiples = operand_def(INT32_OR_64)
@@ -212,6 +243,7 @@ class BroadcastToOp(TflOp):
     """The input repeated to a shape that it broadcasts to."""
 
     name = "tfl.broadcast_to"
+    RULES: ClassVar = (broadcast_to, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "BROADCAST_TO", "BroadcastToOptions", (2, 4), pure=True, quantizable=True, same_scale=True, int16=True
     )
@@ -238,6 +270,7 @@ class ReverseV2Op(TflOp):
     """Elements in reverse order along the axes."""
 
     name = "tfl.reverse_v2"
+    RULES: ClassVar = (unchanged, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "REVERSE_V2", "ReverseV2Options", (1, 4), pure=True, quantizable=True, moves_elements=True, int16=True
     )
@@ -252,6 +285,7 @@ class ReverseSequenceOp(TflOp):
     """The first `seq_lengths` elements of each batch reversed."""
 
     name = "tfl.reverse_sequence"
+    RULES: ClassVar = (reverse_sequence, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "REVERSE_SEQUENCE",
         "ReverseSequenceOptions",

@@ -10,10 +10,14 @@ from xdsl.traits import Pure
 
 from tflir.ir.tfl.base import BOOL, I32, STRING, TflOp
 from tflir.ir.tfl.constraints import INT32, NUMBER
+from tflir.ir.tfl.element_rules import elements_alike
 from tflir.ir.tfl.info import OpInfo
+from tflir.ir.tfl.layer_rules import channels_last, one_kind_of_corners, pool, resize
+from tflir.ir.tfl.moving_rules import batch_to_space
 
 
 class _Pool(TflOp, ABC):
+    RULES: ClassVar = (pool, elements_alike())
     input = operand_def(NUMBER)
     output = result_def(NUMBER)
     padding = prop_def(STRING)
@@ -26,6 +30,7 @@ class _Pool(TflOp, ABC):
 
 
 class _Resize(TflOp, ABC):
+    RULES: ClassVar = (resize, elements_alike(0))
     input = operand_def(NUMBER)
     size = operand_def(INT32)
     output = result_def(NUMBER)
@@ -59,6 +64,7 @@ class ResizeBilinearOp(_Resize):
     """NHWC input scaled to `size` (height, width), interpolating between neighbours."""
 
     name = "tfl.resize_bilinear"
+    RULES: ClassVar = (resize, one_kind_of_corners, elements_alike(0))
     INFO: ClassVar = OpInfo(
         "RESIZE_BILINEAR",
         "ResizeBilinearOptions",
@@ -93,6 +99,7 @@ class DepthToSpaceOp(TflOp):
     """Depth spread over block_size x block_size pixels."""
 
     name = "tfl.depth_to_space"
+    RULES: ClassVar = (channels_last(-1), elements_alike())
     INFO: ClassVar = OpInfo(
         "DEPTH_TO_SPACE", "DepthToSpaceOptions", (1, 2), pure=True, quantizable=True, same_scale=True
     )
@@ -107,6 +114,7 @@ class SpaceToDepthOp(TflOp):
     """Each block_size x block_size block of pixels gathered into depth."""
 
     name = "tfl.space_to_depth"
+    RULES: ClassVar = (channels_last(1), elements_alike())
     INFO: ClassVar = OpInfo(
         "SPACE_TO_DEPTH", "SpaceToDepthOptions", (1, 2), pure=True, quantizable=True, same_scale=True
     )
@@ -121,6 +129,7 @@ class BatchToSpaceNdOp(TflOp):
     """Batches interleaved into blocks of the spatial dimensions, then cropped."""
 
     name = "tfl.batch_to_space_nd"
+    RULES: ClassVar = (batch_to_space(1), elements_alike(0))
     INFO: ClassVar = OpInfo(
         "BATCH_TO_SPACE_ND",
         "BatchToSpaceNDOptions",
@@ -142,6 +151,7 @@ class SpaceToBatchNdOp(TflOp):
     """Spatial dimensions padded, then cut into blocks that become batches."""
 
     name = "tfl.space_to_batch_nd"
+    RULES: ClassVar = (batch_to_space(-1), elements_alike(0))
     INFO: ClassVar = OpInfo(
         "SPACE_TO_BATCH_ND",
         "SpaceToBatchNDOptions",

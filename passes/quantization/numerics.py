@@ -25,6 +25,7 @@ from tflir.passes.quantization.half import HalfCast
 Float64 = npt.NDArray[np.float64]
 
 _LEVELS = 254
+_MOST = 127
 _LEAST_RANGE = 1e-6
 _BLOCK = 1 << 16
 """Elements that are worked on at once: a block and its temporaries stay in the cache."""
@@ -135,7 +136,7 @@ class Scratch:
         self._out = np.empty(0, np.int8)
 
     def quantize(self, values: npt.NDArray[np.float32], scale: Any) -> npt.NDArray[np.int8]:
-        """round(v / scale), ties away from zero, exactly as in double precision, for |v| / scale <= 127.
+        """round(v / scale), ties away from zero, exactly as in double precision; what lies beyond ±127 saturates.
 
         `scale` is float64 and broadcasts to the 2-D `values`. Single precision decides all but the near
         ties, which are few and decided in double. The result holds until the next call.
@@ -153,7 +154,7 @@ class Scratch:
         if found.size:
             at = np.unravel_index(found, values.shape)
             exact = values[at].astype(np.float64) / np.broadcast_to(scale, values.shape)[at]
-            out[at] = np.clip(round_half_away(exact), -127, 127).astype(np.int8)
+            out[at] = np.clip(round_half_away(exact), -_MOST, _MOST).astype(np.int8)
         return out
 
     def _round(self, values: Any, inverse: Any, out: Any, near: Any) -> None:
@@ -164,8 +165,9 @@ class Scratch:
         rounded = self._rounded[: values.size].reshape(values.shape)
         np.multiply(values, inverse, out=scaled)
         np.rint(scaled, out=rounded)
-        np.copyto(out, rounded, casting="unsafe")
         np.subtract(scaled, rounded, out=scaled)
+        np.clip(rounded, -_MOST, _MOST, out=rounded)
+        np.copyto(out, rounded, casting="unsafe")
         np.abs(scaled, out=scaled)
         np.greater(scaled, _NEAR_TIE, out=near)
 

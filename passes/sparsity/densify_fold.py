@@ -13,13 +13,13 @@ from xdsl.ir import Attribute, Operation
 
 from tflir.ir import names
 from tflir.ir.blob import Blob, DeferredBlob
-from tflir.ir.constants import ArrayElementsAttr, as_numpy, from_blob
+from tflir.ir.constants import ArrayElementsAttr, as_numpy, from_blob, no_data
 from tflir.ir.sparsity import decode
 from tflir.ir.tfl.attributes import SparsityParameters
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp, SparseQConstOp
 from tflir.ir.tfl.indexing import DensifyOp
 from tflir.ir.types import element_of, numpy_dtype, shape_of, storage_type
-from tflir.passes.base import PassReport, TflPass, fail
+from tflir.passes.base import PassReport, TflPass
 from tflir.passes.edit import erase, insert_after
 
 
@@ -53,7 +53,7 @@ _LARGEST = 1 << 31
 def _fold(op: SparseConstOp | SparseQConstOp, report: PassReport) -> None:
     stored = op.compressed_data
     if not isinstance(stored, ArrayElementsAttr):
-        raise fail("has no data", op, "the text was written with --elide-constants; write it again without")
+        raise no_data(op)
     blob = _dense_blob(stored, op.s_param.data, shape_of(op.output.type) or ())
     if blob.nbytes > _LARGEST:
         report.decline("dense it would take more than 2 GB", op)

@@ -12,6 +12,7 @@ from xdsl.utils.exceptions import VerifyException
 from tflir.ir import names
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.tfl.shapes import Unfit
 from tflir.ir.types import tensor_type
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.int16.constants import Constants, int16_type, scale_of
@@ -144,11 +145,13 @@ class Values:
 
 
 def _let_read(use: Use, value: SSAValue) -> None:
-    """Gives an op another operand unless its definition has nothing of the kind."""
+    """Gives an op another operand unless its definition has nothing of the kind; TensorFlow asks no kernel."""
     op, before = use.operation, use.operation.operands[use.index]
     op.operands[use.index] = value
     try:
         op.verify_()
+    except Unfit:
+        return
     except VerifyException:
         op.operands[use.index] = before
 

@@ -1,0 +1,226 @@
+"""Shapes of layers: convolutions, matrix products and pools."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Operation
+
+from tflir.ir.tfl.shapes import (
+    Rule,
+    Shape,
+    broadcast,
+    flag,
+    is_absent,
+    option,
+    rank,
+    refuse,
+    require,
+    result,
+    same,
+    shape,
+    size,
+    text,
+    vector,
+)
+
+
+def conv_2d(op: Operation) -> None:
+    """NHWC by OHWI, in groups where the filter has a part of the input's channels."""
+    source, kernel = rank(op.operands[0], 4, "input"), rank(op.operands[1], 4, "filter")
+    _positive(op, "stride_h", "stride_w", "dilation_h_factor", "dilation_w_factor")
+    if kernel is not None:
+        _bias(op, 2, kernel[0])
+    if source is None or kernel is None:
+        return
+    _groups(source[3], kernel[3], kernel[0])
+    result(op, (source[0], *_windows(op, source, kernel[1], kernel[2]), kernel[0]))
+
+
+def _groups(inputs: int, taken: int, outputs: int) -> None:
+    if inputs < 0 or taken < 0:
+        return
+    if taken == 0 or inputs % taken:
+        refuse(f"filter of {taken} input channels for an input of {inputs}")
+    groups = inputs // taken
+    if outputs >= 0 and (groups == 0 or outputs % groups):
+        refuse(f"{outputs} output channels are no multiple of {groups} groups")
+
+
+def depthwise_conv_2d(op: Operation) -> None:
+    """NHWC by 1HWO: each channel of the input makes as many of the output."""
+    source, kernel = rank(op.operands[0], 4, "input"), rank(op.operands[1], 4, "filter")
+    _positive(op, "stride_h", "stride_w", "dilation_h_factor", "dilation_w_factor")
+    if kernel is None:
+        return
+    require(same(kernel[0], 1), f"filter of shape {text(kernel)} does not begin with 1")
+    _bias(op, 2, kernel[3])
+    if source is None:
+        return
+    if source[3] >= 0 and kernel[3] >= 0 and (source[3] == 0 or kernel[3] % source[3]):
+        refuse(f"filter of {kernel[3]} channels, no multiple of the input's {source[3]}")
+    result(op, (source[0], *_windows(op, source, kernel[1], kernel[2]), kernel[3]))
+
+
+def transpose_conv(op: Operation) -> None:
+    """NHWC by OHWI, to the shape that operand 0 says."""
+    wanted = vector(op.operands[0], 4, "output_shape")
+    kernel, source = rank(op.operands[1], 4, "filter"), rank(op.operands[2], 4, "input")
+    _positive(op, "stride_h", "stride_w")
+    if kernel is not None:
+        _bias(op, 3, kernel[0])
+    if kernel is not None and source is not None:
+        require(same(kernel[3], source[3]), f"filter of {kernel[3]} input channels for an input of {source[3]}")
+    if wanted is not None:
+        if kernel is not None:
+            require(same(wanted[3], kernel[0]), f"output_shape has {wanted[3]} channels, the filter {kernel[0]}")
+        result(op, tuple(wanted))
+
+
+def conv_3d(op: Operation) -> None:
+    """NDHWC by DHWIO."""
+    source, kernel = rank(op.operands[0], 5, "input"), rank(op.operands[1], 5, "filter")
+    _positive(op, "stride_d", "stride_h", "stride_w")
+    if kernel is None:
+        return
+    _bias(op, 2, kernel[4])
+    if source is not None:
+        require(same(source[4], kernel[3]), f"filter of {kernel[3]} input channels for an input of {source[4]}")
+        result(op, (source[0], -1, -1, -1, kernel[4]))
+
+
+def conv_3d_transpose(op: Operation) -> None:
+    """NDHWC by DHWOI, to the shape that operand 0 says."""
+    wanted = vector(op.operands[0], 5, "output_shape")
+    kernel, source = rank(op.operands[1], 5, "filter"), rank(op.operands[2], 5, "input")
+    if kernel is not None:
+        _bias(op, 3, kernel[3])
+    if kernel is not None and source is not None:
+        require(same(source[4], kernel[4]), f"filter of {kernel[4]} input channels for an input of {source[4]}")
+    result(op, None if wanted is None else tuple(wanted))
+
+
+def fully_connected(op: Operation) -> None:
+    """Rows of the input by rows of an [out, in] filter."""
+    source, kernel = shape(op.operands[0]), rank(op.operands[1], 2, "filter")
+    if kernel is None:
+        return
+    units, width = kernel
+    _bias(op, 2, units)
+    if source is None or width < 0:
+        return
+    if flag(op, "keep_num_dims"):
+        require(bool(source) and same(source[-1], width), f"filter of {width} inputs for an input of {text(source)}")
+        result(op, (*source[:-1], units))
+        return
+    elements = size(source)
+    if elements >= 0 and (width == 0 or elements % width):
+        refuse(f"filter of {width} inputs for an input of {text(source)}")
+    found = shape(op.results[0]) if op.results else None
+    rows = elements // width if elements >= 0 and width else -1
+    _rows(found, rows, units)
+
+
+def _rows(found: Shape | None, rows: int, units: int) -> None:
+    """The result is [rows, units]; what lists the rows in more dimensions is taken too."""
+    if found is None:
+        return
+    fits = bool(found) and same(found[-1], units) and same(size(found[:-1]), rows)
+    require(fits, f"result has shape {text(found)} where the op gives {text((rows, units))}")
+
+
+def batch_matmul(op: Operation) -> None:
+    """Matrices in the last two dimensions, the others broadcast."""
+    one, other = rank(op.operands[0], (2, 5), "x"), rank(op.operands[1], (2, 5), "y")
+    if one is None or other is None:
+        return
+    rows, inner = reversed(one[-2:]) if flag(op, "adj_x") else one[-2:]
+    summed, columns = reversed(other[-2:]) if flag(op, "adj_y") else other[-2:]
+    require(same(inner, summed), f"matrices {text(one)} and {text(other)} differ in the length that is summed")
+    batch = broadcast((one[:-2], other[:-2]), "batches")
+    assert batch is not None
+    result(op, (*batch, rows, columns))
+
+
+def pool(op: Operation) -> None:
+    """Windows of an NHWC input."""
+    source = rank(op.operands[0], 4, "input")
+    _positive(op, "stride_h", "stride_w", "filter_height", "filter_width")
+    if source is not None:
+        height, width = option(op, "filter_height"), option(op, "filter_width")
+        result(op, (source[0], *_windows(op, source, height, width), source[3]))
+
+
+def channels_last(factor: int) -> Rule:
+    """Blocks of pixels to depth (`factor` 1) or back (-1), `block_size` on a side."""
+
+    def rule(op: Operation) -> None:
+        source = rank(op.operands[0], 4, "input")
+        _positive(op, "block_size")
+        block = option(op, "block_size", 1)
+        if source is None:
+            return
+        batch, height, width, depth = source
+        if factor > 0:
+            divided = (_divided(height, block, "height"), _divided(width, block, "width"))
+            result(op, (batch, *divided, _times(depth, block * block)))
+        else:
+            depth = _divided(depth, block * block, "depth")
+            result(op, (batch, _times(height, block), _times(width, block), depth))
+
+    return rule
+
+
+def resize(op: Operation) -> None:
+    """An NHWC input to the height and width that operand 1 says."""
+    source, wanted = rank(op.operands[0], 4, "input"), vector(op.operands[1], 2, "size")
+    if wanted is not None:
+        require(min(wanted) > 0, f"size {text(wanted)} is none")
+    if source is not None:
+        result(op, (source[0], *(wanted or (-1, -1)), source[3]))
+
+
+def one_kind_of_corners(op: Operation) -> None:
+    """Corners are aligned, or pixels have half a pixel's centre."""
+    if flag(op, "align_corners") and flag(op, "half_pixel_centers"):
+        refuse("align_corners and half_pixel_centers exclude each other")
+
+
+def _divided(dim: int, by: int, what: str) -> int:
+    require(dim < 0 or dim % by == 0, f"{what} {dim} is no multiple of {by}")
+    return dim if dim < 0 else dim // by
+
+
+def _times(dim: int, by: int) -> int:
+    return dim if dim < 0 else dim * by
+
+
+def _positive(op: Operation, *options: str) -> None:
+    for name in options:
+        require(option(op, name, 1) > 0, f"{name} is {option(op, name, 1)}: it must be above 0")
+
+
+def _bias(op: Operation, operand: int, channels: int) -> None:
+    """A bias has a number for each channel of the output."""
+    if operand >= len(op.operands) or is_absent(op.operands[operand]):
+        return
+    count = size(shape(op.operands[operand]))
+    require(same(count, channels), f"bias of {count} numbers for {channels} output channels")
+
+
+def _windows(op: Operation, source: Shape, height: int, width: int) -> tuple[int, int]:
+    """Height and width of what a window of this size gives."""
+    return (
+        _positions(op, source[1], height, option(op, "stride_h", 1), option(op, "dilation_h_factor", 1)),
+        _positions(op, source[2], width, option(op, "stride_w", 1), option(op, "dilation_w_factor", 1)),
+    )
+
+
+def _positions(op: Operation, length: int, window: int, stride: int, dilation: int) -> int:
+    if length < 0 or window < 0:
+        return -1
+    padding = op.properties.get("padding")
+    if isinstance(padding, StringAttr) and padding.data == "SAME":
+        return -(-length // stride)
+    reach = (window - 1) * dilation + 1
+    require(reach <= length or length == 0, f"a window over {reach} of {length} elements, without padding")
+    return max(-(-(length - reach + 1) // stride), 0)

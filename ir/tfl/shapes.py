@@ -1,0 +1,166 @@
+"""What the rules of operators on shapes are made of: shapes with unknown dimensions, and refusals in plain words.
+
+A rule is a function of an op that raises `Unfit` where the runtime could not prepare the op. It says nothing about
+what is not known: an unranked tensor fits everything, and a dimension of -1 any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, cast
+
+from xdsl.dialects.builtin import IntegerAttr, IntegerType, NoneType
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from tflir.ir import names
+from tflir.ir.constants import ArrayElementsAttr, DenseIntOrFPElementsAttr, as_numpy
+from tflir.ir.types import shape_of
+
+Shape = tuple[int, ...]
+Rule = Callable[[Operation], None]
+_CONSTANT = "tfl.pseudo_const"
+_MOST_READ = 4096
+"""Constants of more elements are data, not shapes or axes."""
+
+
+class Unfit(VerifyException):
+    """An op that is well formed, and that no kernel of the runtime takes."""
+
+
+def refuse(what: str) -> NoReturn:
+    """Says that an op can't be."""
+    raise Unfit(what)
+
+
+def require(holds: bool, what: str) -> None:
+    """Refuses with `what` unless it holds."""
+    if not holds:
+        raise Unfit(what)
+
+
+def shape(value: SSAValue) -> Shape | None:
+    """The shape of a value; None where it is not known, or the operand is left out."""
+    return shape_of(value.type)
+
+
+def is_absent(value: SSAValue) -> bool:
+    """Whether an optional operand is left out."""
+    return isinstance(value.type, NoneType)
+
+
+def text(dims: Iterable[int]) -> str:
+    """`[1, ?, 3]`"""
+    return f"[{', '.join('?' if d < 0 else str(d) for d in dims)}]"
+
+
+def same(one: int, other: int) -> bool:
+    """Whether two dimensions may be equal."""
+    return one == other or one < 0 or other < 0
+
+
+def fit(one: Shape | None, other: Shape | None) -> bool:
+    """Whether two shapes may be equal."""
+    if one is None or other is None or one == other:
+        return True
+    return len(one) == len(other) and all(map(same, one, other))
+
+
+def size(dims: Shape | None) -> int:
+    """The number of elements; -1 where it is not known."""
+    count = 1
+    for dim in (-1,) if dims is None else dims:
+        if dim < 0:
+            return -1
+        count *= dim
+    return count
+
+
+def rank(value: SSAValue, wanted: int | tuple[int, int], what: str) -> Shape | None:
+    """The shape of a value that must have this rank, or one between two."""
+    dims = shape(value)
+    least, most = wanted if isinstance(wanted, tuple) else (wanted, wanted)
+    if dims is not None and not least <= len(dims) <= most:
+        number = str(least) if least == most else f"{least} to {most}"
+        refuse(f"{what} of shape {text(dims)} has not {number} dimensions")
+    return dims
+
+
+def vector(value: SSAValue, length: int, what: str) -> Sequence[int] | None:
+    """The numbers of a vector of `length` (-1: any), where they are constant."""
+    dims = rank(value, 1, what)
+    if dims is not None:
+        require(same(dims[0], length), f"{what} has {dims[0]} numbers where {length} are needed")
+    return constant(value)
+
+
+def result(op: Operation, wanted: Shape | None, index: int = 0) -> None:
+    """The result must have the shape that the op gives it."""
+    found = shape(op.results[index])
+    if not fit(found, wanted):
+        assert found is not None
+        assert wanted is not None
+        which = "result" if len(op.results) == 1 else f"result {index}"
+        refuse(f"{which} has shape {text(found)} where the op gives {text(wanted)}")
+
+
+def axis(number: int, dims: int, what: str = "axis") -> int:
+    """An axis counted from the front."""
+    require(-dims <= number < dims, f"{what} {number} of a tensor of {dims} dimensions")
+    return number % dims
+
+
+def option(op: Operation, name: str, default: int = 0) -> int:
+    """An integer or boolean property."""
+    found = op.properties.get(name)
+    return cast("IntegerAttr[Any]", found).value.data if isinstance(found, IntegerAttr) else default
+
+
+def flag(op: Operation, name: str) -> bool:
+    """Whether a boolean property is set."""
+    return option(op, name) != 0
+
+
+def constant(value: SSAValue) -> list[int] | None:
+    """The integers that a value holds, as a flat list; None where they are not known before the model runs."""
+    if not isinstance(value, OpResult) or value.op.name != _CONSTANT:
+        return None
+    held = value.op.properties.get("value")
+    if not isinstance(held, ArrayElementsAttr | DenseIntOrFPElementsAttr) or not _is_plain(value.op.attributes):
+        return None
+    kind = cast(Any, held).type
+    if not isinstance(kind.element_type, IntegerType) or not 0 <= size(shape_of(kind)) <= _MOST_READ:
+        return None
+    return cast("list[int]", as_numpy(held).reshape(-1).tolist())
+
+
+def _is_plain(attributes: dict[str, Attribute]) -> bool:
+    return names.NO_DATA not in attributes and names.IS_VARIABLE not in attributes
+
+
+def scalar(value: SSAValue, what: str) -> int | None:
+    """The integer of a value that must have one element, where it is constant."""
+    dims = shape(value)
+    require(same(size(dims), 1), f"{what} of shape {text(dims or ())} is not one number")
+    numbers = constant(value)
+    return numbers[0] if numbers else None
+
+
+def broadcast(shapes: Sequence[Shape | None], what: str = "operands") -> Shape | None:
+    """The shape that all broadcast to, dimensions counted from the last."""
+    known = [dims for dims in shapes if dims is not None]
+    if len(known) == len(shapes) and all(dims == known[0] for dims in known):
+        return known[0]
+    out: list[int] = []
+    for column in _columns(known):
+        sizes = {d for d in column if d not in (-1, 1)}
+        if len(sizes) > 1:
+            refuse(f"{what} of shapes {' and '.join(map(text, known))} do not broadcast")
+        out.append(sizes.pop() if sizes else min(column))
+    return tuple(reversed(out)) if len(known) == len(shapes) else None
+
+
+def _columns(shapes: Sequence[Shape]) -> Iterable[list[int]]:
+    """Their last dimensions, then those before, 1 where a shape has no more."""
+    for back in range(1, max(map(len, shapes), default=0) + 1):
+        yield [dims[-back] if back <= len(dims) else 1 for dims in shapes]
