@@ -15,7 +15,8 @@ of the default delegate, XNNPACK, were run on factors of 2^-36 to 2^40:
 | comparisons | operand < 1 | the process ends |
 
 A result never needs steps finer than a fraction of its operands' own, so that one rule holds all of them: products get
-no finer steps than the product of their operands' steps, everything else none finer than 1/32 of its operands'.
+no finer steps than 1/16 (int16: all) of the product of their operands' steps, everything else none finer than 1/32 of
+its operands'.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from collections.abc import Mapping
 
 from tflir.ir.tfl.base import TflOp
 
+_OF_PRODUCT = {8: 2.0**-4, 16: 1.0}
 _OF_OPERAND = 2.0**-5
 _OF_MERGED = 2.0**-10
 """An operand that is requantized for an op that merges several."""
@@ -54,7 +56,7 @@ _COMPARES = frozenset(("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS",
 _BOUNDS = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}
 
 
-def least_scale(op: TflOp, scales: Mapping[int, float]) -> float:
+def least_scale(op: TflOp, scales: Mapping[int, float], bits: int = 8) -> float:
     """The finest scale that the op's kernel takes for its result, from those of its operands that are known.
 
     The scale of a weight is the largest of its channels'; that of a bias is its largest element / 2^30.
@@ -62,17 +64,16 @@ def least_scale(op: TflOp, scales: Mapping[int, float]) -> float:
     kind = op.INFO.builtin
     known = {index: scale for index, scale in scales.items() if scale > 0 and math.isfinite(scale)}
     bound = _OF_BOUND * _BOUNDS.get(_fused(op), 0.0)
+    share = _OF_PRODUCT[bits]
     if not known:
         return bound
     if op.INFO.weight is not None and op.INFO.bias is not None:
-        weight, bias = op.INFO.weight[0], op.INFO.bias[0]
-        product = math.prod(scale for index, scale in known.items() if index not in (bias,))
-        both = weight in known and len(known.keys() - {bias}) == 2
-        return max(bound, product if both else 0.0, known.get(bias, 0.0))
+        bias = known.pop(op.INFO.bias[0], 0.0)
+        return max(bound, share * math.prod(known.values()) if len(known) == 2 else 0.0, share * bias)
     if kind in ("MUL", "BATCH_MATMUL"):
-        return max(bound, math.prod(known.values()) if len(known) == 2 else 0.0)
+        return max(bound, share * math.prod(known.values()) if len(known) == 2 else 0.0)
     if kind == "SQUARED_DIFFERENCE":
-        return max(known.values()) ** 2
+        return share * max(known.values()) ** 2
     if kind == "DIV":
         return max(bound, _OF_QUOTIENT * known[0] / known[1] if len(known) == 2 else 0.0)
     if kind == "PRELU":

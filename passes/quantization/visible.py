@@ -263,7 +263,7 @@ def _mul(visible: Visible, op: TflOp, index: int) -> Range:
     if own is None or abs(own) < _LARGE_FACTOR or not math.isfinite(other.high - other.low):
         return ALL
     ends = [min(max(end, seen.low), seen.high) for end in (made.low, made.high)]
-    step = max(abs(other.low), abs(other.high)) / visible.levels
+    step = max(abs(other.low), abs(other.high)) / (visible.levels // 2)
     most = max(abs(end) for end in ends)
     return Range(-most / step, most / step) if step > 0 and math.isfinite(most) else ALL
 
