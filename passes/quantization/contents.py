@@ -9,6 +9,7 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.quant import Layout, UniformQuantizedType
+from tflir.ir.statistics import Range
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import bias_of, is_same_scale, producer, uses_in_order, weight_axis
 from tflir.passes.quantization.integers import extremes
@@ -31,6 +32,7 @@ class Contents:
     """What the elements of a function's constants say about their parameters; each constant is read once.
 
     `merge_zeros` gives weights that are zero throughout one scale, not one for each channel.
+    `clamped` are ranges of constants that are to be rounded to those.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class Contents:
         *,
         per_channel: bool,
         merge_zeros: bool = False,
+        clamped: Mapping[SSAValue, Range],
     ) -> None:
         self._constants = constants
         self._order = order
         self._report = report
         self._per_channel = per_channel
         self._merge_zeros = merge_zeros
+        self._clamped = clamped
 
     def of_constant(self, value: SSAValue) -> UniformQuantizedType | None:
         """Parameters of a constant that decides for itself; None for one that a bias or same-scale op decides."""
@@ -76,6 +80,8 @@ class Contents:
         return weight_type(scales, along)
 
     def _operand(self, constant: FloatConstant) -> UniformQuantizedType | None:
+        if (clamped := self._clamped.get(constant.value)) is not None:
+            return constant_type(clamped.low, clamped.high)
         rows = Rows.of(constant.blob, constant.shape, None)
         if rows is None or not constant.elements:
             return None

@@ -16,6 +16,8 @@ from tflir.ir.blob import Blob, DeferredBlob
 from tflir.passes.quantization.numerics import Float64, Rows, round_half_away
 
 _BLOCK = 1 << 16
+_AROUND = (-512.0, 512.0)
+"""Wider than int8: what lies beyond, infinity too, is rounded to the ends."""
 
 
 def symmetric_blob(
@@ -77,7 +79,7 @@ def scaled_blob(rows: Rows, scale: float, zero_point: int, bounds: tuple[int, in
 def _scaled(rows: Rows, scale: float, zero_point: int, bounds: tuple[int, int]) -> Iterator[npt.NDArray[np.int8]]:
     for block in rows.blocks(_BLOCK):
         exact = block.astype(np.float64) / scale + zero_point
-        yield np.clip(round_half_away(exact), *bounds).astype(np.int8)
+        yield np.clip(round_half_away(np.clip(exact, *_AROUND)), *bounds).astype(np.int8)
 
 
 def inverse_of(scales: Float64) -> npt.NDArray[np.float32]:

@@ -79,6 +79,20 @@ def dequantized_constant(op: Operation) -> FloatConstant | None:
     return FloatConstant(op.results[0], blob, shape, source.op, value.blob.nbytes)
 
 
+def copied(constant: FloatConstant) -> FloatConstant:
+    """Another constant of the same elements, right after the first, for uses that want parameters of their own."""
+    op = constant.value.owner
+    assert isinstance(op, Operation)
+    made = op.clone()
+    made.location = op.location
+    block = op.parent
+    assert block is not None
+    block.insert_op_after(made, op)
+    again = float_constant(made) or dequantized_constant(made)
+    assert again is not None
+    return again
+
+
 def computing_uses(value: SSAValue) -> list[Use]:
     """The uses of a value by operators, in the order of the program; what a function returns is no computing use."""
     uses = [use for use in value.uses if not isinstance(use.operation, ReturnOp)]

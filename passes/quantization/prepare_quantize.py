@@ -12,7 +12,6 @@ from tflir.ir.constness import is_constant
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range, clear_ranges, functions, ranges_of
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.dead_code import dead_ops, remove_dead_ops
@@ -31,12 +30,17 @@ from tflir.passes.quantization.facts import (
     quantized_element,
     uses_in_order,
 )
+from tflir.passes.quantization.far_apart import SHARE_OF_INT8, far_apart
+from tflir.passes.quantization.far_apart import WHY as FAR_APART
+from tflir.passes.quantization.kinds_of_scales import split_by_kind
 from tflir.passes.quantization.materialise import materialise
-from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
-from tflir.passes.quantization.parameters import activation_type, has_scale
+from tflir.passes.quantization.pairs import FloatConstant, copied, dequantized_constant, float_constant
+from tflir.passes.quantization.parameters import activation_type, fixed_type, has_scale
 from tflir.passes.quantization.propagation import Propagation
 from tflir.passes.quantization.pruning import prune
 from tflir.passes.quantization.recurrent import recurrent_parameters
+from tflir.passes.quantization.refused import keep_refused_float
+from tflir.passes.quantization.sound_ranges import visible_ranges, widened_ranges
 from tflir.passes.quantization.stored_weights import drop_unfit_pairs, fits
 
 _STEPS_FROM_ZERO = 4 / 255
@@ -87,16 +91,17 @@ class PrepareQuantizePass(TflPass):
             remove_dead_ops(function)
         if not self.tf_compat:
             drop_unfit_pairs(function, report)
-        ranges = _usable(ranges_of(function), report)
-        if not self.tf_compat:
-            ranges = {v: one for v, one in ranges.items() if not _near_pole(v, one, report)}
-            if not self.everywhere:
-                _keep_coarse_float(ranges, report)
+        ranges, clamped = ranges_of(function), dict[SSAValue, Range]()
+        if self.tf_compat:
+            ranges = _usable(ranges, report)
+        else:
+            ranges, clamped = self._sound(function, ranges, report)
         kept = prune(ranges, own_ranges=not self.tf_compat, dead=dead_ops(function))
         remove_dead_ops(function)
         kept = {value: found for value, found in kept.items() if value.first_use is not None}
         given = given_parameters(function, kept)
         if not self.tf_compat:
+            given = _fixed_parameters(function) | given
             given |= centred_parameters(function, ranges, sparse_tables=self.sparse_tables)
         for _, params in recurrent_parameters(function, kept if self.tf_compat else ranges, report):
             given |= params
@@ -106,8 +111,12 @@ class PrepareQuantizePass(TflPass):
             report.decline(f"no range is recorded in function @{function.sym_name.data}")
             return
         constants = _constants(function)
+        if not self.tf_compat:
+            split_by_kind(constants, clamped, positions(function), per_channel=self.per_channel)
         order = positions(function)
-        contents = Contents(constants, order, report, per_channel=self.per_channel, merge_zeros=not self.tf_compat)
+        contents = Contents(
+            constants, order, report, per_channel=self.per_channel, merge_zeros=not self.tf_compat, clamped=clamped
+        )
         spread = Propagation(
             function,
             order,
@@ -120,6 +129,7 @@ class PrepareQuantizePass(TflPass):
         spread.run()
         if not self.tf_compat:
             keep_uncentred_float(function, spread, report)
+            keep_refused_float(function, spread, report)
         for value, state in spread.states.items():
             wanted = self.everywhere or spread.has_pair(value, given)
             if state.params is not None and wanted and not _in_model(value):
@@ -131,6 +141,26 @@ class PrepareQuantizePass(TflPass):
                     tf_compat=self.tf_compat,
                 )
                 report.count("pairs inserted", pairs)
+
+    def _sound(
+        self, function: FuncOp, recorded: dict[SSAValue, Range], report: PassReport
+    ) -> tuple[dict[SSAValue, Range], dict[SSAValue, Range]]:
+        """Ranges that kernels can take, and those that constants are clamped to; marks what better stays float."""
+        recorded = {value: found for value, found in recorded.items() if not is_constant(value)}
+        ranges, clamped = visible_ranges(function, recorded, report)
+        ranges = {v: one for v, one in _usable(ranges, report).items() if not _near_pole(v, one, report)}
+        if not self.everywhere:
+            _keep_coarse_float(ranges, report)
+            for op in far_apart(function, ranges, SHARE_OF_INT8):
+                op.attributes[KEEP_FLOAT] = StringAttr(FAR_APART)
+                report.decline(FAR_APART, op)
+        return widened_ranges(function, ranges, clamped), clamped
+
+
+def _fixed_parameters(function: FuncOp) -> dict[SSAValue, UniformQuantizedType]:
+    """Those of results whose range is fixed: all that reads them starts from there, none from another reader's copy."""
+    fixed = ((op, fixed_output(op)) for op in function.body.block.ops)
+    return {value: fixed_type(*params) for op, params in fixed if params is not None for value in op.results}
 
 
 def given_parameters(function: FuncOp, ranges: dict[SSAValue, Range]) -> dict[SSAValue, UniformQuantizedType]:
@@ -203,10 +233,8 @@ def _constants(function: FuncOp) -> dict[SSAValue, FloatConstant]:
             bias = bias_of(use.operation)
             follows = is_same_scale(use.operation) or (bias is not None and bias[0] == use.index)
             if follows and not constant.value.has_one_use():
-                copy = _copy(constant.source if isinstance(op, ConstOp) else op)
-                use.operation.operands[use.index] = copy.results[0]
-                again = float_constant(copy) or dequantized_constant(copy)
-                assert again is not None
+                again = copied(constant)
+                use.operation.operands[use.index] = again.value
                 found[again.value] = again
     return found
 
@@ -214,12 +242,3 @@ def _constants(function: FuncOp) -> dict[SSAValue, FloatConstant]:
 def _unfit(op: Operation) -> FloatConstant | None:
     """An int8 constant that some kernel does not take as it is: quantized anew from the values that it stands for."""
     return None if not isinstance(op, DequantizeOp) or fits(op) else dequantized_constant(op)
-
-
-def _copy(op: Operation) -> Operation:
-    made = op.clone()
-    made.location = op.location
-    block = op.parent
-    assert block is not None
-    block.insert_op_after(made, op)
-    return made

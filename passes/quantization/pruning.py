@@ -69,11 +69,20 @@ def _backward(
             if operand not in ranges or operand in imposed:
                 continue
             keeps = own_ranges and maker not in dead
-            if keeps and _is_worth_keeping(operand, ranges[operand], found, dead):
+            if keeps and any(
+                _is_worth_keeping(operand, ranges[operand], one, dead) for one in (found, *_imposed(operand, ranges))
+            ):
                 continue
             imposed.add(operand)
             pending.append((operand, found))
     return imposed
+
+
+def _imposed(value: SSAValue, ranges: dict[SSAValue, Range]) -> list[Range]:
+    """The ranges that all ops which merge the value would impose on it: one that cuts it is enough."""
+    readers = {use.operation: None for use in value.uses}
+    merging = [op for op in readers if is_same_scale(op) and len(float_operands(op)) > 1]
+    return [ranges[result] for op in merging for result in op.results if result in ranges]
 
 
 def _is_worth_keeping(value: SSAValue, own: Range, imposed: Range, dead: AbstractSet[Operation]) -> bool:

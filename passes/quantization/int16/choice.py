@@ -7,12 +7,15 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.statistics import Range
+from tflir.ir.tfl.activations import SoftmaxOp
 from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, ExternalConstOp, NoValueOp, QConstOp, SparseConstOp, SparseQConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of
+from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import fail
+from tflir.passes.quantization.far_apart import SHARE_OF_INT16, far_apart
+from tflir.passes.quantization.far_apart import WHY as FAR_APART
 from tflir.passes.quantization.int16 import tensorflow
 from tflir.passes.quantization.int16.facts import (
     activations,
@@ -22,7 +25,7 @@ from tflir.passes.quantization.int16.facts import (
     is_linear,
     takes_any_type,
 )
-from tflir.passes.quantization.int16.numerics import INT16_MOST, activation_scale, constant_range
+from tflir.passes.quantization.int16.numerics import FIXED_SCALE, INT16_MOST, activation_scale, constant_range
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant
 
@@ -31,6 +34,11 @@ _STEEP = frozenset(("LOG", "RSQRT"))
 """Ops that are steep near 0, where the tables of their int16 kernels have straight lines."""
 _NEAR_ZERO = 1 / 16
 """A value below this share of the largest is so near 0 that the tables' 256 steps are off by more than 70 dB allow."""
+_TAIL = 10.0
+_LONG_ROW = 220
+"""Elements e^-10 that make a hundredth of the largest."""
+_LEAST_STEPS = 256
+"""Of a fixed scale, that the largest result should take: int8 has as many."""
 _ALMOST_0 = 1e-30
 """Calibration knows no largest value below this."""
 _NO_RANGE = "the range of a value was not recorded"
@@ -41,13 +49,23 @@ _MASKED = "a value has a mask in it, beside which int16 has no steps for the res
 class Choice:
     """The ops of one function that become int16 ones."""
 
-    def __init__(self, function: FuncOp, ranges: dict[SSAValue, Range], *, tf_compat: bool, strict: bool) -> None:
+    def __init__(
+        self,
+        function: FuncOp,
+        ranges: dict[SSAValue, Range],
+        clamped: dict[SSAValue, Range],
+        *,
+        tf_compat: bool,
+        strict: bool,
+    ) -> None:
         self.ops: set[Operation] = set()
         self.declined: dict[Operation, str] = {}
         """Why each of the other ops stays as it is."""
         self._tf_compat = tf_compat
         self._strict = strict
         self._ranges = ranges
+        self._clamped = clamped
+        self._far_apart = set() if tf_compat or strict else set(far_apart(function, ranges, SHARE_OF_INT16))
         self._ranged = {value for value, found in ranges.items() if _is_finite(found)}
         self._finite: dict[SSAValue, bool] = {}
         self._masked: set[SSAValue] = set()
@@ -111,16 +129,32 @@ class Choice:
 
     def _range(self, value: SSAValue) -> Range | None:
         constant = constant_of(value)
-        return self._ranges.get(value) if constant is None else constant_range(constant.blob)
+        if constant is None:
+            return self._ranges.get(value)
+        return self._clamped.get(value) or constant_range(constant.blob)
 
     def _why_better_float(self, op: TflOp) -> str | None:
         """Why an op stays float where that is allowed, though a kernel is there."""
         if not tensorflow.quantizes(op.INFO):
             return "int16 would take conversions that TensorFlow saves"
+        if op in self._far_apart:
+            return FAR_APART
+        made = self._ranges.get(op.results[0]) if op.INFO.fixed_output is not None else None
+        if made is not None and max(-made.low, made.high) < _LEAST_STEPS * FIXED_SCALE:
+            return "its fixed range would leave a few steps of what was recorded"
+        if isinstance(op, SoftmaxOp) and self._has_a_long_tail(op):
+            return "its int16 kernel takes all that is below e^-10 for e^-10, which sums up in rows so long"
         found = self._ranges.get(op.operands[0]) if op.INFO.builtin in _STEEP else None
         if found is not None and found.low < found.high * _NEAR_ZERO:
             return "its int16 kernel looks results up in steps too wide for values so near 0"
         return None
+
+    def _has_a_long_tail(self, op: SoftmaxOp) -> bool:
+        """Whether rows have so many small elements that what each of them is counted too much matters."""
+        found = self._ranges.get(op.operands[0])
+        shape = shape_of(op.operands[0].type)
+        row = shape[-1] if shape and shape[-1] > 0 else _LONG_ROW
+        return row >= _LONG_ROW and (found is None or found.high - found.low > _TAIL)
 
     def _why_not_in_tensorflow(self, op: TflOp) -> str | None:
         if not tensorflow.quantizes(op.INFO):
@@ -145,6 +179,8 @@ class Choice:
         return None if self._is_finite_constant(constant) else "a constant holds NaN or infinity"
 
     def _is_finite_constant(self, constant: FloatConstant) -> bool:
+        if constant.value in self._clamped:
+            return True
         known = self._finite.get(constant.value)
         if known is None:
             most = Rows(constant.blob, constant.shape, "one", constant.elements).magnitudes()

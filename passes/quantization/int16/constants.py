@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from tflir.ir.blob import Blob
 from tflir.ir.constants import from_blob
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.records import record_to_attribute
+from tflir.ir.statistics import Range
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.types import element_of, tensor_type
@@ -48,6 +49,12 @@ def int16_type(scale: float) -> UniformQuantizedType:
     return UniformQuantizedType.get(INT16, Float32Type(), Layout(scale or NO_SCALE))
 
 
+def weight_scale(weight: FloatConstant) -> float:
+    """The largest scale of the channels of a weight."""
+    found = constant_range(weight.blob)
+    return max(-found.low, found.high) / INT8_MOST
+
+
 def scale_of(value: SSAValue) -> float:
     """The scale of an int16 value; 0 where TensorFlow has 0, which no type can say."""
     element = element_of(value.type)
@@ -57,8 +64,17 @@ def scale_of(value: SSAValue) -> float:
 class Constants:
     """The quantized forms of a function's constants, each made once."""
 
-    def __init__(self, report: PassReport, *, tf_compat: bool, per_channel: bool, bias_bits: int) -> None:
+    def __init__(
+        self,
+        report: PassReport,
+        clamped: Mapping[SSAValue, Range],
+        *,
+        tf_compat: bool,
+        per_channel: bool,
+        bias_bits: int,
+    ) -> None:
         self._report = report
+        self._clamped = clamped
         self._tf_compat = tf_compat
         self._per_channel = per_channel
         self._bits = bias_bits
@@ -70,7 +86,8 @@ class Constants:
 
     def operand(self, constant: FloatConstant, scale: float | None) -> SSAValue:
         """The int16 form of a constant: of this scale, else of the one that its elements ask for."""
-        own = activation_scale(constant_range(constant.blob)) or (0.0 if self._tf_compat else 1.0 / INT16_MOST)
+        found = self._clamped.get(constant.value) or constant_range(constant.blob)
+        own = activation_scale(found) or (0.0 if self._tf_compat else 1.0 / INT16_MOST)
         chosen = own if scale is None else scale
         blob = int16_blob(constant.blob, chosen)
         if self._tf_compat and scale is not None and scale != own:

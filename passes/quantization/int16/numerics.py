@@ -50,10 +50,11 @@ def constant_range(blob: Blob) -> Range:
 def int16_blob(blob: Blob, scale: float) -> Blob:
     """float32 bytes as int16 of this scale."""
     inverse = _inverse(np.float32(scale))
+    end = np.float32(2 * INT16_MOST * scale)
 
     def make() -> Iterator[npt.NDArray[np.int16]]:
         for chunk in blob.chunks():
-            yield _rounded(chunk.view(np.float32) * inverse, INT16_MOST).astype(np.int16)
+            yield _rounded(np.clip(chunk.view(np.float32), -end, end) * inverse, INT16_MOST).astype(np.int16)
 
     return DeferredBlob(blob.nbytes // 2, ("int16", blob, scale), make)
 

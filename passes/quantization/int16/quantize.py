@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp, UnitAttr
-from xdsl.ir import Operation
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
 
 from tflir.ir import names
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
-from tflir.ir.statistics import clear_ranges, functions, ranges_of
+from tflir.ir.statistics import Range, clear_ranges, functions, ranges_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import UNCALIBRATED
 from tflir.passes.quantization.int16.choice import Choice
 from tflir.passes.quantization.int16.rewrite import Rewrite, Settings
 from tflir.passes.quantization.post_quantize import remove_unread
+from tflir.passes.quantization.sound_ranges import visible_ranges
 
 _TYPES = ("float32", "int16")
 _BIAS_BITS = (32, 64)
+_LEVELS = 2**16 - 1
 
 
 @dataclass(frozen=True)
@@ -59,15 +62,18 @@ class QuantizeInt16x8Pass(TflPass):
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         self._check_options()
-        found = [(function, ranges_of(function)) for function in functions(module)]
-        choices = [Choice(function, ranges, tf_compat=self.tf_compat, strict=self.strict) for function, ranges in found]
+        found = [(function, *self._ranges(function, report)) for function in functions(module)]
+        choices = [
+            Choice(function, ranges, clamped, tf_compat=self.tf_compat, strict=self.strict)
+            for function, ranges, clamped in found
+        ]
         declined = {op: why for choice in choices for op, why in choice.declined.items()}
         if self.strict and declined:
             raise _refusal(declined)
         for op, why in declined.items():
             report.decline(why, op)
         entries = set(entry_functions(module))
-        for (function, ranges), choice in zip(found, choices, strict=True):
+        for (function, ranges, clamped), choice in zip(found, choices, strict=True):
             if not ranges:
                 function.attributes[UNCALIBRATED] = UnitAttr()
             entry = function in entries
@@ -78,9 +84,14 @@ class QuantizeInt16x8Pass(TflPass):
                 integer_inputs=entry and self.input_type == "int16",
                 integer_outputs=entry and self.output_type == "int16",
             )
-            Rewrite(function, choice, ranges, settings, report).run()
+            Rewrite(function, choice, ranges, clamped, settings, report).run()
             clear_ranges(function)
         remove_unread(module, report)
+
+    def _ranges(self, function: FuncOp, report: PassReport) -> tuple[dict[SSAValue, Range], dict[SSAValue, Range]]:
+        """What activations range over, and the ranges that constants are clamped to."""
+        ranges = ranges_of(function)
+        return (ranges, {}) if self.tf_compat else visible_ranges(function, ranges, report, levels=_LEVELS)
 
     def _check_options(self) -> None:
         if self.bias_bits not in _BIAS_BITS:

@@ -15,7 +15,7 @@ from tflir.ir.tfl.base import FALSE, TflOp
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.int16 import tensorflow
 from tflir.passes.quantization.int16.choice import Choice
-from tflir.passes.quantization.int16.constants import Constants, scale_of
+from tflir.passes.quantization.int16.constants import Constants, scale_of, weight_scale
 from tflir.passes.quantization.int16.facts import (
     activations,
     chooses_bias_type,
@@ -28,9 +28,7 @@ from tflir.passes.quantization.int16.facts import (
 )
 from tflir.passes.quantization.int16.numerics import FIXED_SCALE
 from tflir.passes.quantization.int16.values import Values
-
-_LEAST_OF_SUM = 2.0**-13
-"""The scale of a sum to that of its operands at least: the kernels scale down only, and from steps of 2**-14."""
+from tflir.passes.quantization.kernel_limits import least_scale
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,7 @@ class Rewrite:
         function: FuncOp,
         choice: Choice,
         ranges: dict[SSAValue, Range],
+        clamped: dict[SSAValue, Range],
         settings: Settings,
         report: PassReport,
     ) -> None:
@@ -61,7 +60,7 @@ class Rewrite:
         self._compat = settings.tf_compat
         self._report = report
         self._constants = Constants(
-            report, tf_compat=self._compat, per_channel=settings.per_channel, bias_bits=settings.bias_bits
+            report, clamped, tf_compat=self._compat, per_channel=settings.per_channel, bias_bits=settings.bias_bits
         )
         self._values = Values(function.body.block, ranges, self._constants, report, tf_compat=self._compat)
 
@@ -117,8 +116,14 @@ class Rewrite:
         if copies_scale(op) or (self._compat and tensorflow.takes_first_scale(op.INFO)):
             return scale_of(op.operands[positions[0]])
         found = self._values.scale(result)
-        if isinstance(op, AddOp | SubOp) and not self._compat:
-            return max(found, _LEAST_OF_SUM * max(scale_of(op.operands[index]) for index in positions))
+        return found if self._compat else max(found, least_scale(op, self._operand_scales(op, positions), bits=16))
+
+    def _operand_scales(self, op: TflOp, positions: list[int]) -> dict[int, float]:
+        found = {index: scale_of(op.operands[index]) for index in positions}
+        if is_linear(op) and op.INFO.weight is not None:
+            weight = constant_of(op.operands[op.INFO.weight[0]])
+            if weight is not None:
+                found[op.INFO.weight[0]] = weight_scale(weight)
         return found
 
     def _set_options(self, op: TflOp) -> None:

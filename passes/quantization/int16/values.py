@@ -20,8 +20,8 @@ from tflir.passes.quantization.int16.facts import constant_of, is_int16
 from tflir.passes.quantization.int16.numerics import activation_scale
 from tflir.passes.quantization.pairs import quantized_tensor
 
-_LEAST_SCALE = 1e-6 / 32767
-"""The scale of values that are always 0, or as good as."""
+_LEAST_SCALE = 2.0**-27
+"""The scale of values that are always 0, or as good as: 6, where an activation ends, is less than 2^31 steps of it."""
 
 
 class Values:

@@ -1,16 +1,17 @@
 // RUN: tflir-opt %s -p tfl-prepare-quantize | filecheck %s
 // RUN: tflir-opt %s -p tfl-prepare-quantize{everywhere=true} | filecheck %s --check-prefix=EVERYWHERE
 
-// A result of fixed range that a merge wants otherwise is quantized twice: its own way, then for all its readers.
+// A result of fixed range keeps it for all its readers but the merge that wants another, which gets a requantized one.
 // CHECK-LABEL: func.func @fixed_then_merged
 // CHECK: tfl.logistic
 // CHECK-NEXT: %[[own:.*]] = "tfl.quantize"({{.*}}i8:f32, 3.906250e-03:-128>
 // CHECK-NEXT: %[[back:.*]] = "tfl.dequantize"(%[[own]])
-// CHECK-NEXT: "tfl.quantize"(%[[back]]) {{.*}}i8:f32, 1.000000e+00:-128>
-func.func @fixed_then_merged(%x: tensor<2xf32> {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 255.0>}}}) -> tensor<4xf32> {
+// CHECK-NEXT: "tfl.quantize"(%[[own]]) {{.*}}i8:f32, 3.125000e-02:-128>
+// CHECK: return %{{.*}}, %[[back]]
+func.func @fixed_then_merged(%x: tensor<2xf32> {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 7.96875>}}}) -> (tensor<4xf32>, tensor<2xf32>) {
   %0 = "tfl.logistic"(%x) {tfl.tensor = {quantization = {min = array<f32: 0.5>, max = array<f32: 1.0>}}} : (tensor<2xf32>) -> tensor<2xf32>
-  %1 = "tfl.concatenation"(%0, %x) <{axis = 0 : i32, fused_activation_function = "NONE"}> {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 255.0>}}} : (tensor<2xf32>, tensor<2xf32>) -> tensor<4xf32>
-  func.return %1 : tensor<4xf32>
+  %1 = "tfl.concatenation"(%0, %x) <{axis = 0 : i32, fused_activation_function = "NONE"}> {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 7.96875>}}} : (tensor<2xf32>, tensor<2xf32>) -> tensor<4xf32>
+  func.return %1, %0 : tensor<4xf32>, tensor<2xf32>
 }
 
 // Weights per channel, symmetric; a bias of the product of the scales (here 1 and 1, 2).
@@ -55,8 +56,8 @@ func.func @constants(%x: tensor<1x2xf32> {tfl.tensor = {quantization = {min = ar
 // EVERYWHERE-LABEL: func.func @float_operand
 // EVERYWHERE: tfl.sin
 // EVERYWHERE-NEXT: tfl.quantize
-func.func @float_operand(%x: tensor<2xf32> {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 255.0>}}}) -> tensor<4xf32> {
+func.func @float_operand(%x: tensor<2xf32> {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 7.96875>}}}) -> tensor<4xf32> {
   %0 = "tfl.sin"(%x) {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 1.0>}}} : (tensor<2xf32>) -> tensor<2xf32>
-  %1 = "tfl.concatenation"(%0, %x) <{axis = 0 : i32, fused_activation_function = "NONE"}> {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 255.0>}}} : (tensor<2xf32>, tensor<2xf32>) -> tensor<4xf32>
+  %1 = "tfl.concatenation"(%0, %x) <{axis = 0 : i32, fused_activation_function = "NONE"}> {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 7.96875>}}} : (tensor<2xf32>, tensor<2xf32>) -> tensor<4xf32>
   func.return %1 : tensor<4xf32>
 }

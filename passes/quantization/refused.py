@@ -1,0 +1,41 @@
+"""Ops that stay float because no integer kernel takes the scales that their values got."""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import SSAValue
+
+from tflir.ir.tfl.base import TflOp
+from tflir.passes.base import PassReport
+from tflir.passes.quantization.facts import KEEP_FLOAT, float_operands, is_float, is_quantizable
+from tflir.passes.quantization.kernel_limits import least_scale, refused_operand
+from tflir.passes.quantization.propagation import Propagation
+
+_ROUNDED = 0.99
+"""Scales that float32 rounds are compared with a little room."""
+
+
+def keep_refused_float(function: FuncOp, spread: Propagation, report: PassReport) -> None:
+    """Marks the ops that the runtime would refuse, or end at, with what `spread` decided."""
+    for op in function.body.block.ops:
+        if not isinstance(op, TflOp) or not is_quantizable(op):
+            continue
+        scales = {index: _scale(spread, op.operands[index]) for index in float_operands(op)}
+        why = refused_operand(op, scales)
+        if why is None and op.INFO.bias is not None:
+            scales.pop(op.INFO.bias[0], None)
+        made = [_scale(spread, value) for value in op.results if is_float(value)]
+        if why is None and any(0 < scale < _ROUNDED * least_scale(op, scales) for scale in made):
+            why = "its integer kernel takes no result in steps so fine beside those of its operands"
+        if why is not None:
+            op.attributes[KEEP_FLOAT] = StringAttr(why)
+            report.decline(why, op)
+
+
+def _scale(spread: Propagation, value: SSAValue) -> float:
+    """The scale that an op makes or reads; the largest where there are several, 0 where none is known."""
+    state = spread.states.get(value)
+    params = state.replaced_by if state is not None and state.replaced_by is not None else spread.params(value)
+    return 0.0 if params is None else float(np.max(params.layout.scales))
