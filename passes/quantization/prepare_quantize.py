@@ -160,7 +160,13 @@ class PrepareQuantizePass(TflPass):
 def _fixed_parameters(function: FuncOp) -> dict[SSAValue, UniformQuantizedType]:
     """Those of results whose range is fixed: all that reads them starts from there, none from another reader's copy."""
     fixed = ((op, fixed_output(op)) for op in function.body.block.ops)
-    return {value: fixed_type(*params) for op, params in fixed if params is not None for value in op.results}
+    return {
+        value: fixed_type(*params)
+        for op, params in fixed
+        if params is not None
+        for value in op.results
+        if is_float(value)
+    }
 
 
 def given_parameters(function: FuncOp, ranges: dict[SSAValue, Range]) -> dict[SSAValue, UniformQuantizedType]:
