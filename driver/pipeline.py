@@ -76,9 +76,10 @@ def _float16(options: Options) -> list[str]:
     compat = {"min_elements": 0, "clamp": True, "variables": True} if options.tf_compat else {}
     return [
         _preserved(keep_float=False),
+        *_selected(options),
         _spec("tfl-prepare-quantize-float16", **compat),
         "tfl-post-quantize",
-        "tfl-clear-marks",
+        *_cleared(options),
     ]
 
 
@@ -90,7 +91,7 @@ def _dynamic_range(options: Options) -> list[str]:
         _spec("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
-        "tfl-clear-marks",
+        *_cleared(options),
     ]
 
 
@@ -121,6 +122,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         *(["tfl-expand-dequantize"] if options.tf_compat else []),
         *_io_types(options),
         "tfl-post-quantize-remove-qdq",
+        *(_cleared(options) if _words(options) else []),
     ]
 
 
@@ -133,7 +135,7 @@ def _int16x8(options: Options) -> list[str]:
         *_selected(options, integer=True),
         _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
         *([] if strict else _uncalibrated_beside_int16(options)),
-        "tfl-clear-marks",
+        *_cleared(options),
     ]
 
 
@@ -163,13 +165,24 @@ def _preserved(*, keep_float: bool = True) -> str:
 
 def _selected(options: Options, *, integer: bool = False) -> list[str]:
     """What comes first: simpler float ops, and which ops stay float. TensorFlow leaves nothing out."""
-    chosen = {"quantize_only": tuple(options.quantize_only), "skip": tuple(options.skip)}
-    words = {key: value for key, value in chosen.items() if value}
+    words = {} if options.sparsifies else _words(options)
     if not integer:
         return [_spec("tfl-select-ops", sound=False, **words)] if words else []
     if options.tf_compat:
         return [_spec("tfl-select-ops", sound=False, **words)]
     return ["tfl-optimize", _spec("tfl-select-ops", **words)]
+
+
+def _words(options: Options) -> dict[str, tuple[str, ...]]:
+    """The options of `tfl-select-ops`: which ops a person chose or left out."""
+    chosen = {"quantize_only": tuple(options.quantize_only), "skip": tuple(options.skip)}
+    return {key: value for key, value in chosen.items() if value}
+
+
+def _cleared(options: Options) -> list[str]:
+    """Removes what passes told each other, but for what passes that make weights sparse need to know."""
+    keeps = {"keep_selection": True} if options.sparsifies and _words(options) else {}
+    return [_spec("tfl-clear-marks", **keeps)]
 
 
 def _io_types(options: Options) -> list[str]:
@@ -202,16 +215,20 @@ def _allows_float(options: Options) -> bool:
 
 def _dense_first(options: Options) -> list[str]:
     """What comes before quantization where zeros are left out: dense weights, without channels that do nothing."""
-    return [] if options.tf_compat else ["tfl-densify-fold", "tfl-remove-dead-channels"]
+    words = _words(options)
+    fused = ["tfl-optimize"] if mode_of(options).needs_ranges and not options.tf_compat else []
+    chosen = [*fused, _spec("tfl-select-ops", sound=False, **words)] if words else []
+    return chosen if options.tf_compat else [*chosen, "tfl-densify-fold", "tfl-remove-dead-channels"]
 
 
 def _sparse_last(options: Options) -> list[str]:
     """What comes after it: the zeros of the stored numbers are what counts."""
+    cleared = ["tfl-clear-marks"] if _words(options) else []
     if options.tf_compat:
-        return [_spec("tfl-dense-to-sparse", **_compat(options))]
+        return [_spec("tfl-dense-to-sparse", **_compat(options)), *cleared]
     target = {} if options.sparsity_target == "balanced" else {"target": options.sparsity_target}
     passes = ("tfl-fully-connected-to-conv-2d", "tfl-dequantize-hybrid-convolutions", "tfl-dense-to-sparse")
-    return [_spec(name, **target) for name in passes]
+    return [*(_spec(name, **target) for name in passes), *cleared]
 
 
 _INT8_TYPES = ("float32", "int8", "uint8")

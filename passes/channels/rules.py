@@ -12,6 +12,7 @@ from tflir.passes.channels import arranging, elementwise, layers
 from tflir.passes.channels.known import BINARY, UNARY
 from tflir.passes.channels.spaces import Channels
 from tflir.passes.channels.trace import Trace
+from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.quantization.pairs import float_constant
 
 _RULES: dict[str, Callable[[Trace, TflOp], Channels | None]] = {
@@ -54,6 +55,9 @@ def _visit(trace: Trace, op: Operation) -> None:
         return
     if isinstance(op, TflOp) and op.INFO.builtin == "SHAPE":
         arranging.shape(trace, op)
+        return
+    if LEFT_OUT in op.attributes:
+        trace.keep(op, f"its channels are tied to a {op.name} that was left out")
         return
     rule = _RULES.get(op.INFO.builtin) if isinstance(op, TflOp) else None
     count = len(trace.constants)

@@ -26,5 +26,8 @@ class ClearMarksPass(TflPass):
 
     name = "tfl-clear-marks"
 
+    keep_selection: bool = False
+    """Leave `tfl.left_out`, for passes that make weights sparse."""
+
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        clear_marks(module)
+        clear_marks(module, selection=not self.keep_selection)

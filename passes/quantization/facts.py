@@ -13,6 +13,8 @@ from tflir.ir.types import element_of
 
 KEEP_FLOAT = "tfl.keep_float"
 """On an op: no pass quantizes it, and why."""
+LEFT_OUT = "tfl.left_out"
+"""On an op: a person left it out, so that no pass quantizes it or makes its weights sparse."""
 SHARES_SCALE = "tfl.shares_scale"
 """On an op: its float operands and results must share one scale, though MLIR does not say so."""
 VOLATILE = "volatile"
@@ -94,10 +96,10 @@ MARKS = (VOLATILE, KEEP_FLOAT, SHARES_SCALE, MODEL_QUANTIZED, REQUANTIZES, UNCAL
 """What passes tell each other; nothing of it is the model's."""
 
 
-def clear_marks(module: ModuleOp) -> None:
-    """Removes the marks that passes left for each other."""
+def clear_marks(module: ModuleOp, *, selection: bool = False) -> None:
+    """Removes the marks that passes left for each other; with `selection` also which ops a person left out."""
     for op in module.walk():
-        for mark in MARKS:
+        for mark in (*MARKS, LEFT_OUT) if selection else MARKS:
             op.attributes.pop(mark, None)
 
 

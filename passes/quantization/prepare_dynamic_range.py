@@ -14,7 +14,7 @@ from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.statistics import functions
 from tflir.ir.tfl.base import TRUE, TflOp
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import UNCALIBRATED
+from tflir.passes.quantization.facts import LEFT_OUT, UNCALIBRATED
 from tflir.passes.quantization.numerics import Rows, symmetric_scales
 from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, insert_pair, name_of_twin
 from tflir.passes.quantization.parameters import weight_scales
@@ -74,7 +74,9 @@ class PrepareQuantizeDynamicRangePass(TflPass):
         found: dict[int | None, list[Use]] = {}
         for use in computing_uses(constant.value):
             user = use.operation
-            if not isinstance(user, TflOp) or use.index not in user.INFO.dynamic_range:
+            if LEFT_OUT in user.attributes:
+                report.decline("its op was left out", user)
+            elif not isinstance(user, TflOp) or use.index not in user.INFO.dynamic_range:
                 report.decline("no dynamic-range kernel reads this operand", user)
             elif user.INFO.builtin in _ALL_OR_NOTHING and (small := self._small(user)) is not None:
                 report.decline(f"operand {small} of the op has fewer than {self.min_elements} elements", user)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects.builtin import DictionaryAttr, Float16Type, ModuleOp, UnitAttr
-from xdsl.dialects.func import ReturnOp
 
 from tflir.ir import names
 from tflir.ir.blob import Blob
@@ -15,6 +14,7 @@ from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.edit import insert_after
+from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.quantization.numerics import float16_blob
 from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, name_of_twin
 from tflir.passes.quantization.stored_weights import reads_stored_weights
@@ -56,9 +56,10 @@ class PrepareQuantizeFloat16Pass(TflPass):
                 self._narrow(constant, op, report)
 
     def _narrow(self, constant: FloatConstant, op: ConstOp, report: PassReport) -> None:
-        uses = computing_uses(constant.value)
+        computing = computing_uses(constant.value)
+        uses = [use for use in computing if LEFT_OUT not in use.operation.attributes]
         if not uses:
-            report.decline("only returned, not computed with", op)
+            report.decline("its op was left out" if computing else "only returned, not computed with", op)
             return
         hybrid = next((use.operation for use in uses if reads_stored_weights(use.operation)), None)
         if hybrid is not None:
@@ -73,7 +74,7 @@ class PrepareQuantizeFloat16Pass(TflPass):
         narrow = float16_blob(constant.blob, clamp=self.clamp)
         value = from_blob(narrow, constant.shape, Float16Type())
         half = ConstOp.create(result_types=[value.type], properties={"value": value})
-        replaces = not any(isinstance(use.operation, ReturnOp) for use in constant.value.uses)
+        replaces = len(uses) == sum(1 for _ in constant.value.uses)
         name = name_of_twin(constant, "float16", replaces=replaces)
         half.location = names.named(name)
         dequantize = DequantizeOp.create(operands=half.results, result_types=[constant.value.type])

@@ -17,7 +17,7 @@ from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import UNCALIBRATED
+from tflir.passes.quantization.facts import LEFT_OUT, UNCALIBRATED
 from tflir.passes.quantization.fold_constants import fold_constant
 from tflir.passes.quantization.integer_ops import form_integer_ops
 from tflir.passes.quantization.pairs import float_constant, quantize_of
@@ -60,7 +60,7 @@ class QuantizePass(TflPass):
             if self.integer:
                 form_integer_ops(function, report, tf_compat=self.tf_compat)
             for op in function.walk() if self.hybrid or UNCALIBRATED in function.attributes else ():
-                if isinstance(op, TflOp) and op.INFO.hybrid:
+                if isinstance(op, TflOp) and op.INFO.hybrid and LEFT_OUT not in op.attributes:
                     self._form_hybrid(op, widened, report)
         for quantize in [op for op in module.walk() if isinstance(op, QuantizeOp)]:
             fold_constant(quantize, report, legacy_float_scale=self.legacy_float_scale, tf_compat=self.tf_compat)

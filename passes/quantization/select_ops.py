@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
@@ -13,9 +14,10 @@ from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.ir.statistics import functions
 from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.patterns import expression
-from tflir.passes.quantization.facts import KEEP_FLOAT, SHARES_SCALE, bias_of, is_float
+from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, SHARES_SCALE, bias_of, is_float
 
 _USAGE = 2
 
@@ -33,7 +35,9 @@ class SelectOpsPass(TflPass):
     %y = "tfl.scatter_nd"(%i, %x, %s) {tfl.keep_float = "its kernel fills with integer 0, …"} …
     ```
     `quantize-only` and `skip` name ops by kind (`CONV_2D`, `tfl.conv_2d`), by the name of a tensor that they make, or
-    by a regular expression that such a name matches. A pattern that matches nothing is an error.
+    by a regular expression that such a name matches; or, where no op makes such a tensor, by a constant that they read.
+    These are marked with `tfl.left_out` too, and no pass changes their weights. A pattern that matches nothing is an
+    error.
     """
 
     name = "tfl-select-ops"
@@ -53,9 +57,13 @@ class SelectOpsPass(TflPass):
             if self.sound and op.INFO.moves_elements:
                 op.attributes[SHARES_SCALE] = UnitAttr()
             why = "skipped" if op in skipped else "not among the ops to quantize" if only and op not in only else None
+            if why is not None and not _is_made_before(op):
+                op.attributes[LEFT_OUT] = UnitAttr()
+            elif why is None and LEFT_OUT in op.attributes:
+                why = "skipped, or not among the ops to quantize"
             if why is None and KEEP_FLOAT not in op.attributes:
                 why = _computed_bias(op) or (unsound_int8(op) if self.sound else None)
-            if why is not None:
+            if why is not None and not _is_made_before(op):
                 op.attributes[KEEP_FLOAT] = StringAttr(why)
                 report.count("ops kept float")
                 report.decline(why, op)
@@ -66,6 +74,7 @@ def _matching(ops: list[TflOp], patterns: tuple[str, ...]) -> set[Operation]:
     found: set[Operation] = set()
     for pattern in patterns:
         matches = {op for op in ops if _matches(op, pattern)}
+        matches = {op for op in matches if not _is_made_before(op)} or _readers(matches)
         if not matches:
             known = {op.INFO.builtin for op in ops} | {name for op in ops for name in names.op_names(op) if name}
             raise Error(
@@ -74,6 +83,22 @@ def _matching(ops: list[TflOp], patterns: tuple[str, ...]) -> set[Operation]:
                 status=_USAGE,
             )
         found |= matches
+    return found
+
+
+def _is_made_before(op: Operation) -> bool:
+    """Whether an op only makes a constant: there is nothing to leave out but what reads it."""
+    return bool(op.results) and all(map(is_constant, op.results))
+
+
+def _readers(constants: Iterable[Operation]) -> set[Operation]:
+    """The ops that read any of the constants, be it through a `tfl.dequantize`."""
+    found: set[Operation] = set()
+    for constant in constants:
+        for user in (use.operation for result in constant.results for use in result.uses):
+            if isinstance(user, DequantizeOp):
+                found |= {use.operation for use in user.output.uses}
+            found.add(user)
     return found
 
 

@@ -21,6 +21,7 @@ from tflir.ir.tfl.indexing import DensifyOp
 from tflir.ir.types import element_of, numpy_dtype, shape_of, storage_type
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.edit import erase, insert_after
+from tflir.passes.quantization.facts import LEFT_OUT
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,24 @@ class DensifyFoldPass(TflPass):
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for op in list(module.walk()):
-            if isinstance(op, SparseConstOp | SparseQConstOp):
+            if not isinstance(op, SparseConstOp | SparseQConstOp):
+                continue
+            if any(LEFT_OUT in reader.attributes for reader in _readers(op)):
+                report.decline("its op was left out", op)
+            else:
                 _fold(op, report)
 
 
 _LARGEST = 1 << 31
 """Bytes of a dense constant; a damaged model may ask for any number."""
+
+
+def _readers(op: SparseConstOp | SparseQConstOp) -> Iterator[Operation]:
+    """What computes with a sparse constant, as it is or made dense."""
+    for use in op.output.uses:
+        yield use.operation
+        if isinstance(use.operation, DensifyOp):
+            yield from (wide.operation for wide in use.operation.output.uses)
 
 
 def _fold(op: SparseConstOp | SparseQConstOp, report: PassReport) -> None:

@@ -23,7 +23,7 @@ from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.linear import TransposeConvOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of
-from tflir.passes.quantization.facts import producer, quantized_element
+from tflir.passes.quantization.facts import LEFT_OUT, producer, quantized_element
 
 WIDENED = "widened"
 """A float kernel that reads the constant through a `tfl.dequantize`."""
@@ -130,6 +130,8 @@ def _reader(use: Use, kernel: str | None) -> Reader | str:
     op = use.operation
     if not isinstance(op, TflOp):
         return "an output of the function" if op.name == "func.return" else f"{op.name} reads it"
+    if LEFT_OUT in op.attributes:
+        return f"{op.name.removeprefix('tfl.')} was left out"
     if use.index not in op.INFO.sparse:
         return f"operand {use.index} of {op.name.removeprefix('tfl.')} must be dense"
     return Reader(op, use.index, kernel or _kernel(op.operands[use.index], op.results[0]))

@@ -22,7 +22,7 @@ from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
-from tflir.passes.quantization.facts import producer
+from tflir.passes.quantization.facts import LEFT_OUT, producer
 from tflir.passes.sparsity.candidates import rows_candidate
 from tflir.passes.sparsity.encoding import Encoding, rows_of_blocks
 from tflir.passes.sparsity.weight import Weight
@@ -51,6 +51,8 @@ def tensorflow_choice(op: Operation) -> TensorFlowChoice | str | None:
     """What TensorFlow does about the weights of `op`, or why nothing; None where it has none."""
     if not isinstance(op, TflOp) or op.INFO.builtin not in _OPS:
         return None
+    if LEFT_OUT in op.attributes:
+        return "the op was left out"
     source = producer(op.operands[_OPERAND])
     if isinstance(source, DequantizeOp):
         source = producer(source.input)

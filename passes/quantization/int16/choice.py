@@ -14,6 +14,7 @@ from tflir.ir.tfl.constants import ConstOp, ExternalConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import fail
+from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.quantization.far_apart import SHARE_OF_INT16, far_apart
 from tflir.passes.quantization.far_apart import WHY as FAR_APART
 from tflir.passes.quantization.int16 import tensorflow
@@ -97,6 +98,8 @@ class Choice:
     def _why_not(self, op: Operation) -> str | None:
         if not isinstance(op, TflOp):
             return "no kernel computes it in int16"
+        if LEFT_OUT in op.attributes:
+            return "it was left out"
         if self._tf_compat:
             return self._why_not_in_tensorflow(op)
         if not op.INFO.int16:
