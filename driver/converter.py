@@ -142,7 +142,7 @@ class Converter(Settings):
         from tflir.recorded import read_recorded
 
         if options.stats:
-            read_recorded(options.stats).apply(module, tf_compat=options.tf_compat)
+            read_recorded(options.stats, module).apply(module, tf_compat=options.tf_compat)
         if options.representative_dataset is None:
             return
         from tflir.calibration import calibrate

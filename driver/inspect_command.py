@@ -58,7 +58,8 @@ class _Page:
         self, title: str, headers: Sequence[str], rows: Sequence[Row], flexible: int, numbers: Sequence[int] = ()
     ) -> None:
         self.console.print()
-        self.console.print(plain_table(self.console, title, headers, rows, flexible=flexible, numbers=numbers))
+        table = plain_table(self.console, title, headers, rows, flexible=flexible, numbers=numbers)
+        self.console.print(table, crop=False)
 
     def _summary(self) -> None:
         from rich.table import Table

@@ -67,8 +67,7 @@ class Recorded:
 
         `tf_compat`: with what TensorFlow's calibrator adds to them. Raises `Error` where they are of another model.
         """
-        if fingerprint(module) != self.model:
-            raise Error("the statistics are of another model", hint="calibrate this one")
+        self.check(module)
         for function in functions(module):
             name = function.sym_name.data
             found: dict[SSAValue, Range] = {}
@@ -81,6 +80,18 @@ class Recorded:
                 found = contaminated(function, found)
                 found = {value: Range(one.low, max(one.high, _LEAST_MAXIMUM)) for value, one in found.items()}
             set_ranges(function, dict(found))
+
+    def check(self, module: ModuleOp) -> None:
+        """Raises `Error` where the ranges are of another model, or of tensors that the module has not."""
+        if fingerprint(module) != self.model:
+            raise Error("the statistics are of another model", hint="calibrate this one")
+        sizes = {one.sym_name.data: sum(1 for _ in values_of(one)) for one in functions(module)}
+        for name, position in (*self.ranges, *self.inner):
+            if name not in sizes:
+                raise Error(f"has ranges of a function '{name}', which the model lacks", hint="calibrate this model")
+            if position >= sizes[name]:
+                what = f"has a range of value {position} of '{name}', which has {sizes[name]}"
+                raise Error(what, hint="calibrate this model")
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes a JSON file; its numbers read back to the same floats."""
@@ -99,12 +110,14 @@ def _union(a: Span | None, b: Span) -> Span:
     return b if a is None else (min(a[0], b[0]), max(a[1], b[1]))
 
 
-def read_recorded(paths: Sequence[Any]) -> Recorded:
-    """The statistics of one or more files, merged. Raises `Error` where one is not such a file."""
+def read_recorded(paths: Sequence[Any], module: ModuleOp | None = None) -> Recorded:
+    """The statistics of one or more files, merged. Raises `Error` where one is not such a file, or not of `module`."""
     found: Recorded | None = None
     for path in paths:
         one = _read(path)
         try:
+            if module is not None:
+                one.check(module)
             found = one if found is None else found.merged(one)
         except Error as error:
             error.file = str(path)
@@ -123,18 +136,30 @@ def _read(path: Any) -> Recorded:
     try:
         if document["format"] != _FORMAT or document["version"] != _VERSION:
             raise ValueError
-        ranges = {(str(name), int(at)): _span((low, high)) for name, at, low, high in document["ranges"]}
+        ranges = {(str(name), _whole(at)): _span((low, high)) for name, at, low, high in document["ranges"]}
         inner = {
-            (str(name), int(at)): [None if span is None else _span(span) for span in spans]
+            (str(name), _whole(at)): [None if span is None else _span(span) for span in spans]
             for name, at, spans in document["intermediates"]
         }
-        return Recorded(str(document["model"]), int(document["samples"]), ranges, inner)
-    except (KeyError, TypeError, ValueError):
+        if any(len(spans) != len(INTERMEDIATES) for spans in inner.values()):
+            raise ValueError
+        return Recorded(str(document["model"]), _whole(document["samples"]), ranges, inner)
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise Error("is no statistics file of this version", file=str(path), hint="make it anew") from None
 
 
+def _whole(value: Any) -> int:
+    """A position, or a number of samples."""
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise ValueError
+    return value
+
+
 def _span(values: Any) -> Span:
-    low, high = (float(np.float32(value)) for value in values)
+    if any(type(value) not in (int, float) for value in values):
+        raise ValueError
+    with np.errstate(over="ignore"):
+        low, high = (float(np.float32(float(value))) for value in values)
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError
     return low, high

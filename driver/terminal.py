@@ -157,7 +157,10 @@ def plain_table(
     flexible: int = 0,
     numbers: Sequence[int] = (),
 ) -> Table:
-    """A table without frames that fits the console: names in column `flexible` are shortened, `numbers` lie right."""
+    """A table without frames: names in column `flexible` are shortened to fit, `numbers` lie right.
+
+    On a narrow console columns of bars go; what is wider still must be printed with `crop=False`.
+    """
     from rich import box
     from rich.cells import cell_len
     from rich.table import Table
@@ -172,10 +175,25 @@ def plain_table(
         max(cell_len(text if isinstance(text, str) else text.plain) for text in (header, *(row[i] for row in cells)))
         for i, header in enumerate(headers)
     ]
-    room = max(_NARROWEST, console.width - sum(widths) + widths[flexible] - _GAP * (len(widths) - 1))
-    for i, header in enumerate(headers):
-        table.add_column(header, justify="right" if i in numbers else "left", no_wrap=i != flexible, overflow="fold")
+    room = _room(console.width, widths, flexible)
+    others = [i for i in range(len(headers)) if i != flexible]
+    bars = [i for i in others if cells and not any(isinstance(row[i], str) and row[i] for row in cells)]
+    kept = [i for i in range(len(headers)) if i not in bars or room >= min(_NARROWEST, widths[flexible])]
+    at = kept.index(flexible)
+    widths = [widths[i] for i in kept]
+    room = max(min(_NARROWEST, widths[at]), _room(console.width, widths, at))
+    for i in kept:
+        justify = "right" if i in numbers else "left"
+        table.add_column(headers[i], justify=justify, no_wrap=i != flexible, overflow="fold")
     for row in cells:
-        shown = [shorten(cell, room) if i == flexible and isinstance(cell, str) else cell for i, cell in enumerate(row)]
+        shown = [shorten(row[i], room) if i == flexible and isinstance(row[i], str) else row[i] for i in kept]
         table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in shown))
+    least = sum(widths) - widths[at] + min(room, widths[at]) + _GAP * (len(widths) - 1)
+    if least > console.width:  # a terminal breaks lines better than columns of a letter each are read
+        table.width = least
     return table
+
+
+def _room(width: int, widths: Sequence[int], flexible: int) -> int:
+    """The columns that are left for one column beside the others."""
+    return width - sum(widths) + widths[flexible] - _GAP * (len(widths) - 1)

@@ -132,7 +132,7 @@ def _print_outputs(found: Verification, console: Console) -> None:
     headers = [*(["signature"] if several else []), "output", "shape", "signal to noise", "largest difference", ""]
     at = int(several)
     title = f"Outputs beside the original's, {found.inputs}"
-    console.print(plain_table(console, title, headers, rows, flexible=at, numbers=(at + 2, at + 3)))
+    console.print(plain_table(console, title, headers, rows, flexible=at, numbers=(at + 2, at + 3)), crop=False)
 
 
 def _print_layers(shown: Sequence[Layer], of: int, console: Console) -> None:
@@ -142,7 +142,7 @@ def _print_layers(shown: Sequence[Layer], of: int, console: Console) -> None:
         rows.append([layer.name, layer.op, layer.dtype, scales(layer), ratio])
     title = f"Worst activations in the runtime's own kernels, {len(shown)} of {of}"
     headers = ["tensor", "made by", "type", "scale", "SNR"]
-    console.print(plain_table(console, title, headers, rows, numbers=(3, 4)))
+    console.print(plain_table(console, title, headers, rows, numbers=(3, 4)), crop=False)
 
 
 def _graded(snr_db: float) -> tuple[Text, Text]:
