@@ -26,6 +26,7 @@ _SMALL = 1 << 16
 """Bytes of a model beyond which the scales that quantization adds are little beside what it saves."""
 _MAY_STAY_FLOAT = (ModeName.DYNAMIC_RANGE, ModeName.FLOAT16, ModeName.INTEGER)
 _OPTIONS = [one.name for one in fields(Settings)]
+_IO_TYPES = ("inference_input_type", "inference_output_type")
 _RESULTS = ("reports", "remarks")
 
 
@@ -91,6 +92,9 @@ class Converter(Settings):
         """The options as they stand, with what `module` itself says about ranges."""
         options = Options(**{name: getattr(self, name) for name in _OPTIONS}, beside=self._beside).checked()
         options.has_ranges = options.quantizes and module is not None and _evidence(module) is not None
+        types = {options.inference_input_type, options.inference_output_type}
+        if module is not None and (types != {"float32"} or not options.beside.isdisjoint(_IO_TYPES)):
+            options.has_integers = _has_integers(module)
         return options
 
     def prepare(self) -> None:
@@ -209,6 +213,12 @@ def _evidence(module: ModuleOp) -> str | None:
     from tflir.passes.quantization.evidence import evidence
 
     return evidence(module)
+
+
+def _has_integers(module: ModuleOp) -> bool:
+    from tflir.passes.quantization.modify_io_nodes import has_integers
+
+    return has_integers(module)
 
 
 def _first_then(module: ModuleOp, again: Callable[[], ModuleOp]) -> Callable[[], ModuleOp]:

@@ -275,6 +275,8 @@ class Options(Settings):
 
     has_ranges: bool = False
     """The model itself has recorded ranges or fake quantization."""
+    has_integers: bool = False
+    """An input or output of the model is quantized, or next to its quantized form."""
     beside: frozenset[str] = frozenset()
     """The names of all options that a command line gives, the command's own and those that have their defaults too."""
 

@@ -129,7 +129,9 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
 def _int16x8(options: Options) -> list[str]:
     strict = {} if OpsSet.TFLITE_BUILTINS in options.target_spec.supported_ops else {"strict": True}
     types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
-    wanted = {side: kind for side, kind in types.items() if kind != "float32"}
+    wanted: dict[str, bool | str] = {side: kind for side, kind in types.items() if kind != "float32"}
+    if wanted and not options.tf_compat:
+        wanted["exact_types"] = True
     return [
         _preserved(),
         *_selected(options, integer=True),
@@ -186,10 +188,19 @@ def _cleared(options: Options) -> list[str]:
 
 
 def _io_types(options: Options) -> list[str]:
-    """The pass that changes the types of inputs and outputs, where they are not to stay float32."""
+    """The pass that changes the types of inputs and outputs, where they are not to stay as they are."""
     types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
-    wanted = {side: kind for side, kind in types.items() if kind != "float32"}
+    wanted: dict[str, bool | str] = {
+        side: kind for side, kind in types.items() if kind != "float32" or _asks_for_float(side, options)
+    }
+    if wanted and not options.tf_compat:
+        wanted["strict"] = True
     return [_spec("tfl-modify-io-nodes", **wanted)] if wanted else []
+
+
+def _asks_for_float(side: str, options: Options) -> bool:
+    """Whether inputs or outputs that may be integer are asked to be float32, in so many words."""
+    return options.has_integers and f"inference_{side}" in options.beside
 
 
 def _wants_float16(options: Options) -> bool:
@@ -232,6 +243,8 @@ def _sparse_last(options: Options) -> list[str]:
 
 
 _INT8_TYPES = ("float32", "int8", "uint8")
+_KEEPING_INTEGERS = (ModeName.NONE, ModeName.DYNAMIC_RANGE, ModeName.FLOAT16)
+"""Modes that make no integer inputs and outputs, but keep those that a model has."""
 MODES: tuple[Mode, ...] = (
     Mode(ModeName.PASSES, lambda o: o.passes is not None, lambda o: [o.passes or ""]),
     Mode(ModeName.NONE, lambda o: not o.quantizes, lambda _: []),
@@ -255,10 +268,11 @@ def mode_of(options: Options) -> Mode:
     mode = next(mode for mode in MODES if mode.applies(options))
     refuse(options, mode.name)
     for side, kind in (("input", options.inference_input_type), ("output", options.inference_output_type)):
-        if kind not in mode.io_types:
+        known = _INT8_TYPES if options.has_integers and mode.name in _KEEPING_INTEGERS else mode.io_types
+        if kind not in known:
             raise Error(
                 f"{side}s can't be {kind} in mode '{mode.name}'",
-                hint=f"use {' or '.join(mode.io_types)}" + ("" if options.has_data else ", or give a dataset"),
+                hint=f"use {' or '.join(known)}" + ("" if options.has_data else ", or give a dataset"),
                 status=2,
             )
     return mode
@@ -266,7 +280,10 @@ def mode_of(options: Options) -> Mode:
 
 def pipeline_of(options: Options) -> str:
     """The pipeline that the options give, in the `-p` syntax; '' for none."""
-    passes = mode_of(options).passes(options)
+    mode = mode_of(options)
+    passes = mode.passes(options)
+    if mode.name in _KEEPING_INTEGERS:
+        passes = [*passes, *_io_types(options)]
     if options.sparsifies:
         passes = [*_dense_first(options), *passes, *_sparse_last(options)]
     return ",".join(passes)

@@ -59,6 +59,8 @@ class QuantizeInt16x8Pass(TflPass):
     """Type of the model's inputs that int16 ops read: float32 or int16."""
     output_type: str = "float32"
     """Type of the model's outputs that int16 ops make: float32 or int16."""
+    exact_types: bool = False
+    """Inputs and outputs that are to be int16 and can't are an error; else they stay float32."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         self._check_options()
@@ -83,6 +85,7 @@ class QuantizeInt16x8Pass(TflPass):
                 self.bias_bits,
                 integer_inputs=entry and self.input_type == "int16",
                 integer_outputs=entry and self.output_type == "int16",
+                exact_types=self.exact_types,
             )
             Rewrite(function, choice, ranges, clamped, settings, report).run()
             clear_ranges(function)

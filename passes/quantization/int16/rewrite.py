@@ -9,6 +9,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir import names
+from tflir.ir.errors import Error
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import FALSE, TflOp
@@ -40,6 +41,7 @@ class Settings:
     bias_bits: int
     integer_inputs: bool
     integer_outputs: bool
+    exact_types: bool
 
 
 class Rewrite:
@@ -71,6 +73,8 @@ class Rewrite:
         for argument in list(block.args):
             if is_float(argument) and any(self._reads_int16(use.operation, use.index) for use in argument.uses):
                 self._values.argument(argument, retype=self._settings.integer_inputs)
+            elif is_float(argument) and self._settings.integer_inputs:
+                self._refuse("input", argument, argument.index)
         for op in ops:
             if isinstance(op, ReturnOp):
                 self._return(op)
@@ -83,6 +87,14 @@ class Rewrite:
                 self._set_options(op)
                 self._set_version(op)
         self._function.update_function_type()
+
+    def _refuse(self, side: str, value: SSAValue, index: int) -> None:
+        """Refuses an input or output that stays float32 where that is not allowed."""
+        name = names.name_of(value) or index
+        if self._settings.exact_types:
+            what = f"{side} '{name}' can't be int16: no int16 op {'reads' if side == 'input' else 'makes'} it"
+            raise Error(what, hint=f"leave --inference-{side}-type out", status=3)
+        self._report.decline(f"{side} '{name}' stays float32")
 
     def _reads_int16(self, op: Operation, index: int) -> bool:
         return op in self._choice.ops and isinstance(op, TflOp) and index in activations(op)
@@ -143,6 +155,8 @@ class Rewrite:
         """The function returns float32 under the names that its results had, or int16 where that is asked for."""
         returned: dict[SSAValue, SSAValue] = {}
         for index, value in enumerate(op.operands):
+            if self._settings.integer_outputs and is_float(value):
+                self._refuse("output", value, index)
             if not self._values.is_ours(value) or self._settings.integer_outputs:
                 continue
             if value not in returned or self._compat:

@@ -71,7 +71,10 @@ class Values:
 
     def make_int16(self, value: SSAValue, scale: float) -> SSAValue:
         """Gives a value the int16 type of this scale."""
+        location = value.location if isinstance(value, BlockArgument) else None
         made = Rewriter.replace_value_with_new_type(value, quantized_tensor(value, int16_type(scale)))
+        if isinstance(made, BlockArgument) and location is not None:  # the name of an input
+            made.location = location
         self._ours.add(made)
         return made
 
