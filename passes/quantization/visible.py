@@ -178,6 +178,8 @@ def _combined(op: TflOp, parts: list[Range | None]) -> Range | None:
             factor = b.low if kind == "MUL" else 1 / b.low
             return Range(a.low * factor, a.high * factor)
         return None
+    if kind in ("MINIMUM", "MAXIMUM"):  # beside numbers, one that holds a mask either covers them or leaves them be
+        known = [part for part in known if max(-part.low, part.high) < _MASK] or known
     if op.INFO.same_scale and known:
         return Range(min(part.low for part in known), max(part.high for part in known))
     return None
