@@ -15,18 +15,22 @@ import numpy as np
 from tflir.backends.litert.run import Array, Entry, Runner
 from tflir.dataset import Dataset
 from tflir.files import load, save
+from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
 from tflir.ir.names import SIGNATURES, name_of
 from tflir.ir.statistics import functions
 from tflir.passes.calibration.insert_range_outputs import EXTRA, HIGH, LOW, Probe, insert_range_outputs
 from tflir.passes.calibration.logged import values_of
 from tflir.passes.calibration.lstm import Layer
+from tflir.passes.calibration.slots import Slot
+from tflir.passes.quantization.masks import masks_among_inputs, may_be_infinite
 from tflir.passes.quantization.preserve_quantized import PreserveQuantizedPass
 from tflir.recorded import Recorded, Span, fingerprint
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
+_MOST = np.finfo(np.float32).max
 Note = Callable[[int, int], None]
 
 
@@ -58,7 +62,7 @@ def calibrate(
         raise Error(what, hint="leave out --tf-compat, or --shard", status=2)
     with _saved(observed) as path:
         runner = Runner(path, delegate=not tf_compat, fallback=True, num_threads=num_threads)
-        data = Dataset(dataset, in_file_order(runner.entries, module), limit=samples, shard=shard)
+        data = Dataset(dataset, in_file_order(runner.entries, module), limit=samples, shard=shard, masks=_masks(module))
         collected = _Collected(module, probes, anew=not tf_compat)
         for done, (entry, values) in enumerate(data, 1):
             collected.add(entry, runner.run(entry, values, anew=not tf_compat), done)
@@ -75,9 +79,15 @@ def _keeps_state(module: ModuleOp, probes: dict[str, Probe]) -> bool:
 
 def samples_of(model: str | os.PathLike[str], dataset: Any, limit: int | None, *, most: int) -> list[dict[str, Array]]:
     """The first of a dataset's samples, by input name. Raises `Error` where one does not fit the model."""
-    entries = in_file_order(Runner(model, fallback=True).entries, load(model))
-    data = Dataset(dataset, entries, limit=most if limit is None else min(limit, most))
+    module = load(model)
+    entries = in_file_order(Runner(model, fallback=True).entries, module)
+    data = Dataset(dataset, entries, limit=most if limit is None else min(limit, most), masks=_masks(module))
     return [values for _, values in data]
+
+
+def _masks(module: ModuleOp) -> set[str]:
+    """Inputs that may be infinite."""
+    return {name for function in entry_functions(module) for name in masks_among_inputs(function)}
 
 
 def in_file_order(entries: Sequence[Entry], module: ModuleOp) -> list[Entry]:
@@ -129,6 +139,7 @@ class _Collected:
         self._extremes: dict[str, tuple[Array, Array]] = {}
         self._states: dict[tuple[str, int], tuple[float, float]] = {}
         self._layers: dict[tuple[str, int], Layer | None] = {}
+        self._masks: dict[str, set[int]] = {}
         self._samples = 0
 
     def add(self, entry: Entry, outputs: dict[str, Array], number: int) -> None:
@@ -138,6 +149,7 @@ class _Collected:
         probe = self._probes[name]
         high, low, *extras = _in_order(entry, outputs)
         self._check(probe, high, low, number)
+        high, low = np.clip(high, -_MOST, _MOST), np.clip(low, -_MOST, _MOST)  # infinite where that was no fault
         held = self._extremes.get(name)
         self._extremes[name] = (
             (high.copy(), low.copy()) if held is None else (np.maximum(held[0], high), np.minimum(held[1], low))
@@ -162,6 +174,8 @@ class _Collected:
             slot = probe.meanings[place][0]
             if good[place] and high[place] <= 0:
                 continue
+            if not flags[place] and not np.isnan([high[place], low[place]]).any() and self._is_mask(slot):
+                continue
             values = list(values_of(self._functions[slot.function]))
             name = name_of(values[slot.position]) or f"value {slot.position}"
             raise Error(
@@ -169,6 +183,14 @@ class _Collected:
                 location=f"{slot.function}: {name}",
                 hint="leave the sample out, or mend the model",
             )
+
+    def _is_mask(self, slot: Slot) -> bool:
+        """Whether nothing can tell the value's infinity from a large number."""
+        if slot.function not in self._masks:
+            function = self._functions[slot.function]
+            found = may_be_infinite(function)
+            self._masks[slot.function] = {at for at, value in enumerate(values_of(function)) if value in found}
+        return slot.position in self._masks[slot.function]
 
     def recorded(self) -> Recorded:
         """All that was seen."""

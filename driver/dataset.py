@@ -10,7 +10,7 @@ import importlib
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -29,12 +29,20 @@ class Dataset:
 
     Iterating gives `(entry, values by input name)`. Raises `Error` naming the input and the sample (counted from 1)
     where a value is missing, has the wrong shape or type, or is not finite, and where there is no sample at all.
+    The inputs whose tensors `masks` names may be infinite.
     """
 
     def __init__(
-        self, source: Any, entries: Sequence[Entry], *, limit: int | None = None, shard: tuple[int, int] = (1, 1)
+        self,
+        source: Any,
+        entries: Sequence[Entry],
+        *,
+        limit: int | None = None,
+        shard: tuple[int, int] = (1, 1),
+        masks: Container[str] = (),
     ) -> None:
         self._entries = entries
+        self._masks = masks
         self._limit = limit
         self._shard = shard
         self.name = _path(source) or "the representative dataset"
@@ -85,7 +93,9 @@ class Dataset:
                 _by_name(entry.inputs, cast("Mapping[str, Any]", values)) if named else _by_order(entry.inputs, values)
             )
             pairs = zip(entry.inputs, taken, strict=True)
-            made.append((entry, {port.name: _checked(port, value) for port, value in pairs}))
+            made.append(
+                (entry, {port.name: _checked(port, value, port.tensor in self._masks) for port, value in pairs})
+            )
         return made
 
     def _uses(self, sample: Any) -> list[tuple[Entry, Any]]:
@@ -143,8 +153,8 @@ def _by_order(ports: Sequence[Port], values: Any) -> Sequence[Any]:
     return held
 
 
-def _checked(port: Port, value: Any) -> Array:
-    """`value` as the input takes it."""
+def _checked(port: Port, value: Any, is_mask: bool) -> Array:
+    """`value` as the input takes it; a mask may be infinite."""
     try:
         found: Array = np.asarray(value)
     except ValueError:
@@ -155,11 +165,11 @@ def _checked(port: Port, value: Any) -> Array:
         return found
     if not np.can_cast(found.dtype, port.dtype, "same_kind"):
         raise Error(f"input '{port.name}' wants {port.dtype.name}, not {found.dtype.name}", hint="convert the data")
-    if found.dtype.kind == "f" and not np.isfinite(found).all():
+    if found.dtype.kind == "f" and (np.isnan(found) if is_mask else ~np.isfinite(found)).any():
         raise Error(f"input '{port.name}' has NaN or infinity", hint="leave the sample out")
     with np.errstate(over="ignore"):
         made = port.encode(found)
-    if made.dtype.kind == "f" and not np.isfinite(made).all():
+    if made.dtype.kind == "f" and not (is_mask or np.isfinite(made).all()):
         raise Error(f"input '{port.name}' has values that {port.dtype.name} can't hold", hint="scale the data")
     if made.dtype.kind in "iu" and found.dtype.kind in "iu" and not np.array_equal(made.reshape(found.shape), found):
         raise Error(f"input '{port.name}' has values that {port.dtype.name} can't hold", hint="convert the data")

@@ -15,8 +15,8 @@ of the default delegate, XNNPACK, were run on factors of 2^-36 to 2^40:
 | comparisons | operand < 1 | the process ends |
 
 A result never needs steps finer than a fraction of its operands' own, so that one rule holds all of them: products get
-no finer steps than 1/16 (int16: all) of the product of their operands' steps, everything else none finer than 1/32 of
-its operands'.
+no finer steps than 1/16 (int16: all) of the product of their operands' steps, sums none finer than 2^-12 of the
+coarser operand's, everything else none finer than 1/32 of its operand's.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from tflir.ir.tfl.base import TflOp
 
 _OF_PRODUCT = {8: 2.0**-4, 16: 1.0}
 _OF_OPERAND = 2.0**-5
+_OF_SUM = 2.0**-12
 _OF_MERGED = 2.0**-10
 """An operand that is requantized for an op that merges several."""
 _OF_QUOTIENT = 2.0**-7
@@ -38,8 +39,6 @@ _MOST_COMPARED = 0.999
 
 _RESCALES = frozenset(
     (
-        "ADD",
-        "SUB",
         "ABS",
         "NEG",
         "RELU",
@@ -78,6 +77,8 @@ def least_scale(op: TflOp, scales: Mapping[int, float], bits: int = 8) -> float:
         return max(bound, _OF_QUOTIENT * known[0] / known[1] if len(known) == 2 else 0.0)
     if kind == "PRELU":
         return _OF_OPERAND * known.get(0, 0.0) * max(1.0, known.get(1, 0.0) * 127)
+    if kind in ("ADD", "SUB"):
+        return max(bound, _OF_SUM * max(known.values()))
     if kind in _RESCALES:
         return max(bound, _OF_OPERAND * max(known.values()) * _slope(op))
     if op.INFO.same_scale and len(known) > 1:

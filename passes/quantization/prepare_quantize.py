@@ -22,6 +22,7 @@ from tflir.passes.quantization.facts import (
     UNCALIBRATED,
     bias_of,
     fixed_output,
+    float_operands,
     is_float,
     is_preserved,
     is_same_scale,
@@ -105,6 +106,8 @@ class PrepareQuantizePass(TflPass):
             given |= centred_parameters(function, ranges, sparse_tables=self.sparse_tables)
         for _, params in recurrent_parameters(function, kept if self.tf_compat else ranges, report):
             given |= params
+        if not self.tf_compat:
+            _move_along(function, given)
         clear_ranges(function)
         if not given:
             function.attributes[UNCALIBRATED] = UnitAttr()
@@ -155,6 +158,16 @@ class PrepareQuantizePass(TflPass):
                 op.attributes[KEEP_FLOAT] = StringAttr(FAR_APART)
                 report.decline(FAR_APART, op)
         return widened_ranges(function, ranges, clamped), clamped
+
+
+def _move_along(function: FuncOp, given: dict[SSAValue, UniformQuantizedType]) -> None:
+    """What only moves elements that have parameters has the same: no reader further on may ask for others there."""
+    for op in function.body.block.ops:
+        operands = float_operands(op)
+        if is_same_scale(op) and len(operands) == 1 and (params := given.get(op.operands[operands[0]])) is not None:
+            for value in op.results:
+                if is_float(value):
+                    given.setdefault(value, params)
 
 
 def _fixed_parameters(function: FuncOp) -> dict[SSAValue, UniformQuantizedType]:

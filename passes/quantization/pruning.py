@@ -32,8 +32,11 @@ def prune(
     """
     kept = {v: r for v, r in ranges.items() if not any(isinstance(u.operation, QuantizeOp) for u in v.uses)}
     redundant = _forward(kept)
-    redundant |= _backward(kept, redundant, own_ranges, dead)
-    return {value: found for value, found in kept.items() if value not in redundant}
+    imposed = _backward(kept, redundant, own_ranges, dead)
+    found = {value: one for value, one in kept.items() if value not in redundant and value not in imposed}
+    if own_ranges:  # said at the value itself: else whichever reader is looked at first would decide for all
+        found |= {v: r for v, r in imposed.items() if v not in redundant and _readers(v, dead) > 1}
+    return found
 
 
 def _forward(ranges: dict[SSAValue, Range]) -> set[SSAValue]:
@@ -56,9 +59,9 @@ def _forward(ranges: dict[SSAValue, Range]) -> set[SSAValue]:
 
 def _backward(
     ranges: dict[SSAValue, Range], redundant: set[SSAValue], own_ranges: bool, dead: AbstractSet[Operation]
-) -> set[SSAValue]:
-    """Operands that take the range of the result of an op that merges them."""
-    imposed: set[SSAValue] = set()
+) -> dict[SSAValue, Range]:
+    """Operands that take the range of the result of an op that merges them, and that range."""
+    imposed: dict[SSAValue, Range] = {}
     pending = [(value, ranges[value]) for value in ranges if value not in redundant]
     while pending:
         value, found = pending.pop()
@@ -73,7 +76,7 @@ def _backward(
                 _is_worth_keeping(operand, ranges[operand], one, dead) for one in (found, *_imposed(operand, ranges))
             ):
                 continue
-            imposed.add(operand)
+            imposed[operand] = found
             pending.append((operand, found))
     return imposed
 
@@ -87,11 +90,15 @@ def _imposed(value: SSAValue, ranges: dict[SSAValue, Range]) -> list[Range]:
 
 def _is_worth_keeping(value: SSAValue, own: Range, imposed: Range, dead: AbstractSet[Operation]) -> bool:
     """Whether others read the value, and would lose steps, or what lies beyond the imposed range."""
-    if sum(1 for use in value.uses if use.operation not in dead) < 2:
+    if _readers(value, dead) < 2:
         return False
     beyond = _BEYOND * _spread(own)
     cut = own.low < min(imposed.low, 0.0) - beyond or own.high > max(imposed.high, 0.0) + beyond
     return cut or _spread(own) < _MUCH_FINER * _spread(imposed)
+
+
+def _readers(value: SSAValue, dead: AbstractSet[Operation]) -> int:
+    return sum(1 for use in value.uses if use.operation not in dead)
 
 
 def _spread(found: Range) -> float:

@@ -144,6 +144,41 @@ QUIRKS: tuple[Quirk, ...] = (
         "passes.quantization.fold_constants:fold_constant",
     ),
     Quirk(
+        "masks-and-pads",
+        "3.3",
+        "a mask of -1e9 before softmax, or a pad value before max pooling, takes the steps of everything else",
+        "ranges and constants end where no reader can tell what lies beyond",
+        "passes.quantization.visible:Visible",
+    ),
+    Quirk(
+        "values-far-apart",
+        "3.3",
+        "what is brought together with values over 16 times as large keeps a few steps, or none",
+        "the op, and what only moves its result, stays float",
+        "passes.quantization.far_apart:far_apart",
+    ),
+    Quirk(
+        "scales-beyond-kernels",
+        "3.4",
+        "values that were always 0 get scales at which kernels overflow, refuse the model or end the process",
+        "no scale is finer than the kernel takes beside those of its operands; what still can't be stays float",
+        "passes.quantization.kernel_limits:least_scale",
+    ),
+    Quirk(
+        "one-weight-two-kinds",
+        "3.5",
+        "a weight that ops read with scales along different axes gets those of one of them",
+        "it is a constant of its own for each kind of scales",
+        "passes.quantization.kinds_of_scales:split_by_kind",
+    ),
+    Quirk(
+        "requantized-for-all",
+        "3.5",
+        "a result that one reader wants in other parameters reaches its other readers, and outputs, as that copy",
+        "each starts from what the op made",
+        "passes.quantization.prepare_quantize:PrepareQuantizePass",
+    ),
+    Quirk(
         "coarse-fixed-range",
         "3.1",
         "logistic, softmax and the like answer in steps of their fixed scale, however small what was recorded",
@@ -168,8 +203,8 @@ QUIRKS: tuple[Quirk, ...] = (
         "infinite-ranges",
         "8.1.15",
         "infinity in the data crashes the converter, and a range beyond float32 gives an infinite scale",
-        "data that is not finite is an error that names the tensor; a range too wide leaves the op float; with "
-        "tf_compat too",
+        "data that is not finite is an error that names the tensor, but for masks; a range too wide leaves the op "
+        "float; with tf_compat too",
         "passes.quantization.prepare_quantize:PrepareQuantizePass",
     ),
     Quirk(
@@ -322,15 +357,22 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk(
         "int16-mask",
         "4",
-        "adding a mask of -1e9 leaves the logits no steps",
-        "the add, what moves its result and the softmax stay float",
+        "adding a mask of -1e9 leaves what it is added to no steps",
+        "where a softmax or the like reads it, see `masks-and-pads`; elsewhere the add and what moves it stay float",
+        "passes.quantization.int16.choice",
+    ),
+    Quirk(
+        "int16-softmax",
+        "4",
+        "softmax answers in steps of 2^-15, and counts all that is far below the largest as e^-10 of it",
+        "it stays float where results have under 256 steps, or rows of 220 elements and more reach over 10",
         "passes.quantization.int16.choice",
     ),
     Quirk(
         "int16-cancelling-sum",
         "4",
         "a result's scale may be finer than its kernel can reach",
-        "at least 2^-13 of the operands'",
+        "at least 2^-12 of the operands'",
         "passes.quantization.int16.rewrite",
     ),
     Quirk(

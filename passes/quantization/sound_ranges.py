@@ -77,6 +77,8 @@ class _Scales:
         value = op.operands[index]
         constant = self._constants.range_of(value)
         if constant is not None:
+            if is_same_scale(op):
+                return 0.0  # it follows the result
             most = max(abs(constant.low), abs(constant.high))
             if op.INFO.bias is not None and op.INFO.bias[0] == index:
                 return bias_scale(most)

@@ -17,13 +17,13 @@ from collections.abc import Callable
 
 from xdsl.dialects.builtin import FloatAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.types import shape_of
 from tflir.passes.quantization.constant_ranges import ConstantRanges
-from tflir.passes.quantization.facts import float_operands, is_float
+from tflir.passes.quantization.facts import float_operands, is_float, is_quantizable
 
 ALL = Range(-math.inf, math.inf)
 _WORTH_IT = 4.0
@@ -33,6 +33,7 @@ _MASK = 1000.0
 _MASK_SHARE = 100.0
 _LARGE_FACTOR = 1000.0
 """A constant factor from here on makes a mask of ones and zeros; a smaller one scales logits."""
+_MOST_STEPS = 2.0**30
 _ROW = 4096
 """Elements in a row of which the model does not say the length."""
 _TIE = 0.05
@@ -74,9 +75,23 @@ class Visible:
         low, high = (min(max(end, seen.low), seen.high) for end in (found.low, found.high))
         if not (math.isfinite(low) and math.isfinite(high)):
             return found
+        if not (isinstance(value, OpResult) and is_quantizable(value.op)) and self._constants.range_of(value) is None:
+            low, high = self._within_reach(found, low, high)
         spread = max(high, 0.0) - min(low, 0.0)
         whole = max(found.high, 0.0) - min(found.low, 0.0)
         return Range(low, high) if whole > _WORTH_IT * spread else found
+
+    def _within_reach(self, found: Range, low: float, high: float) -> tuple[float, float]:
+        """The range stretched until a QUANTIZE that reads `found` computes with no more than 2^30 steps.
+
+        The runtime's kernel takes what is beyond int32 for the least number, which is right below a zero point of 0
+        and more alone.
+        """
+        spread = max(high, 0.0) - min(low, 0.0)
+        far = found.high if -low >= high else max(found.high, -found.low)
+        needed = far * self.levels / _MOST_STEPS
+        stretch = max(1.0, needed / spread) if spread > 0 else 1.0
+        return low * stretch, high * stretch
 
     # ------------------------------------------------------------------------------------------ forward
 
@@ -163,6 +178,8 @@ def _combined(op: TflOp, parts: list[Range | None]) -> Range | None:
             factor = b.low if kind == "MUL" else 1 / b.low
             return Range(a.low * factor, a.high * factor)
         return None
+    if kind in ("MINIMUM", "MAXIMUM"):  # beside numbers, one that holds a mask either covers them or leaves them be
+        known = [part for part in known if max(-part.low, part.high) < _MASK] or known
     if op.INFO.same_scale and known:
         return Range(min(part.low for part in known), max(part.high for part in known))
     return None
