@@ -12,7 +12,7 @@ from tflir.files import file_size, load, load_bytes, save, to_bytes
 from tflir.ir.errors import Error
 from tflir.option import ModeName
 from tflir.options import Optimize, Options, OptionWarning, Settings, refuse_unknown
-from tflir.pipeline import mode_of, pipeline_of
+from tflir.pipeline import float_first, mode_of, pipeline_of
 from tflir.refusals import warnings_of
 from tflir.remarks import mode_remark, result_remarks, uncalibrated_signatures
 
@@ -45,6 +45,7 @@ class Converter(Settings):
         self._calibrating: Callable[[int, int], None] | None = None
         self._rewriting: Callable[[int, int], None] | None = None
         self._prepared: tuple[ModuleOp, Options] | None = None
+        self._made_float: list[PassReport] = []
         self.reports: list[PassReport] = []
         """What each pass of the last conversion did."""
         self.remarks: list[str] = []
@@ -84,8 +85,12 @@ class Converter(Settings):
 
     def pipeline(self) -> str:
         """The passes that `convert` would run, in the `-p` syntax; '' for none."""
-        module = self._read()
-        self._read = _first_then(module, self._read)
+        module, read = self._read(), self._read
+        if self.requantize is None:
+            self._read = _first_then(module, read)
+        else:  # what mode it will be hangs on what it is as float
+            self._make_float(module)
+            self._read = read
         return pipeline_of(self.options(module))
 
     def options(self, module: ModuleOp | None = None) -> Options:
@@ -101,6 +106,7 @@ class Converter(Settings):
         """Reads the model and, where it is needed, records the ranges of activations: `module` begins with it."""
         try:
             module = self._read()
+            self._made_float = self._make_float(module)
             options = self.options(module)
             mode = mode_of(options)
             remark = mode_remark(options, _evidence(module) if options.has_ranges else None)
@@ -126,20 +132,34 @@ class Converter(Settings):
         assert self._prepared is not None
         (module, options), self._prepared = self._prepared, None
         try:
-            pipeline = pipeline_of(options)
+            pipeline = pipeline_of(options, from_float=True)
             passes = parse_pipeline(pipeline) if pipeline else []
-            self.reports = run_pipeline(module, passes, verify_each=False, progress=self._rewriting)
+            self.reports = self._made_float + run_pipeline(module, passes, verify_each=False, progress=self._rewriting)
             mode = mode_of(options)
             if mode.metadata_if(self.reports):
                 add_metadata(module, mode.metadata)
             self.remarks += result_remarks(options, self.reports)
             module = self._smaller(module, options)
-            if pipeline:
+            if self.reports:
                 verify_module(module, runs=not options.tf_compat)
         except Error as error:
             error.file = error.file or self._file
             raise
         return module
+
+    def _make_float(self, module: ModuleOp) -> list[PassReport]:
+        """Makes a quantized module float where it is to be quantized anew; refuses one that holds nothing quantized."""
+        from tflir.pass_manager import run_passes
+
+        options = self.options()
+        passes = ",".join(float_first(options))
+        if not passes or options.passes is not None:
+            return []
+        reports = run_passes(module, passes, verify_each=False)
+        if not any(report.changed for report in reports):
+            what = "the model holds nothing quantized: --requantize does nothing"
+            raise Error(what, hint="leave it out", status=2)
+        return reports
 
     def _record_ranges(self, module: ModuleOp, options: Options) -> None:
         """Puts the ranges of the statistics and of the dataset onto the module's values."""
@@ -177,6 +197,8 @@ class Converter(Settings):
             options.inference_input_type == options.inference_output_type == "float32"
         )
         if not (options.sparsifies and options.quantizes and free) or options.passes is not None or options.tf_compat:
+            return module
+        if options.requantize is not None:
             return module
         size = file_size(module)
         if size > _SMALL:

@@ -65,6 +65,7 @@ class OpsSet(Enum):
 DEPRECATED = (Optimize.OPTIMIZE_FOR_SIZE, Optimize.OPTIMIZE_FOR_LATENCY)
 IO_TYPES = ("float32", "int8", "uint8", "int16")
 TYPES = ("float16", "int8", "float32")
+REQUANTIZED = ("int8", "int16", "float32")
 SPARSITY_TARGETS = ("balanced", "size", "latency")
 
 
@@ -216,6 +217,30 @@ class Settings:
         (), Option("--skip", "leave these ops as they are", "OP[,OP…]", each(text), many=True, modes=CHANGING)
     )
     """Ops that stay as they are, named as for `quantize_only`."""
+    requantize: str | None = option(
+        None,
+        Option(
+            "--requantize",
+            "make a quantized model float first (float32), then quantize it anew from its own scales (int8, int16)",
+            "TYPE",
+            one_of(REQUANTIZED),
+            modes=WITHOUT_PASSES,
+        ),
+    )
+    """`float32` makes a quantized model float; `int8` and `int16` quantize it from its own scales then."""
+    allow_float: Sequence[str] = option(
+        (),
+        Option(
+            "--allow-float",
+            "beside integer operators alone, leave these float: DIV, a custom operator's code, CUSTOM (all of them)",
+            "OP[,OP…]",
+            each(text),
+            many=True,
+            modes=frozenset({ModeName.INTEGER_ONLY, ModeName.INT16}),
+            excludes=("tf_compat",),
+        ),
+    )
+    """What may stay float where `supported_ops` allows integers alone."""
     disable_per_channel: bool = option(
         False,
         Option(
@@ -282,8 +307,10 @@ class Options(Settings):
 
     @property
     def quantizes(self) -> bool:
-        """Whether an optimization asks for more than sparsity."""
-        return any(item is not Optimize.EXPERIMENTAL_SPARSITY for item in self.optimizations)
+        """Whether an optimization, or requantization, asks for more than sparsity."""
+        return self.requantize in ("int8", "int16") or any(
+            item is not Optimize.EXPERIMENTAL_SPARSITY for item in self.optimizations
+        )
 
     @property
     def sparsifies(self) -> bool:

@@ -8,6 +8,7 @@
 | DEFAULT, ranges | integer | int8 weights and activations; what can't be stays float |
 | DEFAULT, ranges, `supported_ops` INT8 alone | integer only | the same; what can't be is an error |
 | DEFAULT, ranges, `supported_ops` 16x8 (alone) | 16x8 (only) | int8 weights, int16 activations |
+| `requantize` | one of these | a quantized model becomes float first |
 | EXPERIMENTAL_SPARSITY beside any of these | the same | the zeros of weights are left out, before and after |
 
 Ranges come from a representative dataset, from statistics files, or from the model, which may have recorded ranges or
@@ -110,11 +111,14 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         _preserved(),
         "tfl-signed-pairs",
         *_selected(options, integer=True),
+        *_allowed_float(options),
+        *(["tfl-integer-forms"] if only else []),
         _spec(
             "tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_sparse_tables(options), **_compat(options)
         ),
         *([] if only else _uncalibrated(options)),
         _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
+        *(["tfl-integer-tables"] if only else []),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
         _spec("tfl-optimize", **({"shape_operands": True} if options.tf_compat else {})),
@@ -135,6 +139,8 @@ def _int16x8(options: Options) -> list[str]:
     return [
         _preserved(),
         *_selected(options, integer=True),
+        *_allowed_float(options),
+        *([_spec("tfl-integer-forms", int16=True)] if strict and not options.tf_compat else []),
         _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
         *([] if strict else _uncalibrated_beside_int16(options)),
         *_cleared(options),
@@ -187,6 +193,18 @@ def _cleared(options: Options) -> list[str]:
     return [_spec("tfl-clear-marks", **keeps)]
 
 
+def _allowed_float(options: Options) -> list[str]:
+    return [_spec("tfl-allow-float", ops=tuple(options.allow_float))] if options.allow_float else []
+
+
+def float_first(options: Options) -> list[str]:
+    """What comes before all else, calibration too, where a quantized model is to be quantized anew."""
+    if options.requantize is None:
+        return []
+    ranges = {} if options.requantize == "float32" else {"ranges": True}
+    return ["tfl-lower-fake-quant", "tfl-densify-fold", _spec("tfl-dequantize-model", **ranges)]
+
+
 def _io_types(options: Options) -> list[str]:
     """The pass that changes the types of inputs and outputs, where they are not to stay as they are."""
     types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
@@ -209,7 +227,7 @@ def _wants_float16(options: Options) -> bool:
 
 
 def _wants_int16x8(options: Options) -> bool:
-    return _X16 in options.target_spec.supported_ops and options.has_data
+    return (_X16 in options.target_spec.supported_ops and options.has_data) or options.requantize == "int16"
 
 
 def _wants_integer_only(options: Options) -> bool:
@@ -278,12 +296,15 @@ def mode_of(options: Options) -> Mode:
     return mode
 
 
-def pipeline_of(options: Options) -> str:
-    """The pipeline that the options give, in the `-p` syntax; '' for none."""
+def pipeline_of(options: Options, *, from_float: bool = False) -> str:
+    """The pipeline that the options give, in the `-p` syntax; '' for none.
+
+    `from_float`: what is left of it once a model that is to be quantized anew is float.
+    """
     mode = mode_of(options)
     passes = mode.passes(options)
     if mode.name in _KEEPING_INTEGERS:
         passes = [*passes, *_io_types(options)]
     if options.sparsifies:
         passes = [*_dense_first(options), *passes, *_sparse_last(options)]
-    return ",".join(passes)
+    return ",".join(passes if from_float else [*float_first(options), *passes])

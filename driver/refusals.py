@@ -118,7 +118,8 @@ def _integer_without_data(options: Options, mode: ModeName) -> _Found:
 
 def _int16_without_data(options: Options, mode: ModeName) -> _Found:
     without = not options.has_data and options.passes is None
-    if _X16 in options.target_spec.supported_ops and without and not options.tf_compat:
+    wanted = _X16 in options.target_spec.supported_ops and not options.tf_compat
+    if without and (wanted or options.requantize == "int16"):
         return "int16 activations need their ranges", _GIVE_DATA
     return None
 
@@ -140,6 +141,24 @@ def _two_integer_sets(options: Options, mode: ModeName) -> _Found:
     return None
 
 
+def _requantize_to_two(options: Options, mode: ModeName) -> _Found:
+    spec, kind = options.target_spec, options.requantize
+    other = {"int8": _X16, "int16": _INT8}.get(kind or "")
+    if other is not None and other in spec.supported_ops:
+        return f"--requantize {kind} excludes {other.name} of --supported-ops", "leave out one of the two"
+    if kind in ("int8", "int16") and "float16" in spec.type_names():
+        return f"--requantize {kind} excludes float16 of --supported-types", "leave out one of the two"
+    return None
+
+
+def _allow_float_everywhere(options: Options, mode: ModeName) -> _Found:
+    allowed = mode is ModeName.INT16 and OpsSet.TFLITE_BUILTINS in options.target_spec.supported_ops
+    if options.allow_float and allowed:
+        hint = "leave TFLITE_BUILTINS out of --supported-ops, or leave it out"
+        return "--allow-float does nothing where all operators may stay float", hint
+    return None
+
+
 def _no_ops(options: Options, mode: ModeName) -> _Found:
     if options.target_spec.supported_ops:
         return None
@@ -154,6 +173,8 @@ def _given(options: Options) -> list[Option]:
 
 _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
     _missing,
+    _requantize_to_two,
+    _allow_float_everywhere,
     _integer_without_data,
     _int16_without_data,
     _idle,

@@ -38,6 +38,8 @@ def mode_remark(options: Options, evidence: str | None) -> str | None:
         why = "statistics were given"
     else:
         why = evidence or ""
+    if options.requantize is not None and why in ("", evidence):
+        why = "from the scales that the model had"
     return f"mode: {mode.name} ({why})"
 
 

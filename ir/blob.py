@@ -202,13 +202,41 @@ class DeferredBlob(Blob):
     def view(self) -> Bytes:
         out = np.empty(self.nbytes, np.uint8)
         at = 0
-        for part in self.chunks():
+        for part in self._parts():
             out[at : at + part.nbytes] = part
             at += part.nbytes
         out.setflags(write=False)
         return out
 
     def chunks(self, size: int = CHUNK) -> Iterator[Bytes]:
+        """Pieces of `size` bytes, whatever parts they are made in: readers take whole rows of a constant at a time."""
+        held: list[Bytes] = []
+        count = 0
+        for part in self._parts():
+            at = 0
+            if count:
+                at = min(size - count, part.nbytes)
+                held.append(part[:at].copy())
+                count += at
+                if count < size:
+                    continue
+                yield np.concatenate(held)
+                held, count = [], 0
+            while part.nbytes - at >= size:
+                yield part[at : at + size]
+                at += size
+            if at < part.nbytes:
+                held, count = [part[at:].copy()], part.nbytes - at
+        if held:
+            yield np.concatenate(held)
+
+    def write_to(self, out: BinaryIO) -> Iterator[int]:
+        for part in self._parts():
+            out.write(cast(Any, part.data))
+            yield part.nbytes
+
+    def _parts(self) -> Iterator[Bytes]:
+        """The bytes in the parts that they are made in."""
         for part in self._make():
             yield cast(Bytes, part.reshape(-1).view(np.uint8))
 

@@ -59,7 +59,7 @@ class DivOp(_FusedBinary):
     """Quotient `lhs / rhs`, then the fused activation; integers round toward zero."""
 
     name = "tfl.div"
-    INFO: ClassVar = OpInfo("DIV", "DivOptions", (1, 2), pure=True, quantizable=True)
+    INFO: ClassVar = OpInfo("DIV", "DivOptions", (1, 2), pure=True, quantizable=True, poles=(1,))
 
 
 @irdl_op_definition

@@ -25,7 +25,7 @@ from tflir.passes.base import PassReport, TflPass
 from tflir.passes.optimize.same_padding import fold_pad
 
 _FUSED: dict[type[Operation], str] = {ReluOp: "RELU", Relu6Op: "RELU6", ReluN1To1Op: "RELU_N1_TO_1"}
-_TAKES_ACTIVATION = frozenset(
+TAKES_ACTIVATION = frozenset(
     ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "AVERAGE_POOL_2D", "MAX_POOL_2D")
 )
 _ACTIVATION = "fused_activation_function"
@@ -67,7 +67,7 @@ class OptimizePass(TflPass):
 def _fuse_activation(op: Operation) -> str | None:
     source = op.operands[0]
     producer = source.op if isinstance(source, OpResult) else None
-    if not isinstance(producer, TflOp) or producer.INFO.builtin not in _TAKES_ACTIVATION:
+    if not isinstance(producer, TflOp) or producer.INFO.builtin not in TAKES_ACTIVATION:
         return None
     if source.has_more_than_one_use() or len(producer.results) != 1 or producer.parent is not op.parent:
         return None

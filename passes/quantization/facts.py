@@ -15,6 +15,8 @@ KEEP_FLOAT = "tfl.keep_float"
 """On an op: no pass quantizes it, and why."""
 LEFT_OUT = "tfl.left_out"
 """On an op: a person left it out, so that no pass quantizes it or makes its weights sparse."""
+MAY_STAY_FLOAT = "tfl.may_stay_float"
+"""On an op: where integers alone are allowed, this one may compute in float."""
 SHARES_SCALE = "tfl.shares_scale"
 """On an op: its float operands and results must share one scale, though MLIR does not say so."""
 VOLATILE = "volatile"
@@ -92,7 +94,16 @@ def uses_in_order(value: SSAValue, order: dict[Operation, int]) -> list[Use]:
     return sorted(value.uses, key=lambda use: (order.get(use.operation, last), use.index))
 
 
-MARKS = (VOLATILE, KEEP_FLOAT, SHARES_SCALE, MODEL_QUANTIZED, REQUANTIZES, UNCALIBRATED, FIRST_USE_FIRST)
+MARKS = (
+    VOLATILE,
+    KEEP_FLOAT,
+    MAY_STAY_FLOAT,
+    SHARES_SCALE,
+    MODEL_QUANTIZED,
+    REQUANTIZES,
+    UNCALIBRATED,
+    FIRST_USE_FIRST,
+)
 """What passes tell each other; nothing of it is the model's."""
 
 

@@ -18,14 +18,16 @@ from tflir.passes.quantization.facts import (
     quantized_element,
     uses_in_order,
 )
+from tflir.passes.quantization.pairs import quantized_tensor
 
 
 def form_integer_ops(function: FuncOp, report: PassReport, *, tf_compat: bool) -> None:
     """Rewrites every op of the function that can be; `tf_compat` leaves those that TensorFlow's search misses."""
-    formable = [op for op in function.body.block.ops if is_quantizable(op) and _why_not(op) is None]
+    why_not = _why_not_in_tensorflow if tf_compat else _why_not
+    formable = [op for op in function.body.block.ops if is_quantizable(op) and why_not(op) is None]
     missed = _missed(function, formable) if tf_compat else set[Operation]()
     for op in function.body.block.ops:
-        if is_quantizable(op) and (why := _why_not(op)) is not None:
+        if is_quantizable(op) and (why := why_not(op)) is not None:
             report.decline(why, op)
     for op in formable:
         if op in missed:
@@ -55,11 +57,23 @@ def _why_not(op: Operation) -> str | None:
     """Why an op that has an integer kernel stays float; None where it does not."""
     if any(is_float(value) and _source(value) is None for value in op.operands):
         return "an operand has no range"
-    if any(is_float(value) and _target(value) is None for value in op.results):
+    if any(is_float(value) and _target(value) is None and not _is_unread(value) for value in op.results):
         return "a result has no range"
     if not any(is_float(value) for value in (*op.operands, *op.results)):
         return "nothing of it is float"
     return None
+
+
+def _why_not_in_tensorflow(op: Operation) -> str | None:
+    """The same, for a converter that asks for the ranges of results that nothing reads, too."""
+    if any(is_float(value) and _target(value) is None for value in op.results):
+        return "a result has no range"
+    return _why_not(op)
+
+
+def _is_unread(value: SSAValue) -> bool:
+    """Whether nothing reads one of several results: it takes the parameters of the op's operand."""
+    return isinstance(value, OpResult) and value.first_use is None and len(value.op.results) > 1
 
 
 def _missed(function: FuncOp, formable: list[Operation]) -> set[Operation]:
@@ -90,8 +104,13 @@ def _missed(function: FuncOp, formable: list[Operation]) -> set[Operation]:
 def _form(op: Operation) -> None:
     operands = [_source(value) or value if is_float(value) else value for value in op.operands]
     targets = [_target(value) if is_float(value) else None for value in op.results]
+    own = next((params for value in operands if (params := quantized_element(value)) is not None), None)
     types: list[Attribute] = [
-        value.type if target is None else target.results[0].type
+        target.results[0].type
+        if target is not None
+        else quantized_tensor(value, own)
+        if own is not None and is_float(value)
+        else value.type
         for value, target in zip(op.results, targets, strict=True)
     ]
     attributes = {k: v for k, v in op.attributes.items() if k not in (names.VERSION, names.TENSOR)}

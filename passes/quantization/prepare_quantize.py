@@ -151,8 +151,9 @@ class PrepareQuantizePass(TflPass):
         """Ranges that kernels can take, and those that constants are clamped to; marks what better stays float."""
         recorded = {value: found for value, found in recorded.items() if not is_constant(value)}
         ranges, clamped = visible_ranges(function, recorded, report)
-        ranges = {v: one for v, one in _usable(ranges, report).items() if not _near_pole(v, one, report)}
-        if not self.everywhere:
+        ranges = _usable(ranges, report)
+        if not self.everywhere:  # else a table tells what the op answers to 0
+            ranges = {v: one for v, one in ranges.items() if not _near_pole(v, one, report)}
             _keep_coarse_float(ranges, report)
             for op in far_apart(function, ranges, SHARE_OF_INT8):
                 op.attributes[KEEP_FLOAT] = StringAttr(FAR_APART)

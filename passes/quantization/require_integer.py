@@ -16,7 +16,7 @@ from tflir.ir.tfl.constants import BuiltinOp, ConstOp, CustomOp
 from tflir.ir.tfl.control_flow import IfOp, WhileOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import KEEP_FLOAT, is_float
+from tflir.passes.quantization.facts import KEEP_FLOAT, MAY_STAY_FLOAT, is_float
 
 _STATUS = 3
 _MOST_NAMED = 8
@@ -48,7 +48,7 @@ class RequireIntegerPass(TflPass):
         rest = f"; and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
         raise Error(
             f"{len(found)} op{'s' if len(found) > 1 else ''} can't be integer: {named}{rest}",
-            hint="add TFLITE_BUILTINS to --supported-ops to leave them float",
+            hint="add TFLITE_BUILTINS to --supported-ops to leave them float, or name them in --allow-float",
             status=_STATUS,
         )
 
@@ -58,7 +58,9 @@ def _float_ops(function: FuncOp) -> list[Operation]:
     return [
         op
         for op in function.body.block.ops
-        if not isinstance(op, skipped) and any(is_float(value) for value in (*op.operands, *op.results))
+        if not isinstance(op, skipped)
+        and MAY_STAY_FLOAT not in op.attributes
+        and any(is_float(value) for value in (*op.operands, *op.results))
     ]
 
 

@@ -13,7 +13,7 @@ from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
 from tflir.ir.statistics import Range, clear_ranges, functions, ranges_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import UNCALIBRATED
+from tflir.passes.quantization.facts import MAY_STAY_FLOAT, UNCALIBRATED
 from tflir.passes.quantization.int16.choice import Choice
 from tflir.passes.quantization.int16.rewrite import Rewrite, Settings
 from tflir.passes.quantization.post_quantize import remove_unread
@@ -70,8 +70,9 @@ class QuantizeInt16x8Pass(TflPass):
             for function, ranges, clamped in found
         ]
         declined = {op: why for choice in choices for op, why in choice.declined.items()}
-        if self.strict and declined:
-            raise _refusal(declined)
+        refused = {op: why for op, why in declined.items() if MAY_STAY_FLOAT not in op.attributes}
+        if self.strict and refused:
+            raise _refusal(refused)
         for op, why in declined.items():
             report.decline(why, op)
         entries = set(entry_functions(module))
@@ -111,6 +112,6 @@ def _refusal(declined: dict[Operation, str]) -> Error:
     listed = "; ".join(f"{why}: {', '.join(ops)}" for why, ops in by_reason.items())
     return Error(
         f"{len(declined)} ops can't be quantized to 16x8: {listed}",
-        hint="allow float32 ops too: TFLITE_BUILTINS among the supported ops",
+        hint="allow float32 ops too: TFLITE_BUILTINS among the supported ops, or --allow-float with their names",
         status=3,
     )

@@ -1,0 +1,93 @@
+"""`tfl-integer-forms`: says ops without an integer kernel with ops that have one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.statistics import Range, functions, ranges_of, set_ranges
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.edit import erase
+from tflir.passes.integer_forms.maker import Maker
+from tflir.passes.integer_forms.rules import constant_operands, rule_of
+from tflir.passes.quantization.facts import KEEP_FLOAT, is_float, producer
+from tflir.passes.quantization.integers import extremes
+from tflir.passes.quantization.numerics import Rows
+from tflir.passes.quantization.pairs import float_constant
+
+
+@dataclass(frozen=True)
+class IntegerFormsPass(TflPass):
+    """
+    Says ops that the runtime computes in float alone with ops that have integer kernels, before scales are decided.
+    What is new gets the range that follows from the recorded ones.
+
+    ```mlir
+    %y = "tfl.square"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+    becomes
+    ```mlir
+    %y = "tfl.mul"(%x, %x) <{fused_activation_function = "NONE"}> : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ```
+    """
+
+    name = "tfl-integer-forms"
+
+    int16: bool = False
+    """For kernels that take int16, not int8."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for function in functions(module):
+            self._function(function, report)
+
+    def _function(self, function: FuncOp, report: PassReport) -> None:
+        recorded = ranges_of(function)
+        ranges = dict(recorded)
+        for op in list(function.body.block.ops):
+            rule = None if KEEP_FLOAT in op.attributes else rule_of(op, int16=self.int16)
+            if rule is None or not any(is_float(value) for value in (*op.operands, *op.results)):
+                continue
+            for value in constant_operands(op):
+                if value not in ranges and (found := _range_of_constant(value)) is not None:
+                    ranges[value] = found
+            made = rule(op, Maker(op, ranges))
+            if made is None:
+                report.decline("a range of what it reads was not recorded", op)
+                continue
+            assert isinstance(made, OpResult)
+            self._take_place(op, made, ranges)
+            report.count(f"{op.name} in other words")
+        fresh = {value: found for value, found in ranges.items() if value not in recorded and _is_computed(value)}
+        set_ranges(function, dict(fresh))
+
+    def _take_place(self, op: Operation, made: OpResult, ranges: dict[SSAValue, Range]) -> None:
+        """The new value has the name and the recorded range of the old one."""
+        result = op.results[0]
+        made.op.location = op.location
+        if result in ranges:
+            ranges[made] = ranges.pop(result)
+        result.replace_all_uses_with(made)
+        for name in names.OP_CARRIED:
+            if name in op.attributes:
+                made.op.attributes[name] = op.attributes[name]
+        erase(op)
+
+
+def _is_computed(value: SSAValue) -> bool:
+    maker = producer(value)
+    return maker is not None and maker.parent is not None and float_constant(maker) is None
+
+
+def _range_of_constant(value: SSAValue) -> Range | None:
+    maker = producer(value)
+    constant = None if maker is None else float_constant(maker)
+    rows = None if constant is None else Rows.of(constant.blob, constant.shape, None)
+    if rows is None:
+        return None
+    low, high = extremes(rows)
+    return Range(low, high) if np.isfinite([low, high]).all() and low <= high else None

@@ -1,0 +1,217 @@
+"""`tfl-integer-tables`: looks up in tables what ops without an integer kernel answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import (
+    IntegerAttr,
+    IntegerType,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+    UnitAttr,
+    UnrankedTensorType,
+    i32,
+)
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from tflir.ir import names
+from tflir.ir.constants import elements
+from tflir.ir.statistics import functions
+from tflir.ir.tfl.activations import EluOp
+from tflir.ir.tfl.arithmetic import AddOp, MulOp
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import ConstOp, QConstOp
+from tflir.ir.tfl.elementwise import CastOp
+from tflir.ir.tfl.indexing import GatherOp
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import element_of, tensor_type
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.edit import erase, insert_before
+from tflir.passes.integer_forms.tables import BINARY, LEVELS, UNARY, Array, answers, levels
+from tflir.passes.quantization.facts import KEEP_FLOAT, producer, quantized_element
+from tflir.passes.quantization.pairs import float_constant
+
+_I8, _I32 = IntegerType(8), IntegerType(32)
+_WIDE: dict[Attribute, type[np.signedinteger]] = {_I32: np.int32, IntegerType(64): np.int64}
+
+
+@dataclass(frozen=True)
+class IntegerTablesPass(TflPass):
+    """
+    Makes ops between dequantize and quantize, for which there is no integer kernel, a look-up in a table of what they
+    answer to each of the 256 integers that an int8 operand may be (65536 pairs for two operands): exactly the nearest
+    integer.
+
+    ```mlir
+    %d = "tfl.dequantize"(%q) : (tensor<4x!quant.uniform<i8:f32, …>>) -> tensor<4xf32>
+    %y = "tfl.sin"(%d) : (tensor<4xf32>) -> tensor<4xf32>
+    %r = "tfl.quantize"(%y) …
+    ```
+    becomes
+    ```mlir
+    %i = "tfl.cast"(%q) : (tensor<4x!quant.uniform<i8:f32, …>>) -> tensor<4xi32>
+    %j = "tfl.add"(%i, %c128) …
+    %r = "tfl.gather"(%table, %j) : (tensor<256x!quant.uniform<…>>, tensor<4xi32>) -> tensor<4x!quant.uniform<…>>
+    ```
+    """
+
+    name = "tfl-integer-tables"
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for function in functions(module):
+            for op in list(function.body.block.ops):
+                if isinstance(op, TflOp) and KEEP_FLOAT not in op.attributes and _form(op):
+                    report.count(f"{op.INFO.builtin} in integers")
+
+
+def _form(op: TflOp) -> bool:
+    builtin = op.INFO.builtin
+    if isinstance(op, EluOp):
+        return _with_kernel(op)
+    if builtin == "CAST":
+        return _whole_numbers(op)
+    if builtin in UNARY:
+        return _with_table(op, UNARY[builtin])
+    return builtin in BINARY and _with_table(op, BINARY[builtin])
+
+
+def _with_kernel(op: TflOp) -> bool:
+    """The runtime has an int8 kernel, though MLIR's dialect does not say so."""
+    stored, target = _stored(op.operands[0]), _target(op)
+    if stored is None or target is None:
+        return False
+    made = type(op).create(operands=[stored], result_types=[target.results[0].type], properties=dict(op.properties))
+    _replace(op, target, made)
+    return True
+
+
+def _with_table(op: TflOp, function: Callable[..., Array]) -> bool:
+    target = _target(op)
+    params = None if target is None else quantized_element(target.results[0])
+    sources = [_stored(value) or _scalar(value) for value in op.operands]
+    read = [source for source in sources if isinstance(source, SSAValue)]
+    if target is None or params is None or not read or None in sources:
+        return False
+    grid = iter(_grid(read))
+    values = [next(grid) if isinstance(source, SSAValue) else source for source in sources]
+    with np.errstate(all="ignore"):
+        table = answers(function(*values).reshape(-1), params)
+    kind = tensor_type((table.size,), params)
+    held = QConstOp.create(result_types=[kind], properties={"qtype": kind, "value": elements(table)})
+    insert_before(op, held)
+    _replace(op, target, _gather(held.results[0], _positions(op, read), target.results[0].type))
+    return True
+
+
+def _whole_numbers(op: TflOp) -> bool:
+    """A cast of numbers to int32 or int64: what is behind the point goes."""
+    element, stored = element_of(op.results[0].type), _stored(op.operands[0])
+    params = None if stored is None else quantized_element(stored)
+    dtype = _WIDE.get(element) if element is not None else None
+    if stored is None or params is None or dtype is None:
+        return False
+    value = elements(np.trunc(levels(params)).astype(dtype))
+    held = ConstOp.create(result_types=[value.type], properties={"value": value})
+    insert_before(op, held)
+    made = _gather(held.results[0], _positions(op, [stored]), op.results[0].type)
+    made.location = op.location
+    insert_before(op, made)
+    op.results[0].replace_all_uses_with(made.results[0])
+    erase(op)
+    return True
+
+
+def _stored(value: SSAValue) -> SSAValue | None:
+    """The int8 tensor of one scale that `value` is the dequantized form of."""
+    maker = producer(value)
+    stored = maker.operands[0] if isinstance(maker, DequantizeOp) else None
+    return stored if stored is not None and _is_int8(stored) else None
+
+
+def _target(op: Operation) -> QuantizeOp | None:
+    """The quantize that alone reads the result, to int8 of one scale."""
+    result = op.results[0]
+    use = result.first_use
+    if use is None or not result.has_one_use() or not isinstance(use.operation, QuantizeOp):
+        return None
+    return use.operation if _is_int8(use.operation.results[0]) else None
+
+
+def _is_int8(value: SSAValue) -> bool:
+    params = quantized_element(value)
+    return params is not None and params.storage == _I8 and not params.layout.axes
+
+
+def _scalar(value: SSAValue) -> npt.NDArray[np.float64] | None:
+    """The number that a float constant of one element is."""
+    maker = producer(value)
+    constant = None if maker is None else float_constant(maker)
+    if constant is None or constant.elements != 1:
+        return None
+    return constant.blob.view().view(np.float32).astype(np.float64)
+
+
+def _grid(read: Sequence[SSAValue]) -> list[Array]:
+    """What the operands stand for at each place of the table, the last operand's integers side by side."""
+    found = [params for value in read if (params := quantized_element(value)) is not None]
+    return list(np.meshgrid(*map(levels, found), indexing="ij"))
+
+
+def _positions(op: Operation, read: Sequence[SSAValue]) -> SSAValue:
+    """Where the answer to each element stands in the table."""
+    first, *others = (_from_zero(op, value) for value in read)
+    for number in others:
+        wide = _combined(MulOp, op, first, _number(op, LEVELS), first.type)
+        first = _combined(AddOp, op, wide, number, _with_integers(op.results[0]))
+    return first
+
+
+def _from_zero(op: Operation, value: SSAValue) -> SSAValue:
+    """The integers of an int8 tensor, the lowest as 0."""
+    cast = CastOp.create(
+        operands=[value], result_types=[_with_integers(value)], attributes={names.NO_OPTIONS: UnitAttr()}
+    )
+    insert_before(op, cast)
+    return _combined(AddOp, op, cast.results[0], _number(op, LEVELS // 2), cast.results[0].type)
+
+
+def _number(op: Operation, number: int) -> SSAValue:
+    value = elements(np.array(number, np.int32))
+    made = ConstOp.create(result_types=[value.type], properties={"value": value})
+    insert_before(op, made)
+    return made.results[0]
+
+
+def _combined(kind: type[TflOp], op: Operation, left: SSAValue, right: SSAValue, made: Attribute) -> SSAValue:
+    plain = {"fused_activation_function": StringAttr("NONE")}
+    both = kind.create(operands=[left, right], result_types=[made], properties=dict(plain))
+    insert_before(op, both)
+    return both.results[0]
+
+
+def _with_integers(value: SSAValue) -> Attribute:
+    """The type of `value` with int32 elements."""
+    found = value.type
+    if isinstance(found, TensorType):
+        return tensor_type(tuple(cast("TensorType[Attribute]", found).get_shape()), _I32)
+    return UnrankedTensorType(_I32)
+
+
+def _gather(table: SSAValue, positions: SSAValue, made: Attribute) -> GatherOp:
+    properties = {"axis": IntegerAttr(0, i32), "batch_dims": IntegerAttr(0, i32)}
+    return GatherOp.create(operands=[table, positions], result_types=[made], properties=dict(properties))
+
+
+def _replace(op: Operation, target: QuantizeOp, made: Operation) -> None:
+    """`made` stands for the op and for the quantize behind it."""
+    made.location = target.location
+    insert_before(op, made)
+    target.results[0].replace_all_uses_with(made.results[0])
+    erase(target)
+    erase(op)

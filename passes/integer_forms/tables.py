@@ -1,0 +1,42 @@
+"""The functions of ops that have no integer kernel, and the tables of what they answer to each integer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflir.ir.quant import UniformQuantizedType
+from tflir.passes.quantization.numerics import round_half_away
+
+Array = npt.NDArray[Any]
+LEVELS = 256
+"""Integers of 8 bits."""
+UNARY: dict[str, Callable[[Array], Array]] = {
+    "CEIL": np.ceil,
+    "COS": np.cos,
+    "FLOOR": np.floor,
+    "ROUND": np.rint,
+    "SIGN": np.sign,
+    "SIN": np.sin,
+}
+BINARY: dict[str, Callable[[Array, Array], Array]] = {
+    "ATAN2": np.arctan2,
+    "FLOOR_DIV": lambda a, b: np.floor(a / b),
+    "FLOOR_MOD": np.mod,
+    "POW": np.power,
+}
+
+
+def levels(params: UniformQuantizedType) -> Array:
+    """What the integers of an int8 type stand for, from the lowest to the highest."""
+    return (np.arange(-128, 128) - int(params.layout.zero_points)) * float(params.layout.scales)
+
+
+def answers(values: Array, params: UniformQuantizedType) -> npt.NDArray[np.int8]:
+    """The nearest integers of a type; infinities are its ends, what is not a number is 0."""
+    with np.errstate(all="ignore"):
+        whole = round_half_away(np.where(np.isnan(values), 0.0, values) / params.layout.scales)
+    return np.clip(whole + int(params.layout.zero_points), *params.range.data).astype(np.int8)

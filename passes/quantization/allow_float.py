@@ -1,0 +1,70 @@
+"""`tfl-allow-float`: marks the ops that may stay float where everything else must be integer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
+from xdsl.ir import Operation
+
+from tflir.ir.errors import Error
+from tflir.ir.near import near
+from tflir.ir.statistics import functions
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import BuiltinOp, CustomOp
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import KEEP_FLOAT, MAY_STAY_FLOAT
+
+CUSTOM = "CUSTOM"
+_WHY = "it was allowed to stay float"
+_USAGE = 2
+
+
+@dataclass(frozen=True)
+class AllowFloatPass(TflPass):
+    """
+    Marks the ops that `ops` names, which stay float and which integer-only conversion does not refuse.
+
+    ```mlir
+    %b:4 = "tfl.custom"(%x, %y, %a) <{custom_code = "TFLite_Detection_PostProcess", …}> …
+    ```
+    becomes, with `ops="CUSTOM"`,
+    ```mlir
+    %b:4 = "tfl.custom"(%x, %y, %a) <{…}> {tfl.may_stay_float, tfl.keep_float = "it was allowed to stay float"} …
+    ```
+    A name is a builtin operator's (`DIV`, `tfl.div`), a custom operator's code, or `CUSTOM` for all custom operators.
+    One that names no op of the model is an error.
+    """
+
+    name = "tfl-allow-float"
+
+    ops: tuple[str, ...] = ()
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        found = [op for function in functions(module) for op in function.body.block.ops if _names(op)]
+        for wanted in self.ops:
+            named = [op for op in found if _spelled(wanted) in map(_spelled, _names(op))]
+            if not named:
+                known = {name for op in found for name in _names(op)[:1]}
+                raise Error(
+                    f"'{wanted}' names no op of the model that could stay float{near(wanted, known)}",
+                    hint="give a builtin operator such as DIV, a custom operator's code, or CUSTOM for all of these",
+                    status=_USAGE,
+                )
+            for op in named:
+                op.attributes[MAY_STAY_FLOAT] = UnitAttr()
+                op.attributes[KEEP_FLOAT] = StringAttr(_WHY)
+        report.count("ops allowed to stay float", sum(1 for op in found if MAY_STAY_FLOAT in op.attributes))
+
+
+def _names(op: Operation) -> tuple[str, ...]:
+    """What an op may be called, first as the runtime has it; nothing for what is no operator."""
+    if isinstance(op, CustomOp):
+        return op.custom_code.data, CUSTOM
+    if isinstance(op, TflOp):
+        return op.INFO.builtin, op.name
+    return (op.name,) if isinstance(op, BuiltinOp) else ()
+
+
+def _spelled(name: str) -> str:
+    return name.casefold()

@@ -1,0 +1,1 @@
+"""Passes that make float models of quantized ones."""

@@ -1,0 +1,129 @@
+"""Ops that do as float what quantized types did on their own: clip values."""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Operation, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.constants import elements
+from tflir.ir.statistics import Range
+from tflir.ir.tfl.activations import Relu6Op, ReluOp
+from tflir.ir.tfl.arithmetic import MaximumOp, MinimumOp
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import ConstOp
+from tflir.ir.tfl.elementwise import RsqrtOp
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.passes.base import PassReport
+from tflir.passes.edit import insert_after, insert_before
+from tflir.passes.optimize.optimize import TAKES_ACTIVATION
+from tflir.passes.quantization.facts import producer
+from tflir.passes.requantize.bounds import Bounds, clipped_by, cut_off_before, cut_off_by
+from tflir.passes.requantize.naming import suffixed
+from tflir.passes.requantize.scales import Scales
+
+_ACTIVATION = "fused_activation_function"
+_UNBOUNDED = frozenset(("DIV", "EXP", "LOG", "POW", "RSQRT"))
+"""Ops that make infinities of numbers that are rounded to 0, or values far beyond what matters."""
+
+
+class Clipping:
+    """Puts activations and limits where quantized types of a function clipped."""
+
+    def __init__(self, bounds: Bounds, report: PassReport) -> None:
+        self._bounds = bounds
+        self._report = report
+
+    def of_result(self, op: Operation, result: SSAValue, scales: Scales, nature: Range) -> SSAValue:
+        """The result of an op behind the activation that its type stood for; `nature`: what it lies within without."""
+        activation = clipped_by(scales, nature)
+        if activation is None or result.first_use is None:
+            return result
+        if self._fuses(op, activation):
+            return result
+        found, uses = names.op_names(op), list(result.uses)
+        assert isinstance(result, OpResult)
+        made = _activation_op(activation, result)
+        made.location = names.named(found[result.index])
+        found[result.index] = suffixed(result, "before_activation")
+        op.location = names.location_of(found)
+        insert_after(op, made)
+        for use in uses:
+            use.operation.operands[use.index] = made.results[0]
+        return made.results[0]
+
+    def of_quantize(self, op: QuantizeOp, source: SSAValue, scales: Scales, before: Scales | None) -> SSAValue:
+        """What is left of a float value between the ends of a quantize's type, where these are meant to cut it off.
+
+        `before`: the scales that the value had, where the model had it as integers.
+        """
+        maker = producer(source)
+        if maker is None or not scales.is_one:
+            return source
+        activation = clipped_by(scales, self._bounds.of(source))
+        if activation is not None:
+            source = self._activated(source, activation, op)
+        whole = before is None and _is_island(op, maker)
+        low, high = cut_off_by(scales, self._bounds.of(source), whole=whole)
+        if before is not None and source.has_one_use() and _makes_any_scale(maker):
+            low, high = cut_off_before(before, self._bounds.by_nature(maker), scales)
+        if high is not None and high > 0 and isinstance(maker, RsqrtOp):
+            maker.operands[0] = self._limited(MaximumOp, maker.operands[0], high**-2, maker)
+            high = None  # the delegate's kernel makes NaN, not infinity, of 0
+        for kind, edge in ((MaximumOp, low), (MinimumOp, high)):
+            if edge is not None:
+                source = self._limited(kind, source, edge, op)
+        return source
+
+    def _activated(self, source: SSAValue, activation: str, before: Operation) -> SSAValue:
+        """The value behind an activation: fused into the op that makes it for `before` alone, or an op of its own."""
+        maker = producer(source)
+        if maker is not None and source.has_one_use() and self._fuses(maker, activation):
+            self._bounds.set(source, self._bounds.by_nature(maker))
+            return source
+        made = _activation_op(activation, source)
+        made.location = before.location
+        insert_before(before, made)
+        self._bounds.set(made.results[0], self._bounds.by_nature(made))
+        return made.results[0]
+
+    def _fuses(self, op: Operation, activation: str) -> bool:
+        """Lets the op apply the activation, if it can."""
+        self._report.count("activations that types stood for")
+        if not isinstance(op, TflOp) or op.INFO.builtin not in TAKES_ACTIVATION:
+            return False
+        if op.properties.get(_ACTIVATION) != StringAttr("NONE"):
+            return False
+        op.properties[_ACTIVATION] = StringAttr(activation)
+        return True
+
+    def _limited(self, kind: type[TflOp], source: SSAValue, edge: float, op: Operation) -> SSAValue:
+        held = elements(np.array(edge, np.float32))
+        constant = ConstOp.create(result_types=[held.type], properties={"value": held})
+        made = kind.create(operands=[source, constant.results[0]], result_types=[source.type])
+        made.location = names.named(suffixed(source, "limited"))
+        insert_before(op, constant, made)
+        self._report.count("limits that types stood for")
+        return made.results[0]
+
+
+def _activation_op(activation: str, source: SSAValue) -> Operation:
+    kind = Relu6Op if activation == "RELU6" else ReluOp
+    return kind.create(operands=[source], result_types=[source.type])
+
+
+def _makes_any_scale(op: Operation) -> bool:
+    """Whether the op could have made the requantized integers itself."""
+    info = op.INFO if isinstance(op, TflOp) else None
+    return info is not None and info.quantizable and not info.same_scale and info.fixed_output is None
+
+
+def _is_island(op: QuantizeOp, maker: Operation) -> bool:
+    """Whether a quantize leads from ops that the model computes as float to integer ones, or keeps infinities off.
+
+    One that only a dequantize reads is of a model that was trained so, whose ranges need not hold all values.
+    """
+    if isinstance(maker, TflOp) and maker.INFO.builtin in _UNBOUNDED:
+        return True
+    return not all(isinstance(use.operation, DequantizeOp) for use in op.output.uses)

@@ -1,0 +1,313 @@
+"""`tfl-dequantize-model`: makes a float model of a quantized one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from xdsl.dialects.builtin import Float16Type, FunctionType, ModuleOp, StringAttr, TensorType, UnrankedTensorType
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
+from xdsl.rewriter import Rewriter
+
+from tflir.ir import names
+from tflir.ir.blob import RepeatedBlob
+from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.statistics import Range, functions, ranges_of, set_ranges
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseQConstOp
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import element_of, tensor_type
+from tflir.passes.base import PassReport, TflPass, fail
+from tflir.passes.edit import erase, insert_after, insert_before
+from tflir.passes.quantization.facts import is_float, producer, quantized_element
+from tflir.passes.quantization.pairs import float_constant
+from tflir.passes.quantization.parameters import F32
+from tflir.passes.quantization.post_quantize import remove_unread
+from tflir.passes.quantization.recurrent import is_recurrent
+from tflir.passes.requantize.attributes import forget_scales, make_float_op
+from tflir.passes.requantize.bounds import Bounds
+from tflir.passes.requantize.clipping import Clipping
+from tflir.passes.requantize.constants import dequantized_blob, float_const, rounded_blob
+from tflir.passes.requantize.integer_readers import reads_integers
+from tflir.passes.requantize.naming import replace_with, suffixed
+from tflir.passes.requantize.scales import Scales, scales_of
+
+_MOST_BITS = 16
+"""Of an activation; wider integers are biases."""
+
+
+@dataclass(frozen=True)
+class DequantizeModelPass(TflPass):
+    """
+    Gives every quantized value its float form: constants become the numbers that they stand for, ops work on float32,
+    `tfl.quantize` and `tfl.dequantize` go. Where a quantized type itself clips, as one that starts at 0, the op gets
+    the activation that does so.
+
+    ```mlir
+    %w = "tfl.pseudo_qconst"() … : () -> tensor<4x8x!quant.uniform<i8:f32:0, {…}>>
+    %y = "tfl.fully_connected"(%x, %w, %b) <{fused_activation_function = "NONE", …}>
+       : (tensor<1x8x!quant.uniform<i8:f32, 0.5>>, …) -> tensor<1x4x!quant.uniform<i8:f32, 0.1:-128>>
+    ```
+    becomes, with `ranges=true`,
+    ```mlir
+    %w = "tfl.pseudo_const"() … : () -> tensor<4x8xf32>
+    %y = "tfl.fully_connected"(%x, %w, %b) <{fused_activation_function = "RELU", …}>
+       {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 25.5>}}}
+       : (tensor<1x8xf32>, …) -> tensor<1x4xf32>
+    ```
+    Ops that read integers as such (`tfl.cast`, custom ops) keep theirs between a quantize and a dequantize. Sparse
+    constants must be dense (`tfl-densify-fold`), fake quantization lowered (`tfl-lower-fake-quant`).
+    """
+
+    name = "tfl-dequantize-model"
+
+    ranges: bool = False
+    """Record what each activation's type can hold as its range, from which it can be quantized anew."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for function in functions(module):
+            _Function(function, report, ranges=self.ranges).rewrite()
+        remove_unread(module, report)
+
+
+class _Function:
+    """One function on its way to float."""
+
+    def __init__(self, function: FuncOp, report: PassReport, *, ranges: bool) -> None:
+        self._function = function
+        self._report = report
+        self._keep_ranges = ranges
+        self._bounds = Bounds()
+        self._clipping = Clipping(self._bounds, report)
+        self._ranges: dict[SSAValue, Range] = {}
+        self._types: dict[SSAValue, Attribute] = {}
+        """What values that are float now were before."""
+        self._steps: dict[SSAValue, Scales] = {}
+        """The scales that they had, constants too."""
+
+    def rewrite(self) -> None:
+        ops = list(self._function.walk())[1:]
+        for block in {op.parent: None for op in ops}:
+            for argument in block.args if block is not None else ():
+                self._retype(argument)
+        for op in ops:
+            self._visit(op)
+        forget_scales(self._function)
+        held = ranges_of(self._function)
+        found = {value: self._ranges[value] if self._keep_ranges else None for value in self._ranges}
+        set_ranges(self._function, {value: one for value, one in found.items() if one is not None or value in held})
+        _update_type(self._function)
+
+    def _visit(self, op: Operation) -> None:
+        if isinstance(op, SparseQConstOp):
+            raise fail("the constant is sparse", op, "run tfl-densify-fold first")
+        if isinstance(op, ConstOp | QConstOp):
+            self._constant(op)
+        elif isinstance(op, QuantizeOp):
+            self._quantize(op)
+        elif isinstance(op, DequantizeOp):
+            self._dequantize(op)
+        elif reads_integers(op):
+            self._keep(op)
+        else:
+            self._compute(op)
+
+    def _constant(self, op: ConstOp | QConstOp) -> None:
+        if names.IS_VARIABLE in op.attributes or names.NO_DATA in op.attributes:
+            self._variable(op)
+            return
+        value, scales = op.output, scales_of(op.output, self._function)
+        uses = [use for use in value.uses if not reads_integers(use.operation)]
+        if scales is None or not uses or not isinstance(op.value, ArrayElementsAttr):
+            return
+        if not _is_narrow(scales) and not all(_is_bias(use.operation, use.index) for use in uses):
+            return
+        made = float_const(value, dequantized_blob(op.value, scales))
+        made.location = op.location
+        made.attributes.update({k: v for k, v in op.attributes.items() if k not in (names.TENSOR, names.VERSION)})
+        insert_after(op, made)
+        for use in uses:
+            use.operation.operands[use.index] = made.results[0]
+        self._steps[made.results[0]] = scales
+        self._report.count("constants dequantized")
+
+    def _variable(self, op: ConstOp | QConstOp) -> None:
+        """What a variable starts as is 0, as float too."""
+        scales = scales_of(op.output, self._function)
+        if (
+            scales is None
+            or not scales.is_one
+            or not _is_narrow(scales)
+            or any(reads_integers(use.operation) for use in op.output.uses)
+        ):
+            return
+        held = op.value
+        assert isinstance(held, ArrayElementsAttr)
+        key = op.attributes.get(names.IS_VARIABLE, StringAttr(names.place(op)))
+        made = float_const(op.output, RepeatedBlob(bytes(4), 4 * held.size, ("dequantized", key)))
+        made.location = op.location
+        made.attributes.update(op.attributes)
+        insert_before(op, made)
+        self._ranges[made.results[0]] = scales.span()
+        op.output.replace_all_uses_with(made.results[0])
+        erase(op)
+        self._report.count("variables made float")
+
+    def _quantize(self, op: QuantizeOp) -> None:
+        source, scales = op.operands[0], scales_of(op.output, self._function)
+        if not is_float(source) or scales is None:
+            return
+        kept = [use for use in op.output.uses if reads_integers(use.operation)]
+        value = self._rounded(op, source, scales) or self._clipping.of_quantize(
+            op, source, scales, self._steps[source] if source in self._types else None
+        )
+        if scales.is_one:
+            whole = self._ranges.get(source)
+            if source not in self._types:  # float in the model, too: the quantize decided
+                self._ranges[source] = scales.span() if whole is None else whole.union(scales.span())
+            self._ranges.setdefault(value, scales.span())
+        if kept:
+            again = QuantizeOp.create(operands=[value], result_types=[op.output.type], properties=dict(op.properties))
+            again.location = op.location
+            insert_before(op, again)
+            for use in kept:
+                use.operation.operands[use.index] = again.results[0]
+        replace_with(op, value)
+        self._report.count("quantize ops removed")
+
+    def _rounded(self, op: QuantizeOp, source: SSAValue, scales: Scales) -> SSAValue | None:
+        """What is left of a float constant that is quantized; None for what is no constant."""
+        maker = producer(source)
+        constant = float_constant(maker) if maker is not None else None
+        if constant is None:
+            return None
+        made = float_const(source, rounded_blob(constant, scales))
+        made.location = op.location
+        insert_before(op, made)
+        return made.results[0]
+
+    def _dequantize(self, op: DequantizeOp) -> None:
+        source = op.operands[0]
+        if is_float(source) and is_float(op.output):
+            replace_with(op, source)
+            self._report.count("dequantize ops removed")
+            return
+        constant = float_constant(op)
+        if constant is not None and isinstance(element_of(source.type), Float16Type):
+            made = float_const(op.output, constant.blob)
+            made.location = constant.source.location if source.has_one_use() else op.location
+            insert_before(op, made)
+            replace_with(op, made.results[0])
+            self._report.count("float16 constants widened")
+
+    def _keep(self, op: Operation) -> None:
+        """Gives an op that reads integers what it had."""
+        for index, value in enumerate(op.operands):
+            if (held := self._types.get(value)) is not None and _quantized_type(held) is not None:
+                again = QuantizeOp.create(operands=[value], result_types=[held], properties={"qtype": held})
+                again.location = names.named(suffixed(value, "quantized"))
+                insert_before(op, again)
+                op.operands[index] = again.results[0]
+        for result in op.results:
+            scales = scales_of(result, self._function)
+            others = [use for use in result.uses if not reads_integers(use.operation)]
+            if quantized_element(result) is None or scales is None or not others:
+                continue
+            made = DequantizeOp.create(operands=[result], result_types=[_float_type(result.type)])
+            made.location = names.named(suffixed(result, "dequantized"))
+            insert_after(op, made)
+            for use in others:
+                use.operation.operands[use.index] = made.results[0]
+            if scales.is_one:
+                self._ranges[made.results[0]] = scales.span()
+
+    def _compute(self, op: Operation) -> None:
+        quantized = any(value in self._types or value in self._steps for value in op.operands)
+        if isinstance(op, TflOp):
+            self._bias_without_scale(op)
+        nature = self._bounds.by_nature(op)
+        for result in list(op.results):
+            made = self._retype(result)
+            quantized = quantized or made is not result
+            scales = self._steps.get(made)
+            self._bounds.set(made, nature)
+            if scales is None:
+                continue
+            span = scales.span()
+            if scales.storage.width.data > 8:  # symmetric, though the values may be of one sign
+                self._ranges[made] = Range(max(span.low, nature.low), min(span.high, nature.high))
+            behind = self._clipping.of_result(op, made, scales, nature)
+            if behind is not made:
+                self._types[behind], self._steps[behind] = self._types[made], scales
+                self._ranges[behind] = self._ranges[made]
+            self._bounds.set(made, Range(max(span.low, nature.low), min(span.high, nature.high)))
+        if quantized:
+            make_float_op(op, ranges=self._keep_ranges)
+
+    def _bias_without_scale(self, op: TflOp) -> None:
+        """Biases of some old models say no scale: it is that of the input times that of the weight."""
+        bias = op.INFO.bias
+        value = op.operands[bias[0]] if bias is not None and bias[0] < len(op.operands) else None
+        held = None if value is None else producer(value)
+        if bias is None or value is None or not isinstance(held, ConstOp):
+            return
+        stored, sources = held.value, [self._steps.get(op.operands[index]) for index in bias[1]]
+        if not isinstance(stored, ArrayElementsAttr) or stored.element_name != "INT32":
+            return
+        known = [one for one in sources if one is not None]
+        if len(known) < len(sources) or scales_of(value, self._function) is not None:
+            return
+        steps = np.prod([np.broadcast_to(one.scales.reshape(-1), stored.size) for one in known], axis=0)
+        scales = Scales(steps, np.zeros(stored.size, np.int64), known[0].storage, (0, 0))
+        made = float_const(value, dequantized_blob(stored, scales))
+        made.location = held.location
+        insert_after(held, made)
+        op.operands[bias[0]] = made.results[0]
+
+    def _retype(self, value: SSAValue) -> SSAValue:
+        """Makes an activation float, unless only its integers are told by its op."""
+        scales = scales_of(value, self._function)
+        if scales is None or not scales.is_one or not _is_narrow(scales):
+            return value
+        before = value.type
+        made = Rewriter.replace_value_with_new_type(value, _float_type(before))
+        if isinstance(made, BlockArgument) and isinstance(value, BlockArgument):
+            made.location = value.location
+        self._types[made], self._steps[made], self._ranges[made] = before, scales, scales.span()
+        self._report.count("activations made float")
+        return made
+
+
+def _quantized_type(held: Attribute) -> UniformQuantizedType | None:
+    """The quantized element type of a tensor type."""
+    element = element_of(held)
+    return element if isinstance(element, UniformQuantizedType) else None
+
+
+def _is_narrow(scales: Scales) -> bool:
+    return scales.storage.width.data <= _MOST_BITS
+
+
+def _is_bias(op: Operation, index: int) -> bool:
+    """Whether wide integers are numbers to the op, not indices or shapes."""
+    if isinstance(op, DequantizeOp | QuantizeOp) or is_recurrent(op):
+        return True
+    bias = op.INFO.bias if isinstance(op, TflOp) else None
+    return bias is not None and bias[0] == index
+
+
+def _float_type(held: Attribute) -> Attribute:
+    if isinstance(held, TensorType):
+        return tensor_type(tuple(cast("TensorType[Attribute]", held).get_shape()), F32)
+    return UnrankedTensorType(F32)
+
+
+def _update_type(function: FuncOp) -> None:
+    last = function.body.block.last_op
+    assert isinstance(last, ReturnOp)
+    function.properties["function_type"] = FunctionType.from_lists(
+        list(function.body.block.arg_types), list(last.operand_types)
+    )
