@@ -96,7 +96,9 @@ class Converter(Settings):
     def options(self, module: ModuleOp | None = None) -> Options:
         """The options as they stand, with what `module` itself says about ranges."""
         options = Options(**{name: getattr(self, name) for name in _OPTIONS}, beside=self._beside).checked()
-        options.has_ranges = options.quantizes and module is not None and _evidence(module) is not None
+        options.has_ranges = (
+            options.quantizes and module is not None and _evidence(module, tf_compat=self.tf_compat) is not None
+        )
         types = {options.inference_input_type, options.inference_output_type}
         if module is not None and (types != {"float32"} or not options.beside.isdisjoint(_IO_TYPES)):
             options.has_integers = _has_integers(module)
@@ -109,7 +111,7 @@ class Converter(Settings):
             self._made_float = self._make_float(module)
             options = self.options(module)
             mode = mode_of(options)
-            remark = mode_remark(options, _evidence(module) if options.has_ranges else None)
+            remark = mode_remark(options, _evidence(module, tf_compat=self.tf_compat) if options.has_ranges else None)
             self.remarks = [] if remark is None else [remark]
             for said in warnings_of(options, mode.name):
                 warnings.warn(said, DeprecationWarning if "deprecated" in said else OptionWarning, 4)
@@ -231,10 +233,10 @@ class Converter(Settings):
         return save(module, path, tf_compat=self.tf_compat, elide_constants=elide_constants, progress=progress)
 
 
-def _evidence(module: ModuleOp) -> str | None:
+def _evidence(module: ModuleOp, *, tf_compat: bool) -> str | None:
     from tflir.passes.quantization.evidence import evidence
 
-    return evidence(module)
+    return evidence(module, tf_compat=tf_compat)
 
 
 def _has_integers(module: ModuleOp) -> bool:

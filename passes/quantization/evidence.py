@@ -20,19 +20,19 @@ RANGES = "the model has recorded ranges"
 TRAINED = "the model has quantize/dequantize pairs or fake quantization"
 
 
-def evidence(module: ModuleOp) -> str | None:
+def evidence(module: ModuleOp, *, tf_compat: bool = False) -> str | None:
     """What in the model says how to quantize its activations, in words; None where nothing does.
 
     Fake quantization and quantize/dequantize pairs on activations do (quantization-aware training), and recorded ranges
     on what an op reads and on what it makes. Pairs beside integer parts that the model came with do not, nor does the
-    range that older converters wrote on inputs alone: it says what images look like.
+    range that older converters wrote on inputs alone: it says what images look like. With `tf_compat` any range does.
     """
     entries = set(entry_functions(module))
     for function in functions(module):
         own = integer_parts(function, is_entry=function in entries).conversions
         if any(op not in own and _is_trained_pair(op) for op in function.body.block.ops):
             return TRAINED
-        if _has_ranges(function):
+        if _has_ranges(function) or (tf_compat and any(is_float(value) for value in ranges_of(function))):
             return RANGES
     return None
 
@@ -69,4 +69,4 @@ def _is_ranged(op: Operation, ranges: Mapping[SSAValue, Range]) -> bool:
         return False
     read = [value for value in op.operands if is_float(value) and not is_constant(value)]
     made = [value for value in op.results if is_float(value)]
-    return bool(read) and all(value in ranges for value in (*read, *made))
+    return bool(read or made) and all(value in ranges for value in (*read, *made))
