@@ -45,6 +45,8 @@ class OpInfo:
     """Operands that dynamic-range quantization may make int8."""
     hybrid: bool = False
     """A kernel takes those operands as int8 beside float activations."""
+    hybrid_bits: tuple[int, ...] = (8,)
+    """Widths of the signed integers, without a zero point, that the hybrid kernel takes."""
     asymmetric_inputs: bool = False
     """The hybrid kernel wants `asymmetric_quantize_inputs`."""
     dynamic_range_axis: int | None = None
