@@ -41,6 +41,8 @@ class OpInfo:
     """(operand, axis) of the weight and its quantization axis; axis -1: never per axis."""
     bias: tuple[int, tuple[int, ...]] | None = None
     """(operand, operands whose scales multiply to the bias's scale)."""
+    absent_bias_unlisted: bool = False
+    """Its kernel runs without a bias only where the operator does not list one; one listed as absent is an error."""
     dynamic_range: tuple[int, ...] = ()
     """Operands that dynamic-range quantization may make int8."""
     hybrid: bool = False

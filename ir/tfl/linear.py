@@ -84,6 +84,7 @@ class DepthwiseConv2DOp(TflOp):
         quantizable=True,
         weight=(1, 3),
         bias=(2, (0, 1)),
+        absent_bias_unlisted=True,
         dynamic_range=(1,),
         hybrid=True,
         sparse=(1,),
