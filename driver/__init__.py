@@ -37,3 +37,8 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(importlib.import_module(f"tflir.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'tflir' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """What there is to use, what is imported later included."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -119,7 +119,7 @@ def _convert(converter: Converter, target: pathlib.Path, arguments: argparse.Nam
             warnings.simplefilter("ignore", said_already)
         if arguments.quiet or not sys.stderr.isatty():
             return converter.convert_to(target, elide_constants=arguments.elide_constants)
-        from tflir.files import save
+        from tflir.files import write
         from tflir.terminal import progress
 
         with progress("calibrating", unit="samples") as note:
@@ -130,7 +130,7 @@ def _convert(converter: Converter, target: pathlib.Path, arguments: argparse.Nam
             module = converter.module()
         with progress(f"writing {target.name}") as note:
             how = {"tf_compat": converter.tf_compat, "elide_constants": arguments.elide_constants}
-            return save(module, target, progress=note, **how)
+            return write(module, target, progress=note, **how)
 
 
 def _say(

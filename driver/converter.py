@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
-from tflir.files import file_size, load, load_bytes, save, to_bytes
+from tflir.files import file_size, load, load_bytes, to_bytes, write
 from tflir.ir.errors import Error
 from tflir.option import ModeName
 from tflir.options import Optimize, Options, OptionWarning, Settings, refuse_unknown
@@ -135,7 +135,7 @@ class Converter(Settings):
         (module, options), self._prepared = self._prepared, None
         try:
             pipeline = pipeline_of(options, from_float=True)
-            passes = parse_pipeline(pipeline) if pipeline else []
+            passes = parse_pipeline(pipeline, by_flags=options.passes is None) if pipeline else []
             self.reports = self._made_float + run_pipeline(module, passes, verify_each=False, progress=self._rewriting)
             mode = mode_of(options)
             if mode.metadata_if(self.reports):
@@ -230,7 +230,7 @@ class Converter(Settings):
         `progress` is told bytes written and bytes in all; `elide_constants` leaves large ones out of text.
         """
         module = self.module()
-        return save(module, path, tf_compat=self.tf_compat, elide_constants=elide_constants, progress=progress)
+        return write(module, path, tf_compat=self.tf_compat, elide_constants=elide_constants, progress=progress)
 
 
 def _evidence(module: ModuleOp, *, tf_compat: bool) -> str | None:

@@ -14,7 +14,7 @@ from tflir.ir.errors import Error
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
-TEXT = ".mlir"
+TEXT, MODEL = ".mlir", ".tflite"
 
 
 @contextlib.contextmanager
@@ -75,8 +75,27 @@ def save(
     """Writes `module` to `path`, `.tflite` or `.mlir`; returns the number of bytes.
 
     The file appears whole or not at all. `progress` is told bytes written and bytes in all. Raises
-    `Error` where the module has no form in the format or the file can't be written.
+    `Error` where `path` ends in something else, the module has no form in the format, or the file can't be written.
     """
+    check_ending(os.fspath(path))
+    return write(module, path, tf_compat=tf_compat, elide_constants=elide_constants, progress=progress)
+
+
+def check_ending(name: str) -> None:
+    """Raises `Error` (status 2) where the name of a file does not say what is to be written."""
+    if pathlib.Path(name).suffix not in (TEXT, MODEL):
+        raise Error(f"its name ends in neither {MODEL} nor {TEXT}", file=name, hint="end it in one of these", status=2)
+
+
+def write(
+    module: ModuleOp,
+    path: str | os.PathLike[str],
+    *,
+    tf_compat: bool = False,
+    elide_constants: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """As `save`, to a file of any name: a model unless that ends in `.mlir`."""
     from tflir.backends.files import whole_file
 
     name = os.fspath(path)

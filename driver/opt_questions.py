@@ -10,9 +10,9 @@ import textwrap
 from collections.abc import Iterator
 
 from xdsl.passes import ModulePass
-from xdsl.utils.hints import type_repr
 
-from tflir.pass_manager import find_pass, pass_options
+from tflir.pass_manager import find_pass
+from tflir.pass_options import option_help, option_type, pass_options
 from tflir.passes.registry import load_pass, pass_names
 from tflir.plugins import plugin_passes, plugin_universes
 from tflir.universe import DIALECTS
@@ -35,7 +35,7 @@ def answer(arguments: argparse.Namespace) -> int:
 def explain(pass_class: type[ModulePass]) -> str:
     """What a pass does, with its options."""
     lines = [pass_class.name, "", _documentation(pass_class)]
-    if options := list(_option_lines(pass_class)):
+    if options := list(_help_lines(pass_class)):
         lines += ["", "options:", *options]
     return "\n".join(lines)
 
@@ -47,10 +47,20 @@ def _documentation(pass_class: type[ModulePass]) -> str:
 
 
 def _option_lines(pass_class: type[ModulePass]) -> Iterator[str]:
+    """Each option with its type and default."""
     for option in pass_options(pass_class):
-        kind = option.type if isinstance(option.type, str) else type_repr(option.type)
         default = "" if option.default is dataclasses.MISSING else f" = {_spelled(option.default)}"
-        yield f"  {option.name.replace('_', '-')}: {kind}{default}"
+        yield f"  {option.name.replace('_', '-')}: {option_type(option)}{default}"
+
+
+def _help_lines(pass_class: type[ModulePass]) -> Iterator[str]:
+    """Each option, and below it what it is for and which values it takes."""
+    for option, line in zip(pass_options(pass_class), _option_lines(pass_class), strict=True):
+        yield line
+        text = option_help(pass_class).get(option.name, "")
+        yield from textwrap.wrap(
+            text, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False
+        )
 
 
 def _spelled(value: object) -> str:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from tflir.backends.mlir import module_text, write_text
+from tflir.files import check_ending
 from tflir.ir.context import make_context
 from tflir.ir.errors import Error
 from tflir.ir.near import near
@@ -60,6 +61,8 @@ class Session:
         if self.emit == _TFLITE and arguments.output == "-" and sys.stdout.isatty():
             raise Error("a model is no text for a terminal", hint="name a file with -o", status=USAGE)
         source, target = pathlib.Path(arguments.input), pathlib.Path(arguments.output)
+        if arguments.output != "-" and arguments.emit is None and (target.is_file() or not target.exists()):
+            check_ending(arguments.output)
         if source.exists() and target.exists() and os.path.samefile(source, target):
             raise Error("is the input", file=arguments.output, hint="name another file with -o", status=USAGE)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -17,6 +16,7 @@ from xdsl.utils.exceptions import ArgSpecParseError
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.ir.verify import verify_module
+from tflir.pass_options import checked_spec
 from tflir.passes.base import PassReport, Progress, TflPass
 from tflir.passes.registry import load_pass, pass_names
 
@@ -29,14 +29,55 @@ _MODULE = re.compile(r"\s*builtin\.module\((.*)\)\s*", re.DOTALL)
 _STRING = r'"(?:\\.|[^"\\])*"'
 _VALUES = re.compile(rf'\[[^\]]*\]|=(?:{_STRING}|[^\s{{}}"])+')
 """The values of an option; `mlir-opt[…]` is the other tool's."""
+_PARTED = re.compile(rf"({_STRING}|\[[^\[\]]*+\])|,\s*+(?=[A-Za-z][\w-]*+=)")
+"""A comma between two options, which people write as they do between arguments; the group is what it can't be in."""
 _VALUE = re.compile(rf'{_STRING}|[^=,"]+')
 _PLAIN = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*(?:[eE][-+]?[0-9]+)?)?|[0-9]*[A-Za-z_][A-Za-z0-9_-]*")
 """A number or a word, true and false among them: xDSL reads these without quotes."""
 
 
-def run_passes(module: ModuleOp, pipeline: str, *, verify_each: bool = True) -> list[PassReport]:
-    """Runs a pipeline in the `-p` syntax on `module`; returns what each pass did."""
-    return run_pipeline(module, parse_pipeline(pipeline), verify_each=verify_each)
+def run_passes(
+    module: ModuleOp, pipeline: str | ModulePass | Iterable[str | ModulePass], *, verify_each: bool = True
+) -> list[PassReport]:
+    """Runs passes on `module` and returns what each did.
+
+    `pipeline` is text in the `-p` syntax, a pass, or a list of such texts and passes. Raises `Error` where it or
+    `module` is something else, and where a pass fails.
+    """
+    if not isinstance(module, ModuleOp):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise Error(
+            f"run_passes works on a module, not on {_a(module)}",
+            hint="give it what tflir.load returns",
+            status=USAGE,
+        )
+    return run_pipeline(module, list(_passes_of(pipeline)), verify_each=verify_each)
+
+
+def _passes_of(pipeline: object) -> Iterator[ModulePass]:
+    """The passes that text, a pass, or a list of them stands for."""
+    if isinstance(pipeline, str):
+        yield from parse_pipeline(pipeline) if pipeline.strip() else ()
+    elif isinstance(pipeline, ModulePass):
+        yield pipeline
+    elif isinstance(pipeline, Iterable) and not isinstance(pipeline, bytes | Mapping):
+        for each in cast("Iterable[object]", pipeline):
+            if not isinstance(each, str | ModulePass):
+                raise _no_pass(each)
+            yield from _passes_of(each)
+    else:
+        raise _no_pass(cast("object", pipeline))
+
+
+def _no_pass(given: object) -> Error:
+    hint = "give 'a,b{x=1}', a pass object such as MyPass(), or a list of these"
+    return Error(f"run_passes takes the text of a pipeline or passes, not {_a(given)}", hint=hint, status=USAGE)
+
+
+def _a(given: object) -> str:
+    """What a wrong argument is, in few words."""
+    if isinstance(given, type):
+        return f"the class {given.__name__}"
+    return f"{type(given).__name__} {given!r}" if isinstance(given, int | float | str) else type(given).__name__
 
 
 def run_pipeline(
@@ -127,7 +168,14 @@ def available_passes() -> Iterator[str]:
 
 
 def find_pass(name: str) -> type[ModulePass]:
-    """The class of pass `name`. Raises `Error` (status 2) with near names where there is none."""
+    """The class of pass `name`. Raises `Error` (status 2) with near names where there is none, or where several are."""
+    from tflir.plugins import refuse_clash
+
+    refuse_clash(name, ours=name in pass_names())
+    return _found_pass(name)
+
+
+def _found_pass(name: str) -> type[ModulePass]:
     if name in pass_names():
         return load_pass(name)
     factory = _plugin_passes().get(name)
@@ -140,15 +188,19 @@ def find_pass(name: str) -> type[ModulePass]:
     return factory()
 
 
-def parse_pipeline(text: str) -> list[ModulePass]:
-    """The passes of a pipeline such as `a,b{x=1 y=2}`. Raises `Error` (status 2) saying what is wrong with it."""
+def parse_pipeline(text: str, *, by_flags: bool = False) -> list[ModulePass]:
+    """The passes of a pipeline such as `a,b{x=1 y=2}`. Raises `Error` (status 2) saying what is wrong with it.
+
+    A pipeline made `by_flags` is of our passes, and no plug-in is looked for.
+    """
     if wrapped := _MODULE.fullmatch(text):
         text = wrapped.group(1)
     try:
-        specs = list(parse_specs(_quote_values(_SPACES.sub(",", text.strip()))))
+        specs = list(parse_specs(_quote_values(_PARTED.sub(_parted, _SPACES.sub(",", text.strip())))))
     except ArgSpecParseError as error:
         raise Error(f"pipeline '{text}': {_last_line(error)}", hint="write 'a,b{x=1 y=2}'", status=USAGE) from None
-    return [_instance(find_pass(spec.name), spec) for spec in specs]
+    find = _found_pass if by_flags else find_pass
+    return [_instance(find(spec.name), spec) for spec in specs]
 
 
 def _quote_values(pipeline: str) -> str:
@@ -166,39 +218,24 @@ def _quote_values(pipeline: str) -> str:
     return _VALUES.sub(each, pipeline)
 
 
+def _parted(found: re.Match[str]) -> str:
+    """A space for a comma between options."""
+    return found[1] or " "
+
+
 def _last_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^\n")]
     return lines[-1] if lines else "syntax error"
 
 
 def _instance(pass_class: type[ModulePass], spec: ArgSpec) -> ModulePass:
-    options = {option.name.replace("_", "-"): option for option in pass_options(pass_class)}
-    for given in spec.parameters:
-        if given.replace("_", "-") not in options:
-            known = f"it has {', '.join(options)}" if options else "it has none"
-            raise Error(
-                f"pass {spec.name} has no option '{given}'{near(given.replace('_', '-'), options)}",
-                hint=known,
-                status=USAGE,
-            )
-    flags = {name: (True,) for name, given in spec.parameters.items() if not given and _is_flag(pass_class, name)}
     try:
-        return pass_class.from_spec(ArgSpec(spec.name, {**spec.parameters, **flags}))
+        return pass_class.from_spec(checked_spec(pass_class, spec))
     except Error as error:
         error.status = USAGE
-        error.what = f"pass {spec.name}: {error.what}"
+        if not error.what.startswith(f"pass {spec.name}"):
+            error.what = f"pass {spec.name}: {error.what}"
         raise
     except (ValueError, TypeError) as error:
         what = re.sub(r"<class '(\w+)'>", r"\1", _last_line(error))
         raise Error(f"pass {spec.name}: {what}", hint=f"see --explain {spec.name}", status=USAGE) from None
-
-
-def _is_flag(pass_class: type[ModulePass], name: str) -> bool:
-    """Whether an option is a bool, which may be given by its name alone."""
-    options = {option.name: option for option in pass_options(pass_class)}
-    return options[name.replace("-", "_")].type in (bool, "bool")
-
-
-def pass_options(pass_class: type[ModulePass]) -> tuple[dataclasses.Field[Any], ...]:
-    """The fields of a pass that are its options."""
-    return tuple(field for field in dataclasses.fields(pass_class) if field.name != "name" and field.init)

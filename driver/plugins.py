@@ -11,6 +11,8 @@ from xdsl.context import Context
 from xdsl.passes import ModulePass
 from xdsl.universe import XDSL_UNIVERSE, Universe
 
+from tflir.ir.errors import Error
+
 GROUP = "xdsl.universe"
 _BUILT_IN = ("tflir", "xdsl")
 
@@ -43,6 +45,21 @@ def plugin_passes() -> dict[str, Callable[[], type[ModulePass]]]:
         for name, factory in universe.all_passes.items():
             found.setdefault(name, factory)
     return found
+
+
+def refuse_clash(name: str, *, ours: bool) -> None:
+    """Raises `Error` (status 2) where pass `name` is brought by more than one: neither may stand in for the other."""
+    owners = ["tflir"] * ours + [
+        f"plug-in {plugin}" for plugin, u in plugin_universes().items() if name in u.all_passes
+    ]
+    if owners and not ours and name in XDSL_UNIVERSE.all_passes:
+        owners.append("xdsl")
+    if len(owners) > 1:
+        raise Error(
+            f"pass '{name}' is in {' and in '.join(owners)}",
+            hint="give the plug-in's pass another name, or uninstall the plug-in",
+            status=2,
+        )
 
 
 def register_dialects(context: Context) -> Context:

@@ -304,10 +304,8 @@ class GraphExport:
         if isinstance(kept, IntegerAttr):
             version = max(version, cast("IntegerAttr[Any]", kept).value.data)
         inputs = [self._operand(value) for value in operands]
-        if isinstance(count := op.attributes.get(names.OPERAND_COUNT), IntegerAttr):
-            given = cast("IntegerAttr[Any]", count).value.data
-            while len(inputs) > given and inputs[-1] == -1:
-                inputs.pop()
+        while len(inputs) > _listed(op) and inputs[-1] == -1:
+            inputs.pop()
         if number is None:
             number = schema().enums["BuiltinOperator"].numbers[builtin]
         record: Record = {
@@ -357,3 +355,12 @@ class GraphExport:
         """Control edges by the ops' new positions; edges of ops that are gone go with them."""
         for position, after in self._after:
             self.edges += [(self._positions[i], position) for i in after if i in self._positions]
+
+
+def _listed(op: Operation) -> int:
+    """How many operands an operator lists though the last of them are absent."""
+    if isinstance(count := op.attributes.get(names.OPERAND_COUNT), IntegerAttr):
+        return cast("IntegerAttr[Any]", count).value.data
+    if isinstance(op, TflOp) and op.INFO.absent_bias_unlisted and op.INFO.bias is not None:
+        return op.INFO.bias[0]
+    return len(op.operands)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.shapes import (
@@ -110,10 +108,9 @@ def segments(op: Operation) -> None:
         result(op, (-1, *source[1:]))
 
 
-@lru_cache(maxsize=8192)
-def storage(value_type: Attribute) -> str | None:
-    """The schema's element type of a tensor type; None where it has none."""
-    element = element_of(value_type)
+def storage(value: SSAValue) -> str | None:
+    """The schema's element type of a tensor; None where it has none."""
+    element = element_of(value.type)
     return None if element is None else schema_name(element)
 
 
@@ -124,9 +121,9 @@ def elements_alike(*operands: int, results: bool = True) -> Rule:
         values: list[SSAValue] = [op.operands[n] for n in operands] if operands else list(op.operands)
         if results:
             values += op.results
-        first = storage(values[0].type) if values else None
+        first = element_of(values[0].type) if values else None
         for value in values[1:]:
-            if value.type is not values[0].type and storage(value.type) != first:
+            if element_of(value.type) is not first and storage(value) != storage(values[0]):
                 refuse(f"elements of {_element(values[0])} and {_element(value)}, which no kernel mixes")
 
     return rule
@@ -134,7 +131,7 @@ def elements_alike(*operands: int, results: bool = True) -> Rule:
 
 def _element(value: SSAValue) -> str:
     found = element_of(value.type)
-    return storage(value.type) or "" if isinstance(found, UniformQuantizedType) else str(found)
+    return storage(value) or "" if isinstance(found, UniformQuantizedType) else str(found)
 
 
 _FLOATS = ("FLOAT32", "FLOAT16", "BFLOAT16", "FLOAT64")
@@ -144,12 +141,12 @@ def layer_elements(source: int, weights: int, bias: int | None = None) -> Rule:
     """Float layers have floats of one width, or integer weights; integer layers have no float at all."""
 
     def rule(op: Operation) -> None:
-        first = storage(op.operands[source].type)
+        first = storage(op.operands[source])
         others: list[SSAValue] = [op.operands[weights], *op.results]
         if bias is not None and bias < len(op.operands) and not is_absent(op.operands[bias]):
             others.append(op.operands[bias])
         for value in others:
-            kind = storage(value.type)
+            kind = storage(value)
             if kind == first or (first in _FLOATS and value is op.operands[weights] and kind not in _FLOATS):
                 continue
             if first in _FLOATS or kind in _FLOATS:

@@ -162,6 +162,7 @@ class EmbeddingLookupOp(TflOp):
         dynamic_range=(1,),
         dynamic_range_axis=0,
         hybrid=True,
+        hybrid_bits=(8, 4),
         sparse=(1,),
         densify=("float", "hybrid", "int8"),
     )

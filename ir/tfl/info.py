@@ -41,10 +41,14 @@ class OpInfo:
     """(operand, axis) of the weight and its quantization axis; axis -1: never per axis."""
     bias: tuple[int, tuple[int, ...]] | None = None
     """(operand, operands whose scales multiply to the bias's scale)."""
+    absent_bias_unlisted: bool = False
+    """Its kernel runs without a bias only where the operator does not list one; one listed as absent is an error."""
     dynamic_range: tuple[int, ...] = ()
     """Operands that dynamic-range quantization may make int8."""
     hybrid: bool = False
     """A kernel takes those operands as int8 beside float activations."""
+    hybrid_bits: tuple[int, ...] = (8,)
+    """Widths of the signed integers, without a zero point, that the hybrid kernel takes."""
     asymmetric_inputs: bool = False
     """The hybrid kernel wants `asymmetric_quantize_inputs`."""
     dynamic_range_axis: int | None = None

@@ -371,7 +371,8 @@ def topk(op: Operation) -> None:
 def one_hot(op: Operation) -> None:
     """A new axis of `depth`."""
     source, depth = shape(op.operands[0]), scalar(op.operands[1], "depth")
-    scalar(op.operands[2], "on_value"), scalar(op.operands[3], "off_value")
+    scalar(op.operands[2], "on_value")
+    scalar(op.operands[3], "off_value")
     if source is not None:
         number = option(op, "axis", -1)
         require(-1 <= number <= len(source), f"axis {number} of a tensor of {len(source) + 1} dimensions")

@@ -131,7 +131,7 @@ def constant(value: SSAValue) -> list[int] | None:
     kind = cast(Any, held).type
     if not isinstance(kind.element_type, IntegerType) or not 0 <= size(shape_of(kind)) <= _MOST_READ:
         return None
-    return cast("list[int]", as_numpy(held).reshape(-1).tolist())
+    return cast("list[int]", as_numpy(cast("Attribute", held)).reshape(-1).tolist())
 
 
 def _is_plain(attributes: dict[str, Attribute]) -> bool:

@@ -39,6 +39,7 @@ class AllowFloatPass(TflPass):
     name = "tfl-allow-float"
 
     ops: tuple[str, ...] = ()
+    """Names of builtin operators, codes of custom ones, or CUSTOM."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         found = [op for function in functions(module) for op in function.body.block.ops if _names(op)]

@@ -14,7 +14,9 @@ from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of
 from tflir.passes.base import PassReport
 from tflir.passes.edit import erase
+from tflir.passes.quantization.any_integers import any_blob
 from tflir.passes.quantization.facts import VOLATILE
+from tflir.passes.quantization.integer_kernels import why_no_dequantize
 from tflir.passes.quantization.integers import inverse_of, scaled_blob, symmetric_blob
 from tflir.passes.quantization.numerics import Float64, Rows, quantized_blob
 from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
@@ -47,6 +49,8 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
         rows = None
     if rows is not None and not element.layout.blocks:
         blob = _integers(rows, element, tf_compat=tf_compat) if legacy_float_scale else _double(rows, element)
+    if blob is None and not tf_compat:
+        blob = any_blob(constant.blob, constant.shape, element)
     if blob is None:
         report.decline("not in a form that is quantized here: the runtime does it", quantize)
         return
@@ -62,6 +66,8 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
     block.insert_op_before(qconst, quantize)
     quantize.results[0].replace_all_uses_with(qconst.results[0])
     erase(quantize)
+    if not tf_compat:
+        _keep_float(qconst, element, source, report)
     report.count("quantized constants")
     report.details.append(_detail(qconst, constant, element, blob))
 
@@ -70,6 +76,18 @@ def _constant(source: SSAValue) -> FloatConstant | None:
     if not isinstance(source, OpResult):
         return None
     return float_constant(source.op, variables=True) or dequantized_constant(source.op)
+
+
+def _keep_float(qconst: QConstOp, element: UniformQuantizedType, source: SSAValue, report: PassReport) -> None:
+    """Gives float readers the constant as it was, where the runtime could not make it float again."""
+    why = why_no_dequantize(element)
+    for use in list(qconst.results[0].uses) if why is not None else ():
+        if isinstance(use.operation, DequantizeOp):
+            use.operation.results[0].replace_all_uses_with(source)
+            report.decline(why or "", use.operation)
+            erase(use.operation)
+    if qconst.results[0].first_use is None:
+        erase(qconst)
 
 
 def _restore_float(quantize: QuantizeOp) -> bool:

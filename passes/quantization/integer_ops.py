@@ -6,6 +6,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from tflir.ir import names
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import (
@@ -18,6 +19,7 @@ from tflir.passes.quantization.facts import (
     quantized_element,
     uses_in_order,
 )
+from tflir.passes.quantization.integer_kernels import why_no_integer_kernel
 from tflir.passes.quantization.pairs import quantized_tensor
 
 
@@ -32,6 +34,9 @@ def form_integer_ops(function: FuncOp, report: PassReport, *, tf_compat: bool) -
     for op in formable:
         if op in missed:
             report.decline("TensorFlow's search stops at another user of its input", op)
+            continue
+        if not tf_compat and (why := _no_kernel(op)) is not None:
+            report.decline(why, op)
             continue
         _form(op)
         report.count("integer ops")
@@ -74,6 +79,18 @@ def _why_not_in_tensorflow(op: Operation) -> str | None:
 def _is_unread(value: SSAValue) -> bool:
     """Whether nothing reads one of several results: it takes the parameters of the op's operand."""
     return isinstance(value, OpResult) and value.first_use is None and len(value.op.results) > 1
+
+
+def _no_kernel(op: Operation) -> str | None:
+    """Why no kernel takes the integers that stand around `op`; None where one may."""
+    if not isinstance(op, TflOp):
+        return None
+    info = op.INFO
+    held = {*info.dynamic_range, *((info.weight[0],) if info.weight else ()), *((info.bias[0],) if info.bias else ())}
+    sources = [_source(value) for number, value in enumerate(op.operands) if number not in held]
+    targets = [target.results[0] if target is not None else None for target in map(_target, op.results)]
+    found = [quantized_element(value) for value in (*sources, *targets) if value is not None]
+    return why_no_integer_kernel(op, [element for element in found if element is not None])
 
 
 def _missed(function: FuncOp, formable: list[Operation]) -> set[Operation]:

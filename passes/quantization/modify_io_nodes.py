@@ -51,9 +51,9 @@ class ModifyIONodesPass(TflPass):
     name = "tfl-modify-io-nodes"
 
     input_type: str = ""
-    """float32, int8 or uint8; as they are where it is not given."""
+    """Type of the inputs: float32, int8 or uint8; as they are where it is not given."""
     output_type: str = ""
-    """The same of the outputs."""
+    """Type of the outputs, likewise."""
     strict: bool = False
     """An input or output that can't have the type is an error, and none that is asked for stays float."""
 

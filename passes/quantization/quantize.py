@@ -17,8 +17,9 @@ from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import LEFT_OUT, UNCALIBRATED
+from tflir.passes.quantization.facts import LEFT_OUT, UNCALIBRATED, quantized_element
 from tflir.passes.quantization.fold_constants import fold_constant
+from tflir.passes.quantization.integer_kernels import why_no_hybrid_kernel
 from tflir.passes.quantization.integer_ops import form_integer_ops
 from tflir.passes.quantization.pairs import float_constant, quantize_of
 
@@ -71,7 +72,7 @@ class QuantizePass(TflPass):
             quantize = quantize_of(op.operands[index]) if index < len(op.operands) else None
             if quantize is None:
                 continue
-            if not self.tf_compat and (why := _unsound(op)) is not None:
+            if not self.tf_compat and (why := _unread(op, quantize) or _unsound(op)) is not None:
                 report.decline(why, op)
                 continue
             op.operands[index] = quantize.results[0]
@@ -101,6 +102,11 @@ def _widen_other_operands(op: TflOp, widened: dict[Operation, ConstOp], report: 
             block.insert_op_after(wide, source)
             report.count("float16 operands widened")
         op.operands[index] = wide.results[0]
+
+
+def _unread(op: TflOp, quantize: QuantizeOp) -> str | None:
+    element = quantized_element(quantize.results[0])
+    return None if element is None else why_no_hybrid_kernel(op, element)
 
 
 def _per_tensor_depthwise(op: TflOp) -> str | None:

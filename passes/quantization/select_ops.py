@@ -43,9 +43,9 @@ class SelectOpsPass(TflPass):
     name = "tfl-select-ops"
 
     quantize_only: tuple[str, ...] = ()
-    """Everything else stays float."""
+    """Kinds of op, names of tensors, or regular expressions for such names; everything else stays float."""
     skip: tuple[str, ...] = ()
-    """These stay float."""
+    """Kinds of op, names of tensors, or regular expressions for such names: these stay float."""
     sound: bool = True
     """Leave float what would be wrong or could not run as integers, though TensorFlow makes it so."""
 
