@@ -15,6 +15,7 @@ from xdsl.utils.arg_spec import parse_pipeline as parse_specs
 from xdsl.utils.exceptions import ArgSpecParseError
 
 from tflir.ir.errors import Error
+from tflir.ir.limits import within_limits
 from tflir.ir.near import near
 from tflir.ir.verify import verify_module
 from tflir.passes.base import PassReport, Progress, TflPass
@@ -77,9 +78,10 @@ def run_pass(
 ) -> PassReport:
     """Runs one pass, which tells `progress` how far it is. Whatever it raises becomes an `Error` that names it."""
     try:
-        if isinstance(each, TflPass):
-            return each.run(module, progress)
-        each.apply(context or _plugged_in_context(), module)
+        with within_limits(each.name):
+            if isinstance(each, TflPass):
+                return each.run(module, progress)
+            each.apply(context or _plugged_in_context(), module)
     except Error:
         raise
     except Exception as error:  # a pass may be anyone's
@@ -113,7 +115,8 @@ def _internal(error: Exception) -> str:
 def _verify_after(each: ModulePass, module: ModuleOp, *, runs: bool) -> None:
     """`runs` is false after what TensorFlow does, which makes ops that the runtime refuses."""
     try:
-        verify_module(module, runs=runs)
+        with within_limits():
+            verify_module(module, runs=runs)
     except Error as error:
         error.what = f"{each.name} left a module that is not valid: {error.what}"
         raise

@@ -15,7 +15,8 @@ from xdsl.ir import Attribute
 
 from tflir.frontends.mlir.resources import unescape
 from tflir.ir.blob import ArrayBlob, RepeatedBlob
-from tflir.ir.constants import ArrayElementsAttr, elements, from_blob
+from tflir.ir.budget import FREE
+from tflir.ir.constants import ArrayElementsAttr, elements, from_blob, pack_bits
 from tflir.ir.types import PACKED_BITS, numpy_dtype, schema_name, shape_of, stored_bytes
 
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
@@ -134,8 +135,10 @@ def _splat(array: npt.NDArray[Any], name: str, shape: tuple[int, ...], element: 
     """One value for all elements."""
     nbytes = stored_bytes(name, math.prod(shape)) or 0
     pattern = array.tobytes()
-    if any(pattern) and (nbytes <= _LARGE_SPLAT or name in PACKED_BITS):
+    if any(pattern) and nbytes <= _LARGE_SPLAT:
         return elements(np.broadcast_to(array, shape), element)
+    if name in PACKED_BITS:
+        pattern = pack_bits(np.broadcast_to(array, 8 // PACKED_BITS[name]), name).tobytes()
     return from_blob(RepeatedBlob(pattern, nbytes), shape, element)
 
 
@@ -169,10 +172,14 @@ def _string_constant(body: str, shape: tuple[int, ...], element: Attribute) -> A
     if _STRING.sub("", body).strip(" \n\t[],"):
         raise ValueError("the elements are no strings in brackets")
     count = math.prod(shape)
-    if len(found) == 1 and not body.startswith("["):
-        found *= count
-    if len(found) != count:
+    is_splat = len(found) == 1 and not body.startswith("[")
+    if len(found) != count and not is_splat:
         raise ValueError(f"{len(found)} strings where the type has {count}")
-    ends = np.cumsum([0, *(len(item) for item in found)]) + 4 * (count + 2)
-    head = np.array([count, *ends], "<i4").tobytes()
-    return from_blob(ArrayBlob(np.frombuffer(head + b"".join(found), np.uint8)), shape, element)
+    times = count if is_splat else 1
+    nbytes = 4 * (count + 2) + times * sum(map(len, found))
+    if nbytes > FREE:
+        raise ValueError(f"strings of {nbytes} bytes, more than the {FREE} that a constant of strings may have")
+    lengths = np.tile(np.array([len(item) for item in found], np.int64), times)
+    ends = np.cumsum(np.concatenate([[4 * (count + 2)], lengths]))
+    head = np.concatenate([[count], ends]).astype("<i4").tobytes()
+    return from_blob(ArrayBlob(np.frombuffer(head + b"".join(found) * times, np.uint8)), shape, element)

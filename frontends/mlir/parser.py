@@ -40,7 +40,7 @@ from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind, StringLiteral
 from tflir.frontends.mlir.literals import dense_constant
 from tflir.frontends.mlir.resources import unescape
 from tflir.ir import names
-from tflir.ir.blob import Blob
+from tflir.ir.blob import Blob, RepeatedBlob
 from tflir.ir.constants import ELIDED, ArrayElementsAttr, from_blob
 from tflir.ir.near import near
 from tflir.ir.text import decimal
@@ -70,6 +70,9 @@ _ARRAY = re.compile(r"<\s*((?:[su]?i|f)\d+)\s*:([^<>\"/]*+)>")
 _SHORT_OP = re.compile(r"(?:%[\w$.:,%\s-]*+=\s*+)?(?:tfl\.|(arith\.constant)\s)")
 _INTEGER = re.compile(r"-?(?:0x[0-9A-Fa-f]+|[0-9]+)")
 _LONGEST_MEMO = 1 << 16
+_FREE = 1 << 20
+_PER_CHARACTER = 64
+"""Characters that aliases may stand for: so many, and so many for each character of the text."""
 
 
 class TextLexer(MLIRLexer):
@@ -111,10 +114,21 @@ class TextParser(Parser):
         self._types: dict[str, TypeAttribute] = {}
         self._aliases = {m.group(1): m.end() for m in _ALIAS.finditer(text)}
         self._resolving: set[str] = set()
+        self._sizes: dict[str, int] = {}
+        """Characters that each alias stands for, written out."""
+        self._expanded = 0
+        """Characters that all aliases used so far stand for."""
+        self._most_expanded = _FREE + _PER_CHARACTER * len(text)
+        self.splats: list[tuple[Position, ArrayElementsAttr]] = []
+        """Every constant of one value, and where its text starts."""
 
     def place(self) -> str:
         """File, line and column that the parser has come to."""
         return str(self._current_token.span.get_location())
+
+    def place_of(self, position: Position) -> str:
+        """File, line and column of a position in the text."""
+        return str(Span(position, position + 1, self.lexer.input).get_location())
 
     # Strings.
 
@@ -133,7 +147,9 @@ class TextParser(Parser):
 
     def _parse_extended_type_or_attribute(self, attr_or_dialect_name: str, is_type: bool) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         if "." not in attr_or_dialect_name and self._current_token.kind is not MLIRTokenKind.LESS:
-            self._resolve_alias(("!" if is_type else "#") + attr_or_dialect_name)
+            alias = ("!" if is_type else "#") + attr_or_dialect_name
+            self._resolve_alias(alias)
+            self._expand(alias)
         return super()._parse_extended_type_or_attribute(attr_or_dialect_name, is_type)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
     def _resolve_alias(self, alias: str) -> None:
@@ -144,20 +160,28 @@ class TextParser(Parser):
         if alias in self._resolving:
             self.raise_error(f"alias '{alias}' is defined by itself")
         self._resolving.add(alias)
-        resume = self._current_token.span.start
+        resume, before = self._current_token.span.start, self._expanded
         self._resume_from(at)
         self.attribute_aliases[alias] = self.parse_attribute()
+        self._sizes[alias] = self._current_token.span.start - at + self._expanded - before
         self._resume_from(resume)
         self._resolving.discard(alias)
 
+    def _expand(self, alias: str) -> None:
+        """Counts what a use of the alias stands for: attributes are hashed and printed as if they were written out."""
+        self._expanded += self._sizes.get(alias, 0)
+        if self._expanded > self._most_expanded:
+            self.raise_error("aliases of aliases stand for far more than the text holds")
+
     def _parse_alias_def(self) -> None:
-        alias = self._current_token.text
+        alias, at, before = self._current_token.text, self._current_token.span.start, self._expanded
         if alias in self.attribute_aliases and self._aliases.get(alias, -1) > self._current_token.span.start:
             self._consume_token()
             self.parse_punctuation("=")
             self.parse_attribute()
         else:
             super()._parse_alias_def()
+            self._sizes[alias] = self._current_token.span.start - at + self._expanded - before
 
     # Types.
 
@@ -206,6 +230,8 @@ class TextParser(Parser):
             constant = dense_constant(match.group(1), cast("TensorType[Attribute]", value_type))
         except ValueError as error:
             self.raise_error(str(error), at)
+        if isinstance(constant.blob, RepeatedBlob):
+            self.splats.append((at, constant))
         return cast("DenseIntOrFPElementsAttr[Any]", constant)
 
     def _parse_builtin_dense_resource_attr(self) -> DenseResourceAttr:
