@@ -25,12 +25,12 @@ USAGE = 2
 Hook = Callable[[ModulePass, ModuleOp], None]
 _STEPS = 100
 """That a pass counts for, where progress is told."""
-_SPACES = re.compile(r"\s*,\s*(?=[^{}]*(?:\{|$))")
 _MODULE = re.compile(r"\s*builtin\.module\((.*)\)\s*", re.DOTALL)
-_STRING = r'"(?:\\.|[^"\\])*"'
-_VALUES = re.compile(rf'\[[^\]]*\]|=(?:{_STRING}|[^\s{{}}"])+')
-"""The values of an option; `mlir-opt[…]` is the other tool's."""
+_STRING = r'"(?s:\\.|[^"\\])*+(?:"|\\?\Z)'
+_VALUES = re.compile(rf'\[[^\]]*+(?:\]|\Z)|=(?:{_STRING}|[^\s{{}}"])++')
+"""The values of an option; `mlir-opt[…]` is the other tool's. What is not closed goes to the end, to be read once."""
 _VALUE = re.compile(rf'{_STRING}|[^=,"]+')
+_LONGEST_SHOWN = 120
 _PLAIN = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*(?:[eE][-+]?[0-9]+)?)?|[0-9]*[A-Za-z_][A-Za-z0-9_-]*")
 """A number or a word, true and false among them: xDSL reads these without quotes."""
 
@@ -148,10 +148,23 @@ def parse_pipeline(text: str) -> list[ModulePass]:
     if wrapped := _MODULE.fullmatch(text):
         text = wrapped.group(1)
     try:
-        specs = list(parse_specs(_quote_values(_SPACES.sub(",", text.strip()))))
-    except ArgSpecParseError as error:
-        raise Error(f"pipeline '{text}': {_last_line(error)}", hint="write 'a,b{x=1 y=2}'", status=USAGE) from None
-    return [_instance(find_pass(spec.name), spec) for spec in specs]
+        specs = list(parse_specs(_quote_values(_without_spaces(text.strip()))))
+    except (ArgSpecParseError, ValueError) as error:
+        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+        raise Error(f"pipeline '{shown}': {_last_line(error)}", hint="write 'a,b{x=1 y=2}'", status=USAGE) from None
+    classes = {name: find_pass(name) for name in dict.fromkeys(spec.name for spec in specs)}
+    return [_instance(classes[spec.name], spec) for spec in specs]
+
+
+def _without_spaces(pipeline: str) -> str:
+    """Without the spaces around commas between passes; those in the braces of options stay."""
+    parts = re.split(r"([{}])", pipeline)
+    for index in range(0, len(parts), 2):
+        if parts[index + 1 : index + 2] != ["}"]:
+            first, *others = parts[index].split(",")
+            if others:
+                parts[index] = ",".join([first.rstrip(), *(each.strip() for each in others[:-1]), others[-1].lstrip()])
+    return "".join(parts)
 
 
 def _quote_values(pipeline: str) -> str:
