@@ -15,7 +15,6 @@ from xdsl.ir import Attribute
 
 from tflir.frontends.mlir.resources import unescape
 from tflir.ir.blob import ArrayBlob, RepeatedBlob
-from tflir.ir.budget import FREE
 from tflir.ir.constants import ArrayElementsAttr, elements, from_blob, pack_bits
 from tflir.ir.types import PACKED_BITS, numpy_dtype, schema_name, shape_of, stored_bytes
 
@@ -23,6 +22,8 @@ _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _HEX = re.compile(r"-?0[xX][0-9A-Fa-f]+")
 _BARE_POINT = re.compile(r"(?<=\d)\.(?=[^\d]|$)")
 _COMPLEX = re.compile(r"\(([^(),]*),([^(),]*)\)")
+_MOST_REPEATED = 1 << 24
+"""Bytes that one string for all elements may take."""
 _LARGE_SPLAT = 1 << 16
 """A value for more bytes than these is repeated when it is written, not held."""
 
@@ -177,8 +178,8 @@ def _string_constant(body: str, shape: tuple[int, ...], element: Attribute) -> A
         raise ValueError(f"{len(found)} strings where the type has {count}")
     times = count if is_splat else 1
     nbytes = 4 * (count + 2) + times * sum(map(len, found))
-    if nbytes > FREE:
-        raise ValueError(f"strings of {nbytes} bytes, more than the {FREE} that a constant of strings may have")
+    if is_splat and nbytes > _MOST_REPEATED:
+        raise ValueError(f"one string {times} times takes {nbytes} bytes, more than {_MOST_REPEATED}")
     lengths = np.tile(np.array([len(item) for item in found], np.int64), times)
     ends = np.cumsum(np.concatenate([[4 * (count + 2)], lengths]))
     head = np.concatenate([[count], ends]).astype("<i4").tobytes()

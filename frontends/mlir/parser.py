@@ -7,6 +7,7 @@ unknown names come with near ones. This is the place that leans on xDSL's parser
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
@@ -41,6 +42,7 @@ from tflir.frontends.mlir.literals import dense_constant
 from tflir.frontends.mlir.resources import unescape
 from tflir.ir import names
 from tflir.ir.blob import Blob, RepeatedBlob
+from tflir.ir.budget import Budget
 from tflir.ir.constants import ELIDED, ArrayElementsAttr, from_blob
 from tflir.ir.near import near
 from tflir.ir.text import decimal
@@ -53,6 +55,8 @@ _STRING = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
 _DENSE_BODY = re.compile(r'((?:[^">]++|"(?:[^"\\]++|\\.)*+")*+)>', re.DOTALL)
 _NAME_LOC = re.compile(r'\(\s*+("(?:[^"\\\n]++|\\.)*+")\s*+\)')
 _TENSOR = re.compile(r'tensor<(?:[^<>"]|<(?:[^<>"]|<[^<>"]*+>)*+>)*+>')
+_MOST_DIMENSIONS = 255
+_MANY_DIMENSIONS = re.compile(rf"\s*+<\s*+(?:(?:\d++|\?)\s*+x\s*+){{{_MOST_DIMENSIONS + 1}}}")
 _SUFFIX = r"(?:[0-9]++|[a-zA-Z$._-][\w$.-]*+)"
 _TOKEN = re.compile(
     r"(?:\s++|//[^\n]*+)*+(?:(?P<word>[A-Za-z_][\w$.]*+)|(?P<mark>->|[:,=()<>}\[\]]|\{(?!-\#))"
@@ -70,6 +74,8 @@ _ARRAY = re.compile(r"<\s*((?:[su]?i|f)\d+)\s*:([^<>\"/]*+)>")
 _SHORT_OP = re.compile(r"(?:%[\w$.:,%\s-]*+=\s*+)?(?:tfl\.|(arith\.constant)\s)")
 _INTEGER = re.compile(r"-?(?:0x[0-9A-Fa-f]+|[0-9]+)")
 _LONGEST_MEMO = 1 << 16
+_MOST_FOREIGN = 1 << 16
+"""Elements of a constant whose type no model holds: xDSL holds each, a splat's too."""
 _FREE = 1 << 20
 _PER_CHARACTER = 64
 """Characters that aliases may stand for: so many, and so many for each character of the text."""
@@ -121,6 +127,7 @@ class TextParser(Parser):
         self._most_expanded = _FREE + _PER_CHARACTER * len(text)
         self.splats: list[tuple[Position, ArrayElementsAttr]] = []
         """Every constant of one value, and where its text starts."""
+        self._held = Budget(len(text))
 
     def place(self) -> str:
         """File, line and column that the parser has come to."""
@@ -186,6 +193,8 @@ class TextParser(Parser):
     # Types.
 
     def _parse_optional_builtin_parametrized_type(self) -> TypeAttribute | None:
+        if _MANY_DIMENSIONS.match(self.lexer.input.content, self._current_token.span.end):
+            self.raise_error(f"a type of more than {_MOST_DIMENSIONS} dimensions")
         if self._current_token.text != "tensor":
             return super()._parse_optional_builtin_parametrized_type()
         match = _TENSOR.match(self.lexer.input.content, self._current_token.span.start)
@@ -224,6 +233,8 @@ class TextParser(Parser):
         self.parse_punctuation(":", " and the type of the constant")
         value_type = self.parse_type()
         if not isinstance(value_type, TensorType) or schema_name(_element(value_type)) is None:
+            if isinstance(value_type, ShapedType) and math.prod(value_type.get_shape()) > _MOST_FOREIGN:
+                self.raise_error(f"a constant of more than {_MOST_FOREIGN} elements that no model can hold", at)
             self._resume_from(at)
             return super()._parse_builtin_dense_attr()
         try:
@@ -232,6 +243,8 @@ class TextParser(Parser):
             self.raise_error(str(error), at)
         if isinstance(constant.blob, RepeatedBlob):
             self.splats.append((at, constant))
+        else:
+            self._held.spend(constant.blob.nbytes)
         return cast("DenseIntOrFPElementsAttr[Any]", constant)
 
     def _parse_builtin_dense_resource_attr(self) -> DenseResourceAttr:
