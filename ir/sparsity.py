@@ -26,6 +26,8 @@ def encoding_fault(parameters: SparsityParameters, shape: tuple[int, ...], store
     """
     rank, levels = len(shape), parameters.dim_metadata
     order, blocks = parameters.traversal_order, parameters.block_map
+    if not levels:
+        return "it has no levels"
     if len(order) != len(levels) or len(levels) != rank + len(blocks):
         return f"{len(levels)} levels and {len(blocks)} blocks where {rank} dimensions are walked in {len(order)} steps"
     if sorted(order[:rank]) != list(range(rank)) or sorted(order[rank:]) != list(range(rank, len(levels))):

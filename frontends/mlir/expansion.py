@@ -16,7 +16,8 @@ from tflir.ir.tfl.constants import SparseConstOp, SparseQConstOp
 def check_expansion(module: ModuleOp, parser: TextParser, held: int) -> None:
     """Raises `Error` at the constant with which those of `module` take more than `held` bytes of text can stand for.
 
-    A constant counts as often as ops hold it. Variables and the dense form beside a sparse constant are never written.
+    A constant counts as often as ops hold it. What is never written does not count: variables, constants without data,
+    and the dense form beside a sparse constant.
     """
     budget = Budget(held)
     seen: set[int] = set()
@@ -24,7 +25,8 @@ def check_expansion(module: ModuleOp, parser: TextParser, held: int) -> None:
         value = op.properties.get("value")
         if isinstance(value, ArrayElementsAttr):
             seen.add(id(value))
-            if names.IS_VARIABLE not in op.attributes and not isinstance(op, SparseConstOp | SparseQConstOp):
+            is_held = names.IS_VARIABLE not in op.attributes and names.NO_DATA not in op.attributes
+            if is_held and not isinstance(op, SparseConstOp | SparseQConstOp):
                 _spend(budget, value, _place(parser, op))
     for position, value in parser.splats:
         if id(value) not in seen:
