@@ -91,8 +91,11 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
-    except MemoryError:
-        print("error: out of memory: close other programs or use a machine with more", file=sys.stderr)
+    except (MemoryError, RecursionError) as error:
+        if debug:
+            raise
+        what = "out of memory" if isinstance(error, MemoryError) else "the input is nested too deeply"
+        print(f"error: {what}: give a smaller input, or use a machine with more memory", file=sys.stderr)
         return 1
 
 

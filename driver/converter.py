@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tflir.files import file_size, load, load_bytes, to_bytes, write
 from tflir.ir.errors import Error
+from tflir.ir.limits import within_limits
 from tflir.option import ModeName
 from tflir.options import Optimize, Options, OptionWarning, Settings, refuse_unknown
 from tflir.pipeline import float_first, mode_of, pipeline_of
@@ -143,7 +144,8 @@ class Converter(Settings):
             self.remarks += result_remarks(options, self.reports)
             module = self._smaller(module, options)
             if self.reports:
-                verify_module(module, runs=not options.tf_compat)
+                with within_limits():
+                    verify_module(module, runs=not options.tf_compat)
         except Error as error:
             error.file = error.file or self._file
             raise

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from tflir.ir.errors import Error
+from tflir.ir.limits import within_limits
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -38,7 +39,7 @@ def load(path: str | os.PathLike[str]) -> ModuleOp:
         from tflir.frontends.tflite.mapping import open_model
         from tflir.frontends.tflite.model import import_model
 
-        with collector_paused():
+        with collector_paused(), within_limits():
             return import_model(open_model(name))
     except Error as error:
         error.file = error.file or name
@@ -50,7 +51,7 @@ def load_bytes(data: bytes) -> ModuleOp:
     from tflir.frontends.tflite.mapping import ModelFile
     from tflir.frontends.tflite.model import import_model
 
-    with collector_paused():
+    with collector_paused(), within_limits():
         return import_model(ModelFile(memoryview(data)))
 
 
@@ -102,12 +103,12 @@ def write(
     if pathlib.Path(name).suffix == TEXT:
         from tflir.backends.mlir import write_text
 
-        with whole_file(name) as out:
+        with within_limits(), whole_file(name) as out:
             write_text(module, out, elide=elide_constants)
             return out.tell()
     from tflir.backends.tflite.model import export_model
 
-    with collector_paused():
+    with collector_paused(), within_limits():
         writer = export_model(module, one_code_per_op=tf_compat)
     written = 0
 
@@ -117,7 +118,7 @@ def write(
         if progress is not None:
             progress(written, writer.size)
 
-    with whole_file(name) as out:
+    with within_limits(), whole_file(name) as out:
         return writer.write(out, note)
 
 
@@ -133,5 +134,6 @@ def to_bytes(module: ModuleOp, *, tf_compat: bool = False) -> bytes:
     from tflir.backends.tflite.model import export_model
 
     out = io.BytesIO()
-    export_model(module, one_code_per_op=tf_compat).write(out)
+    with within_limits():
+        export_model(module, one_code_per_op=tf_compat).write(out)
     return out.getvalue()

@@ -14,6 +14,7 @@ from xdsl.utils.arg_spec import parse_pipeline as parse_specs
 from xdsl.utils.exceptions import ArgSpecParseError
 
 from tflir.ir.errors import Error
+from tflir.ir.limits import within_limits
 from tflir.ir.near import near
 from tflir.ir.verify import verify_module
 from tflir.pass_options import checked_spec
@@ -24,14 +25,14 @@ USAGE = 2
 Hook = Callable[[ModulePass, ModuleOp], None]
 _STEPS = 100
 """That a pass counts for, where progress is told."""
-_SPACES = re.compile(r"\s*,\s*(?=[^{}]*(?:\{|$))")
 _MODULE = re.compile(r"\s*builtin\.module\((.*)\)\s*", re.DOTALL)
-_STRING = r'"(?:\\.|[^"\\])*"'
-_VALUES = re.compile(rf'\[[^\]]*\]|=(?:{_STRING}|[^\s{{}}"])+')
-"""The values of an option; `mlir-opt[…]` is the other tool's."""
+_STRING = r'"(?s:\\.|[^"\\])*+(?:"|\\?\Z)'
+_VALUES = re.compile(rf'\[[^\]]*+(?:\]|\Z)|=(?:{_STRING}|[^\s{{}}"])++')
+"""The values of an option; `mlir-opt[…]` is the other tool's. What is not closed goes to the end, to be read once."""
 _PARTED = re.compile(rf"({_STRING}|\[[^\[\]]*+\])|,\s*+(?=[A-Za-z][\w-]*+=)")
 """A comma between two options, which people write as they do between arguments; the group is what it can't be in."""
 _VALUE = re.compile(rf'{_STRING}|[^=,"]+')
+_LONGEST_SHOWN = 120
 _PLAIN = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*(?:[eE][-+]?[0-9]+)?)?|[0-9]*[A-Za-z_][A-Za-z0-9_-]*")
 """A number or a word, true and false among them: xDSL reads these without quotes."""
 
@@ -118,9 +119,10 @@ def run_pass(
 ) -> PassReport:
     """Runs one pass, which tells `progress` how far it is. Whatever it raises becomes an `Error` that names it."""
     try:
-        if isinstance(each, TflPass):
-            return each.run(module, progress)
-        each.apply(context or _plugged_in_context(), module)
+        with within_limits(each.name):
+            if isinstance(each, TflPass):
+                return each.run(module, progress)
+            each.apply(context or _plugged_in_context(), module)
     except Error:
         raise
     except Exception as error:  # a pass may be anyone's
@@ -154,7 +156,8 @@ def _internal(error: Exception) -> str:
 def _verify_after(each: ModulePass, module: ModuleOp, *, runs: bool) -> None:
     """`runs` is false after what TensorFlow does, which makes ops that the runtime refuses."""
     try:
-        verify_module(module, runs=runs)
+        with within_limits():
+            verify_module(module, runs=runs)
     except Error as error:
         error.what = f"{each.name} left a module that is not valid: {error.what}"
         raise
@@ -196,11 +199,24 @@ def parse_pipeline(text: str, *, by_flags: bool = False) -> list[ModulePass]:
     if wrapped := _MODULE.fullmatch(text):
         text = wrapped.group(1)
     try:
-        specs = list(parse_specs(_quote_values(_PARTED.sub(_parted, _SPACES.sub(",", text.strip())))))
-    except ArgSpecParseError as error:
-        raise Error(f"pipeline '{text}': {_last_line(error)}", hint="write 'a,b{x=1 y=2}'", status=USAGE) from None
+        specs = list(parse_specs(_quote_values(_PARTED.sub(_parted, _without_spaces(text.strip())))))
+    except (ArgSpecParseError, ValueError) as error:
+        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+        raise Error(f"pipeline '{shown}': {_last_line(error)}", hint="write 'a,b{x=1 y=2}'", status=USAGE) from None
     find = _found_pass if by_flags else find_pass
-    return [_instance(find(spec.name), spec) for spec in specs]
+    classes = {name: find(name) for name in dict.fromkeys(spec.name for spec in specs)}
+    return [_instance(classes[spec.name], spec) for spec in specs]
+
+
+def _without_spaces(pipeline: str) -> str:
+    """Without the spaces around commas between passes; those in the braces of options stay."""
+    parts = re.split(r"([{}])", pipeline)
+    for index in range(0, len(parts), 2):
+        if parts[index + 1 : index + 2] != ["}"]:
+            first, *others = parts[index].split(",")
+            if others:
+                parts[index] = ",".join([first.rstrip(), *(each.strip() for each in others[:-1]), others[-1].lstrip()])
+    return "".join(parts)
 
 
 def _quote_values(pipeline: str) -> str:

@@ -22,10 +22,12 @@ Array = npt.NDArray[Any]
 def encoding_fault(parameters: SparsityParameters, shape: tuple[int, ...], stored: int) -> str | None:
     """What keeps an encoding of `stored` elements from being one of a tensor of `shape`; None where it fits.
 
-    The rules are those of the runtime's verifier (specification, 4.3).
+    The rules are those of the runtime's verifier.
     """
     rank, levels = len(shape), parameters.dim_metadata
     order, blocks = parameters.traversal_order, parameters.block_map
+    if not levels:
+        return "it has no levels"
     if len(order) != len(levels) or len(levels) != rank + len(blocks):
         return f"{len(levels)} levels and {len(blocks)} blocks where {rank} dimensions are walked in {len(order)} steps"
     if sorted(order[:rank]) != list(range(rank)) or sorted(order[rank:]) != list(range(rank, len(levels))):
@@ -39,6 +41,14 @@ def encoding_fault(parameters: SparsityParameters, shape: tuple[int, ...], store
     if sizes is None:
         return f"blocks that don't divide the shape {list(shape)}"
     return _levels_fault(levels, sizes, stored)
+
+
+def stored_elements(parameters: SparsityParameters) -> int:
+    """How many elements an encoding says are stored, if it fits: those of its last level's nodes."""
+    nodes = 1
+    for level in parameters.dim_metadata:
+        nodes = nodes * level.dense_size if level.format == DimensionType.DENSE else len(level.indices)
+    return nodes
 
 
 def _levels_fault(levels: tuple[DimensionMetadata, ...], sizes: list[int], stored: int) -> str | None:

@@ -15,13 +15,15 @@ from xdsl.ir import Attribute
 
 from tflir.frontends.mlir.resources import unescape
 from tflir.ir.blob import ArrayBlob, RepeatedBlob
-from tflir.ir.constants import ArrayElementsAttr, elements, from_blob
+from tflir.ir.constants import ArrayElementsAttr, elements, from_blob, pack_bits
 from tflir.ir.types import PACKED_BITS, numpy_dtype, schema_name, shape_of, stored_bytes
 
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _HEX = re.compile(r"-?0[xX][0-9A-Fa-f]+")
 _BARE_POINT = re.compile(r"(?<=\d)\.(?=[^\d]|$)")
 _COMPLEX = re.compile(r"\(([^(),]*),([^(),]*)\)")
+_MOST_REPEATED = 1 << 24
+"""Bytes that one string for all elements may take."""
 _LARGE_SPLAT = 1 << 16
 """A value for more bytes than these is repeated when it is written, not held."""
 
@@ -134,8 +136,10 @@ def _splat(array: npt.NDArray[Any], name: str, shape: tuple[int, ...], element: 
     """One value for all elements."""
     nbytes = stored_bytes(name, math.prod(shape)) or 0
     pattern = array.tobytes()
-    if any(pattern) and (nbytes <= _LARGE_SPLAT or name in PACKED_BITS):
+    if any(pattern) and nbytes <= _LARGE_SPLAT:
         return elements(np.broadcast_to(array, shape), element)
+    if name in PACKED_BITS:
+        pattern = pack_bits(np.broadcast_to(array, 8 // PACKED_BITS[name]), name).tobytes()
     return from_blob(RepeatedBlob(pattern, nbytes), shape, element)
 
 
@@ -169,10 +173,14 @@ def _string_constant(body: str, shape: tuple[int, ...], element: Attribute) -> A
     if _STRING.sub("", body).strip(" \n\t[],"):
         raise ValueError("the elements are no strings in brackets")
     count = math.prod(shape)
-    if len(found) == 1 and not body.startswith("["):
-        found *= count
-    if len(found) != count:
+    is_splat = len(found) == 1 and not body.startswith("[")
+    if len(found) != count and not is_splat:
         raise ValueError(f"{len(found)} strings where the type has {count}")
-    ends = np.cumsum([0, *(len(item) for item in found)]) + 4 * (count + 2)
-    head = np.array([count, *ends], "<i4").tobytes()
-    return from_blob(ArrayBlob(np.frombuffer(head + b"".join(found), np.uint8)), shape, element)
+    times = count if is_splat else 1
+    nbytes = 4 * (count + 2) + times * sum(map(len, found))
+    if is_splat and nbytes > _MOST_REPEATED:
+        raise ValueError(f"one string {times} times takes {nbytes} bytes, more than {_MOST_REPEATED}")
+    lengths = np.tile(np.array([len(item) for item in found], np.int64), times)
+    ends = np.cumsum(np.concatenate([[4 * (count + 2)], lengths]))
+    head = np.concatenate([[count], ends]).astype("<i4").tobytes()
+    return from_blob(ArrayBlob(np.frombuffer(head + b"".join(found) * times, np.uint8)), shape, element)

@@ -7,6 +7,7 @@ unknown names come with near ones. This is the place that leans on xDSL's parser
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
@@ -40,7 +41,8 @@ from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind, StringLiteral
 from tflir.frontends.mlir.literals import dense_constant
 from tflir.frontends.mlir.resources import unescape
 from tflir.ir import names
-from tflir.ir.blob import Blob
+from tflir.ir.blob import Blob, RepeatedBlob
+from tflir.ir.budget import Budget
 from tflir.ir.constants import ELIDED, ArrayElementsAttr, from_blob
 from tflir.ir.near import near
 from tflir.ir.text import decimal
@@ -53,6 +55,8 @@ _STRING = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
 _DENSE_BODY = re.compile(r'((?:[^">]++|"(?:[^"\\]++|\\.)*+")*+)>', re.DOTALL)
 _NAME_LOC = re.compile(r'\(\s*+("(?:[^"\\\n]++|\\.)*+")\s*+\)')
 _TENSOR = re.compile(r'tensor<(?:[^<>"]|<(?:[^<>"]|<[^<>"]*+>)*+>)*+>')
+_MOST_DIMENSIONS = 255
+_MANY_DIMENSIONS = re.compile(rf"\s*+<\s*+(?:(?:\d++|\?)\s*+x\s*+){{{_MOST_DIMENSIONS + 1}}}")
 _SUFFIX = r"(?:[0-9]++|[a-zA-Z$._-][\w$.-]*+)"
 _TOKEN = re.compile(
     r"(?:\s++|//[^\n]*+)*+(?:(?P<word>[A-Za-z_][\w$.]*+)|(?P<mark>->|[:,=()<>}\[\]]|\{(?!-\#))"
@@ -70,6 +74,11 @@ _ARRAY = re.compile(r"<\s*((?:[su]?i|f)\d+)\s*:([^<>\"/]*+)>")
 _SHORT_OP = re.compile(r"(?:%[\w$.:,%\s-]*+=\s*+)?(?:tfl\.|(arith\.constant)\s)")
 _INTEGER = re.compile(r"-?(?:0x[0-9A-Fa-f]+|[0-9]+)")
 _LONGEST_MEMO = 1 << 16
+_MOST_FOREIGN = 1 << 16
+"""Elements of a constant whose type no model holds: xDSL holds each, a splat's too."""
+_FREE = 1 << 20
+_PER_CHARACTER = 64
+"""Characters that aliases may stand for: so many, and so many for each character of the text."""
 
 
 class TextLexer(MLIRLexer):
@@ -111,10 +120,22 @@ class TextParser(Parser):
         self._types: dict[str, TypeAttribute] = {}
         self._aliases = {m.group(1): m.end() for m in _ALIAS.finditer(text)}
         self._resolving: set[str] = set()
+        self._sizes: dict[str, int] = {}
+        """Characters that each alias stands for, written out."""
+        self._expanded = 0
+        """Characters that all aliases used so far stand for."""
+        self._most_expanded = _FREE + _PER_CHARACTER * len(text)
+        self.splats: list[tuple[Position, ArrayElementsAttr]] = []
+        """Every constant of one value, and where its text starts."""
+        self._held = Budget(len(text))
 
     def place(self) -> str:
         """File, line and column that the parser has come to."""
         return str(self._current_token.span.get_location())
+
+    def place_of(self, position: Position) -> str:
+        """File, line and column of a position in the text."""
+        return str(Span(position, position + 1, self.lexer.input).get_location())
 
     # Strings.
 
@@ -133,7 +154,9 @@ class TextParser(Parser):
 
     def _parse_extended_type_or_attribute(self, attr_or_dialect_name: str, is_type: bool) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         if "." not in attr_or_dialect_name and self._current_token.kind is not MLIRTokenKind.LESS:
-            self._resolve_alias(("!" if is_type else "#") + attr_or_dialect_name)
+            alias = ("!" if is_type else "#") + attr_or_dialect_name
+            self._resolve_alias(alias)
+            self._expand(alias)
         return super()._parse_extended_type_or_attribute(attr_or_dialect_name, is_type)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
     def _resolve_alias(self, alias: str) -> None:
@@ -144,24 +167,34 @@ class TextParser(Parser):
         if alias in self._resolving:
             self.raise_error(f"alias '{alias}' is defined by itself")
         self._resolving.add(alias)
-        resume = self._current_token.span.start
+        resume, before = self._current_token.span.start, self._expanded
         self._resume_from(at)
         self.attribute_aliases[alias] = self.parse_attribute()
+        self._sizes[alias] = self._current_token.span.start - at + self._expanded - before
         self._resume_from(resume)
         self._resolving.discard(alias)
 
+    def _expand(self, alias: str) -> None:
+        """Counts what a use of the alias stands for: attributes are hashed and printed as if they were written out."""
+        self._expanded += self._sizes.get(alias, 0)
+        if self._expanded > self._most_expanded:
+            self.raise_error("aliases of aliases stand for far more than the text holds")
+
     def _parse_alias_def(self) -> None:
-        alias = self._current_token.text
+        alias, at, before = self._current_token.text, self._current_token.span.start, self._expanded
         if alias in self.attribute_aliases and self._aliases.get(alias, -1) > self._current_token.span.start:
             self._consume_token()
             self.parse_punctuation("=")
             self.parse_attribute()
         else:
             super()._parse_alias_def()
+            self._sizes[alias] = self._current_token.span.start - at + self._expanded - before
 
     # Types.
 
     def _parse_optional_builtin_parametrized_type(self) -> TypeAttribute | None:
+        if _MANY_DIMENSIONS.match(self.lexer.input.content, self._current_token.span.end):
+            self.raise_error(f"a type of more than {_MOST_DIMENSIONS} dimensions")
         if self._current_token.text != "tensor":
             return super()._parse_optional_builtin_parametrized_type()
         match = _TENSOR.match(self.lexer.input.content, self._current_token.span.start)
@@ -200,12 +233,18 @@ class TextParser(Parser):
         self.parse_punctuation(":", " and the type of the constant")
         value_type = self.parse_type()
         if not isinstance(value_type, TensorType) or schema_name(_element(value_type)) is None:
+            if isinstance(value_type, ShapedType) and math.prod(value_type.get_shape()) > _MOST_FOREIGN:
+                self.raise_error(f"a constant of more than {_MOST_FOREIGN} elements that no model can hold", at)
             self._resume_from(at)
             return super()._parse_builtin_dense_attr()
         try:
             constant = dense_constant(match.group(1), cast("TensorType[Attribute]", value_type))
         except ValueError as error:
             self.raise_error(str(error), at)
+        if isinstance(constant.blob, RepeatedBlob):
+            self.splats.append((at, constant))
+        else:
+            self._held.spend(constant.blob.nbytes)
         return cast("DenseIntOrFPElementsAttr[Any]", constant)
 
     def _parse_builtin_dense_resource_attr(self) -> DenseResourceAttr:

@@ -20,6 +20,8 @@ _TOKEN = re.compile(
 )
 _ESCAPE = re.compile(rb'\\([0-9A-Fa-f]{2}|[nt"\\])')
 _LETTERS = {b"n": b"\n", b"t": b"\t", b'"': b'"', b"\\": b"\\"}
+_DEEPEST = 16
+"""Dictionaries in one another; MLIR writes three."""
 _WORD = 4
 """Bytes before a resource's data: the alignment it wants, little-endian."""
 
@@ -92,6 +94,8 @@ class _Section:
         if kind == "mark":
             if bytes(self.data[start:end]) != b"{":
                 raise self._error("expected a value or '{'", start)
+            if len(path) > _DEEPEST:
+                raise self._error(f"dictionaries of resources are nested more than {_DEEPEST} deep", start)
             self._entries(path, b"}")
         elif path[:2] == ("dialect_resources", "builtin") and len(path) == 3:
             self._blob(path[2], start, end)

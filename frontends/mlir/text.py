@@ -7,10 +7,12 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import ParseError
 
 from tflir.frontends.mlir.adopt import adopt
+from tflir.frontends.mlir.expansion import check_expansion
 from tflir.frontends.mlir.parser import TextParser
 from tflir.frontends.mlir.resources import split_resources
 from tflir.ir.context import make_context
 from tflir.ir.errors import Error
+from tflir.ir.limits import within_limits
 from tflir.ir.verify import InvalidOp, verify_module
 
 
@@ -23,22 +25,22 @@ def parse_text(data: bytes | memoryview, name: str, context: Context | None = No
     parser: TextParser | None = None
     try:
         parser = TextParser(context or make_context(), text, name, resources)
-        module = parser.parse_module()
-        parser.check_defined()
+        with within_limits("the text"):
+            module = parser.parse_module()
+            parser.check_defined()
+            check_expansion(module, parser, len(data))
+            adopt(module)
+            if verify:
+                _verify(module, parser)
+        return module
     except ParseError as error:
         raise _error(parser, error) from error
-    except RecursionError:
-        raise Error("the text is nested too deeply", file=_place(parser, name)) from None
     except Error as error:
         error.file = error.file or _place(parser, name)
         raise
     except Exception as error:  # xDSL's parser raises several kinds on text it does not expect
         what = str(error).strip().partition("\n")[0]
         raise Error(f"can't be parsed: {type(error).__name__}: {what}", file=_place(parser, name)) from error
-    adopt(module)
-    if verify:
-        _verify(module, parser)
-    return module
 
 
 def _verify(module: ModuleOp, parser: TextParser) -> None:

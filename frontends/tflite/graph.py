@@ -217,7 +217,7 @@ class GraphImport:
     def _zeros(self, index: int, value_type: Attribute) -> ArrayElementsAttr:
         """What a variable starts as; `index` keeps variables of one shape apart."""
         name = self.types.element_name(index)
-        shape = tuple(max(d, 1) for d in shape_of(value_type) or ())
+        shape = tuple(1 if d < 0 else d for d in shape_of(value_type) or ())
         size = 1
         for dimension in shape:
             size *= dimension

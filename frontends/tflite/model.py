@@ -25,6 +25,7 @@ from tflir.frontends.tflite.reader import Reader, Record, malformed
 from tflir.frontends.tflite.tensors import TensorTypes
 from tflir.ir import control, names
 from tflir.ir.blob import ArrayBlob, Blob
+from tflir.ir.budget import Budget
 from tflir.ir.constants import from_blob
 from tflir.ir.records import record_to_attribute, refuse_unknown
 from tflir.ir.schema import VERSION, schema
@@ -46,11 +47,14 @@ class ModelImport:
 
     def __init__(self, file: ModelFile) -> None:
         self.file = file
-        self.model = Reader(file.data).root()
+        self._reader = Reader(file.data)
+        self._budget = Budget(len(file.data))
+        self.model = self._reader.root()
         self.buffers: list[Record] = self.model.get("buffers", [])
         self.subgraphs: list[Record] = self.model.get("subgraphs", [])
         self._base = np.frombuffer(file.data, np.uint8).__array_interface__["data"][0]
         self._signatures: dict[int, Signature] = {}
+        self._positions: dict[tuple[int, str], dict[int, int]] = {}
         self._check()
         self.symbols = _symbols(self.subgraphs)
 
@@ -99,11 +103,14 @@ class ModelImport:
             if data is None or not data.size:
                 return None
             offset, size = data.__array_interface__["data"][0] - self._base, data.size
-        return self.file.blob(offset, size if needed is None else min(size, needed))
+        taken = size if needed is None else min(size, needed)
+        self._budget.spend(taken)
+        return self.file.blob(offset, taken)
 
     def _bytes_at(self, offset: int, size: int) -> bytes:
         if offset + size > len(self.file.data):
             raise malformed(f"custom options at {offset} with {size} bytes lie outside the file")
+        self._reader.spend(size)
         return bytes(self.file.data[offset : offset + size])
 
     def build(self) -> ModuleOp:
@@ -232,12 +239,19 @@ class ModelImport:
         if "deprecated_tag" in record:
             entries["tag"] = StringAttr(record["deprecated_tag"])
         for field in ("inputs", "outputs"):
-            interface = cast(Any, self.subgraphs[index].get(field))
-            positions: dict[int, int] = {}
-            for position, tensor in enumerate(() if interface is None else interface.tolist()):
-                positions.setdefault(tensor, position)
+            positions = self._interface(index, field)
             entries[field] = ArrayAttr([_alias(item, positions, key) for item in record.get(field, [])])
         return DictionaryAttr(entries)
+
+    def _interface(self, index: int, field: str) -> dict[int, int]:
+        """Tensor → its first position among the `field` (inputs or outputs) of subgraph `index`."""
+        known = self._positions.get((index, field))
+        if known is None:
+            known = self._positions[index, field] = {}
+            interface = cast(Any, self.subgraphs[index].get(field))
+            for position, tensor in enumerate(() if interface is None else interface.tolist()):
+                known.setdefault(tensor, position)
+        return known
 
 
 def _alias(record: Record, positions: dict[int, int], key: str) -> Attribute:

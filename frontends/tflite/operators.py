@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr, Symbo
 from xdsl.dialects.func import CallOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.irdl import OperandDef, ResultDef
+from xdsl.utils.exceptions import VerifyException
 
 from tflir.frontends.tflite.reader import Record, malformed
 from tflir.ir import names
@@ -23,8 +24,7 @@ from tflir.ir.tfl.constants import BuiltinOp, CustomOp
 from tflir.ir.tfl.constraints import TensorOf
 from tflir.ir.tfl.control_flow import SUBGRAPH_FIELDS, IfOp, WhileOp, YieldOp
 from tflir.ir.tfl.dialect import op_class, op_class_by_name
-from tflir.ir.tfl.options import properties_of, subgraph_property
-from tflir.ir.tfl.shapes import Unfit
+from tflir.ir.tfl.options import default_of, properties_of, subgraph_property
 from tflir.ir.tfl.signature import needed_version
 
 _CARRIED_FIELDS = ("mutating_variable_inputs", "custom_options_format")
@@ -169,26 +169,25 @@ class Operators:
         if op is IfOp:
             fields = ("then_subgraph_index", "else_subgraph_index")
             passed = operands[1:]
-            if not operands:
+        if len(operands) != len(result_types) if op is WhileOp else not operands:
+            return None
+        callees = [self.signatures((options or {}).get(field, 0)) for field in fields]
+        for field, (_, argument_types, callee_results) in zip(fields, callees, strict=True):
+            wanted = 1 if field == "cond_subgraph_index" else len(result_types)
+            if len(argument_types) != len(passed) or len(callee_results) != wanted:
+                return None
+            if op is IfOp and [v.type for v in passed] != list(argument_types):
                 return None
         regions: list[Region] = []
-        for field in fields:
-            symbol, argument_types, callee_results = self.signatures((options or {}).get(field, 0))
-            if len(argument_types) != len(passed):
-                return None
+        for symbol, argument_types, callee_results in callees:
             block = Block()
+            arguments: Sequence[SSAValue] = passed
             if op is WhileOp:
-                arguments: Sequence[SSAValue] = [block.insert_arg(t, i) for i, t in enumerate(argument_types)]
-            else:
-                arguments = passed
-                if [v.type for v in passed] != list(argument_types):
-                    return None
+                arguments = [block.insert_arg(t, i) for i, t in enumerate(argument_types)]
             call = CallOp(SymbolRefAttr(symbol), arguments, callee_results)
             block.add_ops([call, YieldOp.create(operands=call.results)])
             regions.append(Region(block))
-            if len(callee_results) != len(result_types) and field != "cond_subgraph_index":
-                return None
-        return op.create(
+        made = op.create(
             operands=operands if op is WhileOp else operands[:1],
             result_types=result_types,
             attributes=attributes,
@@ -197,6 +196,7 @@ class Operators:
                 dict[str, Attribute], {"is_stateless": IntegerAttr.from_bool(False)} if op is WhileOp else {}
             ),
         )
+        return made if _is_fit(made) else None
 
     def _generic(
         self,
@@ -222,7 +222,7 @@ class Operators:
                     entries |= record_to_attribute(table, {name: value}).data
             for name in fields:
                 if f"{table}.{name}" in SUBGRAPH_FIELDS and name not in entries:
-                    entries[name] = subgraph_property(fields[name], 0, self.symbol_of)
+                    entries[name] = subgraph_property(fields[name], default_of(fields[name]), self.symbol_of)
             properties["options"] = DictionaryAttr(entries)
         return BuiltinOp.create(
             operands=operands, result_types=result_types, properties=properties, attributes=attributes
@@ -249,8 +249,11 @@ def _options(record: Record) -> tuple[str | None, Record | None]:
 def _is_fit(op: TflOp) -> bool:
     """Whether a kernel takes the op as it stands in the file; else `op` is let go, and no pass touches the operator."""
     try:
-        op.check_rules()
-    except Unfit:
+        if isinstance(op, IfOp | WhileOp):
+            op.verify_()
+        else:
+            op.check_rules()
+    except VerifyException:
         op.erase(drop_references=True)
         return False
     return True

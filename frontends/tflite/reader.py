@@ -28,7 +28,9 @@ _DTYPES = {"bool": "?", "byte": "i1", "ubyte": "u1", "long": "<i8", "ulong": "<u
     if name not in ("bool", "byte", "ubyte", "long", "ulong")
 }
 _MOST_WORK_PER_BYTE = 8
-"""Tables may be shared, but a file that refers to so much more than it holds is hostile."""
+"""Tables and vectors may be shared, but a file that refers to so much more than it holds is hostile."""
+_SHARED_STRING = 8
+"""A string that is read again costs one for so many of its bytes: it is held once, but written each time as text."""
 
 
 def malformed(what: str) -> Error:
@@ -56,7 +58,8 @@ class Reader:
             raise malformed(f"identifier {bytes(self.data[4:8])!r} where {IDENTIFIER!r} must stand")
         return self._table(self._schema.tables["Model"], self._follow(0, "root"))
 
-    def _spend(self, work: int) -> None:
+    def spend(self, work: int) -> None:
+        """Notes `work` bytes that are read. Raises `Error` where that is far more than the file holds."""
         self._work_left -= work
         if self._work_left < 0:
             raise malformed("its tables refer to far more than the file holds")
@@ -78,7 +81,7 @@ class Reader:
         inline = _U16.unpack_from(self.data, start + 2)[0]
         if length < 4 or length & 1 or start + length > self.size or inline < 4 or at + inline > self.size:
             raise malformed(f"{table.name} at byte {at}: bad vtable")
-        self._spend(length + inline)
+        self.spend(length + inline)
         slots = struct.unpack_from(f"<{(length - 4) // 2}H", self.data, start + 4)
         plan = self._plans.get(table.name) or self._plan(table)
         record: Record = {}
@@ -148,9 +151,11 @@ class Reader:
 
     def _string(self, at: int, what: str) -> str:
         known = self._strings.get(at)
-        if known is None:
+        if known is not None:
+            self.spend(8 + len(known) // _SHARED_STRING)
+        else:
             count = self._length(at, 1, what)
-            self._spend(count)
+            self.spend(count)
             known = bytes(self.data[at + 4 : at + 4 + count]).decode("utf-8", "surrogateescape")
             self._strings[at] = known
         return known
@@ -160,12 +165,12 @@ class Reader:
         known = self._vectors.get(key)
         if known is None:
             count = self._length(at, dtype.itemsize, what)
-            self._spend(8)
             known = np.frombuffer(self.data, dtype, count, at + 4)
             self._vectors[key] = known
+        self.spend(8 + known.nbytes)  # for each use: what reads the vector reads all of it, every time
         return known
 
     def _tables(self, table: Table, at: int, what: str) -> list[Record]:
         count = self._length(at, 4, what)
-        self._spend(4 * count)
+        self.spend(4 * count)
         return [self._table(table, self._follow(at + 4 + 4 * i, what)) for i in range(count)]

@@ -17,6 +17,7 @@ from tflir.ir.blob import ArrayBlob, RepeatedBlob
 from tflir.ir.constants import from_blob
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.schema import schema
+from tflir.ir.sparsity import encoding_fault, stored_elements
 from tflir.ir.tfl.attributes import DimensionMetadata, SparsityParameterAttr, SparsityParameters
 from tflir.ir.tfl.constants import SparseConstOp, SparseQConstOp
 from tflir.ir.types import element_of, element_type, numpy_dtype, stored_bytes
@@ -34,10 +35,17 @@ def sparse_constant(
     if not parameters.block_map and record["sparsity"].get("block_map") is not None:
         attributes = attributes | {names.EMPTY_BLOCK_MAP: UnitAttr()}
     compressed = types.stored(index) or _NO_BYTES  # of a tensor that is zero throughout nothing is stored
-    dtype = numpy_dtype(name)
-    if dtype is None or min(shape, default=0) < 0 or compressed.nbytes % dtype.itemsize:
+    if numpy_dtype(name) is None or min(shape, default=0) < 0:
         raise malformed(f"sparse tensor '{record.get('name', index)}' has no data")
-    stored = from_blob(compressed, (compressed.nbytes // dtype.itemsize,), element_type(name))
+    count = stored_elements(parameters)
+    if (fault := encoding_fault(parameters, shape, count)) is not None:
+        raise malformed(f"sparse tensor '{record.get('name', index)}' is encoded as none of its shape: {fault}")
+    if stored_bytes(name, count) != compressed.nbytes:
+        raise malformed(
+            f"sparse tensor '{record.get('name', index)}' stores {compressed.nbytes} bytes where its levels have"
+            f" {count} elements"
+        )
+    stored = from_blob(compressed, (count,), element_type(name))
     dense_bytes = stored_bytes(name, math.prod(shape)) or 0
     # What MLIR keeps beside the stored elements: a dense value, which nothing reads before it is decoded.
     dense = from_blob(RepeatedBlob(b"\0", dense_bytes, index), shape, element_type(name))

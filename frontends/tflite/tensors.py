@@ -63,6 +63,13 @@ class TensorTypes:
             if needed != 0 or record.get("is_variable") or record.get("external_buffer"):
                 return None
             blob = DeferredBlob(0, "empty", lambda: iter(()))
+        said = dimensions(record)
+        if said != static and not (
+            len(said) == len(static) and all(d in (-1, s) for d, s in zip(said, static, strict=True))
+        ):
+            raise malformed(
+                f"constant '{record.get('name', index)}' of shape {list(static)} is said to be {list(said)}"
+            )
         if needed is not None and blob.nbytes < needed:
             raise malformed(f"tensor '{record.get('name', index)}' of {needed} bytes has a buffer of {blob.nbytes}")
         if needed is None:

@@ -13,7 +13,7 @@ from xdsl.irdl import IRDLOperation
 
 from tflir.ir.tfl.attributes import ConstBytesAttr
 from tflir.ir.tfl.info import OpInfo
-from tflir.ir.tfl.shapes import Rule
+from tflir.ir.tfl.shapes import Rule, require
 from tflir.ir.tfl.words import check_words
 
 # How a property is spelled in the IR, for each kind of option field.
@@ -47,6 +47,7 @@ class TflOp(IRDLOperation, ABC):
 
     def check_rules(self) -> None:
         """Raises `Unfit` where no kernel of the runtime takes the op, well formed though it is."""
+        require(bool(self.results) or not self.get_irdl_definition().results, "it has no result")
         check_words(self, self.INFO.options)
         for rule in self.RULES:
             rule(self)

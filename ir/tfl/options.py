@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import ArrayAttr, FloatAttr, IntegerAttr, StringAttr, SymbolRefAttr, f32, i64
+from xdsl.dialects.builtin import ArrayAttr, FloatAttr, IntegerAttr, StringAttr, SymbolRefAttr, f32, i32, i64
 from xdsl.ir import Attribute
 from xdsl.irdl import OptPropertyDef
 
@@ -31,7 +31,13 @@ def _enum_names(table: str, field: str) -> Mapping[int, str]:
 
 
 def _type_to_attribute(value: Any) -> Attribute:
-    return element_type(schema().enums["TensorType"].names[value])
+    name = schema().enums["TensorType"].names.get(value)
+    return _unknown(value) if name is None else element_type(name)
+
+
+def _unknown(value: Any) -> Attribute:
+    """A number of an enumeration that the schema has no word for; no op that verifies holds it."""
+    return IntegerAttr(value, i32)
 
 
 def _type_from(attr: Attribute) -> int:
@@ -39,7 +45,8 @@ def _type_from(attr: Attribute) -> int:
 
 
 def _kernel_type(value: Any) -> Attribute:
-    return LSTMKernelTypeAttr(LSTMKernelType(_enum_names("LSTMOptions", "kernel_type")[value]))
+    name = _enum_names("LSTMOptions", "kernel_type").get(value)
+    return _unknown(value) if name is None else LSTMKernelTypeAttr(LSTMKernelType(name))
 
 
 def _kernel_type_from(attr: Attribute) -> int:
@@ -47,7 +54,8 @@ def _kernel_type_from(attr: Attribute) -> int:
 
 
 def _mirror(value: Any) -> Attribute:
-    return MirrorPadAttr(MirrorPadMode(_enum_names("MirrorPadOptions", "mode")[value]))
+    name = _enum_names("MirrorPadOptions", "mode").get(value)
+    return _unknown(value) if name is None else MirrorPadAttr(MirrorPadMode(name))
 
 
 def _mirror_from(attr: Attribute) -> int:
@@ -128,14 +136,14 @@ def properties_of(op: type[TflOp], record: Mapping[str, Any], symbol_of: SymbolO
     for plan in option_plan(op):
         value = record.get(plan.field.name)
         if plan.subgraph:
-            symbols = subgraph_property(plan.field, 0 if value is None else value, symbol_of)
+            symbols = subgraph_property(plan.field, default_of(plan.field) if value is None else value, symbol_of)
             properties[plan.prop] = (
                 symbols.root_reference if plan.named and isinstance(symbols, SymbolRefAttr) else symbols
             )
         elif value is not None and not (plan.field.default == value if plan.field.kind != "vector" else False):
             properties[plan.prop] = _kept(plan, value)
         elif plan.required:
-            properties[plan.prop] = _kept(plan, _default(plan.field))
+            properties[plan.prop] = _kept(plan, default_of(plan.field))
     return properties
 
 
@@ -149,7 +157,8 @@ def _made_once(plan: FieldPlan, value: Any) -> Attribute:
     return plan.to_attribute(value)
 
 
-def _default(field: Field) -> Any:
+def default_of(field: Field) -> Any:
+    """What an absent field stands for."""
     if field.kind == "vector":
         return np.zeros(0, np.int32)
     return "" if field.kind == "string" else field.default

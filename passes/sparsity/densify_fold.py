@@ -13,12 +13,13 @@ from xdsl.ir import Attribute, Operation
 
 from tflir.ir import names
 from tflir.ir.blob import Blob, DeferredBlob
-from tflir.ir.constants import ArrayElementsAttr, as_numpy, from_blob, no_data
+from tflir.ir.budget import Budget
+from tflir.ir.constants import ArrayElementsAttr, as_numpy, from_blob, no_data, pack_bits
 from tflir.ir.sparsity import decode
 from tflir.ir.tfl.attributes import SparsityParameters
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp, SparseQConstOp
 from tflir.ir.tfl.indexing import DensifyOp
-from tflir.ir.types import element_of, numpy_dtype, shape_of, storage_type
+from tflir.ir.types import PACKED_BITS, element_of, shape_of, storage_type, stored_bytes
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.edit import erase, insert_after
 from tflir.passes.quantization.facts import LEFT_OUT
@@ -42,13 +43,13 @@ class DensifyFoldPass(TflPass):
     name = "tfl-densify-fold"
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        for op in list(module.walk()):
-            if not isinstance(op, SparseConstOp | SparseQConstOp):
-                continue
+        sparse = [op for op in module.walk() if isinstance(op, SparseConstOp | SparseQConstOp)]
+        budget = Budget(sum(_held(op) for op in sparse))
+        for op in sparse:
             if any(LEFT_OUT in reader.attributes for reader in _readers(op)):
                 report.decline("its op was left out", op)
             else:
-                _fold(op, report)
+                _fold(op, budget, report)
 
 
 _LARGEST = 1 << 31
@@ -63,13 +64,25 @@ def _readers(op: SparseConstOp | SparseQConstOp) -> Iterator[Operation]:
             yield from (wide.operation for wide in use.operation.output.uses)
 
 
-def _fold(op: SparseConstOp | SparseQConstOp, report: PassReport) -> None:
+def _held(op: SparseConstOp | SparseQConstOp) -> int:
+    """Bytes of a sparse constant as it is stored."""
+    stored = op.compressed_data
+    levels = op.s_param.data.dim_metadata
+    return (stored.blob.nbytes if isinstance(stored, ArrayElementsAttr) else 0) + sum(
+        level.segments.nbytes + level.indices.nbytes for level in levels
+    )
+
+
+def _fold(op: SparseConstOp | SparseQConstOp, budget: Budget, report: PassReport) -> None:
     stored = op.compressed_data
     if not isinstance(stored, ArrayElementsAttr):
         raise no_data(op)
     blob = _dense_blob(stored, op.s_param.data, shape_of(op.output.type) or ())
     if blob.nbytes > _LARGEST:
         report.decline("dense it would take more than 2 GB", op)
+        return
+    if not budget.affords(blob.nbytes):
+        report.decline("dense, the sparse constants would take far more than what is stored of them", op)
         return
     constant = _dense_constant(op, blob)
     insert_after(op, constant)
@@ -97,13 +110,15 @@ def _dense_constant(op: SparseConstOp | SparseQConstOp, blob: Blob) -> Operation
 
 def _dense_blob(stored: ArrayElementsAttr, parameters: SparsityParameters, shape: tuple[int, ...]) -> Blob:
     """The dense bytes, made when they are needed."""
-    dtype = numpy_dtype(stored.element_name)
-    assert dtype is not None
+    name = stored.element_name
+    nbytes = stored_bytes(name, math.prod(shape))
+    assert nbytes is not None
 
     def make() -> Iterator[npt.NDArray[Any]]:
-        yield decode(parameters, as_numpy(stored), shape)
+        dense = decode(parameters, as_numpy(stored), shape)
+        yield pack_bits(dense, name) if name in PACKED_BITS else dense
 
-    return DeferredBlob(math.prod(shape) * dtype.itemsize, ("dense", stored, parameters, shape), make)
+    return DeferredBlob(nbytes, ("dense", stored, parameters, shape), make)
 
 
 def _drop(densify: DensifyOp, constant: Operation) -> None:
