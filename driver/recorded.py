@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import os
-import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +14,8 @@ import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
+from tflir.backends.files import whole_file
+from tflir.content import read_content
 from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, elements
 from tflir.ir.errors import Error
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 Span = tuple[float, float]
 _FORMAT = "tflir statistics"
 _VERSION = 1
+_MOST_BYTES = 1 << 26
+"""Of a statistics file: a million tensors take less."""
+_LARGEST_COUNT = 2**63 - 1
 _EDGE = 64
 """Bytes from each end of a constant that the fingerprint takes in."""
 _LEAST_MAXIMUM = float(np.finfo(np.float32).tiny)
@@ -95,6 +99,11 @@ class Recorded:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes a JSON file; its numbers read back to the same floats."""
+        with whole_file(path) as out:
+            out.write(self.text())
+
+    def text(self) -> bytes:
+        """The content of the file."""
         document = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -103,7 +112,7 @@ class Recorded:
             "ranges": [[*key, *span] for key, span in sorted(self.ranges.items())],
             "intermediates": [[*key, spans] for key, spans in sorted(self.inner.items())],
         }
-        pathlib.Path(path).write_text(json.dumps(document, separators=(",", ":")) + "\n", encoding="utf-8")
+        return (json.dumps(document, separators=(",", ":")) + "\n").encode()
 
 
 def _union(a: Span | None, b: Span) -> Span:
@@ -127,30 +136,29 @@ def read_recorded(paths: Sequence[Any], module: ModuleOp | None = None) -> Recor
 
 
 def _read(path: Any) -> Recorded:
+    content = read_content(path, "statistics file", _MOST_BYTES)
     try:
-        document = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Error(f"can't be read: {error.strerror}", file=str(path), hint="check the path") from None
+        document = json.loads(content.decode())
     except (ValueError, RecursionError):
         raise Error("is no statistics file", file=str(path), hint="make one with tflir calibrate") from None
     try:
         if document["format"] != _FORMAT or document["version"] != _VERSION:
             raise ValueError
-        ranges = {(str(name), _whole(at)): _span((low, high)) for name, at, low, high in document["ranges"]}
+        ranges = {(str(name), _count(at)): _span((low, high)) for name, at, low, high in document["ranges"]}
         inner = {
-            (str(name), _whole(at)): [None if span is None else _span(span) for span in spans]
+            (str(name), _count(at)): [None if span is None else _span(span) for span in spans]
             for name, at, spans in document["intermediates"]
         }
         if any(len(spans) != len(INTERMEDIATES) for spans in inner.values()):
             raise ValueError
-        return Recorded(str(document["model"]), _whole(document["samples"]), ranges, inner)
-    except (KeyError, TypeError, ValueError, OverflowError):
+        return Recorded(str(document["model"]), _count(document["samples"]), ranges, inner)
+    except (ArithmeticError, KeyError, TypeError, ValueError):  # among them numbers that no float holds
         raise Error("is no statistics file of this version", file=str(path), hint="make it anew") from None
 
 
-def _whole(value: Any) -> int:
-    """A position, or a number of samples."""
-    if type(value) is not int or not 0 <= value < 1 << 63:
+def _count(value: Any) -> int:
+    """A whole number that is not negative. Raises `ValueError` for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST_COUNT:
         raise ValueError
     return value
 
@@ -185,17 +193,22 @@ def _empty_intermediate(name: str) -> DictionaryAttr:
     return DictionaryAttr({"type": value.type, "name": StringAttr(name), "value": value})
 
 
+def _encoded(name: str) -> bytes:
+    """The bytes of a name, whatever the file had in its place."""
+    return name.encode("utf-8", "backslashreplace")
+
+
 def fingerprint(module: ModuleOp) -> str:
     """A hash of the model's ops, shapes, names and of samples of its constants."""
     digest = hashlib.sha256()
     for function in functions(module):
-        digest.update(function.sym_name.data.encode())
+        digest.update(_encoded(function.sym_name.data))
         for argument in function.body.block.args:
             digest.update(str(argument.type).encode())
         for op in function.body.block.ops:
             digest.update(op.name.encode())
             for value in op.results:
-                digest.update(f"{names.name_of(value)}|".encode())
+                digest.update(_encoded(f"{names.name_of(value)}|"))
             held = op.properties.get("value")
             if isinstance(held, ArrayElementsAttr):
                 data = held.blob.view()
