@@ -167,3 +167,17 @@ def test_what_is_allowed_to_stay_float_does_and_nothing_else() -> None:
     with pytest.raises(tflir.Error, match="does nothing") as idle:
         _compile(data, samples, tflir.OpsSet.TFLITE_BUILTINS, allow_float=["CUMSUM"])
     assert idle.value.status == 2
+
+
+def test_a_division_by_what_may_be_rounded_to_0_is_refused() -> None:
+    """Its int8 kernel stops the runtime there, and it is no function of a table."""
+    samples = _samples(2, positive=True)
+    for values in samples:
+        values[1][0, 0] = np.float32(1e-3)
+    model = Model()
+    graph = model.graph()
+    inputs = [graph.tensor(f"x{n}", SHAPE) for n in range(2)]
+    graph.io(inputs, graph.op("DIV", inputs, [graph.tensor("y", SHAPE)], options("DivOptions")))
+    with pytest.raises(tflir.Error, match="DIV 'y'") as refused:
+        _compile(model.to_bytes(), samples, INT8)
+    assert refused.value.status == 3

@@ -151,9 +151,9 @@ class PrepareQuantizePass(TflPass):
         """Ranges that kernels can take, and those that constants are clamped to; marks what better stays float."""
         recorded = {value: found for value, found in recorded.items() if not is_constant(value)}
         ranges, clamped = visible_ranges(function, recorded, report)
-        ranges = _usable(ranges, report)
-        if not self.everywhere:  # else a table tells what the op answers to 0
-            ranges = {v: one for v, one in ranges.items() if not _near_pole(v, one, report)}
+        usable = _usable(ranges, report)
+        ranges = {v: one for v, one in usable.items() if not _near_pole(v, one, report, tables=self.everywhere)}
+        if not self.everywhere:
             _keep_coarse_float(ranges, report)
             for op in far_apart(function, ranges, SHARE_OF_INT8):
                 op.attributes[KEEP_FLOAT] = StringAttr(FAR_APART)
@@ -214,10 +214,12 @@ def _usable(ranges: dict[SSAValue, Range], report: PassReport) -> dict[SSAValue,
     return found
 
 
-def _near_pole(value: SSAValue, found: Range, report: PassReport) -> bool:
+def _near_pole(value: SSAValue, found: Range, report: PassReport, *, tables: bool) -> bool:
     """Whether rounding to steps of the range could make a 0 that an op which reads the value can't take."""
     for use in value.uses:
         user = use.operation
+        if tables and isinstance(user, TflOp) and not user.INFO.quantizable:
+            continue  # a table tells what the op answers to 0
         if isinstance(user, TflOp) and use.index in user.INFO.poles and not found.low > _STEPS_FROM_ZERO * found.high:
             report.decline("rounded to 0, what it reads would be an error or give infinity", user)
             return True
