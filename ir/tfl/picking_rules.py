@@ -42,7 +42,10 @@ def strided_slice(op: Operation) -> None:
     for number, dim in enumerate(source):
         if number >= len(steps):
             wanted.append(dim)
-        elif not option(op, "shrink_axis_mask") >> number & 1:
+        elif option(op, "shrink_axis_mask") >> number & 1:
+            place = 0 if option(op, "begin_mask") >> number & 1 else begins[number]
+            require(dim < 0 or -dim <= place < dim, f"index {place} of {dim} elements")
+        else:
             bounds = (
                 None if option(op, "begin_mask") >> number & 1 else begins[number],
                 None if option(op, "end_mask") >> number & 1 else ends[number],
