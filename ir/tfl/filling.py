@@ -11,7 +11,7 @@ from tflir.ir.tfl.base import I32, STRING, TflOp
 from tflir.ir.tfl.constraints import ANY, INT32, INT32_OR_64, NUMBER, VALUE
 from tflir.ir.tfl.element_rules import elements_alike, unchanged
 from tflir.ir.tfl.info import OpInfo
-from tflir.ir.tfl.moving_rules import fill, no_dimensions, one_hot, shape_of_input
+from tflir.ir.tfl.picking_rules import fill, no_dimensions, one_hot, shape_of_input
 
 
 @irdl_op_definition

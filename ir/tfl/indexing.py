@@ -11,7 +11,7 @@ from tflir.ir.tfl.base import BOOL, F32_ARRAY, I32, STRING, TflOp
 from tflir.ir.tfl.constraints import FLOAT, INDEX, INT32, INT32_OR_64, NUMBER, VALUE
 from tflir.ir.tfl.element_rules import elements_alike, unchanged
 from tflir.ir.tfl.info import OpInfo
-from tflir.ir.tfl.moving_rules import (
+from tflir.ir.tfl.picking_rules import (
     dynamic_update_slice,
     embedding_lookup,
     gather,

@@ -1,0 +1,164 @@
+"""Rules of operators that pick elements or make them: slices, look-ups, searches, fills."""
+
+from __future__ import annotations
+
+from xdsl.ir import Operation
+
+from tflir.ir.tfl.shapes import axis, fit, option, rank, refuse, require, result, scalar, shape, text, vector
+
+
+def slice_(op: Operation) -> None:
+    """The block of `size` (-1: all that is left) at `begin`."""
+    source = shape(op.operands[0])
+    length = -1 if source is None else len(source)
+    begins, sizes = vector(op.operands[1], length, "begin"), vector(op.operands[2], length, "size")
+    if source is None or sizes is None:
+        return
+    wanted: list[int] = []
+    for number, (dim, count) in enumerate(zip(source, sizes, strict=True)):
+        begin = begins[number] if begins is not None else -1
+        require(begins is None or begin >= 0, f"begin {begin}")
+        require(count >= -1, f"size {count}")
+        if dim >= 0 and begin >= 0:
+            require(begin + max(count, 0) <= dim, f"{count} elements from {begin} of {dim}")
+        wanted.append(count if count >= 0 else (dim - begin if dim >= 0 and begin >= 0 else -1))
+    result(op, tuple(wanted))
+
+
+def strided_slice(op: Operation) -> None:
+    """As numpy's slices; where nothing but whole dimensions are masked, the shape is worked out."""
+    source, begin = shape(op.operands[0]), rank(op.operands[1], 1, "begin")
+    count = -1 if begin is None else begin[0]
+    begins, ends, steps = (
+        vector(value, count, what) for value, what in zip(op.operands[1:], ("begin", "end", "strides"), strict=True)
+    )
+    require(steps is None or 0 not in steps, "a stride of 0")
+    if source is None or option(op, "ellipsis_mask") or option(op, "new_axis_mask"):
+        return
+    require(count <= len(source), f"{count} slices of {len(source)} dimensions")
+    if begins is None or ends is None or steps is None:
+        return
+    wanted: list[int] = []
+    for number, dim in enumerate(source):
+        if number >= len(steps):
+            wanted.append(dim)
+        elif option(op, "shrink_axis_mask") >> number & 1:
+            place = 0 if option(op, "begin_mask") >> number & 1 else begins[number]
+            require(dim < 0 or -dim <= place < dim, f"index {place} of {dim} elements")
+        else:
+            bounds = (
+                None if option(op, "begin_mask") >> number & 1 else begins[number],
+                None if option(op, "end_mask") >> number & 1 else ends[number],
+            )
+            wanted.append(
+                -1 if dim < 0 or option(op, "offset") else len(range(*slice(*bounds, steps[number]).indices(dim)))
+            )
+    result(op, tuple(wanted))
+
+
+def gather(op: Operation) -> None:
+    """The axis of `params` is replaced by the indices' dimensions after the batches."""
+    params, indices = shape(op.operands[0]), shape(op.operands[1])
+    if params is None or indices is None:
+        return
+    along = axis(option(op, "axis"), len(params))
+    batches = option(op, "batch_dims")
+    batches = batches + len(indices) if batches < 0 else batches
+    require(0 <= batches <= min(along, len(indices)), f"batch_dims {batches} with axis {along}")
+    if not fit(params[:batches], indices[:batches]):
+        refuse(f"batches {text(params[:batches])} and {text(indices[:batches])}")
+    result(op, (*params[:along], *indices[batches:], *params[along + 1 :]))
+
+
+def gather_nd(op: Operation) -> None:
+    """The indices' last dimension picks in the first ones of `params`."""
+    params, indices = shape(op.operands[0]), shape(op.operands[1])
+    if params is None or indices is None:
+        return
+    require(bool(indices), "indices have no dimension")
+    if (depth := indices[-1]) >= 0:
+        require(depth <= len(params), f"indices of {depth} numbers in {len(params)} dimensions")
+        result(op, (*indices[:-1], *params[depth:]))
+
+
+def scatter_nd(op: Operation) -> None:
+    """Updates, one for each index vector, in the shape that operand 2 says."""
+    indices, updates = shape(op.operands[0]), shape(op.operands[1])
+    wanted = vector(op.operands[2], -1, "shape")
+    if wanted is None:
+        return
+    if indices is not None and indices and indices[-1] >= 0:
+        require(indices[-1] <= len(wanted), f"indices of {indices[-1]} numbers in {len(wanted)} dimensions")
+        if not fit(updates, (*indices[:-1], *wanted[indices[-1] :])):
+            refuse(f"updates of shape {text(updates or ())} at indices of {text(indices)} in {text(wanted)}")
+    result(op, tuple(wanted))
+
+
+def dynamic_update_slice(op: Operation) -> None:
+    """A block no larger than the operand, at a place in each of its dimensions."""
+    whole, update = shape(op.operands[0]), shape(op.operands[1])
+    if whole is not None:
+        vector(op.operands[2], len(whole), "start_indices")
+        if update is not None:
+            fits = len(whole) == len(update) and all(b <= a or a < 0 for a, b in zip(whole, update, strict=True))
+            require(fits, f"update of shape {text(update)} in {text(whole)}")
+    result(op, whole)
+
+
+def embedding_lookup(op: Operation) -> None:
+    """A row for each index."""
+    lookup, table = rank(op.operands[0], 1, "lookup"), shape(op.operands[1])
+    if table is not None:
+        require(len(table) >= 2, f"a table of shape {text(table)}")
+        result(op, (-1 if lookup is None else lookup[0], *table[1:]))
+
+
+def topk(op: Operation) -> None:
+    """The k largest of the last dimension."""
+    source, count = shape(op.operands[0]), scalar(op.operands[1], "k")
+    if source is None:
+        return
+    require(bool(source), "an input without dimensions")
+    if count is not None:
+        require(source[-1] < 0 or 0 <= count <= source[-1], f"the {count} largest of {source[-1]}")
+    wanted = (*source[:-1], -1 if count is None else count)
+    result(op, wanted)
+    result(op, wanted, 1)
+
+
+def one_hot(op: Operation) -> None:
+    """A new axis of `depth`."""
+    source, depth = shape(op.operands[0]), scalar(op.operands[1], "depth")
+    scalar(op.operands[2], "on_value")
+    scalar(op.operands[3], "off_value")
+    if source is not None:
+        number = option(op, "axis", -1)
+        require(-1 <= number <= len(source), f"axis {number} of a tensor of {len(source) + 1} dimensions")
+        place = number % (len(source) + 1)
+        result(op, (*source[:place], -1 if depth is None else depth, *source[place:]))
+
+
+def fill(op: Operation) -> None:
+    """The shape that operand 0 says, of one value."""
+    wanted = vector(op.operands[0], -1, "dims")
+    rank(op.operands[1], 0, "value")
+    if wanted is not None:
+        require(min(wanted, default=0) >= 0, f"shape {list(wanted)}")
+        result(op, tuple(wanted))
+
+
+def shape_of_input(op: Operation) -> None:
+    """A number for each dimension."""
+    source = shape(op.operands[0])
+    result(op, (-1 if source is None else len(source),))
+
+
+def no_dimensions(op: Operation) -> None:
+    """The result is one number."""
+    result(op, ())
+
+
+def where(op: Operation) -> None:
+    """An index vector for each element found."""
+    source = shape(op.operands[0])
+    result(op, (-1, -1 if source is None else len(source)))
