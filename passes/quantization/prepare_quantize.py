@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from tflir.ir.constness import is_constant
 from tflir.ir.quant import UniformQuantizedType
@@ -220,8 +220,13 @@ def _near_pole(value: SSAValue, found: Range, report: PassReport, *, tables: boo
         user = use.operation
         if tables and isinstance(user, TflOp) and not user.INFO.quantizable:
             continue  # a table tells what the op answers to 0
-        if isinstance(user, TflOp) and use.index in user.INFO.poles and not found.low > _STEPS_FROM_ZERO * found.high:
+        if not isinstance(user, TflOp) or use.index not in user.INFO.poles:
+            continue
+        if not found.low > _STEPS_FROM_ZERO * found.high:
             report.decline("rounded to 0, what it reads would be an error or give infinity", user)
+            return True
+        if isinstance(value, BlockArgument):
+            report.decline("it divides by an input of the model, which may be near 0: its kernel stops there", user)
             return True
     return False
 
