@@ -227,3 +227,14 @@ def test_a_value_cut_by_one_reader_is_whole_for_the_next(mode: str) -> None:
     quantized = compiled(made.to_bytes(), samples, mode)
     for values in samples:
         assert nearness(answers(quantized, values, delegate=True), run(made.to_bytes(), values)) > 25
+
+
+def test_an_input_that_nothing_reads_is_no_reason_to_refuse_int8() -> None:
+    made = Model()
+    graph = made.graph()
+    x, unread = graph.tensor("x", (1, 8)), graph.tensor("unread", (1, 8))
+    constant = graph.constant("constant", np.ones((1, 8), F32))
+    graph.io([x, unread], [_op(graph, "TANH", [x], None, (1, 8)), constant])
+    samples = [[np.random.default_rng(seed).normal(size=(1, 8)).astype(F32) for _ in range(2)] for seed in range(3)]
+    quantized = compiled(made.to_bytes(), samples, "int8 inputs and outputs")
+    assert nearness(answers(quantized, samples[0], delegate=True), run(made.to_bytes(), samples[0])) > 25

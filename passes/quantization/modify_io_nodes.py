@@ -10,6 +10,7 @@ from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 from xdsl.rewriter import Rewriter
 
 from tflir.ir import names
+from tflir.ir.constness import is_constant
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
 from tflir.ir.quant import Layout, UniformQuantizedType
@@ -45,7 +46,7 @@ class ModifyIONodesPass(TflPass):
     ```
     What is quantized already changes between int8 and uint8, which have the same scale and zero points 128 apart, and
     with `float32` becomes float: a `tfl.quantize` or `tfl.dequantize` stands between. What has no scale keeps its type,
-    or, where the pass is `strict`, is an error.
+    or, where the pass is `strict`, is an error, unless no op computes with it: an input that nothing reads, a constant.
     """
 
     name = "tfl-modify-io-nodes"
@@ -76,10 +77,17 @@ class ModifyIONodesPass(TflPass):
 
     def _refuse(self, side: str, value: SSAValue, index: int, kind: str, why: str, report: PassReport) -> None:
         name = names.name_of(value) or index
-        if self.strict:
+        if self.strict and not _is_idle(value):
             hint = f"leave --inference-{side}-type out"
             raise Error(f"{side} '{name}' can't be {kind}: {why}", hint=hint, status=3)
         report.decline(f"{side} '{name}' {why}")
+
+
+def _is_idle(value: SSAValue) -> bool:
+    """Whether no op computes with an input, or makes an output: it may come through, or be a constant, as float."""
+    if isinstance(value, BlockArgument):
+        return all(isinstance(use.operation, ReturnOp) for use in value.uses)
+    return is_constant(value)
 
 
 def has_integers(module: ModuleOp) -> bool:

@@ -66,7 +66,9 @@ class Choice:
         self._strict = strict
         self._ranges = ranges
         self._clamped = clamped
-        self._far_apart = set() if tf_compat or strict else set(far_apart(function, ranges, SHARE_OF_INT16))
+        self._far_apart: set[Operation] = set()
+        if not (tf_compat or strict):
+            self._far_apart.update(far_apart(function, ranges, SHARE_OF_INT16))
         self._ranged = {value for value, found in ranges.items() if _is_finite(found)}
         self._finite: dict[SSAValue, bool] = {}
         self._masked: set[SSAValue] = set()
