@@ -206,7 +206,8 @@ class Converter(Settings):
         if size > _SMALL:
             return module
         alone = self._read()
-        only = Options((Optimize.EXPERIMENTAL_SPARSITY,), sparsity_target=options.sparsity_target)
+        only = Options((Optimize.EXPERIMENTAL_SPARSITY,), sparsity_target=options.sparsity_target, skip=options.skip)
+        only.quantize_only = options.quantize_only
         reports = run_pipeline(alone, parse_pipeline(pipeline_of(only)), verify_each=False)
         if (least := file_size(alone)) >= size:
             return module

@@ -160,6 +160,7 @@ class Settings:
             path_or_object,
             modes=WITH_RANGES,
             warned=frozenset({ModeName.FLOAT16, ModeName.SPARSITY}),
+            turns=frozenset({ModeName.DYNAMIC_RANGE}),
             used_by=("verify", "report"),
             excludes=("stats",),
             commands=("compile", "calibrate"),
@@ -177,8 +178,12 @@ class Settings:
     )  # fmt: skip
     """At most so many samples; None: all."""
     stats: Sequence[Any] = option(
-        (), Option("--stats", "ranges that calibrate wrote", "FILE[,FILE…]", each(path), many=True, modes=WITH_RANGES)
-    )
+        (),
+        Option(
+            "--stats", "ranges that calibrate wrote", "FILE[,FILE…]", each(path), many=True, modes=WITH_RANGES,
+            turns=frozenset({ModeName.DYNAMIC_RANGE}),
+        ),
+    )  # fmt: skip
     """Files that `tflir calibrate` wrote, merged."""
     inference_input_type: Any = option(
         "float32",
@@ -258,7 +263,7 @@ class Settings:
         None,
         Option(
             "--passes", "run these passes instead: 'a,b{x=1}'", "PIPELINE", text, short="-p",
-            modes=frozenset({ModeName.PASSES}),
+            modes=frozenset({ModeName.PASSES}), turns=frozenset({ModeName.NONE}),
         ),
     )  # fmt: skip
     """A pipeline in the `-p` syntax instead of the one that the other options give."""
