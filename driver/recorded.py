@@ -123,6 +123,8 @@ def read_recorded(paths: Sequence[Any], module: ModuleOp | None = None) -> Recor
             error.file = str(path)
             raise
     assert found is not None
+    if module is not None and not found.samples:
+        raise Error("has no samples", file=str(paths[0]), hint="calibrate with at least one")
     return found
 
 
@@ -142,6 +144,8 @@ def _read(path: Any) -> Recorded:
             for name, at, spans in document["intermediates"]
         }
         if any(len(spans) != len(INTERMEDIATES) for spans in inner.values()):
+            raise ValueError
+        if (ranges or inner) and not document["samples"]:
             raise ValueError
         return Recorded(str(document["model"]), _whole(document["samples"]), ranges, inner)
     except (KeyError, TypeError, ValueError, OverflowError):
