@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
@@ -55,7 +55,8 @@ class Converter(Settings):
         """Sets an option; one that does nothing is refused, not forgotten."""
         if not name.startswith("_") and name not in _RESULTS:
             refuse_unknown("Converter", name, _OPTIONS)
-        super().__setattr__(name, value)
+        once = isinstance(value, Iterator) and name in _OPTIONS and name != "representative_dataset"
+        super().__setattr__(name, tuple(cast("Iterator[Any]", value)) if once else value)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Converter:

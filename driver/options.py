@@ -120,7 +120,7 @@ class TargetSpec:
     def __setattr__(self, name: str, value: Any) -> None:
         """Sets an option; one that does nothing is refused, not forgotten."""
         refuse_unknown("target_spec", name, [one.name for one in fields(TargetSpec)])
-        super().__setattr__(name, value)
+        super().__setattr__(name, tuple(value) if isinstance(value, Iterator) else value)
 
 
 @dataclass(eq=False)

@@ -58,6 +58,8 @@ _VALUES = {
     "--stats": "{folder}/stats.json",
     "--inference-input-type": "int16",
     "--inference-output-type": "int8",
+    "--requantize": "float32",
+    "--allow-float": "SOFTMAX",
     "--quantize-only": "three",
     "--skip": "one",
     "--passes": "tfl-prepare-quantize-float16",
