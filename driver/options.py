@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from tflir.ir.errors import Error
 from tflir.ir.near import near
@@ -120,7 +120,7 @@ class TargetSpec:
     def __setattr__(self, name: str, value: Any) -> None:
         """Sets an option; one that does nothing is refused, not forgotten."""
         refuse_unknown("target_spec", name, [one.name for one in fields(TargetSpec)])
-        super().__setattr__(name, tuple(value) if isinstance(value, Iterator) else value)
+        super().__setattr__(name, tuple(cast("Iterator[Any]", value)) if isinstance(value, Iterator) else value)
 
 
 @dataclass(eq=False)
