@@ -24,7 +24,9 @@ _COMMANDS = {"calibrate": "calibrate_command", "compile": "compile_command", "in
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, with the status of wrong usage."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] -- argparse declares it as overloads
+        self, args: Any = None, namespace: Any = None
+    ) -> Any:
         """As of any parser, but a flag that there is not is an error that names the nearest."""
         found = super().parse_known_args(args, namespace)
         unknown: list[str] = found[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
@@ -56,7 +56,8 @@ class Converter(Settings):
         """Sets an option; one that does nothing is refused, not forgotten."""
         if not name.startswith("_") and name not in _RESULTS:
             refuse_unknown("Converter", name, _OPTIONS)
-        super().__setattr__(name, value)
+        once = isinstance(value, Iterator) and name in _OPTIONS and name != "representative_dataset"
+        super().__setattr__(name, tuple(cast("Iterator[Any]", value)) if once else value)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Converter:
@@ -214,7 +215,8 @@ class Converter(Settings):
         if size > _SMALL:
             return module
         alone = self._read()
-        only = Options((Optimize.EXPERIMENTAL_SPARSITY,), sparsity_target=options.sparsity_target)
+        only = Options((Optimize.EXPERIMENTAL_SPARSITY,), sparsity_target=options.sparsity_target, skip=options.skip)
+        only.quantize_only = options.quantize_only
         reports = run_pipeline(alone, parse_pipeline(pipeline_of(only)), verify_each=False)
         if (least := file_size(alone)) >= size:
             return module

@@ -55,6 +55,8 @@ class Option:
     """Where it takes part."""
     warned: frozenset[ModeName] = frozenset()
     """Where it does not, which is said in a warning; elsewhere it is refused."""
+    turns: frozenset[ModeName] = frozenset()
+    """What it makes another mode of."""
     used_by: tuple[str, ...] = ()
     """Options beside any of which it takes part in every mode."""
     needs: tuple[str, ...] = ()

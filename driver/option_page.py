@@ -28,6 +28,7 @@ An option has its effect, or is refused with one line and exit status 2, or is w
 - **yes**: it takes part. Whether it changes anything depends on the model.
 - **refused**: it would do nothing.
 - **warned**: it does nothing, which does no harm.
+- **other mode**: with it the mode is another one.
 """
 
 
@@ -60,6 +61,8 @@ def _effects() -> Iterator[str]:
 
 
 def _effect(said: Option, mode: ModeName) -> str:
+    if mode in said.turns:
+        return "other mode"
     return "yes" if mode in said.modes else "warned" if mode in said.warned else "refused"
 
 

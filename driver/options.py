@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tflir.ir.errors import Error
 from tflir.ir.near import near
@@ -126,7 +126,7 @@ class TargetSpec:
     def __setattr__(self, name: str, value: Any) -> None:
         """Sets an option; one that does nothing is refused, not forgotten."""
         refuse_unknown("target_spec", name, [one.name for one in fields(TargetSpec)])
-        super().__setattr__(name, value)
+        super().__setattr__(name, tuple(cast("Iterator[Any]", value)) if isinstance(value, Iterator) else value)
 
 
 @dataclass(eq=False)
@@ -167,6 +167,7 @@ class Settings:
             path_or_object,
             modes=WITH_RANGES,
             warned=_NO_RANGES,
+            turns=frozenset({ModeName.DYNAMIC_RANGE}),
             used_by=("verify", "report"),
             excludes=("stats",),
             commands=("compile", "calibrate"),
@@ -202,8 +203,12 @@ class Settings:
     )  # fmt: skip
     """What is added to them after that."""
     stats: Sequence[Any] = option(
-        (), Option("--stats", "ranges that calibrate wrote", "FILE[,FILE…]", each(path), many=True, modes=WITH_RANGES)
-    )
+        (),
+        Option(
+            "--stats", "ranges that calibrate wrote", "FILE[,FILE…]", each(path), many=True, modes=WITH_RANGES,
+            turns=frozenset({ModeName.DYNAMIC_RANGE}),
+        ),
+    )  # fmt: skip
     """Files that `tflir calibrate` wrote, merged."""
     inference_input_type: Any = option(
         "float32",
@@ -283,7 +288,7 @@ class Settings:
         None,
         Option(
             "--passes", "run these passes instead: 'a,b{x=1}'", "PIPELINE", text, short="-p",
-            modes=frozenset({ModeName.PASSES}),
+            modes=frozenset({ModeName.PASSES}), turns=frozenset({ModeName.NONE}),
         ),
     )  # fmt: skip
     """A pipeline in the `-p` syntax instead of the one that the other options give."""

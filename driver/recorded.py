@@ -132,6 +132,8 @@ def read_recorded(paths: Sequence[Any], module: ModuleOp | None = None) -> Recor
             error.file = str(path)
             raise
     assert found is not None
+    if module is not None and not found.samples:
+        raise Error("has no samples", file=str(paths[0]), hint="calibrate with at least one")
     return found
 
 
@@ -150,6 +152,8 @@ def _read(path: Any) -> Recorded:
             for name, at, spans in document["intermediates"]
         }
         if any(len(spans) != len(INTERMEDIATES) for spans in inner.values()):
+            raise ValueError
+        if (ranges or inner) and not document["samples"]:
             raise ValueError
         return Recorded(str(document["model"]), _count(document["samples"]), ranges, inner)
     except (ArithmeticError, KeyError, TypeError, ValueError):  # among them numbers that no float holds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import tflir
 from tflir.calibration import calibrate
 from tflir.files import load_bytes
-from tflir.recorded import Recorded, read_recorded
+from tflir.recorded import Recorded, fingerprint, read_recorded
 
 F32 = np.float32
 X = np.ones((1, 4), F32)
@@ -97,6 +98,49 @@ def test_what_is_no_statistics_file_is_refused(tmp_path: Path, text: str) -> Non
     (tmp_path / "s.json").write_text(text)
     with pytest.raises(tflir.Error, match="is no statistics file"):
         read_recorded([tmp_path / "s.json"])
+
+
+def _statistics(**changes: Any) -> str:
+    """A statistics file of `fully_connected` in which something is changed."""
+    held = {"format": "tflir statistics", "version": 1, "model": fingerprint(load_bytes(build.fully_connected()))}
+    return json.dumps(held | {"samples": 1, "ranges": [["main", 0, -1.0, 1.0]], "intermediates": []} | changes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _statistics(samples=-1), _statistics(samples=1.5), _statistics(samples=True), _statistics(samples=0),
+        _statistics(samples=1).replace('"samples": 1', '"samples": 1e999'),
+        _statistics(ranges=[["main", 0, -1.0, 10**400]]), _statistics(ranges=[["main", 1e999, 0.0, 1.0]]),
+        _statistics(ranges=[["main", -1, 0.0, 1.0]]), _statistics(ranges=[["main", 0, 1.0, 0.0]]),
+        _statistics(ranges=[["main", 0, -1e39, 1e39]]), _statistics(ranges=[["main", 0, "0", "1"]]),
+        _statistics(ranges=[["main", 0, float("nan"), 1.0]]), _statistics(ranges=[["main", 0, True, 1.0]]),
+        _statistics(ranges=5), _statistics(ranges=[[]]), _statistics(intermediates=[["main", 0, [None]]]),
+    ],
+)  # fmt: skip
+def test_numbers_that_no_calibration_gives_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "s.json").write_text(text)
+    with pytest.raises(tflir.Error, match=r"s\.json: is no statistics file of this version"):
+        read_recorded([tmp_path / "s.json"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"ranges": [["other", 0, 0.0, 1.0]]}, "a function 'other', which the model lacks"),
+        ({"ranges": [["main", 99, 0.0, 1.0]]}, "a range of value 99 of 'main'"),
+        ({"intermediates": [["other", 0, [None] * 5]]}, "a function 'other'"),
+        ({"model": "?"}, "of another model"),
+        ({"ranges": [], "samples": 0}, "has no samples"),
+    ],
+)
+def test_statistics_that_do_not_fit_the_model_name_their_file(tmp_path: Path, changes: Any, why: str) -> None:
+    (tmp_path / "s.json").write_text(_statistics(**changes))
+    converter = tflir.Converter.from_bytes(build.fully_connected())
+    converter.optimizations, converter.stats = [tflir.Optimize.DEFAULT], [tmp_path / "s.json"]
+    with pytest.raises(tflir.Error, match=rf"s\.json: .*{why}") as caught:
+        converter.convert()
+    assert caught.value.status == 1
 
 
 def test_floats_read_back_as_they_were(tmp_path: Path) -> None:

@@ -232,3 +232,18 @@ def test_words() -> None:
     assert shorten("block3/expanded/weights", 12) == "bloc…weights"
     assert printable("a\tb\ud800") == "a?b?"
     assert [shape_text(shape) for shape in (None, (), (-1, 3))] == ["*", "scalar", "?x3"]
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80])
+def test_columns_are_whole_on_narrow_terminals(
+    columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bars go first; then lines are longer than the terminal is wide."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    (tmp_path / "model.tflite").write_bytes(models.fully_connected())
+    assert main(["inspect", str(tmp_path / "model.tflite")]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert any(line.startswith("fully_connected ") for line in lines)
+    types = lines[lines.index("Tensors") + 1 :]
+    assert types[0].split()[:2] == ["type", "activations"]
+    assert types[2].startswith("float32 ")

@@ -79,7 +79,7 @@ class ModifyIONodesPass(TflPass):
         name = names.name_of(value) or index
         if self.strict and not _is_idle(value):
             hint = f"leave --inference-{side}-type out"
-            raise Error(f"{side} '{name}' can't be {kind}: {why}", hint=hint, status=3)
+            raise Error(f"{side} '{name}' can't be {kind}: it {why}", hint=hint, status=3)
         report.decline(f"{side} '{name}' {why}")
 
 
@@ -132,7 +132,7 @@ def _change_input(argument: BlockArgument, kind: str, *, strict: bool) -> str | 
     assert params is not None
     wanted = _retyped(params, kind)
     if wanted is None:
-        return f"it is read as {params.storage}"
+        return f"is read as {params.storage}"
     made = _with_type(argument, quantized_tensor(argument, wanted))
     if others:
         wide = DequantizeOp.create(operands=[made], result_types=[_float_type(made)])
@@ -154,7 +154,7 @@ def _change_integer_input(argument: BlockArgument, held: UniformQuantizedType, k
     elif (params := _retyped(held, kind)) is not None:
         wanted = quantized_tensor(argument, params)
     else:
-        return f"it is {held.storage}"
+        return f"is {held.storage}"
     if wanted == before:
         return None
     made = _with_type(argument, wanted)
@@ -203,7 +203,7 @@ def _change_output(last: ReturnOp, index: int, kind: str) -> str | None:
         return "has no scale: it stays float32, as what makes it does"
     wanted = _retyped(held, kind)
     if wanted is None:
-        return f"it is made as {held.storage}"
+        return f"is made as {held.storage}"
     made = source if wanted == held else _requantized(last, source, wanted)
     if made is not value:
         last.operands[index] = made

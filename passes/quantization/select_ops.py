@@ -51,8 +51,9 @@ class SelectOpsPass(TflPass):
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         ops = [op for function in functions(module) for op in function.body.block.ops if isinstance(op, TflOp)]
-        only = _matching(ops, self.quantize_only)
-        skipped = _matching(ops, self.skip)
+        constants = [op for function in functions(module) for op in function.body.block.ops if _is_made_before(op)]
+        only = _matching(ops, constants, self.quantize_only)
+        skipped = _matching(ops, constants, self.skip)
         for op in ops:
             if self.sound and op.INFO.moves_elements:
                 op.attributes[SHARES_SCALE] = UnitAttr()
@@ -69,12 +70,12 @@ class SelectOpsPass(TflPass):
                 report.decline(why, op)
 
 
-def _matching(ops: list[TflOp], patterns: tuple[str, ...]) -> set[Operation]:
-    """The ops that any of the patterns names."""
+def _matching(ops: list[TflOp], constants: list[Operation], patterns: tuple[str, ...]) -> set[Operation]:
+    """The ops that any of the patterns names, or whose constants it names."""
     found: set[Operation] = set()
     for pattern in patterns:
-        matches = {op for op in ops if _matches(op, pattern)}
-        matches = {op for op in matches if not _is_made_before(op)} or _readers(matches)
+        matches: set[Operation] = {op for op in ops if not _is_made_before(op) and _matches(op, pattern)}
+        matches = matches or _readers(op for op in constants if _makes(op, pattern))
         if not matches:
             known = {op.INFO.builtin for op in ops} | {name for op in ops for name in names.op_names(op) if name}
             raise Error(
@@ -103,8 +104,11 @@ def _readers(constants: Iterable[Operation]) -> set[Operation]:
 
 
 def _matches(op: TflOp, pattern: str) -> bool:
-    if pattern.upper() == op.INFO.builtin or pattern == op.name:
-        return True
+    return pattern.upper() == op.INFO.builtin or pattern == op.name or _makes(op, pattern)
+
+
+def _makes(op: Operation, pattern: str) -> bool:
+    """Whether the pattern names a tensor that the op makes."""
     made = [name for name in names.op_names(op) if name]
     if pattern in made:
         return True
