@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-import sys
 
+from tflir.inputs import given
 from tflir.ir.errors import Error
-from tflir.options import options_from
+from tflir.options import Options, options_from
+from tflir.outputs import STDOUT, check_outputs, write_stdout
+from tflir.remarks import data_remark
+from tflir.terminal import progress, say
 
 _USAGE = 2
 _MODEL = ".tflite"
@@ -17,13 +20,13 @@ _FILE = ".json"
 def run(arguments: argparse.Namespace) -> int:
     """Calibrates as the arguments say; returns the exit status."""
     options = options_from(vars(arguments))
-    source, target = pathlib.Path(arguments.model), pathlib.Path(arguments.output)
-    _check(source, target, force=arguments.force)
+    target: str = arguments.output
+    _check(arguments, options)
+    source = given(arguments.model)
     from tflir.calibration import calibrate
-    from tflir.files import load, save
-    from tflir.terminal import progress
+    from tflir.files import save
 
-    module = load(source)
+    module = source.load()
     try:
         with progress("calibrating", unit="samples") as note:
             recorded = calibrate(
@@ -31,29 +34,35 @@ def run(arguments: argparse.Namespace) -> int:
                 options.representative_dataset,
                 samples=options.calibration_samples,
                 shard=arguments.shard or (1, 1),
+                scaling=options.scaling,
                 tf_compat=options.tf_compat,
                 progress=None if arguments.quiet else note,
             )
     except Error as error:
-        error.file = error.file or str(source)
+        error.file = error.file or source.name
         raise
-    if target.suffix == _MODEL:
+    if target == STDOUT:
+        write_stdout(recorded.text())
+    elif _ending(target) == _MODEL:
         recorded.apply(module, tf_compat=options.tf_compat)
         save(module, target)
     else:
         recorded.write(target)
     if not arguments.quiet:
-        print(f"{target}: {len(recorded.ranges)} ranges from {recorded.samples} samples", file=sys.stderr)
+        if (remark := data_remark(options)) is not None:
+            say(remark)
+        name = "<stdout>" if target == STDOUT else target
+        say(f"{name}: {len(recorded.ranges)} ranges from {recorded.samples} samples")
     return 0
 
 
-def _check(source: pathlib.Path, target: pathlib.Path, *, force: bool) -> None:
-    """Refuses a target that would harm a file or can't be meant (status 2)."""
-    if target.suffix not in (_FILE, _MODEL):
-        raise Error("is neither .json nor .tflite", file=str(target), hint="name the output so", status=_USAGE)
-    if target.exists() and source.exists() and target.samefile(source):
-        raise Error("is the input", file=str(target), hint="name another file with -o", status=_USAGE)
-    if target.exists() and not force:
-        raise Error("exists", file=str(target), hint="name another file with -o, or use --force", status=_USAGE)
-    if not target.parent.is_dir():
-        raise Error("its folder does not exist", file=str(target), hint="make the folder first", status=_USAGE)
+def _ending(target: str) -> str:
+    return pathlib.Path(target).suffix
+
+
+def _check(arguments: argparse.Namespace, options: Options) -> None:
+    """Refuses an output that would harm a file, can't be meant, or can't be written."""
+    target: str = arguments.output
+    if target != STDOUT and _ending(target) not in (_FILE, _MODEL):
+        raise Error("is neither .json nor .tflite", file=target, hint="name the output so", status=_USAGE)
+    check_outputs([target], (arguments.model, options.representative_dataset), force=arguments.force)

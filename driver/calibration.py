@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pathlib
-import tempfile
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tflir.backends.litert.run import Array, Entry, Runner
-from tflir.dataset import Dataset
-from tflir.files import load, save
+from tflir.backends.files import temporary_file
+from tflir.backends.litert.isolated import IsolatedRunner
+from tflir.backends.litert.run import Array, Entry, Model, Sample
+from tflir.dataset import Dataset, Scaling
+from tflir.files import write_model
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
 from tflir.ir.names import SIGNATURES, name_of
@@ -30,7 +30,11 @@ from tflir.recorded import Recorded, Span, fingerprint
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
+    from tflir.options import Options
+
 _MOST = np.finfo(np.float32).max
+_FAR = 4096
+"""Samples after which no more are looked for, should a signature still have none."""
 Note = Callable[[int, int], None]
 
 
@@ -40,6 +44,7 @@ def calibrate(
     *,
     samples: int | None = None,
     shard: tuple[int, int] = (1, 1),
+    scaling: Scaling | None = None,
     tf_compat: bool = False,
     progress: Note | None = None,
     num_threads: int | None = None,
@@ -47,10 +52,11 @@ def calibrate(
     """The smallest and largest element of every float32 tensor of `module` over `dataset`.
 
     The runtime computes them itself: a copy of the module has reductions for outputs. `samples` limits how many are
-    taken, `shard` (i, n) takes every n-th of those from the i-th on. Variables start anew with each sample; `tf_compat`
-    lets them go on and runs without the default delegate, as TensorFlow's calibrator does. `progress` is told samples
-    done and in all, 0 where that is not known. Raises `Error` where the model can't be run, where a sample does not fit
-    its inputs, and where a tensor takes a value that is not finite.
+    taken, `shard` (i, n) takes every n-th of those from the i-th on, `scaling` says what their values stand for.
+    Variables start anew with each sample; `tf_compat` lets them go on and runs without the default delegate, as
+    TensorFlow's calibrator does. `progress` is told samples done and in all, 0 where that is not known. Raises `Error`
+    where the model can't be run, where a sample does not fit its inputs, and where a tensor takes a value that is not
+    finite.
     """
     observed = _copy(module)
     PreserveQuantizedPass().run(observed)
@@ -61,14 +67,15 @@ def calibrate(
         )
         raise Error(what, hint="leave out --tf-compat, or --shard", status=2)
     with _saved(observed) as path:
-        runner = Runner(path, delegate=not tf_compat, fallback=True, num_threads=num_threads)
-        data = Dataset(dataset, in_file_order(runner.entries, module), limit=samples, shard=shard, masks=_masks(module))
+        runner = IsolatedRunner(path, delegate=not tf_compat, fallback=True, num_threads=num_threads)
+        entries, masks = in_file_order(runner.entries, module), _masks(module)
+        data = Dataset(dataset, entries, limit=samples, shard=shard, scaling=scaling, masks=masks)
         collected = _Collected(module, probes, anew=not tf_compat)
         for done, (entry, values) in enumerate(data, 1):
             collected.add(entry, runner.run(entry, values, anew=not tf_compat), done)
             if progress is not None:
                 progress(done, data.count or 0)
-        del runner  # Windows can't remove a file that is mapped
+        runner.close()
     return collected.recorded()
 
 
@@ -77,12 +84,24 @@ def _keeps_state(module: ModuleOp, probes: dict[str, Probe]) -> bool:
     return any(probe.states for probe in probes.values()) or any(op.name == "tfl.var_handle" for op in module.walk())
 
 
-def samples_of(model: str | os.PathLike[str], dataset: Any, limit: int | None, *, most: int) -> list[dict[str, Array]]:
-    """The first of a dataset's samples, by input name. Raises `Error` where one does not fit the model."""
-    module = load(model)
-    entries = in_file_order(Runner(model, fallback=True).entries, module)
-    data = Dataset(dataset, entries, limit=most if limit is None else min(limit, most), masks=_masks(module))
-    return [values for _, values in data]
+def samples_of(model: Model, module: ModuleOp, options: Options, *, most: int) -> dict[str, list[Sample]]:
+    """The first of a dataset's samples for each signature, `most` at most. Raises `Error` where one does not fit.
+
+    `module` is of the same model; `options` say what the samples are.
+    """
+    runner = IsolatedRunner(model, fallback=True)
+    found: dict[str, list[Sample]] = {entry.key: [] for entry in runner.entries}
+    entries = in_file_order(runner.entries, module)
+    limit, scaling = options.calibration_samples, options.scaling
+    masks = _masks(module)
+    data = Dataset(options.representative_dataset, entries, limit=limit, scaling=scaling, masks=masks)
+    for number, (entry, values) in enumerate(data):
+        if len(found[entry.key]) < most:
+            found[entry.key].append(values)
+        if number >= _FAR or all(len(part) >= most for part in found.values()):
+            break
+    runner.close()
+    return found
 
 
 def _masks(module: ModuleOp) -> set[str]:
@@ -116,9 +135,9 @@ def _copy(module: ModuleOp) -> ModuleOp:
 @contextlib.contextmanager
 def _saved(module: ModuleOp) -> Generator[pathlib.Path]:
     """The module as a file, which the runtime maps: no second copy of its constants in memory."""
-    with tempfile.TemporaryDirectory(prefix="tflir-", ignore_cleanup_errors=True) as folder:
-        path = pathlib.Path(folder) / "observed.tflite"
-        save(module, path)
+    with temporary_file() as (out, path):
+        write_model(module, out)
+        out.flush()
         try:
             yield path
         except Error as error:

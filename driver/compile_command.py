@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import os
+import contextlib
 import pathlib
-import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from tflir.files import TEXT
-from tflir.ir.errors import Error
+from tflir.backends.files import is_stream, whole_file
+from tflir.content import STDIN
+from tflir.files import TEXT, save, to_bytes
+from tflir.inputs import Input, given
+from tflir.ir.errors import Error, printable
 from tflir.options import Options, OptionWarning, options_from
+from tflir.outputs import STDOUT, check_outputs
+from tflir.terminal import Note, progress, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tflir.backends.litert.run import Sample
+    from tflir.backends.litert.compare import Samples
     from tflir.converter import Converter
     from tflir.verify import Verification
 
@@ -29,130 +31,143 @@ _MOST_SAMPLES = 32
 def run(arguments: argparse.Namespace) -> int:
     """Compiles as the arguments say; returns the exit status."""
     options = options_from(vars(arguments))
-    source = pathlib.Path(arguments.model)
     if arguments.print_pipeline:
-        print(_converter(source, options).pipeline())
+        print(_converter(given(arguments.model), options).pipeline())
         return 0
-    target = _target(arguments, source)
-    if arguments.report:
-        from tflir.report import check_path
-
-        check_path(arguments.report)
+    target = _target(arguments, options)
+    source = given(arguments.model)
+    if arguments.verify and source.is_text:
+        raise Error(
+            "--verify runs a .tflite", file=source.name, hint="compile the text to .tflite first", status=_USAGE
+        )
     converter = _converter(source, options)
     pipeline = converter.pipeline()
-    size = _convert(converter, target, arguments)
+    size, compiled = _convert(converter, target, arguments)
     _say(converter, source, target, size, arguments)
-    verification = _verified(source, target, arguments, options)
+    verification = _verified(source, compiled, arguments, options)
     if arguments.report:
         from tflir.report import write_report
 
-        before = source.stat().st_size
-        models = None if TEXT in (source.suffix, target.suffix) else (source, target)
         write_report(
             arguments.report,
             converter.reports,
-            before,
+            source.size,
             size,
             title=source.name,
             pipeline=pipeline,
             verification=verification,
-            models=models,
+            models=None if source.is_text or compiled is None else (source.model, compiled),
         )
     return 0
 
 
 def _verified(
-    source: pathlib.Path, target: pathlib.Path, arguments: argparse.Namespace, options: Options
+    source: Input, compiled: str | bytes | None, arguments: argparse.Namespace, options: Options
 ) -> Verification | None:
     """What running both models shows: printed with --verify, and for a report where there is data to run."""
     for_report = arguments.report and options.representative_dataset is not None
-    if TEXT in (source.suffix, target.suffix) or not (arguments.verify or for_report):
+    if source.is_text or compiled is None or not (arguments.verify or for_report):
         return None
-    from tflir.verify import compare, verify
+    from tflir.verify import compare, print_verification
 
-    samples = _samples(source, options)
-    return verify(source, target, samples=samples) if arguments.verify else compare(source, target, samples)
+    found = compare(source.model, compiled, _samples(source, options), options, quiet=arguments.quiet)
+    if arguments.verify and not arguments.quiet:
+        print_verification(found)
+    return found
 
 
-def _samples(source: pathlib.Path, options: Options) -> Sequence[Sample] | int:
-    """Some of the representative data, else how many random samples to make."""
+def _samples(source: Input, options: Options) -> Samples:
+    """Some of the representative data by signature, else how many random samples to make."""
     if options.representative_dataset is None:
         return _RANDOM_SAMPLES
     from tflir.calibration import samples_of
 
-    return samples_of(source, options.representative_dataset, options.calibration_samples, most=_MOST_SAMPLES)
+    try:
+        return samples_of(source.model, source.load(), options, most=_MOST_SAMPLES)
+    except Error as error:
+        error.file = error.file or source.name
+        raise
 
 
-def _converter(source: pathlib.Path, options: Options) -> Converter:
-    from tflir.converter import Converter
-
-    converter = Converter.from_file(source)
+def _converter(source: Input, options: Options) -> Converter:
+    converter = source.converter()
     converter.use(options)
     return converter
 
 
-def _target(arguments: argparse.Namespace, source: pathlib.Path) -> pathlib.Path:
-    """Where the result goes; refuses what would harm a file or can't be meant (status 2)."""
-    target = pathlib.Path(arguments.output) if arguments.output else source.with_suffix(".opt.tflite")
-    if arguments.elide_constants and target.suffix != TEXT:
-        raise Error("--elide-constants is for .mlir text", file=str(target), hint="leave it out", status=_USAGE)
-    if arguments.verify and target.suffix == TEXT:
-        raise Error("--verify runs a .tflite", file=str(target), hint="write a .tflite to verify it", status=_USAGE)
-    if arguments.verify and source.suffix == TEXT:
-        raise Error(
-            "--verify runs a .tflite", file=str(source), hint="compile the text to .tflite first", status=_USAGE
-        )
-    if target.exists():
-        if source.exists() and os.path.samefile(source, target):
-            raise Error("is the input", file=str(target), hint="name another file with -o", status=_USAGE)
-        if not arguments.force:
-            raise Error("exists", file=str(target), hint="name another file with -o, or use --force", status=_USAGE)
-    if not target.parent.is_dir():
-        raise Error("its folder does not exist", file=str(target), hint="make the folder first", status=_USAGE)
+def _target(arguments: argparse.Namespace, options: Options) -> str:
+    """Where the result goes; refuses what would harm a file, can't be meant, or can't be written."""
+    if not arguments.output and (arguments.model == STDIN or is_stream(arguments.model)):
+        raise Error("has no name to make one of for the output", file=arguments.model, hint="give -o", status=_USAGE)
+    target: str = arguments.output or str(pathlib.Path(arguments.model).with_suffix(".opt.tflite"))
+    text = pathlib.Path(target).suffix == TEXT
+    if arguments.elide_constants and not text:
+        raise Error("--elide-constants is for .mlir text", file=target, hint="leave it out", status=_USAGE)
+    if arguments.verify and text:
+        raise Error("--verify runs a .tflite", file=target, hint="write a .tflite to verify it", status=_USAGE)
+    if target == STDOUT:
+        raise Error("-o - names no file", hint="name one, or /dev/stdout; tflir-opt writes text there", status=_USAGE)
+    outputs = [target]
+    if arguments.report:
+        from tflir.report import check_path
+
+        check_path(arguments.report)
+        outputs.append(arguments.report)
+    inputs = (arguments.model, options.representative_dataset, *options.stats)
+    check_outputs(outputs, inputs, force=arguments.force)
     return target
 
 
-def _convert(converter: Converter, target: pathlib.Path, arguments: argparse.Namespace) -> int:
-    """Converts to `target` with a progress bar on a terminal; returns its size."""
+def _convert(converter: Converter, target: str, arguments: argparse.Namespace) -> tuple[int, str | bytes | None]:
+    """Converts to `target` with a progress bar on a terminal; returns its size, and what LiteRT can take of it.
+
+    That is the path, the bytes where they went into a stream, and None for text.
+    """
     with warnings.catch_warnings():
         for said_already in (DeprecationWarning, OptionWarning):
             warnings.simplefilter("ignore", said_already)
-        if arguments.quiet or not sys.stderr.isatty():
-            return converter.convert_to(target, elide_constants=arguments.elide_constants)
-        from tflir.files import write
-        from tflir.terminal import progress
-
-        with progress("calibrating", unit="samples") as note:
+        with _progress("calibrating", arguments, unit="samples") as note:
             converter.on_calibration(note)
             converter.prepare()
-        with progress("rewriting") as note:
+        with _progress("rewriting", arguments) as note:
             converter.on_passes(note)
             module = converter.module()
-        with progress(f"writing {target.name}") as note:
+        if is_stream(target) and not _is_text(target):
+            content = to_bytes(module, tf_compat=converter.tf_compat)
+            with whole_file(target) as out:
+                out.write(content)
+            return len(content), content
+        with _progress(f"writing {printable(pathlib.Path(target).name)}", arguments) as note:
             how = {"tf_compat": converter.tf_compat, "elide_constants": arguments.elide_constants}
-            return write(module, target, progress=note, **how)
+            return write(module, target, progress=note, **how), None if _is_text(target) else target
 
 
-def _say(
-    converter: Converter, source: pathlib.Path, target: pathlib.Path, size: int, arguments: argparse.Namespace
-) -> None:
+def _progress(label: str, arguments: argparse.Namespace, unit: str = "") -> contextlib.AbstractContextManager[Note]:
+    return contextlib.nullcontext(lambda done, of: None) if arguments.quiet else progress(label, unit=unit)
+
+
+def _is_text(target: str) -> bool:
+    return pathlib.Path(target).suffix == TEXT
+
+
+def _say(converter: Converter, source: Input, target: str, size: int, arguments: argparse.Namespace) -> None:
     """The result in one line; with -v what each pass did and declined."""
     if arguments.quiet:
         return
     for remark in converter.remarks:
-        print(remark, file=sys.stderr)
-    before = source.stat().st_size
+        say(remark)
+    before = source.size
     ratio = f" ({before / size:.2f}x smaller)" if size and size < before else ""
-    print(f"{target}: {_size(before)} -> {_size(size)}{ratio}", file=sys.stderr)
-    if size > before and converter.reports and TEXT not in (source.suffix, target.suffix):
-        print(f"larger by {size - before} bytes: scales and conversions take more than is saved", file=sys.stderr)
+    say(f"{target}: {_size(before)} -> {_size(size)}{ratio}")
+    if size > before and converter.reports and not source.is_text and not _is_text(target):
+        say(f"larger by {size - before} bytes: scales and conversions take more than is saved")
     if not arguments.verbose:
         return
     for report in converter.reports:
-        print(f"  {report.name}: {_counts(report.counts) or 'nothing to do'}", file=sys.stderr)
+        say(f"  {report.name}: {_counts(report.counts) or 'nothing to do'}")
         for why, times in report.declined.most_common():
             example = report.examples.get(why)
-            print(f"    left alone {times}: {why}{f' (first: {example})' if example else ''}", file=sys.stderr)
+            say(f"    left alone {times}: {why}{f' (first: {example})' if example else ''}")
 
 
 def _counts(counts: dict[str, int]) -> str:

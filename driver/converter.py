@@ -15,7 +15,7 @@ from tflir.option import ModeName
 from tflir.options import Optimize, Options, OptionWarning, Settings, refuse_unknown
 from tflir.pipeline import float_first, mode_of, pipeline_of
 from tflir.refusals import warnings_of
-from tflir.remarks import mode_remark, result_remarks, uncalibrated_signatures
+from tflir.remarks import data_remark, mode_remark, result_remarks, uncalibrated_signatures
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -61,14 +61,17 @@ class Converter(Settings):
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Converter:
         """A converter of the model at `path`, `.tflite` or `.mlir`. Raises `Error` where it is no valid model."""
-        module = load(path)
-        return cls(_first_then(module, lambda: load(path)), os.fspath(path))
+        return cls.from_module(lambda: load(path), os.fspath(path))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Converter:
         """A converter of a `.tflite` in memory."""
-        module = load_bytes(data)
-        return cls(_first_then(module, lambda: load_bytes(data)))
+        return cls.from_module(lambda: load_bytes(data))
+
+    @classmethod
+    def from_module(cls, read: Callable[[], ModuleOp], file: str = "") -> Converter:
+        """A converter of the module that `read` gives, anew each time; `file` is what errors name."""
+        return cls(_first_then(read(), read), file)
 
     def on_calibration(self, progress: Callable[[int, int], None]) -> None:
         """Has `progress` told how many samples were run, and of how many (0: not known)."""
@@ -175,10 +178,13 @@ class Converter(Settings):
             return
         from tflir.calibration import calibrate
 
+        if (remark := data_remark(options)) is not None:
+            self.remarks.append(remark)
         recorded = calibrate(
             module,
             options.representative_dataset,
             samples=options.calibration_samples,
+            scaling=options.scaling,
             tf_compat=options.tf_compat,
             progress=self._calibrating,
         )

@@ -1,4 +1,4 @@
-"""Representative data: samples from a `.npz`, a folder of them, a function, or what the API is given.
+"""Representative data: arrays in files, folders of them or of images, a function, or what the API is given.
 
 A sample is one value for each input of a signature (or of the model, where it has none). Samples are read one after the
 other; however many there are, one is in memory.
@@ -11,17 +11,44 @@ import os
 import pathlib
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from tflir.backends.litert.run import Array, Entry, Port
+from tflir.images import ENDINGS, read_image
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.npz import Archive
 
 Values = dict[str, Array]
+_SCALING = ("scale", "offset")
 _FORMS = "a list of arrays in the order of the inputs, a dict by input name, or (signature key, dict)"
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What stored values stand for: value * scale + offset; of one number, or of one for each channel."""
+
+    scale: Any = 1.0
+    offset: Any = 0.0
+
+    def of(self, value: Array) -> Array:
+        """The numbers that `value` stands for, float32. Raises `Error` where it can't be scaled."""
+        if value.dtype.kind not in "fiub":
+            raise Error(f"values of type {value.dtype.name} have no scale", hint="leave --input-scale out")
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return np.asarray(value * np.float32(self.scale) + np.float32(self.offset), np.float32)
+        except ValueError:
+            raise Error("'scale' or 'offset' has not one number for each channel", hint="give one for all") from None
+
+
+def _said(error: BaseException) -> str:
+    """What a user's code raised, in words."""
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    return f"sys.exit ({text})" if isinstance(error, SystemExit) else text
 
 
 class Dataset:
@@ -39,14 +66,16 @@ class Dataset:
         *,
         limit: int | None = None,
         shard: tuple[int, int] = (1, 1),
+        scaling: Scaling | None = None,
         masks: Container[str] = (),
     ) -> None:
         self._entries = entries
+        self._scaling = scaling
         self._masks = masks
         self._limit = limit
         self._shard = shard
         self.name = _path(source) or "the representative dataset"
-        self._samples, self.count = _reader(source, entries)
+        self._samples, self.count = _reader(source, entries, scaling)
         if limit is not None and self.count is not None:
             self.count = min(self.count, limit)
         if self.count is not None:
@@ -80,9 +109,9 @@ class Dataset:
                 yield sample
         except (Error, MemoryError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             after = f" after sample {given}" if given else ""
-            what = f"fails{after} with {type(error).__name__}: {error}"
+            what = f"fails{after} with {_said(error)}"
             raise Error(what, file=self.name, hint=f"give an iterable of samples, each {_FORMS}") from error
 
     def _fitted(self, sample: Any) -> list[tuple[Entry, Values]]:
@@ -93,10 +122,15 @@ class Dataset:
                 _by_name(entry.inputs, cast("Mapping[str, Any]", values)) if named else _by_order(entry.inputs, values)
             )
             pairs = zip(entry.inputs, taken, strict=True)
-            made.append(
-                (entry, {port.name: _checked(port, value, port.tensor in self._masks) for port, value in pairs})
-            )
+            made.append((entry, {port.name: self._fits(port, value) for port, value in pairs}))
         return made
+
+    def _fits(self, port: Port, value: Any) -> Array:
+        """`value` as the input takes it, scaled as the user says where the input stands for real numbers."""
+        found = _array(port, value)
+        if self._scaling is not None and (port.dtype.kind == "f" or port.scales.size):
+            found = self._scaling.of(found)
+        return _checked(port, found, port.tensor in self._masks)
 
     def _uses(self, sample: Any) -> list[tuple[Entry, Any]]:
         """The entries that a sample is for, and its values: one that is named, or all whose inputs it has."""
@@ -153,12 +187,19 @@ def _by_order(ports: Sequence[Port], values: Any) -> Sequence[Any]:
     return held
 
 
-def _checked(port: Port, value: Any, is_mask: bool) -> Array:
-    """`value` as the input takes it; a mask may be infinite."""
+def _array(port: Port, value: Any) -> Array:
     try:
-        found: Array = np.asarray(value)
+        return np.asarray(value)
     except ValueError:
         raise Error(f"input '{port.name}' has rows of different lengths", hint="give an array") from None
+    except (MemoryError, Error):
+        raise
+    except Exception as error:  # an object of a user's may raise anything
+        raise Error(f"input '{port.name}' is no array ({_said(error)})", hint="give an array") from error
+
+
+def _checked(port: Port, found: Array, is_mask: bool) -> Array:
+    """The values as the input takes them; a mask may be infinite."""
     if found.dtype.kind in "SUO" or port.dtype.kind in "SUO":
         if (found.dtype.kind in "SUO") != (port.dtype.kind in "SUO"):
             raise Error(f"input '{port.name}' wants {port.dtype.name}, not {found.dtype.name}", hint="convert the data")
@@ -187,7 +228,9 @@ def _path(source: Any) -> str | None:
     return os.fspath(cast("str | os.PathLike[str]", source)) if isinstance(source, str | os.PathLike) else None
 
 
-def _reader(source: Any, entries: Sequence[Entry]) -> tuple[Callable[[], Iterable[Any]], int | None]:
+def _reader(
+    source: Any, entries: Sequence[Entry], scaling: Scaling | None
+) -> tuple[Callable[[], Iterable[Any]], int | None]:
     """What gives the samples, from the start each time, and how many there are where that is known."""
     name = _path(source)
     if name is None:
@@ -199,27 +242,92 @@ def _reader(source: Any, entries: Sequence[Entry]) -> tuple[Callable[[], Iterabl
         raise Error(f"a representative dataset can't be a {type(source).__name__}", hint="give a function", status=2)
     path = pathlib.Path(name)
     if path.is_dir():
-        files = sorted(path.glob("*.npz"))
-        if not files:
-            raise Error("has no .npz files", file=name, hint="put one in for each sample")
-        return lambda: (_one_sample(file) for file in files), len(files)
+        files, read = _folder(path, entries, scaling)
+        return lambda: map(read, files), len(files)
     module, colon, function = name.rpartition(":")
-    if colon and not path.exists() and module and function.isidentifier() and path.suffix != ".npz":
+    if colon and not path.exists() and module and function.isidentifier() and path.suffix not in _ARRAYS:
         return _function(module, function), None
+    if path.suffix.lower() in ENDINGS:
+        raise Error("is one image", file=name, hint="give the folder that it lies in")
     archive = Archive(path)
-    return lambda: _samples_of(archive, entries), archive.count
+    if path.suffix == ".npy":
+        return lambda: (sample[""] for sample in archive.samples([""])), archive.count
+    own = _own_scaling(archive, entries, scaling)
+    return lambda: _samples_of(archive, entries, own), archive.count
 
 
-def _one_sample(file: pathlib.Path) -> Mapping[str, Array]:
-    return Archive(file).whole()
+_ARRAYS = (".npz", ".npy")
 
 
-def _samples_of(archive: Archive, entries: Sequence[Entry]) -> Iterator[Any]:
+def holds_images(source: Any) -> bool:
+    """Whether a dataset is a folder of images."""
+    name = _path(source)
+    return name is not None and os.path.isdir(name) and bool(_files(pathlib.Path(name), ENDINGS))
+
+
+def _files(folder: pathlib.Path, endings: tuple[str, ...]) -> list[pathlib.Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in endings)
+
+
+def _folder(
+    folder: pathlib.Path, entries: Sequence[Entry], scaling: Scaling | None
+) -> tuple[list[pathlib.Path], Callable[[pathlib.Path], Any]]:
+    """The files of a folder, a sample each, and what reads one. Raises `Error` where they are of several kinds."""
+    kinds = {endings: found for endings in ((".npz",), (".npy",), ENDINGS) if (found := _files(folder, endings))}
+    if not kinds:
+        hint = "put one in for each sample"
+        raise Error("has no .npz files, no .npy files and no images", file=str(folder), hint=hint)
+    if len(kinds) > 1:
+        said = " and ".join(endings[0] for endings in kinds)
+        raise Error(f"has files of several kinds ({said})", file=str(folder), hint="keep one kind in it")
+    ((endings, files),) = kinds.items()
+    if endings == (".npz",):
+        return files, lambda file: _one_sample(file, entries, scaling)
+    if endings == (".npy",):
+        return files, lambda file: Archive(file).whole()[""]
+    if len(entries[0].inputs) != 1:
+        raise Error("images are for models of one input", file=str(folder), hint="give arrays as .npz")
+    return files, lambda file: read_image(file, entries[0].inputs[0])
+
+
+def _one_sample(file: pathlib.Path, entries: Sequence[Entry], scaling: Scaling | None) -> Mapping[str, Array]:
+    archive = Archive(file)
+    own = _own_scaling(archive, entries, scaling)
+    return _scaled_by(own, archive.whole([name for name in archive.names if own is None or name not in _SCALING]))
+
+
+def _own_scaling(archive: Archive, entries: Sequence[Entry], other: Scaling | None) -> Scaling | None:
+    """What the arrays `scale` and `offset` of an archive say of its uint8 arrays; None where there are none.
+
+    Raises `Error` where --input-scale or --input-offset (`other`) say it too.
+    """
+    names = [name for name in archive.names if name in _SCALING and not any(_means(name, e) for e in entries)]
+    if not names or not any(archive.dtype(name) == np.uint8 for name in archive.names):
+        return None
+    for name in names:
+        if len(archive.shape(name)) > 1 or archive.dtype(name).kind not in "fiu":
+            raise Error(f"array '{name}' is no number", file=str(archive.path), hint="give one, or one a channel")
+    if other is not None:
+        what = "--input-scale and --input-offset do nothing beside its own arrays 'scale' and 'offset'"
+        raise Error(what, file=str(archive.path), hint="leave them out", status=2)
+    held = archive.whole(names)
+    if not all(np.isfinite(value).all() for value in held.values()):
+        raise Error("its 'scale' or 'offset' is not finite", file=str(archive.path), hint="give numbers")
+    return Scaling(**held)
+
+
+def _scaled_by(own: Scaling | None, sample: Mapping[str, Array]) -> Mapping[str, Array]:
+    if own is None:
+        return sample
+    return {name: own.of(value) if value.dtype == np.uint8 else value for name, value in sample.items()}
+
+
+def _samples_of(archive: Archive, entries: Sequence[Entry], own: Scaling | None) -> Iterator[Any]:
     """The samples of an archive, by name where its arrays have the inputs' names, else in their order."""
-    names = archive.names
+    names = [name for name in archive.names if own is None or name not in _SCALING]
     keyed = [entry for entry in entries if any(name.startswith(f"{entry.key}/") for name in names if entry.key)]
     if keyed:
-        streams = [_keyed(archive, entry.key) for entry in keyed]
+        streams = [_keyed(archive, entry.key, own) for entry in keyed]
         while streams:  # by turns, so that the first samples are of every signature
             for stream in list(streams):
                 if (sample := next(stream, None)) is None:
@@ -229,21 +337,22 @@ def _samples_of(archive: Archive, entries: Sequence[Entry]) -> Iterator[Any]:
         return
     if any(_covers(names, entry) for entry in entries):
         wanted = {name for entry in entries if _covers(names, entry) for name in names if _means(name, entry)}
-        yield from archive.samples([name for name in names if name in wanted])
+        chosen = [name for name in names if name in wanted]
+        yield from (_scaled_by(own, sample) for sample in archive.samples(chosen))
         return
     count = len(entries[0].inputs)
     if len(names) < count or (len(names) > count and any(_names(n, p) for n in names for p in entries[0].inputs)):
         yield from archive.samples(names)  # an error there names what is missing
         return
     for sample in archive.samples(names[:count]):
-        yield list(sample.values())
+        yield list(_scaled_by(own, sample).values())
 
 
-def _keyed(archive: Archive, key: str) -> Iterator[tuple[str, Mapping[str, Array]]]:
+def _keyed(archive: Archive, key: str, own: Scaling | None) -> Iterator[tuple[str, Mapping[str, Array]]]:
     """The samples of one signature, whose arrays are called `key/name`."""
     chosen = [name for name in archive.names if name.startswith(f"{key}/")]
     for sample in archive.samples(chosen):
-        yield key, {name.removeprefix(f"{key}/"): value for name, value in sample.items()}
+        yield key, {name.removeprefix(f"{key}/"): value for name, value in _scaled_by(own, sample).items()}
 
 
 def _function(module: str, function: str) -> Callable[[], Iterable[Any]]:
@@ -251,8 +360,8 @@ def _function(module: str, function: str) -> Callable[[], Iterable[Any]]:
     sys.path.insert(0, os.getcwd())
     try:
         found = getattr(importlib.import_module(module), function, None)
-    except Exception as error:  # whatever the module's own code raises
-        said = f"module {module} can't be imported: {type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:  # whatever the module's own code raises
+        said = f"module {module} can't be imported: {_said(error)}"
         raise Error(said, hint="give module:function", status=2) from error
     finally:
         sys.path.remove(os.getcwd())

@@ -7,10 +7,13 @@ import gc
 import os
 import pathlib
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from tflir.backends.files import is_stream
+from tflir.content import read_content
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
+from tflir.ir.schema import IDENTIFIER
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -34,8 +37,10 @@ def load(path: str | os.PathLike[str]) -> ModuleOp:
     """The module of the model at `path`, `.tflite` or `.mlir`. Raises `Error` where that is no valid model."""
     name = os.fspath(path)
     try:
+        if is_stream(name):
+            return load_content(read_content(name), name)
         if pathlib.Path(name).suffix == TEXT:
-            return _load_text(name)
+            return _load_text(read_content(name), name)
         from tflir.frontends.tflite.mapping import open_model
         from tflir.frontends.tflite.model import import_model
 
@@ -55,13 +60,16 @@ def load_bytes(data: bytes) -> ModuleOp:
         return import_model(ModelFile(memoryview(data)))
 
 
-def _load_text(name: str) -> ModuleOp:
+def load_content(data: bytes, name: str) -> ModuleOp:
+    """The module of a model or its text, told apart by the identifier of models; `name` is for messages."""
+    return load_bytes(data) if data[4:8] == IDENTIFIER else _load_text(data, name)
+
+
+def _load_text(data: bytes, name: str) -> ModuleOp:
     from tflir.frontends.mlir import parse_text
 
-    try:
-        data = pathlib.Path(name).read_bytes()
-    except OSError as error:
-        raise Error(f"can't be read: {error.strerror}", hint="check the path and its permissions") from None
+    if data[4:8] == IDENTIFIER:
+        raise Error("is a .tflite model, not text", hint="give it a name that ends in .tflite")
     return parse_text(data, name)
 
 
@@ -106,6 +114,18 @@ def write(
         with within_limits(), whole_file(name) as out:
             write_text(module, out, elide=elide_constants)
             return out.tell()
+    with whole_file(name) as out:
+        return write_model(module, out, tf_compat=tf_compat, progress=progress)
+
+
+def write_model(
+    module: ModuleOp,
+    out: BinaryIO,
+    *,
+    tf_compat: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Writes the `.tflite` of `module` to an open file, as `save` does; returns the number of bytes."""
     from tflir.backends.tflite.model import export_model
 
     with collector_paused(), within_limits():
@@ -118,7 +138,7 @@ def write(
         if progress is not None:
             progress(written, writer.size)
 
-    with within_limits(), whole_file(name) as out:
+    with within_limits():
         return writer.write(out, note)
 
 

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tflir.terminal import Row, human_size, output_console, percent, plain_table, printable
+from tflir.inputs import given
+from tflir.ir.errors import printable
+from tflir.terminal import Row, human_size, output_console, percent, plain_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,11 +26,13 @@ _BAR = 10
 
 def run(arguments: argparse.Namespace) -> int:
     """Inspects as the arguments say; returns the exit status."""
-    from tflir.inspection import inspect_file
+    from tflir.inspection import inspect_module
+    from tflir.report_facts import plain
 
-    found = inspect_file(arguments.model)
+    source = given(arguments.model)
+    found = inspect_module(source.load(), source.name, source.size)
     if arguments.json:
-        print(json.dumps({"version": JSON_VERSION, **asdict(found)}, indent=1))
+        print(json.dumps(plain({"version": JSON_VERSION, **asdict(found)}), indent=1, allow_nan=False))
         return 0
     _Page(found, output_console(), everything=bool(arguments.verbose)).print()
     return 0
@@ -163,6 +167,12 @@ def _summary(found: Inspection) -> Iterator[tuple[str, str]]:
     if found.variables:
         yield "variables", str(found.variables)
     outside = [f"{kind.name} x{kind.count}" for kind in found.operators if kind.custom]
+    if found.associated_files:
+        shown = found.associated_files[:_MOST_PORTS]
+        yield (
+            "files",
+            ", ".join(shown) + (f" and {more} more" if (more := len(found.associated_files) - len(shown)) else ""),
+        )
     if outside:
         yield "custom ops", ", ".join(outside)
 

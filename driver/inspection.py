@@ -21,9 +21,10 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
-from tflir.files import load
+from tflir.files import load, load_bytes
 from tflir.inspected_constants import CONSTANT_OPS, Constant, ConstantFacts, TypeGroup, type_name
 from tflir.ir import control, names
+from tflir.ir.associated_files import listed
 from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.schema import schema
@@ -128,16 +129,24 @@ class Inspection:
     """Those of at least 1 kB, the largest first."""
     variables: int = 0
     metadata: list[Metadata] = field(default_factory=list[Metadata])
+    associated_files: list[str] = field(default_factory=list[str])
+    """What the zip archive after the model holds."""
 
     @property
     def operator_count(self) -> int:
         return sum(kind.count for kind in self.operators)
 
 
-def inspect_file(path: str | os.PathLike[str]) -> Inspection:
-    """The facts of the model at `path`. Raises `Error` where that is no valid model."""
-    module = load(path)
-    found = Inspection(os.fspath(path), pathlib.Path(path).stat().st_size)
+def inspect_model(model: str | os.PathLike[str] | bytes) -> Inspection:
+    """The facts of a model at a path, or in memory. Raises `Error` where that is no valid model."""
+    if isinstance(model, bytes):
+        return inspect_module(load_bytes(model), "", len(model))
+    return inspect_module(load(model), os.fspath(model), pathlib.Path(model).stat().st_size)
+
+
+def inspect_module(module: ModuleOp, file: str, size: int) -> Inspection:
+    """The facts of a module that was read from `size` bytes of `file`."""
+    found = Inspection(file, size)
     _ModuleFacts(module, found).gather()
     return found
 
@@ -182,6 +191,9 @@ class _ModuleFacts:
             if name == _MIN_RUNTIME and isinstance(value, ArrayElementsAttr):
                 stated = value.blob.view().tobytes().rstrip(b"\0").decode(errors="replace")
                 into.min_runtime_version = stated or into.min_runtime_version
+        if isinstance(archive := attributes.get(names.ASSOCIATED_FILES), ArrayElementsAttr):
+            into.associated_files = listed(archive.blob.view().tobytes())
+            into.metadata_bytes += archive.blob.nbytes
 
     def _subgraph(self, function: FuncOp) -> Subgraph:
         outputs: list[Port] = []

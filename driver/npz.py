@@ -1,86 +1,164 @@
-"""`.npz` archives, read a sample at a time."""
+"""`.npz` archives and `.npy` files, read a sample at a time. Whatever is wrong with one is an `Error` that names it."""
 
 from __future__ import annotations
 
+import math
 import os
 import pathlib
 import zipfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import IO, Any
+from dataclasses import dataclass
+from typing import IO, Any, Protocol
 
 import numpy as np
 
+from tflir.backends.files import is_stream
 from tflir.backends.litert.run import Array
 from tflir.ir.errors import Error
 
+_ARRAY = ".npy"
+_LARGEST = 1 << 30
+"""Bytes that are read as one array at most, where they are many times what the file holds."""
+_EXPANDS = 4
+"""How many times its bytes in the file an array may be without that."""
+_HINT = "write it again with numpy"
+
+
+class _Container(Protocol):
+    """Arrays by name, as `.npz` and `.npy` have them."""
+
+    def namelist(self) -> list[str]: ...
+    def open(self, name: str) -> IO[bytes]: ...
+
+
+@dataclass(frozen=True)
+class _Lone:
+    """A `.npy` file as an archive of one array without a name."""
+
+    path: pathlib.Path
+
+    def namelist(self) -> list[str]:
+        return [_ARRAY]
+
+    def open(self, name: str) -> IO[bytes]:
+        return open(self.path, "rb")
+
+
+@dataclass(frozen=True)
+class _Header:
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
 
 class Archive:
-    """Arrays whose first axis is the samples. Raises `Error` where the file is no `.npz` of numbers."""
+    """Arrays whose first axis is the samples. Raises `Error` where the file holds no arrays of numbers or text."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = pathlib.Path(path)
+        if is_stream(path):
+            raise self._error("is a pipe or a device", hint="write the data to a file first")
         with self._open() as held:
-            self.names = [name.removesuffix(".npy") for name in held.namelist() if name.endswith(".npy")]
+            self.names = [name.removesuffix(_ARRAY) for name in held.namelist() if name.endswith(_ARRAY)]
             self._headers = {name: self._header(held, name) for name in self.names}
         if not self.names:
-            raise Error("holds no arrays", file=str(self.path), hint="write it with numpy.savez")
+            raise self._error("holds no arrays", hint="write it with numpy.savez")
 
     @property
     def count(self) -> int:
-        """How many samples the first array has."""
-        return next((shape[0] for shape, _, _ in self._headers.values() if shape), 0)
+        """How many samples the first array that is not a scalar has."""
+        return next((header.shape[0] for header in self._headers.values() if header.shape), 0)
 
-    def whole(self) -> Mapping[str, Array]:
-        """Every array, all of it."""
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Of an array, the samples' axis among it."""
+        return self._headers[name].shape
+
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """Of an array."""
+        return self._headers[name].dtype
+
+    def whole(self, names: Sequence[str] | None = None) -> Mapping[str, Array]:
+        """Every array (or each of `names`), all of it."""
         with self._open() as held:
-            return {name: self._read(held, name) for name in self.names}
+            return {name: self._read(held, name) for name in (self.names if names is None else names)}
 
     def samples(self, names: Sequence[str]) -> Iterator[dict[str, Array]]:
         """One slice of each array of `names` after the other. Raises `Error` where they have not the same length."""
-        lengths = {name: self._headers[name][0][0] if self._headers[name][0] else 0 for name in names}
+        lengths = {name: self._headers[name].shape[0] if self._headers[name].shape else 0 for name in names}
         if len(set(lengths.values())) > 1:
             said = ", ".join(f"'{name}' has {length}" for name, length in lengths.items())
-            raise Error(f"arrays of different lengths: {said}", file=str(self.path), hint="axis 0 is the samples")
+            raise self._error(f"arrays of different lengths: {said}", hint="axis 0 is the samples")
         with self._open() as held, ExitStack() as stack:
-            streams = {name: self._slices(stack.enter_context(held.open(f"{name}.npy")), name, held) for name in names}
+            streams = {name: self._slices(stack.enter_context(held.open(name + _ARRAY)), name, held) for name in names}
             for _ in range(next(iter(lengths.values()), 0)):
                 yield {name: next(stream) for name, stream in streams.items()}
 
     @contextmanager
-    def _open(self) -> Generator[zipfile.ZipFile]:
+    def _open(self) -> Generator[_Container]:
         try:
+            if self.path.suffix == _ARRAY:
+                yield _Lone(self.path)
+                return
             with zipfile.ZipFile(self.path) as held:
                 yield held
+        except (Error, MemoryError):
+            raise
         except FileNotFoundError:
-            raise Error("no such file", file=str(self.path), hint="check the path") from None
-        except (OSError, zipfile.BadZipFile, ValueError, EOFError) as error:
-            raise Error(f"is no .npz: {error}", file=str(self.path), hint="write it with numpy.savez") from None
+            raise self._error("no such file", hint="check the path") from None
+        except Exception as error:  # of the archive, its compression, the headers: there are a dozen kinds
+            kind = "an .npy file" if self.path.suffix == _ARRAY else "an .npz archive"
+            raise self._error(f"is damaged, or not {kind} ({type(error).__name__}: {error})") from None
 
-    def _header(self, held: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-        with held.open(f"{name}.npy") as stream:
+    def _error(self, what: str, hint: str = _HINT) -> Error:
+        return Error(what, file=str(self.path), hint=hint)
+
+    def _header(self, held: _Container, name: str) -> _Header:
+        with held.open(name + _ARRAY) as stream:
             return self._read_header(stream, name)
 
-    def _read_header(self, stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    def _read_header(self, stream: IO[bytes], name: str) -> _Header:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(stream)
-        if dtype.hasobject:
-            raise Error(f"array '{name}' holds Python objects", file=str(self.path), hint="give arrays of numbers")
-        return shape, fortran, dtype
+        header = _Header(*read(stream))
+        if header.dtype.hasobject:
+            raise self._error(f"array '{name}' holds Python objects", hint="give arrays of numbers")
+        if min(header.shape, default=0) < 0 or header.dtype.itemsize == 0:
+            raise self._error(f"array '{name}' has no proper shape or type")
+        if header.shape and header.shape[0] and not header.nbytes:
+            raise self._error(f"array '{name}' has samples without elements", hint="leave it out")
+        return header
 
-    def _slices(self, stream: IO[bytes], name: str, held: zipfile.ZipFile) -> Iterator[Array]:
-        shape, fortran, dtype = self._read_header(stream, name)
-        if fortran:
+    def _slices(self, stream: IO[bytes], name: str, held: _Container) -> Iterator[Array]:
+        header = self._read_header(stream, name)
+        if header.fortran:
             yield from self._read(held, name)
             return
-        size = dtype.itemsize * int(np.prod(shape[1:]))
-        for _ in range(shape[0]):
-            data = stream.read(size)
-            if len(data) != size:
-                raise Error(f"array '{name}' ends early", file=str(self.path), hint="write it again")
-            yield np.frombuffer(data, dtype).reshape(shape[1:])
+        shape = header.shape[1:]
+        size = header.dtype.itemsize * math.prod(shape)
+        self._check_size(name, size)
+        for _ in range(header.shape[0]):
+            yield np.frombuffer(self._taken(stream, size, name), header.dtype).reshape(shape)
 
-    def _read(self, held: zipfile.ZipFile, name: str) -> Array:
-        with held.open(f"{name}.npy") as stream:
-            return np.lib.format.read_array(stream, allow_pickle=False)
+    def _read(self, held: _Container, name: str) -> Array:
+        header = self._headers[name]
+        self._check_size(name, header.nbytes)
+        with held.open(name + _ARRAY) as stream:
+            self._read_header(stream, name)
+            values = np.frombuffer(self._taken(stream, header.nbytes, name), header.dtype)
+        return values.reshape(header.shape, order="F" if header.fortran else "C")
+
+    def _check_size(self, name: str, size: int) -> None:
+        """Refuses what would take far more memory than the file takes on the disk."""
+        if size > max(_LARGEST, _EXPANDS * os.path.getsize(self.path)):
+            raise self._error(f"array '{name}' has samples of {size >> 20} MB", hint="axis 0 is the samples")
+
+    def _taken(self, stream: IO[bytes], size: int, name: str) -> bytes:
+        data = stream.read(size)
+        if len(data) != size:
+            raise self._error(f"array '{name}' ends early")
+        return data

@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+REPRODUCER = "tflir-reproducer.mlir"
 _EPILOG = """
 constants of more than 32 elements are left out of the text (dense_resource<__elided__>) unless
 --print-resources is given; locations, which hold the names of tensors, are left out unless
@@ -67,7 +68,7 @@ def _add_watching(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--print-ir-after-failure", action="store_true", help="print it after a pass that failed")
     group.add_argument("--timing", action="store_true", help="print the time that each pass took")
     group.add_argument("--pass-statistics", action="store_true", help="print what each pass did, and declined and why")
-    group.add_argument("--reproducer", metavar="FILE", default="tflir-reproducer.mlir",
+    group.add_argument("--reproducer", metavar="FILE", default=REPRODUCER,
                        help="where the program before a failed pass is left (default: %(default)s)")  # fmt: skip
 
 

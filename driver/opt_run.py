@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import pathlib
 import re
 import shlex
 import sys
@@ -13,13 +12,19 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
+from tflir.backends.files import is_stream, whole_file
 from tflir.backends.mlir import module_text, write_text
+from tflir.content import STDIN, STDIN_NAME, read_content, read_stdin
 from tflir.files import check_ending
 from tflir.ir.context import make_context
 from tflir.ir.errors import Error
 from tflir.ir.near import near
+from tflir.ir.schema import IDENTIFIER
+from tflir.opt import REPRODUCER
+from tflir.outputs import STDOUT, check_outputs, write_stdout
 from tflir.pass_manager import USAGE, parse_pipeline, run_pipeline
 from tflir.plugins import register_dialects
+from tflir.terminal import say
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -28,8 +33,8 @@ if TYPE_CHECKING:
     from tflir.passes.base import PassReport
 
 _SEPARATOR = re.compile(rb"^[ \t]*// -----[^\n]*\n?", re.MULTILINE)
-_IDENTIFIER = b"TFL3"
 _TFLITE, _MLIR = "tflite", "mlir"
+_REPRODUCER_HEAD = "tflir reproducer"
 
 
 def run(arguments: argparse.Namespace, given: list[str]) -> int:
@@ -58,13 +63,13 @@ class Session:
                 raise Error(f"the pipeline has no pass '{name}'{near(name, names)}", status=USAGE)
         if self.emit == _TFLITE and (arguments.split_input_file or arguments.verify_diagnostics):
             raise Error("--emit tflite writes one model", hint="leave out --split-input-file", status=USAGE)
-        if self.emit == _TFLITE and arguments.output == "-" and sys.stdout.isatty():
+        if self.emit == _TFLITE and arguments.output == STDOUT and sys.stdout.isatty():
             raise Error("a model is no text for a terminal", hint="name a file with -o", status=USAGE)
-        source, target = pathlib.Path(arguments.input), pathlib.Path(arguments.output)
-        if arguments.output != "-" and arguments.emit is None and (target.is_file() or not target.exists()):
+        if arguments.output != STDOUT and arguments.emit is None and not is_stream(arguments.output):
             check_ending(arguments.output)
-        if source.exists() and target.exists() and os.path.samefile(source, target):
-            raise Error("is the input", file=arguments.output, hint="name another file with -o", status=USAGE)
+        read = () if arguments.input == STDIN else (arguments.input,)
+        named = (arguments.reproducer,) if arguments.reproducer != REPRODUCER else ()
+        check_outputs([arguments.output, *named], read, force=True)
 
     def run(self) -> int:
         if self.arguments.split_input_file or self.arguments.verify_diagnostics:
@@ -81,27 +86,20 @@ class Session:
 
     @property
     def _name(self) -> str:
-        return "<stdin>" if self.arguments.input == "-" else self.arguments.input
+        return STDIN_NAME if self.arguments.input == STDIN else self.arguments.input
 
     def _load(self) -> ModuleOp:
-        if self.arguments.input != "-" and _is_model(self.arguments.input):
+        if self.arguments.input != STDIN and _is_model(self.arguments.input):
             from tflir.files import load
 
             return load(self.arguments.input)
         return self._parse(self._read())
 
     def _read(self) -> bytes:
-        if self.arguments.input == "-":
-            return sys.stdin.buffer.read()
-        try:
-            return pathlib.Path(self.arguments.input).read_bytes()
-        except IsADirectoryError:
-            raise Error("is a directory", file=self._name, hint="name a file") from None
-        except OSError as error:
-            raise Error(f"can't be read: {error.strerror}", file=self._name, hint="check the path") from None
+        return read_stdin() if self.arguments.input == STDIN else read_content(self.arguments.input)
 
     def _parse(self, data: bytes) -> ModuleOp:
-        if data[4:8] == _IDENTIFIER:
+        if data[4:8] == IDENTIFIER:
             from tflir.files import load_bytes
 
             return load_bytes(data)
@@ -133,7 +131,7 @@ class Session:
             else:
                 problems = [str(found)] if found is not None else []
             for problem in problems:
-                print(f"error: {problem}", file=sys.stderr)
+                say(f"error: {problem}")
             if problems:
                 status = status or (found.status if found is not None else 1)
         if not self.arguments.verify_diagnostics:
@@ -168,7 +166,8 @@ class Session:
             raise
         if self.arguments.pass_statistics:
             for report in reports:
-                print("\n".join(_statistics(report)), file=sys.stderr)
+                for line in _statistics(report):
+                    say(line)
 
     def _before(self, each: ModulePass, module: ModuleOp) -> None:
         arguments = self.arguments
@@ -192,14 +191,19 @@ class Session:
         if self.arguments.verify_diagnostics:
             return
         path = self.arguments.reproducer
+        if not _may_take(path, self.arguments.input):
+            say(f"note: no reproducer at {path}: another file is there: name one with --reproducer")
+            return
+        lines = (f"{_REPRODUCER_HEAD}: {self.command}", f"tflir-opt {path} -p '{each}'")
+        head = "".join(f"// {' '.join(line.splitlines())}\n" for line in lines)
         try:
-            with open(path, "wb") as out:
-                out.write(f"// {self.command}\n// tflir-opt {path} -p '{each}'\n".encode("utf-8", "surrogateescape"))
+            with whole_file(path) as out:
+                out.write(head.encode("utf-8", "surrogateescape"))
                 write_text(snapshot, out)
-        except OSError as error:
-            print(f"note: no reproducer at {path}: {error.strerror}", file=sys.stderr)
+        except Error as error:
+            say(f"note: no reproducer at {path}: {error.what}")
         else:
-            print(f"note: the program before {each.name} is in {path}", file=sys.stderr)
+            say(f"note: the program before {each.name} is in {path}")
 
     def _dump(self, what: str, module: ModuleOp) -> None:
         print(f"// -----// IR Dump {what} //----- //\n{self._text(module)}", file=sys.stderr)
@@ -221,15 +225,13 @@ class Session:
         from tflir.backends.tflite.model import export_model
 
         writer = export_model(module)
-        if self.arguments.output == "-":
+        if self.arguments.output == STDOUT:
             import io
 
             held = io.BytesIO()
             writer.write(held)
-            sys.stdout.buffer.write(held.getbuffer())
+            write_stdout(held.getvalue())
             return
-        from tflir.backends.files import whole_file
-
         with whole_file(self.arguments.output) as out:
             writer.write(out)
 
@@ -250,9 +252,7 @@ class Session:
 
     @contextmanager
     def _out(self) -> Generator[BinaryIO]:
-        if self.arguments.output != "-":
-            from tflir.backends.files import whole_file
-
+        if self.arguments.output != STDOUT:
             with whole_file(self.arguments.output) as out:
                 yield out
             return
@@ -286,12 +286,28 @@ class Session:
 
 
 def _is_model(path: str) -> bool:
-    """Whether the file holds a model, by its identifier, else by its name."""
+    """Whether the file holds a model, by its identifier, else by its name. A stream is told apart when it is read."""
+    if is_stream(path):
+        return False
     try:
         with open(path, "rb") as file:
-            return file.read(8)[4:] == _IDENTIFIER or path.endswith(f".{_TFLITE}")
+            return file.read(8)[4:] == IDENTIFIER or path.endswith(f".{_TFLITE}")
     except OSError:
         return path.endswith(f".{_TFLITE}")
+
+
+def _may_take(path: str, source: str) -> bool:
+    """Whether a reproducer may be written at `path`: nothing is there but an older one that is not the input."""
+    if not os.path.isfile(path):
+        return True
+    if source != STDIN and os.path.exists(source) and os.path.samefile(path, source):
+        return False
+    head = f"// {_REPRODUCER_HEAD}".encode()
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(head)) == head
+    except OSError:
+        return False
 
 
 def _split(data: bytes) -> Iterator[bytes]:

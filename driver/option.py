@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any, TypeVar, cast
 from tflir.ir.near import near
 
 E = TypeVar("E", bound=Enum)
+_LARGEST, _SMALLEST = 3.4028234e38, 1.1754944e-38
+"""Of float32, the smallest without loss of digits."""
 
 
 class ModeName(StrEnum):
@@ -155,6 +158,25 @@ def count(value: Any) -> int:
     if number < 1:
         raise ValueError(f"{_shown(value)} is no number of samples")
     return number
+
+
+def number(value: Any) -> float:
+    """Takes a finite number that float32 holds."""
+    try:
+        found = float(value) if not isinstance(value, bool) else math.nan
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not abs(found) <= _LARGEST:
+        raise ValueError(f"{_shown(value)} is no number that float32 holds")
+    return found
+
+
+def scale(value: Any) -> float:
+    """Takes a number that is not 0."""
+    found = number(value)
+    if abs(found) < _SMALLEST:
+        raise ValueError(f"{_shown(value)} is no scale: all data would be 0")
+    return found
 
 
 def part(value: Any) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tflir.ir.errors import Error
 from tflir.ir.near import near
@@ -24,14 +24,19 @@ from tflir.option import (
     count,
     each,
     member_of,
+    number,
     one_of,
     option,
     part,
     path,
     path_or_object,
+    scale,
     spelled,
     text,
 )
+
+if TYPE_CHECKING:
+    from tflir.dataset import Scaling
 
 _USAGE = 2
 
@@ -66,6 +71,7 @@ DEPRECATED = (Optimize.OPTIMIZE_FOR_SIZE, Optimize.OPTIMIZE_FOR_LATENCY)
 IO_TYPES = ("float32", "int8", "uint8", "int16")
 TYPES = ("float16", "int8", "float32")
 REQUANTIZED = ("int8", "int16", "float32")
+_NO_RANGES = frozenset({ModeName.FLOAT16, ModeName.SPARSITY})
 SPARSITY_TARGETS = ("balanced", "size", "latency")
 
 
@@ -155,11 +161,12 @@ class Settings:
         None,
         Option(
             "--representative-dataset",
-            ".npz with samples on the first axis, a folder of .npz with one each, or module:function",
+            ".npz or .npy with samples on the first axis, a folder of such files or of images with one each, "
+            "or module:function",
             "DATA",
             path_or_object,
             modes=WITH_RANGES,
-            warned=frozenset({ModeName.FLOAT16, ModeName.SPARSITY}),
+            warned=_NO_RANGES,
             used_by=("verify", "report"),
             excludes=("stats",),
             commands=("compile", "calibrate"),
@@ -171,11 +178,29 @@ class Settings:
         None,
         Option(
             "--calibration-samples", "at most N samples", "N", count, needs=("representative_dataset",),
-            modes=WITH_RANGES, warned=frozenset({ModeName.FLOAT16, ModeName.SPARSITY}), used_by=("verify", "report"),
+            modes=WITH_RANGES, warned=_NO_RANGES, used_by=("verify", "report"),
             commands=("compile", "calibrate"),
         ),
     )  # fmt: skip
     """At most so many samples; None: all."""
+    input_scale: float | None = option(
+        None,
+        Option(
+            "--input-scale", "a value of the data stands for value * SCALE + OFFSET (default: 1)", "SCALE", scale,
+            needs=("representative_dataset",), modes=WITH_RANGES, warned=_NO_RANGES,
+            used_by=("verify", "report"), commands=("compile", "calibrate"),
+        ),
+    )  # fmt: skip
+    """What the data's values are multiplied by, for inputs of real numbers: images are from 0 to 255."""
+    input_offset: float | None = option(
+        None,
+        Option(
+            "--input-offset", "a value of the data stands for value * SCALE + OFFSET (default: 0)", "OFFSET", number,
+            needs=("representative_dataset",), modes=WITH_RANGES, warned=_NO_RANGES,
+            used_by=("verify", "report"), commands=("compile", "calibrate"),
+        ),
+    )  # fmt: skip
+    """What is added to them after that."""
     stats: Sequence[Any] = option(
         (), Option("--stats", "ranges that calibrate wrote", "FILE[,FILE…]", each(path), many=True, modes=WITH_RANGES)
     )
@@ -320,6 +345,15 @@ class Options(Settings):
     def has_data(self) -> bool:
         """Whether ranges of activations are known or will be."""
         return self.representative_dataset is not None or bool(self.stats) or self.has_ranges
+
+    @property
+    def scaling(self) -> Scaling | None:
+        """What the data's values stand for, where that was said."""
+        if self.input_scale is None and self.input_offset is None:
+            return None
+        from tflir.dataset import Scaling
+
+        return Scaling(1.0 if self.input_scale is None else self.input_scale, self.input_offset or 0.0)
 
     @property
     def given(self) -> frozenset[str]:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import os
-import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +14,8 @@ import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
+from tflir.backends.files import whole_file
+from tflir.content import read_content
 from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, elements
 from tflir.ir.errors import Error
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 Span = tuple[float, float]
 _FORMAT = "tflir statistics"
 _VERSION = 1
+_MOST_BYTES = 1 << 26
+"""Of a statistics file: a million tensors take less."""
 _EDGE = 64
 """Bytes from each end of a constant that the fingerprint takes in."""
 _LEAST_MAXIMUM = float(np.finfo(np.float32).tiny)
@@ -95,6 +98,11 @@ class Recorded:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes a JSON file; its numbers read back to the same floats."""
+        with whole_file(path) as out:
+            out.write(self.text())
+
+    def text(self) -> bytes:
+        """The content of the file."""
         document = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -103,7 +111,7 @@ class Recorded:
             "ranges": [[*key, *span] for key, span in sorted(self.ranges.items())],
             "intermediates": [[*key, spans] for key, spans in sorted(self.inner.items())],
         }
-        pathlib.Path(path).write_text(json.dumps(document, separators=(",", ":")) + "\n", encoding="utf-8")
+        return (json.dumps(document, separators=(",", ":")) + "\n").encode()
 
 
 def _union(a: Span | None, b: Span) -> Span:
@@ -127,10 +135,9 @@ def read_recorded(paths: Sequence[Any], module: ModuleOp | None = None) -> Recor
 
 
 def _read(path: Any) -> Recorded:
+    content = read_content(path, "statistics file", _MOST_BYTES)
     try:
-        document = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Error(f"can't be read: {error.strerror}", file=str(path), hint="check the path") from None
+        document = json.loads(content.decode())
     except (ValueError, RecursionError):
         raise Error("is no statistics file", file=str(path), hint="make one with tflir calibrate") from None
     try:
@@ -185,17 +192,22 @@ def _empty_intermediate(name: str) -> DictionaryAttr:
     return DictionaryAttr({"type": value.type, "name": StringAttr(name), "value": value})
 
 
+def _encoded(name: str) -> bytes:
+    """The bytes of a name, whatever the file had in its place."""
+    return name.encode("utf-8", "backslashreplace")
+
+
 def fingerprint(module: ModuleOp) -> str:
     """A hash of the model's ops, shapes, names and of samples of its constants."""
     digest = hashlib.sha256()
     for function in functions(module):
-        digest.update(function.sym_name.data.encode())
+        digest.update(_encoded(function.sym_name.data))
         for argument in function.body.block.args:
             digest.update(str(argument.type).encode())
         for op in function.body.block.ops:
             digest.update(op.name.encode())
             for value in op.results:
-                digest.update(f"{names.name_of(value)}|".encode())
+                digest.update(_encoded(f"{names.name_of(value)}|"))
             held = op.properties.get("value")
             if isinstance(held, ArrayElementsAttr):
                 data = held.blob.view()

@@ -43,6 +43,15 @@ def mode_remark(options: Options, evidence: str | None) -> str | None:
     return f"mode: {mode.name} ({why})"
 
 
+def data_remark(options: Options) -> str | None:
+    """What values images are taken for, where nobody said it; None where the data is no folder of images."""
+    from tflir.dataset import holds_images
+
+    if options.scaling is not None or not holds_images(options.representative_dataset):
+        return None
+    return "note: images are taken for values from 0 to 255: --input-scale and --input-offset say otherwise"
+
+
 def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:
     """The keys of signatures whose functions compute with float values of which no range is recorded."""
     from tflir.ir.names import SIGNATURES

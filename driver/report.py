@@ -8,10 +8,12 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from tflir.backends.files import check_writable, whole_file
 from tflir.ir.errors import Error
 
 if TYPE_CHECKING:
     from tflir.passes.base import PassReport
+    from tflir.report_facts import Model
     from tflir.verify import Verification
 
 JSON_VERSION = 1
@@ -24,8 +26,7 @@ def check_path(path: str | os.PathLike[str]) -> None:
     target = pathlib.Path(path)
     if target.suffix.lower() not in ENDINGS:
         raise Error("a report is .json or .html", file=str(target), hint="the ending says what to write", status=2)
-    if not target.parent.is_dir():
-        raise Error("its folder does not exist", file=str(target), hint="make the folder first", status=2)
+    check_writable(target)
 
 
 def write_report(
@@ -37,7 +38,7 @@ def write_report(
     title: str = "",
     pipeline: str = "",
     verification: Verification | None = None,
-    models: tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
+    models: tuple[Model, Model] | None = None,
 ) -> None:
     """Writes what the passes did to `path`, in the form that its ending names.
 
@@ -45,8 +46,7 @@ def write_report(
     (the original and the compiled one) how many bytes of constants each kind of op has in both. Raises `Error` where
     the ending is neither .json nor .html, where the file can't be written, and where one of `models` can't be read.
     """
-    from tflir.backends.files import whole_file
-    from tflir.report_facts import plain, sizes_by_kind, verification_facts
+    from tflir.report_facts import plain, sizes_by_kind, unicode_text, verification_facts, visible_text
     from tflir.report_page import page
 
     check_path(path)
@@ -62,11 +62,11 @@ def write_report(
         facts["sizes"] = sizes_by_kind(*models)
     if verification is not None:
         facts["verification"] = verification_facts(verification)
-    facts = plain(facts)
     as_json = pathlib.Path(path).suffix.lower() == ".json"
+    facts = plain(facts, unicode_text if as_json else visible_text)
     text = f"{json.dumps(facts, indent=1, allow_nan=False)}\n" if as_json else "".join(page(facts))
     with whole_file(path) as out:
-        out.write(text.encode("utf-8", "replace"))
+        out.write(text.encode())
 
 
 def _pass_facts(report: PassReport) -> dict[str, Any]:

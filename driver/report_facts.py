@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from tflir.inspection import inspect_file
+from tflir.inspection import inspect_model
 from tflir.suggestions import range_fault
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from tflir.backends.litert.layers import Layer
     from tflir.suggestions import Suggestion
     from tflir.verify import Verification
+
+Model = str | os.PathLike[str] | bytes
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def verification_facts(found: Verification) -> dict[str, Any]:
@@ -31,6 +35,7 @@ def verification_facts(found: Verification) -> dict[str, Any]:
         "layers_missing": found.layers_missing,
         "skip": [_suggestion(one) for one in found.advice.skip],
         "flag": found.advice.flag,
+        "instead": found.advice.instead,
         "notes": list(found.advice.notes),
     }
 
@@ -43,6 +48,9 @@ def _output(output: OutputComparison) -> dict[str, Any]:
         "snr_db": output.snr_db,
         "identical": output.snr_db == math.inf,
         "max_difference": output.max_difference,
+        "random": output.random,
+        "column": output.column,
+        "column_snr_db": output.column_snr_db,
     }
 
 
@@ -73,12 +81,12 @@ def _suggestion(one: Suggestion) -> dict[str, Any]:
     return {"signature": one.signature, "op": one.op, "name": one.name, "pattern": one.pattern, "why": one.why}
 
 
-def sizes_by_kind(original: str | os.PathLike[str], compiled: str | os.PathLike[str]) -> list[dict[str, Any]]:
+def sizes_by_kind(original: Model, compiled: Model) -> list[dict[str, Any]]:
     """Bytes of constants, and how many ops there are, of each kind of op in both models; the most bytes first.
 
     A constant counts for the first op that uses it. Raises `Error` where one is no valid model.
     """
-    sides = [{kind.name.upper(): kind for kind in inspect_file(path).operators} for path in (original, compiled)]
+    sides = [{kind.name.upper(): kind for kind in inspect_model(model).operators} for model in (original, compiled)]
     before, after = sides
     rows = [
         {
@@ -93,16 +101,29 @@ def sizes_by_kind(original: str | os.PathLike[str], compiled: str | os.PathLike[
     return sorted(rows, key=lambda row: (-max(row["bytes_before"], row["bytes_after"]), row["op"]))
 
 
-def plain(value: Any) -> Any:
-    """`value` as JSON can hold it: numpy's numbers as Python's, what is not finite as None, the rest as text."""
+def unicode_text(text: str) -> str:
+    """`text` with U+FFFD for each byte that was no UTF-8 in the model."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def visible_text(text: str) -> str:
+    """`text` with U+FFFD for what no reader sees, or what would turn the direction of the text around it."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
+def plain(value: Any, clean: Callable[[str], str] = unicode_text) -> Any:
+    """`value` as JSON can hold it: numpy's numbers as Python's, what is not finite as None, the rest as text.
+
+    `clean` is applied to every text.
+    """
     if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in cast("Mapping[Any, Any]", value).items()}
+        return {clean(str(key)): plain(part, clean) for key, part in cast("Mapping[Any, Any]", value).items()}
     if hasattr(value, "tolist"):  # of numpy: numbers and arrays
-        return plain(value.tolist())
-    if value is None or isinstance(value, str | bool | int):
+        return plain(value.tolist(), clean)
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, Iterable):
-        return [plain(part) for part in cast("Iterable[Any]", value)]
-    return str(value)
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [plain(part, clean) for part in cast("Iterable[Any]", value)]
+    return clean(str(value))

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tflir.ir.errors import Error
+from tflir.options import OpsSet
 from tflir.terminal import decibels
 
 if TYPE_CHECKING:
     from tflir.backends.litert.compare import OutputComparison
     from tflir.backends.litert.layers import Layer
+    from tflir.options import Options
 
 GOOD_DB = 20.0
 """Outputs of so much signal to noise need nothing; inputs of so much are clean, and the op is to blame."""
@@ -28,6 +30,7 @@ _WASTED = 4
 """How many times the range that is used may be held before that is a reason."""
 _CLIPPED = 1.05
 _INPUT = "input"
+_INT16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,23 @@ class Advice:
     skip: tuple[Suggestion, ...] = ()
     notes: tuple[str, ...] = ()
     """What is wrong where skipping ops is no help."""
+    skipped: tuple[str, ...] = ()
+    """What was given to --skip already."""
+    instead: str = ""
+    """What to do in the place of --skip, where it can't be given beside the other options."""
 
     @property
     def flag(self) -> str:
-        """`--skip A,B`, quoted for a shell; '' where nothing is to be skipped."""
-        return f"--skip {shlex.quote(','.join(one.pattern for one in self.skip))}" if self.skip else ""
+        """`--skip A,B`, quoted for a shell; '' where nothing is to be skipped so."""
+        if not self.skip or self.instead:
+            return ""
+        return f"--skip {shlex.quote(','.join((*self.skipped, *(one.pattern for one in self.skip))))}"
 
 
-def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], *, random: bool = False) -> Advice:
+def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], options: Options | None = None) -> Advice:
     """At most three ops to skip, the one that adds most noise first; nothing where all outputs are good.
 
-    `random`: the inputs were made up, and may be nothing like those that the ranges were measured on.
+    `options`: those that the model was compiled with.
 
     Noise is counted as noise over signal: what an op's result has above the noisiest of its inputs is its own. Ops
     whose inputs are poor already are not blamed, nor those that are float anyway, lead to no poor output, or add
@@ -67,7 +76,7 @@ def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], *, rand
     """
     from tflir.backends.litert.layers import noise_ratio
 
-    poor = {(one.signature, one.name): noise_ratio(one.snr_db) for one in outputs if one.snr_db < GOOD_DB}
+    poor = {(one.signature, one.name): noise_ratio(one.least_db) for one in outputs if one.least_db < GOOD_DB}
     reach = [layer for layer in layers if _led_to(layer, poor)]
     standing_out = [layer for layer in reach if _to_blame(layer, min(_led_to(layer, poor)))]
     # Signatures may share ops: one suggestion each.
@@ -76,7 +85,18 @@ def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], *, rand
     worst = [layer for layer in worst if layer.added >= _LEAST_SHARE * worst[0].added]
     names = sorted({layer.name for layer in layers})
     skip = tuple(Suggestion(one.signature, one.op, one.name, pattern(one.name, names), _why(one)) for one in worst)
-    return Advice(skip, tuple(_notes(reach, random, bool(poor) and bool(layers) and not skip)))
+    random = {one.signature for one in outputs if one.random}
+    notes = _notes(reach, random, bool(poor) and bool(layers) and not skip, options)
+    return Advice(skip, tuple(notes), *_skipping(options))
+
+
+def _skipping(options: Options | None) -> tuple[tuple[str, ...], str]:
+    """What --skip has already, and what stands in its place where it can't be given."""
+    if options is None:
+        return (), ""
+    if options.passes is not None:
+        return (), "begin --passes with tfl-select-ops{skip=…}"
+    return tuple(options.skip), "leave them out of --quantize-only" if options.quantize_only else ""
 
 
 def _led_to(layer: Layer, poor: Mapping[tuple[str, str], float]) -> list[float]:
@@ -113,14 +133,24 @@ def range_fault(layer: Layer) -> str:
     return ""
 
 
-def _notes(reach: Iterable[Layer], random: bool, unexplained: bool) -> Iterator[str]:
+def _notes(reach: Iterable[Layer], random: set[str], unexplained: bool, options: Options | None) -> Iterator[str]:
     inputs = [layer for layer in reach if layer.op == _INPUT and layer.snr_db < GOOD_DB]
     for layer in inputs:
         fault = range_fault(layer) or f"{decibels(layer.snr_db)} as {layer.dtype}"
-        hint = "random inputs do not suit it: verify with real ones" if random else "calibrate with data like this"
+        if layer.signature in random:
+            hint = "random inputs do not suit it: give --representative-dataset"
+        else:
+            hint = "calibrate with data like this (--representative-dataset, --stats)"
         yield f"input '{layer.name}': {fault}; {hint}"
     if unexplained and not inputs:
-        yield "no single op stands out: noise gathers over many; int16 activations (16x8) add less"
+        yield f"no single op stands out: noise gathers over many; {_less_noise(options)}"
+
+
+def _less_noise(options: Options | None) -> str:
+    """What to do where there is no op to blame."""
+    if options is None or _INT16 not in options.target_spec.supported_ops:
+        return f"int16 activations add less: --supported-ops {_INT16.name}"
+    return "leave more ops float with --skip or --quantize-only"
 
 
 def pattern(name: str, others: Iterable[str]) -> str:

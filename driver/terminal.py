@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from tflir.ir.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -104,6 +106,11 @@ class _Bar:
         return f"{done / spent:.0f} {self._unit}/s" if self._unit and spent else ""
 
 
+def say(line: str) -> None:
+    """Prints a line on stderr, without what could move a terminal's cursor: names in models may hold anything."""
+    print(printable(line), file=sys.stderr)
+
+
 def decibels(snr_db: float) -> str:
     """A signal-to-noise ratio: 42.1 dB; ∞ where nothing differs."""
     if math.isinf(snr_db):
@@ -141,11 +148,6 @@ def shorten(name: str, width: int) -> str:
         return name
     tail = (width - 1) * 2 // 3
     return f"{name[: width - 1 - tail]}…{name[-tail:]}"
-
-
-def printable(text: str) -> str:
-    """`text` without what could move a terminal's cursor or can't be encoded."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def plain_table(

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import Error, printable
 from tflir.suggestions import Advice, advice
-from tflir.terminal import Row, decibels, error_console, plain_table, printable, progress, shorten
+from tflir.terminal import Note, Row, decibels, error_console, plain_table, progress, shorten
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from tflir.backends.litert.compare import OutputComparison
+    from tflir.backends.litert.compare import OutputComparison, Samples
     from tflir.backends.litert.layers import Layer
-    from tflir.backends.litert.run import Sample
+    from tflir.backends.litert.run import Model
+    from tflir.options import Options
 
 # From how many dB on an output is called what, and in which colour.
 _GRADES = (
@@ -60,43 +62,55 @@ def grade(snr_db: float) -> tuple[str, str]:
 
 
 def verify(
-    original: str | os.PathLike[str],
-    compiled: str | os.PathLike[str],
-    console: Console | None = None,
-    samples: Sequence[Sample] | int = _RANDOM_SAMPLES,
+    original: Model, compiled: Model, console: Console | None = None, samples: Samples = _RANDOM_SAMPLES
 ) -> Verification:
-    """Compares the two models on `samples`, inputs by name or how many to make up; prints tables and returns the facts.
+    """Compares the two models on `samples`, inputs or how many to make up; prints tables and returns the facts.
 
     Where the compiled model is quantized its activations are compared too, and what to skip is suggested where outputs
     are poor. Raises `Error` where one of the models can't be run.
     """
     found = compare(original, compiled, samples)
-    _print(found, console or error_console())
+    print_verification(found, console)
     return found
 
 
 def compare(
-    original: str | os.PathLike[str],
-    compiled: str | os.PathLike[str],
-    samples: Sequence[Sample] | int = _RANDOM_SAMPLES,
+    original: Model,
+    compiled: Model,
+    samples: Samples = _RANDOM_SAMPLES,
+    options: Options | None = None,
+    *,
+    quiet: bool = False,
 ) -> Verification:
-    """`verify` without a word."""
+    """`verify` without a table; `options` are those that the model was compiled with, `quiet` leaves out the bars."""
     from tflir.backends.litert.compare import compare_models
+    from tflir.backends.litert.isolated import isolated
     from tflir.backends.litert.layers import compare_layers, is_quantized
 
-    random = isinstance(samples, int) or not samples
-    given = samples if samples else _RANDOM_SAMPLES
-    count = given if isinstance(given, int) else len(given)
-    with progress("comparing outputs") as note:
-        outputs = compare_models(original, compiled, given, progress=note)
-    if not is_quantized(compiled):
+    given = samples or _RANDOM_SAMPLES
+    file = "" if isinstance(compiled, bytes) else os.fspath(compiled)
+    with _bar("comparing outputs", quiet) as note:
+        outputs = isolated(compare_models, original, compiled, given, progress=note, file=file)
+    random = all(output.random for output in outputs)
+    count = _count(given)
+    if not isolated(is_quantized, compiled, file=file):
         return Verification(outputs, [], count, random)
     try:
-        with progress("comparing layers") as note:
-            layers = compare_layers(original, compiled, given, progress=note)
+        with _bar("comparing layers", quiet) as note:
+            layers = isolated(compare_layers, original, compiled, given, progress=note, file=file)
     except Error as error:  # outputs came out, perhaps by a delegate: that is worth more than nothing
         return Verification(outputs, [], count, random, layers_missing=error.what)
-    return Verification(outputs, layers, count, random, advice(outputs, layers, random=random))
+    return Verification(outputs, layers, count, random, advice(outputs, layers, options))
+
+
+def _count(samples: Samples) -> int:
+    if isinstance(samples, int):
+        return samples
+    return sum(map(len, samples.values())) if isinstance(samples, Mapping) else len(samples)
+
+
+def _bar(label: str, quiet: bool) -> contextlib.AbstractContextManager[Note]:
+    return contextlib.nullcontext(lambda done, of: None) if quiet else progress(label)
 
 
 def worst(layers: Sequence[Layer], most: int = _WORST) -> list[Layer]:
@@ -104,8 +118,12 @@ def worst(layers: Sequence[Layer], most: int = _WORST) -> list[Layer]:
     return sorted((layer for layer in layers if layer.snr_db < math.inf), key=lambda layer: layer.snr_db)[:most]
 
 
-def _print(found: Verification, console: Console) -> None:
+def print_verification(found: Verification, console: Console | None = None) -> None:
+    """Shows the facts as tables, on stderr unless told otherwise."""
+    console = console or error_console()
     _print_outputs(found, console)
+    for key in sorted({output.signature for output in found.outputs if output.random and not found.random}):
+        console.print(f"signature '{printable(key)}' ran on random inputs: the data has none for it")
     if found.layers_missing:
         console.print(f"layers can't be compared: {printable(found.layers_missing)}")
     if shown := worst(found.layers):
@@ -113,8 +131,10 @@ def _print(found: Verification, console: Console) -> None:
         _print_layers(shown, len(found.layers), console)
     if found.advice.skip:
         console.print()
-        console.print("Noise comes in at these ops; to leave them float, compile with", style="bold")
-        console.print(f"  {printable(found.advice.flag)}", soft_wrap=True)
+        how = found.advice.instead or "to leave them float, compile with"
+        console.print(f"Noise comes in at these ops; {how}", style="bold")
+        if found.advice.flag:
+            console.print(f"  {printable(found.advice.flag)}", soft_wrap=True)
         for one in found.advice.skip:
             console.print(f"  {one.op} '{printable(shorten(one.name, _NAME))}': {one.why}")
     for said in found.advice.notes:
@@ -129,6 +149,10 @@ def _print_outputs(found: Verification, console: Console) -> None:
         ratio, verdict = _graded(output.snr_db)
         figures = [shape, ratio, f"{output.max_difference:.3g}", verdict]
         rows.append([*([output.signature] if several else []), output.name, *figures])
+        if output.column is not None and output.column_snr_db < output.snr_db:
+            figures = ["", _graded(output.column_snr_db)[0], "", _graded(output.column_snr_db)[1]]
+            where = f"  its last dimension at {output.column}"
+            rows.append([*([""] if several else []), where, *figures])
     headers = [*(["signature"] if several else []), "output", "shape", "signal to noise", "largest difference", ""]
     at = int(several)
     title = f"Outputs beside the original's, {found.inputs}"

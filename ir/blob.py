@@ -108,6 +108,15 @@ class Source:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below
 
+    def size(self) -> int:
+        """Bytes of the file at this moment."""
+        return os.fstat(self.file.fileno()).st_size
+
+    def check(self, end: int) -> None:
+        """Raises `Error` where the file has become so short that its first `end` bytes are not all there."""
+        if self.size() < end:
+            raise Error("the file became shorter while it was being read", file=str(self.file.name))
+
     def __del__(self) -> None:
         if hasattr(self, "file"):
             self.file.close()
@@ -124,7 +133,16 @@ class FileBlob(ArrayBlob):
         self._data = data
         self._offset = offset
 
+    def view(self) -> Bytes:
+        self._source.check(self._offset + self.nbytes)
+        return self._bytes
+
+    def _identity(self) -> Hashable:
+        self._source.check(self._offset + self.nbytes)
+        return super()._identity()
+
     def chunks(self, size: int = CHUNK) -> Iterator[Bytes]:
+        self._source.check(self._offset + self.nbytes)
         if self.nbytes <= _WORTH_READING:
             yield self._bytes
             return
@@ -136,7 +154,7 @@ class FileBlob(ArrayBlob):
 
     def loaded(self) -> Bytes:
         if self.nbytes <= _WORTH_READING:
-            return self._bytes
+            return self.view()
         out = np.empty(self.nbytes, np.uint8)
         self._read(out, self._offset)
         out.setflags(write=False)
@@ -181,7 +199,7 @@ class FileBlob(ArrayBlob):
         while view:
             count = self._source.file.readinto(view)
             if not count:
-                raise Error("the file became shorter while it was being read", file=str(self._source.file.name))
+                self._source.check(offset + part.nbytes)
             view = view[count:]
 
 

@@ -30,9 +30,13 @@ class Error(Exception):
             text += f" ({where})"
         if self.hint:
             text += f": {self.hint}"
-        return " ".join(text.split())
+        return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """`text` without what could move a terminal's cursor or can't be encoded: names may hold anything."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _clip(text: str, limit: int = 80) -> str:
-    printable = "".join(c if c.isprintable() else "?" for c in text)
-    return printable if len(printable) <= limit else f"{printable[: limit - 1]}…"
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

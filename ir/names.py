@@ -29,6 +29,8 @@ METADATA = "tfl.metadata"
 """`[["name", dense<…> : tensor<Nxui8>], …]` in order, duplicates kept."""
 SIGNATURES = "tfl.signatures"
 """`[{key, function, inputs = [["alias", position], …], outputs = […]}, …]` in order."""
+ASSOCIATED_FILES = "tfl.associated_files"
+"""`dense<…> : tensor<Nxui8>`: the zip archive that stands after the model in its file."""
 MODEL_FIELDS = "tfl.model_fields"
 """Other fields of the model's table, as they were."""
 # On a function.

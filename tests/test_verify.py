@@ -188,7 +188,7 @@ def test_cut_inputs_are_named_and_nobody_else_blamed(tmp_path: Path) -> None:
     (note,) = found.advice.notes
     assert note.startswith("input 'image': values from")
     assert "are cut to" in note
-    assert note.endswith("calibrate with data like this")
+    assert note.endswith("calibrate with data like this (--representative-dataset, --stats)")
 
 
 def test_good_outputs_need_no_advice(tmp_path: Path) -> None:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tflir.backends.litert.run import Array, Entry, Port, Runner, Sample
+from tflir.backends.litert.run import Array, Entry, Model, Port, Runner, Sample
 from tflir.ir.errors import Error
 
 Note = Callable[[int, int], None]
-Model = str | os.PathLike[str] | bytes
+Samples = Mapping[str, Sequence[Sample]] | Sequence[Sample] | int
+"""Inputs by signature, inputs for every signature that takes them, or how many random ones to make."""
 SEED = 7
 _RANDOM_SAMPLES = 3
+_MOST_COLUMNS = 1 << 12
+_DIFFERS = 10.0
+"""How many times larger one column must be than another, by root mean square, for columns to count apart."""
 _FULL_RANGE = 2
 """Integers of so many bytes hold quantized data and take every value; wider ones are ids, which must stay small."""
 
@@ -35,6 +38,17 @@ class OutputComparison:
     snr_db: float
     """10 log10(Σ y² / Σ (x - y)²), y the original's; infinite where the two are identical."""
     max_difference: float
+    random: bool = False
+    """Whether the inputs were made up."""
+    column: int | None = None
+    """The worst index of the last dimension, where those differ in size; None where they do not."""
+    column_snr_db: float = math.inf
+    """The ratio there: one that is large hides what happens to one that is small."""
+
+    @property
+    def least_db(self) -> float:
+        """The worse of the two ratios."""
+        return min(self.snr_db, self.column_snr_db)
 
 
 def random_sample(inputs: Sequence[Port], rng: np.random.Generator) -> dict[str, Array]:
@@ -58,13 +72,14 @@ def _random(port: Port, rng: np.random.Generator) -> Array:
 
 
 class Tally:
-    """Signal and noise of one tensor, summed over samples."""
+    """Signal and noise of one tensor, summed over samples; with `columns`, of each index of its last dimension too."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, columns: bool = False) -> None:
         self.shape: tuple[int, ...] = ()
         self.signal = 0.0
         self.noise = 0.0
         self.worst = 0.0
+        self._columns: Columns | None = Columns() if columns else None
 
     def add(self, original: Array, compiled: Array) -> None:
         """Takes in one sample's values; elements that are not finite count only where they differ."""
@@ -80,13 +95,58 @@ class Tally:
         self.signal += float(np.vdot(known, known).real)
         self.noise += float(np.vdot(difference, difference).real)
         self.worst = max(self.worst, float(difference.max(initial=0)))
+        if self._columns is not None:
+            self._columns.add(y, difference)
 
     @property
     def snr_db(self) -> float:
         """10 log10(Σ y² / Σ (x - y)²); infinite where nothing differs, -infinite where there is no signal."""
-        if self.noise == 0:
-            return math.inf
-        return 10 * math.log10(self.signal / self.noise) if self.signal and math.isfinite(self.noise) else -math.inf
+        return _decibels(self.signal, self.noise)
+
+    @property
+    def worst_column(self) -> tuple[int | None, float]:
+        """The worst column and its ratio, where columns differ in size."""
+        return self._columns.worst() if self._columns is not None else (None, math.inf)
+
+
+class Columns:
+    """Signal and noise of each index of the last dimension."""
+
+    def __init__(self) -> None:
+        self._sums: tuple[Array, Array] | None = None
+        self._usable = True
+        self._shares = True
+        """Whether each row is shares of one, of which the small ones are of no account."""
+
+    def add(self, values: Array, difference: Array) -> None:
+        """Takes in one sample's values, and how far the others are from them."""
+        count = values.shape[-1] if values.ndim else 0
+        differs = self._sums is not None and self._sums[0].size != count
+        self._usable &= 1 < count <= _MOST_COLUMNS and values.dtype.kind == "f" and not differs
+        if not self._usable:
+            return
+        rows, noise = values.reshape(-1, count), np.square(difference.reshape(-1, count)).sum(0)
+        signal = np.square(rows, where=np.isfinite(rows), out=np.zeros_like(rows)).sum(0)
+        self._shares &= bool((rows >= 0).all() and np.allclose(rows.sum(1), 1, atol=0.01))
+        held = self._sums
+        self._sums = (signal, noise) if held is None else (held[0] + signal, held[1] + noise)
+
+    def worst(self) -> tuple[int | None, float]:
+        """The column of the least ratio; none where all are of about one size."""
+        if self._sums is None or not self._usable or self._shares:
+            return None, math.inf
+        signal, noise = self._sums
+        live = np.flatnonzero(signal)
+        if live.size < 2 or signal[live].max() < _DIFFERS**2 * signal[live].min():
+            return None, math.inf
+        column = min(live.tolist(), key=lambda at: _decibels(signal[at], noise[at]))
+        return column, _decibels(signal[column], noise[column])
+
+
+def _decibels(signal: float, noise: float) -> float:
+    if noise == 0:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal and math.isfinite(noise) else -math.inf
 
 
 def _numbers(original: Array, compiled: Array) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -100,15 +160,15 @@ def _numbers(original: Array, compiled: Array) -> tuple[npt.NDArray[Any], npt.ND
 def compare_models(
     original: Model,
     compiled: Model,
-    samples: Sequence[Sample] | int = _RANDOM_SAMPLES,
+    samples: Samples = _RANDOM_SAMPLES,
     *,
     seed: int = SEED,
     progress: Note | None = None,
 ) -> list[OutputComparison]:
     """Every output of every signature of `original` beside that of `compiled`, on the same inputs.
 
-    `samples` is a list of inputs by name, or how many random ones to make. Samples that lack an input of a
-    signature leave that signature to random ones. `progress` is told runs done and runs in all. Raises `Error`
+    `samples` is a list of inputs by name, such lists by signature, or how many random ones to make. A signature whose
+    inputs they lack runs on random ones. `progress` is told runs done and runs in all. Raises `Error`
     where a model can't be run, and where the compiled one lacks a signature or an output.
     """
     reference = Runner(original)
@@ -121,13 +181,14 @@ def compare_models(
     found: list[OutputComparison] = []
     for entry, expected in zip(entries, wanted, strict=True):
         other = counterpart(entry, runner)
-        tallies = [Tally() for _ in entry.outputs]
+        tallies = [Tally(columns=True) for _ in entry.outputs]
+        made_up = not _given_for(entry, samples)
         for sample, values in zip(inputs[entry.key], expected, strict=True):
             results = step(runner.run(other, renamed(sample, entry, other)))
             for tally, mine, its in zip(tallies, entry.outputs, matched_outputs(entry, other), strict=True):
                 tally.add(values[mine.name], results[its.name])
         found += [
-            OutputComparison(entry.key, port.name, tally.shape, tally.snr_db, tally.worst)
+            OutputComparison(entry.key, port.name, tally.shape, tally.snr_db, tally.worst, made_up, *tally.worst_column)
             for port, tally in zip(entry.outputs, tallies, strict=True)
         ]
     return found
@@ -145,14 +206,22 @@ def _steps(total: int, progress: Note | None) -> Callable[[dict[str, Array]], di
     return step
 
 
-def samples_for(entry: Entry, samples: Sequence[Sample] | int, rng: np.random.Generator) -> Sequence[Sample]:
-    """`samples` where they have every input of `entry`, else random ones. Raises `Error` for strings."""
-    if not isinstance(samples, int) and samples and all(_complete(entry, sample) for sample in samples):
-        return samples
+def samples_for(entry: Entry, samples: Samples, rng: np.random.Generator) -> Sequence[Sample]:
+    """The samples of `entry`, else random ones. Raises `Error` for strings."""
+    if given := _given_for(entry, samples):
+        return given
     count = samples if isinstance(samples, int) else _RANDOM_SAMPLES
     # Random integers of a quantized input stand for numbers; a compiled model may quantize these otherwise.
     made = [random_sample(entry.inputs, rng) for _ in range(count)]
     return [{port.name: port.decode(sample[port.name]) for port in entry.inputs} for sample in made]
+
+
+def _given_for(entry: Entry, samples: Samples) -> Sequence[Sample]:
+    """Those of `samples` that have every input of `entry`; none where one of them lacks one."""
+    if isinstance(samples, int):
+        return ()
+    given = samples.get(entry.key, ()) if isinstance(samples, Mapping) else samples
+    return given if all(_complete(entry, sample) for sample in given) else ()
 
 
 def _complete(entry: Entry, sample: Sample) -> bool:

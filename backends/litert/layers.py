@@ -9,22 +9,22 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tflir.backends.litert.compare import (
     SEED,
-    Model,
     Note,
+    Samples,
     Tally,
     counterpart,
     matched_outputs,
     renamed,
     samples_for,
 )
-from tflir.backends.litert.run import Array, Entry, Port, Runner, Sample
+from tflir.backends.litert.run import Array, Entry, Model, Port, Runner
 from tflir.backends.litert.wiring import Wiring, wirings
 
 MOST_SAMPLES = 8
@@ -105,7 +105,7 @@ class _Pair:
 def compare_layers(
     original: Model,
     compiled: Model,
-    samples: Sequence[Sample] | int = MOST_SAMPLES,
+    samples: Samples = MOST_SAMPLES,
     *,
     seed: int = SEED,
     progress: Note | None = None,

@@ -21,8 +21,22 @@ class Said:
 
     def complaints(self) -> list[str]:
         """The lines that tell of something wrong."""
-        lines = (line.strip() for line in self.text.splitlines())
-        return [line for line in lines if line and not line.startswith(_CHATTER)]
+        return complaints(self.text)
+
+
+def complaints(text: str) -> list[str]:
+    """The lines of what the runtime wrote that tell of something wrong."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith(_CHATTER)]
+
+
+_kept_already = False
+
+
+def kept_already() -> None:
+    """Says that file descriptor 2 of this process is a file already: `quiet` reads it and leaves it as it is."""
+    global _kept_already
+    _kept_already = True
 
 
 @contextlib.contextmanager
@@ -30,6 +44,15 @@ def quiet(said: Said | None = None) -> Generator[None]:
     """Sends file descriptor 2, which native code writes to, into a file; `said` gets it at the end."""
     said = said or Said()
     sys.stderr.flush()
+    if _kept_already:
+        began = os.lseek(_STDERR, 0, os.SEEK_CUR)
+        try:
+            yield
+        finally:
+            ended = os.lseek(_STDERR, 0, os.SEEK_CUR)
+            begin = max(began, ended - _KEPT)
+            said.text = os.pread(_STDERR, ended - begin, begin).decode(errors="replace")
+        return
     try:
         saved = os.dup(_STDERR)
     except OSError:  # there is no stderr: nothing to keep quiet

@@ -25,6 +25,8 @@ from tflir.ir.errors import Error
 
 _Made = TypeVar("_Made")
 Array = npt.NDArray[Any]
+Model = str | os.PathLike[str] | bytes
+"""A path, or the bytes of a `.tflite`."""
 Sample = Mapping[str, Array]
 """One value for each input, by the signature's name of it or the tensor's."""
 
@@ -85,7 +87,7 @@ class Runner:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | bytes,
+        model: Model,
         *,
         delegate: bool = True,
         fallback: bool = False,

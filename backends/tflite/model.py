@@ -132,7 +132,16 @@ class ModelExport:
         if metadata := self._metadata(graphs):
             model["metadata"] = metadata
         model["buffers"] = self.buffers
-        return Writer(model)
+        return Writer(model, self._associated_files())
+
+    def _associated_files(self) -> bytes:
+        """The zip archive to append; empty for none."""
+        held = self.module.attributes.get(names.ASSOCIATED_FILES)
+        if held is None:
+            return b""
+        if not isinstance(held, ArrayElementsAttr):
+            raise Error(f"{names.ASSOCIATED_FILES} is no tensor of bytes", hint="leave it out, or as it was written")
+        return held.blob.view().tobytes()
 
     def _signature(self, attr: DictionaryAttr, model: Record) -> Record:
         entries = attr.data

@@ -15,6 +15,7 @@ import flatbuffers
 import numpy as np
 
 from tflir.backends.tflite.buffers import ALIGNMENT, BufferTables
+from tflir.ir.associated_files import placed
 from tflir.ir.blob import Blob
 from tflir.ir.schema import IDENTIFIER, SCALARS, Field, Table, schema
 
@@ -34,9 +35,12 @@ def lies_outside(buffers: Sequence[Blob | None]) -> bool:
 
 
 class Writer:
-    """Packs one model's record, whose `buffers` are blobs, None for those without bytes."""
+    """Packs one model's record, whose `buffers` are blobs, None for those without bytes.
 
-    def __init__(self, model: Record) -> None:
+    `archive` is a zip to append.
+    """
+
+    def __init__(self, model: Record, archive: bytes = b"") -> None:
         buffers: Sequence[Blob | None] = model["buffers"]
         self._schema = schema()
         self._builder = flatbuffers.Builder(1 << 16)
@@ -45,7 +49,8 @@ class Writer:
         root = self._table(self._schema.tables["Model"], model)
         self._builder.Finish(root, file_identifier=IDENTIFIER)
         self._head = bytearray(self._builder.Output())
-        self.size = len(self._head) + _payload(buffers)
+        self._archive = archive
+        self.size = len(self._head) + _payload(buffers) + len(archive)
         """Bytes of the file: an upper bound until it is written."""
 
     def write(self, out: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> int:
@@ -59,6 +64,8 @@ class Writer:
         out.seek(0)
         out.write(self._head)
         out.seek(self.size)
+        out.write(placed(self._archive, self.size))
+        self.size += len(self._archive)
         return self.size
 
     def _table(self, table: Table, record: Record) -> int:

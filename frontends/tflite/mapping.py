@@ -1,4 +1,8 @@
-"""Maps a model's file into memory, and turns every way in which that fails into one line."""
+"""Reads a model's file or maps it into memory, and turns every way in which that fails into one line.
+
+A mapped file that another program cuts short ends the process that looks at the missing pages. Usual models are read;
+only those so large that it would cost are mapped, and `FileBlob` asks for the file's size before it looks at them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,9 @@ import numpy as np
 
 from tflir.ir.blob import ArrayBlob, Blob, FileBlob, Source
 from tflir.ir.errors import Error
+
+_MAPPED = 1 << 26
+"""Bytes from which a file is mapped, not read."""
 
 
 @dataclass
@@ -33,13 +40,22 @@ class ModelFile:
 
 
 def open_model(path: str | os.PathLike[str]) -> ModelFile:
-    """Maps the file at `path` for reading. Raises `Error` where it can't be read or is empty."""
+    """The bytes of the file at `path`. Raises `Error` where it can't be read or is empty."""
     try:
         source = Source(path)
+        if source.size() < _MAPPED:
+            return ModelFile(memoryview(_read(source)))
         mapping = mmap.mmap(source.file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
         raise _unreadable(error) from None
     return ModelFile(memoryview(mapping), source)
+
+
+def _read(source: Source) -> bytes:
+    data = source.file.read()
+    if not data:
+        raise ValueError
+    return data
 
 
 def _unreadable(error: Exception) -> Error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 from xdsl.dialects.builtin import (
     ArrayAttr,
     DictionaryAttr,
@@ -24,6 +25,7 @@ from tflir.frontends.tflite.operators import Operators
 from tflir.frontends.tflite.reader import Reader, Record, malformed
 from tflir.frontends.tflite.tensors import TensorTypes
 from tflir.ir import control, names
+from tflir.ir.associated_files import placed, zip_start
 from tflir.ir.blob import ArrayBlob, Blob
 from tflir.ir.budget import Budget
 from tflir.ir.constants import from_blob
@@ -222,7 +224,24 @@ class ModelImport:
         plain = {k: model[k] for k in _PLAIN_FIELDS if k in model and len(model[k])}
         if plain:
             attributes[names.MODEL_FIELDS] = record_to_attribute("Model", plain)
+        if (archive := self._associated_files()) is not None:
+            attributes[names.ASSOCIATED_FILES] = from_blob(ArrayBlob(archive), archive.shape, element_type("UINT8"))
         return attributes
+
+    def _associated_files(self) -> npt.NDArray[np.uint8] | None:
+        """The zip archive after the model; one that lies in a buffer of the model is part of it."""
+        start = zip_start(self.file.data)
+        if start is None or any(end > start for end in self._buffer_ends()):
+            return None
+        return np.frombuffer(placed(bytes(self.file.data[start:]), 0), np.uint8)
+
+    def _buffer_ends(self) -> Iterator[int]:
+        """Where the bytes of the buffers end in the file."""
+        for record in self.buffers:
+            if record.get("offset", 0) > 1:
+                yield record["offset"] + record.get("size", 0)
+            elif (data := record.get("data")) is not None and data.size:
+                yield data.__array_interface__["data"][0] - self._base + data.size
 
     def _signature_def(self, record: Record) -> DictionaryAttr:
         refuse_unknown("SignatureDef", record)

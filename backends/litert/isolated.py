@@ -1,0 +1,203 @@
+"""LiteRT in a process of its own: what makes the runtime abort ends that process, and is an `Error` in this one.
+
+`isolated(function, …)` calls a function of a module there and gives what it returns. One process serves all calls, so
+that it is started once; it ends with this one. Where no process can be started the function is called here.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from typing import IO, Any, TypeVar
+
+import numpy as np
+
+from tflir.backends.litert import quiet
+from tflir.backends.litert.run import Array, Entry, Model, Runner, Sample
+from tflir.ir.errors import Error
+
+T = TypeVar("T")
+Note = Callable[[int, int], None]
+_START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from {} import serve; serve()"
+_RESULT, _RAISED, _PROGRESS = "result", "raised", "progress"
+_STDOUT, _STDERR = 1, 2
+
+
+def isolated(function: Callable[..., T], *arguments: Any, progress: Note | None = None, file: str = "") -> T:
+    """What `function(*arguments)` gives in the other process, or raises there.
+
+    `progress` is told what the function tells its own parameter of that name. Raises `Error`, which names `file`,
+    where the process dies.
+    """
+    global _child
+    with _one_at_a_time:
+        if _child is None or not _child.is_mine:
+            try:
+                _child = _Child()
+            except OSError:
+                return function(*arguments, **({} if progress is None else {"progress": progress}))
+        try:
+            return _child.call(function, arguments, progress)
+        except _Died as death:
+            _child = None
+            raise Error(f"LiteRT aborts: {death}", file=file, hint="the runtime can't run this model") from None
+        except BaseException:
+            if not _child.waiting:  # it would answer what nobody asks any more
+                _child.kill()
+                _child = None
+            raise
+
+
+class IsolatedRunner:
+    """A `Runner` in the other process."""
+
+    def __init__(self, model: Model, **how: Any) -> None:
+        self.file = "" if isinstance(model, bytes) else os.fspath(model)
+        self._number = next(_numbers)
+        self.entries: tuple[Entry, ...] = isolated(_open, self._number, model, how, file=self.file)
+
+    def run(self, entry: Entry, sample: Sample, *, anew: bool = True) -> dict[str, Array]:
+        """As of `Runner`."""
+        values = {name: np.asarray(value) for name, value in sample.items()}
+        return isolated(_run, self._number, entry, values, anew, file=self.file)
+
+    def close(self) -> None:
+        """Gives the model's memory back."""
+        with contextlib.suppress(Error):
+            isolated(_close, self._number)
+
+
+class _Died(Exception):
+    """The other process is no more; why, in words."""
+
+
+class _Child:
+    """The other process, as this one sees it."""
+
+    def __init__(self) -> None:
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _START.format(__name__)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._out, self._in = self._process.stdin, self._process.stdout
+        self._owner = os.getpid()
+        self.waiting = True
+        """Whether it has answered all that it was asked."""
+        self._send(sys.path)
+        atexit.register(self.kill)
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process started it; a fork of that process must not."""
+        return self._owner == os.getpid()
+
+    def call(self, function: Callable[..., T], arguments: tuple[Any, ...], progress: Note | None) -> T:
+        self.waiting = False
+        self._send((function, arguments, progress is not None))
+        while True:
+            kind, value = self._received()
+            if kind == _PROGRESS:
+                assert progress is not None
+                progress(*value)
+                continue
+            self.waiting = True
+            if kind == _RAISED:
+                raise value
+            return value
+
+    def _send(self, what: Any) -> None:
+        try:
+            pickle.dump(what, self._out, pickle.HIGHEST_PROTOCOL)
+            self._out.flush()
+        except BrokenPipeError:
+            raise self._death() from None
+
+    def _received(self) -> Any:
+        try:
+            return pickle.load(self._in)
+        except (EOFError, pickle.UnpicklingError):
+            raise self._death() from None
+
+    def _death(self) -> _Died:
+        status = self._process.wait()
+        self._said.seek(0)
+        said = quiet.complaints(self._said.read().decode(errors="replace"))
+        self.kill()
+        how = signal.Signals(-status).name if status < 0 else f"status {status}"
+        return _Died(f"{how}, {said[-1]}" if said else how)
+
+    def kill(self) -> None:
+        """Ends the process, whatever it does."""
+        atexit.unregister(self.kill)
+        if not self.is_mine:
+            return
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._out, self._in, self._said):
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+_child: _Child | None = None
+_numbers = itertools.count()
+_one_at_a_time = threading.RLock()
+
+
+# What follows runs in the other process.
+
+_runners: dict[int, Runner] = {}
+
+
+def _open(number: int, model: Model, how: dict[str, Any]) -> tuple[Entry, ...]:
+    _runners[number] = Runner(model, **how)
+    return _runners[number].entries
+
+
+def _run(number: int, entry: Entry, sample: Sample, anew: bool) -> dict[str, Array]:
+    return _runners[number].run(entry, sample, anew=anew)
+
+
+def _close(number: int) -> None:
+    _runners.pop(number, None)
+
+
+def serve() -> None:
+    """Answers calls until there are no more. What is printed meanwhile goes where stderr goes, a file."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks ends this one
+    asked = sys.stdin.buffer
+    answers = os.fdopen(os.dup(_STDOUT), "wb")
+    os.dup2(_STDERR, _STDOUT)
+    quiet.kept_already()
+
+    def answer(kind: str, value: Any) -> None:
+        pickle.dump((kind, value), answers, pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+    def note(done: int, of: int) -> None:
+        answer(_PROGRESS, (done, of))
+
+    while True:
+        try:
+            function, arguments, tell = pickle.load(asked)
+        except EOFError:
+            return
+        try:
+            found = function(*arguments, **({"progress": note} if tell else {}))
+        except Exception as error:
+            answer(_RAISED, error)
+        else:
+            answer(_RESULT, found)

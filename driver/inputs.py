@@ -1,0 +1,70 @@
+"""The model that a command is given: a file, or what comes through a pipe or standard input, which is read once."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tflir.backends.files import is_stream
+from tflir.content import STDIN, STDIN_NAME, read_content, read_stdin
+from tflir.files import TEXT, load, load_content
+from tflir.ir.errors import Error
+from tflir.ir.schema import IDENTIFIER
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.converter import Converter
+
+
+@dataclass(frozen=True)
+class Input:
+    """One model, as a `.tflite` or as text."""
+
+    name: str
+    """As it is called in messages."""
+    is_text: bool
+    size: int
+    """Bytes, when the command began."""
+    content: bytes | None = None
+    """What a stream gave; None for a file."""
+
+    def load(self) -> ModuleOp:
+        """The module. Raises `Error` where this is no valid model."""
+        if self.content is None:
+            return load(self.name)
+        try:
+            return load_content(self.content, self.name)
+        except Error as error:
+            error.file = error.file or self.name
+            raise
+
+    def converter(self) -> Converter:
+        """A converter of the model."""
+        from tflir.converter import Converter
+
+        return Converter.from_module(self.load, self.name)
+
+    @property
+    def model(self) -> str | bytes:
+        """What LiteRT takes: the path, or the bytes."""
+        return self.name if self.content is None else self.content
+
+
+def given(path: str) -> Input:
+    """The input that `path` means: `-` is standard input. A stream is read here. Raises `Error` where that fails."""
+    if path == STDIN:
+        return _streamed(read_stdin(), STDIN_NAME)
+    if is_stream(path):
+        return _streamed(read_content(path), path)
+    try:
+        size = os.stat(path).st_size
+    except (OSError, ValueError):  # reading it says why
+        size = 0
+    return Input(path, pathlib.Path(path).suffix == TEXT, size)
+
+
+def _streamed(content: bytes, name: str) -> Input:
+    return Input(name, content[4:8] != IDENTIFIER, len(content), content)

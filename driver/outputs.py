@@ -1,0 +1,63 @@
+"""Where results go: what would harm a file, or can't be written, is refused before the work begins."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tflir.backends.files import check_writable, is_stream
+from tflir.ir.errors import Error
+
+STDOUT = "-"
+_USAGE = 2
+Path = str | os.PathLike[str]
+
+
+def check_outputs(outputs: Sequence[Path], inputs: Iterable[Any], *, force: bool) -> None:
+    """Raises `Error` where an output is an input, another output, a file that is there, or one that can't be written.
+
+    `inputs`: models, data and statistics; what is no path is passed over. `force` allows files that are there.
+    """
+    read = [source for source in inputs if isinstance(source, str | os.PathLike)]
+    for number, target in enumerate(outputs):
+        if target == STDOUT:
+            continue
+        name = os.fspath(target)
+        for source in read:
+            if _is_same(target, source) or _lies_in(target, source):
+                what = "is the input" if source is read[0] else "is an input"
+                raise Error(what, file=name, hint="name another file to write", status=_USAGE)
+        if any(_is_same(target, other) for other in outputs[:number]):
+            raise Error("is named for two outputs", file=name, hint="name two files", status=_USAGE)
+        if not force and os.path.isfile(target):
+            hint = "name another file to write, or use --force"
+            raise Error("exists", file=name, hint=hint, status=_USAGE)
+        check_writable(target)
+
+
+def write_stdout(data: bytes) -> None:
+    """Writes to standard output, as bytes where it takes them."""
+    sys.stdout.flush()
+    if hasattr(sys.stdout, "buffer"):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:  # a notebook's
+        sys.stdout.write(data.decode())
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two paths mean one file, by whatever links or spellings; a device may be read and written at once."""
+    if os.path.exists(one) and os.path.exists(other):
+        device = is_stream(one) and not pathlib.Path(one).is_fifo()
+        return os.path.samefile(one, other) and not device
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _lies_in(target: Path, source: Path) -> bool:
+    """Whether a file that is there lies in a folder of data."""
+    if not (os.path.isdir(source) and os.path.isfile(target)):
+        return False
+    return os.path.samefile(os.path.dirname(os.path.realpath(target)), source)
