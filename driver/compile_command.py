@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tflir.backends.files import is_stream, whole_file
 from tflir.content import STDIN
-from tflir.files import TEXT, save, to_bytes
+from tflir.files import TEXT, to_bytes, write
 from tflir.inputs import Input, given
 from tflir.ir.errors import Error, printable
 from tflir.options import Options, OptionWarning, options_from

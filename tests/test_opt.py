@@ -63,7 +63,7 @@ def test_text_to_model_and_back(relu: Path, capsys: pytest.CaptureFixture[str]) 
         (["relu.mlir", "-p", "tfl-quantize{tf-compat=7.5}"], 2, "error: pass tfl-quantize"),
         (["relu.mlir", "--emit", "tflite", "--split-input-file"], 2, "error: --emit tflite writes one model"),
         (["relu.mlir", "-o", "relu.mlir"], 2, "error: relu.mlir: is the input"),
-        (["relu.mlir", "-o", "no/such/folder.mlir"], 1, "can't be written"),
+        (["relu.mlir", "-o", "no/such/folder.mlir"], 2, "its folder does not exist"),
     ],
 )
 def test_failures(
