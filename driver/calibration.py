@@ -12,7 +12,7 @@ import numpy as np
 
 from tflir.backends.files import temporary_file
 from tflir.backends.litert.isolated import IsolatedRunner
-from tflir.backends.litert.run import Array, Entry, Model, Sample
+from tflir.backends.litert.run import Array, Entry, Model, Sample, runtime_name
 from tflir.dataset import Dataset, Scaling
 from tflir.files import write_model
 from tflir.ir.entries import entry_functions
@@ -68,8 +68,8 @@ def calibrate(
         raise Error(what, hint="leave out --tf-compat, or --shard", status=2)
     with _saved(observed) as path:
         runner = IsolatedRunner(path, delegate=not tf_compat, fallback=True, num_threads=num_threads)
-        entries = in_file_order(runner.entries, module)
-        data = Dataset(dataset, entries, limit=samples, shard=shard, scaling=scaling, masks=_masks(module))
+        entries, masks = in_file_order(runner.entries, module), _masks(module)
+        data = Dataset(dataset, entries, limit=samples, shard=shard, scaling=scaling, masks=masks)
         collected = _Collected(module, probes, anew=not tf_compat)
         for done, (entry, values) in enumerate(data, 1):
             collected.add(entry, runner.run(entry, values, anew=not tf_compat), done)
@@ -93,7 +93,8 @@ def samples_of(model: Model, module: ModuleOp, options: Options, *, most: int) -
     found: dict[str, list[Sample]] = {entry.key: [] for entry in runner.entries}
     entries = in_file_order(runner.entries, module)
     limit, scaling = options.calibration_samples, options.scaling
-    data = Dataset(options.representative_dataset, entries, limit=limit, scaling=scaling, masks=_masks(module))
+    masks = _masks(module)
+    data = Dataset(options.representative_dataset, entries, limit=limit, scaling=scaling, masks=masks)
     for number, (entry, values) in enumerate(data):
         if len(found[entry.key]) < most:
             found[entry.key].append(values)
@@ -112,7 +113,10 @@ def in_file_order(entries: Sequence[Entry], module: ModuleOp) -> list[Entry]:
     """The entries with their inputs in the order of the file, not of their names."""
     held: Any = module.attributes.get(SIGNATURES, ())
     places = {
-        r.data["key"].data: {pair.data[0].data: pair.data[1].value.data for pair in r.data["inputs"]} for r in held
+        runtime_name(record.data["key"].data): {
+            runtime_name(pair.data[0].data): pair.data[1].value.data for pair in record.data["inputs"]
+        }
+        for record in held
     }
     return [
         replace(entry, inputs=tuple(sorted(entry.inputs, key=lambda port: places[entry.key].get(port.name, 0))))
@@ -248,6 +252,13 @@ def _in_order(entry: Entry, outputs: dict[str, Array]) -> list[Array]:
 
 
 def _functions_of_signatures(module: ModuleOp) -> dict[str, str]:
-    """The function of each signature's key."""
+    """The function of each signature, by what the runtime calls it. Raises `Error` where it can't tell two apart."""
     held: Any = module.attributes.get(SIGNATURES, ())
-    return {record.data["key"].data: record.data["function"].root_reference.data for record in held}
+    found: dict[str, str] = {}
+    for record in held:
+        key: str = record.data["key"].data
+        called = runtime_name(key)
+        if called != key and (called in found or not called):
+            raise Error(f"signature '{key}' has a NUL in its key, where names end", hint="give it another key")
+        found[called] = record.data["function"].root_reference.data
+    return found

@@ -122,21 +122,15 @@ class Dataset:
                 _by_name(entry.inputs, cast("Mapping[str, Any]", values)) if named else _by_order(entry.inputs, values)
             )
             pairs = zip(entry.inputs, taken, strict=True)
-            made.append(
-                (
-                    entry,
-                    {
-                        port.name: _checked(port, self._scaled(port, value), port.tensor in self._masks)
-                        for port, value in pairs
-                    },
-                )
-            )
+            made.append((entry, {port.name: self._fits(port, value) for port, value in pairs}))
         return made
 
-    def _scaled(self, port: Port, value: Any) -> Any:
-        """`value` as --input-scale and --input-offset mean it, for inputs that stand for real numbers."""
-        real = port.dtype.kind == "f" or port.scales.size
-        return self._scaling.of(_array(port, value)) if self._scaling is not None and real else value
+    def _fits(self, port: Port, value: Any) -> Array:
+        """`value` as the input takes it, scaled as the user says where the input stands for real numbers."""
+        found = _array(port, value)
+        if self._scaling is not None and (port.dtype.kind == "f" or port.scales.size):
+            found = self._scaling.of(found)
+        return _checked(port, found, port.tensor in self._masks)
 
     def _uses(self, sample: Any) -> list[tuple[Entry, Any]]:
         """The entries that a sample is for, and its values: one that is named, or all whose inputs it has."""
@@ -204,9 +198,8 @@ def _array(port: Port, value: Any) -> Array:
         raise Error(f"input '{port.name}' is no array ({_said(error)})", hint="give an array") from error
 
 
-def _checked(port: Port, value: Any, is_mask: bool) -> Array:
-    """`value` as the input takes it; a mask may be infinite."""
-    found = _array(port, value)
+def _checked(port: Port, found: Array, is_mask: bool) -> Array:
+    """The values as the input takes them; a mask may be infinite."""
     if found.dtype.kind in "SUO" or port.dtype.kind in "SUO":
         if (found.dtype.kind in "SUO") != (port.dtype.kind in "SUO"):
             raise Error(f"input '{port.name}' wants {port.dtype.name}, not {found.dtype.name}", hint="convert the data")

@@ -25,6 +25,11 @@ _EXPANDS = 4
 _HINT = "write it again with numpy"
 
 
+def _called(name: str) -> str:
+    """An array in a message: that of an `.npy` file has no name."""
+    return f"array '{name}'" if name else "its array"
+
+
 class _Container(Protocol):
     """Arrays by name, as `.npz` and `.npy` have them."""
 
@@ -126,11 +131,11 @@ class Archive:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         header = _Header(*read(stream))
         if header.dtype.hasobject:
-            raise self._error(f"array '{name}' holds Python objects", hint="give arrays of numbers")
+            raise self._error(f"{_called(name)} holds Python objects", hint="give arrays of numbers")
         if min(header.shape, default=0) < 0 or header.dtype.itemsize == 0:
-            raise self._error(f"array '{name}' has no proper shape or type")
+            raise self._error(f"{_called(name)} has no proper shape or type")
         if header.shape and header.shape[0] and not header.nbytes:
-            raise self._error(f"array '{name}' has samples without elements", hint="leave it out")
+            raise self._error(f"{_called(name)} has samples without elements", hint="leave it out")
         return header
 
     def _slices(self, stream: IO[bytes], name: str, held: _Container) -> Iterator[Array]:
@@ -155,10 +160,10 @@ class Archive:
     def _check_size(self, name: str, size: int) -> None:
         """Refuses what would take far more memory than the file takes on the disk."""
         if size > max(_LARGEST, _EXPANDS * os.path.getsize(self.path)):
-            raise self._error(f"array '{name}' has samples of {size >> 20} MB", hint="axis 0 is the samples")
+            raise self._error(f"{_called(name)} has samples of {size >> 20} MB", hint="axis 0 is the samples")
 
     def _taken(self, stream: IO[bytes], size: int, name: str) -> bytes:
         data = stream.read(size)
         if len(data) != size:
-            raise self._error(f"array '{name}' ends early")
+            raise self._error(f"{_called(name)} ends early")
         return data

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import pathlib
 import re
 import shlex
 import sys
@@ -22,7 +21,7 @@ from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.ir.schema import IDENTIFIER
 from tflir.opt import REPRODUCER
-from tflir.outputs import check_outputs, write_stdout
+from tflir.outputs import STDOUT, check_outputs, write_stdout
 from tflir.pass_manager import USAGE, parse_pipeline, run_pipeline
 from tflir.plugins import register_dialects
 from tflir.terminal import say
@@ -64,10 +63,9 @@ class Session:
                 raise Error(f"the pipeline has no pass '{name}'{near(name, names)}", status=USAGE)
         if self.emit == _TFLITE and (arguments.split_input_file or arguments.verify_diagnostics):
             raise Error("--emit tflite writes one model", hint="leave out --split-input-file", status=USAGE)
-        if self.emit == _TFLITE and arguments.output == "-" and sys.stdout.isatty():
+        if self.emit == _TFLITE and arguments.output == STDOUT and sys.stdout.isatty():
             raise Error("a model is no text for a terminal", hint="name a file with -o", status=USAGE)
-        target = pathlib.Path(arguments.output)
-        if arguments.output != "-" and arguments.emit is None and (target.is_file() or not target.exists()):
+        if arguments.output != STDOUT and arguments.emit is None and not is_stream(arguments.output):
             check_ending(arguments.output)
         read = () if arguments.input == STDIN else (arguments.input,)
         named = (arguments.reproducer,) if arguments.reproducer != REPRODUCER else ()
@@ -227,7 +225,7 @@ class Session:
         from tflir.backends.tflite.model import export_model
 
         writer = export_model(module)
-        if self.arguments.output == "-":
+        if self.arguments.output == STDOUT:
             import io
 
             held = io.BytesIO()
@@ -254,7 +252,7 @@ class Session:
 
     @contextmanager
     def _out(self) -> Generator[BinaryIO]:
-        if self.arguments.output != "-":
+        if self.arguments.output != STDOUT:
             with whole_file(self.arguments.output) as out:
                 yield out
             return

@@ -6,7 +6,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from tflir.backends.files import check_writable, is_stream
 from tflir.ir.errors import Error
@@ -21,7 +21,7 @@ def check_outputs(outputs: Sequence[Path], inputs: Iterable[Any], *, force: bool
 
     `inputs`: models, data and statistics; what is no path is passed over. `force` allows files that are there.
     """
-    read = [source for source in inputs if isinstance(source, str | os.PathLike)]
+    read = [os.fspath(cast(Path, source)) for source in inputs if isinstance(source, str | os.PathLike)]
     for number, target in enumerate(outputs):
         if target == STDOUT:
             continue

@@ -21,7 +21,7 @@ SEED = 7
 _RANDOM_SAMPLES = 3
 _MOST_COLUMNS = 1 << 12
 _DIFFERS = 10.0
-"""How many times larger one column must be than another, by root mean square, for columns to count apart."""
+"""How many times larger one column's values must be than another's for columns to count apart."""
 _FULL_RANGE = 2
 """Integers of so many bytes hold quantized data and take every value; wider ones are ids, which must stay small."""
 
@@ -113,31 +113,34 @@ class Columns:
     """Signal and noise of each index of the last dimension."""
 
     def __init__(self) -> None:
-        self._sums: tuple[Array, Array] | None = None
+        self._sums: Array | None = None
+        """Signal, noise and largest magnitude, a row each."""
         self._usable = True
         self._shares = True
-        """Whether each row is shares of one, of which the small ones are of no account."""
+        """Whether all values are from 0 to 1, as probabilities are: there a small one is of little account."""
 
     def add(self, values: Array, difference: Array) -> None:
         """Takes in one sample's values, and how far the others are from them."""
         count = values.shape[-1] if values.ndim else 0
-        differs = self._sums is not None and self._sums[0].size != count
+        differs = self._sums is not None and self._sums.shape[1] != count
         self._usable &= 1 < count <= _MOST_COLUMNS and values.dtype.kind == "f" and not differs
-        if not self._usable:
+        if not self._usable or not values.size:
             return
         rows, noise = values.reshape(-1, count), np.square(difference.reshape(-1, count)).sum(0)
-        signal = np.square(rows, where=np.isfinite(rows), out=np.zeros_like(rows)).sum(0)
-        self._shares &= bool((rows >= 0).all() and np.allclose(rows.sum(1), 1, atol=0.01))
-        held = self._sums
-        self._sums = (signal, noise) if held is None else (held[0] + signal, held[1] + noise)
+        rows = np.where(np.isfinite(rows), rows, 0)
+        self._shares &= bool(rows.min() >= 0 and rows.max() <= 1)
+        found = np.stack([np.square(rows).sum(0), noise, np.abs(rows).max(0)])
+        if self._sums is not None:
+            found = np.concatenate([found[:2] + self._sums[:2], np.maximum(found[2:], self._sums[2:])])
+        self._sums = found
 
     def worst(self) -> tuple[int | None, float]:
         """The column of the least ratio; none where all are of about one size."""
         if self._sums is None or not self._usable or self._shares:
             return None, math.inf
-        signal, noise = self._sums
+        signal, noise, size = self._sums
         live = np.flatnonzero(signal)
-        if live.size < 2 or signal[live].max() < _DIFFERS**2 * signal[live].min():
+        if live.size < 2 or size[live].max() < _DIFFERS * size[live].min():
             return None, math.inf
         column = min(live.tolist(), key=lambda at: _decibels(signal[at], noise[at]))
         return column, _decibels(signal[column], noise[column])

@@ -76,6 +76,11 @@ class Entry:
     outputs: tuple[Port, ...]
 
 
+def runtime_name(name: str) -> str:
+    """What the runtime calls a signature, an input or an output of this name: it ends at a NUL character."""
+    return name.partition("\0")[0]
+
+
 class Runner:
     """One model, loaded. Everything that goes wrong in the runtime is raised as `Error`.
 
