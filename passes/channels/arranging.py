@@ -22,7 +22,10 @@ def concatenation(trace: Trace, op: TflOp) -> Channels | None:
     rank = len(shape_of(op.results[0].type) or ())
     if len(parts) != len(op.operands) or not rank:
         return None
+    width = width_of(op.results[0])
     if number(op, "axis") % rank == rank - 1:
+        if sum(part.ids.size for part in parts) != width:
+            return None
         ids = np.concatenate([part.ids for part in parts])
         known = np.concatenate([part.known for part in parts])
     else:
@@ -32,7 +35,7 @@ def concatenation(trace: Trace, op: TflOp) -> Channels | None:
         for part in parts[1:]:
             trace.spaces.unite(ids, part.ids)
         known = same_in_all(np.stack([part.known for part in parts]))
-    if width_of(op.results[0]) != ids.size:
+    if width != ids.size:
         return None
     return Channels(ids, activated(text(op, "fused_activation_function"), known))
 
@@ -47,6 +50,7 @@ def reshape(trace: Trace, op: TflOp) -> Channels | None:
         return None
     if width % x.ids.size == 0:
         times = width // x.ids.size
+        trace.spaces.spend(width)
         return Channels(np.tile(x.ids, times), np.tile(x.known, times))
     if x.ids.size % width:
         return None
@@ -81,13 +85,13 @@ def pad(trace: Trace, op: TflOp) -> Channels | None:
     filler = _filler(op)
     if amounts is None or x is None or width is None or filler is None:
         return None
+    if (amounts[-1:] < 0).any() or x.ids.size + int(amounts[-1:].astype(np.int64).sum()) != width:
+        return None
     known = x.known
     if amounts[:-1].any():
         known = np.where(known == filler, known, np.float32(np.nan))
     before, after = (trace.spaces.fresh(int(count)) for count in amounts[-1])
     ids = np.concatenate((before, x.ids, after))
-    if ids.size != width:
-        return None
     if before.size or after.size:
         trace.padded.append(Padded(op, before, after))
     sides = [np.full(part.size, filler, np.float32) for part in (before, after)]

@@ -11,6 +11,7 @@ from tflir.passes.base import PassReport, TflPass
 from tflir.passes.channels.plan import make_plan
 from tflir.passes.channels.rules import trace_function
 from tflir.passes.channels.shrink import shrink
+from tflir.passes.channels.spaces import TooManyChannels
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,11 @@ class RemoveDeadChannelsPass(TflPass):
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):
-            trace = trace_function(function)
+            try:
+                trace = trace_function(function)
+            except TooManyChannels:
+                report.decline("its values have far more channels than its constants", function)
+                continue
             plan = make_plan(trace, report)
             if plan is not None:
                 shrink(trace, plan, report)

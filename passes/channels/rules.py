@@ -7,6 +7,7 @@ from collections.abc import Callable
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation
 
+from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.channels import arranging, elementwise, layers
 from tflir.passes.channels.known import BINARY, UNARY
@@ -37,14 +38,24 @@ _RULES: dict[str, Callable[[Trace, TflOp], Channels | None]] = {
 }
 
 
+_FREE = 1 << 22
+"""Channels that are looked at in even the smallest function."""
+
+
 def trace_function(function: FuncOp) -> Trace:
-    """What the channels of a function's values are."""
-    trace = Trace()
+    """What the channels of a function's values are. Raises `TooManyChannels` where there are far too many."""
+    trace = Trace(_FREE + _constant_bytes(function))
     for argument in function.body.block.args:
         trace.keep_value(argument, "its channels are an input of the subgraph")
     for op in function.body.block.ops:
         _visit(trace, op)
     return trace
+
+
+def _constant_bytes(function: FuncOp) -> int:
+    """Bytes of its constants, which grow with what can be removed; a shape of activations is any number."""
+    values = (op.properties.get("value") for op in function.body.block.ops)
+    return sum(value.blob.nbytes for value in values if isinstance(value, ArrayElementsAttr))
 
 
 def _visit(trace: Trace, op: Operation) -> None:
@@ -66,4 +77,5 @@ def _visit(trace: Trace, op: Operation) -> None:
         del trace.constants[count:]
         trace.keep(op, f"its channels are tied to a {op.name}")
     else:
+        trace.spaces.spend(found.ids.size)
         trace.channels[op.results[0]] = found

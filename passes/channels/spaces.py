@@ -44,22 +44,35 @@ class Classes:
         self.why[classes] = np.where(self.why[classes] == 0, self._numbers[why], self.why[classes])
 
 
-class Spaces:
-    """Gives numbers out, and notes which are united and which must stay."""
+class TooManyChannels(Exception):
+    """A function whose values have more channels than can be looked at."""
 
-    def __init__(self) -> None:
+
+class Spaces:
+    """Gives numbers out, and notes which are united and which must stay; `most` bounds what is looked at in all."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
         self._count = 0
         self._united: list[tuple[Ids, Ids]] = []
         self._fixed: list[tuple[Ids, str]] = []
 
+    def spend(self, count: int) -> None:
+        """Notes that so many channels are looked at. Raises `TooManyChannels` where they are more than may be."""
+        self._left -= count
+        if self._left < 0:
+            raise TooManyChannels
+
     def fresh(self, count: int) -> Ids:
         """New numbers."""
+        self.spend(count)
         made = np.arange(self._count, self._count + count)
         self._count += count
         return made
 
     def unite(self, ids: Ids, others: Ids) -> None:
         """Each of `ids` stays or goes with the one of `others` at its place."""
+        self.spend(ids.size)
         self._united.append((ids, others))
 
     def fix(self, ids: Ids, why: str) -> None:

@@ -84,8 +84,8 @@ class Layer:
 class Trace:
     """The findings, and how a rule reads operands."""
 
-    def __init__(self) -> None:
-        self.spaces = Spaces()
+    def __init__(self, most: int) -> None:
+        self.spaces = Spaces(most)
         self.channels: dict[SSAValue, Channels] = {}
         self.constants: list[ConstantUse] = []
         self.padded: list[Padded] = []

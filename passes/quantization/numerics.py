@@ -78,7 +78,8 @@ class Rows:
         most: Any = np.float32(0)
         for block in self.blocks():
             most = np.maximum(most, np.maximum(block.max(axis=axis), -block.min(axis=axis)))
-        return np.atleast_1d(np.asarray(most, np.float64))
+        with np.errstate(invalid="ignore"):
+            return np.atleast_1d(np.asarray(most, np.float64))
 
 
 def symmetric_scales(magnitudes: Float64) -> Float64:
