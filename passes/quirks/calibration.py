@@ -17,7 +17,7 @@ CALIBRATION: tuple[Quirk, ...] = (
         "Calibration",
         "the running maximum starts at 1.18e-38, so tensors that are never positive report that",
         "the maximum is the largest element",
-        "calibration:calibrate",
+        "recorded:Recorded",
     ),
     Quirk(
         "infinite-ranges",
@@ -33,5 +33,19 @@ CALIBRATION: tuple[Quirk, ...] = (
         "an empty dataset, or samples that do not fit, give the float model back without a word",
         "an error names the input and the sample, with tf_compat too",
         "dataset:Dataset",
+    ),
+    Quirk(
+        "silent-signature",
+        "Calibration",
+        "a signature of which the data has no samples stays float without a word",
+        "dynamic range, and a warning that names it",
+        "passes.quantization.prepare_dynamic_range:PrepareQuantizeDynamicRangePass",
+    ),
+    Quirk(
+        "range-of-input-alone",
+        "Passes",
+        "a range on any tensor counts as calibration, be it one that says what images look like",
+        "ranges count where some op has them on what it reads and on what it makes",
+        "passes.quantization.evidence:evidence",
     ),
 )
