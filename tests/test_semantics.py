@@ -1,4 +1,4 @@
-"""`docs/semantics.md` has every section that the code names, and nothing here refers to what is not in the repository."""
+"""`docs/semantics.md` has every section that the code names, and nothing refers to what is not in the repository."""
 
 from __future__ import annotations
 
