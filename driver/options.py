@@ -380,7 +380,7 @@ class Options(Settings):
 
 
 def _target(spec: Any) -> TargetSpec:
-    """A copy of a target specification, ours or TensorFlow's."""
+    """A copy of a `target_spec`, ours or TensorFlow's."""
     known = [one.name for one in fields(TargetSpec)]
     if not all(hasattr(spec, name) for name in known):
         raise Error("target_spec is no TargetSpec", hint="set its attributes alone", status=_USAGE)

@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 def encoding_fault(parameters: SparsityParameters, shape: tuple[int, ...], stored: int) -> str | None:
     """What keeps an encoding of `stored` elements from being one of a tensor of `shape`; None where it fits.
 
-    The rules are those of the runtime's verifier.
+    The rules are those of the runtime's verifier (docs/semantics.md, Sparse encodings).
     """
     rank, levels = len(shape), parameters.dim_metadata
     order, blocks = parameters.traversal_order, parameters.block_map

@@ -64,7 +64,7 @@ def draws(*shape: int, count: int = 4, reach: float = 1.0) -> Samples:
 
 
 def test_the_numbers_that_tensorflow_gives_a_layer() -> None:
-    """Measured on TensorFlow 2.21 (specification, T07)."""
+    """Measured on TensorFlow 2.21 (docs/semantics.md, Measured numbers)."""
     weights = ((np.arange(32).reshape(8, 4) % 7 - 3) / 4).astype(F32).T.copy()
     data = layer(weights, F32([0.5, -0.25, 0, 1]))
     module = recorded(data, [[np.linspace(-1, 3, 8, dtype=F32)[None].repeat(2, 0)]])

@@ -99,7 +99,7 @@ def _made_by(graph: dict[str, Any], kind: str) -> list[str]:
     ]
 
 
-# TensorFlow's numbers (specification, 8.3)
+# TensorFlow's numbers (docs/semantics.md, Measured numbers)
 
 
 def test_a_layer_has_tensorflows_scales_and_integers() -> None:

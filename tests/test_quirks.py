@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tflir.passes.quantization.quirks import QUIRKS, Quirk, table
+from tflir.passes.quirks.quirk import Quirk
+from tflir.passes.quirks.table import QUIRKS, table
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "quirks.md"
 
@@ -26,4 +27,4 @@ def test_names_differ() -> None:
 
 def test_the_documentation_prints_the_table() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert "\n".join(table()) in text, "docs/quirks.md: print it anew (python -m tflir.passes.quantization.quirks)"
+    assert "\n".join(table()) in text, "docs/quirks.md: print it anew (python -m tflir.passes.quirks.table)"

@@ -154,7 +154,7 @@ def test_what_candidates_take_is_counted_right(array: Array) -> None:
 @pytest.mark.parametrize(
     ("shape", "zeros", "block", "share"),
     [
-        # int8 bytes beside dense, as specification 6.8 has them
+        # int8 bytes beside dense that searches of the best encoding have found
         ((256, 1024), 0.5, (1, 1), 1.02),
         ((256, 1024), 0.7, (1, 1), 0.63),
         ((256, 1024), 0.9, (1, 1), 0.22),

@@ -1,7 +1,7 @@
 """What TensorFlow's calibrator records beside a tensor's own values: those of the op that overwrites it in place.
 
 Its runtime gives the result of some ops the memory of an operand, and the calibrator logs the operands of an op once
-more after it has run. The operand's range then holds the result's too (specification, 6).
+more after it has run. The operand's range then holds the result's too (docs/semantics.md, Calibration).
 """
 
 from __future__ import annotations

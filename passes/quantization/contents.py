@@ -1,4 +1,7 @@
-"""Parameters that constants get from their own elements, and biases from what they are added to."""
+"""Parameters that constants get from their own elements, and biases from what they are added to.
+
+See docs/semantics.md, Constants, and docs/semantics.md, Biases.
+"""
 
 from __future__ import annotations
 

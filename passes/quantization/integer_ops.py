@@ -1,4 +1,7 @@
-"""Forms integer ops: an op between dequantizes and quantizes becomes one on the integers themselves."""
+"""Forms integer ops: an op between dequantizes and quantizes becomes one on the integers themselves.
+
+See docs/semantics.md, Integer ops.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Constants as integers, made when they are written, in the arithmetic of TensorFlow's post-training quantizer.
 
 Rounding is to the nearest, ties away from zero. Symmetric ones multiply by the inverse of the scale in single
-precision, asymmetric ones divide in double (specification, 3.4 L).
+precision, asymmetric ones divide in double (docs/semantics.md, Constants).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Writes decided parameters into the IR: a `tfl.quantize` after each value and a `tfl.dequantize` for its users."""
+"""Writes decided parameters into the IR: a `tfl.quantize` after each value and a `tfl.dequantize` for its users.
+
+See docs/semantics.md, Materialisation.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ For weights v of one tensor or channel, with M = max|v|:
     scale = 2 M / 254            (at least 1e-6 / 254)
     q     = clamp(round(v / scale), -127, 127), ties away from zero
 
-in double precision, as TensorFlow's dynamic-range quantizer computes it (specification, 3.4 D).
+in double precision, as TensorFlow's dynamic-range quantizer computes it (docs/semantics.md, Dynamic range).
 """
 
 from __future__ import annotations

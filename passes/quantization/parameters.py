@@ -2,7 +2,7 @@
 
 All of it is affine quantization, r = scale (q - zero_point) (Jacob et al., arXiv:1712.05877, equation 1). TensorFlow
 stores and computes scales in single precision here; which operation rounds where decides the last bit of every
-constant, so each formula says it (specification, 3.4 L). f32(x) means x rounded to float32.
+constant, so each formula says it (docs/semantics.md, Activations). f32(x) means x rounded to float32.
 """
 
 from __future__ import annotations

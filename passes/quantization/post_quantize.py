@@ -1,4 +1,4 @@
-"""`tfl-post-quantize`: removes what quantization leaves over."""
+"""`tfl-post-quantize`: removes what quantization leaves over (docs/semantics.md, Clean-up)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Each float value has a state, empty at first but where a range, a constant's content or a quantize in the model decides.
 Ops are visited from a stack, last op first: an op of same scale picks one of its operands' and results' parameters
 and sets the others, one of fixed range sets its results, one with a bias sets that from its input and its weight. What
-finds its value set otherwise leaves it and asks for a requantization instead (specification, 3.5).
+finds its value set otherwise leaves it and asks for a requantization instead (docs/semantics.md, Propagation).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 An op that only moves elements (same scale, one float operand) takes its operand's range, so the range of its result is
 redundant; one that merges several operands (`tfl.concatenation`, `tfl.maximum`, …) imposes its result's range on
-them, so theirs are; an op whose result range is fixed needs none (specification, 3.3).
+them, so theirs are; an op whose result range is fixed needs none (docs/semantics.md, Pruning).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Parameters of the recurrent layers, whose operands have rules of their own (specification, 3.10).
+"""Parameters of the recurrent layers, whose operands have rules of their own.
 
 An LSTM's input, output and activation state are int8, its weights symmetric int8 of one scale each, its peephole and
 layer-norm coefficients int16, its cell state a fixed-point int16, its biases int32. An SVDF filters features with int8
 and time with int16. All follow from the recorded ranges of input, output, state and intermediates; where one is missing
-the layer stays float.
+the layer stays float (docs/semantics.md, Recurrent layers).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ beyond is rounded to it, in constants too.
 From first op to last goes what the *other* elements range over (`live`), from last to first what is told apart
 (`visible`): a softmax sees down to some distance below the least of the live elements, for each row has one of them;
 a sum passes its result's bounds on to each operand, less what the other operand can add; an op that moves elements
-passes them on as they are.
+passes them on as they are. See docs/semantics.md, Limits.
 """
 
 from __future__ import annotations

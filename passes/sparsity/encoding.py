@@ -1,7 +1,7 @@
 """Encodes a dense array as any nesting of dense and compressed levels, over any order of its dimensions and blocks.
 
 `decode` (`tflir.ir.sparsity`) is the inverse. What is 0 is left out, and a block whose elements all are; -0.0 counts as
-0, whose sign no sum of products shows, unless `signed_zeros` keeps it.
+0, whose sign no sum of products shows, unless `signed_zeros` keeps it. See docs/semantics.md, Sparse encodings.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Machine:
     """The same for many positions."""
 
 
-# An AMD EPYC without AVX-512: specification 5.1. What it does not give is taken as no gain and no loss.
+# Measured on an AMD EPYC without AVX-512. What was not measured is taken as no gain and no loss.
 _AVX2 = Machine(
     direct={
         ("float", 1): {

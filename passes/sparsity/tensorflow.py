@@ -7,7 +7,8 @@
 | blocks | of a fully connected op's row: 4 floats or 16 integers, where empty ones hold 90 % (80 %) of the zeros |
 | else | elements of the last dimension compressed, and a DENSIFY |
 
-(Specification, 2 and 3.) Blocks that do not divide a row are not imitated: TensorFlow loses what is left over.
+See docs/semantics.md, Sparse constants. Blocks that do not divide a row are not imitated: TensorFlow loses what is
+left over.
 """
 
 from __future__ import annotations

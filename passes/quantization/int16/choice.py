@@ -1,4 +1,4 @@
-"""Which ops become int16 ones, and why the others don't."""
+"""Which ops become int16 ones, and why the others don't (docs/semantics.md, 16x8 ops)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ With M the largest magnitude of a tensor or a channel, `f32` the rounding to flo
     weight       scale = f32(M / 127), q = round(f32(v * f32(127 / M))), at most 127 in magnitude
     bias         scale = f32(input scale * weight scale), q = round(f32(v * f32(1 / scale)))
 
-Constants are quantized while they are written: a blob made here holds no array.
+Constants are quantized while they are written: a blob made here holds no array. See docs/semantics.md, 16x8 scales.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The two forms of a function's values, float32 and int16, and the ops that lead from one to the other."""
+"""The two forms of a function's values, float32 and int16, and the ops that lead from one to the other.
+
+See docs/semantics.md, 16x8 conversions.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Where TensorFlow's converter surprises: tables by topic, which `docs/quirks.md` prints."""

@@ -1,0 +1,44 @@
+"""Where TensorFlow surprises when it changes weights alone: dynamic range and float16."""
+
+from __future__ import annotations
+
+from tflir.passes.quirks.quirk import Quirk
+
+WEIGHTS: tuple[Quirk, ...] = (
+    Quirk(
+        "hybrid-per-tensor",
+        "Dynamic range",
+        "depthwise and grouped convolutions with one scale a weight become hybrid ops that answer wrongly or do not "
+        "load",
+        "int8 weights behind a dequantize",
+        "passes.quantization.quantize:QuantizePass",
+    ),
+    Quirk(
+        "float16-overflow",
+        "Float16",
+        "constants beyond ±65504 are clamped",
+        "they stay float32",
+        "passes.quantization.prepare_float16:PrepareQuantizeFloat16Pass",
+    ),
+    Quirk(
+        "float16-small-constants",
+        "Float16",
+        "constants of few elements are converted, though the added op takes more bytes than they save",
+        "they stay float32 below 64 elements",
+        "passes.quantization.prepare_float16:PrepareQuantizeFloat16Pass",
+    ),
+    Quirk(
+        "float16-variables",
+        "Float16",
+        "the initial zeros of variables become a float16 constant that is dequantized in each run",
+        "variables are left alone",
+        "passes.quantization.prepare_float16:PrepareQuantizeFloat16Pass",
+    ),
+    Quirk(
+        "versions-of-all",
+        "Passes",
+        "all uses of an operator have the highest version that one of them needs",
+        "each has the version that it needs",
+        "backends.tflite.model:export_model",
+    ),
+)
