@@ -84,9 +84,14 @@ def test_the_longest_names_are_written(tmp_path: pathlib.Path, length: int) -> N
 
 def test_nothing_is_left_where_writing_fails(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
-    with pytest.raises(ZeroDivisionError), whole_file(tmp_path / "a") as out:
-        out.write(b"half")
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with whole_file(tmp_path / "a") as out:
+            out.write(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
 
 
