@@ -107,7 +107,7 @@ class _Child:
 
     def call(self, function: Callable[..., T], arguments: tuple[Any, ...], progress: Note | None) -> T:
         self.waiting = False
-        self._send((function, arguments, progress is not None))
+        self._send((os.getcwd(), function, arguments, progress is not None))
         while True:
             kind, value = self._received()
             if kind == _PROGRESS:
@@ -192,10 +192,11 @@ def serve() -> None:
 
     while True:
         try:
-            function, arguments, tell = pickle.load(asked)
+            folder, function, arguments, tell = pickle.load(asked)
         except EOFError:
             return
         try:
+            os.chdir(folder)  # paths are meant from where the other process is now
             found = function(*arguments, **({"progress": note} if tell else {}))
         except Exception as error:
             answer(_RAISED, error)
