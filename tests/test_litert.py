@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from tflir.backends.litert.compare import compare_models, random_sample
+from tflir.backends.litert.isolated import IsolatedRunner
 from tflir.backends.litert.quiet import Said, quiet
 from tflir.backends.litert.run import Port, Runner, reason
 from tflir.ir.errors import Error
@@ -181,3 +182,12 @@ def test_grades() -> None:
     words = [grade(snr)[0] for snr in (math.inf, 50, 20, 19.9, 10, 3, -math.inf)]
     assert words == ["identical", "good", "good", "fair", "fair", "poor", "poor"]
     assert [decibels(snr) for snr in (math.inf, -math.inf, 12.345)] == ["∞", "-∞", "12.3 dB"]
+
+
+def test_relative_names_are_of_the_folder_that_one_works_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that runs models lives on when the folder changes."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.tflite").write_bytes(models.fully_connected())
+        monkeypatch.chdir(tmp_path / name)
+        assert IsolatedRunner(f"{name}.tflite").entries

@@ -107,7 +107,10 @@ class _Child:
 
     def call(self, function: Callable[..., T], arguments: tuple[Any, ...], progress: Note | None) -> T:
         self.waiting = False
-        self._send((os.getcwd(), function, arguments, progress is not None))
+        folder = ""
+        with contextlib.suppress(OSError):  # it may have been removed
+            folder = os.getcwd()
+        self._send((folder, function, arguments, progress is not None))
         while True:
             kind, value = self._received()
             if kind == _PROGRESS:
@@ -195,8 +198,9 @@ def serve() -> None:
             folder, function, arguments, tell = pickle.load(asked)
         except EOFError:
             return
+        with contextlib.suppress(OSError):
+            os.chdir(folder)  # that of who asks, which may have changed since this process was started
         try:
-            os.chdir(folder)  # paths are meant from where the other process is now
             found = function(*arguments, **({"progress": note} if tell else {}))
         except Exception as error:
             answer(_RAISED, error)
