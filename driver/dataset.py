@@ -7,12 +7,13 @@ other; however many there are, one is in memory.
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import pathlib
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from tflir.ir.near import near
 from tflir.npz import Archive
 
 Values = dict[str, Array]
+T = TypeVar("T")
+_END = object()
+"""Stands after the last sample."""
 _SCALING = ("scale", "offset")
 _FORMS = "a list of arrays in the order of the inputs, a dict by input name, or (signature key, dict)"
 
@@ -45,9 +49,22 @@ class Scaling:
             raise Error("'scale' or 'offset' has not one number for each channel", hint="give one for all") from None
 
 
+def _asked(what: str, hint: str, call: Callable[[], T]) -> T:
+    """What `call`, which runs a user's code, gives. Whatever that raises is an `Error` of `what`, but Ctrl-C."""
+    try:
+        return call()
+    except (Error, MemoryError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # sys.exit, and whatever else a user's code raises
+        raise Error(f"{what} {_said(error)}", hint=hint) from error
+
+
 def _said(error: BaseException) -> str:
     """What a user's code raised, in words."""
-    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    try:
+        text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    except BaseException:  # its own description may raise too
+        text = type(error).__name__
     return f"sys.exit ({text})" if isinstance(error, SystemExit) else text
 
 
@@ -102,17 +119,18 @@ class Dataset:
 
     def _given(self) -> Iterator[Any]:
         """What the source gives; whatever is raised in it is raised as `Error`."""
-        given = 0
+        hint = f"give an iterable of samples, each {_FORMS}"
         try:
-            for sample in self._samples():
-                given += 1
+            samples = _asked("fails with", hint, lambda: iter(self._samples()))
+            for number in itertools.count():
+                what = f"fails after sample {number} with" if number else "fails with"
+                sample = _asked(what, hint, lambda: next(samples, _END))
+                if sample is _END:
+                    return
                 yield sample
-        except (Error, MemoryError):
+        except Error as error:
+            error.file = error.file or self.name
             raise
-        except (Exception, SystemExit) as error:
-            after = f" after sample {given}" if given else ""
-            what = f"fails{after} with {_said(error)}"
-            raise Error(what, file=self.name, hint=f"give an iterable of samples, each {_FORMS}") from error
 
     def _fitted(self, sample: Any) -> list[tuple[Entry, Values]]:
         made: list[tuple[Entry, Values]] = []
@@ -171,7 +189,7 @@ def _by_name(ports: Sequence[Port], values: Mapping[str, Any]) -> list[Any]:
         if name is None:
             given = ", ".join(values) or "nothing"
             raise Error(f"no value for input '{port.name}'{near(port.name, values)}", hint=f"it has {given}")
-        taken.append(values[name])
+        taken.append(_asked(f"input '{port.name}' can't be read:", "check the sample", lambda name=name: values[name]))
     return taken
 
 
@@ -188,14 +206,13 @@ def _by_order(ports: Sequence[Port], values: Any) -> Sequence[Any]:
 
 
 def _array(port: Port, value: Any) -> Array:
-    try:
-        return np.asarray(value)
-    except ValueError:
-        raise Error(f"input '{port.name}' has rows of different lengths", hint="give an array") from None
-    except (MemoryError, Error):
-        raise
-    except Exception as error:  # an object of a user's may raise anything
-        raise Error(f"input '{port.name}' is no array ({_said(error)})", hint="give an array") from error
+    def made() -> Array:
+        try:
+            return np.asarray(value)
+        except ValueError:
+            raise Error(f"input '{port.name}' has rows of different lengths", hint="give an array") from None
+
+    return _asked(f"input '{port.name}' is no array:", "give an array", made)
 
 
 def _checked(port: Port, found: Array, is_mask: bool) -> Array:
@@ -257,6 +274,19 @@ def _reader(
 
 
 _ARRAYS = (".npz", ".npy")
+
+
+def files_of(source: str) -> list[pathlib.Path]:
+    """The files that a dataset of this name is read from, as far as they are there, without opening one."""
+    path = pathlib.Path(source)
+    if path.is_dir():
+        return _files(path, (*_ARRAYS, *ENDINGS))
+    module, colon, _ = source.rpartition(":")
+    if not colon or path.exists():
+        return [path]
+    inside = pathlib.Path(*module.split("."))
+    found = (pathlib.Path(place, inside) for place in (os.getcwd(), *sys.path))
+    return [file for each in found for file in (each.with_suffix(".py"), each / "__init__.py") if file.is_file()]
 
 
 def holds_images(source: Any) -> bool:
@@ -359,10 +389,11 @@ def _function(module: str, function: str) -> Callable[[], Iterable[Any]]:
     """`module:function`; modules of the working folder too."""
     sys.path.insert(0, os.getcwd())
     try:
-        found = getattr(importlib.import_module(module), function, None)
-    except (Exception, SystemExit) as error:  # whatever the module's own code raises
-        said = f"module {module} can't be imported: {_said(error)}"
-        raise Error(said, hint="give module:function", status=2) from error
+        what = f"module {module} can't be imported:"
+        found = _asked(what, "give module:function", lambda: getattr(importlib.import_module(module), function, None))
+    except Error as error:
+        error.status = 2
+        raise
     finally:
         sys.path.remove(os.getcwd())
     if not callable(found):

@@ -134,6 +134,8 @@ def text(value: Any) -> str:
         raise ValueError(f"{_shown(value)} is no text")
     if not value.strip():
         raise ValueError("is empty")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):  # bytes of the command line that are no text
+        raise ValueError(f"'{value}' is not UTF-8")
     return value.strip()
 
 

@@ -27,7 +27,7 @@ def check_outputs(outputs: Sequence[Path], inputs: Iterable[Any], *, force: bool
             continue
         name = os.fspath(target)
         for source in read:
-            if _is_same(target, source) or _lies_in(target, source):
+            if any(_is_same(target, file) for file in _files_of(source)):
                 what = "is the input" if source is read[0] else "is an input"
                 raise Error(what, file=name, hint="name another file to write", status=_USAGE)
         if any(_is_same(target, other) for other in outputs[:number]):
@@ -56,8 +56,10 @@ def _is_same(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _lies_in(target: Path, source: Path) -> bool:
-    """Whether a file that is there lies in a folder of data."""
-    if not (os.path.isdir(source) and os.path.isfile(target)):
-        return False
-    return os.path.samefile(os.path.dirname(os.path.realpath(target)), source)
+def _files_of(source: str) -> Sequence[Path]:
+    """The files that an input is: itself, those of a folder of data, or the module of a function."""
+    if os.path.isfile(source) or not (os.path.isdir(source) or ":" in source):
+        return [source]
+    from tflir.dataset import files_of
+
+    return files_of(source)

@@ -206,6 +206,15 @@ def test_values_without_anything_in_them_are_refused(
     assert flag in lines[0]
 
 
+@pytest.mark.parametrize("flag", ["--skip", "--quantize-only", "--allow-float", "--passes"])
+def test_what_is_not_utf8_is_refused_as_such(
+    flag: str, folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, lines, _ = _compiled(folder, {flag: os.fsdecode(b"a\xff")}, capsys)
+    assert (status, len(lines)) == (2, 1)
+    assert f"{flag}: 'a?' is not UTF-8" in lines[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "meant"),
     [
