@@ -124,7 +124,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         _spec("tfl-optimize", **({"shape_operands": True} if options.tf_compat else {})),
         *(["tfl-require-integer"] if only else []),
         *(["tfl-expand-dequantize"] if options.tf_compat else []),
-        *_io_types(options),
+        *_io_types(options, strict=only),
         "tfl-post-quantize-remove-qdq",
         *(_cleared(options) if _words(options) else []),
     ]
@@ -134,7 +134,7 @@ def _int16x8(options: Options) -> list[str]:
     strict = {} if OpsSet.TFLITE_BUILTINS in options.target_spec.supported_ops else {"strict": True}
     types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
     wanted: dict[str, bool | str] = {side: kind for side, kind in types.items() if kind != "float32"}
-    if wanted and not options.tf_compat:
+    if wanted and strict and not options.tf_compat:
         wanted["exact_types"] = True
     return [
         _preserved(),
@@ -205,14 +205,17 @@ def float_first(options: Options) -> list[str]:
     return ["tfl-lower-fake-quant", "tfl-densify-fold", _spec("tfl-dequantize-model", **ranges)]
 
 
-def _io_types(options: Options) -> list[str]:
-    """The pass that changes the types of inputs and outputs, where they are not to stay as they are."""
+def _io_types(options: Options, *, strict: bool) -> list[str]:
+    """The pass that changes the types of inputs and outputs, where they are not to stay as they are.
+
+    Where ops may stay float, so may the inputs that they read, which is said; elsewhere that is an error.
+    """
     types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
     wanted: dict[str, bool | str] = {
         side: kind for side, kind in types.items() if kind != "float32" or _asks_for_float(side, options)
     }
-    if wanted and not options.tf_compat:
-        wanted["strict"] = True
+    if wanted:
+        wanted |= _compat(options) or ({"strict": True} if strict else {})
     return [_spec("tfl-modify-io-nodes", **wanted)] if wanted else []
 
 
@@ -304,7 +307,7 @@ def pipeline_of(options: Options, *, from_float: bool = False) -> str:
     mode = mode_of(options)
     passes = mode.passes(options)
     if mode.name in _KEEPING_INTEGERS:
-        passes = [*passes, *_io_types(options)]
+        passes = [*passes, *_io_types(options, strict=True)]
     if options.sparsifies:
         passes = [*_dense_first(options), *passes, *_sparse_last(options)]
     return ",".join(passes if from_float else [*float_first(options), *passes])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tflir.options import Options
@@ -66,8 +66,9 @@ def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:
             yield record.data["key"].data
 
 
-def result_remarks(options: Options, reports: Iterable[PassReport]) -> Iterator[str]:
+def result_remarks(options: Options, reports: Sequence[PassReport]) -> Iterator[str]:
     """What a user who asked for quantization should know of what the passes did."""
+    yield from (f"warning: {remark}" for report in reports for remark in report.remarks)
     if options.passes is not None or not options.quantizes:
         return
     counts = {word: sum(report.counts[word] for report in reports) for word in (*_QUANTIZED, _KEPT, _OWN)}
@@ -80,7 +81,7 @@ def result_remarks(options: Options, reports: Iterable[PassReport]) -> Iterator[
         yield "nothing was quantized: " + _why_nothing(reports, already=bool(counts[_OWN]))
 
 
-def _why_nothing(reports: Iterable[PassReport], *, already: bool) -> str:
+def _why_nothing(reports: Sequence[PassReport], *, already: bool) -> str:
     if already:
         return "the model is quantized already"
     for report in reports:

@@ -37,6 +37,9 @@ class PassReport:
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
     """Further tables for reports, by title: what was considered, and the like."""
 
+    remarks: list[str] = field(default_factory=list[str])
+    """What a user should hear though nothing failed: an input that stays float32 where int8 was asked for."""
+
     progress: Progress = field(default=lambda done, of: None, repr=False)
     """Told how far the pass is, and of how much."""
 

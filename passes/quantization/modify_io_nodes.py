@@ -56,7 +56,9 @@ class ModifyIONodesPass(TflPass):
     output_type: str = ""
     """Type of the outputs, likewise."""
     strict: bool = False
-    """An input or output that can't have the type is an error, and none that is asked for stays float."""
+    """An input or output that can't have the type is an error."""
+    tf_compat: bool = False
+    """An input that float ops read too stays float; else they read it through a dequantize."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for kind in (self.input_type, self.output_type):
@@ -65,7 +67,7 @@ class ModifyIONodesPass(TflPass):
         for function in entry_functions(module):
             if self.input_type:
                 for argument in list(function.body.block.args):
-                    if (why := _change_input(argument, self.input_type, strict=self.strict)) is not None:
+                    if (why := _change_input(argument, self.input_type, tf_compat=self.tf_compat)) is not None:
                         self._refuse("input", argument, argument.index, self.input_type, why, report)
             if self.output_type:
                 last = function.body.block.last_op
@@ -81,6 +83,8 @@ class ModifyIONodesPass(TflPass):
             hint = f"leave --inference-{side}-type out"
             raise Error(f"{side} '{name}' can't be {kind}: it {why}", hint=hint, status=3)
         report.decline(f"{side} '{name}' {why}")
+        if not self.tf_compat and not _is_idle(value):
+            report.remarks.append(f"{side} '{name}' can't be {kind}: it {why}")
 
 
 def _is_idle(value: SSAValue) -> bool:
@@ -117,7 +121,7 @@ def _retyped(params: UniformQuantizedType, kind: str) -> UniformQuantizedType | 
     return UniformQuantizedType.get(storage, F32, Layout(layout.scales, layout.zero_points + offset))
 
 
-def _change_input(argument: BlockArgument, kind: str, *, strict: bool) -> str | None:
+def _change_input(argument: BlockArgument, kind: str, *, tf_compat: bool) -> str | None:
     """Gives an input its type; why not, where that can't be."""
     held = quantized_element(argument)
     if held is not None:
@@ -126,7 +130,7 @@ def _change_input(argument: BlockArgument, kind: str, *, strict: bool) -> str | 
         return None
     quantizes = [use.operation for use in argument.uses if isinstance(use.operation, QuantizeOp)]
     others = [use for use in argument.uses if use.operation not in quantizes]
-    if not quantizes or (others and not strict):
+    if not quantizes or (others and tf_compat):
         return "has no scale: it stays float32, as what reads it does"
     params = quantized_element(quantizes[0].results[0])
     assert params is not None

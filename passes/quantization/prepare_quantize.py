@@ -102,17 +102,17 @@ class PrepareQuantizePass(TflPass):
         kept = {value: found for value, found in kept.items() if value.first_use is not None}
         given = given_parameters(function, kept)
         if not self.tf_compat:
-            given = _fixed_parameters(function) | given
             given |= centred_parameters(function, ranges, sparse_tables=self.sparse_tables)
         for _, params in recurrent_parameters(function, kept if self.tf_compat else ranges, report):
             given |= params
-        if not self.tf_compat:
-            _move_along(function, given)
         clear_ranges(function)
         if not given:
             function.attributes[UNCALIBRATED] = UnitAttr()
             report.decline(f"no range is recorded in function @{function.sym_name.data}")
             return
+        if not self.tf_compat:
+            given = _fixed_parameters(function) | given
+            _move_along(function, given)
         constants = _constants(function)
         if not self.tf_compat:
             split_by_kind(constants, clamped, positions(function), per_channel=self.per_channel)

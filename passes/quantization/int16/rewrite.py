@@ -91,10 +91,12 @@ class Rewrite:
     def _refuse(self, side: str, value: SSAValue, index: int) -> None:
         """Refuses an input or output that stays float32 where that is not allowed."""
         name = names.name_of(value) or index
+        what = f"{side} '{name}' can't be int16: no int16 op {'reads' if side == 'input' else 'makes'} it"
         if self._settings.exact_types:
-            what = f"{side} '{name}' can't be int16: no int16 op {'reads' if side == 'input' else 'makes'} it"
             raise Error(what, hint=f"leave --inference-{side}-type out", status=3)
         self._report.decline(f"{side} '{name}' stays float32")
+        if not self._compat:
+            self._report.remarks.append(what)
 
     def _reads_int16(self, op: Operation, index: int) -> bool:
         return op in self._choice.ops and isinstance(op, TflOp) and index in activations(op)
