@@ -222,6 +222,9 @@ class Runner:
             raise Error(f"LiteRT can't be imported: {error}", hint="pip install ai-edge-litert") from None
         except MemoryError:
             raise
+        except UnicodeDecodeError as error:
+            what = f"LiteRT can't run it: a name is not UTF-8 ({error.object!r})"
+            raise Error(what, file=self.file, hint="give the input, output or signature another name") from None
         except (RuntimeError, ValueError, TypeError) as error:
             raise reason(str(error), said.complaints(), self.file) from None
 
