@@ -15,6 +15,7 @@ from tflir.inputs import Input, given
 from tflir.ir.errors import Error, printable
 from tflir.options import Options, OptionWarning, options_from
 from tflir.outputs import STDOUT, check_outputs
+from tflir.remarks import larger_because
 from tflir.terminal import Note, progress, say
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def _say(converter: Converter, source: Input, target: str, size: int, arguments:
     ratio = f" ({before / size:.2f}x smaller)" if size and size < before else ""
     say(f"{target}: {_size(before)} -> {_size(size)}{ratio}")
     if size > before and converter.reports and not source.is_text and not _is_text(target):
-        say(f"larger by {size - before} bytes: scales and conversions take more than is saved")
+        say(f"larger by {size - before} bytes: {larger_because(converter.requantize, converter.reports)}")
     if not arguments.verbose:
         return
     for report in converter.reports:

@@ -88,3 +88,12 @@ def _why_nothing(reports: Sequence[PassReport], *, already: bool) -> str:
         for why, _ in report.declined.most_common(1):
             return f"{why} (-v says more)"
     return "no operator has weights or a kernel for it (-v says more)"
+
+
+def larger_because(requantize: str | None, reports: Sequence[PassReport]) -> str:
+    """Why a model takes more bytes than it did."""
+    if requantize == "float32":
+        return "its constants are float32 now"
+    if any(report.name == "tfl-integer-tables" and report.changed for report in reports):
+        return "ops without an integer kernel became look-ups in tables"
+    return "scales and conversions take more than is saved"
