@@ -173,5 +173,5 @@ class _NoArray:
 
 
 def test_values_that_are_no_arrays_are_named() -> None:
-    with pytest.raises(tflir.Error, match="input .x. is no array: RuntimeError: not today"):
+    with pytest.raises(tflir.Error, match="input 'x' is no array: RuntimeError: not today"):
         calibrate(load_bytes(build.dynamic()), [[_NoArray()]])
