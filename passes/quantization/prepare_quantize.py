@@ -101,13 +101,12 @@ class PrepareQuantizePass(TflPass):
         remove_dead_ops(function)
         kept = {value: found for value, found in kept.items() if value.first_use is not None}
         given = given_parameters(function, kept)
-        calibrated = bool(given) or self.tf_compat
         if not self.tf_compat:
             given |= centred_parameters(function, ranges, sparse_tables=self.sparse_tables)
         for _, params in recurrent_parameters(function, kept if self.tf_compat else ranges, report):
             given |= params
         clear_ranges(function)
-        if not given or not calibrated:  # scales that kernels fix alone tell of no data
+        if not given:
             function.attributes[UNCALIBRATED] = UnitAttr()
             report.decline(f"no range is recorded in function @{function.sym_name.data}")
             return
