@@ -137,7 +137,7 @@ class Inspection:
         return sum(kind.count for kind in self.operators)
 
 
-def inspect_model(model: str | os.PathLike[str] | bytes) -> Inspection:
+def inspect_file(model: str | os.PathLike[str] | bytes) -> Inspection:
     """The facts of a model at a path, or in memory. Raises `Error` where that is no valid model."""
     if isinstance(model, bytes):
         return inspect_module(load_bytes(model), "", len(model))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from tflir.inspection import inspect_model
+from tflir.inspection import inspect_file
 from tflir.suggestions import range_fault
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def sizes_by_kind(original: Model, compiled: Model) -> list[dict[str, Any]]:
 
     A constant counts for the first op that uses it. Raises `Error` where one is no valid model.
     """
-    sides = [{kind.name.upper(): kind for kind in inspect_model(model).operators} for model in (original, compiled)]
+    sides = [{kind.name.upper(): kind for kind in inspect_file(model).operators} for model in (original, compiled)]
     before, after = sides
     rows = [
         {

@@ -14,7 +14,7 @@ import pytest
 from tflir.cli import main
 from tflir.inspect_command import shape_text
 from tflir.inspected_constants import count_zeros
-from tflir.inspection import Inspection, inspect_model
+from tflir.inspection import Inspection, inspect_file
 from tflir.ir.constants import elements
 from tflir.ir.types import element_type
 from tflir.terminal import human_size, percent, printable, shorten
@@ -32,7 +32,7 @@ def _inspected(tmp_path: Path) -> Any:
     def run(data: bytes) -> Inspection:
         path = tmp_path / "model.tflite"
         path.write_bytes(data)
-        return inspect_model(path)
+        return inspect_file(path)
 
     return run
 

@@ -129,7 +129,7 @@ def following(extras: DictionaryAttr, before: int, count: int) -> DictionaryAttr
     found = dict(extras.data)
     if isinstance(shape := found.get("shape"), DenseArrayBase):
         sizes = list(cast("DenseArrayBase[Any]", shape).get_values())
-        if sizes[-1:] == [before]:
+        if sizes and before in (sizes[-1], -1):
             found["shape"] = integer_array([*sizes[:-1], count])
     quantization = found.get("quantization")
     if isinstance(quantization, DictionaryAttr) and any(_is_long(entry) for entry in quantization.data.values()):
