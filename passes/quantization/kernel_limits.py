@@ -58,8 +58,8 @@ _BOUNDS = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}
 def least_scale(op: TflOp, scales: Mapping[int, float], bits: int = 8) -> float:
     """The finest scale that the op's kernel takes for its result, from those of its operands that are known.
 
-    The scale of a weight is the largest of its channels'; that of a bias is its largest element / 2^30. 0 where an option
-    of the op is infinite, as a slope may be: no scale makes sense then.
+    The scale of a weight is the largest of its channels'; that of a bias is its largest element / 2^30. 0 where an
+    option of the op is infinite, as a slope may be: no scale makes sense then.
     """
     found = _least_scale(op, scales, bits)
     return found if math.isfinite(found) else 0.0
