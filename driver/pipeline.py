@@ -137,7 +137,9 @@ def _int16x8(options: Options) -> list[str]:
     if wanted and strict and not options.tf_compat:
         wanted["exact_types"] = True
     return [
+        *([] if options.tf_compat else ["tfl-lower-fake-quant"]),
         _preserved(),
+        *([] if options.tf_compat else ["tfl-signed-pairs"]),
         *_selected(options, integer=True),
         *_allowed_float(options),
         *([_spec("tfl-integer-forms", int16=True)] if strict and not options.tf_compat else []),

@@ -262,6 +262,18 @@ def test_pairs_of_training_become_integer_ops(dtype: Any, point: int) -> None:
     assert nearness(run(made, [random(1, 16)]), run(data, [random(1, 16)])) > 30
 
 
+@pytest.mark.parametrize(("dtype", "point"), [(np.uint8, 128), (np.int8, 0)])
+def test_pairs_of_training_give_way_to_int16(dtype: Any, point: int) -> None:
+    data = model(lambda g, x: trained(g, x, dtype=dtype, point=point))
+    _, made = compiled(data, "int16")
+    graph = tree(made)["graphs"][0]
+    kinds = {t["type"] for name, t in graph["tensors"].items() if name not in ("y", "yq")}
+    assert schema.TensorType.INT16 in kinds
+    assert graph["tensors"]["w"]["type"] == schema.TensorType.INT8
+    for delegate in (True, False):
+        assert nearness(run(made, [samples()[0]["x"]], delegate=delegate), run(data, [samples()[0]["x"]])) > 30
+
+
 def test_a_range_on_an_input_alone_is_no_calibration() -> None:
     def build(graph: Graph, x: int) -> int:
         made = schema.QuantizationParametersT()

@@ -124,12 +124,13 @@ def _double(rows: Rows, element: UniformQuantizedType) -> Blob | None:
 def _integers(rows: Rows, element: UniformQuantizedType, *, tf_compat: bool) -> Blob | None:
     """int8 weights and operands, int32 biases and int16 coefficients, in single precision."""
     layout, width = element.layout, element.storage.width.data
+    if element.is_unsigned:
+        return None
     if width == 8 and not element.is_narrow and layout.axes and not layout.zero_points.any():
         return symmetric_blob(rows, inverse_of(layout.scales), _INT8_MOST, np.int8, least=element.range.data[0])
-    if width == 8 and not element.is_narrow:
-        scale, point = float(layout.scales), int(layout.zero_points)
-        return None if layout.axes else scaled_blob(rows, scale, point, element.range.data)
-    if layout.zero_points.any():
+    if width == 8 and not element.is_narrow and not layout.axes:
+        return scaled_blob(rows, float(layout.scales), int(layout.zero_points), element.range.data)
+    if layout.zero_points.any() or (width == 8 and not element.is_narrow):
         return None
     limits = {8: (_INT8_MOST, np.int8), 16: (_INT16_MOST, np.int16), 32: (_INT32_MOST, np.int32)}
     if width not in limits:

@@ -9,7 +9,7 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp, TransposeConvOp
 from tflir.ir.types import element_of
-from tflir.passes.quantization.pairs import FloatConstant, float_constant
+from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
 
 _TYPE_BLIND = frozenset(("RANK", "SHAPE"))
 _SAME_MAGNITUDES = frozenset(("MATRIX_DIAG", "NEG", "REVERSE_SEQUENCE", "REVERSE_V2"))
@@ -49,8 +49,10 @@ def activations(op: TflOp) -> list[int]:
 
 
 def constant_of(value: SSAValue) -> FloatConstant | None:
-    """The float32 constant that `value` is, or None."""
-    return float_constant(value.op) if isinstance(value, OpResult) else None
+    """The float32 constant that `value` is, stored as such, as float16 or as int8; or None."""
+    if not isinstance(value, OpResult):
+        return None
+    return float_constant(value.op) or dequantized_constant(value.op)
 
 
 def copies_scale(op: TflOp) -> bool:

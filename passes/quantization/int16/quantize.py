@@ -9,6 +9,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir import names
+from tflir.ir.constness import is_constant
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
 from tflir.ir.statistics import Range, clear_ranges, functions, ranges_of
@@ -16,6 +17,7 @@ from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import MAY_STAY_FLOAT, UNCALIBRATED
 from tflir.passes.quantization.int16.choice import Choice
 from tflir.passes.quantization.int16.rewrite import Rewrite, Settings
+from tflir.passes.quantization.int16.trained_pairs import remove_trained_pairs
 from tflir.passes.quantization.post_quantize import remove_unread
 from tflir.passes.quantization.sound_ranges import visible_ranges
 
@@ -95,6 +97,9 @@ class QuantizeInt16x8Pass(TflPass):
     def _ranges(self, function: FuncOp, report: PassReport) -> tuple[dict[SSAValue, Range], dict[SSAValue, Range]]:
         """What activations range over, and the ranges that constants are clamped to."""
         ranges = ranges_of(function)
+        if not self.tf_compat:
+            remove_trained_pairs(function, ranges, report)
+            ranges = {value: found for value, found in ranges_of(function).items() if not is_constant(value)}
         return (ranges, {}) if self.tf_compat else visible_ranges(function, ranges, report, levels=_LEVELS)
 
     def _check_options(self) -> None:
