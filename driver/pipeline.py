@@ -107,6 +107,7 @@ def _integer_only(options: Options) -> list[str]:
 def _integer_passes(options: Options, *, only: bool) -> list[str]:
     everywhere = {"everywhere": True} if only else {}
     return [
+        *(["tfl-densify-fold"] if only and not options.sparsifies else []),
         "tfl-lower-fake-quant",
         _preserved(),
         "tfl-signed-pairs",
@@ -137,6 +138,7 @@ def _int16x8(options: Options) -> list[str]:
     if wanted and strict and not options.tf_compat:
         wanted["exact_types"] = True
     return [
+        *(["tfl-densify-fold"] if strict and not (options.sparsifies or options.tf_compat) else []),
         *([] if options.tf_compat else ["tfl-lower-fake-quant"]),
         _preserved(),
         *([] if options.tf_compat else ["tfl-signed-pairs"]),

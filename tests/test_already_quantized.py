@@ -332,3 +332,39 @@ def test_a_custom_op_without_a_kernel_is_one_error() -> None:
     data = model(lambda graph, x: _custom_result_without_shape(graph, x)[0])
     with pytest.raises(tflir.Error, match="no kernel for custom op 'NoSuchKernel'"):
         compiled(data, "int8")
+
+
+@pytest.mark.parametrize("activation", [0, 1])
+def test_svdf_is_integer_with_relu_alone(activation: int) -> None:
+    def build(graph: Graph, x: int) -> int:
+        operands = [x, graph.constant("f", random(8, 16)), graph.constant("t", random(8, 3)), NONE]
+        y = graph.tensor("y", (1, 8))
+        state = graph.tensor("state", (1, 24), variable=True)
+        how = options("SVDFOptions", rank=1, fusedActivationFunction=activation)
+        graph.op("SVDF", [*operands, state], [y], how)
+        return y
+
+    data = model(build)
+    _, made = compiled(data, "int8")
+    for delegate in (True, False):
+        assert nearness(run(made, [samples()[0]["x"]], delegate=delegate), run(data, [samples()[0]["x"]])) > 20
+
+
+def test_sparse_weights_become_integers_where_integers_alone_are_allowed() -> None:
+    weights = random(64, 16)
+    weights[np.random.default_rng(2).random(weights.shape) < 0.9] = 0
+
+    def build(graph: Graph, x: int) -> int:
+        y = graph.tensor("y", (1, 64))
+        graph.op("FULLY_CONNECTED", [x, graph.constant("w", weights), NONE], [y], options("FullyConnectedOptions"))
+        return y
+
+    converter = tflir.Converter.from_bytes(model(build))
+    converter.optimizations = [tflir.Optimize.EXPERIMENTAL_SPARSITY]
+    sparse = converter.convert()
+    codes = {op["code"] for op in tree(sparse)["graphs"][0]["operators"]}
+    assert schema.BuiltinOperator.DENSIFY in codes
+    converter = tflir.Converter.from_bytes(sparse)
+    converter.optimizations, converter.representative_dataset = [tflir.Optimize.DEFAULT], samples
+    converter.target_spec.supported_ops = [tflir.OpsSet.TFLITE_BUILTINS_INT8]
+    assert nearness(run(converter.convert(), [samples()[0]["x"]]), run(sparse, [samples()[0]["x"]])) > 30

@@ -120,6 +120,8 @@ def unsound_int8(op: TflOp) -> str | None:
     """Why the op's int8 form would be wrong or could not run; None where it is fine."""
     if op.INFO.no_int8:
         return op.INFO.no_int8
+    if op.INFO.builtin == "SVDF" and op.properties.get("fused_activation_function") != StringAttr("RELU"):
+        return "its integer kernel runs with RELU alone"
     weight = op.INFO.weight
     if weight is not None and weight[1] >= 0 and _is_computed(op.operands[weight[0]]):
         return "its weights are no constant: the integer kernel wants them symmetric"

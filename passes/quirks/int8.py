@@ -184,4 +184,11 @@ INT8: tuple[Quirk, ...] = (
         "what `tfl-select-ops` marks stays float",
         "passes.quantization.optimize_op_order:OptimizeOpOrderPass",
     ),
+    Quirk(
+        "integer-svdf-without-relu",
+        "Integer ops",
+        "an SVDF becomes int8 whatever activation it has",
+        "it stays float unless that is RELU: the kernel runs with no other",
+        "passes.quantization.select_ops:unsound_int8",
+    ),
 )
