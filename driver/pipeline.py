@@ -88,7 +88,7 @@ def _dynamic_range(options: Options) -> list[str]:
     return [
         _preserved(keep_float=False),
         *_selected(options),
-        _spec("tfl-prepare-quantize-dynamic-range", **_per_tensor(options)),
+        _spec("tfl-prepare-quantize-dynamic-range", **_per_tensor(options), **_compat(options)),
         _spec("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
@@ -113,6 +113,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         "tfl-signed-pairs",
         *_selected(options, integer=True),
         *_allowed_float(options),
+        *_dense_weights(options),
         *(["tfl-integer-forms"] if only else []),
         _spec(
             "tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_sparse_tables(options), **_compat(options)
@@ -144,6 +145,7 @@ def _int16x8(options: Options) -> list[str]:
         *([] if options.tf_compat else ["tfl-signed-pairs"]),
         *_selected(options, integer=True),
         *_allowed_float(options),
+        *_dense_weights(options),
         *([_spec("tfl-integer-forms", int16=True)] if strict and not options.tf_compat else []),
         _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
         *([] if strict else _uncalibrated_beside_int16(options)),
@@ -163,6 +165,13 @@ def _uncalibrated_beside_int16(options: Options) -> list[str]:
     if not (prepare := _uncalibrated(options)):
         return []
     return [*prepare, _spec("tfl-quantize", integer=False, hybrid=False, legacy_float_scale=True), "tfl-post-quantize"]
+
+
+def _dense_weights(options: Options) -> list[str]:
+    """Integer ops read no sparse float weights; where zeros are to be left out again, all were made dense before."""
+    if options.tf_compat or options.sparsifies:
+        return []
+    return [_spec("tfl-densify-fold", quantizable=True)]
 
 
 def _sparse_tables(options: Options) -> dict[str, bool]:

@@ -20,7 +20,17 @@ from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float
 from tflir.passes.quantization.parameters import weight_scales
 
 _INT8 = IntegerType(8)
-_ALL_OR_NOTHING = ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
+_ALL_OR_NOTHING = frozenset(
+    (
+        "LSTM",
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        "BIDIRECTIONAL_SEQUENCE_LSTM",
+        "UNIDIRECTIONAL_SEQUENCE_RNN",
+        "SVDF",
+    )
+)
+"""Kernels that read all weights as int8 once the first of them is: a float one among them counts as zeros or garbage."""
+_ALL_OR_NOTHING_IN_TENSORFLOW = frozenset(("UNIDIRECTIONAL_SEQUENCE_LSTM",))
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,8 @@ class PrepareQuantizeDynamicRangePass(TflPass):
     """Constants of fewer elements stay as they are."""
     uncalibrated: bool = False
     """Only in functions of which no range was recorded, beside others that are calibrated."""
+    tf_compat: bool = False
+    """Recurrent ops other than `tfl.unidirectional_sequence_lstm` may have some weights int8 and others float."""
     legacy_float_scale: bool = False
     """Scales in the single-precision arithmetic of calibrated functions, whose weights these then can share."""
 
@@ -78,11 +90,14 @@ class PrepareQuantizeDynamicRangePass(TflPass):
                 report.decline("its op was left out", user)
             elif not isinstance(user, TflOp) or use.index not in user.INFO.dynamic_range:
                 report.decline("no dynamic-range kernel reads this operand", user)
-            elif user.INFO.builtin in _ALL_OR_NOTHING and (small := self._small(user)) is not None:
+            elif user.INFO.builtin in self._all_or_nothing() and (small := self._small(user)) is not None:
                 report.decline(f"operand {small} of the op has fewer than {self.min_elements} elements", user)
             else:
                 found.setdefault(self._axis(user, use.index, constant.shape), []).append(use)
         return found
+
+    def _all_or_nothing(self) -> frozenset[str]:
+        return _ALL_OR_NOTHING_IN_TENSORFLOW if self.tf_compat else _ALL_OR_NOTHING
 
     def _axis(self, user: TflOp, operand: int, shape: tuple[int, ...]) -> int | None:
         axis = user.INFO.channel_axis(operand)

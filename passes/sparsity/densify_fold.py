@@ -22,7 +22,7 @@ from tflir.ir.tfl.indexing import DensifyOp
 from tflir.ir.types import PACKED_BITS, element_of, shape_of, storage_type, stored_bytes
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.edit import erase, insert_after
-from tflir.passes.quantization.facts import LEFT_OUT
+from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,17 @@ class DensifyFoldPass(TflPass):
 
     name = "tfl-densify-fold"
 
+    quantizable: bool = False
+    """Only constants that ops read which may become integer ones."""
+
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         sparse = [op for op in module.walk() if isinstance(op, SparseConstOp | SparseQConstOp)]
         budget = Budget(sum(_held(op) for op in sparse))
         for op in sparse:
             if any(LEFT_OUT in reader.attributes for reader in _readers(op)):
                 report.decline("its op was left out", op)
+            elif self.quantizable and any(KEEP_FLOAT in reader.attributes for reader in _readers(op)):
+                report.decline("its op stays float", op)
             else:
                 _fold(op, budget, report)
 
