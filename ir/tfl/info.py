@@ -31,6 +31,8 @@ class OpInfo:
     """Its integer kernel fills the result with integer 0, whatever the zero point: only a zero point of 0 is right."""
     no_int8: str = ""
     """Why its int8 form can't run or is wrong, though MLIR makes it (QuantizableResult)."""
+    int8_activation: str = ""
+    """The one fused activation that its integer kernel computes, whatever its options say; others are refused or lost."""
     poles: tuple[int, ...] = ()
     """Operands in which 0 is an error or gives infinity: rounding must not make one."""
     fixed_output: tuple[float, int] | None = None

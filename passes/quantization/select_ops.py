@@ -120,12 +120,17 @@ def unsound_int8(op: TflOp) -> str | None:
     """Why the op's int8 form would be wrong or could not run; None where it is fine."""
     if op.INFO.no_int8:
         return op.INFO.no_int8
-    if op.INFO.builtin == "SVDF" and op.properties.get("fused_activation_function") != StringAttr("RELU"):
-        return "its integer kernel runs with RELU alone"
+    if op.INFO.int8_activation and (fused := _fused(op)) != op.INFO.int8_activation:
+        return f"its integer kernel computes {op.INFO.int8_activation}, not {fused}"
     weight = op.INFO.weight
     if weight is not None and weight[1] >= 0 and _is_computed(op.operands[weight[0]]):
         return "its weights are no constant: the integer kernel wants them symmetric"
     return None
+
+
+def _fused(op: TflOp) -> str:
+    activation = op.properties.get("fused_activation_function")
+    return activation.data if isinstance(activation, StringAttr) else "NONE"
 
 
 def _computed_bias(op: TflOp) -> str | None:
