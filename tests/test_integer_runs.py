@@ -233,6 +233,18 @@ def test_a_large_bias_of_a_layer_with_one_scale_moves_its_integers() -> None:
     assert np.abs(whole * scale - weights).max() <= 0.51 * scale
 
 
+def test_the_bias_of_a_transposed_convolution_fits_beside_weights_of_zero() -> None:
+    def build(graph: Graph, x: int) -> list[int]:
+        weights, bias = graph.constant("w", np.zeros((8, 3, 3, 4), F32)), graph.constant("b", random(8))
+        operands = [graph.constant("s", np.int32([1, 6, 6, 8])), weights, x, bias]
+        how = options("TransposeConvOptions", padding=1, strideH=1, strideW=1)
+        graph.op("TRANSPOSE_CONV", operands, made := [graph.tensor("y", (1, 6, 6, 8))], how, version=3)
+        return made
+
+    shape = (1, 4, 4, 4)
+    assert _worst(_model(build, shape), _samples(shape)) > 35
+
+
 def test_an_untaken_branch_stays_float() -> None:
     """Ranges lie on the values of the first subgraph alone; the other is left as it is, and both run."""
     model = Model()

@@ -11,6 +11,7 @@ from models_builder import Graph, Model, options
 from recording import nearness, run
 from test_masks import F32, MODES, Array, answers, compiled
 
+import tflir
 from tflir.files import load_bytes
 from tflir.ir.tfl.constants import QConstOp
 
@@ -193,6 +194,19 @@ def test_a_weight_has_the_scales_that_each_of_its_readers_wants(mode: str) -> No
     if mode == "int8":
         constants = [op for op in load_bytes(quantized).walk() if isinstance(op, QConstOp)]
         assert len(constants) == 2, "one for each channel, one for all"
+
+
+def test_layers_and_products_of_matrices_share_no_constant_with_one_scale() -> None:
+    made = Model()
+    graph = made.graph()
+    x, w = graph.tensor("x", (4, 32)), graph.constant("w", np.random.default_rng(1).normal(size=(32, 32)).astype(F32))
+    first = _op(graph, "FULLY_CONNECTED", [x, w, -1], options("FullyConnectedOptions"), (4, 32))
+    graph.io([x], [_op(graph, "BATCH_MATMUL", [first, w], options("BatchMatMulOptions"), (4, 32))])
+    converter = tflir.Converter.from_bytes(made.to_bytes())
+    converter.optimizations, converter.disable_per_channel = [tflir.Optimize.DEFAULT], True
+    quantized, values = converter.convert(), [np.random.default_rng(2).normal(size=(4, 32)).astype(F32)]
+    for delegate in (True, False):
+        assert nearness(answers(quantized, values, delegate=delegate), run(made.to_bytes(), values)) > 25
 
 
 @pytest.mark.parametrize("mode", list(MODES)[:4])

@@ -444,3 +444,14 @@ def test_no_file_is_larger_than_the_dense_one(target: str, mode: str, zeros: flo
         sparse, _ = sparsified(dense, target)
         assert len(sparse) <= len(dense), (rows, columns, block)
         assert nearness(run(sparse, [random(1, columns)]), run(dense, [random(1, columns)])) > 25
+
+
+@pytest.mark.parametrize("mode", ["int8", "int16x8"])
+@pytest.mark.parametrize("stored", ["float", "float16"])
+def test_sparse_weights_of_a_model_become_integer_ones(stored: str, mode: str) -> None:
+    shape = (1, 256)
+    sparse, _ = sparsified(compiled(model_of(FC, shape), stored, shape))
+    assert "DENSIFY" in names_of(sparse)
+    made = compiled(sparse, mode, shape)
+    assert "DENSIFY" not in names_of(made)
+    assert min(nearness(run(made, [x]), run(sparse, [x])) for x in (random(*shape, seed=n) for n in range(4))) > 25

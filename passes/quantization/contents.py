@@ -101,7 +101,8 @@ class Contents:
         """
         bias = bias_of(op)
         assert bias is not None
-        sources = [op.operands[index] for index in bias[1]]
+        order = sorted(bias[1], key=lambda index: weight_axis(op, index) is not None)
+        sources = [op.operands[index] for index in order]
         params = [propagation.params(source) for source in sources]
         if any(one is None for one in params):
             return None

@@ -30,6 +30,10 @@ _ALL_OR_NOTHING = frozenset(
     )
 )
 """Kernels that read all weights as int8 once the first of them is: a float one among them counts as zeros or garbage."""
+_ALONE = "BATCH_MATMUL"
+"""The default delegate does not load where this reads a constant with one scale that a FULLY_CONNECTED read before."""
+_Kind = tuple[int | None, bool]
+"""The axis of the scales, and whether the readers are those that share a constant with no others."""
 _ALL_OR_NOTHING_IN_TENSORFLOW = frozenset(("UNIDIRECTIONAL_SEQUENCE_LSTM",))
 
 
@@ -61,7 +65,8 @@ class PrepareQuantizeDynamicRangePass(TflPass):
     uncalibrated: bool = False
     """Only in functions of which no range was recorded, beside others that are calibrated."""
     tf_compat: bool = False
-    """Recurrent ops other than `tfl.unidirectional_sequence_lstm` may have some weights int8 and others float."""
+    """Recurrent ops other than `tfl.unidirectional_sequence_lstm` may have some weights int8 and others float, and
+    products of matrices share constants with fully connected layers."""
     legacy_float_scale: bool = False
     """Scales in the single-precision arithmetic of calibrated functions, whose weights these then can share."""
 
@@ -76,14 +81,15 @@ class PrepareQuantizeDynamicRangePass(TflPass):
                 continue
             groups = self._by_axis(constant, report)
             every = sum(1 for _ in constant.value.uses)
-            for axis, uses in groups.items():
-                kind = "int8" if len(groups) == 1 else f"int8_{'tensor' if axis is None else axis}"
+            for (axis, product), uses in groups.items():
+                reader = "matmul" if product else "tensor" if axis is None else str(axis)
+                kind = "int8" if len(groups) == 1 else f"int8_{reader}"
                 name = name_of_twin(constant, kind, replaces=len(uses) == every)
                 self._quantize(constant, op, axis, uses, name, report)
 
-    def _by_axis(self, constant: FloatConstant, report: PassReport) -> dict[int | None, list[Use]]:
-        """The quantizable uses of a constant, those of one quantized type together."""
-        found: dict[int | None, list[Use]] = {}
+    def _by_axis(self, constant: FloatConstant, report: PassReport) -> dict[_Kind, list[Use]]:
+        """The quantizable uses of a constant, those that can share one quantized constant together."""
+        found: dict[_Kind, list[Use]] = {}
         for use in computing_uses(constant.value):
             user = use.operation
             if LEFT_OUT in user.attributes:
@@ -93,7 +99,8 @@ class PrepareQuantizeDynamicRangePass(TflPass):
             elif user.INFO.builtin in self._all_or_nothing() and (small := self._small(user)) is not None:
                 report.decline(f"operand {small} of the op has fewer than {self.min_elements} elements", user)
             else:
-                found.setdefault(self._axis(user, use.index, constant.shape), []).append(use)
+                alone = user.INFO.builtin == _ALONE and not self.tf_compat
+                found.setdefault((self._axis(user, use.index, constant.shape), alone), []).append(use)
         return found
 
     def _all_or_nothing(self) -> frozenset[str]:
