@@ -182,3 +182,20 @@ def test_pieces_of_deferred_constants_are_of_the_size_that_is_asked_for(size: in
     pieces = [piece.copy() for piece in blob.chunks(size)]
     assert all(piece.nbytes == size for piece in pieces[:-1])
     assert np.array_equal(np.concatenate(pieces), whole)
+
+
+@pytest.mark.parametrize("kind", ["CUSTOM", "CAST"])
+def test_what_reads_float_after_integers_reads_float_still(kind: str) -> None:
+    model = Model()
+    graph = model.graph()
+    x = graph.tensor("x", (4,), np.int8, scales=[0.5], zero_points=[3])
+    negative = graph.tensor("n", (4,), np.int8, scales=[0.25], zero_points=[0])
+    graph.op("NEG", [x], [negative], version=2)
+    wide, y = graph.tensor("wide", (4,)), graph.tensor("y", (4,), np.float32 if kind == "CUSTOM" else np.int32)
+    graph.op("DEQUANTIZE", [negative], [wide], version=2)
+    how = options("CastOptions", inDataType=FLOAT32, outDataType=schema.TensorType.INT32) if kind == "CAST" else None
+    graph.op(kind, [wide], [y], how, custom="Head" if kind == "CUSTOM" else "")
+    graph.io([x], [y])
+    made = _graph(_compile(model.to_bytes(), "float32"))
+    read = made["operators"][-1]["inputs"][0]
+    assert made["tensors"][read]["type"] == FLOAT32

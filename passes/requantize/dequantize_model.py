@@ -87,9 +87,13 @@ class _Function:
         """What values that are float now were before."""
         self._steps: dict[SSAValue, Scales] = {}
         """The scales that they had, constants too."""
+        self._reads_float: dict[Operation, set[int]] = {}
+        """Operands that are float in the model as it came, of ops that read integers as such."""
 
     def rewrite(self) -> None:
         ops = list(self._function.walk())[1:]
+        for op in filter(reads_integers, ops):
+            self._reads_float[op] = {index for index, value in enumerate(op.operands) if is_float(value)}
         for block in {op.parent: None for op in ops}:
             for argument in block.args if block is not None else ():
                 self._retype(argument)
@@ -206,6 +210,8 @@ class _Function:
     def _keep(self, op: Operation) -> None:
         """Gives an op that reads integers what it had."""
         for index, value in enumerate(op.operands):
+            if index in self._reads_float[op]:
+                continue
             if (held := self._types.get(value)) is not None and _quantized_type(held) is not None:
                 again = QuantizeOp.create(operands=[value], result_types=[held], properties={"qtype": held})
                 again.location = names.named(suffixed(value, "quantized"))
