@@ -199,3 +199,17 @@ def test_what_reads_float_after_integers_reads_float_still(kind: str) -> None:
     made = _graph(_compile(model.to_bytes(), "float32"))
     read = made["operators"][-1]["inputs"][0]
     assert made["tensors"][read]["type"] == FLOAT32
+
+
+def test_a_requantization_right_behind_another_clips_as_float_too() -> None:
+    model = Model()
+    graph = model.graph()
+    x, y = graph.tensor("x", (5,)), graph.tensor("y", (5,))
+    wide, narrow, back = (graph.tensor(f"q{n}", (5,), np.int8, scales=[s]) for n, s in enumerate((0.1, 0.01, 0.05)))
+    for source, made in ((x, wide), (wide, narrow), (narrow, back)):
+        graph.op("QUANTIZE", [source], [made], version=2)
+    graph.op("DEQUANTIZE", [back], [y], version=2)
+    graph.io([x], [y])
+    made = _compile(model.to_bytes(), "float32")
+    (out,) = run(made, [np.array([-9, -1, 0.5, 1, 9], F32)])
+    np.testing.assert_allclose(out, [-1.28, -1, 0.5, 1, 1.27], atol=1e-6)

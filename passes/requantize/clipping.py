@@ -59,14 +59,16 @@ class Clipping:
         `before`: the scales that the value had, where the model had it as integers.
         """
         maker = producer(source)
-        if maker is None or not scales.is_one:
+        if not scales.is_one or (maker is None and before is None):
             return source
-        activation = clipped_by(scales, self._bounds.of(source))
+        within = self._within(source, before)
+        activation = clipped_by(scales, within)
         if activation is not None:
             source = self._activated(source, activation, op)
-        whole = before is None and _is_island(op, maker)
-        low, high = cut_off_by(scales, self._bounds.of(source), whole=whole)
-        if before is not None and source.has_one_use() and _makes_any_scale(maker):
+            within = self._within(source, before)
+        whole = before is None and maker is not None and _is_island(op, maker)
+        low, high = cut_off_by(scales, within, whole=whole)
+        if before is not None and maker is not None and source.has_one_use() and _makes_any_scale(maker):
             low, high = cut_off_before(before, self._bounds.by_nature(maker), scales)
         if high is not None and high > 0 and isinstance(maker, RsqrtOp):
             maker.operands[0] = self._limited(MaximumOp, maker.operands[0], high**-2, maker)
@@ -75,6 +77,14 @@ class Clipping:
             if edge is not None:
                 source = self._limited(kind, source, edge, op)
         return source
+
+    def _within(self, source: SSAValue, before: Scales | None) -> Range:
+        """What a value lies within that the model had as integers with the scales `before`."""
+        known = self._bounds.of(source)
+        if before is None or not before.is_one:
+            return known
+        span = before.span()
+        return Range(max(known.low, span.low), min(known.high, span.high))
 
     def _activated(self, source: SSAValue, activation: str, before: Operation) -> SSAValue:
         """The value behind an activation: fused into the op that makes it for `before` alone, or an op of its own."""

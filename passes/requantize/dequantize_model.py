@@ -87,11 +87,16 @@ class _Function:
         """What values that are float now were before."""
         self._steps: dict[SSAValue, Scales] = {}
         """The scales that they had, constants too."""
+        self._requantizes: dict[Operation, Scales] = {}
+        """The scales of what is quantized in the model as it came, and quantized again."""
         self._reads_float: dict[Operation, set[int]] = {}
         """Operands that are float in the model as it came, of ops that read integers as such."""
 
     def rewrite(self) -> None:
         ops = list(self._function.walk())[1:]
+        for op in ops:
+            if isinstance(op, QuantizeOp) and (before := scales_of(op.operands[0], self._function)) is not None:
+                self._requantizes[op] = before
         for op in filter(reads_integers, ops):
             self._reads_float[op] = {index for index, value in enumerate(op.operands) if is_float(value)}
         for block in {op.parent: None for op in ops}:
@@ -166,7 +171,7 @@ class _Function:
             return
         kept = [use for use in op.output.uses if reads_integers(use.operation)]
         value = self._rounded(op, source, scales) or self._clipping.of_quantize(
-            op, source, scales, self._steps[source] if source in self._types else None
+            op, source, scales, self._requantizes.get(op)
         )
         if scales.is_one:
             whole = self._ranges.get(source)
