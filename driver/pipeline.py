@@ -107,13 +107,12 @@ def _integer_only(options: Options) -> list[str]:
 def _integer_passes(options: Options, *, only: bool) -> list[str]:
     everywhere = {"everywhere": True} if only else {}
     return [
-        *(["tfl-densify-fold"] if only and not options.sparsifies else []),
         "tfl-lower-fake-quant",
         _preserved(),
         "tfl-signed-pairs",
         *_selected(options, integer=True),
         *_allowed_float(options),
-        *_dense_weights(options),
+        *_dense_weights(options, only=only),
         *(["tfl-integer-forms"] if only else []),
         _spec(
             "tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_sparse_tables(options), **_compat(options)
@@ -139,13 +138,12 @@ def _int16x8(options: Options) -> list[str]:
     if wanted and strict and not options.tf_compat:
         wanted["exact_types"] = True
     return [
-        *(["tfl-densify-fold"] if strict and not (options.sparsifies or options.tf_compat) else []),
         *([] if options.tf_compat else ["tfl-lower-fake-quant"]),
         _preserved(),
         *([] if options.tf_compat else ["tfl-signed-pairs"]),
         *_selected(options, integer=True),
         *_allowed_float(options),
-        *_dense_weights(options),
+        *_dense_weights(options, only=bool(strict)),
         *([_spec("tfl-integer-forms", int16=True)] if strict and not options.tf_compat else []),
         _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
         *([] if strict else _uncalibrated_beside_int16(options)),
@@ -167,11 +165,14 @@ def _uncalibrated_beside_int16(options: Options) -> list[str]:
     return [*prepare, _spec("tfl-quantize", integer=False, hybrid=False, legacy_float_scale=True), "tfl-post-quantize"]
 
 
-def _dense_weights(options: Options) -> list[str]:
-    """Integer ops read no sparse float weights; where zeros are to be left out again, all were made dense before."""
+def _dense_weights(options: Options, *, only: bool) -> list[str]:
+    """Integer ops read no sparse weights: these are made dense, all or where that takes no more bytes.
+
+    Where zeros are to be left out again, all were made dense before.
+    """
     if options.tf_compat or options.sparsifies:
         return []
-    return [_spec("tfl-densify-fold", quantizable=True)]
+    return [_spec("tfl-densify-fold", quantizable=True, **({} if only else {"smaller": True}))]
 
 
 def _sparse_tables(options: Options) -> dict[str, bool]:

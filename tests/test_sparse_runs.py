@@ -447,11 +447,17 @@ def test_no_file_is_larger_than_the_dense_one(target: str, mode: str, zeros: flo
 
 
 @pytest.mark.parametrize("mode", ["int8", "int16x8"])
-@pytest.mark.parametrize("stored", ["float", "float16"])
-def test_sparse_weights_of_a_model_become_integer_ones(stored: str, mode: str) -> None:
+@pytest.mark.parametrize(("stored", "zeros"), [("float", 0.6), ("float16", 0.4), ("float", 0.95)])
+def test_sparse_weights_of_a_model_become_dense_integers_unless_they_take_more_bytes(
+    stored: str, zeros: float, mode: str
+) -> None:
     shape = (1, 256)
-    sparse, _ = sparsified(compiled(model_of(FC, shape), stored, shape))
-    assert "DENSIFY" in names_of(sparse)
+    dense = compiled(model_of(_dense(64, 256, zeros), shape), stored, shape)
+    module = load_bytes(dense)
+    tflir.run_passes(module, "tfl-dense-to-sparse{target=size}")
+    sparse = to_bytes(module)
     made = compiled(sparse, mode, shape)
-    assert "DENSIFY" not in names_of(made)
+    kinds = [tensor["type"] for tensor in tree(made)["graphs"][0]["tensors"].values()]
+    assert (schema.TensorType.INT8 in kinds) == (zeros < 0.9)
+    assert len(made) < len(sparse) + 1024
     assert min(nearness(run(made, [x]), run(sparse, [x])) for x in (random(*shape, seed=n) for n in range(4))) > 25

@@ -32,7 +32,7 @@ class OpInfo:
     no_int8: str = ""
     """Why its int8 form can't run or is wrong, though MLIR makes it (QuantizableResult)."""
     int8_activation: str = ""
-    """The one fused activation that its integer kernel computes, whatever its options say; others are refused or lost."""
+    """The one fused activation that its integer kernel computes, whatever its options say."""
     poles: tuple[int, ...] = ()
     """Operands in which 0 is an error or gives infinity: rounding must not make one."""
     fixed_output: tuple[float, int] | None = None

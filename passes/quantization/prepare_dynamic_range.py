@@ -29,9 +29,9 @@ _ALL_OR_NOTHING = frozenset(
         "SVDF",
     )
 )
-"""Kernels that read all weights as int8 once the first of them is: a float one among them counts as zeros or garbage."""
+"""Kernels that read all weights as int8 once the first of them is: a float one among them is read as garbage."""
 _ALONE = "BATCH_MATMUL"
-"""The default delegate does not load where this reads a constant with one scale that a FULLY_CONNECTED read before."""
+"""The default delegate refuses a constant with one scale that this reads after a FULLY_CONNECTED."""
 _Kind = tuple[int | None, bool]
 """The axis of the scales, and whether the readers are those that share a constant with no others."""
 _ALL_OR_NOTHING_IN_TENSORFLOW = frozenset(("UNIDIRECTIONAL_SEQUENCE_LSTM",))

@@ -185,10 +185,10 @@ INT8: tuple[Quirk, ...] = (
         "passes.quantization.optimize_op_order:OptimizeOpOrderPass",
     ),
     Quirk(
-        "integer-svdf-without-relu",
+        "integer-recurrent-activation",
         "Integer ops",
-        "an SVDF becomes int8 whatever activation it has",
-        "it stays float unless that is RELU: the kernel runs with no other",
+        "an SVDF or LSTM becomes int8 whatever activation it has",
+        "it stays float unless that is RELU (SVDF) or TANH (LSTM): the kernels compute no other",
         "passes.quantization.select_ops:unsound_int8",
     ),
 )

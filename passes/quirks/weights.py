@@ -14,6 +14,14 @@ WEIGHTS: tuple[Quirk, ...] = (
         "passes.quantization.quantize:QuantizePass",
     ),
     Quirk(
+        "hybrid-recurrent",
+        "Dynamic range",
+        "recurrent ops but `unidirectional_sequence_lstm` get int8 weights beside small float ones, which kernels read "
+        "as int8; a fully connected op and a product of matrices share a constant that the delegate refuses",
+        "all weights of a recurrent op are int8 or none; the product has a constant of its own",
+        "passes.quantization.prepare_dynamic_range:PrepareQuantizeDynamicRangePass",
+    ),
+    Quirk(
         "float16-overflow",
         "Float16",
         "constants beyond ±65504 are clamped",

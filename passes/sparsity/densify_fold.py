@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Attribute, Operation
 
 from tflir.ir import names
@@ -19,10 +19,11 @@ from tflir.ir.sparsity import decode
 from tflir.ir.tfl.attributes import SparsityParameters
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp, SparseQConstOp
 from tflir.ir.tfl.indexing import DensifyOp
+from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import PACKED_BITS, element_of, shape_of, storage_type, stored_bytes
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.edit import erase, insert_after
-from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT
+from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, is_quantizable
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class DensifyFoldPass(TflPass):
 
     quantizable: bool = False
     """Only constants that ops read which may become integer ones."""
+    smaller: bool = False
+    """Only constants that take no more bytes as dense int8 than they do now; ops that read others stay float."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         sparse = [op for op in module.walk() if isinstance(op, SparseConstOp | SparseQConstOp)]
@@ -53,20 +56,32 @@ class DensifyFoldPass(TflPass):
                 report.decline("its op was left out", op)
             elif self.quantizable and any(KEEP_FLOAT in reader.attributes for reader in _readers(op)):
                 report.decline("its op stays float", op)
+            elif self.smaller and _held(op) < math.prod(shape_of(op.output.type) or ()):
+                _keep_float(op, report)
             else:
                 _fold(op, budget, report)
 
 
+_TOO_SPARSE = "its sparse weights take fewer bytes than dense int8 ones: EXPERIMENTAL_SPARSITY makes them sparse int8"
 _LARGEST = 1 << 31
 """Bytes of a dense constant; a damaged model may ask for any number."""
 
 
 def _readers(op: SparseConstOp | SparseQConstOp) -> Iterator[Operation]:
-    """What computes with a sparse constant, as it is or made dense."""
-    for use in op.output.uses:
-        yield use.operation
-        if isinstance(use.operation, DensifyOp):
-            yield from (wide.operation for wide in use.operation.output.uses)
+    """What computes with a sparse constant, as it is, or made dense or float32."""
+    found: list[Operation] = [op]
+    for one in found:
+        readers = [use.operation for use in one.results[0].uses]
+        yield from readers
+        found += [reader for reader in readers if isinstance(reader, DensifyOp | DequantizeOp)]
+
+
+def _keep_float(op: SparseConstOp | SparseQConstOp, report: PassReport) -> None:
+    """Says that what reads the constant stays float."""
+    for reader in _readers(op):
+        if is_quantizable(reader) and not isinstance(reader, DensifyOp):
+            reader.attributes[KEEP_FLOAT] = StringAttr(_TOO_SPARSE)
+            report.decline(_TOO_SPARSE, reader)
 
 
 def _held(op: SparseConstOp | SparseQConstOp) -> int:
