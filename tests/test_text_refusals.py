@@ -55,6 +55,13 @@ def test_scales_that_are_none(scale: str) -> None:
     assert caught.value.file.startswith("a.mlir:2:"), caught.value
 
 
+@pytest.mark.parametrize("size", [2**31, 2**63, 10**30])
+def test_a_dimension_that_the_format_can_not_hold(size: int) -> None:
+    with pytest.raises(Error, match="dimension of more") as caught:
+        parse_text(f"func.func private @f() ->\n  tensor<1x{size}xf32>".encode(), "a.mlir")
+    assert caught.value.file.startswith("a.mlir:2:"), caught.value
+
+
 @pytest.mark.parametrize("values", ["f32: nan", "f32: 1_0.0", "i32: 1_0", "i32: one"])
 def test_arrays_of_no_numbers(values: str) -> None:
     with pytest.raises(Error, match="array of"):
