@@ -125,3 +125,18 @@ def _module() -> Any:
     from tflir.files import load_bytes
 
     return load_bytes(build.fully_connected())
+
+
+@pytest.mark.parametrize("name", [":f", ".:f", "..:f", "a b:f", "a..b:f"])
+@pytest.mark.parametrize("command", ["calibrate", "compile"])
+def test_functions_of_modules_that_no_module_is_called(
+    model: pathlib.Path, command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--optimize", "DEFAULT") if command == "compile" else ()
+    assert _run(main, command, model, "-o", model.with_name("o.tflite"), "--representative-dataset", name, *more) in (
+        1,
+        2,
+    )
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1

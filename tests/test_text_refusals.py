@@ -56,10 +56,15 @@ def test_scales_that_are_none(scale: str) -> None:
 
 
 @pytest.mark.parametrize("size", [2**31, 2**63, 10**30])
-def test_a_dimension_that_the_format_can_not_hold(size: int) -> None:
-    with pytest.raises(Error, match="dimension of more") as caught:
-        parse_text(f"func.func private @f() ->\n  tensor<1x{size}xf32>".encode(), "a.mlir")
-    assert caught.value.file.startswith("a.mlir:2:"), caught.value
+def test_a_dimension_that_no_model_holds(size: int) -> None:
+    relu = f"""func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {{
+  %y = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<{size}xf32>
+  func.return %x : tensor<4xf32>
+}}"""
+    for text, line in ((relu, 2), (relu.replace("tensor<4xf32>", f"tensor<{size}xf32>"), 1)):
+        with pytest.raises(Error, match="a dimension of") as caught:
+            parse_text(text.encode(), "a.mlir")
+        assert caught.value.file.startswith(f"a.mlir:{line}:"), caught.value
 
 
 @pytest.mark.parametrize("values", ["f32: nan", "f32: 1_0.0", "i32: 1_0", "i32: one"])

@@ -56,8 +56,6 @@ _DENSE_BODY = re.compile(r'((?:[^">]++|"(?:[^"\\]++|\\.)*+")*+)>', re.DOTALL)
 _NAME_LOC = re.compile(r'\(\s*+("(?:[^"\\\n]++|\\.)*+")\s*+\)')
 _TENSOR = re.compile(r'tensor<(?:[^<>"]|<(?:[^<>"]|<[^<>"]*+>)*+>)*+>')
 _MOST_DIMENSIONS = 255
-_LONGEST_DIMENSION = 2**31 - 1
-"""The format holds shapes in int32."""
 _MANY_DIMENSIONS = re.compile(rf"\s*+<\s*+(?:(?:\d++|\?)\s*+x\s*+){{{_MOST_DIMENSIONS + 1}}}")
 _SUFFIX = r"(?:[0-9]++|[a-zA-Z$._-][\w$.-]*+)"
 _TOKEN = re.compile(
@@ -205,13 +203,10 @@ class TextParser(Parser):
         if known is not None and match is not None:
             self._resume_from(match.end())
             return known
-        at = self.pos
         found = self._checked(super()._parse_optional_builtin_parametrized_type)
         if isinstance(found, TensorType) and isinstance(found.encoding, NoneAttr):  # pyright: ignore[reportUnknownMemberType]
             found = cast("TensorType[Attribute]", found)
             found = tensor_type(tuple(found.get_shape()), found.element_type)
-        if found is not None and max(shape_of(found) or (0,)) > _LONGEST_DIMENSION:
-            self.raise_error(f"a dimension of more than {_LONGEST_DIMENSION} elements", at)
         if found is not None and text and len(text) <= _LONGEST_MEMO:
             self._types[text] = found
         return cast("TypeAttribute | None", found)
