@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from tflir.option import Option
+from tflir.option import Option, path
 from tflir.options import COMMANDS, of_command
 
 
@@ -51,6 +51,10 @@ def _add(parser: argparse.ArgumentParser, said: Option, command: str) -> None:
     parser.add_argument(*flags, action=_Join if said.many else "store", **how)
 
 
+def _add_model(parser: argparse.ArgumentParser, help: str) -> None:
+    parser.add_argument("model", metavar="MODEL", type=_typed(path), help=help)
+
+
 def _command(commands: Any, name: str, brief: str, description: str) -> argparse.ArgumentParser:
     return commands.add_parser(name, help=brief, description=description, formatter_class=Help)
 
@@ -68,7 +72,7 @@ def add_compile(commands: Any) -> None:
         "compile a model",
         "Compiles MODEL. Without --optimize nothing is quantized or made sparse.",
     )
-    parser.add_argument("model", metavar="MODEL", help=".tflite, or .mlir text")
+    _add_model(parser, ".tflite, or .mlir text")
     _add_options(parser, "compile")
 
 
@@ -80,7 +84,7 @@ def add_calibrate(commands: Any) -> None:
         "record what activations range over",
         "Runs representative data through MODEL and writes the ranges of its activations, for --stats.",
     )
-    parser.add_argument("model", metavar="MODEL", help="float .tflite")
+    _add_model(parser, "float .tflite")
     _add_options(parser, "calibrate")
 
 
@@ -92,5 +96,5 @@ def add_inspect(commands: Any) -> None:
         "show what is in a model",
         "Shows subgraphs, signatures, operators, tensors and where the bytes are.",
     )
-    parser.add_argument("model", metavar="MODEL", help=".tflite, or .mlir text")
+    _add_model(parser, ".tflite, or .mlir text")
     _add_options(parser, "inspect")

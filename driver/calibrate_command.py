@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 
-from tflir.inputs import given
+from tflir.inputs import check_there, given
 from tflir.ir.errors import Error
 from tflir.options import Options, options_from
 from tflir.outputs import STDOUT, check_outputs, write_stdout
@@ -21,6 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Calibrates as the arguments say; returns the exit status."""
     options = options_from(vars(arguments))
     target: str = arguments.output
+    check_there(arguments.model)
     _check(arguments, options)
     source = given(arguments.model)
     from tflir.calibration import calibrate

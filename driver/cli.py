@@ -21,13 +21,30 @@ _INTERRUPTED = 130
 _COMMANDS = {"calibrate": "calibrate_command", "compile": "compile_command", "inspect": "inspect_command"}
 
 
+class _Once(argparse.Action):
+    """Stores a value, once: of two values one would be ignored."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        if option_string is not None and self in parser.stored:
+            raise argparse.ArgumentError(self, "is given twice: one value would be ignored")
+        parser.stored.add(self)
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, with the status of wrong usage."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.stored: set[argparse.Action] = set()
+        for action in (None, "store"):
+            self.register("action", action, _Once)
 
     def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] -- argparse declares it as overloads
         self, args: Any = None, namespace: Any = None
     ) -> Any:
         """As of any parser, but a flag that there is not is an error that names the nearest."""
+        self.stored.clear()
         found = super().parse_known_args(args, namespace)
         unknown: list[str] = found[1]
         flags = [argument for argument in unknown if argument.startswith("-")]

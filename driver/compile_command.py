@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tflir.backends.files import is_stream, whole_file
 from tflir.content import STDIN
 from tflir.files import TEXT, to_bytes, write
-from tflir.inputs import Input, given
+from tflir.inputs import Input, check_there, given
 from tflir.ir.errors import Error, printable
 from tflir.options import Options, OptionWarning, options_from
 from tflir.outputs import STDOUT, check_outputs
@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.print_pipeline:
         print(_converter(given(arguments.model), options).pipeline())
         return 0
+    check_there(arguments.model)
     target = _target(arguments, options)
     source = given(arguments.model)
     if arguments.verify and source.is_text:

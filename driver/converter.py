@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
-from tflir.files import file_size, load, load_bytes, to_bytes, write
+from tflir.files import file_size, load, load_bytes, named, to_bytes, write
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
 from tflir.option import ModeName
@@ -62,7 +62,7 @@ class Converter(Settings):
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Converter:
         """A converter of the model at `path`, `.tflite` or `.mlir`. Raises `Error` where it is no valid model."""
-        return cls.from_module(lambda: load(path), os.fspath(path))
+        return cls.from_module(lambda: load(path), named(path))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Converter:
@@ -72,6 +72,9 @@ class Converter(Settings):
     @classmethod
     def from_module(cls, read: Callable[[], ModuleOp], file: str = "") -> Converter:
         """A converter of the module that `read` gives, anew each time; `file` is what errors name."""
+        if not callable(cast(Any, read)):
+            what = f"from_module takes a function that gives the module anew each time, not {type(read).__name__}"
+            raise Error(what, hint="give lambda: module.clone()", status=2)
         return cls(_first_then(read(), read), file)
 
     def on_calibration(self, progress: Callable[[int, int], None]) -> None:

@@ -282,7 +282,7 @@ def files_of(source: str) -> list[pathlib.Path]:
     if path.is_dir():
         return _files(path, (*_ARRAYS, *ENDINGS))
     module, colon, _ = source.rpartition(":")
-    if not colon or path.exists():
+    if not colon or path.exists() or not all(map(str.isidentifier, module.split("."))):
         return [path]
     inside = pathlib.Path(*module.split("."))
     found = (pathlib.Path(place, inside) for place in (os.getcwd(), *sys.path))

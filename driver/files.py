@@ -7,7 +7,7 @@ import gc
 import os
 import pathlib
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from tflir.backends.files import is_stream
 from tflir.content import read_content
@@ -33,9 +33,18 @@ def collector_paused() -> Generator[None]:
             gc.enable()
 
 
+def named(path: str | os.PathLike[str]) -> str:
+    """`path` as text. Raises `Error` (status 2) where it is no path."""
+    name: Any = os.fspath(path) if isinstance(cast(Any, path), str | os.PathLike) else path
+    if not isinstance(name, str):
+        kind = type(name).__name__
+        raise Error(f"a file is named by its path, not by {kind}", hint="give a str or a pathlib.Path", status=2)
+    return name
+
+
 def load(path: str | os.PathLike[str]) -> ModuleOp:
     """The module of the model at `path`, `.tflite` or `.mlir`. Raises `Error` where that is no valid model."""
-    name = os.fspath(path)
+    name = named(path)
     try:
         if is_stream(name):
             return load_content(read_content(name), name)
@@ -52,12 +61,17 @@ def load(path: str | os.PathLike[str]) -> ModuleOp:
 
 
 def load_bytes(data: bytes) -> ModuleOp:
-    """The module of a model in memory."""
+    """The module of a model in memory. Raises `Error` where that is none, and where `data` holds no bytes."""
     from tflir.frontends.tflite.mapping import ModelFile
     from tflir.frontends.tflite.model import import_model
 
+    try:
+        held = memoryview(data)
+    except TypeError:
+        what = f"a model in memory is bytes, not {type(data).__name__}"
+        raise Error(what, hint="name a file by from_file or load", status=2) from None
     with collector_paused(), within_limits():
-        return import_model(ModelFile(memoryview(data)))
+        return import_model(ModelFile(held))
 
 
 def load_content(data: bytes, name: str) -> ModuleOp:
@@ -86,7 +100,7 @@ def save(
     The file appears whole or not at all. `progress` is told bytes written and bytes in all. Raises
     `Error` where `path` ends in something else, the module has no form in the format, or the file can't be written.
     """
-    check_ending(os.fspath(path))
+    check_ending(named(path))
     return write(module, path, tf_compat=tf_compat, elide_constants=elide_constants, progress=progress)
 
 
@@ -107,7 +121,7 @@ def write(
     """As `save`, to a file of any name: a model unless that ends in `.mlir`."""
     from tflir.backends.files import whole_file
 
-    name = os.fspath(path)
+    name = named(path)
     if pathlib.Path(name).suffix == TEXT:
         from tflir.backends.mlir import write_text
 

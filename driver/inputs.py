@@ -66,5 +66,12 @@ def given(path: str) -> Input:
     return Input(path, pathlib.Path(path).suffix == TEXT, size)
 
 
+def check_there(path: str) -> None:
+    """Raises `Error` where no file is at `path`: to be asked before what is made of its name is looked at."""
+    if path != STDIN and not os.path.lexists(path):
+        hint = "check the path and its permissions"
+        raise Error("can't be read: no such file or directory", file=path, hint=hint)
+
+
 def _streamed(content: bytes, name: str) -> Input:
     return Input(name, content[4:8] != IDENTIFIER, len(content), content)

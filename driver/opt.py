@@ -31,12 +31,19 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "input", nargs="?", default="-", metavar="INPUT", help=".tflite, .mlir, or - for stdin (default)"
+        "input",
+        nargs="?",
+        default="-",
+        metavar="INPUT",
+        type=_not_empty,
+        help=".tflite, .mlir, or - for stdin (default)",
     )
     parser.add_argument(
         "-p", "--pass-pipeline", "--passes", metavar="PIPELINE", default="", help="passes: 'a,b{x=1 y=2}'"
     )
-    parser.add_argument("-o", "--output", metavar="OUT", default="-", help="where the result goes (default: stdout)")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", type=_not_empty, default="-", help="where the result goes (default: stdout)"
+    )
     parser.add_argument(
         "--emit", choices=("mlir", "tflite"), help="what to write (default: by OUT's ending, else mlir)"
     )
@@ -68,7 +75,7 @@ def _add_watching(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--print-ir-after-failure", action="store_true", help="print it after a pass that failed")
     group.add_argument("--timing", action="store_true", help="print the time that each pass took")
     group.add_argument("--pass-statistics", action="store_true", help="print what each pass did, and declined and why")
-    group.add_argument("--reproducer", metavar="FILE", default=REPRODUCER,
+    group.add_argument("--reproducer", metavar="FILE", type=_not_empty, default=REPRODUCER,
                        help="where the program before a failed pass is left (default: %(default)s)")  # fmt: skip
 
 
@@ -76,7 +83,13 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("questions").add_mutually_exclusive_group()
     group.add_argument("--list-passes", action="store_true", help="list the passes with their options")
     group.add_argument("--show-dialects", action="store_true", help="list the dialects that are known")
-    group.add_argument("--explain", metavar="PASS", help="what a pass does, in full")
+    group.add_argument("--explain", metavar="PASS", type=_not_empty, help="what a pass does, in full")
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        raise argparse.ArgumentTypeError("is empty")
+    return value
 
 
 def main(argv: Sequence[str] | None = None) -> int:

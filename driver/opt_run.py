@@ -35,6 +35,15 @@ if TYPE_CHECKING:
 _SEPARATOR = re.compile(rb"^[ \t]*// -----[^\n]*\n?", re.MULTILINE)
 _TFLITE, _MLIR = "tflite", "mlir"
 _REPRODUCER_HEAD = "tflir reproducer"
+_OF_TEXT = ("print_resources", "print_debuginfo", "print_generic")
+_OF_PASSES = (
+    "print_ir_before_all",
+    "print_ir_after_all",
+    "print_ir_after_change",
+    "print_ir_after_failure",
+    "pass_statistics",
+    "reproducer",
+)
 
 
 def run(arguments: argparse.Namespace, given: list[str]) -> int:
@@ -71,7 +80,19 @@ class Session:
         named = (arguments.reproducer,) if arguments.reproducer != REPRODUCER else ()
         check_outputs([arguments.output, *named], read, force=True)
 
+    def _warn_of_idle(self) -> None:
+        """Says which options do nothing beside the others."""
+        arguments = self.arguments
+        beside: dict[str, tuple[str, ...]] = {} if self.passes else {"-p": _OF_PASSES}
+        if self.emit == _TFLITE:
+            beside["--emit mlir"] = _OF_TEXT
+        for without, flags in beside.items():
+            for flag in flags:
+                if getattr(arguments, flag) not in (False, None, [], REPRODUCER):
+                    say(f"warning: --{flag.replace('_', '-')} does nothing without {without}")
+
     def run(self) -> int:
+        self._warn_of_idle()
         if self.arguments.split_input_file or self.arguments.verify_diagnostics:
             return self._run_parts()
         with self._timed("read"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
@@ -35,6 +36,9 @@ _VALUE = re.compile(rf'{_STRING}|[^=,"]+')
 _LONGEST_SHOWN = 120
 _PLAIN = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*(?:[eE][-+]?[0-9]+)?)?|[0-9]*[A-Za-z_][A-Za-z0-9_-]*")
 """A number or a word, true and false among them: xDSL reads these without quotes."""
+_BRACES = re.compile(rf'\{{((?:[^{{}}"]++|{_STRING})*+)\}}')
+_OPTION = re.compile(r"([\w-]++)(?==)")
+"""The options of a pass, and the names in them where strings are empty."""
 
 
 def run_passes(
@@ -199,13 +203,24 @@ def parse_pipeline(text: str, *, by_flags: bool = False) -> list[ModulePass]:
     if wrapped := _MODULE.fullmatch(text):
         text = wrapped.group(1)
     try:
-        specs = list(parse_specs(_quote_values(_PARTED.sub(_parted, _without_spaces(text.strip())))))
+        quoted = _quote_values(_PARTED.sub(_parted, _without_spaces(text.strip())))
+        specs = list(parse_specs(quoted))
     except (ArgSpecParseError, ValueError) as error:
         shown = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
         raise Error(f"pipeline '{shown}': {_last_line(error)}", hint="write 'a,b{x=1 y=2}'", status=USAGE) from None
+    _refuse_twice(quoted)
     find = _found_pass if by_flags else find_pass
     classes = {name: find(name) for name in dict.fromkeys(spec.name for spec in specs)}
     return [_instance(classes[spec.name], spec) for spec in specs]
+
+
+def _refuse_twice(pipeline: str) -> None:
+    """Refuses an option that a pass is given twice: one value would be ignored."""
+    for options in _BRACES.finditer(pipeline):
+        names = [name.replace("_", "-") for name in _OPTION.findall(re.sub(_STRING, '""', options[1]))]
+        twice = next((name for name, times in Counter(names).items() if times > 1), None)
+        if twice is not None:
+            raise Error(f"option {twice} is given twice", hint="leave one of the two out", status=USAGE)
 
 
 def _without_spaces(pipeline: str) -> str:

@@ -152,12 +152,18 @@ def element_of(value_type: Attribute) -> Attribute | None:
     return None
 
 
-def scales_fault(value_type: Attribute) -> str | None:
-    """Why the scales of a quantized tensor type can't be those of its shape; None where they can."""
+_LONGEST_DIMENSION = 2**31 - 1
+"""Models hold shapes in int32."""
+
+
+def type_fault(value_type: Attribute) -> str | None:
+    """Why a tensor's type can't be: a dimension that no model holds, or scales that are not those of its shape."""
+    if (shape := shape_of(value_type)) and max(shape) > _LONGEST_DIMENSION:
+        return f"a dimension of {max(shape)} elements, where models hold {_LONGEST_DIMENSION} at most"
     element = element_of(value_type)
     if not isinstance(element, UniformQuantizedType) or not element.layout.axes:
         return None
-    layout, shape = element.layout, shape_of(value_type)
+    layout = element.layout
     if shape is None:
         return None
     if max(layout.axes) >= len(shape):

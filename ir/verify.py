@@ -18,7 +18,7 @@ from xdsl.utils.exceptions import VerifyException
 from tflir.ir.errors import Error
 from tflir.ir.names import SIGNATURES, place
 from tflir.ir.tfl.shapes import Unfit
-from tflir.ir.types import scales_fault
+from tflir.ir.types import type_fault
 
 _SYMBOL_STRINGS = {"tfl.call_once": "session_init_function"}
 """Properties that name a function by a string."""
@@ -63,11 +63,11 @@ def _verify_op(op: Operation, *, runs: bool) -> None:
 
 
 def _verify_arguments(op: Operation) -> None:
-    """What enters a region has scales that suit its shape, as the operands and results of ops have."""
+    """What enters a region has a type that can be, as the operands and results of ops have."""
     for region in op.regions:
         for block in region.blocks:
             for argument in block.args:
-                if (fault := scales_fault(argument.type)) is not None:
+                if (fault := type_fault(argument.type)) is not None:
                     raise InvalidOp(op, fault)
 
 

@@ -16,6 +16,7 @@ from xdsl.ir import SSAValue
 from tflir.files import load_bytes, save
 from tflir.ir import names
 from tflir.ir.statistics import Range, functions, set_ranges
+from tflir.ir.verify import verify_module
 
 Samples = Sequence[Sequence[npt.NDArray[Any]]]
 
@@ -63,9 +64,9 @@ def recorded(data: bytes, samples: Samples) -> ModuleOp:
     return module
 
 
-def to_bytes(module: ModuleOp) -> bytes:
+def to_bytes(module: ModuleOp, *, runs: bool = True) -> bytes:
     """The module as a `.tflite`."""
-    module.verify()
+    verify_module(module, runs=runs)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
         save(module, path)

@@ -27,7 +27,7 @@ F32 = np.float32
 
 def quantized(module: ModuleOp, **how: Any) -> bytes:
     QuantizeInt16x8Pass(**how).run(module)
-    return to_bytes(module)
+    return to_bytes(module, runs=not how.get("tf_compat", False))
 
 
 def distance(data: bytes, made: bytes, samples: Samples) -> float:

@@ -34,6 +34,11 @@ PAIRS = [
      f"{CONV}, depth_multiplier = 2 : i32", "no multiple"),
     ("transpose_conv", "4xi32, 2x2x2x3xf32, 1x4x4x3xf32, 2xf32", "1x?x?x2xf32",
      "4xi32, 2x2x2x3xf32, 1x4x4x5xf32, 2xf32", None, LAYER, "for an input of 5"),
+    ("abs", "2x3xi32", "2x3xi32", "2x3xi64", "2x3xi64", "", "no kernel of ABS"),
+    ("floor", "2x3xf32", "2x3xf32", "2x3xi32", "2x3xi32", "", "no kernel of FLOOR"),
+    ("softmax", "2x3xf32", "2x3xf32", "2x3xf64", "2x3xf64", "beta = 1.0 : f32", "no kernel of SOFTMAX"),
+    ("less", "2x3xi16, 3xi16", "2x3xi1", "2x3xi8, 3xi8", None, "", "no kernel of LESS"),
+    ("add", "2x3xi64, 3xi64", "2x3xi64", "2x3xi8, 3xi8", "2x3xi8", FUSED, "no kernel of ADD"),
     ("fully_connected", "2x4xf32, 3x4xf32, 3xf32", "2x3xf32", "2x4xf32, 3x9xf32, 3xf32", None, FC, "of 9 inputs"),
     ("fully_connected", "2x4xf32, 3x4xf32, 3xf32", "2x3xf32", None, "2x4xf32", FC, "result has shape"),
     ("batch_matmul", "2x3x4xf32, 1x4x5xf32", "2x3x5xf32", "2x3x4xf32, 1x3x5xf32", None, "", "length that is summed"),
@@ -120,6 +125,49 @@ def test_an_operator_of_a_file_that_no_kernel_takes_stays_as_it_is() -> None:
     assert any(isinstance(op, BuiltinOp) for op in module.walk())
     assert not loads(data)
     assert not loads(to_bytes(module))
+
+
+def _with_constant(op: str, operands: str, constant: str, result: str, properties: str, first: bool = False) -> str:
+    """One operator on line 3, of arguments and an int32 vector that comes first or last."""
+    values = operands.split(", ")
+    names, kinds = [f"%a{n}" for n in range(len(values))], [f"tensor<{kind}>" for kind in values]
+    arguments = ", ".join(f"{name}: {kind}" for name, kind in zip(names, kinds, strict=True))
+    vector = f"tensor<{constant.count(',') + 1}xi32>"
+    names.insert(0 if first else len(names), "%c")
+    kinds.insert(0 if first else len(kinds), vector)
+    return (
+        f"func.func @main({arguments}) -> tensor<{result}> {{\n"
+        f'  %c = "tfl.pseudo_const"() <{{value = dense<[{constant}]> : {vector}}}> : () -> {vector}\n'
+        f'  %y = "tfl.{op}"({", ".join(names)}) <{{{properties}}}> : ({", ".join(kinds)}) -> tensor<{result}>\n'
+        f"  func.return %y : tensor<{result}>\n}}\n"
+    )
+
+
+def test_a_transposed_convolution_makes_what_its_input_has() -> None:
+    def text(height: int) -> str:
+        layer = LAYER.replace("stride_h = 1", "stride_h = 2").replace("stride_w = 1", "stride_w = 2")
+        operands, shape = "2x2x2x3xf32, 1x4x4x3xf32, 2xf32", f"1, {height}, 8, 2"
+        return _with_constant("transpose_conv", operands, shape, f"1x{height}x8x2xf32", layer, first=True)
+
+    for height in (7, 8):
+        parse_text(text(height).encode(), "a.mlir")
+        assert loads(to_bytes(parse_text(text(height).encode(), "a.mlir")))
+    for height in (6, 9):
+        said = refused(text(height))
+        assert said.startswith("a.mlir:3:3: ")
+        assert "takes an input of" in said
+
+
+@pytest.mark.parametrize(("op", "right", "wrong"), [("tile", "2, 3", "2, -1"), ("broadcast_to", "4, 3", "-4, 3")])
+def test_numbers_of_times_are_not_negative(op: str, right: str, wrong: str) -> None:
+    parse_text(_with_constant(op, "1x3xf32", right, "?x?xf32", "").encode(), "a.mlir")
+    assert "is none" in (said := refused(_with_constant(op, "1x3xf32", wrong, "?x?xf32", ""))) or "are none" in said
+
+
+@pytest.mark.parametrize("word", ["TANH", "SIGN_BIT"])
+def test_activations_that_rows_are_not_fused_with(word: str) -> None:
+    fused = FC.replace('"NONE"', f'"{word}"')
+    assert word in refused(program("fully_connected", "2x4xf32, 3x4xf32, 3xf32", "2x3xf32", fused))
 
 
 @given(

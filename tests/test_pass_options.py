@@ -156,3 +156,21 @@ def test_a_pass_that_two_plug_ins_bring(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_flags_run_is_ours_whatever_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "entry_points", lambda group: [EntryPoint("broken", "no_such:X", plugins.GROUP)])
     assert [each.name for each in parse_pipeline("tfl-optimize", by_flags=True)] == ["tfl-optimize"]
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        "tfl-prune{sparsity=0.5 sparsity=0.6}",
+        "tfl-prune{min-elements=1 sparsity=0.5 min_elements=2}",
+        'cse,tfl-prune{only="a=b" sparsity=0.5 only=c}',
+    ],
+)
+def test_an_option_given_twice_is_refused(pipeline: str) -> None:
+    with pytest.raises(tflir.Error, match="given twice") as caught:
+        parse_pipeline(pipeline)
+    assert caught.value.status == 2
+
+
+def test_options_of_two_passes_are_not_one() -> None:
+    assert len(parse_pipeline('tfl-prune{sparsity=0.5 only="only=x"},tfl-prune{sparsity=0.6}')) == 2

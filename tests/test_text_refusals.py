@@ -55,6 +55,18 @@ def test_scales_that_are_none(scale: str) -> None:
     assert caught.value.file.startswith("a.mlir:2:"), caught.value
 
 
+@pytest.mark.parametrize("size", [2**31, 2**63, 10**30])
+def test_a_dimension_that_no_model_holds(size: int) -> None:
+    relu = f"""func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {{
+  %y = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<{size}xf32>
+  func.return %x : tensor<4xf32>
+}}"""
+    for text, line in ((relu, 2), (relu.replace("tensor<4xf32>", f"tensor<{size}xf32>"), 1)):
+        with pytest.raises(Error, match="a dimension of") as caught:
+            parse_text(text.encode(), "a.mlir")
+        assert caught.value.file.startswith(f"a.mlir:{line}:"), caught.value
+
+
 @pytest.mark.parametrize("values", ["f32: nan", "f32: 1_0.0", "i32: 1_0", "i32: one"])
 def test_arrays_of_no_numbers(values: str) -> None:
     with pytest.raises(Error, match="array of"):

@@ -13,6 +13,7 @@ from xdsl.irdl import IRDLOperation
 
 from tflir.ir.tfl.attributes import ConstBytesAttr
 from tflir.ir.tfl.info import OpInfo
+from tflir.ir.tfl.kernel_elements import check_elements
 from tflir.ir.tfl.shapes import Rule, require
 from tflir.ir.tfl.words import check_words
 
@@ -49,6 +50,7 @@ class TflOp(IRDLOperation, ABC):
         """Raises `Unfit` where no kernel of the runtime takes the op, well formed though it is."""
         require(bool(self.results) or not self.get_irdl_definition().results, "it has no result")
         check_words(self, self.INFO.options)
+        check_elements(self, self.INFO.builtin)
         for rule in self.RULES:
             rule(self)
 

@@ -12,7 +12,7 @@ from xdsl.irdl import AttrConstraint, base
 from xdsl.irdl.constraints import IntConstraint, VerificationContext
 from xdsl.utils.exceptions import VerifyException
 
-from tflir.ir.types import element_kind, element_of, scales_fault
+from tflir.ir.types import element_kind, element_of, type_fault
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TensorOf(AttrConstraint[TypeAttribute]):
         if not self.accepts(attr):
             wanted = ", ".join(sorted(self.kinds)) or "any element type"
             raise VerifyException(f"{attr} is not a tensor of {wanted}{' or none' if self.optional else ''}")
-        if (fault := scales_fault(attr)) is not None:
+        if (fault := type_fault(attr)) is not None:
             raise VerifyException(fault)
 
     def mapping_type_vars(self, type_var_mapping: Mapping[TypeVar, AttrConstraint | IntConstraint]) -> TensorOf:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation
 
@@ -73,7 +75,17 @@ def transpose_conv(op: Operation) -> None:
     if wanted is not None:
         if kernel is not None:
             require(same(wanted[3], kernel[0]), f"output_shape has {wanted[3]} channels, the filter {kernel[0]}")
+        require(min(wanted) >= 0, f"output_shape {list(wanted)} is none")
+        if kernel is not None and source is not None:
+            _run_back(op, source, wanted, kernel)
         result(op, tuple(wanted))
+
+
+def _run_back(op: Operation, source: Shape, wanted: Sequence[int], kernel: Shape) -> None:
+    """A convolution of what is wanted gives as many positions as the input has."""
+    height, width = _windows(op, (*wanted,), kernel[1], kernel[2])
+    fits = same(source[0], wanted[0]) and same(source[1], height) and same(source[2], width)
+    require(fits, f"output_shape {list(wanted)} takes an input of {height}x{width}, not of {text(source)}")
 
 
 def conv_3d(op: Operation) -> None:
@@ -99,8 +111,14 @@ def conv_3d_transpose(op: Operation) -> None:
     result(op, None if wanted is None else tuple(wanted))
 
 
+_FUSED_ROWS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
+
+
 def fully_connected(op: Operation) -> None:
     """Rows of the input by rows of an [out, in] filter."""
+    fused = op.properties.get("fused_activation_function")
+    if isinstance(fused, StringAttr) and fused.data not in _FUSED_ROWS:
+        refuse(f"fused_activation_function can't be '{fused.data}' here ({', '.join(_FUSED_ROWS)})")
     source, kernel = shape(op.operands[0]), rank(op.operands[1], 2, "filter")
     if kernel is None:
         return

@@ -226,6 +226,7 @@ def tile(op: Operation) -> None:
     """Each dimension as often as operand 1 says."""
     source = shape(op.operands[0])
     times = vector(op.operands[1], -1 if source is None else len(source), "multiples")
+    require(times is None or min(times, default=0) >= 0, f"multiples {times} are none")
     if source is not None and times is not None:
         result(op, tuple(-1 if dim < 0 else dim * by for dim, by in zip(source, times, strict=True)))
 
@@ -235,6 +236,7 @@ def broadcast_to(op: Operation) -> None:
     source, wanted = shape(op.operands[0]), vector(op.operands[1], -1, "shape")
     if wanted is None:
         return
+    require(min(wanted, default=0) >= 0, f"shape {list(wanted)} is none")
     if source is not None:
         fits = len(source) <= len(wanted) and all(
             same(dim, target) or dim == 1 for dim, target in zip(reversed(source), reversed(wanted), strict=False)
