@@ -19,7 +19,7 @@ import numpy as np
 
 from tflir.backends.litert.compare import random_sample
 from tflir.backends.litert.run import Runner
-from tflir.calibration import calibrate
+from tflir.data.calibration import calibrate
 from tflir.files import load
 
 _KEPT = 4

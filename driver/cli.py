@@ -18,7 +18,6 @@ from tflir.options import refuse_exclusive
 
 USAGE = 2
 _INTERRUPTED = 130
-_COMMANDS = {"calibrate": "calibrate_command", "compile": "compile_command", "inspect": "inspect_command"}
 
 
 class _Once(argparse.Action):
@@ -69,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tflir {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    from tflir.arguments import add_calibrate, add_compile, add_inspect
+    from tflir.commands.arguments import add_calibrate, add_compile, add_inspect
 
     add_compile(commands)
     add_calibrate(commands)
@@ -87,7 +86,7 @@ def _run(arguments: argparse.Namespace) -> int:
     # numpy's linear algebra starts a thread for each core when it is imported; nothing here uses them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     refuse_exclusive(name for name, value in vars(arguments).items() if value)
-    command = importlib.import_module(f"tflir.{_COMMANDS[arguments.command]}")
+    command = importlib.import_module(f"tflir.commands.{arguments.command}")
     return command.run(arguments)
 
 

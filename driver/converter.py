@@ -174,13 +174,13 @@ class Converter(Settings):
 
     def _record_ranges(self, module: ModuleOp, options: Options) -> None:
         """Puts the ranges of the statistics and of the dataset onto the module's values."""
-        from tflir.recorded import read_recorded
+        from tflir.data.recorded import read_recorded
 
         if options.stats:
             read_recorded(options.stats, module).apply(module, tf_compat=options.tf_compat)
         if options.representative_dataset is None:
             return
-        from tflir.calibration import calibrate
+        from tflir.data.calibration import calibrate
 
         if (remark := data_remark(options)) is not None:
             self.remarks.append(remark)

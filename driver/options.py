@@ -36,7 +36,7 @@ from tflir.option import (
 )
 
 if TYPE_CHECKING:
-    from tflir.dataset import Scaling
+    from tflir.data.dataset import Scaling
 
 _USAGE = 2
 
@@ -356,7 +356,7 @@ class Options(Settings):
         """What the data's values stand for, where that was said."""
         if self.input_scale is None and self.input_offset is None:
             return None
-        from tflir.dataset import Scaling
+        from tflir.data.dataset import Scaling
 
         return Scaling(1.0 if self.input_scale is None else self.input_scale, self.input_offset or 0.0)
 

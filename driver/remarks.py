@@ -45,7 +45,7 @@ def mode_remark(options: Options, evidence: str | None) -> str | None:
 
 def data_remark(options: Options) -> str | None:
     """What values images are taken for, where nobody said it; None where the data is no folder of images."""
-    from tflir.dataset import holds_images
+    from tflir.data.dataset import holds_images
 
     if options.scaling is not None or not holds_images(options.representative_dataset):
         return None

@@ -10,8 +10,8 @@ import models_builder as build
 import pytest
 
 import tflir
-from tflir import opt
 from tflir.cli import main
+from tflir.opt import main as opt
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import tflir
-from tflir.calibration import calibrate
 from tflir.cli import main
-from tflir.dataset import Scaling
+from tflir.data.calibration import calibrate
+from tflir.data.dataset import Scaling
 from tflir.files import load_bytes
 
 F32 = np.float32

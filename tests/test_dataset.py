@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import tflir
-from tflir.calibration import calibrate
+from tflir.data.calibration import calibrate
+from tflir.data.recorded import Recorded, fingerprint, read_recorded
 from tflir.files import load_bytes
-from tflir.recorded import Recorded, fingerprint, read_recorded
 
 F32 = np.float32
 X = np.ones((1, 4), F32)

@@ -18,7 +18,7 @@ from filecheck.matcher import Matcher
 from filecheck.options import DumpInputKind, parse_argv_options
 from filecheck.parser import Parser, pattern_for_opts
 
-from tflir.opt import main
+from tflir.opt.main import main
 
 FOLDER = Path(__file__).parent / "filecheck"
 FILES = sorted(FOLDER.rglob("*.mlir"))

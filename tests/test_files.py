@@ -19,7 +19,7 @@ import pytest
 from tflir.backends.files import check_writable, whole_file
 from tflir.cli import main
 from tflir.ir.errors import Error
-from tflir.opt import main as opt
+from tflir.opt.main import main as opt
 
 LONGEST = 255
 PROGRAM = """

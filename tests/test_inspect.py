@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from tflir.cli import main
-from tflir.inspect_command import shape_text
+from tflir.commands.inspect import shape_text
+from tflir.commands.terminal import human_size, percent, printable, shorten
 from tflir.inspected_constants import count_zeros
 from tflir.inspection import Inspection, inspect_file
 from tflir.ir.constants import elements
 from tflir.ir.types import element_type
-from tflir.terminal import human_size, percent, printable, shorten
 
 EVERY_KIND = (
     *("fully_connected", "convolutions", "gather", "loop", "branch", "strings", "custom"),

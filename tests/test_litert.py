@@ -16,9 +16,9 @@ from tflir.backends.litert.compare import compare_models, random_sample
 from tflir.backends.litert.isolated import IsolatedRunner
 from tflir.backends.litert.quiet import Said, quiet
 from tflir.backends.litert.run import Port, Runner, reason
+from tflir.commands.terminal import decibels
 from tflir.ir.errors import Error
-from tflir.terminal import decibels
-from tflir.verify import grade, verify
+from tflir.report.verify import grade, verify
 
 ALL = ("fully_connected", "convolutions", "gather", "loop", "branch", "signatures", "stateful", "int8", "dynamic")
 

@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from models_builder import NONE, Model, options, random
 
-from tflir.calibration import calibrate
+from tflir.data.calibration import calibrate
 from tflir.files import load_bytes
 from tflir.ir.statistics import functions
 from tflir.passes.calibration.logged import is_state, values_of

@@ -13,7 +13,7 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 from tflir import pass_manager, plugins
 from tflir.frontends.mlir import parse_text
 from tflir.ir.errors import Error
-from tflir.opt import main
+from tflir.opt.main import main
 from tflir.universe import TFLIR_UNIVERSE
 
 RELU = """func.func @main(%x: tensor<4xf32> loc("x")) -> tensor<4xf32> {
@@ -34,7 +34,7 @@ def _relu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_help_and_wrong_usage_need_neither_numpy_nor_xdsl() -> None:
     for arguments in (["--help"], ["--version"], ["--nonsense"]):
         code = (
-            f"import sys; from tflir.opt import main\n"
+            f"import sys; from tflir.opt.main import main\n"
             f"try: main({arguments})\nexcept SystemExit: pass\n"
             "assert not {'xdsl', 'numpy'} & set(sys.modules)"
         )

@@ -17,7 +17,7 @@ from xdsl.universe import Universe
 import tflir
 from tflir import plugins
 from tflir.frontends.mlir import parse_text
-from tflir.opt import main
+from tflir.opt.main import main
 from tflir.pass_manager import parse_pipeline
 from tflir.pass_options import option_help, pass_options
 from tflir.passes.registry import load_pass, pass_names

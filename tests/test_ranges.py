@@ -13,12 +13,12 @@ import pytest
 from models_builder import Graph, Model, options, random
 
 import tflir
-from tflir.calibration import calibrate
 from tflir.cli import main
+from tflir.data.calibration import calibrate
+from tflir.data.recorded import read_recorded
 from tflir.files import load_bytes
 from tflir.ir.names import name_of
 from tflir.ir.statistics import functions, ranges_of
-from tflir.recorded import read_recorded
 
 F32 = np.float32
 

@@ -17,9 +17,9 @@ from tflir.backends.litert.compare import OutputComparison
 from tflir.backends.litert.layers import Layer
 from tflir.ir.errors import Error
 from tflir.passes.base import PassReport
-from tflir.report import check_path, write_report
-from tflir.suggestions import advice
-from tflir.verify import Verification
+from tflir.report.report import check_path, write_report
+from tflir.report.suggestions import advice
+from tflir.report.verify import Verification
 
 
 @pytest.fixture(name="reports")

@@ -9,7 +9,7 @@ import pytest
 from tflir.cli import main as tflir_main
 from tflir.frontends.mlir import parse_text
 from tflir.ir.errors import Error
-from tflir.opt import main as opt_main
+from tflir.opt.main import main as opt_main
 
 CONSTANT = """module {{
   func.func @f() -> tensor<{kind}> {{

@@ -19,8 +19,8 @@ from tflir.backends.litert.wiring import wirings
 from tflir.files import load_bytes, to_bytes
 from tflir.ir import names, statistics
 from tflir.ir.errors import Error
-from tflir.suggestions import advice, pattern, range_fault
-from tflir.verify import Verification, compare, verify, worst
+from tflir.report.suggestions import advice, pattern, range_fault
+from tflir.report.verify import Verification, compare, verify, worst
 
 SAMPLES = [{"image": models.random(1, 8, 8, 4, seed=seed)} for seed in range(4)]
 PASSES = (

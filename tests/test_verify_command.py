@@ -19,7 +19,7 @@ from tflir.backends.litert.isolated import IsolatedRunner, isolated
 from tflir.backends.litert.run import Runner
 from tflir.cli import main
 from tflir.options import OpsSet, Optimize, Options
-from tflir.suggestions import Advice, Suggestion, advice
+from tflir.report.suggestions import Advice, Suggestion, advice
 
 F32 = np.float32
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")

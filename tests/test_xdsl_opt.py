@@ -15,7 +15,7 @@ from tflir.frontends.mlir import parse_text
 from tflir.ir.constants import ArrayElementsAttr, as_numpy, normalise
 from tflir.ir.context import make_context
 from tflir.ir.tfl.constants import ConstOp
-from tflir.opt import main
+from tflir.opt.main import main
 from tflir.passes.optimize.optimize import OptimizePass
 
 RANGE = "{tfl.tensor = {quantization = {min = array<f32: -1.0>, max = array<f32: 1.0>}}}"

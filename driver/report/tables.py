@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tflir.terminal import human_size
+from tflir.commands.terminal import human_size
 
 Row = Mapping[str, Any]
 Cell = tuple[str, float | None]

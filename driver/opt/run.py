@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from tflir.backends.files import is_stream, whole_file
 from tflir.backends.mlir import module_text, write_text
+from tflir.commands.outputs import STDOUT, check_outputs, write_stdout
+from tflir.commands.terminal import say
 from tflir.content import STDIN, STDIN_NAME, read_content, read_stdin
 from tflir.files import check_ending
 from tflir.ir.context import make_context
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.ir.schema import IDENTIFIER
-from tflir.opt import REPRODUCER
-from tflir.outputs import STDOUT, check_outputs, write_stdout
+from tflir.opt.main import REPRODUCER
 from tflir.pass_manager import USAGE, parse_pipeline, run_pipeline
 from tflir.plugins import register_dialects
-from tflir.terminal import say
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -132,7 +132,7 @@ class Session:
 
     def _run_parts(self) -> int:
         """Every part of the input by itself; an error in one does not end the others."""
-        from tflir.diagnostics import check
+        from tflir.opt.diagnostics import check
 
         data = self._read()
         status = 0

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tflir.inputs import given
+from tflir.commands.inputs import given
+from tflir.commands.terminal import Row, human_size, output_console, percent, plain_table
 from tflir.ir.errors import printable
-from tflir.terminal import Row, human_size, output_console, percent, plain_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,7 @@ _BAR = 10
 def run(arguments: argparse.Namespace) -> int:
     """Inspects as the arguments say; returns the exit status."""
     from tflir.inspection import inspect_module
-    from tflir.report_facts import plain
+    from tflir.report.facts import plain
 
     source = given(arguments.model)
     found = inspect_module(source.load(), source.name, source.size)

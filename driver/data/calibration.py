@@ -13,7 +13,8 @@ import numpy as np
 from tflir.backends.files import temporary_file
 from tflir.backends.litert.isolated import IsolatedRunner
 from tflir.backends.litert.run import Array, Entry, Model, Sample, runtime_name
-from tflir.dataset import Dataset, Scaling
+from tflir.data.dataset import Dataset, Scaling
+from tflir.data.recorded import Recorded, Span, fingerprint
 from tflir.files import write_model
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
@@ -25,7 +26,6 @@ from tflir.passes.calibration.lstm import Layer
 from tflir.passes.calibration.slots import Slot
 from tflir.passes.quantization.masks import masks_among_inputs, may_be_infinite
 from tflir.passes.quantization.preserve_quantized import PreserveQuantizedPass
-from tflir.recorded import Recorded, Span, fingerprint
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tflir.commands.terminal import Note, Row, decibels, error_console, plain_table, progress, shorten
 from tflir.ir.errors import Error, printable
-from tflir.suggestions import Advice, advice
-from tflir.terminal import Note, Row, decibels, error_console, plain_table, progress, shorten
+from tflir.report.suggestions import Advice, advice
 
 if TYPE_CHECKING:
     from rich.console import Console

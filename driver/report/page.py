@@ -6,9 +6,9 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tflir import report_layers
-from tflir.report_tables import Column, counted, figure, plain_sized, sized, table, text
-from tflir.terminal import human_size, percent
+from tflir.commands.terminal import human_size, percent
+from tflir.report import layers as report_layers
+from tflir.report.tables import Column, counted, figure, plain_sized, sized, table, text
 
 _STYLE = """
 :root {

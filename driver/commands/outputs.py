@@ -60,6 +60,6 @@ def _files_of(source: str) -> Sequence[Path]:
     """The files that an input is: itself, those of a folder of data, or the module of a function."""
     if os.path.isfile(source) or not (os.path.isdir(source) or ":" in source):
         return [source]
-    from tflir.dataset import files_of
+    from tflir.data.dataset import files_of
 
     return files_of(source)

@@ -18,10 +18,10 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from tflir.backends.litert.run import Array, Entry, Port
-from tflir.images import ENDINGS, read_image
+from tflir.data.images import ENDINGS, read_image
+from tflir.data.npz import Archive
 from tflir.ir.errors import Error
 from tflir.ir.near import near
-from tflir.npz import Archive
 
 Values = dict[str, Array]
 T = TypeVar("T")

@@ -103,9 +103,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace, given: list[str]) -> int:
     if arguments.list_passes or arguments.show_dialects or arguments.explain:
-        from tflir import opt_questions
+        from tflir.opt import questions as opt_questions
 
         return opt_questions.answer(arguments)
-    from tflir.opt_run import run
+    from tflir.opt.run import run
 
     return run(arguments, given)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import pathlib
 
-from tflir.inputs import check_there, given
+from tflir.commands.inputs import check_there, given
+from tflir.commands.outputs import STDOUT, check_outputs, write_stdout
+from tflir.commands.terminal import progress, say
 from tflir.ir.errors import Error
 from tflir.options import Options, options_from
-from tflir.outputs import STDOUT, check_outputs, write_stdout
 from tflir.remarks import data_remark
-from tflir.terminal import progress, say
 
 _USAGE = 2
 _MODEL = ".tflite"
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_there(arguments.model)
     _check(arguments, options)
     source = given(arguments.model)
-    from tflir.calibration import calibrate
+    from tflir.data.calibration import calibrate
     from tflir.files import save
 
     module = source.load()

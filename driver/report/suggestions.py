@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tflir.commands.terminal import decibels
 from tflir.ir.errors import Error
 from tflir.options import OpsSet
-from tflir.terminal import decibels
 
 if TYPE_CHECKING:
     from tflir.backends.litert.compare import OutputComparison

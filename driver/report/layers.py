@@ -11,10 +11,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tflir.report_tables import Cell, Column, Row, figure, table, text
-from tflir.suggestions import GOOD_DB
-from tflir.terminal import decibels
-from tflir.verify import grade
+from tflir.commands.terminal import decibels
+from tflir.report.suggestions import GOOD_DB
+from tflir.report.tables import Cell, Column, Row, figure, table, text
+from tflir.report.verify import grade
 
 STYLE = """
 :root { --good: #2f7d6d; --fair: #8a5f00; --poor: #c23b2e; --same: #9aa5a2; }

@@ -13,8 +13,8 @@ from tflir.ir.errors import Error
 
 if TYPE_CHECKING:
     from tflir.passes.base import PassReport
-    from tflir.report_facts import Model
-    from tflir.verify import Verification
+    from tflir.report.facts import Model
+    from tflir.report.verify import Verification
 
 JSON_VERSION = 1
 """Raised when a key of the JSON document changes its meaning or goes."""
@@ -46,8 +46,8 @@ def write_report(
     (the original and the compiled one) how many bytes of constants each kind of op has in both. Raises `Error` where
     the ending is neither .json nor .html, where the file can't be written, and where one of `models` can't be read.
     """
-    from tflir.report_facts import plain, sizes_by_kind, unicode_text, verification_facts, visible_text
-    from tflir.report_page import page
+    from tflir.report.facts import plain, sizes_by_kind, unicode_text, verification_facts, visible_text
+    from tflir.report.page import page
 
     check_path(path)
     facts: dict[str, Any] = {

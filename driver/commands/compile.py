@@ -9,19 +9,19 @@ import warnings
 from typing import TYPE_CHECKING
 
 from tflir.backends.files import is_stream, whole_file
+from tflir.commands.inputs import Input, check_there, given
+from tflir.commands.outputs import STDOUT, check_outputs
+from tflir.commands.terminal import Note, progress, say
 from tflir.content import STDIN
 from tflir.files import TEXT, to_bytes, write
-from tflir.inputs import Input, check_there, given
 from tflir.ir.errors import Error, printable
 from tflir.options import Options, OptionWarning, options_from
-from tflir.outputs import STDOUT, check_outputs
 from tflir.remarks import larger_because
-from tflir.terminal import Note, progress, say
 
 if TYPE_CHECKING:
     from tflir.backends.litert.compare import Samples
     from tflir.converter import Converter
-    from tflir.verify import Verification
+    from tflir.report.verify import Verification
 
 _USAGE = 2
 _RANDOM_SAMPLES = 3
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     _say(converter, source, target, size, arguments)
     verification = _verified(source, compiled, arguments, options)
     if arguments.report:
-        from tflir.report import write_report
+        from tflir.report.report import write_report
 
         write_report(
             arguments.report,
@@ -70,7 +70,7 @@ def _verified(
     for_report = arguments.report and options.representative_dataset is not None
     if source.is_text or compiled is None or not (arguments.verify or for_report):
         return None
-    from tflir.verify import compare, print_verification
+    from tflir.report.verify import compare, print_verification
 
     found = compare(source.model, compiled, _samples(source, options), options, quiet=arguments.quiet)
     if arguments.verify and not arguments.quiet:
@@ -82,7 +82,7 @@ def _samples(source: Input, options: Options) -> Samples:
     """Some of the representative data by signature, else how many random samples to make."""
     if options.representative_dataset is None:
         return _RANDOM_SAMPLES
-    from tflir.calibration import samples_of
+    from tflir.data.calibration import samples_of
 
     try:
         return samples_of(source.model, source.load(), options, most=_MOST_SAMPLES)
@@ -111,7 +111,7 @@ def _target(arguments: argparse.Namespace, options: Options) -> str:
         raise Error("-o - names no file", hint="name one, or /dev/stdout; tflir-opt writes text there", status=_USAGE)
     outputs = [target]
     if arguments.report:
-        from tflir.report import check_path
+        from tflir.report.report import check_path
 
         check_path(arguments.report)
         outputs.append(arguments.report)

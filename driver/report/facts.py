@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from tflir.inspection import inspect_file
-from tflir.suggestions import range_fault
+from tflir.report.suggestions import range_fault
 
 if TYPE_CHECKING:
     from tflir.backends.litert.compare import OutputComparison
     from tflir.backends.litert.layers import Layer
-    from tflir.suggestions import Suggestion
-    from tflir.verify import Verification
+    from tflir.report.suggestions import Suggestion
+    from tflir.report.verify import Verification
 
 Model = str | os.PathLike[str] | bytes
 _SURROGATE = re.compile("[\ud800-\udfff]")
