@@ -17,7 +17,7 @@ CALIBRATION: tuple[Quirk, ...] = (
         "Calibration",
         "the running maximum starts at 1.18e-38, so tensors that are never positive report that",
         "the maximum is the largest element",
-        "recorded:Recorded",
+        "data.recorded:Recorded",
     ),
     Quirk(
         "infinite-ranges",
@@ -32,7 +32,7 @@ CALIBRATION: tuple[Quirk, ...] = (
         "Calibration",
         "an empty dataset, or samples that do not fit, give the float model back without a word",
         "an error names the input and the sample, with tf_compat too",
-        "dataset:Dataset",
+        "data.dataset:Dataset",
     ),
     Quirk(
         "silent-signature",
