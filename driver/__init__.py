@@ -7,9 +7,10 @@ converter = tflir.Converter.from_file("model.tflite")
 converter.optimizations = [tflir.Optimize.DEFAULT]
 data = converter.convert()  # bytes; convert_to(path) streams
 
-module = tflir.load("model.tflite")  # a builtin.module of the tfl dialect
+module = tflir.load("model.tflite")  # a builtin.module of the tfl dialect; loads takes bytes or text
 tflir.run_passes(module, "tfl-prepare-quantize-dynamic-range,tfl-quantize,tfl-post-quantize")
-tflir.save(module, "small.tflite")
+tflir.save(module, "small.tflite")  # dumps gives bytes, or text
+print(tflir.compare("model.tflite", module))  # how close the outputs are
 ```
 """
 
@@ -22,15 +23,37 @@ from tflir.ir.errors import Error
 from tflir.options import OpsSet, Optimize, TargetSpec
 
 if TYPE_CHECKING:
+    from tflir.comparison import compare
     from tflir.converter import Converter
-    from tflir.files import load, save
+    from tflir.files import dumps, load, loads, save
     from tflir.pass_manager import run_passes
 
 __version__ = "0.1.0"
-__all__ = ["Converter", "Error", "OpsSet", "Optimize", "TargetSpec", "__version__", "load", "run_passes", "save"]
+__all__ = [
+    "Converter",
+    "Error",
+    "OpsSet",
+    "Optimize",
+    "TargetSpec",
+    "__version__",
+    "compare",
+    "dumps",
+    "load",
+    "loads",
+    "run_passes",
+    "save",
+]
 
 # Imported when they are asked for: they bring numpy and xdsl, which `tflir --help` does without.
-_LAZY = {"Converter": "converter", "load": "files", "save": "files", "run_passes": "pass_manager"}
+_LAZY = {
+    "Converter": "converter",
+    "compare": "comparison",
+    "dumps": "files",
+    "load": "files",
+    "loads": "files",
+    "run_passes": "pass_manager",
+    "save": "files",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ import gc
 import os
 import pathlib
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast, overload
 
 from tflir.backends.files import is_stream
 from tflir.content import read_content
@@ -44,17 +44,41 @@ def named(path: str | os.PathLike[str]) -> str:
 
 def load(path: str | os.PathLike[str]) -> ModuleOp:
     """The module of the model at `path`, `.tflite` or `.mlir`. Raises `Error` where that is no valid model."""
+    if isinstance(cast(Any, path), bytes | bytearray | memoryview):
+        what = f"a file is named by its path, not by {type(path).__name__}"
+        raise Error(what, hint="give the content of a model to loads", status=2)
     name = named(path)
     try:
-        if is_stream(name):
-            return load_content(read_content(name), name)
-        if pathlib.Path(name).suffix == TEXT:
-            return _load_text(read_content(name), name)
-        from tflir.frontends.tflite.mapping import open_model
-        from tflir.frontends.tflite.model import import_model
+        return shown_in_notebooks(_load(name))
+    except Error as error:
+        error.file = error.file or name
+        raise
 
-        with collector_paused(), within_limits():
-            return import_model(open_model(name))
+
+def _load(name: str) -> ModuleOp:
+    if is_stream(name):
+        return load_content(read_content(name), name)
+    if pathlib.Path(name).suffix == TEXT:
+        return _load_text(read_content(name), name)
+    from tflir.frontends.tflite.mapping import open_model
+    from tflir.frontends.tflite.model import import_model
+
+    with collector_paused(), within_limits():
+        return import_model(open_model(name))
+
+
+def loads(content: bytes | str, name: str = "<memory>") -> ModuleOp:
+    """The module of a model in memory: the bytes of a `.tflite`, or MLIR text as `str` or as its bytes.
+
+    `name` is what errors call the model. Raises `Error` where the content is no valid model.
+    """
+    try:
+        data = content.encode("utf-8", "replace") if isinstance(content, str) else memoryview(content).toreadonly()
+    except TypeError:
+        what = f"loads takes the bytes or the text of a model, not {type(content).__name__}"
+        raise Error(what, hint="name a file by load", status=2) from None
+    try:
+        return shown_in_notebooks(load_content(cast(bytes, data), name))
     except Error as error:
         error.file = error.file or name
         raise
@@ -91,16 +115,21 @@ def save(
     module: ModuleOp,
     path: str | os.PathLike[str],
     *,
+    force: bool = False,
     tf_compat: bool = False,
     elide_constants: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Writes `module` to `path`, `.tflite` or `.mlir`; returns the number of bytes.
 
-    The file appears whole or not at all. `progress` is told bytes written and bytes in all. Raises
-    `Error` where `path` ends in something else, the module has no form in the format, or the file can't be written.
+    A file that exists is replaced with `force` only. The new one appears whole or not at all. With `elide_constants`
+    text leaves out the bytes of large constants, and can't be read again. `progress` is told bytes written and bytes
+    in all. Raises `Error` where `path` ends in something else, the file exists or can't be written, or the module has
+    no form in the format.
     """
     check_ending(named(path))
+    if not force and os.path.isfile(path):
+        raise Error("exists", file=named(path), hint="name another file, or give force=True", status=2)
     return write(module, path, tf_compat=tf_compat, elide_constants=elide_constants, progress=progress)
 
 
@@ -154,6 +183,34 @@ def write_model(
 
     with within_limits():
         return writer.write(out, note)
+
+
+@overload
+def dumps(module: ModuleOp, format: Literal["tflite"] = "tflite", *, elide_constants: bool = False) -> bytes: ...
+@overload
+def dumps(module: ModuleOp, format: Literal["mlir"], *, elide_constants: bool = False) -> str: ...
+def dumps(module: ModuleOp, format: str = "tflite", *, elide_constants: bool = False) -> bytes | str:
+    """`module` in memory: the bytes of a `.tflite`, or its MLIR text with `format="mlir"`.
+
+    With `elide_constants` text leaves out the bytes of large constants, and can't be read again. Raises `Error` where
+    `format` is something else, or the module has no form in it.
+    """
+    if format == "tflite":
+        return to_bytes(module)
+    if format != "mlir":
+        raise Error(f"there is no format '{format}'", hint="give 'tflite' or 'mlir'", status=2)
+    from tflir.backends.mlir.text import module_text
+
+    with within_limits():
+        return module_text(module, elide=elide_constants, locations=True)
+
+
+def shown_in_notebooks(module: ModuleOp) -> ModuleOp:
+    """`module`, which a notebook shows as short IR: this one object, since the class is xDSL's."""
+    from tflir.notebook import as_html
+
+    cast(Any, module)._repr_html_ = as_html(module)
+    return module
 
 
 def file_size(module: ModuleOp) -> int:

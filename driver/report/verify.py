@@ -31,6 +31,8 @@ _GRADES = (
 )
 _RANDOM_SAMPLES = 3
 _WORST = 10
+_WIDTH = 120
+"""Columns of the tables as text."""
 _NAME = 40
 """Columns of a name that stands in full elsewhere."""
 
@@ -54,6 +56,16 @@ class Verification:
     def inputs(self) -> str:
         """What ran, in words: '3 random inputs'."""
         return f"{self.samples} random inputs" if self.random else f"{self.samples} samples"
+
+    def __str__(self) -> str:
+        """The tables that `--verify` prints."""
+        from io import StringIO
+
+        from rich.console import Console
+
+        text = StringIO()
+        print_verification(self, Console(file=text, color_system=None, highlight=False, width=_WIDTH))
+        return text.getvalue()
 
 
 def grade(snr_db: float) -> tuple[str, str]:
