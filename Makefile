@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install example format lint types test check bench clean
+.PHONY: help install example format lint types test docs check bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -36,7 +36,10 @@ types: install ## type check, strict on the package
 test: install ## unit and FileCheck tests
 	$(BIN)/pytest
 
-check: lint types test ## everything that must pass before a change lands
+docs: install ## the documentation as a site, in build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+check: lint types test docs ## everything that must pass before a change lands
 
 bench: install ## speed and memory, beside other tools
 	$(BIN)/python benchmarks/run.py

@@ -20,7 +20,6 @@ from sparse_models import holed
 import tflir
 from tflir.cli import main
 from tflir.option import ModeName
-from tflir.option_page import page
 from tflir.options import (
     COMMANDS,
     IO_TYPES,
@@ -33,6 +32,7 @@ from tflir.options import (
     table,
 )
 from tflir.pipeline import MODES
+from tflir.reference.options import page
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _X16 = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
@@ -177,7 +177,9 @@ def test_data_beside_verify_is_run_whatever_the_mode(folder: pathlib.Path, capsy
 
 
 def test_the_page_of_the_documentation_is_what_the_declarations_print() -> None:
-    assert (_ROOT / "docs" / "options.md").read_text("utf-8") == page(), "python -m tflir.option_page > docs/options.md"
+    assert (_ROOT / "docs" / "options.md").read_text("utf-8") == page(), (
+        "python -m tflir.reference.options > docs/options.md"
+    )
 
 
 def test_modes_and_attributes_are_those_that_are_declared() -> None:

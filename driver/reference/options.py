@@ -1,4 +1,4 @@
-"""The documentation's page of options, made from their declarations: `python -m tflir.option_page`."""
+"""The documentation's page of options, made from their declarations: `python -m tflir.reference.options`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _MODES: dict[ModeName, str] = {
 
 _HEAD = """# Options
 
-This page is printed by `python -m tflir.option_page` from the declarations in `driver/options.py`, which the command
-line, `tflir.Converter` and the refusals are made from too.
+This page is printed by `python -m tflir.reference.options` from the declarations in `driver/options.py`, which the
+command line, `tflir.Converter` and the refusals are made from too.
 
 An option has its effect, or is refused with one line and exit status 2, or is warned of in one line:
 

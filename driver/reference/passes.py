@@ -1,0 +1,52 @@
+"""The documentation's page of passes, made from their classes: `python -m tflir.reference.passes`."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+
+from xdsl.passes import ModulePass
+
+from tflir.pass_options import option_help, option_type, pass_options
+from tflir.passes.registry import load_pass, pass_names
+
+_HEAD = """# Passes
+
+Made from the classes in `passes/`. `tflir-opt MODEL -p 'NAME{option=value}'` runs one, `tflir-opt --explain NAME` shows
+what stands here, and `tflir compile … --print-pipeline` prints the passes that options mean.
+"""
+
+
+def page() -> str:
+    """The page as Markdown."""
+    return "\n".join([_HEAD, *(line for name in pass_names() for line in _pass(load_pass(name)))])
+
+
+def _pass(found: type[ModulePass]) -> Iterator[str]:
+    yield f"## `{found.name}`"
+    yield ""
+    yield inspect.cleandoc(found.__doc__ or "")
+    yield ""
+    options = list(pass_options(found))
+    if options:
+        help_of = option_help(found)
+        yield "| option | type | default | |"
+        yield "|---|---|---|---|"
+        for each in options:
+            default = "" if each.default is dataclasses.MISSING else f"`{_spelled(each.default)}`"
+            text = " ".join(help_of.get(each.name, "").split()).replace("|", "\\|")
+            kind = option_type(each).replace("|", "\\|")
+            yield f"| `{each.name.replace('_', '-')}` | {kind} | {default} | {text} |"
+        yield ""
+
+
+def _spelled(value: object) -> str:
+    """A default as it is written on the command line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return " " if value is None or value in {"", ()} else str(value)
+
+
+if __name__ == "__main__":
+    print(page())
