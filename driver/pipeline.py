@@ -78,6 +78,7 @@ def _float16(options: Options) -> list[str]:
     return [
         _preserved(keep_float=False),
         *_selected(options),
+        *_normal_form(options),
         _spec("tfl-prepare-quantize-float16", **compat),
         "tfl-post-quantize",
         *_cleared(options),
@@ -88,6 +89,7 @@ def _dynamic_range(options: Options) -> list[str]:
     return [
         _preserved(keep_float=False),
         *_selected(options),
+        *_normal_form(options),
         _spec("tfl-prepare-quantize-dynamic-range", **_per_tensor(options), **_compat(options)),
         _spec("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",
@@ -111,6 +113,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         _preserved(),
         "tfl-signed-pairs",
         *_selected(options, integer=True),
+        *_normal_form(options),
         *_allowed_float(options),
         *_dense_weights(options, only=only),
         *(["tfl-integer-forms"] if only else []),
@@ -142,6 +145,7 @@ def _int16x8(options: Options) -> list[str]:
         _preserved(),
         *([] if options.tf_compat else ["tfl-signed-pairs"]),
         *_selected(options, integer=True),
+        *_normal_form(options),
         *_allowed_float(options),
         *_dense_weights(options, only=bool(strict)),
         *([_spec("tfl-integer-forms", int16=True)] if strict and not options.tf_compat else []),
@@ -193,6 +197,11 @@ def _selected(options: Options, *, integer: bool = False) -> list[str]:
     if options.tf_compat:
         return [_spec("tfl-select-ops", sound=False, **words)]
     return ["tfl-optimize", _spec("tfl-select-ops", **words)]
+
+
+def _normal_form(options: Options) -> list[str]:
+    """What is bit-identical comes before constants are quantized, which may be those of several ops until then."""
+    return [] if options.tf_compat else [_spec("tfl-canonicalize", share_constants=False)]
 
 
 def _words(options: Options) -> dict[str, tuple[str, ...]]:
@@ -320,6 +329,8 @@ def pipeline_of(options: Options, *, from_float: bool = False) -> str:
     """
     mode = mode_of(options)
     passes = mode.passes(options)
+    if options.quantizes and mode.name != ModeName.PASSES and not options.tf_compat:
+        passes = [*passes, "tfl-canonicalize"]
     if mode.name in _KEEPING_INTEGERS:
         passes = [*passes, *_io_types(options, strict=True)]
     if options.sparsifies:

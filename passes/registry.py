@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from xdsl.passes import ModulePass
 
 _PASSES: dict[str, str] = {
+    "tfl-canonicalize": "canonicalize.canonicalize:CanonicalizePass",
+    "tfl-strip": "canonicalize.strip:StripPass",
     "tfl-fully-connected-to-conv-2d": "sparsity.fully_connected_to_conv:FullyConnectedToConv2DPass",
     "tfl-dequantize-hybrid-convolutions": "sparsity.dequantize_hybrid:DequantizeHybridConvolutionsPass",
     "tfl-densify-fold": "sparsity.densify_fold:DensifyFoldPass",

@@ -65,7 +65,8 @@ def test_elided_text_can_not_become_a_model(model: pathlib.Path, capsys: pytest.
 def test_print_pipeline_compiles_nothing(model: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("compile", model, "--print-pipeline", "--optimize", "DEFAULT", "--supported-types", "float16") == 0
     assert capsys.readouterr().out.strip() == (
-        "tfl-preserve-quantized{keep-float=false},tfl-prepare-quantize-float16,tfl-post-quantize,tfl-clear-marks"
+        "tfl-preserve-quantized{keep-float=false},tfl-canonicalize{share-constants=false},"
+        "tfl-prepare-quantize-float16,tfl-post-quantize,tfl-clear-marks,tfl-canonicalize"
     )
     assert _run("compile", model, "--print-pipeline", "--optimize", "DEFAULT", "--disable-per-channel") == 0
     assert "tfl-prepare-quantize-dynamic-range{per-channel=false}" in capsys.readouterr().out

@@ -130,12 +130,17 @@ class ModelImport:
             )
             for i, subgraph in enumerate(self.subgraphs)
         ]
-        called = self._called()
+        public = self._public()
         functions = [
-            graph.build(symbol, private=i in called)
+            graph.build(symbol, private=i not in public)
             for i, (graph, symbol) in enumerate(zip(self._graphs, self.symbols, strict=True))
         ]
         return ModuleOp(list(functions), self._attributes(edges is not None))
+
+    def _public(self) -> set[int]:
+        """The subgraphs that the runtime can be asked for; those that nothing calls where no signature names one."""
+        signed = {int(record.get("subgraph_index", 0)) for record in self.model.get("signature_defs") or ()}
+        return {0, *signed} - self._called() if signed else set(range(len(self.subgraphs))) - self._called()
 
     def _signature(self, index: int) -> Signature:
         """Name, argument and result types of the function of subgraph `index`."""

@@ -1,0 +1,57 @@
+"""`tfl-canonicalize`: one normal form, bit-identical."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+
+from tflir.ir.statistics import functions
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.canonicalize.common import remove_common, share_constants
+from tflir.passes.canonicalize.layout import normalize_chains
+from tflir.passes.canonicalize.no_ops import remove_no_ops
+from tflir.passes.canonicalize.unused import remove_unused_functions, remove_unused_ops
+
+_MOST_ROUNDS = 8
+"""Each round shortens the program; two are usual."""
+
+
+@dataclass(frozen=True)
+class CanonicalizePass(TflPass):
+    """
+    Brings a model into a normal form with fewer ops and bytes. Outputs are bit-identical, and so are their names.
+
+    Chains of reshapes and transposes get at most one transpose between two reshapes; ops that do nothing, common
+    subexpressions, ops that nothing reads and functions that nothing calls are removed.
+
+    ```mlir
+    %a = "tfl.transpose"(%x, %p0312) : (tensor<1x8x8x4xf32>, tensor<4xi32>) -> tensor<1x4x8x8xf32>
+    %b = "tfl.reshape"(%a, %s) : (tensor<1x4x8x8xf32>, tensor<3xi32>) -> tensor<4x8x8xf32>
+    %y = "tfl.transpose"(%b, %p120) : (tensor<4x8x8xf32>, tensor<3xi32>) -> tensor<8x8x4xf32>
+    ```
+    becomes
+    ```mlir
+    %y = "tfl.reshape"(%x, %t) : (tensor<1x8x8x4xf32>, tensor<3xi32>) -> tensor<8x8x4xf32>
+    ```
+    """
+
+    name = "tfl-canonicalize"
+
+    share_constants: bool = True
+    """Equal constants become one. Passes that quantize constants want one for each op that reads it."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for _ in range(_MOST_ROUNDS):
+            before = report.counts.total()
+            for function in functions(module):
+                remove_no_ops(function, report)
+                normalize_chains(function, report)
+                remove_common(function, report)
+                remove_unused_ops(function, report)
+            if report.counts.total() == before:
+                break
+        remove_unused_functions(module, report)
+        if self.share_constants:
+            for function in functions(module):
+                share_constants(function, report)

@@ -1,0 +1,75 @@
+"""Common subexpressions: of two ops that compute the same from the same operands the first is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.traits import Pure
+
+from tflir.ir import names
+from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
+from tflir.passes.base import PassReport
+from tflir.passes.canonicalize.interface import can_replace, is_returned, may_change, replace
+
+_OF_ONE_TENSOR = frozenset((names.VERSION, names.TENSOR, *names.OP_CARRIED))
+"""Attributes in which two ops that compute the same may differ."""
+Number = Callable[[SSAValue], Hashable]
+
+
+def remove_common(function: FuncOp, report: PassReport) -> None:
+    """Removes ops whose results another op has already made. Constants stay, but count as one where they are equal."""
+    first: dict[Hashable, Operation] = {}
+    numbers: dict[SSAValue, Hashable] = {}
+
+    def number(value: SSAValue) -> Hashable:
+        return numbers.get(value, id(value))
+
+    for op in list(function.body.block.ops):
+        if isinstance(op, ConstOp | QConstOp | NoValueOp):
+            numbers[op.results[0]] = _key(op, number) if may_change(op) else id(op.results[0])
+        elif not op.regions and op.results and op.has_trait(Pure()) and may_change(op):
+            known = first.setdefault(_key(op, number), op)
+            if known is not op and _merge(op, known):
+                report.count("common subexpressions")
+
+
+def share_constants(function: FuncOp, report: PassReport) -> None:
+    """Has equal constants be one: the writer stores their bytes once anyhow, and so their tensor once too.
+
+    Quantized ones stay apart: the runtime prepares them for the op that reads them, in ways that other ops can't read.
+    """
+    first: dict[Hashable, Operation] = {}
+    for op in list(function.body.block.ops):
+        if not isinstance(op, ConstOp | NoValueOp) or not may_change(op) or is_returned(op.results[0]):
+            continue
+        known = first.setdefault((_key(op, id), op.attributes.get(names.TENSOR)), op)
+        if known is not op:
+            op.results[0].replace_all_uses_with(known.results[0])
+            _erase(op)
+            report.count("equal constants shared")
+
+
+def _key(op: Operation, number: Number) -> Hashable:
+    """What two ops that compute the same have in common."""
+    attributes = frozenset((k, v) for k, v in op.attributes.items() if k not in _OF_ONE_TENSOR)
+    operands = tuple(number(operand) for operand in op.operands)
+    return type(op), op.name, operands, frozenset(op.properties.items()), tuple(op.result_types), attributes
+
+
+def _merge(op: Operation, known: Operation) -> bool:
+    """Has `known` stand for `op`, which is removed; not where an output would lose its name."""
+    pairs = list(zip(op.results, known.results, strict=True))
+    if not all(can_replace(old, new) for old, new in pairs):
+        return False
+    for old, new in pairs:
+        replace(old, new)
+    _erase(op)
+    return True
+
+
+def _erase(op: Operation) -> None:
+    block = op.parent
+    assert block is not None
+    block.erase_op(op)

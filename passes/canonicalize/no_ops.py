@@ -1,0 +1,168 @@
+"""Ops whose result is their operand, bit for bit: a transpose in order, a pad by nothing, `x * 1`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import Float32Type, StringAttr
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.constants import as_numpy
+from tflir.ir.tfl.activations import Relu0To1Op, Relu6Op, ReluN1To1Op, ReluOp
+from tflir.ir.tfl.arithmetic import AddNOp, DivOp, MaximumOp, MinimumOp, MulOp, SubOp
+from tflir.ir.tfl.constants import ConstOp
+from tflir.ir.tfl.elementwise import CastOp
+from tflir.ir.tfl.indexing import SliceOp
+from tflir.ir.tfl.shaping import (
+    BroadcastToOp,
+    ConcatenationOp,
+    MirrorPadOp,
+    PadOp,
+    Padv2Op,
+    ReshapeOp,
+    SplitOp,
+    SplitVOp,
+    SqueezeOp,
+    TileOp,
+    TransposeOp,
+)
+from tflir.ir.types import element_of, shape_of
+from tflir.passes.base import PassReport
+from tflir.passes.canonicalize.interface import can_replace, may_change, replace
+
+Rule = Callable[[Operation], SSAValue | None]
+
+
+def remove_no_ops(function: FuncOp, report: PassReport) -> None:
+    """Removes each op that does nothing; one that makes an output stays where the output would lose its name."""
+    for op in list(function.body.block.ops):
+        rule = _RULES.get(type(op))
+        if rule is None or not may_change(op) or len(op.results) != 1 or (kept := rule(op)) is None:
+            continue
+        if kept.type != op.results[0].type:
+            continue
+        if not can_replace(op.results[0], kept):
+            report.decline("it does nothing, but makes an output that would lose its name", op)
+            continue
+        replace(op.results[0], kept)
+        block = op.parent
+        assert block is not None
+        block.erase_op(op)
+        report.count("ops that do nothing")
+
+
+def _constant(value: SSAValue) -> npt.NDArray[np.generic] | None:
+    """The elements of a small constant."""
+    op = value.op if isinstance(value, OpResult) else None
+    if not isinstance(op, ConstOp) or names.NO_DATA in op.attributes or names.IS_VARIABLE in op.attributes:
+        return None
+    return as_numpy(op.value)
+
+
+def _is_static(value: SSAValue) -> bool:
+    shape = shape_of(value.type)
+    return shape is not None and -1 not in shape
+
+
+def _static(op: Operation) -> SSAValue | None:
+    """Where the operand's shape is the result's, and known, nothing is left to do."""
+    return op.operands[0] if _is_static(op.operands[0]) and op.operands[0].type == op.results[0].type else None
+
+
+def _transpose(op: Operation) -> SSAValue | None:
+    order = _constant(op.operands[1])
+    in_order = order is not None and order.tolist() == list(range(order.size))
+    return op.operands[0] if in_order else None
+
+
+def _pad(op: Operation) -> SSAValue | None:
+    amounts = _constant(op.operands[1])
+    return op.operands[0] if amounts is not None and not amounts.any() else None
+
+
+def _one_operand(op: Operation) -> SSAValue | None:
+    plain = op.properties.get("fused_activation_function", StringAttr("NONE")) == StringAttr("NONE")
+    return op.operands[0] if len(op.operands) == 1 and plain else None
+
+
+def _tile(op: Operation) -> SSAValue | None:
+    times = _constant(op.operands[1])
+    return op.operands[0] if times is not None and (times == 1).all() else None
+
+
+def _split(op: Operation) -> SSAValue | None:
+    return op.operands[0] if isinstance(op, SplitVOp) else op.operands[1]
+
+
+def _neutral(number: float, *, commutes: bool) -> Rule:
+    """The rule of `x op number` in float32. Adding 0 is not among them: it makes 0.0 of -0.0."""
+
+    def rule(op: Operation) -> SSAValue | None:
+        if not isinstance(element_of(op.results[0].type), Float32Type):
+            return None
+        if op.properties.get("fused_activation_function") != StringAttr("NONE"):
+            return None
+        for place in (1, 0) if commutes else (1,):
+            array = _constant(op.operands[place])
+            if array is not None and array.size and _all_are(array, number):
+                return op.operands[1 - place]
+        return None
+
+    return rule
+
+
+def _all_are(array: npt.NDArray[np.generic], number: float) -> bool:
+    return bool((array == number).all() and not np.signbit(array.astype(np.float32)).any())
+
+
+def _same_operands(op: Operation) -> SSAValue | None:
+    return op.operands[0] if op.operands[0] is op.operands[1] else None
+
+
+_LIMITS: dict[type[Operation], tuple[float, float]] = {
+    ReluOp: (0.0, np.inf),
+    Relu6Op: (0.0, 6.0),
+    ReluN1To1Op: (-1.0, 1.0),
+    Relu0To1Op: (0.0, 1.0),
+}
+_FUSED = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
+
+
+def _clipped_already(op: Operation) -> SSAValue | None:
+    """A clip of what the op before it, alone or fused, has clipped at least as far."""
+    operand = op.operands[0]
+    if not isinstance(operand, OpResult):
+        return None
+    producer = operand.op
+    fused = producer.properties.get("fused_activation_function")
+    known = _FUSED.get(fused.data) if isinstance(fused, StringAttr) else _LIMITS.get(type(producer))
+    low, high = _LIMITS[type(op)]
+    return operand if known is not None and known[0] >= low and known[1] <= high else None
+
+
+_RULES: dict[type[Operation], Rule] = {
+    ReshapeOp: _static,
+    SqueezeOp: _static,
+    BroadcastToOp: _static,
+    SliceOp: _static,
+    CastOp: _static,
+    TransposeOp: _transpose,
+    PadOp: _pad,
+    Padv2Op: _pad,
+    MirrorPadOp: _pad,
+    ConcatenationOp: _one_operand,
+    AddNOp: _one_operand,
+    TileOp: _tile,
+    SplitOp: _split,
+    SplitVOp: _split,
+    MulOp: _neutral(1.0, commutes=True),
+    DivOp: _neutral(1.0, commutes=False),
+    SubOp: _neutral(0.0, commutes=False),
+    MaximumOp: _same_operands,
+    MinimumOp: _same_operands,
+    **dict.fromkeys(_LIMITS, _clipped_already),
+}

@@ -1,0 +1,64 @@
+"""`tfl-strip`: leaves out what a model says for people and tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Operation
+
+from tflir.ir import names
+from tflir.ir.errors import Error
+from tflir.ir.statistics import functions
+from tflir.passes.base import PassReport, TflPass
+
+_KINDS = ("names", "metadata")
+_METADATA = (names.METADATA, names.DESCRIPTION, names.ASSOCIATED_FILES)
+
+
+@dataclass(frozen=True)
+class StripPass(TflPass):
+    """
+    Removes the names of tensors inside a model, and its metadata. The names of inputs, outputs and signatures stay.
+
+    ```mlir
+    %c = "tfl.conv_2d"(%x, %w, %b) … loc("model/block_1/conv/BiasAdd")
+    %y = "tfl.softmax"(%c) … loc("probabilities")
+    func.return %y
+    ```
+    becomes
+    ```mlir
+    %c = "tfl.conv_2d"(%x, %w, %b) …
+    %y = "tfl.softmax"(%c) … loc("probabilities")
+    func.return %y
+    ```
+    """
+
+    name = "tfl-strip"
+
+    kinds: tuple[str, ...] = _KINDS
+    """What to remove: names (of tensors), metadata (the description, metadata entries, files in a zip at the end)."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        unknown = [kind for kind in self.kinds if kind not in _KINDS]
+        if unknown:
+            raise Error(f"'{unknown[0]}' can't be removed", hint=f"name {' or '.join(_KINDS)}", status=2)
+        if "names" in self.kinds:
+            for function in functions(module):
+                for op in _inside(function):
+                    if op.location != names.UNNAMED:
+                        op.location = names.UNNAMED
+                        report.count("names")
+        if "metadata" in self.kinds:
+            for key in _METADATA:
+                if module.attributes.pop(key, None) is not None:
+                    report.count("entries of metadata")
+
+
+def _inside(function: FuncOp) -> Iterator[Operation]:
+    """The ops that make no output."""
+    for op in function.walk():
+        if op is not function and not any(isinstance(u.operation, ReturnOp) for r in op.results for u in r.uses):
+            yield op

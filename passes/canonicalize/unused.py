@@ -1,0 +1,66 @@
+"""What nothing needs: pure ops that nothing reads, and functions that nothing calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr, SymbolRefAttr
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute
+
+from tflir.ir.entries import entry_functions
+from tflir.ir.statistics import functions
+from tflir.passes.base import PassReport
+from tflir.passes.dead_code import dead_ops
+
+
+def remove_unused_ops(function: FuncOp, report: PassReport) -> None:
+    """Removes the pure ops that nothing reads, and what only they read."""
+    dead = dead_ops(function)
+    for op in reversed([op for op in function.body.block.ops if op in dead]):
+        function.body.block.erase_op(op)
+        if op.operands:
+            report.count("ops that nothing reads")
+
+
+def remove_unused_functions(module: ModuleOp, report: PassReport) -> None:
+    """Removes private functions that no signature names and that no function which is needed refers to."""
+    by_name = {function.sym_name.data: function for function in functions(module)}
+    wanted = [*entry_functions(module), *(function for function in by_name.values() if not _is_private(function))]
+    needed: set[str] = set()
+    while wanted:
+        function = wanted.pop()
+        if function.sym_name.data not in needed:
+            needed.add(function.sym_name.data)
+            wanted += [by_name[name] for name in _names_in(function) if name in by_name]
+    for name, function in by_name.items():
+        if name not in needed:
+            function.detach()
+            function.erase()
+            report.count("functions that nothing calls")
+
+
+def _is_private(function: FuncOp) -> bool:
+    return function.sym_visibility is not None and function.sym_visibility.data == "private"
+
+
+def _names_in(function: FuncOp) -> Iterator[str]:
+    """Every name that stands in an op of the function, as a symbol or as text."""
+    for op in function.walk():
+        if op is not function:
+            for held in (*op.properties.values(), *op.attributes.values()):
+                yield from _names_of(held)
+
+
+def _names_of(held: Attribute) -> Iterator[str]:
+    if isinstance(held, SymbolRefAttr):
+        yield held.root_reference.data
+    elif isinstance(held, StringAttr):
+        yield held.data
+    elif isinstance(held, ArrayAttr):
+        for part in cast("ArrayAttr[Attribute]", held).data:
+            yield from _names_of(part)
+    elif isinstance(held, DictionaryAttr):
+        for part in held.data.values():
+            yield from _names_of(part)
