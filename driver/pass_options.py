@@ -46,7 +46,7 @@ def option_help(pass_class: type[ModulePass]) -> dict[str, str]:
     for each in reversed(pass_class.__mro__):
         if issubclass(each, ModulePass) and each is not ModulePass:
             found |= _documented_fields(each)
-    return found
+    return {option.name: found[option.name] for option in pass_options(pass_class) if option.name in found}
 
 
 def _documented_fields(defined: type) -> dict[str, str]:
