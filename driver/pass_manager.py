@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
-from xdsl.utils.arg_spec import ArgSpec
-from xdsl.utils.arg_spec import parse_pipeline as parse_specs
-from xdsl.utils.exceptions import ArgSpecParseError
 
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
@@ -21,24 +17,13 @@ from tflir.ir.verify import verify_module
 from tflir.pass_options import checked_spec
 from tflir.passes.base import PassReport, Progress, TflPass
 from tflir.passes.registry import load_pass, pass_names
+from tflir.pipeline_text import FUNCTION, USAGE, Step, read_pipeline
 
-USAGE = 2
 Hook = Callable[[ModulePass, ModuleOp], None]
 _STEPS = 100
 """That a pass counts for, where progress is told."""
-_MODULE = re.compile(r"\s*builtin\.module\((.*)\)\s*", re.DOTALL)
-_STRING = r'"(?s:\\.|[^"\\])*+(?:"|\\?\Z)'
-_VALUES = re.compile(rf'\[[^\]]*+(?:\]|\Z)|=(?:{_STRING}|[^\s{{}}"])++')
-"""The values of an option; `mlir-opt[…]` is the other tool's. What is not closed goes to the end, to be read once."""
-_PARTED = re.compile(rf"({_STRING}|\[[^\[\]]*+\])|,\s*+(?=[A-Za-z][\w-]*+=)")
-"""A comma between two options, which people write as they do between arguments; the group is what it can't be in."""
-_VALUE = re.compile(rf'{_STRING}|[^=,"]+')
-_LONGEST_SHOWN = 120
-_PLAIN = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*(?:[eE][-+]?[0-9]+)?)?|[0-9]*[A-Za-z_][A-Za-z0-9_-]*")
-"""A number or a word, true and false among them: xDSL reads these without quotes."""
-_BRACES = re.compile(rf'\{{((?:[^{{}}"]++|{_STRING})*+)\}}')
-_OPTION = re.compile(r"([\w-]++)(?==)")
-"""The options of a pass, and the names in them where strings are empty."""
+_OF_XDSL = frozenset({"canonicalize", "constant-fold-interp", "control-flow-hoist", "cse", "dce", "licm"})
+"""Passes of xDSL that treat each function by itself."""
 
 
 def run_passes(
@@ -200,73 +185,28 @@ def parse_pipeline(text: str, *, by_flags: bool = False) -> list[ModulePass]:
 
     A pipeline made `by_flags` is of our passes, and no plug-in is looked for.
     """
-    if wrapped := _MODULE.fullmatch(text):
-        text = wrapped.group(1)
-    try:
-        quoted = _quote_values(_PARTED.sub(_parted, _without_spaces(text.strip())))
-        specs = list(parse_specs(quoted))
-    except (ArgSpecParseError, ValueError) as error:
-        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
-        raise Error(f"pipeline '{shown}': {_last_line(error)}", hint="write 'a,b{x=1 y=2}'", status=USAGE) from None
-    _refuse_twice(quoted)
+    steps = read_pipeline(text)
     find = _found_pass if by_flags else find_pass
-    classes = {name: find(name) for name in dict.fromkeys(spec.name for spec in specs)}
-    return [_instance(classes[spec.name], spec) for spec in specs]
+    classes = {name: find(name) for name in dict.fromkeys(step.name for step in steps)}
+    return [_instance(classes[step.name], step) for step in steps]
 
 
-def _refuse_twice(pipeline: str) -> None:
-    """Refuses an option that a pass is given twice: one value would be ignored."""
-    for options in _BRACES.finditer(pipeline):
-        names = [name.replace("_", "-") for name in _OPTION.findall(re.sub(_STRING, '""', options[1]))]
-        twice = next((name for name, times in Counter(names).items() if times > 1), None)
-        if twice is not None:
-            raise Error(f"option {twice} is given twice", hint="leave one of the two out", status=USAGE)
+def works_per_function(pass_class: type[ModulePass]) -> bool:
+    """Whether the pass does to a module what it does to each function of it: `func.func(…)` may hold it."""
+    return bool(getattr(pass_class, "per_function", False)) or pass_class.name in _OF_XDSL
 
 
-def _without_spaces(pipeline: str) -> str:
-    """Without the spaces around commas between passes; those in the braces of options stay."""
-    parts = re.split(r"([{}])", pipeline)
-    for index in range(0, len(parts), 2):
-        if parts[index + 1 : index + 2] != ["}"]:
-            first, *others = parts[index].split(",")
-            if others:
-                parts[index] = ",".join([first.rstrip(), *(each.strip() for each in others[:-1]), others[-1].lstrip()])
-    return "".join(parts)
-
-
-def _quote_values(pipeline: str) -> str:
-    """Puts values such as `2:4` in quotes, so that people need not."""
-
-    def each(values: re.Match[str]) -> str:
-        return values[0] if values[0].startswith("[") else _VALUE.sub(one, values[0])
-
-    def one(value: re.Match[str]) -> str:
-        text = value[0]
-        if text.startswith('"') or _PLAIN.fullmatch(text):
-            return text
-        return '"' + text.replace("\\", "\\\\") + '"'
-
-    return _VALUES.sub(each, pipeline)
-
-
-def _parted(found: re.Match[str]) -> str:
-    """A space for a comma between options."""
-    return found[1] or " "
-
-
-def _last_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^\n")]
-    return lines[-1] if lines else "syntax error"
-
-
-def _instance(pass_class: type[ModulePass], spec: ArgSpec) -> ModulePass:
+def _instance(pass_class: type[ModulePass], step: Step) -> ModulePass:
+    if step.anchor == FUNCTION and not works_per_function(pass_class):
+        what = f"pass {step.name} works on the whole module, not on each function"
+        raise Error(what, hint=f"write it outside {FUNCTION}(…)", status=USAGE)
     try:
-        return pass_class.from_spec(checked_spec(pass_class, spec))
+        return pass_class.from_spec(checked_spec(pass_class, step))
     except Error as error:
         error.status = USAGE
-        if not error.what.startswith(f"pass {spec.name}"):
-            error.what = f"pass {spec.name}: {error.what}"
+        if not error.what.startswith(f"pass {step.name}"):
+            error.what = f"pass {step.name}: {error.what}"
         raise
     except (ValueError, TypeError) as error:
-        what = re.sub(r"<class '(\w+)'>", r"\1", _last_line(error))
-        raise Error(f"pass {spec.name}: {what}", hint=f"see --explain {spec.name}", status=USAGE) from None
+        what = re.sub(r"<class '(\w+)'>", r"\1", str(error).strip().rpartition("\n")[2] or type(error).__name__)
+        raise Error(f"pass {step.name}: {what}", hint=f"see --explain {step.name}", status=USAGE) from None

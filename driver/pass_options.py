@@ -19,9 +19,13 @@ from xdsl.utils.hints import type_repr
 
 from tflir.ir.errors import Error
 from tflir.ir.near import near
+from tflir.pipeline_text import USAGE, Step, Value
 
-_USAGE = 2
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|[0-9]+)")
+_LONGEST_NUMBER = 24
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+_BARE_WORD = re.compile(r"[\w.:/+*-]++")
 _WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 
 
@@ -42,7 +46,7 @@ def option_help(pass_class: type[ModulePass]) -> dict[str, str]:
     for each in reversed(pass_class.__mro__):
         if issubclass(each, ModulePass) and each is not ModulePass:
             found |= _documented_fields(each)
-    return found
+    return {option.name: found[option.name] for option in pass_options(pass_class) if option.name in found}
 
 
 def _documented_fields(defined: type) -> dict[str, str]:
@@ -62,25 +66,46 @@ def _documented_fields(defined: type) -> dict[str, str]:
     }
 
 
-def checked_spec(pass_class: type[ModulePass], spec: ArgSpec) -> ArgSpec:
-    """`spec` with its values as the fields take them. Raises `Error` (status 2) naming the option and what it takes."""
+def checked_spec(pass_class: type[ModulePass], step: Step) -> ArgSpec:
+    """The options of `step` as the fields take them. Raises `Error` (status 2) naming the option and what it takes."""
     options = {option.name: option for option in pass_options(pass_class)}
     hints = typing.get_type_hints(pass_class)
     values: dict[str, Any] = {}
-    for given, held in spec.parameters.items():
+    for given, held in step.options.items():
         name = given.replace("-", "_")
         if name not in options:
             spelled = [each.replace("_", "-") for each in options]
             raise Error(
-                f"pass {spec.name} has no option '{given}'{near(given.replace('_', '-'), spelled)}",
+                f"pass {step.name} has no option '{given}'{near(given.replace('_', '-'), spelled)}",
                 hint=f"it has {', '.join(spelled)}" if spelled else "it has none",
-                status=_USAGE,
+                status=USAGE,
             )
         kinds = _scalars(hints.get(name, options[name].type))
         if not held and bool in kinds:
-            held = (True,)  # a flag may be given by its name alone
-        values[given] = tuple(_value(spec.name, given, item, kinds) for item in held) if kinds else held
-    return ArgSpec(spec.name, values)
+            values[given] = (True,)  # a flag may be given by its name alone
+        else:
+            values[given] = tuple(_value(step.name, given, item, kinds) for item in held)
+    return ArgSpec(step.name, values)
+
+
+def pass_text(one: ModulePass, *, defaults: bool = False) -> str:
+    """A pass as a pipeline names it; `defaults` shows the options that have their default values too."""
+    options: list[str] = []
+    for name, held in one.spec(include_default=defaults).parameters.items():
+        key = name.replace("_", "-")
+        if held:
+            options.append(f"{key}={','.join(_spelled(item) for item in held)}")
+        elif not defaults:
+            options.append(key)
+    return f"{one.name}{{{' '.join(options)}}}" if options else one.name
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and not _BARE_WORD.fullmatch(value):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)
 
 
 def _scalars(hint: Any) -> set[type]:
@@ -90,18 +115,23 @@ def _scalars(hint: Any) -> set[type]:
     return {hint} if hint in _WORDS else set()
 
 
-def _value(pass_name: str, option: str, given: Any, kinds: set[type]) -> Any:
-    """One value as an option takes it: MLIR's spellings of floats, whole numbers for floats, numbers that are words."""
-    if type(given) in kinds:
-        return given
-    if float in kinds and (type(given) is int or (isinstance(given, str) and _FLOAT.fullmatch(given))):
-        return float(given)
-    if str in kinds and type(given) is int:
-        return str(given)
+def _value(pass_name: str, option: str, given: Value, kinds: set[type]) -> Any:
+    """One value as an option takes it, in any of MLIR's spellings; where that is not known, as what it looks like."""
+    wanted = kinds or ({str} if given.quoted else set(_WORDS))
+    text = given.text
+    if given.quoted and str in wanted:
+        return text
+    if int in wanted and len(text) < _LONGEST_NUMBER and _INTEGER.fullmatch(text):
+        return int(text, 0) if "x" in text.lower() else int(text)
+    if float in wanted and _FLOAT.fullmatch(text):
+        return float(text)
+    if bool in wanted and (flag := _BOOLEANS.get(text.lower())) is not None:
+        return flag
+    if str in wanted:
+        return text
     taken = " or ".join(words for kind, words in _WORDS.items() if kind in kinds - ({int} if float in kinds else set()))
-    spelled = str(given).lower() if isinstance(given, bool) else str(given)
     raise Error(
-        f"pass {pass_name}: option {option} takes {taken}, not '{spelled}'",
+        f"pass {pass_name}: option {option} takes {taken}, not '{text}'",
         hint=f"see --explain {pass_name}",
-        status=_USAGE,
+        status=USAGE,
     )

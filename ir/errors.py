@@ -21,6 +21,10 @@ class Error(Exception):
         self.location = location
         self.hint = hint
         self.status = status
+        self.operation: object = None
+        """The op, where the error is about one."""
+        self.notes: list[str] = []
+        """What else helps, a line each: `FILE:LINE:COLUMN: …`, or without a place."""
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.op, f"'{_clip(self.location)}'" if self.location else "") if part)

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -66,6 +66,9 @@ class PassReport:
 class TflPass(ModulePass):
     """A pass that reports. Subclasses set `name` and write `rewrite`."""
 
+    per_function: ClassVar[bool] = False
+    """It does to a module what it does to each of its functions, so that `func.func(…)` of a pipeline may hold it."""
+
     @abstractmethod
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         """Does the pass's work on `module`; it must leave IR that verifies. Raises `Error` naming op and location."""
@@ -97,4 +100,6 @@ class TflPass(ModulePass):
 
 def fail(what: str, op: Operation, hint: str = "", status: int = 1) -> Error:
     """The error of a pass at `op`."""
-    return Error(what, op=op.name, location=place(op), hint=hint, status=status)
+    error = Error(what, op=op.name, location=place(op), hint=hint, status=status)
+    error.operation = op
+    return error

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from xdsl.passes import ModulePass
+if TYPE_CHECKING:
+    from xdsl.passes import ModulePass
 
 _PASSES: dict[str, str] = {
     "tfl-canonicalize": "canonicalize.canonicalize:CanonicalizePass",
@@ -37,6 +39,8 @@ _PASSES: dict[str, str] = {
     "tfl-expand-dequantize": "quantization.expand_dequantize:ExpandDequantizePass",
     "tfl-modify-io-nodes": "quantization.modify_io_nodes:ModifyIONodesPass",
     "tfl-clear-marks": "quantization.clear_marks:ClearMarksPass",
+    "tfl-print-op-stats": "analysis.print_op_stats:PrintOpStatsPass",
+    "tfl-print-memory": "analysis.print_memory:PrintMemoryPass",
     "tfl-post-quantize-remove-qdq": "quantization.post_quantize:RemoveQDQPass",
 }
 

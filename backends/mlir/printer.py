@@ -76,15 +76,24 @@ def name_text(text: str) -> str:
 class TextPrinter(Printer):
     """Prints into `parts`, which its owner empties; `resources` gathers the blobs that were named.
 
-    `keep` says which constants are named as resources rather than elided.
+    `keep` says which constants are named as resources rather than elided; of those of more than `elide_above` elements
+    none are.
     """
 
-    def __init__(self, *, locations: bool, keep: Callable[[ArrayElementsAttr], bool], generic: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        locations: bool,
+        keep: Callable[[ArrayElementsAttr], bool],
+        generic: bool = False,
+        elide_above: int | None = None,
+    ) -> None:
         super().__init__(print_generic_format=generic, print_debuginfo=locations)
         self.parts: list[str] = []
         self.resources: dict[str, Blob] = {}
         self.after_op: Callable[[], None] = lambda: None
         self._keep = keep
+        self._elide_above = elide_above
         self._texts: dict[int, tuple[Attribute, str]] = {}
         self._keys: dict[int, str] = {}
         self._counts: dict[str, int] = {}
@@ -147,6 +156,8 @@ class TextPrinter(Printer):
             self.parts[before:] = [text]
 
     def _constant_text(self, attribute: ArrayElementsAttr) -> str:
+        if self._elide_above is not None and attribute.size > self._elide_above:
+            return f"dense_resource<{ELIDED}> : {self.text_of(attribute.type)}"
         one = _first_element(attribute)
         text = "" if one is None else str(one)
         if text.startswith("dense<"):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from typing import BinaryIO
 
 from xdsl.dialects.builtin import ModuleOp
 
 from tflir.backends.mlir.printer import TextPrinter
 from tflir.ir.blob import Blob
-from tflir.ir.constants import ArrayElementsAttr
 
 _ALIGNMENT = bytes([16, 0, 0, 0])
 """What MLIR wants before a resource's bytes: the alignment that it is to give them, as a little-endian word."""
@@ -18,28 +16,39 @@ _FLUSH = 1 << 12
 
 
 def write_text(
-    module: ModuleOp, out: BinaryIO, *, elide: bool = False, locations: bool = True, generic: bool = False
+    module: ModuleOp,
+    out: BinaryIO,
+    *,
+    elide: bool = False,
+    locations: bool = True,
+    generic: bool = False,
+    elide_above: int | None = None,
 ) -> None:
     """Writes `module` to `out`.
 
     `elide` leaves out the bytes of large constants, so that the text can't be made a model again; without
-    `locations` tensors lose their names. `generic` prints every op in MLIR's generic form.
+    `locations` tensors lose their names. `generic` prints every op in MLIR's generic form. `elide_above` leaves out
+    constants of more elements than that, small ones too.
     """
-    _write(module, out, (lambda _: False) if elide else (lambda _: True), locations, generic)
+    printer = TextPrinter(locations=locations, keep=lambda _: not elide, generic=generic, elide_above=elide_above)
+    _write(module, out, printer)
 
 
-def module_text(module: ModuleOp, *, elide: bool = True, locations: bool = False, generic: bool = False) -> str:
+def module_text(
+    module: ModuleOp,
+    *,
+    elide: bool = True,
+    locations: bool = False,
+    generic: bool = False,
+    elide_above: int | None = None,
+) -> str:
     """The text of `module`, for people to read."""
     out = io.BytesIO()
-    write_text(module, out, elide=elide, locations=locations, generic=generic)
+    write_text(module, out, elide=elide, locations=locations, generic=generic, elide_above=elide_above)
     return out.getvalue().decode()
 
 
-def _write(
-    module: ModuleOp, out: BinaryIO, keep: Callable[[ArrayElementsAttr], bool], locations: bool, generic: bool
-) -> None:
-    printer = TextPrinter(locations=locations, keep=keep, generic=generic)
-
+def _write(module: ModuleOp, out: BinaryIO, printer: TextPrinter) -> None:
     def flush() -> None:
         if len(printer.parts) > _FLUSH:
             _flush(printer, out)

@@ -3,52 +3,48 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shlex
 import sys
-import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from tflir.backends.files import is_stream, whole_file
-from tflir.backends.mlir import module_text, write_text
-from tflir.commands.outputs import STDOUT, check_outputs, write_stdout
+from tflir.backends.files import is_stream
+from tflir.backends.mlir import module_text
+from tflir.commands.outputs import STDOUT, check_outputs
 from tflir.commands.terminal import say
 from tflir.content import STDIN, STDIN_NAME, read_content, read_stdin
-from tflir.files import check_ending
 from tflir.ir.context import make_context
 from tflir.ir.errors import Error
-from tflir.ir.near import near
 from tflir.ir.schema import IDENTIFIER
-from tflir.opt.main import REPRODUCER
-from tflir.pass_manager import USAGE, parse_pipeline, run_pipeline
+from tflir.opt.flags import PASSES, REPRODUCER, TEXT, all_flags
+from tflir.opt.output import TFLITE, Output
+from tflir.opt.rendering import Places, give_place, rendered
+from tflir.opt.watching import Watcher, print_analyses
+from tflir.pass_manager import parse_pipeline, run_pipeline
+from tflir.pass_options import pass_text
+from tflir.pipeline_text import MODULE, USAGE
 from tflir.plugins import register_dialects
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
+    from xdsl.ir import Operation
     from xdsl.passes import ModulePass
+    from xdsl.utils.lexer import Span
 
-    from tflir.passes.base import PassReport
-
-_SEPARATOR = re.compile(rb"^[ \t]*// -----[^\n]*\n?", re.MULTILINE)
-_TFLITE, _MLIR = "tflite", "mlir"
-_REPRODUCER_HEAD = "tflir reproducer"
-_OF_TEXT = ("print_resources", "print_debuginfo", "print_generic")
-_OF_PASSES = (
-    "print_ir_before_all",
-    "print_ir_after_all",
-    "print_ir_after_change",
-    "print_ir_after_failure",
-    "pass_statistics",
-    "reproducer",
-)
+_ONLY_EXPECTED = "only-expected"
 
 
 def run(arguments: argparse.Namespace, given: list[str]) -> int:
     """Does what the arguments say; returns the exit status."""
-    return Session(arguments, given).run()
+    session = Session(arguments, given)
+    try:
+        return session.run()
+    except Error as error:
+        if arguments.debug:
+            raise
+        print(f"error: {rendered(error, session.source)}", file=sys.stderr)
+        return error.status
 
 
 class Session:
@@ -57,50 +53,55 @@ class Session:
     def __init__(self, arguments: argparse.Namespace, given: list[str]) -> None:
         self.arguments = arguments
         self.command = shlex.join(["tflir-opt", *given])
-        self.passes = parse_pipeline(arguments.pass_pipeline) if arguments.pass_pipeline.strip() else []
-        self.times: list[tuple[str, float]] = []
-        self.context = register_dialects(make_context())
-        self.emit = arguments.emit or (_TFLITE if arguments.output.endswith(f".{_TFLITE}") else _MLIR)
-        self._text_before = ""
+        self.source: bytes | None = None
+        """The text that was read; None for a model."""
+        self.places: Places = {}
+        self.verify_each: bool = arguments.verify_each
+        pipeline: str = self._reproduced() if arguments.run_reproducer else arguments.pass_pipeline
+        self.passes = parse_pipeline(pipeline) if pipeline.strip() else []
+        self.output = Output(arguments)
+        self.watcher = Watcher(arguments, self.passes, self.output.text)
+        self.context = register_dialects(make_context(allow_unregistered=arguments.allow_unregistered_dialect))
+        self._analysed = False
         self._check()
 
     def _check(self) -> None:
         """Refuses options that can't be meant (status 2)."""
-        arguments, names = self.arguments, [each.name for each in self.passes]
-        for name in (*arguments.print_ir_before, *arguments.print_ir_after):
-            if name not in names:
-                raise Error(f"the pipeline has no pass '{name}'{near(name, names)}", status=USAGE)
-        if self.emit == _TFLITE and (arguments.split_input_file or arguments.verify_diagnostics):
+        arguments = self.arguments
+        if self.output.format == TFLITE and (arguments.split_input_file or arguments.verify_diagnostics):
             raise Error("--emit tflite writes one model", hint="leave out --split-input-file", status=USAGE)
-        if self.emit == _TFLITE and arguments.output == STDOUT and sys.stdout.isatty():
-            raise Error("a model is no text for a terminal", hint="name a file with -o", status=USAGE)
-        if arguments.output != STDOUT and arguments.emit is None and not is_stream(arguments.output):
-            check_ending(arguments.output)
         read = () if arguments.input == STDIN else (arguments.input,)
         named = (arguments.reproducer,) if arguments.reproducer != REPRODUCER else ()
         check_outputs([arguments.output, *named], read, force=True)
+        if arguments.reduce and not self.passes:
+            hint = "name the pipeline that fails with -p, or a test with --reduce-test"
+            raise Error("--reduce has no pipeline", hint=hint, status=USAGE)
 
     def _warn_of_idle(self) -> None:
         """Says which options do nothing beside the others."""
-        arguments = self.arguments
-        beside: dict[str, tuple[str, ...]] = {} if self.passes else {"-p": _OF_PASSES}
-        if self.emit == _TFLITE:
-            beside["--emit mlir"] = _OF_TEXT
-        for without, flags in beside.items():
-            for flag in flags:
-                if getattr(arguments, flag) not in (False, None, [], REPRODUCER):
-                    say(f"warning: --{flag.replace('_', '-')} does nothing without {without}")
+        missing = {PASSES: not self.passes, TEXT: self.output.format == TFLITE}
+        for flag in all_flags():
+            if missing.get(flag.without) and flag.is_given(getattr(self.arguments, flag.attribute)):
+                say(f"warning: {flag.name} does nothing without {flag.without}")
 
     def run(self) -> int:
+        """Does it all; returns the exit status."""
         self._warn_of_idle()
+        if self.arguments.dump_pass_pipeline and self.passes:
+            listed = ",".join(pass_text(each, defaults=True) for each in self.passes)
+            say(f"Pass Manager with {len(self.passes)} passes:")
+            say(f"{MODULE}({listed})")
         if self.arguments.split_input_file or self.arguments.verify_diagnostics:
             return self._run_parts()
-        with self._timed("read"):
+        with self.watcher.timed("read"):
             module = self._load()
+        if self.arguments.reduce or self.arguments.reduce_test:
+            return self._reduce(module)
         self._transform(module)
-        with self._timed("write"):
-            self._write(module)
-        self._say_times()
+        if not (self._analysed and self.arguments.output == STDOUT):
+            with self.watcher.timed("write"):
+                self.output.write(module)
+        self.watcher.say_times()
         return 0
 
     # Reading.
@@ -110,55 +111,92 @@ class Session:
         return STDIN_NAME if self.arguments.input == STDIN else self.arguments.input
 
     def _load(self) -> ModuleOp:
-        if self.arguments.input != STDIN and _is_model(self.arguments.input):
+        if self.source is None and self.arguments.input != STDIN and _is_model(self.arguments.input):
             from tflir.files import load
 
             return load(self.arguments.input)
         return self._parse(self._read())
 
     def _read(self) -> bytes:
+        if self.source is not None:
+            return self.source
         return read_stdin() if self.arguments.input == STDIN else read_content(self.arguments.input)
+
+    def _reproduced(self) -> str:
+        """The pipeline that the input itself names."""
+        from tflir.opt.reproducer import pipeline_of
+
+        self.source = self._read()
+        pipeline, verify = pipeline_of(self.source, self._name)
+        self.verify_each = self.verify_each if verify is None else verify
+        return pipeline
 
     def _parse(self, data: bytes) -> ModuleOp:
         if data[4:8] == IDENTIFIER:
             from tflir.files import load_bytes
 
+            self.source = None
             return load_bytes(data)
         from tflir.frontends.mlir import parse_text
 
-        return parse_text(data, self._name, self.context)
+        self.source = data
+        places: dict[Operation, Span] = {}
+        module = parse_text(data, self._name, self.context, verify=self.arguments.verify_input, places=places)
+        self.places = places
+        if self.arguments.verify_roundtrip:
+            self._check_roundtrip(module)
+        return module
+
+    def _check_roundtrip(self, module: ModuleOp) -> None:
+        """Prints the program, reads that, and prints it again: both texts must be one."""
+        from tflir.frontends.mlir import parse_text
+
+        for generic in (False, True):
+            first = module_text(module, elide=False, locations=True, generic=generic)
+            again = parse_text(first.encode("utf-8"), f"{self._name} (printed)", self.context, verify=False)
+            second = module_text(again, elide=False, locations=True, generic=generic)
+            if first != second:
+                pairs = zip(first.splitlines(), second.splitlines(), strict=False)
+                differing = next((pair for pair in pairs if pair[0] != pair[1]), ("one line", "no line"))
+                what = f"what is printed reads back as another program: '{differing[0]}' as '{differing[1]}'"
+                raise Error(what, file=self._name, hint="this is a bug in a printer or a parser")
 
     # Parts.
 
     def _run_parts(self) -> int:
         """Every part of the input by itself; an error in one does not end the others."""
-        from tflir.opt.diagnostics import check
-
         data = self._read()
         status = 0
         outputs: list[str] = []
-        for part in _split(data) if self.arguments.split_input_file else [data]:
+        marker: str | None = self.arguments.split_input_file
+        for part in _split(data, marker.encode()) if marker else [data]:
             found: Error | None = None
             try:
                 module = self._parse(part)
                 self._transform(module)
-                outputs.append(self._text(module))
+                outputs.append(self.output.text(module))
             except Error as error:
                 if self.arguments.debug and not self.arguments.verify_diagnostics:
                     raise
                 found = error
-            if self.arguments.verify_diagnostics:
-                problems = check(part, found, self._name)
-            else:
-                problems = [str(found)] if found is not None else []
+            problems = self._problems(part, found)
             for problem in problems:
-                say(f"error: {problem}")
+                print(f"error: {problem}", file=sys.stderr)
             if problems:
                 status = status or (found.status if found is not None else 1)
-        if not self.arguments.verify_diagnostics:
-            self._emit_text("// -----\n".join(outputs))
-        self._say_times()
+        if not self.arguments.verify_diagnostics and not (self._analysed and self.arguments.output == STDOUT):
+            self.output.write_string(f"{self.arguments.output_split_marker}\n".join(outputs))
+        self.watcher.say_times()
         return status
+
+    def _problems(self, part: bytes, found: Error | None) -> list[str]:
+        """What is wrong with a part: its error, or what does not agree with the errors that it says to expect."""
+        if not self.arguments.verify_diagnostics:
+            return [rendered(found, part)] if found is not None else []
+        from tflir.opt.diagnostics import check
+
+        only_expected = self.arguments.verify_diagnostics == _ONLY_EXPECTED
+        return check(part, found, self._name, only_expected=only_expected)
 
     # Passes.
 
@@ -168,142 +206,46 @@ class Session:
         current: list[tuple[ModulePass, ModuleOp]] = []
 
         def before(each: ModulePass, module: ModuleOp) -> None:
-            current[:] = [(each, _snapshot(module))]
-            self._before(each, module)
+            current[:] = [(each, snapshot(module))]
+            self.watcher.before(each, module)
 
         try:
             reports = run_pipeline(
                 module,
                 self.passes,
-                verify_each=self.arguments.verify_each,
+                verify_each=self.verify_each,
                 before=before,
-                after=self._after,
+                after=self.watcher.after,
                 context=self.context,
             )
         except Error as error:
+            give_place(error, self.places)
             error.file = error.file or self._name
             if current:
                 self._failed(module, *current[0])
             raise
-        if self.arguments.pass_statistics:
-            for report in reports:
-                for line in _statistics(report):
-                    say(line)
+        self._analysed |= print_analyses(self.passes, reports)
+        self.watcher.say_statistics(reports)
 
-    def _before(self, each: ModulePass, module: ModuleOp) -> None:
-        arguments = self.arguments
-        if arguments.print_ir_before_all or each.name in arguments.print_ir_before:
-            self._dump(f"Before {each.name}", module)
-        if arguments.print_ir_after_change:
-            self._text_before = module_text(module, locations=True)
-        self._started = time.perf_counter()
-
-    def _after(self, each: ModulePass, module: ModuleOp) -> None:
-        arguments = self.arguments
-        self.times.append((each.name, time.perf_counter() - self._started))
-        changed = arguments.print_ir_after_change and module_text(module, locations=True) != self._text_before
-        if arguments.print_ir_after_all or each.name in arguments.print_ir_after or changed:
-            self._dump(f"After {each.name}", module)
-
-    def _failed(self, module: ModuleOp, each: ModulePass, snapshot: ModuleOp) -> None:
+    def _failed(self, module: ModuleOp, each: ModulePass, before: ModuleOp) -> None:
         """Leaves what a bug report needs: the program before the pass that failed, and the command."""
-        if self.arguments.print_ir_after_failure:
-            self._dump(f"After {each.name} Failed", module)
+        self.watcher.failed(each, module)
         if self.arguments.verify_diagnostics:
             return
-        path = self.arguments.reproducer
-        if not _may_take(path, self.arguments.input):
-            say(f"note: no reproducer at {path}: another file is there: name one with --reproducer")
-            return
-        lines = (f"{_REPRODUCER_HEAD}: {self.command}", f"tflir-opt {path} -p '{each}'")
-        head = "".join(f"// {' '.join(line.splitlines())}\n" for line in lines)
-        try:
-            with whole_file(path) as out:
-                out.write(head.encode("utf-8", "surrogateescape"))
-                write_text(snapshot, out)
-        except Error as error:
-            say(f"note: no reproducer at {path}: {error.what}")
+        from tflir.opt.reproducer import write_reproducer
+
+        write_reproducer(self.arguments.reproducer, self.arguments.input, self.command, each, before)
+
+    def _reduce(self, module: ModuleOp) -> int:
+        from tflir.opt.interesting import by_command, by_pipeline
+        from tflir.opt.reduction import reduced
+
+        if self.arguments.reduce_test:
+            is_interesting = by_command(self.arguments.reduce_test, module)
         else:
-            say(f"note: the program before {each.name} is in {path}")
-
-    def _dump(self, what: str, module: ModuleOp) -> None:
-        print(f"// -----// IR Dump {what} //----- //\n{self._text(module)}", file=sys.stderr)
-
-    # Writing.
-
-    def _text(self, module: ModuleOp) -> str:
-        return module_text(
-            module,
-            elide=not self.arguments.print_resources,
-            locations=self.arguments.print_debuginfo,
-            generic=self.arguments.print_generic,
-        )
-
-    def _write(self, module: ModuleOp) -> None:
-        if self.emit == _MLIR:
-            self._write_text(module)
-            return
-        from tflir.backends.tflite.model import export_model
-
-        writer = export_model(module)
-        if self.arguments.output == STDOUT:
-            import io
-
-            held = io.BytesIO()
-            writer.write(held)
-            write_stdout(held.getvalue())
-            return
-        with whole_file(self.arguments.output) as out:
-            writer.write(out)
-
-    def _write_text(self, module: ModuleOp) -> None:
-        options = self.arguments
-        with self._out() as out:
-            write_text(
-                module,
-                out,
-                elide=not options.print_resources,
-                locations=options.print_debuginfo,
-                generic=options.print_generic,
-            )
-
-    def _emit_text(self, text: str) -> None:
-        with self._out() as out:
-            out.write(text.encode())
-
-    @contextmanager
-    def _out(self) -> Generator[BinaryIO]:
-        if self.arguments.output != STDOUT:
-            with whole_file(self.arguments.output) as out:
-                yield out
-            return
-        sys.stdout.flush()
-        if hasattr(sys.stdout, "buffer"):
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        else:  # a test's or a notebook's
-            import io
-
-            held = io.BytesIO()
-            yield held
-            sys.stdout.write(held.getvalue().decode())
-
-    # Time.
-
-    @contextmanager
-    def _timed(self, what: str) -> Generator[None]:
-        start = time.perf_counter()
-        yield
-        self.times.append((what, time.perf_counter() - start))
-
-    def _say_times(self) -> None:
-        if not self.arguments.timing:
-            return
-        total = sum(seconds for _, seconds in self.times)
-        print(f"{'seconds':>10}  {'':>6}  step", file=sys.stderr)
-        for what, seconds in self.times:
-            print(f"{seconds:10.4f}  {seconds / total if total else 0:6.1%}  {what}", file=sys.stderr)
-        print(f"{total:10.4f}  {1:6.1%}  in all", file=sys.stderr)
+            is_interesting = by_pipeline(self.passes, module, self.context, verify_each=self.verify_each)
+        self.output.write(reduced(module, is_interesting))
+        return 0
 
 
 def _is_model(path: str) -> bool:
@@ -312,35 +254,22 @@ def _is_model(path: str) -> bool:
         return False
     try:
         with open(path, "rb") as file:
-            return file.read(8)[4:] == IDENTIFIER or path.endswith(f".{_TFLITE}")
+            return file.read(8)[4:] == IDENTIFIER or path.endswith(f".{TFLITE}")
     except OSError:
-        return path.endswith(f".{_TFLITE}")
+        return path.endswith(f".{TFLITE}")
 
 
-def _may_take(path: str, source: str) -> bool:
-    """Whether a reproducer may be written at `path`: nothing is there but an older one that is not the input."""
-    if not os.path.isfile(path):
-        return True
-    if source != STDIN and os.path.exists(source) and os.path.samefile(path, source):
-        return False
-    head = f"// {_REPRODUCER_HEAD}".encode()
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(head)) == head
-    except OSError:
-        return False
-
-
-def _split(data: bytes) -> Iterator[bytes]:
-    """The parts between `// -----` lines, each after as many line ends as stood before it, for its line numbers."""
+def _split(data: bytes, marker: bytes) -> Iterator[bytes]:
+    """The parts between lines that begin with `marker`, each after as many line ends as stood before it."""
+    separator = re.compile(rb"^[ \t]*" + re.escape(marker) + rb"[^\n]*\n?", re.MULTILINE)
     start = 0
-    for separator in _SEPARATOR.finditer(data):
-        yield b"\n" * data.count(b"\n", 0, start) + data[start : separator.start()]
-        start = separator.end()
+    for found in separator.finditer(data):
+        yield b"\n" * data.count(b"\n", 0, start) + data[start : found.start()]
+        start = found.end()
     yield b"\n" * data.count(b"\n", 0, start) + data[start:]
 
 
-def _snapshot(module: ModuleOp) -> ModuleOp:
+def snapshot(module: ModuleOp) -> ModuleOp:
     """A copy, with the locations of arguments, which xDSL's copy leaves out."""
     copy = module.clone()
     for old, new in zip(module.walk(), copy.walk(), strict=True):
@@ -349,12 +278,3 @@ def _snapshot(module: ModuleOp) -> ModuleOp:
                 for argument, copied in zip(old_block.args, new_block.args, strict=True):
                     copied.location = argument.location
     return copy
-
-
-def _statistics(report: PassReport) -> Iterator[str]:
-    yield f"{report.name}:"
-    for what, times in report.counts.items():
-        yield f"  {times:8} {what}"
-    for why, times in report.declined.most_common():
-        example = report.examples.get(why)
-        yield f"  {times:8} left alone: {why}{f' (first: {example})' if example else ''}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 from xdsl.utils.exceptions import ParseError
+from xdsl.utils.lexer import Span
 
 from tflir.frontends.mlir.adopt import adopt
 from tflir.frontends.mlir.expansion import check_expansion
@@ -16,10 +18,18 @@ from tflir.ir.limits import within_limits
 from tflir.ir.verify import InvalidOp, verify_module
 
 
-def parse_text(data: bytes | memoryview, name: str, context: Context | None = None, *, verify: bool = True) -> ModuleOp:
+def parse_text(
+    data: bytes | memoryview,
+    name: str,
+    context: Context | None = None,
+    *,
+    verify: bool = True,
+    places: dict[Operation, Span] | None = None,
+) -> ModuleOp:
     """The module that the text `data` of file `name` holds, verified unless `verify` is false.
 
-    `context` says which dialects are known (default: ours and xDSL's). Raises `Error` with line and column.
+    `context` says which dialects are known (default: ours and xDSL's); `places` is told where each op stands in the
+    text. Raises `Error` with line and column.
     """
     text, resources = split_resources(memoryview(data), name)
     parser: TextParser | None = None
@@ -27,6 +37,8 @@ def parse_text(data: bytes | memoryview, name: str, context: Context | None = No
         parser = TextParser(context or make_context(), text, name, resources)
         with within_limits("the text"):
             module = parser.parse_module()
+            if places is not None:
+                places.update(parser.positions)
             parser.check_defined()
             check_expansion(module, parser, len(data))
             adopt(module)

@@ -1,0 +1,174 @@
+"""The command line of `tflir-opt`: made from the table of its options, and passes as flags of their own.
+
+`--tfl-optimize --tfl-quantize='x=1'` runs passes in the order in which they are given, as `mlir-opt` does. Switches
+take `=true` and `=false`, and long names may have one dash. What is asked of xDSL and plug-ins waits until a flag is
+met that is none of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import pathlib
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import entry_points
+from typing import Any
+
+from tflir.opt.flags import GROUPS, Flag, all_flags, by_name, not_empty
+
+_EPILOG = """
+--PASS and --PASS='x=1 y=2' run passes in the order given, instead of -p: --tfl-optimize --tfl-quantize
+
+constants of more than 32 elements are left out of the text (dense_resource<__elided__>) unless
+--print-resources is given; locations, which hold the names of tensors, are left out unless
+--print-debuginfo is. Text with both reads back to the same model.
+
+exit status: 0 done; 1 the program or a pass failed; 2 wrong usage; 3 a demanded type or op set can't be met
+"""
+_ON, _OFF = ("true", "1"), ("false", "0")
+
+
+def parse(given: Sequence[str]) -> argparse.Namespace:
+    """The arguments; passes given as flags have become the pipeline."""
+    parser = build_parser()
+    words, passes = _sorted_out(list(given), parser)
+    arguments = parser.parse_args(words)
+    if passes:
+        if arguments.pass_pipeline:
+            parser.error(f"-p and {passes[0].partition('{')[0]!r} as a flag exclude each other")
+        arguments.pass_pipeline = ",".join(passes)
+    _refuse_exclusive(arguments, parser)
+    return arguments
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    from tflir import __version__
+    from tflir.cli import Parser
+
+    parser = Parser(
+        prog="tflir-opt",
+        usage="tflir-opt [INPUT] [-p PIPELINE | --PASS[=OPTIONS] …] [option …]",
+        description="Runs passes on a .tflite model or on MLIR text of the tfl dialect.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "input",
+        nargs="?",
+        default="-",
+        metavar="INPUT",
+        type=_typed(not_empty),
+        help=".tflite, .mlir, or - for stdin (default)",
+    )
+    for group in GROUPS:
+        to = parser.add_argument_group(group.title) if group.title else parser
+        for flag in group.flags:
+            _add(to, flag)
+    parser.add_argument("--version", action="version", version=f"tflir-opt {__version__}")
+    return parser
+
+
+def _add(to: Any, flag: Flag) -> None:
+    spelled = sorted((flag.name, *flag.also), key=len)
+    how: dict[str, Any] = {"dest": flag.attribute, "help": flag.help, "default": flag.default}
+    if flag.negative:
+        to.add_argument(*spelled, action=argparse.BooleanOptionalAction, **how)
+    elif flag.is_switch:
+        to.add_argument(*spelled, action="store_true", **{**how, "default": False})
+    else:
+        shown = f"[{flag.metavar}]" if flag.alone else flag.metavar
+        action = "extend" if flag.many else "store"
+        if flag.many:
+            how["default"] = None
+        to.add_argument(*spelled, action=action, metavar=shown, type=_typed(flag.check), **how)
+
+
+def _typed(take: Callable[[str], Any]) -> Callable[[str], Any]:
+    """`take` with errors as argparse wants them."""
+
+    def parse(text: str) -> Any:
+        try:
+            return take(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+
+def _sorted_out(given: list[str], parser: argparse.ArgumentParser) -> tuple[list[str], list[str]]:
+    """The words that argparse reads, and the passes that were given as flags, in their order."""
+    words: list[str] = []
+    passes: list[str] = []
+    known = by_name()
+    for number, word in enumerate(given):
+        if word == "--":
+            return words + given[number:], passes
+        name, equals, value = word.partition("=")
+        name = _with_two_dashes(name, known)
+        if (flag := known.get(name)) is not None:
+            words += _of_flag(flag, name, equals, value, word, parser)
+        elif name.startswith("--") and name not in parser._option_string_actions and _is_pass(name[2:]):  # pyright: ignore[reportPrivateUsage]
+            passes.append(f"{name[2:]}{{{value}}}" if value else name[2:])
+        else:
+            words.append(word)
+    return words, passes
+
+
+def _with_two_dashes(name: str, known: Iterable[str]) -> str:
+    """`-tfl-optimize` and `-split-input-file` as `mlir-opt` takes them too."""
+    long = name.startswith("-") and not name.startswith("--") and len(name) > 2 and name not in known
+    return f"-{name}" if long and (f"-{name}" in known or _is_ours(name[1:])) else name
+
+
+def _of_flag(flag: Flag, name: str, equals: str, value: str, word: str, parser: argparse.ArgumentParser) -> list[str]:
+    """The words for a flag of ours: switches with their truth value, and values that may be left out, filled in."""
+    if flag.is_switch and equals:
+        if value.lower() not in (*_ON, *_OFF):
+            parser.error(f"argument {name}: '{value}' is neither true nor false")
+        on = value.lower() in _ON
+        if flag.negative:
+            return [flag.name if on else f"--no-{flag.name[2:]}"]
+        return [name] if on else []
+    if flag.alone is not None and not equals:
+        return [f"{name}={flag.alone}"]
+    return [f"{name}{equals}{value}" if equals else name if name.startswith("--") else word]
+
+
+def _is_ours(name: str) -> bool:
+    from tflir.passes.registry import pass_names
+
+    return name in pass_names()
+
+
+def _is_pass(name: str) -> bool:
+    """Whether a pass has this name; others are asked, which imports xDSL, only where they may have it."""
+    if _is_ours(name):
+        return True
+    if not (_may_be_of_xdsl(name) or _are_there_plugins()):
+        return False
+    from tflir.pass_manager import available_passes
+
+    return name in available_passes()
+
+
+def _may_be_of_xdsl(name: str) -> bool:
+    """Whether the text of xDSL's table of passes has the name; a flag that nobody knows is no reason to import it."""
+    found = importlib.util.find_spec("xdsl")
+    folders = found.submodule_search_locations if found is not None else None
+    tables = (pathlib.Path(folder, "transforms", "__init__.py") for folder in folders or ())
+    return any(f'"{name}"' in table.read_text("utf-8") for table in tables if table.is_file())
+
+
+def _are_there_plugins() -> bool:
+    return any(entry.name not in ("tflir", "xdsl") for entry in entry_points(group="xdsl.universe"))
+
+
+def _refuse_exclusive(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    known = by_name()
+    given = [flag for flag in all_flags() if flag.is_given(getattr(arguments, flag.attribute))]
+    for flag in given:
+        for other in flag.excludes:
+            if known[other] in given:
+                parser.error(f"{flag.name} and {known[other].name} exclude each other")

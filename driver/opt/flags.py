@@ -1,0 +1,188 @@
+"""The options of `tflir-opt`, each declared once: its names, what it takes, what it does, and what it needs for that.
+
+The parser of the command line, the warnings and the documentation's page are made from this table. Nothing here needs
+more than the standard library. Options have their names in `mlir-opt` as further names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+REPRODUCER = "tflir-reproducer.mlir"
+MARKER = "// -----"
+"""What stands between the parts of an input where no other marker is given."""
+PASSES, TEXT = "-p", "--emit mlir"
+"""What an option has no effect without: a pipeline, output as text."""
+
+
+def not_empty(value: str) -> str:
+    """Takes a text that holds more than spaces."""
+    if not value.strip():
+        raise ValueError("is empty")
+    return value
+
+
+def count(value: str) -> int:
+    """Takes a whole number from 0 on."""
+    if not (value.isascii() and value.isdigit() and len(value) < 19):
+        raise ValueError(f"'{value}' is no whole number from 0 on")
+    return int(value)
+
+
+def names(value: str) -> list[str]:
+    """Takes names with commas between them."""
+    return [name for each in value.split(",") if (name := each.strip())]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One option."""
+
+    name: str
+    help: str
+    also: tuple[str, ...] = ()
+    """Its further names: short ones, and those of `mlir-opt`."""
+    metavar: str = ""
+    """What its value is called; empty for a switch."""
+    take: Callable[[str], Any] = not_empty
+    """What makes the value of a text, or raises `ValueError`."""
+    default: Any = None
+    many: bool = False
+    """It may be given several times; `take` gives a list."""
+    alone: str | None = None
+    """The value of the flag without one, where it may be left out: such a flag takes its value after `=` only."""
+    choices: tuple[str, ...] = ()
+    negative: bool = False
+    """A switch that is on, with `--no-…` to switch it off."""
+    without: str = ""
+    """What it does nothing without, which is said in a warning: `PASSES` or `TEXT`."""
+    same: bool = False
+    """Accepted because `mlir-opt` has it: what it asks for is always so here."""
+    excludes: tuple[str, ...] = field(default=())
+    """Flags beside which it is refused."""
+
+    @property
+    def attribute(self) -> str:
+        """Its name in the parsed arguments."""
+        return self.name.lstrip("-").replace("-", "_")
+
+    @property
+    def is_switch(self) -> bool:
+        return not self.metavar
+
+    def is_given(self, value: Any) -> bool:
+        """Whether a value is another than the default."""
+        return value not in (self.default, False, None) and value != []
+
+    def check(self, value: str) -> Any:
+        """The value of a text, or an error that lists what there is to choose from."""
+        if self.choices and value not in self.choices:
+            raise ValueError(f"'{value}' is none of {', '.join(self.choices)}")
+        return self.take(value)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Options that belong together, under one heading of the help."""
+
+    title: str
+    flags: tuple[Flag, ...]
+
+
+GROUPS: tuple[Group, ...] = (
+    Group(
+        "",
+        (
+            Flag("--pass-pipeline", "passes: 'a,b{x=1 y=2}' or 'builtin.module(a,func.func(b))'", ("-p", "--passes"),
+                 "PIPELINE", take=str, default=""),
+            Flag("--output", "where the result goes (default: stdout)", ("-o",), "OUT", default="-"),
+            Flag("--emit", "mlir or tflite: what to write (default: by OUT's ending, else mlir)", (), "FORMAT",
+                 choices=("mlir", "tflite")),
+            Flag("--split-input-file", "the parts between lines that begin with MARKER apart (default: // -----)", (),
+                 "MARKER", alone=MARKER),
+            Flag("--output-split-marker", "what stands between the parts in the output (default: // -----)", (),
+                 "MARKER", take=str, default=MARKER),
+            Flag("--verify-diagnostics", "check errors against expected-error comments; only-expected: take no notice "
+                 "of others", (), "WHICH", alone="all", choices=("all", "only-expected")),
+            Flag("--verify-each", "verify after each pass", default=True, negative=True),
+            Flag("--verify-input", "verify what was read", default=True, negative=True),
+            Flag("--verify-roundtrip", "check that what is printed of the input reads back as the same program"),
+            Flag("--allow-unregistered-dialect", "take ops, types and attributes of dialects that are not known"),
+            Flag("--plugin", "use what plug-in NAME changes of built-in ops too", ("--load-pass-plugin",
+                 "--load-dialect-plugin"), "NAME[,NAME…]", take=names, default=(), many=True),
+            Flag("--debug", "show tracebacks"),
+        ),
+    ),
+    Group(
+        "printing",
+        (
+            Flag("--print-resources", "print the bytes of large constants", without=TEXT),
+            Flag("--elide-elements-if-larger", "leave out constants of more than N elements, and print all others",
+                 ("--mlir-elide-elementsattrs-if-larger", "--mlir-elide-resource-strings-if-larger"), "N", count,
+                 without=TEXT, excludes=("--print-resources",)),
+            Flag("--print-debuginfo", "print locations: the names of tensors", ("--mlir-print-debuginfo",),
+                 without=TEXT),
+            Flag("--print-generic", "print every op in MLIR's generic form", ("--mlir-print-op-generic",),
+                 without=TEXT),
+        ),
+    ),
+    Group(
+        "watching passes (on stderr)",
+        (
+            Flag("--print-ir-before", "print the program before PASS", ("--mlir-print-ir-before",), "PASS[,PASS…]",
+                 names, default=(), many=True),
+            Flag("--print-ir-after", "print the program after PASS", ("--mlir-print-ir-after",), "PASS[,PASS…]", names,
+                 default=(), many=True),
+            Flag("--print-ir-before-all", "print the program before each pass", ("--mlir-print-ir-before-all",),
+                 without=PASSES),
+            Flag("--print-ir-after-all", "print the program after each pass", ("--mlir-print-ir-after-all",),
+                 without=PASSES),
+            Flag("--print-ir-before-change", "print it before a pass that changes it",
+                 ("--mlir-print-ir-before-change",), without=PASSES),
+            Flag("--print-ir-after-change", "print it after a pass that changed it", ("--mlir-print-ir-after-change",),
+                 without=PASSES),
+            Flag("--print-ir-after-failure", "print it after a pass that failed", ("--mlir-print-ir-after-failure",),
+                 without=PASSES),
+            Flag("--print-ir-tree-dir", "print into files of this folder, one a pass (alone: after each pass)",
+                 ("--mlir-print-ir-tree-dir",), "DIR", without=PASSES),
+            Flag("--timing", "print the time that each pass took", ("--mlir-timing",)),
+            Flag("--pass-statistics", "print what each pass did, and declined and why", ("--mlir-pass-statistics",),
+                 without=PASSES),
+            Flag("--dump-pass-pipeline", "print the pipeline with all options of its passes", without=PASSES),
+            Flag("--mlir-disable-threading", "there is one thread", same=True),
+            Flag("--mlir-print-ir-module-scope", "the whole module is printed", same=True),
+        ),
+    ),
+    Group(
+        "failures",
+        (
+            Flag("--reproducer", f"where the program before a failed pass is left (default: {REPRODUCER})",
+                 ("--mlir-pass-pipeline-crash-reproducer",), "FILE", default=REPRODUCER, without=PASSES),
+            Flag("--run-reproducer", "run the pipeline that INPUT, a reproducer, names", excludes=("--pass-pipeline",)),
+            Flag("--reduce", "print the smallest module in which the pipeline fails as it does in INPUT",
+                 excludes=("--reduce-test", "--split-input-file", "--verify-diagnostics")),
+            Flag("--reduce-test", "print the smallest module for which the command CMD FILE ends with the status that "
+                 "it has for INPUT", (), "CMD", excludes=("--split-input-file", "--verify-diagnostics")),
+        ),
+    ),
+    Group(
+        "questions",
+        (
+            Flag("--list-passes", "list the passes with their options", excludes=("--show-dialects", "--explain")),
+            Flag("--show-dialects", "list the dialects that are known", excludes=("--explain",)),
+            Flag("--explain", "what a pass does, in full", (), "PASS"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def all_flags() -> Sequence[Flag]:
+    """Every option, in the order of the help."""
+    return [flag for group in GROUPS for flag in group.flags]
+
+
+def by_name() -> dict[str, Flag]:
+    """Every option by each of its names."""
+    return {name: flag for flag in all_flags() for name in (flag.name, *flag.also)}

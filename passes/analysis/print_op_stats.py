@@ -1,0 +1,62 @@
+"""`tfl-print-op-stats`: which ops there are, how many, and the bytes of the constants that they read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, OpResult
+
+from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.statistics import functions
+from tflir.ir.types import element_of
+from tflir.passes.analysis.base import AnalysisPass
+from tflir.passes.base import PassReport
+
+
+@dataclass(frozen=True)
+class PrintOpStatsPass(AnalysisPass):
+    """
+    Prints how many ops of each kind there are, and the bytes of the constants that they read.
+
+    ```mlir
+    %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    %1 = "tfl.relu"(%0) : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+    is the row `tfl.relu  f32  2  0` of its table; the module stays as it is. A constant that several ops read is
+    counted for the first of them.
+    """
+
+    name = "tfl-print-op-stats"
+
+    def analyse(self, module: ModuleOp, report: PassReport) -> None:
+        number: Counter[tuple[str, str]] = Counter()
+        nbytes: Counter[tuple[str, str]] = Counter()
+        seen: set[int] = set()
+        for function in functions(module):
+            for op in function.walk():
+                if op is function or any(isinstance(value, ArrayElementsAttr) for value in op.properties.values()):
+                    continue
+                kind = (op.name, _type(op))
+                number[kind] += 1
+                nbytes[kind] += sum(_constant_bytes(operand, seen) for operand in op.operands)
+        rows = report.table("ops by kind and type of their first result")
+        for (name, kind), count in sorted(number.items(), key=lambda item: (-item[1], item[0])):
+            rows.append({"op": name, "type": kind, "number": count, "bytes of constants": nbytes[name, kind]})
+
+
+def _type(op: Operation) -> str:
+    if not op.results or (element := element_of(op.results[0].type)) is None:
+        return "-"
+    return str(element).partition("{")[0][:40]
+
+
+def _constant_bytes(value: object, seen: set[int]) -> int:
+    """The bytes of a constant, the first time that it is met."""
+    if not isinstance(value, OpResult):
+        return 0
+    held = [attr for attr in value.op.properties.values() if isinstance(attr, ArrayElementsAttr)]
+    fresh = [attr for attr in held if id(attr.blob) not in seen]
+    seen.update(id(attr.blob) for attr in fresh)
+    return sum(attr.blob.nbytes for attr in fresh)
