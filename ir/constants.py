@@ -27,6 +27,7 @@ from xdsl.utils.exceptions import VerifyException
 from tflir.ir.blob import ArrayBlob, Blob
 from tflir.ir.errors import Error
 from tflir.ir.names import place, text_place
+from tflir.ir.text import ELIDED, PRINT_WHOLE
 from tflir.ir.types import (
     PACKED_BITS,
     element_type,
@@ -38,8 +39,9 @@ from tflir.ir.types import (
 )
 
 MOST_PRINTED = 32
-"""Constants of more elements print as a resource."""
-ELIDED = "__elided__"
+"""Constants of more elements print as a resource, unless all are the same."""
+_LARGEST_SPLAT = 1 << 20
+"""Bytes of a constant that is looked through for one value, which a short text then stands for."""
 
 
 @irdl_attr_definition
@@ -109,18 +111,38 @@ class ArrayElementsAttr(TypedAttribute, BuiltinAttribute, ParametrizedAttribute)
         printer.print_attribute(self.type)
 
     def _dense_text(self) -> str | None:
-        """`dense<…>`, or None where the constant is large or its elements have no plain decimal."""
+        """`dense<…>`, or None where the constant is large or its elements have no plain text."""
         element = self.type.element_type
-        if self.size > MOST_PRINTED or numpy_dtype(self.element_name) is None or isinstance(element, ComplexType):
+        if numpy_dtype(self.element_name) is None or isinstance(element, ComplexType):
+            return None
+        large = self.size > MOST_PRINTED
+        if large and not self._may_be_splat():
             return None
         array = as_numpy(self)
-        if array.dtype.kind not in "biuf" and self.element_name not in PACKED_BITS:
-            return None
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            return None
         if array.size == 0:
             return "dense<>"
+        if array.size > 1 and _is_splat(array):
+            array = array.reshape(-1)[0]
+        elif large:
+            return None
+        if array.dtype.kind not in "biuf" and self.element_name not in PACKED_BITS:
+            return None
         return f"dense<{_nested_text(array)}>"
+
+    def _may_be_splat(self) -> bool:
+        """Whether the first and the last bytes of a constant that is not too large repeat one value."""
+        wanted = stored_bytes(self.element_name, 1) or 1
+        if self.blob.nbytes > _LARGEST_SPLAT:
+            return False
+        data = self.blob.view()
+        return bool((data[:wanted] == data[-wanted:]).all())
+
+
+def _is_splat(array: npt.NDArray[Any]) -> bool:
+    """Whether all elements have the same bits."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    bits = flat.view(np.uint8).reshape(flat.size, -1)
+    return bool((bits == bits[0]).all())
 
 
 def _nested_text(array: npt.NDArray[Any]) -> str:
@@ -134,6 +156,8 @@ def _element_text(value: Any) -> str:
         return "true" if value else "false"
     if value.dtype.kind != "f":
         return str(int(value))
+    if not np.isfinite(value):
+        return f"0x{value.tobytes()[::-1].hex().upper()}"  # MLIR writes the bits of what has no decimal
     text = f"{float(value):.6e}"
     if value.dtype.type(float(text)) == value:
         return text
@@ -212,7 +236,7 @@ def no_data(op: Operation) -> Error:
         file=text_place(op),
         op=op.name,
         location=place(op),
-        hint="write the text again with --print-resources (tflir-opt), or without --elide-constants (tflir compile)",
+        hint=PRINT_WHOLE,
     )
 
 

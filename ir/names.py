@@ -58,6 +58,10 @@ OPERATOR_FIELDS = "tfl.operator_fields"
 """Other fields of the operator's table, as they were (debug index, format, mutating inputs)."""
 CONTROL = "tfl.control"
 """`{id, after = array<i64: …>}`: this op runs after the ops of those ids."""
+FILE_DETAILS = (VERSION, NO_OPTIONS, OPERAND_COUNT)
+"""What says how the file spelt an op, not what the op computes."""
+OP_DETAILS = "tfl.op_details"
+"""On the module, in text alone: `{tfl.reshape = {tfl.no_options}}`, details that all ops of a kind have."""
 # On functions and ops.
 DEBUG_INDEX = "tfl.debug_metadata_index"
 

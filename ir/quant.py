@@ -23,7 +23,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-from tflir.ir.text import decimal, raw_list
+from tflir.ir.text import ELIDED, decimal, raw_list, refuse_elided, shown_items
 
 _MAX_STORAGE_BITS = 32
 
@@ -85,11 +85,11 @@ def _entry(scale: float, zero_point: int) -> str:
     return _float_text(scale) if zero_point == 0 else f"{_float_text(scale)}:{zero_point}"
 
 
-def _nested_entries(scales: npt.NDArray[Any], zero_points: npt.NDArray[Any]) -> str:
+def _nested_entries(scales: npt.NDArray[Any], zero_points: npt.NDArray[Any], printer: Printer) -> str:
     if scales.ndim == 0:
         return _entry(float(scales), int(zero_points))
-    inner = (_nested_entries(s, z) for s, z in zip(scales, zero_points, strict=True))
-    return "{" + (", " if scales.ndim > 1 else ",").join(inner) + "}"
+    inner = [_nested_entries(s, z, printer) for s, z in zip(scales, zero_points, strict=True)]
+    return "{" + (", " if scales.ndim > 1 else ",").join(shown_items(inner, printer)) + "}"
 
 
 @irdl_attr_definition
@@ -125,6 +125,7 @@ class LayoutAttr(Data[Layout]):
     def _parse_entries(cls, parser: AttrParser) -> tuple[Any, Any]:
         at = parser.pos
         if (items := raw_list(parser, "{")) is not None:
+            refuse_elided(parser, items, at)
             try:
                 entries = [item.partition(":") for item in items]
                 return [decimal(scale) for scale, _, _ in entries], [int(point or 0) for _, _, point in entries]
@@ -133,6 +134,8 @@ class LayoutAttr(Data[Layout]):
         if parser.parse_optional_punctuation("{"):
             entries = [cls._parse_entries(parser)]
             while parser.parse_optional_punctuation(","):
+                if parser.parse_optional_keyword(ELIDED) is not None:
+                    refuse_elided(parser, [ELIDED], at)
                 entries.append(cls._parse_entries(parser))
             parser.parse_punctuation("}")
             return [s for s, _ in entries], [z for _, z in entries]
@@ -150,7 +153,7 @@ class LayoutAttr(Data[Layout]):
         elif layout.axes:
             printer.print_string(f":{layout.axes[0]}")
         printer.print_string(", ")
-        printer.print_string(_nested_entries(layout.scales, layout.zero_points))
+        printer.print_string(_nested_entries(layout.scales, layout.zero_points, printer))
 
 
 def _storage_bounds(storage: IntegerType, narrow: bool = False) -> tuple[int, int]:

@@ -1,10 +1,17 @@
-"""Long lists in text, read at once: xDSL's parser takes a token for each number, 50 µs apiece."""
+"""Long lists in text: read at once, since xDSL's parser takes 50 µs for each number, and left out where asked."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from xdsl.parser import AttrParser
+from xdsl.printer import Printer
+
+ELIDED = "__elided__"
+"""Stands for what was left out; text with it can't be made a model again."""
+_SHOWN = 3
+"""How many items of a list are printed before what is left out."""
 
 _LIST = {
     "[": re.compile(r"\[([^\[\]{}<>\"/]*+)\]"),
@@ -34,3 +41,18 @@ def raw_list(parser: AttrParser, opening: str) -> list[str] | None:
     parser._resume_from(match.end())  # pyright: ignore[reportPrivateUsage]
     body = match.group(1)
     return body.split(",") if body.strip() else []
+
+
+def shown_items(items: Sequence[str], printer: Printer) -> Sequence[str]:
+    """The items that `printer` prints of a list: a printer with `most_listed` shows the first of longer ones alone."""
+    most: int | None = getattr(printer, "most_listed", None)
+    return items if most is None or len(items) <= most else [*items[:_SHOWN], ELIDED]
+
+
+def refuse_elided(parser: AttrParser, items: Sequence[str], at: int) -> None:
+    """Raises a parse error where a list was left out of the text: it would be read as a shorter one."""
+    if any(item.strip() == ELIDED for item in items):
+        parser.raise_error(f"a list was left out here: {PRINT_WHOLE}", at)
+
+
+PRINT_WHOLE = "write the text again with --print-resources (tflir-opt), or without --elide-constants (tflir compile)"

@@ -48,8 +48,13 @@ def test_text_of_small_and_large() -> None:
     assert str(elements(np.array([True, False]))) == "dense<[true, false]> : tensor<2xi1>"
     assert str(elements(np.int8([1, -8]), IntegerType(4))) == "dense<[1, -8]> : tensor<2xi4>"
     assert str(elements(np.uint8([255]))) == "dense<[255]> : tensor<1xui8>"
-    assert str(elements(np.zeros(1000, np.int32))) == "dense_resource<__elided__> : tensor<1000xi32>"
-    assert str(elements(np.float32([np.nan]))) == "dense_resource<__elided__> : tensor<1xf32>"
+    assert str(elements(np.zeros(1000, np.int32))) == "dense<0> : tensor<1000xi32>"
+    assert str(elements(np.full(4, -0.0, np.float32))) == "dense<-0.000000e+00> : tensor<4xf32>"
+    assert str(elements(np.float32([0.0, -0.0]))) == "dense<[0.000000e+00, -0.000000e+00]> : tensor<2xf32>"
+    assert str(elements(np.float32(-np.inf))) == "dense<0xFF800000> : tensor<f32>"
+    assert str(elements(np.float16([np.inf, 1.0]))) == "dense<[0x7C00, 1.000000e+00]> : tensor<2xf16>"
+    assert str(elements(np.arange(1000, dtype=np.int32))) == "dense_resource<__elided__> : tensor<1000xi32>"
+    assert str(elements(np.float32([np.nan]))) == "dense<[0x7FC00000]> : tensor<1xf32>"
     assert str(elements(np.float32(1 / 3))) == "dense<3.3333334e-01> : tensor<f32>"
 
 

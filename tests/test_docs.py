@@ -9,6 +9,7 @@ import pytest
 from documentation import ROOT, blocks, pages, run_page
 
 from tflir.ir.tfl.dialect import FAMILIES
+from tflir.passes.analysis.base import AnalysisPass
 from tflir.passes.registry import load_pass, pass_names
 from tflir.reference import ops, passes
 
@@ -47,8 +48,8 @@ def test_every_pass_has_a_docstring_with_before_and_after_and_documented_options
         found = load_pass(name)
         assert found.name == name
         text = found.__doc__ or ""
-        assert text.count("```mlir") == 2, name
-        assert "becomes" in text, name
+        assert text.count("```mlir") == (1 if issubclass(found, AnalysisPass) else 2), name
+        assert issubclass(found, AnalysisPass) or "becomes" in text, name
 
 
 def test_the_reference_names_every_op_and_pass() -> None:

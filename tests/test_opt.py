@@ -50,7 +50,7 @@ def test_text_to_model_and_back(relu: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["again.mlir", "--emit", "tflite", "-o", "again.tflite"]) == 0
     assert Path("again.tflite").read_bytes() == Path("relu.tflite").read_bytes()
     assert main(["relu.tflite"]) == 0
-    assert '"tfl.relu"(%0)' in capsys.readouterr().out
+    assert '%y = "tfl.relu"(%x)' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""xDSL's printer, made to print what MLIR's own TFL dialect reads, and a few times faster.
+"""xDSL's printer, made to print what MLIR's own TFL dialect reads, what people read well, and a few times faster.
 
-What differs: properties that MLIR's dialect does not model stand among the discardable attributes; strings
-may hold any bytes; large constants are named as resources, which `text.py` writes after the module; and the
-text of an attribute is made once for each object.
+What differs: values are called after their tensors; simple ops print in MLIR's short form; properties that MLIR's
+dialect does not model stand among the discardable attributes; strings may hold any bytes; large constants are named as
+resources, which `text.py` writes after the module; and the text of an attribute is made once for each object.
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from xdsl.dialects.builtin import AnyFloat, UnitAttr, UnregisteredOp
+from xdsl.dialects.builtin import AnyFloat, DictionaryAttr, ModuleOp, UnitAttr, UnregisteredOp
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.printer import Printer
 from xdsl.traits import IsolatedFromAbove
 
+from tflir.backends.mlir.shared_details import shared_details
+from tflir.backends.mlir.value_names import wanted_name
+from tflir.ir import names
 from tflir.ir.blob import ArrayBlob, Blob, RepeatedBlob
-from tflir.ir.constants import ELIDED, ArrayElementsAttr, from_blob
+from tflir.ir.constants import ArrayElementsAttr, from_blob
 from tflir.ir.names import op_names
+from tflir.ir.text import ELIDED
 from tflir.ir.types import stored_bytes
 
 UNMODELLED: Mapping[str, frozenset[str]] = {
@@ -41,6 +45,28 @@ UNMODELLED: Mapping[str, frozenset[str]] = {
     }.items()
 }
 """Properties of ours that MLIR's TFL dialect refuses as properties (it derives or ignores them)."""
+
+SHORT_FORM = frozenset(
+    [
+        "tfl.add",
+        "tfl.sub",
+        "tfl.mul",
+        "tfl.div",
+        "tfl.floor_div",
+        "tfl.pow",
+        "tfl.squared_difference",
+        "tfl.logical_and",
+        "tfl.logical_or",
+        "tfl.less",
+        "tfl.less_equal",
+        "tfl.greater",
+        "tfl.greater_equal",
+        "tfl.not_equal",
+    ]
+)
+"""Ops that MLIR's dialect prints as `tfl.add %a, %b {…} : type` where all types are one."""
+MOST_LISTED = 16
+"""Scales and indices of sparse constants: longer lists are left out where constants are."""
 
 _NOTHING: frozenset[str] = frozenset()
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_$.]*")
@@ -98,6 +124,9 @@ class TextPrinter(Printer):
         self._keys: dict[int, str] = {}
         self._counts: dict[str, int] = {}
         self._constant_name = ""
+        self._details: Mapping[str, DictionaryAttr] = {}
+        self.most_listed: int | None = None
+        """Lists of more items are cut short; attributes that hold lists ask for it."""
 
     # Output.
 
@@ -189,11 +218,33 @@ class TextPrinter(Printer):
     # Operations.
 
     def print_op(self, op: Operation) -> None:
-        if isinstance(op, UnregisteredOp) or not self._is_generic(op):
+        if isinstance(op, ModuleOp) and not self.print_generic_format:
+            self._print_module(op)
+        elif isinstance(op, UnregisteredOp) or not self._is_generic(op):
             self._print_custom(op)
         else:
             self._print_generic(op)
         self.after_op()
+
+    def _print_module(self, module: ModuleOp) -> None:
+        """`builtin.module @name attributes {…} {…}`, where the attributes say what all ops of a kind have."""
+        outer, self._details = self._details, shared_details(module)
+        attributes = dict(module.attributes)
+        if self._details:
+            attributes[names.OP_DETAILS] = DictionaryAttr(dict(self._details))
+        self.parts.append("builtin.module")
+        if module.sym_name is not None:
+            self.parts.append(" ")
+            self.print_symbol_name(module.sym_name.data)
+        if attributes:
+            self.parts.append(f" attributes {{{self._entries(attributes)}}}")
+        self.parts.append(" ")
+        self.enter_scope()
+        self.print_region(module.body)
+        self.exit_scope()
+        if self.print_debuginfo:
+            self.parts.append(" " + self.text_of(module.location))
+        self._details = outer
 
     def _is_generic(self, op: Operation) -> bool:
         return self.print_generic_format or type(op).print is Operation.print
@@ -210,30 +261,50 @@ class TextPrinter(Printer):
         if op.results:
             parts.append(", ".join([self._value(result) for result in op.results]) + " = ")
         operands = ", ".join([self._value(operand) for operand in op.operands])
-        parts.append(f'"{op.name}"({operands})')
-        if isolated:
-            self.enter_scope()
-        if op.successors:
-            self.print_successors(op.successors)
-        self._print_dictionaries(op)
-        types = ", ".join([self.text_of(value.type) for value in op.operands])
-        parts.append(f" : ({types}) -> {self._results_text(op)}")
+        types = [self.text_of(value.type) for value in op.operands]
+        results = self._results_text(op)
+        short = op.name in SHORT_FORM and not self.print_generic_format
+        if short and all(text == results for text in types):
+            parts.append(f"{op.name} {operands}{self._one_dictionary(op)} : {results}")
+        else:
+            parts.append(f"{op.name}({operands})" if short else f'"{op.name}"({operands})')
+            if isolated:
+                self.enter_scope()
+            if op.successors:
+                self.print_successors(op.successors)
+            self._print_dictionaries(op)
+            parts.append(f" : ({', '.join(types)}) -> {results}")
         if self.print_debuginfo:
             parts.append(" " + self.text_of(op.location))
         if isolated:
             self.exit_scope()
 
+    def _one_dictionary(self, op: Operation) -> str:
+        """Properties and attributes in one dictionary, as the short form has them."""
+        entries = self._entries({**op.properties, **self._own_attributes(op)})
+        return f" {{{entries}}}" if entries else ""
+
     def _print_dictionaries(self, op: Operation) -> None:
         apart = UNMODELLED.get(op.name, _NOTHING)
-        properties = [self._entry(name, attr) for name, attr in op.properties.items() if name not in apart]
+        properties = self._entries({name: attr for name, attr in op.properties.items() if name not in apart})
         if properties:
-            self.parts.append(f" <{{{', '.join(properties)}}}>")
+            self.parts.append(f" <{{{properties}}}>")
         if op.regions:
             self.print_regions(op.regions)
-        others = [self._entry(name, attr) for name, attr in op.attributes.items()]
-        others += [self._entry(name, op.properties[name]) for name in sorted(apart) if name in op.properties]
+        unmodelled = {name: op.properties[name] for name in sorted(apart) if name in op.properties}
+        others = self._entries({**self._own_attributes(op), **unmodelled})
         if others:
-            self.parts.append(f" {{{', '.join(others)}}}")
+            self.parts.append(f" {{{others}}}")
+
+    def _own_attributes(self, op: Operation) -> Mapping[str, Attribute]:
+        """The attributes of an op without those that the module says of all ops of its kind."""
+        shared = self._details.get(op.name)
+        if shared is None:
+            return op.attributes
+        return {name: attr for name, attr in op.attributes.items() if name not in shared.data}
+
+    def _entries(self, attributes: Mapping[str, Attribute]) -> str:
+        return ", ".join([self._entry(name, attr) for name, attr in attributes.items()])
 
     def _entry(self, name: str, attribute: Attribute) -> str:
         return name_text(name) if isinstance(attribute, UnitAttr) else f"{name_text(name)} = {self.text_of(attribute)}"
@@ -243,13 +314,30 @@ class TextPrinter(Printer):
         return types[0] if len(types) == 1 and types[0][0] != "(" else f"({', '.join(types)})"
 
     def _value(self, value: SSAValue) -> str:
-        known = self._ssa_values.get(value)
-        if known is not None:
-            return "%" + known
-        outer, self.parts = self.parts, []
-        self.print_ssa_value(value)
-        text, self.parts = self.parts[0], outer
-        return text
+        return "%" + (self._ssa_values.get(value) or self._named(value))
+
+    def print_ssa_value(self, value: SSAValue) -> str:
+        """Prints the value, which gets a name of its own where it is met first; returns the name."""
+        name = self._ssa_values.get(value) or self._named(value)
+        self.parts.append("%" + name)
+        return name
+
+    def _named(self, value: SSAValue) -> str:
+        """A name that no other value of the scope has: after the tensor, else after the text, else a number."""
+        wanted = wanted_name(value)
+        name = self._get_new_valid_name_id() if wanted is None else self._unique(wanted)
+        self._ssa_values[value] = name
+        return name
+
+    def _unique(self, wanted: str) -> str:
+        count = self.ssa_names.get(wanted, 0)
+        name = f"{wanted}_{count}" if count else wanted
+        while name != wanted and name in self.ssa_names:
+            count += 1
+            name = f"{wanted}_{count}"
+        self.ssa_names[wanted] = count + 1
+        self.ssa_names.setdefault(name, 1)
+        return name
 
 
 def _first_element(attribute: ArrayElementsAttr) -> ArrayElementsAttr | None:

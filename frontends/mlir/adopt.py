@@ -5,7 +5,7 @@ What is taken up does not stay: each fact stands in one place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -40,8 +40,11 @@ _SEMANTICS = "tf_saved_model.semantics"
 def adopt(module: ModuleOp) -> None:
     """Brings `module`, just parsed, into the form that the rest of tflir reads."""
     _take_metadata(module)
+    details = _details(module)
     signatures: list[Attribute] = []
     for op in list(module.walk()):
+        for key, value in details.get(op.name, {}).items():
+            op.attributes.setdefault(key, value)
         if isinstance(op, FuncOp):
             signatures += _take_interface(op)
         elif is_tensor_constant(op):
@@ -51,6 +54,14 @@ def adopt(module: ModuleOp) -> None:
     if names.SIGNATURES not in module.attributes and signatures:
         module.attributes[names.SIGNATURES] = ArrayAttr(signatures)
     module.attributes.pop(_SEMANTICS, None)
+
+
+def _details(module: ModuleOp) -> Mapping[str, Mapping[str, Attribute]]:
+    """What the module says of all ops of a kind, by their name."""
+    said = module.attributes.pop(names.OP_DETAILS, None)
+    if not isinstance(said, DictionaryAttr):
+        return {}
+    return {name: details.data for name, details in said.data.items() if isinstance(details, DictionaryAttr)}
 
 
 def _one_name(location: LocationAttr) -> LocationAttr:

@@ -43,9 +43,9 @@ from tflir.frontends.mlir.resources import unescape
 from tflir.ir import names
 from tflir.ir.blob import Blob, RepeatedBlob
 from tflir.ir.budget import Budget
-from tflir.ir.constants import ELIDED, ArrayElementsAttr, from_blob
+from tflir.ir.constants import ArrayElementsAttr, from_blob
 from tflir.ir.near import near
-from tflir.ir.text import decimal
+from tflir.ir.text import ELIDED, decimal
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.types import schema_name, shape_of, tensor_type
 

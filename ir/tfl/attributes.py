@@ -15,7 +15,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.str_enum import StrEnum
 
-from tflir.ir.text import raw_list
+from tflir.ir.text import raw_list, refuse_elided, shown_items
 
 IndexVector = npt.NDArray[np.integer[Any]]
 
@@ -102,6 +102,7 @@ def _parse_integers(parser: AttrParser) -> list[int]:
     items = raw_list(parser, "[")
     if items is None:
         return parser.parse_comma_separated_list(parser.Delimiter.SQUARE, parser.parse_integer)
+    refuse_elided(parser, items, at)
     try:
         return list(map(int, items))
     except ValueError:
@@ -116,9 +117,9 @@ def _parse_string(parser: AttrParser) -> str:
     return parser.parse_str_literal()
 
 
-def _integers_text(values: Sequence[int] | IndexVector) -> str:
+def _integers_text(values: Sequence[int] | IndexVector, printer: Printer) -> str:
     items = cast(list[int], values.tolist()) if isinstance(values, np.ndarray) else values
-    return f"[{', '.join(map(str, items))}]"
+    return f"[{', '.join(shown_items(list(map(str, items)), printer))}]"
 
 
 @dataclass(frozen=True)
@@ -194,12 +195,10 @@ class DimensionMetadata:
     def __repr__(self) -> str:
         return f"DimensionMetadata({self.format}, {self.dense_size}, {self.segments.size} segments)"
 
-    def text(self) -> str:
+    def text(self, printer: Printer) -> str:
         """`<format = …, dense_size = …, segments = …, indices = …>`"""
-        return (
-            f"<format = {self.format}, dense_size = {self.dense_size}, "
-            f"segments = {_integers_text(self.segments)}, indices = {_integers_text(self.indices)}>"
-        )
+        segments, indices = _integers_text(self.segments, printer), _integers_text(self.indices, printer)
+        return f"<format = {self.format}, dense_size = {self.dense_size}, segments = {segments}, indices = {indices}>"
 
 
 def _sample(values: IndexVector) -> tuple[int, ...]:
@@ -237,7 +236,7 @@ class DimensionMetadataAttr(Data[DimensionMetadata]):
         return DimensionMetadata(**_parse_struct(parser, cls._FIELDS))
 
     def print_parameter(self, printer: Printer) -> None:
-        printer.print_string(self.data.text())
+        printer.print_string(self.data.text(printer))
 
 
 @dataclass(frozen=True)
@@ -280,10 +279,10 @@ class SparsityParameterAttr(Data[SparsityParameters]):
     def print_parameter(self, printer: Printer) -> None:
         sparsity = self.data
         printer.print_string(
-            f"<traversal_order = {_integers_text(sparsity.traversal_order)}, "
-            f"block_map = {_integers_text(sparsity.block_map)}, dim_metadata = "
+            f"<traversal_order = {_integers_text(sparsity.traversal_order, printer)}, "
+            f"block_map = {_integers_text(sparsity.block_map, printer)}, dim_metadata = "
         )
-        printer.print_string(", ".join(dimension.text() for dimension in sparsity.dim_metadata))
+        printer.print_string(", ".join(dimension.text(printer) for dimension in sparsity.dim_metadata))
         printer.print_string(">")
 
 

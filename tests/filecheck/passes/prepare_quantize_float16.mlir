@@ -5,8 +5,8 @@
 func.func @shared(%x: tensor<2xf32>) -> tensor<2xf32> {
   // CHECK: [[H:%.*]] = "tfl.pseudo_const"() <{value = dense<[1.000000e+00, 1.000977e+00]> : tensor<2xf16>}> : () -> tensor<2xf16> loc("w")
   // CHECK-NEXT: [[W:%.*]] = "tfl.dequantize"([[H]]) : (tensor<2xf16>) -> tensor<2xf32> loc("w_dequantize")
-  // CHECK-NEXT: "tfl.add"(%{{.*}}, [[W]])
-  // CHECK-NEXT: "tfl.mul"(%{{.*}}, [[W]])
+  // CHECK-NEXT: tfl.add{{[ (]}}%{{.*}}, [[W]]
+  // CHECK-NEXT: tfl.mul{{[ (]}}%{{.*}}, [[W]]
   %w = "tfl.pseudo_const"() <{value = dense<[1.0001, 1.001]> : tensor<2xf32>}> : () -> tensor<2xf32> loc("w")
   %a = "tfl.add"(%x, %w) <{fused_activation_function = "NONE"}> : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
   %y = "tfl.mul"(%a, %w) <{fused_activation_function = "NONE"}> : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>

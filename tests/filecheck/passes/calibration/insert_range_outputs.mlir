@@ -11,7 +11,7 @@
 // CHECK-NEXT: %[[l1:.*]] = "tfl.reduce_min"(%[[a]]
 // CHECK-NEXT: %[[s:.*]] = "tfl.sqrt"(%[[a]])
 // CHECK-NEXT: %[[h2:.*]] = "tfl.reduce_max"(%[[s]]
-// CHECK: "tfl.not_equal"(%[[s]], %[[s]])
+// CHECK: tfl.not_equal{{[ (]}}%[[s]], %[[s]]
 // CHECK: %[[n:.*]] = "tfl.reduce_max"
 // CHECK: %[[high:.*]] = "tfl.pack"(%[[h0]], %[[h1]], %[[h2]], %[[n]])
 // CHECK: %[[low:.*]] = "tfl.pack"

@@ -24,10 +24,10 @@ func.func @together(%x: tensor<1x2xf32> {tfl.tensor = {quantization = {min = arr
 // A float op before the first int16 one reads int16, too.
 // CHECK-LABEL: func.func @before
 // CHECK: [[X:%.*]] = "tfl.quantize"
-// CHECK: "tfl.greater"([[X]]
+// CHECK: tfl.greater([[X]]
 // CHECK: "tfl.abs"([[X]])
 // CHECK: [[D:%.*]] = "tfl.dequantize"([[X]])
-// CHECK: "tfl.greater"([[D]]
+// CHECK: tfl.greater([[D]]
 func.func @before(%x: tensor<1x2xf32> {tfl.tensor = {quantization = {min = array<f32: -32767.0>, max = array<f32: 1.0>}}}) -> (tensor<1x2xi1>, tensor<1x2xf32>, tensor<1x2xi1>) {
   %c = "tfl.pseudo_const"() <{value = dense<[100.0, -100.0]> : tensor<2xf32>}> : () -> tensor<2xf32>
   %a = "tfl.greater"(%x, %c) : (tensor<1x2xf32>, tensor<2xf32>) -> tensor<1x2xi1>

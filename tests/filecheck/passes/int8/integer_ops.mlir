@@ -6,7 +6,7 @@
 // CHECK-LABEL: func.func @forms
 // CHECK: %[[c:.*]] = "tfl.pseudo_qconst"() <{{.*}}value = dense<[-128, 127]> : tensor<2xi8>
 // CHECK: %[[q:.*]] = "tfl.quantize"(%x)
-// CHECK: "tfl.add"(%[[q]], %[[c]]) {{.*}}-> tensor<2x!quant.uniform<i8:f32, 2.000000e+00:-128>>
+// CHECK: tfl.add{{[ (]}}%[[q]], %[[c]]{{.*}}-> tensor<2x!quant.uniform<i8:f32, 2.000000e+00:-128>>
 // CLEAN-LABEL: func.func @forms
 // CLEAN-COUNT-1: tfl.dequantize
 // CLEAN-NEXT: return
@@ -41,7 +41,7 @@ func.func @order(%x: tensor<2xf32>) -> (tensor<i32>, tensor<2xf32>) {
 // Without a range for its result an op stays float, and so does its constant.
 // CLEAN-LABEL: func.func @stays
 // CLEAN: %[[c:.*]] = "tfl.pseudo_const"() <{value = dense<[0.000000e+00, 2.550000e+02]>
-// CLEAN-NEXT: "tfl.add"(%x, %[[c]]) {{.*}}-> tensor<2xf32>
+// CLEAN-NEXT: tfl.add %x, %[[c]] {{.*}} : tensor<2xf32>
 func.func @stays(%x: tensor<2xf32>) -> tensor<2xf32> {
   %c = "tfl.pseudo_const"() <{value = dense<[0.0, 255.0]> : tensor<2xf32>}> : () -> tensor<2xf32>
   %cq = "tfl.quantize"(%c) <{qtype = tensor<2x!quant.uniform<i8:f32, 1.0:-128>>}> {volatile} : (tensor<2xf32>) -> tensor<2x!quant.uniform<i8:f32, 1.0:-128>>

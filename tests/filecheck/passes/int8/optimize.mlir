@@ -2,7 +2,7 @@
 
 // The op takes the activation's name, range and type.
 // CHECK-LABEL: func.func @fuses
-// CHECK: "tfl.add"(%x, %x) <{fused_activation_function = "RELU6"}> {tfl.tensor = {quantization = {min = array<f32: 0.000000e+00>, max = array<f32: 6.000000e+00>}}}
+// CHECK: tfl.add %x, %x {fused_activation_function = "RELU6", tfl.tensor = {quantization = {min = array<f32: 0.000000e+00>, max = array<f32: 6.000000e+00>}}}
 // CHECK-NOT: tfl.relu6
 func.func @fuses(%x: tensor<2xf32>) -> tensor<2xf32> {
   %0 = "tfl.add"(%x, %x) <{fused_activation_function = "NONE"}> {tfl.tensor = {quantization = {min = array<f32: -9.0>, max = array<f32: 9.0>}}} : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>

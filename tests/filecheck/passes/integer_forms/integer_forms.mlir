@@ -2,9 +2,9 @@
 // RUN: tflir-opt %s -p tfl-integer-forms{int16=true} | filecheck %s --check-prefix=INT16
 
 // CHECK-LABEL: func.func @square
-// CHECK: "tfl.mul"(%x, %x)
+// CHECK: tfl.mul{{[ (]}}%x, %x
 // CHECK-SAME: max = array<f32: 4.000000e+00>
-// INT16: "tfl.mul"(%x, %x)
+// INT16: tfl.mul{{[ (]}}%x, %x
 func.func @square(%x: tensor<2xf32> {tfl.tensor = {quantization = {min = array<f32: -2.0>, max = array<f32: 1.0>}}}) -> tensor<2xf32> {
   %y = "tfl.square"(%x) {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 4.0>}}} : (tensor<2xf32>) -> tensor<2xf32>
   func.return %y : tensor<2xf32>
@@ -12,9 +12,9 @@ func.func @square(%x: tensor<2xf32> {tfl.tensor = {quantization = {min = array<f
 
 // Parts of a sum have the range that follows from their operands'.
 // CHECK-LABEL: func.func @sum
-// CHECK: [[A:%.*]] = "tfl.add"(%x, %x)
+// CHECK: [[A:%.*]] = tfl.add{{[ (]}}%x, %x
 // CHECK-SAME: min = array<f32: -4.000000e+00>, max = array<f32: 2.000000e+00>
-// CHECK: "tfl.add"([[A]], %x)
+// CHECK: tfl.add{{[ (]}}[[A]], %x
 func.func @sum(%x: tensor<2xf32> {tfl.tensor = {quantization = {min = array<f32: -2.0>, max = array<f32: 1.0>}}}) -> tensor<2xf32> {
   %y = "tfl.add_n"(%x, %x, %x) : (tensor<2xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
   func.return %y : tensor<2xf32>
@@ -22,7 +22,7 @@ func.func @sum(%x: tensor<2xf32> {tfl.tensor = {quantization = {min = array<f32:
 
 // int16 has a kernel for it, int8 none that heeds the zero point.
 // CHECK-LABEL: func.func @negative
-// CHECK: "tfl.mul"
+// CHECK: tfl.mul
 // INT16-LABEL: func.func @negative
 // INT16: "tfl.neg"
 func.func @negative(%x: tensor<2xf32> {tfl.tensor = {quantization = {min = array<f32: -2.0>, max = array<f32: 1.0>}}}) -> tensor<2xf32> {

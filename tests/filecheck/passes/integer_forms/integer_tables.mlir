@@ -3,7 +3,7 @@
 // CHECK-LABEL: func.func @sine
 // CHECK: [[T:%.*]] = "tfl.pseudo_qconst"() <{qtype = tensor<256x!quant.uniform<i8:f32, 1.000000e-02:1>>
 // CHECK: [[I:%.*]] = "tfl.cast"(%q)
-// CHECK: [[J:%.*]] = "tfl.add"([[I]],
+// CHECK: [[J:%.*]] = tfl.add([[I]],
 // CHECK: "tfl.gather"([[T]], [[J]])
 func.func @sine(%q: tensor<2x!quant.uniform<i8:f32, 0.1:3>>) -> tensor<2x!quant.uniform<i8:f32, 0.01:1>> {
   %d = "tfl.dequantize"(%q) : (tensor<2x!quant.uniform<i8:f32, 0.1:3>>) -> tensor<2xf32>

@@ -4,7 +4,7 @@
 
 // CHECK-LABEL: func.func @from_densify
 // CHECK-NEXT: [[W:%.*]] = "tfl.pseudo_const"() <{value = dense<{{\[\[}}0.000000e+00, 0.000000e+00, 1.000000e+00, 2.000000e+00], [3.000000e+00, 4.000000e+00, 0.000000e+00, 0.000000e+00]]> : tensor<2x4xf32>}> : () -> tensor<2x4xf32> loc("w")
-// CHECK-NEXT: "tfl.add"(%{{.*}}, [[W]])
+// CHECK-NEXT: tfl.add{{[ (]}}%{{.*}}, [[W]]
 func.func @from_densify(%x: tensor<2x4xf32>) -> tensor<2x4xf32> {
   %s = "tfl.pseudo_sparse_const"() <{value = dense<0.0> : tensor<2x4xf32>, s_param = #s, compressed_data = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>}> : () -> tensor<2x4xf32> loc("w")
   %d = "tfl.densify"(%s) : (tensor<2x4xf32>) -> tensor<2x4xf32>
