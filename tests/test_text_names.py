@@ -1,4 +1,4 @@
-"""Text for people: values are called after tensors, simple ops are short, what repeats or is long is said once or not."""
+"""Text for people: values are called after tensors, simple ops are short, what repeats is said once."""
 
 from __future__ import annotations
 
