@@ -44,11 +44,12 @@ class Output:
         """The program as the options have it printed."""
         return module_text(module, **self._how)
 
-    def write(self, module: ModuleOp) -> None:
-        """Writes the program to where it goes."""
+    def write(self, module: ModuleOp, *, whole: bool = False) -> None:
+        """Writes the program to where it goes; `whole` text reads back as the same module, whatever the options say."""
         if self.format == MLIR:
+            how = {**self._how, "elide": False, "elide_above": None, "locations": True} if whole else self._how
             with self._out() as out:
-                write_text(module, out, **self._how)
+                write_text(module, out, **how)
             return
         from tflir.backends.tflite.model import export_model
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
+from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.names import place
 from tflir.ir.statistics import functions
+from tflir.ir.tfl.constants import NoValueOp
 from tflir.ir.types import element_of, schema_name, shape_of, stored_bytes
 from tflir.passes.analysis.base import AnalysisPass
 from tflir.passes.base import PassReport
@@ -55,7 +56,7 @@ def _row(function: FuncOp) -> dict[str, str | int]:
             most, where = live, f"{op.name} {place(op)}".strip()
         dead = {v for v in (*op.operands, *op.results) if v in sizes and last.get(v, position) <= position}
         live -= sum(sizes.pop(value) for value in dead)
-    work = sum(1 for op in ops if not _is_constant(op)) - 1
+    work = sum(1 for op in ops if not isinstance(op, NoValueOp | ReturnOp) and not _is_constant(op))
     return {"function": f"@{function.sym_name.data}", "ops": work, "bytes": most, "at": where}
 
 
