@@ -7,7 +7,7 @@ import io
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tflir.backends.files import is_stream, whole_file
 from tflir.backends.mlir import module_text, write_text
@@ -29,7 +29,7 @@ class Output:
         self.path: str = arguments.output
         self.format: str = arguments.emit or (TFLITE if self.path.endswith(f".{TFLITE}") else MLIR)
         most: int | None = arguments.elide_elements_if_larger
-        self._how = {
+        self._how: dict[str, Any] = {
             "elide": not arguments.print_resources and most is None,
             "elide_above": most,
             "locations": arguments.print_debuginfo,
