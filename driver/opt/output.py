@@ -47,7 +47,9 @@ class Output:
     def write(self, module: ModuleOp, *, whole: bool = False) -> None:
         """Writes the program to where it goes; `whole` text reads back as the same module, whatever the options say."""
         if self.format == MLIR:
-            how = {**self._how, "elide": False, "elide_above": None, "locations": True} if whole else self._how
+            how: dict[str, Any] = (
+                {**self._how, "elide": False, "elide_above": None, "locations": True} if whole else self._how
+            )
             with self._out() as out:
                 write_text(module, out, **how)
             return

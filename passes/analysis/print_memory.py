@@ -32,8 +32,9 @@ class PrintMemoryPass(AnalysisPass):
     %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
     func.return %0 : tensor<4xf32>
     ```
-    where the comment is a row of its table, and the module stays as it is: 16 bytes are read and 16 are written. A value
-    lives from the op that makes it to the last one that reads it; constants and values of unknown size are left out.
+    where the comment is a row of its table, and the module stays as it is: 16 bytes are read and 16 are written. A
+    value lives from the op that makes it to the last one that reads it; constants and values of unknown size are left
+    out.
     """
 
     name = "tfl-print-memory"
