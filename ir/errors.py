@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Error(Exception):
     """What is wrong, where, and how to mend it, as one line.
@@ -21,7 +23,7 @@ class Error(Exception):
         self.location = location
         self.hint = hint
         self.status = status
-        self.operation: object = None
+        self.operation: Any = None
         """The op, where the error is about one."""
         self.notes: list[str] = []
         """What else helps, a line each: `FILE:LINE:COLUMN: …`, or without a place."""

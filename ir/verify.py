@@ -30,7 +30,7 @@ class InvalidOp(Error):
     def __init__(self, operation: Operation, what: str, hint: str = "") -> None:
         location = operation.sym_name.data if isinstance(operation, FuncOp) else place(operation)
         super().__init__(what, op=operation.name, location=location, hint=hint)
-        self.operation: Operation = operation
+        self.operation = operation
 
 
 def verify_module(module: ModuleOp, *, runs: bool = True) -> None:

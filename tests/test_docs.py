@@ -13,7 +13,7 @@ from tflir.passes.analysis.base import AnalysisPass
 from tflir.passes.registry import load_pass, pass_names
 from tflir.reference import ops, passes
 
-_GENERATED = {"reference/ops.md", "reference/passes.md"}
+_GENERATED = {"reference/ops.md", "reference/passes.md", "reference/tflir_opt.md"}
 _NOT_RUN = {"README.md": "its commands install tflir and run all tests; test_api runs its Python"}
 _NAMES = [str(page.relative_to(ROOT)) for page in pages()]
 

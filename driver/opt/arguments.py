@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
+from tflir.ir.near import near
 from tflir.opt.flags import GROUPS, Flag, all_flags, by_name, not_empty
 
 _EPILOG = """
@@ -25,6 +26,8 @@ constants of more than 32 elements are left out of the text (dense_resource<__el
 
 exit status: 0 done; 1 the program or a pass failed; 2 wrong usage; 3 a demanded type or op set can't be met
 """
+_OTHERS = ("--help", "--version", "--no-verify-each", "--no-verify-input")
+"""Flags that the parser makes beside those of the table."""
 _ON, _OFF = ("true", "1"), ("false", "0")
 
 
@@ -109,10 +112,12 @@ def _sorted_out(given: list[str], parser: argparse.ArgumentParser) -> tuple[list
         name = _with_two_dashes(name, known)
         if (flag := known.get(name)) is not None:
             words += _of_flag(flag, name, equals, value, word, parser)
-        elif name.startswith("--") and name not in parser._option_string_actions and _is_pass(name[2:]):  # pyright: ignore[reportPrivateUsage]
+        elif not name.startswith("--") or name in _OTHERS:
+            words.append(word)
+        elif _is_pass(name[2:]):
             passes.append(f"{name[2:]}{{{value}}}" if value else name[2:])
         else:
-            words.append(word)
+            parser.error(f"unrecognized arguments: {word}{near(name, [*known, *_OTHERS, *_flags_of_passes()])}")
     return words, passes
 
 
@@ -134,6 +139,12 @@ def _of_flag(flag: Flag, name: str, equals: str, value: str, word: str, parser: 
     if flag.alone is not None and not equals:
         return [f"{name}={flag.alone}"]
     return [f"{name}{equals}{value}" if equals else name if name.startswith("--") else word]
+
+
+def _flags_of_passes() -> Iterator[str]:
+    from tflir.passes.registry import pass_names
+
+    return (f"--{name}" for name in pass_names())
 
 
 def _is_ours(name: str) -> bool:

@@ -164,7 +164,8 @@ GROUPS: tuple[Group, ...] = (
             Flag("--reduce", "print the smallest module in which the pipeline fails as it does in INPUT",
                  excludes=("--reduce-test", "--split-input-file", "--verify-diagnostics")),
             Flag("--reduce-test", "print the smallest module for which the command CMD FILE ends with the status that "
-                 "it has for INPUT", (), "CMD", excludes=("--split-input-file", "--verify-diagnostics")),
+                 "it has for INPUT", (), "CMD",
+                 excludes=("--pass-pipeline", "--split-input-file", "--verify-diagnostics")),
         ),
     ),
     Group(

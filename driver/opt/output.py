@@ -7,7 +7,7 @@ import io
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tflir.backends.files import is_stream, whole_file
 from tflir.backends.mlir import module_text, write_text
@@ -29,7 +29,7 @@ class Output:
         self.path: str = arguments.output
         self.format: str = arguments.emit or (TFLITE if self.path.endswith(f".{TFLITE}") else MLIR)
         most: int | None = arguments.elide_elements_if_larger
-        self._how = {
+        self._how: dict[str, Any] = {
             "elide": not arguments.print_resources and most is None,
             "elide_above": most,
             "locations": arguments.print_debuginfo,
@@ -44,11 +44,14 @@ class Output:
         """The program as the options have it printed."""
         return module_text(module, **self._how)
 
-    def write(self, module: ModuleOp) -> None:
-        """Writes the program to where it goes."""
+    def write(self, module: ModuleOp, *, whole: bool = False) -> None:
+        """Writes the program to where it goes; `whole` text reads back as the same module, whatever the options say."""
         if self.format == MLIR:
+            how: dict[str, Any] = (
+                {**self._how, "elide": False, "elide_above": None, "locations": True} if whole else self._how
+            )
             with self._out() as out:
-                write_text(module, out, **self._how)
+                write_text(module, out, **how)
             return
         from tflir.backends.tflite.model import export_model
 

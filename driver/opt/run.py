@@ -241,10 +241,10 @@ class Session:
         from tflir.opt.reduction import reduced
 
         if self.arguments.reduce_test:
-            is_interesting = by_command(self.arguments.reduce_test, module)
+            is_interesting = by_command(self.arguments.reduce_test, module, as_model=self.output.format == TFLITE)
         else:
             is_interesting = by_pipeline(self.passes, module, self.context, verify_each=self.verify_each)
-        self.output.write(reduced(module, is_interesting))
+        self.output.write(reduced(module, is_interesting), whole=True)
         return 0
 
 

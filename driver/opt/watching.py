@@ -47,6 +47,8 @@ class Watcher:
         asked = any(getattr(arguments, f"print_ir_{kind}") for kind in kinds) or self._before_names or self._after_names
         self._folder: str | None = arguments.print_ir_tree_dir
         self._after_all = arguments.print_ir_after_all or (self._folder is not None and not asked)
+        if self._folder is not None and passes:
+            _make_folder(pathlib.Path(self._folder, _ROOT))
         self._number = -1
         self._full_text = self._printed = ""
         self._started = 0.0
@@ -86,11 +88,6 @@ class Watcher:
             print(f"// -----// IR Dump {when} {each.name}{how} //----- //\n{text}", file=sys.stderr)
             return
         path = pathlib.Path(self._folder, _ROOT, f"{self._number}_{each.name}{ending}.mlir")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            said = (error.strerror or str(error)).lower()
-            raise Error(f"can't be made: {said}", file=str(path.parent), hint="name another folder") from None
         with whole_file(str(path)) as out:
             out.write(f"// -----// IR Dump {when} {each.name}{how} //----- //\n{text}".encode())
 
@@ -130,6 +127,14 @@ def print_analyses(passes: list[ModulePass], reports: list[PassReport]) -> bool:
         for line in table_lines(report):
             print(line)
     return bool(found)
+
+
+def _make_folder(path: pathlib.Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        said = (error.strerror or str(error)).lower()
+        raise Error(f"can't be made: {said}", file=str(path), hint="name another folder", status=USAGE) from None
 
 
 def _statistics(report: PassReport) -> Iterator[str]:

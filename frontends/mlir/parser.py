@@ -30,6 +30,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
     TensorType,
     UnknownLoc,
+    UnregisteredOp,
 )
 from xdsl.ir import Attribute, Operation, TypeAttribute
 from xdsl.irdl import IRDLOperation
@@ -407,9 +408,13 @@ class TextParser(Parser):
     def _get_op_by_name(self, name: str) -> type[Operation]:
         stack = self._parser_state.dialect_stack
         found = self.ctx.get_optional_op(name, dialect_stack=stack)
-        if found is not None:
-            return found
-        self._unknown_op(name)
+        if found is None or (issubclass(found, UnregisteredOp) and self._knows_dialect(name.partition(".")[0])):
+            self._unknown_op(name)
+        return found
+
+    def _knows_dialect(self, name: str) -> bool:
+        """Whether a dialect is known, which then has no ops beside its own."""
+        return any(dialect.name == name for dialect in self.ctx.loaded_dialects)
 
     def _unknown_op(self, name: str) -> NoReturn:
         start = max(self.lexer.input.content.find(name, self._start.start), 0)

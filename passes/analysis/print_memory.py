@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
+from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.names import place
 from tflir.ir.statistics import functions
+from tflir.ir.tfl.constants import NoValueOp
 from tflir.ir.types import element_of, schema_name, shape_of, stored_bytes
 from tflir.passes.analysis.base import AnalysisPass
 from tflir.passes.base import PassReport
@@ -25,8 +26,14 @@ class PrintMemoryPass(AnalysisPass):
     %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
     func.return %0 : tensor<4xf32>
     ```
-    is the row `@main  1  32  tfl.relu` of its table: 16 bytes are read and 16 are written. The module stays as it is.
-    A value lives from the op that makes it to the last one that reads it; constants and values of unknown size are left
+    becomes
+    ```mlir
+    // @main  1  32  tfl.relu
+    %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    func.return %0 : tensor<4xf32>
+    ```
+    where the comment is a row of its table, and the module stays as it is: 16 bytes are read and 16 are written. A
+    value lives from the op that makes it to the last one that reads it; constants and values of unknown size are left
     out.
     """
 
@@ -55,7 +62,7 @@ def _row(function: FuncOp) -> dict[str, str | int]:
             most, where = live, f"{op.name} {place(op)}".strip()
         dead = {v for v in (*op.operands, *op.results) if v in sizes and last.get(v, position) <= position}
         live -= sum(sizes.pop(value) for value in dead)
-    work = sum(1 for op in ops if not _is_constant(op)) - 1
+    work = sum(1 for op in ops if not isinstance(op, NoValueOp | ReturnOp) and not _is_constant(op))
     return {"function": f"@{function.sym_name.data}", "ops": work, "bytes": most, "at": where}
 
 

@@ -24,8 +24,14 @@ class PrintOpStatsPass(AnalysisPass):
     %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
     %1 = "tfl.relu"(%0) : (tensor<4xf32>) -> tensor<4xf32>
     ```
-    is the row `tfl.relu  f32  2  0` of its table; the module stays as it is. A constant that several ops read is
-    counted for the first of them.
+    becomes
+    ```mlir
+    // tfl.relu  f32  2  0
+    %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    %1 = "tfl.relu"(%0) : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+    where the comment is a row of its table, and the module stays as it is. A constant that several ops read is counted
+    for the first of them.
     """
 
     name = "tfl-print-op-stats"

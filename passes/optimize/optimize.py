@@ -50,6 +50,7 @@ class OptimizePass(TflPass):
     """
 
     name = "tfl-optimize"
+    per_function = True
 
     shape_operands: bool = False
     """Give each reshape its shape as an operand, as MLIR's dialect wants it; an attribute takes fewer bytes."""

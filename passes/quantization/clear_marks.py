@@ -25,6 +25,7 @@ class ClearMarksPass(TflPass):
     """
 
     name = "tfl-clear-marks"
+    per_function = True
 
     keep_selection: bool = False
     """Leave `tfl.left_out`, for passes that make weights sparse."""

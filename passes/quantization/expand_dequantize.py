@@ -42,6 +42,7 @@ class ExpandDequantizePass(TflPass):
     """
 
     name = "tfl-expand-dequantize"
+    per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for op in list(module.walk()):

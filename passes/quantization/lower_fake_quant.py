@@ -45,6 +45,7 @@ class LowerFakeQuantPass(TflPass):
     """
 
     name = "tfl-lower-fake-quant"
+    per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for op in list(module.walk()):

@@ -35,6 +35,7 @@ class OptimizeOpOrderPass(TflPass):
     """
 
     name = "tfl-optimize-op-order"
+    per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for op in list(module.walk()):

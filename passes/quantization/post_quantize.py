@@ -50,6 +50,7 @@ class PostQuantizePass(TflPass):
     """
 
     name = "tfl-post-quantize"
+    per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for op in list(module.walk()):
@@ -80,6 +81,7 @@ class RemoveQDQPass(TflPass):
     """
 
     name = "tfl-post-quantize-remove-qdq"
+    per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         remove_pairs(module, report, interface=True)

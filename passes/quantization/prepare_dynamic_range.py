@@ -57,6 +57,7 @@ class PrepareQuantizeDynamicRangePass(TflPass):
     """
 
     name = "tfl-prepare-quantize-dynamic-range"
+    per_function = True
 
     per_channel: bool = True
     """Scales per channel where the op has a channel axis; else one scale a tensor."""

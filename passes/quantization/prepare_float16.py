@@ -39,6 +39,7 @@ class PrepareQuantizeFloat16Pass(TflPass):
     """
 
     name = "tfl-prepare-quantize-float16"
+    per_function = True
 
     min_elements: int = 64
     """Constants of fewer elements stay float32: the op that widens them takes more bytes than they save."""

@@ -73,6 +73,7 @@ class PrepareQuantizePass(TflPass):
     """
 
     name = "tfl-prepare-quantize"
+    per_function = True
 
     per_channel: bool = True
     """Scales per channel where the op has a channel axis; else one scale a tensor."""

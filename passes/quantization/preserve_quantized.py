@@ -45,6 +45,7 @@ class PreserveQuantizedPass(TflPass):
     """
 
     name = "tfl-preserve-quantized"
+    per_function = True
 
     keep_float: bool = True
     """Keep the float ops between integer parts, and ops that read quantized weights, as they are."""

@@ -44,6 +44,7 @@ class QuantizePass(TflPass):
     """
 
     name = "tfl-quantize"
+    per_function = True
 
     integer: bool = True
     """Form integer ops between dequantizes and quantizes."""

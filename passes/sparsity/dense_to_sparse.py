@@ -50,6 +50,7 @@ class DenseToSparsePass(TargetedPass):
     """
 
     name = "tfl-dense-to-sparse"
+    per_function = True
 
     tf_compat: bool = False
     """Encode what TensorFlow 2.21 does, as it does (`tflir.passes.sparsity.tensorflow`)."""

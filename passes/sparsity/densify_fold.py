@@ -42,6 +42,7 @@ class DensifyFoldPass(TflPass):
     """
 
     name = "tfl-densify-fold"
+    per_function = True
 
     quantizable: bool = False
     """Only constants that ops read which may become integer ones."""

@@ -45,6 +45,7 @@ class DequantizeHybridConvolutionsPass(TargetedPass):
     """
 
     name = "tfl-dequantize-hybrid-convolutions"
+    per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for weight, _ in weights_of(module, report):

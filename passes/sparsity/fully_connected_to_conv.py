@@ -73,6 +73,7 @@ class FullyConnectedToConv2DPass(TargetedPass):
     """
 
     name = "tfl-fully-connected-to-conv-2d"
+    per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for weight, _ in weights_of(module, report):

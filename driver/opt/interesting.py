@@ -1,0 +1,78 @@
+"""When a smaller module still shows what is looked for: the pipeline fails in the same way, or a command says so."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from tflir.backends.mlir import write_text
+from tflir.ir.errors import Error
+from tflir.pass_manager import run_pipeline
+from tflir.pipeline_text import USAGE
+
+if TYPE_CHECKING:
+    from xdsl.context import Context
+    from xdsl.dialects.builtin import ModuleOp
+    from xdsl.passes import ModulePass
+
+Interesting = Callable[["ModuleOp"], bool]
+_NAMES = re.compile(r"(?<!\w)'[^']*'|s\b|\"[^\"]*\"|@[\w.]+|[-+]?\d[\w.+-]*|tensor<[^ ]*>")
+"""What may differ in the message of one failure: names, numbers, types, and whether it is of one op or of several."""
+_SAME = 2
+"""Clauses of the message that must be the same: of `tfl-quantize: no scale: at …` the first two."""
+
+
+def by_pipeline(passes: Sequence[ModulePass], module: ModuleOp, context: Context, *, verify_each: bool) -> Interesting:
+    """Whether the pipeline fails as it does on `module`: its message may differ in names and numbers."""
+
+    def failure(candidate: ModuleOp) -> str | None:
+        try:
+            run_pipeline(candidate.clone(), passes, verify_each=verify_each, context=context)
+        except Error as error:
+            clauses = _NAMES.sub("", error.what).split(": ")
+            return f"{error.status} {': '.join(clauses[:_SAME])}"
+        return None
+
+    wanted = failure(module)
+    if wanted is None:
+        hint = "reduce a module on which it does not, or give a test with --reduce-test"
+        raise Error("the pipeline does not fail: there is nothing to reduce", hint=hint, status=USAGE)
+    return lambda candidate: failure(candidate) == wanted
+
+
+def by_command(command: str, module: ModuleOp, *, as_model: bool) -> Interesting:
+    """Whether `command FILE` ends with the status that it ends with for `module`; FILE is text, or a `.tflite`."""
+    words = shlex.split(command)
+
+    def status(candidate: ModuleOp) -> int | None:
+        with tempfile.TemporaryDirectory(prefix="tflir-reduce-") as folder:
+            path = os.path.join(folder, "candidate.tflite" if as_model else "candidate.mlir")
+            try:
+                _write(candidate, path, as_model)
+            except Error:
+                return None
+            try:
+                return subprocess.run([*words, path], capture_output=True, check=False).returncode
+            except OSError as error:
+                said = (error.strerror or str(error)).lower()
+                raise Error(f"--reduce-test {words[0]}: {said}", hint="name a command", status=USAGE) from None
+
+    wanted = status(module)
+    if wanted is None:
+        raise Error("the module can't be written as a .tflite", hint="reduce it as text", status=1)
+    return lambda candidate: status(candidate) == wanted
+
+
+def _write(module: ModuleOp, path: str, as_model: bool) -> None:
+    if as_model:
+        from tflir.files import write
+
+        write(module, path)
+        return
+    with open(path, "wb") as file:
+        write_text(module, file)

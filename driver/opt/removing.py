@@ -1,0 +1,251 @@
+"""What can be left out of a module, kind by kind, so that what is left is valid.
+
+The results of an op that is left out become arguments of the function; in a function that others call, whose arguments
+are fixed, constants of zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, ModuleOp, SymbolRefAttr, TensorType
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+from xdsl.traits import IsTerminator
+
+from tflir.ir import names
+from tflir.ir.blob import RepeatedBlob
+from tflir.ir.constants import ArrayElementsAttr, from_blob
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.statistics import functions
+from tflir.ir.tfl.constants import ConstOp
+from tflir.ir.types import element_of, schema_name, shape_of, stored_bytes
+
+_MOST_DIM = 1 << 24
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Parts of one kind: which there are, and how some of them are left out, or nothing is, where that can't be."""
+
+    name: str
+    parts: Callable[[ModuleOp], Sequence[Any]]
+    remove: Callable[[ModuleOp, Sequence[Any]], bool]
+
+
+def tidy(module: ModuleOp) -> None:
+    """Leaves out arguments that nothing reads, of functions that nothing calls, and signatures that fit no more."""
+    called = _called(module)
+    for function in functions(module):
+        if function.sym_name.data not in called:
+            _drop_unused_arguments(function)
+    held = module.attributes.get(names.SIGNATURES)
+    if isinstance(held, ArrayAttr):
+        kept = [one for one in cast("ArrayAttr[Attribute]", held) if _still_fits(one, module)]
+        module.attributes[names.SIGNATURES] = ArrayAttr(kept)
+        if not kept:
+            del module.attributes[names.SIGNATURES]
+
+
+def _still_fits(signature: Attribute, module: ModuleOp) -> bool:
+    """Whether the function of a signature is there and has as many inputs and outputs as it names."""
+    if not isinstance(signature, DictionaryAttr):
+        return False
+    reference = signature.data.get("function")
+    name = reference.root_reference.data if isinstance(reference, SymbolRefAttr) else ""
+    function = next((one for one in functions(module) if one.sym_name.data == name), None)
+    if function is None:
+        return False
+    counts = (len(function.function_type.inputs), len(function.function_type.outputs))
+    return counts == tuple(len(cast("ArrayAttr[Any]", signature.data[side])) for side in ("inputs", "outputs"))
+
+
+def _called(module: ModuleOp) -> set[str]:
+    """The functions that ops name."""
+    return {name for op in module.walk() for name in _named_by(op)}
+
+
+def _named_by(op: Operation) -> Iterable[str]:
+    """The functions that an op, or one in its regions, names."""
+    for inner in op.walk():
+        if inner.name == "tfl.call_once":
+            yield str(getattr(inner.properties.get("session_init_function"), "data", ""))
+        for attribute in inner.properties.values():
+            if isinstance(attribute, SymbolRefAttr):
+                yield attribute.root_reference.data
+            elif isinstance(attribute, ArrayAttr):
+                items = cast("ArrayAttr[Attribute]", attribute)
+                yield from (item.root_reference.data for item in items if isinstance(item, SymbolRefAttr))
+
+
+# Functions.
+
+
+def _remove_functions(module: ModuleOp, chosen: Sequence[FuncOp]) -> bool:
+    gone = {function.sym_name.data for function in chosen}
+    if len(gone) == sum(1 for _ in functions(module)):
+        return False
+    for function in chosen:
+        function.detach()
+        function.erase(safe_erase=False)
+    users = [op for function in functions(module) for op in function.body.block.ops if gone & set(_named_by(op))]
+    return _remove_ops(module, users) if users else True
+
+
+# Ops.
+
+
+def _ops(module: ModuleOp) -> list[Operation]:
+    return [
+        op
+        for function in functions(module)
+        for op in function.body.block.ops
+        if not op.has_trait(IsTerminator, value_if_unregistered=False)
+    ]
+
+
+def _remove_ops(module: ModuleOp, chosen: Sequence[Operation]) -> bool:
+    called = _called(module)
+    going = set(chosen)
+    removed = False
+    for op in reversed(chosen):
+        function = op.parent_op()
+        if not isinstance(function, FuncOp):
+            return False
+        fixed = function.sym_name.data in called
+        needed = [result for result in op.results if any(use.operation not in going for use in result.uses)]
+        stands = [_stand_in(result, function, fixed=fixed) for result in needed]
+        if any(value is None for value in stands):
+            going.discard(op)
+            continue
+        for result, value in zip(needed, stands, strict=True):
+            assert value is not None
+            result.replace_all_uses_with(value)
+        op.detach()
+        op.erase(safe_erase=False)
+        removed = True
+    for function in functions(module):
+        _set_type(function)
+    return removed
+
+
+def _stand_in(result: OpResult, function: FuncOp, *, fixed: bool) -> SSAValue | None:
+    """A value in place of a result: an argument of the function, or where those are fixed, zeros."""
+    block = function.body.block
+    if fixed:
+        return _zeros(result)
+    made = block.insert_arg(result.type, len(block.args))
+    made.location = names.named(names.name_of(result))
+    if function.arg_attrs is not None:
+        function.arg_attrs = ArrayAttr([*function.arg_attrs.data, DictionaryAttr({})])
+    return made
+
+
+def _zeros(result: OpResult) -> SSAValue | None:
+    value = _splat(result.type)
+    block = result.op.parent
+    if value is None or block is None:
+        return None
+    made = ConstOp.create(result_types=[result.type], properties={"value": value}, location=result.op.location)
+    block.insert_op_before(made, result.op)
+    return made.results[0]
+
+
+def _splat(value_type: Attribute) -> ArrayElementsAttr | None:
+    """A constant of zeros of a type; None where there is none, as for quantized or dynamic ones."""
+    element, shape = element_of(value_type), shape_of(value_type)
+    if not isinstance(value_type, TensorType) or element is None or isinstance(element, UniformQuantizedType):
+        return None
+    if shape is None or any(not 0 <= dim < _MOST_DIM for dim in shape):
+        return None
+    nbytes = stored_bytes(schema_name(element) or "", int(np.prod(shape, dtype=np.int64)))
+    return None if nbytes is None else from_blob(RepeatedBlob(b"\0", nbytes), shape, element)
+
+
+# Results and arguments of functions.
+
+
+def _results(module: ModuleOp) -> list[tuple[FuncOp, int]]:
+    called = _called(module)
+    free = [function for function in functions(module) if function.sym_name.data not in called]
+    return [(function, index) for function in free for index in range(len(function.function_type.outputs))]
+
+
+def _remove_results(module: ModuleOp, chosen: Sequence[tuple[FuncOp, int]]) -> bool:
+    for function in dict.fromkeys(function for function, _ in chosen):
+        gone = {index for one, index in chosen if one is function}
+        last = function.body.block.last_op
+        if not isinstance(last, ReturnOp):
+            return False
+        kept = [value for index, value in enumerate(last.operands) if index not in gone]
+        last.operands = kept
+        if function.res_attrs is not None:
+            attrs = function.res_attrs.data
+            function.res_attrs = ArrayAttr([one for index, one in enumerate(attrs) if index not in gone])
+        _set_type(function)
+    return True
+
+
+def _drop_unused_arguments(function: FuncOp) -> None:
+    block = function.body.block
+    unused = [argument for argument in block.args if not any(True for _ in argument.uses)]
+    if not unused:
+        return
+    if function.arg_attrs is not None:
+        gone = {argument.index for argument in unused}
+        function.arg_attrs = ArrayAttr([one for i, one in enumerate(function.arg_attrs.data) if i not in gone])
+    for argument in reversed(unused):
+        block.erase_arg(argument)
+    _set_type(function)
+
+
+def _set_type(function: FuncOp) -> None:
+    """The function's type as its block and its return are."""
+    last = function.body.block.last_op
+    outputs = [value.type for value in last.operands] if isinstance(last, ReturnOp) else []
+    wanted = FunctionType.from_lists([argument.type for argument in function.body.block.args], outputs)
+    if wanted != function.function_type:
+        function.function_type = wanted
+
+
+# Constants and attributes.
+
+
+def _constants(module: ModuleOp) -> list[tuple[Operation, str]]:
+    """The properties that hold more than one value again and again."""
+    return [
+        (op, name)
+        for op in module.walk()
+        for name, value in op.properties.items()
+        if isinstance(value, ArrayElementsAttr) and not isinstance(value.blob, RepeatedBlob) and value.size > 1
+    ]
+
+
+def _flatten(module: ModuleOp, chosen: Sequence[tuple[Operation, str]]) -> bool:
+    for op, name in chosen:
+        if (zeros := _splat(cast(ArrayElementsAttr, op.properties[name]).type)) is None:
+            return False
+        op.properties[name] = zeros
+    return True
+
+
+def _attributes(module: ModuleOp) -> list[tuple[Operation, str]]:
+    return [(op, name) for op in module.walk() for name in op.attributes]
+
+
+def _drop_attributes(module: ModuleOp, chosen: Sequence[tuple[Operation, str]]) -> bool:
+    for op, name in chosen:
+        del op.attributes[name]
+    return True
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind("functions", lambda module: list(functions(module)), _remove_functions),
+    Kind("results", _results, _remove_results),
+    Kind("ops", _ops, _remove_ops),
+    Kind("constants made zero", _constants, _flatten),
+    Kind("attributes", _attributes, _drop_attributes),
+)
