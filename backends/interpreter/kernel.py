@@ -16,7 +16,8 @@ def add(op: AddOp, operands: Operands) -> Results:
 - What a kernel can't compute it refuses by `refuse`.
 
 `float_kernel` is for ops whose tensors are not quantized (floats, plain integers, booleans), `quantized_kernel` for ops
-with an operand or a result of a `!quant` element type. An op that only moves elements has one `kernel` for both.
+with an operand or a result of a `!quant` element type, `hybrid_kernel` for layers whose weights alone are quantized. An
+op that only moves elements has one `kernel` for all.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ Registered = TypeVar("Registered", bound=Kernel)
 
 _FLOAT: dict[type[Operation], Kernel] = {}
 _QUANTIZED: dict[type[Operation], Kernel] = {}
+_HYBRID: dict[type[Operation], Kernel] = {}
 _XNNPACK: dict[type[Operation], Kernel] = {}
 _EXACT: set[Kernel] = set()
 
@@ -67,6 +69,11 @@ def quantized_kernel(
     results are those of LiteRT to the bit, with XNNPACK and without.
     """
     return _registers((_XNNPACK if rounding == "xnnpack" else _QUANTIZED,), ops, exact)
+
+
+def hybrid_kernel(*ops: type[Operation]) -> Callable[[Registered], Registered]:
+    """Registers the kernel of `ops` where some operands are quantized, the weights, and the results are floats."""
+    return _registers((_HYBRID,), ops, False)
 
 
 def kernel(*ops: type[Operation], exact: bool = True) -> Callable[[Registered], Registered]:
@@ -94,6 +101,8 @@ def registered(op: Operation, rounding: Rounding = "reference") -> Kernel | None
     if not is_quantized(op):
         return _FLOAT.get(type(op))
     found = _XNNPACK.get(type(op)) if rounding == "xnnpack" else None
+    if found is None and type(op) in _HYBRID and not any(has_quant(value.type) for value in op.results):
+        found = _HYBRID[type(op)]
     return found or _QUANTIZED.get(type(op))
 
 
@@ -108,7 +117,12 @@ def is_exact(op: Operation, function: Kernel) -> bool:
 
 def is_quantized(op: Operation) -> bool:
     """Whether an operand or a result of `op` has a `!quant` element type."""
-    return any(isinstance(element_of(value.type), UniformQuantizedType) for value in (*op.operands, *op.results))
+    return any(has_quant(value.type) for value in (*op.operands, *op.results))
+
+
+def has_quant(value_type: Attribute) -> bool:
+    """Whether a tensor type has a `!quant` element type."""
+    return isinstance(element_of(value_type), UniformQuantizedType)
 
 
 def quant_of(value_type: Attribute) -> UniformQuantizedType:
