@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from tflir.ir.errors import Error
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
     from xdsl.dialects.builtin import ModuleOp
     from xdsl.interpreter import Interpreter

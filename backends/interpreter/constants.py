@@ -15,7 +15,6 @@ from tflir.ir.tfl.constants import (
     ConstOp,
     ExternalConstOp,
     NoValueOp,
-    NumericVerifyOp,
     QConstOp,
     SparseConstOp,
     SparseQConstOp,

@@ -14,7 +14,6 @@ from tflir.backends.interpreter.kernel import Array, dtype_of, quant_of
 from tflir.backends.interpreter.options import number, option, symbol, symbols, word
 from tflir.backends.interpreter.state import Resource, State
 from tflir.ir import names
-from tflir.ir.constants import as_numpy, no_data
 from tflir.ir.errors import Error
 from tflir.ir.names import place
 from tflir.ir.quant import UniformQuantizedType

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from tflir.backends.interpreter.fused import activated
@@ -42,10 +41,12 @@ def multiply(op: MulOp, operands: Operands) -> Results:
 
 @float_kernel(DivOp, exact=True)
 def divide(op: DivOp, operands: Operands) -> Results:
-    lhs, rhs = operands
-    if lhs.dtype.kind != "f":
-        return [activated(_truncated(lhs, rhs), op.fused_activation_function)]
-    return [activated(lhs / rhs, op.fused_activation_function)]
+    return [activated(divided(*operands), op.fused_activation_function)]
+
+
+def divided(lhs: Array, rhs: Array) -> Array:
+    """The quotient; that of integers is rounded toward zero."""
+    return lhs / rhs if lhs.dtype.kind == "f" else _truncated(lhs, rhs)
 
 
 def _truncated(lhs: Array, rhs: Array) -> Array:
@@ -131,5 +132,3 @@ def add_all(op: AddNOp, operands: Operands) -> Results:
     for operand in operands[1:]:
         total = total + operand
     return [total]
-
-

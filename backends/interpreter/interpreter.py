@@ -13,11 +13,9 @@ op with its results. `TflFunctions` has the same ops for xDSL's own `Interpreter
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
-from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.dialects.func import FuncOp
 from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.ir import Block, Operation, Region
 from xdsl.traits import IsTerminator
@@ -27,7 +25,7 @@ from tflir.backends.interpreter.control import CONTROL
 from tflir.backends.interpreter.evaluation import run_kernel
 from tflir.backends.interpreter.kernel import Rounding
 from tflir.backends.interpreter.state import State
-from tflir.backends.interpreter.table import import_kernels, kernel_of
+from tflir.backends.interpreter.table import kernel_of
 from tflir.backends.interpreter.values import LastReads, Scopes, last_reads
 from tflir.ir.errors import Error
 from tflir.ir.names import place

@@ -51,7 +51,9 @@ def symbol(attribute: Attribute | None) -> str:
 
 def symbols(attribute: Attribute | None) -> list[str]:
     """An option that names functions."""
-    return [symbol(item) for item in cast("ArrayAttr[Attribute]", attribute)] if isinstance(attribute, ArrayAttr) else []
+    return (
+        [symbol(item) for item in cast("ArrayAttr[Attribute]", attribute)] if isinstance(attribute, ArrayAttr) else []
+    )
 
 
 def option(op: Operation, name: str) -> Attribute | None:

@@ -17,15 +17,26 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "elementwise": ("float_elementwise",),
     "filling": ("filling",),
     "indexing": ("indexing", "searching", "embedding", "boxes"),
-    "legacy": ("pooling", "float_recurrent"),
-    "linear": ("float_linear", "float_transposed", "hybrid",),
+    "legacy": ("pooling",),
+    "linear": (
+        "float_linear",
+        "float_transposed",
+        "hybrid",
+    ),
     "quantization": ("quantization",),
-    "recurrent": ("float_lstm", "float_recurrent",),
-    "reduction": ("float_reduction", "segments",),
+    "recurrent": (),
+    "reduction": (
+        "float_reduction",
+        "segments",
+    ),
     "sampling": (),
     "shaping": ("shaping", "padding"),
-    "spatial": ("pooling", "resizing", "blocks",),
-    "stablehlo": ("stablehlo",),
+    "spatial": (
+        "pooling",
+        "resizing",
+        "blocks",
+    ),
+    "stablehlo": (),
     "stablehlo_elementwise": ("stablehlo_elementwise",),
 }
 """Family in `tflir.ir.tfl`: modules in this package."""
