@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import multiprocessing
 import pathlib
 import signal
 import time
@@ -61,7 +62,7 @@ def agreement(path: pathlib.Path, *, xnnpack: bool = False, samples: int = 1) ->
             inputs = [_random(port, rng) for port in entry.inputs]
             begin = time.perf_counter()
             try:
-                expected = litert(path, inputs, [p.position for p in entry.outputs], xnnpack=xnnpack)
+                expected = isolated(path, inputs, xnnpack)
             except (RuntimeError, ValueError) as error:
                 return "no litert", str(error).strip().splitlines()[0][:90]
             middle = time.perf_counter()
@@ -83,14 +84,35 @@ def _too_long(*_: object) -> None:
     raise TimeoutError
 
 
-def litert(path: pathlib.Path, inputs: list[Any], positions: list[int], *, xnnpack: bool = False) -> list[Any]:
+def isolated(path: pathlib.Path, inputs: list[Any], xnnpack: bool) -> list[Any]:
+    """As `litert`, in a process of its own: some models make the runtime end its process."""
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(there, path, inputs, xnnpack))
+    process.start()
+    there.close()
+    try:
+        found = here.recv()
+    except EOFError:
+        raise RuntimeError("the runtime ended its process") from None
+    finally:
+        process.join()
+    if isinstance(found, str):
+        raise RuntimeError(found)
+    return found
+
+
+def _answer(pipe: Any, path: pathlib.Path, inputs: list[Any], xnnpack: bool) -> None:
+    try:
+        pipe.send([np.array(value) for value in litert(path, inputs, xnnpack=xnnpack)])
+    except (RuntimeError, ValueError, TypeError) as error:
+        pipe.send(str(error) or "no reason given")
+
+
+def litert(path: pathlib.Path, inputs: list[Any], *, xnnpack: bool = False) -> list[Any]:
     """The outputs of the model's first signature (its first subgraph) in LiteRT, for inputs in order."""
-    kinds = OpResolverType
     with quiet():
-        runtime = Interpreter(
-            model_path=str(path),
-            experimental_op_resolver_type=kinds.AUTO if xnnpack else kinds.BUILTIN_REF,
-        )
+        runtime = _runtime(path, OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_REF)
         keys = list(runtime.get_signature_list())
         if keys:
             runner = runtime.get_signature_runner(keys[0])
@@ -105,6 +127,18 @@ def litert(path: pathlib.Path, inputs: list[Any], positions: list[int], *, xnnpa
             runtime.set_tensor(detail["index"], value)
         runtime.invoke()
         return [runtime.get_tensor(detail["index"]) for detail in runtime.get_output_details()]
+
+
+def _runtime(path: pathlib.Path, kernels: OpResolverType) -> Interpreter:
+    """With `kernels`; the reference kernels lack some ops, for which the usual ones are taken, without a delegate."""
+    try:
+        runtime = Interpreter(model_path=str(path), experimental_op_resolver_type=kernels)
+        runtime.allocate_tensors()
+    except (RuntimeError, ValueError):
+        if kernels is not OpResolverType.BUILTIN_REF:
+            raise
+        return _runtime(path, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    return runtime
 
 
 def tflir_names(path: pathlib.Path, *, outputs: bool = False) -> list[str]:

@@ -17,14 +17,14 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "elementwise": ("float_elementwise",),
     "filling": ("filling",),
     "indexing": ("indexing", "searching", "embedding", "boxes"),
-    "legacy": ("pooling",),
+    "legacy": ("pooling", "float_recurrent"),
     "linear": (
         "float_linear",
         "float_transposed",
         "hybrid",
     ),
     "quantization": ("quantization",),
-    "recurrent": (),
+    "recurrent": ("float_lstm", "float_recurrent"),
     "reduction": (
         "float_reduction",
         "segments",
