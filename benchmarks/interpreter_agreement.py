@@ -35,7 +35,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--match", default="", help="only models whose path has this text")
-    parser.add_argument("--xnnpack", action="store_true", help="compare with the default delegate, and round as it does")
+    parser.add_argument(
+        "--xnnpack", action="store_true", help="compare with the default delegate, and round as it does"
+    )
     parser.add_argument("--samples", type=int, default=1)
     arguments = parser.parse_args()
     kinds: collections.Counter[str] = collections.Counter()

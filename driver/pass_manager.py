@@ -14,6 +14,7 @@ from xdsl.utils.arg_spec import ArgSpec
 from xdsl.utils.arg_spec import parse_pipeline as parse_specs
 from xdsl.utils.exceptions import ArgSpecParseError
 
+from tflir.evaluator import provide_interpreter
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
 from tflir.ir.near import near
@@ -23,6 +24,7 @@ from tflir.passes.base import PassReport, Progress, TflPass
 from tflir.passes.registry import load_pass, pass_names
 
 USAGE = 2
+provide_interpreter()
 Hook = Callable[[ModulePass, ModuleOp], None]
 _STEPS = 100
 """That a pass counts for, where progress is told."""

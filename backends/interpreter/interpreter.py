@@ -6,13 +6,11 @@ outputs = interpreter.call_op("main", (array,))
 ```
 
 The ops of tfl come from the kernel tables; ops of other dialects (`arith`, `tensor`, …) are those whose
-`InterpreterFunctions` are registered with `register_implementations`. Listeners are xDSL's: `did_interpret_op` sees each
-op with its results. `TflFunctions` has the same ops for xDSL's own `Interpreter`.
+`InterpreterFunctions` are registered with `register_implementations`. Listeners are xDSL's: `did_interpret_op` sees
+each op with its results.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
 from xdsl.dialects.func import FuncOp
@@ -22,16 +20,13 @@ from xdsl.traits import IsTerminator
 from xdsl.utils.exceptions import InterpretationError
 
 from tflir.backends.interpreter.control import CONTROL
-from tflir.backends.interpreter.evaluation import run_kernel
+from tflir.backends.interpreter.evaluation import no_kernel, run_op
 from tflir.backends.interpreter.kernel import Rounding
 from tflir.backends.interpreter.state import State
-from tflir.backends.interpreter.table import kernel_of
 from tflir.backends.interpreter.values import LastReads, Scopes, last_reads
 from tflir.ir.errors import Error
-from tflir.ir.names import place
 from tflir.ir.statistics import functions
 
-Implementation = Callable[[Interpreter, Operation, PythonValues], PythonValues]
 _DEEPEST = 200
 """Blocks in blocks and calls in calls; more are taken for a recursion without end."""
 
@@ -50,7 +45,6 @@ class TflInterpreter(Interpreter):
         listeners: tuple[Interpreter.Listener, ...] = (),
     ) -> None:
         super().__init__(module, listeners=listeners)
-        self.rounding: Rounding = rounding
         State.of(self).rounding = rounding
         self._scopes = Scopes()
         self._reads: dict[Block, LastReads] = {}
@@ -90,8 +84,8 @@ class TflInterpreter(Interpreter):
         """The results of one op. Raises `Error` where it has no kernel or the kernel can't compute it."""
         if not isinstance(op, Operation):
             return self.call_op(op, inputs)
-        if (implementation := implementation_of(op, self.rounding)) is not None:
-            return implementation(self, op, inputs)
+        if op.name in CONTROL or op.name.startswith("tfl."):
+            return run_op(self, op, inputs)
         try:
             return super().run_op(op, inputs)
         except InterpretationError as error:
@@ -111,23 +105,3 @@ class TflInterpreter(Interpreter):
         if block not in self._reads:
             self._reads[block] = last_reads(block)
         return self._reads[block]
-
-
-def implementation_of(op: Operation, rounding: Rounding = "reference") -> Implementation | None:
-    """What runs `op`: control flow and variables by themselves, all else by its kernel; None where there is neither."""
-    if (control := CONTROL.get(op.name)) is not None:
-        return control
-    kernel = kernel_of(op, rounding)
-    if kernel is None:
-        return None
-    return lambda interpreter, op, inputs: run_kernel(kernel, op, inputs)
-
-
-def no_kernel(op: Operation) -> Error:
-    """The error at an op that the interpreter has no kernel for."""
-    return Error(
-        "the interpreter has no kernel for this op and these element types",
-        op=op.name,
-        location=place(op),
-        hint="run the model in LiteRT, or register an implementation (docs/interpreter.md)",
-    )

@@ -10,7 +10,7 @@ def add(op: AddOp, operands: Operands) -> Results:
 
 - An operand is a numpy array in the tensor's storage type (float32, int8, bool, …; int4 as int8), and None where the op
   has a `tfl.no_value`. A string tensor is an array of objects, each of type bytes.
-- Results have the storage types of the result types, and shapes computed from the operands: result types may be dynamic.
+- Results have the storage types of the result types, and shapes computed from the operands: types may be dynamic.
 - A kernel does not write to its operands, except to those that `OpInfo.stateful` lists: these hold the state of the op
   from run to run, and the kernel updates them in place.
 - What a kernel can't compute it refuses by `refuse`.
@@ -54,8 +54,8 @@ _EXACT: set[Kernel] = set()
 def float_kernel(*ops: type[Operation], exact: bool = False) -> Callable[[Registered], Registered]:
     """Registers the kernel of `ops` where no operand or result is quantized.
 
-    `exact`: float results are those of every LiteRT kernel to the bit, since each is correctly rounded or moved. Results
-    of integers and booleans are exact in any case.
+    `exact`: float results are those of every LiteRT kernel to the bit, since each is correctly rounded or moved.
+    Results of integers and booleans are exact in any case.
     """
     return _registers((_FLOAT,), ops, exact)
 
@@ -104,6 +104,11 @@ def registered(op: Operation, rounding: Rounding = "reference") -> Kernel | None
     if found is None and type(op) in _HYBRID and not any(has_quant(value.type) for value in op.results):
         found = _HYBRID[type(op)]
     return found or _QUANTIZED.get(type(op))
+
+
+def ops_with_kernels() -> set[type[Operation]]:
+    """The ops that have a kernel for some element types, among the families that are imported."""
+    return {*_FLOAT, *_QUANTIZED, *_HYBRID, *_XNNPACK}
 
 
 def is_exact(op: Operation, function: Kernel) -> bool:

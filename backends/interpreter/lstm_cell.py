@@ -67,9 +67,7 @@ class Cell:
     def step(self, x: Array, h: Array, cell: Array, auxiliary: Array | None = None) -> tuple[Array, Array]:
         """The output and the cell state after input `x` [batch, inputs], given those before it."""
         forget = sigmoid(self.forget.value(x, h, cell, auxiliary))
-        opened = (
-            np.float32(1) - forget if self.input is None else sigmoid(self.input.value(x, h, cell, auxiliary))
-        )
+        opened = np.float32(1) - forget if self.input is None else sigmoid(self.input.value(x, h, cell, auxiliary))
         update = self.activation(self.update.value(x, h, cell, auxiliary))
         cell = _clipped(forget * cell + opened * update, self.cell_clip)
         out = sigmoid(self.output.value(x, h, cell, auxiliary)) * self.activation(cell)

@@ -157,7 +157,7 @@ def _checked(port: Port, value: Any) -> Array:
 
 def _converted(port: Port, array: Array, wanted: np.dtype[Any]) -> Array:
     """Python's numbers, lists of them or strings in the input's type."""
-    if wanted == object:
+    if wanted.kind == "O":
         texts = np.empty(array.size, object)
         texts[:] = [item.encode() if isinstance(item, str) else item for item in array.reshape(-1).tolist()]
         return texts.reshape(array.shape)
@@ -165,7 +165,7 @@ def _converted(port: Port, array: Array, wanted: np.dtype[Any]) -> Array:
         return array.astype(wanted)
     if array.dtype.kind in "iu" and wanted.kind in "iuf":
         return array.astype(wanted)
-    kind = array.dtype if array.dtype != object else type(array.reshape(-1)[0]).__name__
+    kind = array.dtype if array.dtype.kind != "O" else type(array.reshape(-1)[0]).__name__
     raise Error(f"input '{port.name}' is {kind} where {wanted} is wanted", hint=f"give {_shown(port)}", status=2)
 
 
