@@ -159,7 +159,7 @@ def _random(port: Any, rng: np.random.Generator) -> Any:
         return rng.standard_normal(shape).astype(dtype)
     if dtype.kind == "b":
         return rng.integers(0, 2, shape).astype(dtype)
-    if dtype == object:
+    if dtype.kind == "O":
         return np.full(shape, b"a few words", object)
     small = dtype.itemsize > 2
     limits = np.iinfo(dtype)

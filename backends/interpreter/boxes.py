@@ -34,7 +34,7 @@ def suppressed(
 ) -> tuple[list[int], list[float]]:
     """Indices and scores of the boxes that are chosen, best first.
 
-    A box that overlaps a chosen one by more than `overlap` is dropped; with a `sigma` above 0 the score of a box falls
+    A box that overlaps a chosen one by `overlap` or more is dropped; with a `sigma` above 0 the score of a box falls
     with its overlap instead (Bodla et al., "Soft-NMS", 2017), and it is dropped below `least`.
     """
     left = scores.astype(np.float32).copy()
@@ -50,8 +50,7 @@ def suppressed(
         if sigma > 0:
             left = left * np.exp(np.float32(-0.5 / sigma) * shared * shared)
             alive &= left > least
-        if overlap < 1:
-            alive &= shared <= overlap
+        alive &= shared < overlap
     return chosen, kept
 
 

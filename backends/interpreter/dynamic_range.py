@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tflir.backends.interpreter.kernel import Array
@@ -11,24 +13,32 @@ _HIGHEST = 127
 _LOWEST = -128
 
 
-def quantized_rows(rows: Array, *, asymmetric: bool) -> tuple[Array, Array]:
-    """Each row of `rows` as integers less their zero point, in float32, and its scale in a column.
+@dataclass(frozen=True)
+class QuantizedRows:
+    """Rows of integers that, times their scales, are about the rows of floats that they were made from."""
 
-    The integers times the scale are about the row. Symmetric ones are -127 to 127; asymmetric ones cover the row's
-    range and zero in 256 steps.
-    """
+    whole: Array
+    """The integers less their zero point, in float32."""
+    scale: Array
+    """Of each row, in a column."""
+    point: Array
+    """The zero point of each row, in a column."""
+
+
+def quantized_rows(rows: Array, *, asymmetric: bool) -> QuantizedRows:
+    """Each row by itself: symmetric integers are -127 to 127, asymmetric ones cover the row's range and 0 in 256 steps."""
     return _asymmetric(rows) if asymmetric else _symmetric(rows)
 
 
-def _symmetric(rows: Array) -> tuple[Array, Array]:
+def _symmetric(rows: Array) -> QuantizedRows:
     largest = np.abs(rows).max(1, keepdims=True, initial=0)
     scale = np.where(largest == 0, np.float32(1), largest / np.float32(_HIGHEST)).astype(np.float32)
     inverse = np.where(largest == 0, np.float32(0), np.float32(_HIGHEST) / largest)
     whole = np.clip(round_away(rows * inverse), -_HIGHEST, _HIGHEST)
-    return whole.astype(np.float32), scale
+    return QuantizedRows(whole.astype(np.float32), scale, np.zeros_like(scale))
 
 
-def _asymmetric(rows: Array) -> tuple[Array, Array]:
+def _asymmetric(rows: Array) -> QuantizedRows:
     low = np.minimum(rows.min(1, keepdims=True, initial=0), 0).astype(np.float64)
     high = np.maximum(rows.max(1, keepdims=True, initial=0), 0).astype(np.float64)
     empty = low == high
@@ -39,4 +49,4 @@ def _asymmetric(rows: Array) -> tuple[Array, Array]:
     point = np.where(empty, 0, point)
     scale = step.astype(np.float32)
     whole = np.clip(round_away(point.astype(np.float32) + rows * (np.float32(1) / scale)), _LOWEST, _HIGHEST)
-    return (np.where(empty, 0, whole - point)).astype(np.float32), scale
+    return QuantizedRows(np.where(empty, 0, whole - point).astype(np.float32), scale, point.astype(np.float32))

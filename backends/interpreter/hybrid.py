@@ -19,7 +19,7 @@ from tflir.backends.interpreter.float_linear import (
 )
 from tflir.backends.interpreter.float_transposed import scattered, transpose_windows
 from tflir.backends.interpreter.fused import activated
-from tflir.backends.interpreter.kernel import Array, Operands, Results, has_quant, hybrid_kernel, integers, quant_of
+from tflir.backends.interpreter.kernel import Array, Operands, Results, hybrid_kernel, integers, quant_of
 from tflir.backends.interpreter.options import flag
 from tflir.backends.interpreter.quantization import dequantized
 from tflir.ir.tfl.linear import BatchMatMulOp, Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp, TransposeConvOp
@@ -34,16 +34,17 @@ def fully_connected(op: FullyConnectedOp, operands: Operands) -> Results:
     if layout.blocks:
         product = rows @ dequantized(weights, layout).T
     else:
-        whole, scale = quantized_rows(rows, asymmetric=flag(op.asymmetric_quantize_inputs))
-        product = whole @ weights.astype(np.float32).T * (scale * layout.scales.astype(np.float32))
+        quantized = quantized_rows(rows, asymmetric=flag(op.asymmetric_quantize_inputs))
+        product = quantized.whole @ weights.astype(np.float32).T
+        product *= quantized.scale * layout.scales.astype(np.float32)
     out = activated(biased(product, bias), op.fused_activation_function)
     return [out.reshape(fully_connected_shape(op, x.shape, weights.shape))]
 
 
 def quantized_images(x: Array, *, asymmetric: bool) -> tuple[Array, Array]:
     """Each batch of `x` as integers less their zero point, and its scale in a shape that broadcasts."""
-    whole, scale = quantized_rows(x.reshape(x.shape[0], -1), asymmetric=asymmetric)
-    return whole.reshape(x.shape), scale.reshape(-1, *[1] * (x.ndim - 1))
+    rows = quantized_rows(x.reshape(x.shape[0], -1), asymmetric=asymmetric)
+    return rows.whole.reshape(x.shape), rows.scale.reshape(-1, *[1] * (x.ndim - 1))
 
 
 @hybrid_kernel(Conv2DOp)
@@ -81,16 +82,26 @@ def transpose_conv(op: TransposeConvOp, operands: Operands) -> Results:
 
 @hybrid_kernel(BatchMatMulOp)
 def batch_matmul(op: BatchMatMulOp, operands: Operands) -> Results:
-    """Rows of the float matrix are quantized, each by itself."""
+    """Rows of the float matrices are quantized, each by itself."""
     x, y = transposed(op, *operands)
-    asymmetric = flag(op.asymmetric_quantize_inputs)
-    if has_quant(op.x.type):
-        layout = quant_of(op.x.type).layout
-        whole, scale = quantized_rows(y.swapaxes(-1, -2).reshape(-1, y.shape[-2]), asymmetric=asymmetric)
-        columns = whole.reshape(y.swapaxes(-1, -2).shape).swapaxes(-1, -2)
-        scale = scale.reshape(*y.shape[:-2], 1, y.shape[-1])
-        return [np.matmul(x.astype(np.float32), columns) * (scale * layout.scales.astype(np.float32))]
-    layout = quant_of(op.y.type).layout
-    whole, scale = quantized_rows(x.reshape(-1, x.shape[-1]), asymmetric=asymmetric)
-    product = np.matmul(whole.reshape(x.shape), y.astype(np.float32))
-    return [product * (scale.reshape(*x.shape[:-1], 1) * layout.scales.astype(np.float32))]
+    weights = y.astype(np.float32)
+    rows = quantized_rows(x.reshape(-1, x.shape[-1]), asymmetric=flag(op.asymmetric_quantize_inputs))
+    product = np.matmul(rows.whole.reshape(x.shape), weights)
+    scale, point = rows.scale.reshape(*x.shape[:-1], 1), rows.point.reshape(*x.shape[:-1], 1)
+    if sum(size > 1 for size in product.shape[:-2]) > 1:
+        sums = weights.sum(-2, keepdims=True)
+        read_scale, read_point, read_sums = (_as_read(part, product.ndim) for part in (scale, point, sums))
+        product += point * sums - read_point * read_sums
+        scale = read_scale
+    return [product * (scale * quant_of(op.y.type).layout.scales.astype(np.float32))]
+
+
+def _as_read(batches: Array, rank: int) -> Array:
+    """What LiteRT reads for each batch: with several batch dimensions, that of the batch numbered by their sum."""
+    shape = (*[1] * (rank - batches.ndim), *batches.shape)
+    indices = np.zeros(shape[:-2], np.int64)
+    for axis, size in enumerate(shape[:-2]):
+        along = [1] * (rank - 2)
+        along[axis] = size
+        indices = indices + np.arange(size).reshape(along)
+    return batches.reshape(-1, *shape[-2:])[indices]

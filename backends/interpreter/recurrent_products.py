@@ -24,8 +24,8 @@ class Weights:
         """`rows` [batch, inputs] times the transpose of the matrix; for integers the rows are quantized, each alone."""
         if self.scale is None:
             return rows @ self.matrix.T
-        whole, scale = quantized_rows(rows, asymmetric=self.asymmetric)
-        return whole @ self.matrix.T * (scale * self.scale)
+        quantized = quantized_rows(rows, asymmetric=self.asymmetric)
+        return quantized.whole @ self.matrix.T * (quantized.scale * self.scale)
 
 
 def weights_of(value: SSAValue, array: Array | None, *, asymmetric: bool) -> Weights | None:
