@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from reference_kernels import Const, agree
 
-FEW = settings(deadline=None, max_examples=20, derandomize=True, database=None)
+FEW = settings(deadline=None, max_examples=8, derandomize=True, database=None)
 F32, I32, I64, I8, BOOL = np.float32, np.int32, np.int64, np.int8, np.bool_
 _SHAPES = hnp.array_shapes(min_dims=1, max_dims=4, max_side=5)
 _FLOATS = st.floats(-8, 8, width=32)

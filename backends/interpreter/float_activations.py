@@ -152,11 +152,11 @@ def l2_normalization(op: L2NormalizationOp, operands: Operands) -> Results:
 
 @float_kernel(LocalResponseNormalizationOp)
 def local_response_normalization(op: LocalResponseNormalizationOp, operands: Operands) -> Results:
-    """Divides by a power of the sum of squares over the channels within `radius`."""
+    """Divides by a power of the sum of squares over the channels from `radius` before to `radius` - 1 behind."""
     x = operands[0]
     radius = min(number(op.radius), x.shape[-1])
     sums = np.concatenate([np.zeros((*x.shape[:-1], 1)), np.cumsum(np.square(x, dtype=np.float64), -1)], -1)
     channels = np.arange(x.shape[-1])
-    first, last = np.maximum(channels - radius, 0), np.minimum(channels + radius + 1, x.shape[-1])
+    first, last = np.maximum(channels - radius, 0), np.minimum(channels + radius, x.shape[-1])
     scale = real(op.bias) + real(op.alpha) * (sums[..., last] - sums[..., first])
     return [(x * np.power(scale, -real(op.beta))).astype(x.dtype)]

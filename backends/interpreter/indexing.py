@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,34 +35,39 @@ def block(op: SliceOp, operands: Operands) -> Results:
 
 @kernel(StridedSliceOp)
 def strided_slice(op: StridedSliceOp, operands: Operands) -> Results:
-    """numpy's slices, whose parts the masks say: an index that is shrunk, a new axis, an ellipsis, an open end."""
+    """numpy's slices, whose parts the masks say: an index that is shrunk, a new axis, an ellipsis, an open end.
+
+    An ellipsis stands for at least one dimension, so that what follows it may have none left and is not read.
+    """
     x, begin, end, strides = operands
     begins, ends, steps = integers(begin), integers(end), integers(strides)
-    masks = {
-        name: number(op.properties.get(f"{name}_mask"))
-        for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
-    }
+    names = ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
+    masks = {name: number(op.properties.get(f"{name}_mask")) for name in names}
+    count = len(begins) - (masks["new_axis"] & ~masks["ellipsis"]).bit_count() - masks["ellipsis"].bit_count()
     picked: list[Any] = []
     for place in range(len(begins)):
         bit = {name: bool(mask >> place & 1) for name, mask in masks.items()}
         if bit["ellipsis"]:
-            picked.append(Ellipsis)
+            picked += [slice(None)] * max(x.ndim - count, 1)
         elif bit["new_axis"]:
             picked.append(None)
         elif bit["shrink_axis"]:
-            picked.append(0 if bit["begin"] and steps[place] > 0 else -1 if bit["begin"] else begins[place])
+            picked.append(0 if bit["begin"] else begins[place])
         else:
             stop = ends[place] + begins[place] if flag(op.offset) else ends[place]
-            if not bit["end"] and steps[place] < 0 and stop == -1:
-                stop = -1
             picked.append(
-                slice(
-                    None if bit["begin"] else begins[place],
-                    None if bit["end"] else stop,
-                    steps[place],
-                )
+                slice(None if bit["begin"] else begins[place], None if bit["end"] else stop, steps[place])
             )
-    return [x[tuple(picked)]]
+    return [x[tuple(_up_to(picked, x.ndim))]]
+
+
+def _up_to(picked: list[Any], rank: int) -> Iterator[Any]:
+    """The parts of a slice that `rank` dimensions have."""
+    for part in picked:
+        if part is not None:
+            rank -= 1
+        if rank >= 0:
+            yield part
 
 
 @kernel(GatherOp)
