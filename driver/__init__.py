@@ -11,6 +11,7 @@ module = tflir.load("model.tflite")  # a builtin.module of the tfl dialect; load
 tflir.run_passes(module, "tfl-prepare-quantize-dynamic-range,tfl-quantize,tfl-post-quantize")
 tflir.save(module, "small.tflite")  # dumps gives bytes, or text
 print(tflir.compare("model.tflite", module))  # how close the outputs are
+outputs = tflir.interpret(module, {"x": array})  # run in numpy, without a runtime
 ```
 """
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tflir.comparison import compare
     from tflir.converter import Converter
     from tflir.files import dumps, load, loads, save
+    from tflir.interpretation import interpret
     from tflir.pass_manager import run_passes
 
 __version__ = "0.1.0"
@@ -38,6 +40,7 @@ __all__ = [
     "__version__",
     "compare",
     "dumps",
+    "interpret",
     "load",
     "loads",
     "run_passes",
@@ -49,6 +52,7 @@ _LAZY = {
     "Converter": "converter",
     "compare": "comparison",
     "dumps": "files",
+    "interpret": "interpretation",
     "load": "files",
     "loads": "files",
     "run_passes": "pass_manager",

@@ -10,6 +10,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from tflir.evaluator import provide_interpreter
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
 from tflir.ir.near import near
@@ -19,6 +20,7 @@ from tflir.passes.base import PassReport, Progress, TflPass
 from tflir.passes.registry import load_pass, pass_names
 from tflir.pipeline_text import FUNCTION, USAGE, Step, read_pipeline
 
+provide_interpreter()
 Hook = Callable[[ModulePass, ModuleOp], None]
 _STEPS = 100
 """That a pass counts for, where progress is told."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from xdsl.ir import Dialect
 from xdsl.universe import Universe
 
+from tflir.evaluator import provide_interpreter
 from tflir.passes.registry import factories
 
 
@@ -36,4 +37,5 @@ def _tf_type() -> Dialect:
 
 
 DIALECTS: dict[str, Callable[[], Dialect]] = {"tfl": _tfl, "quant": _quant, "tf_type": _tf_type}
+provide_interpreter()
 TFLIR_UNIVERSE = Universe(all_dialects=DIALECTS, all_passes=factories())

@@ -28,7 +28,18 @@ NONE = -1
 SEED = 11
 _TYPES = {
     np.dtype(kind): getattr(schema.TensorType, np.dtype(kind).name.upper())
-    for kind in (np.float32, np.float16, np.float64, np.int8, np.uint8, np.int16, np.int32, np.int64, np.bool_)
+    for kind in (
+        np.float32,
+        np.float16,
+        np.float64,
+        np.int8,
+        np.uint8,
+        np.int16,
+        np.int32,
+        np.int64,
+        np.bool_,
+        np.complex64,
+    )
 }
 
 

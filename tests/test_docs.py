@@ -48,7 +48,7 @@ def test_every_pass_has_a_docstring_with_before_and_after_and_documented_options
         found = load_pass(name)
         assert found.name == name
         text = found.__doc__ or ""
-        assert text.count("```mlir") == (1 if issubclass(found, AnalysisPass) else 2), name
+        assert text.count("```mlir") == 2, name
         assert issubclass(found, AnalysisPass) or "becomes" in text, name
 
 

@@ -57,7 +57,7 @@ def test_an_error_of_the_verifier_shows_line_caret_and_function(
         op.properties["what"] = op.parent_op().properties["sym_name"]
 
     monkeypatch.setattr(OptimizePass, "rewrite", spoil)
-    assert main(["a.mlir", "-p", "tfl-optimize"]) == 1
+    assert main(["a.mlir", "-p", "tfl-optimize", "--show-source"]) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if "reproducer" not in line]
     assert lines[0].startswith("error: a.mlir:3:8: tfl-optimize left a module that is not valid")
     assert lines[1] == "  " + LONG.splitlines()[2]
@@ -67,7 +67,7 @@ def test_an_error_of_the_verifier_shows_line_caret_and_function(
 
 def test_an_error_of_the_text_shows_the_line(capsys: pytest.CaptureFixture[str]) -> None:
     Path("b.mlir").write_text(LONG.replace("tfl.cos", "tfl.coz"))
-    assert main(["b.mlir"]) == 1
+    assert main(["b.mlir", "--show-source=always"]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert "b.mlir:3:" in lines[0]
     assert lines[1].strip().startswith('%1 = "tfl.coz"')

@@ -112,6 +112,9 @@ GROUPS: tuple[Group, ...] = (
             Flag("--allow-unregistered-dialect", "take ops, types and attributes of dialects that are not known"),
             Flag("--plugin", "use what plug-in NAME changes of built-in ops too", ("--load-pass-plugin",
                  "--load-dialect-plugin"), "NAME[,NAME…]", take=names, default=(), many=True),
+            Flag("--show-source", "below an error show its source line, a caret and notes: auto (where stderr is a "
+                 "terminal, else errors are one line), always or never", (), "WHEN", default="auto", alone="always",
+                 choices=("auto", "always", "never")),
             Flag("--debug", "show tracebacks"),
         ),
     ),

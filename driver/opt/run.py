@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, given: list[str]) -> int:
     except Error as error:
         if arguments.debug:
             raise
-        print(f"error: {rendered(error, session.source)}", file=sys.stderr)
+        print(f"error: {session.shown(error, session.source)}", file=sys.stderr)
         return error.status
 
 
@@ -64,6 +64,11 @@ class Session:
         self.context = register_dialects(make_context(allow_unregistered=arguments.allow_unregistered_dialect))
         self._analysed = False
         self._check()
+
+    def shown(self, error: Error, source: bytes | None) -> str:
+        """The error as it is printed: one line, below it the source line and notes where a person reads it."""
+        when = self.arguments.show_source
+        return rendered(error, source) if when == "always" or (when == "auto" and sys.stderr.isatty()) else str(error)
 
     def _check(self) -> None:
         """Refuses options that can't be meant (status 2)."""
@@ -192,7 +197,7 @@ class Session:
     def _problems(self, part: bytes, found: Error | None) -> list[str]:
         """What is wrong with a part: its error, or what does not agree with the errors that it says to expect."""
         if not self.arguments.verify_diagnostics:
-            return [rendered(found, part)] if found is not None else []
+            return [self.shown(found, part)] if found is not None else []
         from tflir.opt.diagnostics import check
 
         only_expected = self.arguments.verify_diagnostics == _ONLY_EXPECTED

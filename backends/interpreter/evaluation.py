@@ -1,0 +1,80 @@
+"""One op, run on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from xdsl.interpreter import Interpreter, PythonValues
+from xdsl.ir import Operation
+
+from tflir.backends.interpreter.control import CONTROL
+from tflir.backends.interpreter.kernel import Array, Kernel, Operands, Rounding, is_exact
+from tflir.backends.interpreter.state import State
+from tflir.backends.interpreter.table import kernel_of
+from tflir.ir.errors import Error
+from tflir.ir.names import place
+from tflir.ir.types import element_of
+
+_NO_CONSTANT = ("tfl.random_uniform", "tfl.random_standard_normal", "tfl.multinomial")
+
+
+def evaluate(op: Operation, operands: Operands, *, rounding: Rounding = "reference") -> Sequence[Array] | None:
+    """The results of `op` for these values of its operands where they are LiteRT's to the bit; else None.
+
+    For passes that replace an op by its value. None too where the op has no kernel, or its kernel refuses the values.
+    """
+    kernel = kernel_of(op, rounding)
+    if kernel is None or not is_exact(op, kernel) or op.name in _NO_CONSTANT:
+        return None
+    try:
+        return run_kernel(kernel, op, operands)
+    except Error:
+        return None
+
+
+def run_op(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
+    """The results of an op of tfl: control flow and variables by themselves, all else by its kernel.
+
+    Raises `Error` where it has no kernel for its element types, or the kernel can't compute it.
+    """
+    if (control := CONTROL.get(op.name)) is not None:
+        return control(interpreter, op, args)
+    kernel = kernel_of(op, State.of(interpreter).rounding)
+    if kernel is None:
+        raise no_kernel(op)
+    return run_kernel(kernel, op, args)
+
+
+def no_kernel(op: Operation) -> Error:
+    """The error at an op that the interpreter has no kernel for."""
+    types = ", ".join(str(element_of(value.type) or "none") for value in (*op.operands, *op.results))
+    return Error(
+        f"the interpreter has no kernel for elements of {types}" if types else "the interpreter has no kernel for it",
+        op=op.name,
+        location=place(op),
+        hint="run the model in LiteRT, or register an implementation (docs/interpreter.md)",
+    )
+
+
+def run_kernel(kernel: Kernel, op: Operation, operands: Operands) -> tuple[Any, ...]:
+    """The results of `kernel` for `op`. Raises `Error`, with the place, where it can't compute them."""
+    try:
+        with np.errstate(all="ignore"):
+            return tuple(kernel(op, operands))
+    except Error as error:
+        error.op = error.op or op.name
+        error.location = error.location or place(op)
+        raise
+    except (ArithmeticError, IndexError, TypeError, ValueError) as error:
+        raise Error(
+            f"can't be computed for operands of shapes {_shapes(operands)}: {error}",
+            op=op.name,
+            location=place(op),
+            hint="give inputs of the shapes that the model takes",
+        ) from error
+
+
+def _shapes(operands: Operands) -> str:
+    return ", ".join("none" if value is None else str(list(np.shape(value))) for value in operands)

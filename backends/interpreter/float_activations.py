@@ -1,0 +1,162 @@
+"""Activation functions of floats."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+from numpy.polynomial import Chebyshev
+
+from tflir.backends.interpreter.fused import activated, clamped
+from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel
+from tflir.backends.interpreter.options import flag, number, real
+from tflir.ir.tfl.activations import (
+    EluOp,
+    GeluOp,
+    HardSwishOp,
+    L2NormalizationOp,
+    LeakyReluOp,
+    LocalResponseNormalizationOp,
+    LogisticOp,
+    LogSoftmaxOp,
+    PReluOp,
+    Relu0To1Op,
+    Relu6Op,
+    ReluN1To1Op,
+    ReluOp,
+    SoftmaxOp,
+    TanhOp,
+)
+
+_SATURATED, _TINY = 16.619047164916992188, -9.0
+"""Above the one a logistic is 1, below the other e^x, as LiteRT computes them."""
+_SMALLEST_NORM = 1e-6
+_FAR, _DEGREE = 24.0, 24
+"""Up to where the complementary error function is told from 0, and the degree of the polynomial that gives it."""
+
+
+@float_kernel(ReluOp, exact=True)
+def relu(op: ReluOp, operands: Operands) -> Results:
+    return [clamped(operands[0], 0, None)]
+
+
+@float_kernel(Relu6Op, exact=True)
+def relu6(op: Relu6Op, operands: Operands) -> Results:
+    return [clamped(operands[0], 0, 6)]
+
+
+@float_kernel(ReluN1To1Op, exact=True)
+def relu_n1_to_1(op: ReluN1To1Op, operands: Operands) -> Results:
+    return [clamped(operands[0], -1, 1)]
+
+
+@float_kernel(Relu0To1Op, exact=True)
+def relu_0_to_1(op: Relu0To1Op, operands: Operands) -> Results:
+    return [clamped(operands[0], 0, 1)]
+
+
+@float_kernel(EluOp)
+def elu(op: EluOp, operands: Operands) -> Results:
+    x = operands[0]
+    return [np.where(x < 0, np.expm1(np.minimum(x, 0)), x)]
+
+
+@float_kernel(LogisticOp)
+def logistic(op: LogisticOp, operands: Operands) -> Results:
+    return [sigmoid(operands[0])]
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e^-x), as LiteRT computes it."""
+    one = x.dtype.type(1)
+    middle = one / (one + np.exp(-x))
+    return np.where(x > _SATURATED, one, np.where(x < _TINY, np.exp(np.minimum(x, one)), middle))
+
+
+@float_kernel(TanhOp)
+def tanh(op: TanhOp, operands: Operands) -> Results:
+    return [np.tanh(operands[0])]
+
+
+@float_kernel(LeakyReluOp, exact=True)
+def leaky_relu(op: LeakyReluOp, operands: Operands) -> Results:
+    x = operands[0]
+    return [np.where(x > 0, x, x * x.dtype.type(real(op.alpha)))]
+
+
+@float_kernel(PReluOp, exact=True)
+def prelu(op: PReluOp, operands: Operands) -> Results:
+    x, alpha = operands
+    return [np.where(x >= 0, x, x * alpha)]
+
+
+@float_kernel(GeluOp)
+def gelu(op: GeluOp, operands: Operands) -> Results:
+    x = operands[0]
+    wide = x.astype(np.float64)
+    if flag(op.approximate):
+        inner = np.sqrt(2 / np.pi) * (wide + 0.044715 * wide**3)
+        return [(0.5 * wide * (1 + np.tanh(inner))).astype(x.dtype)]
+    return [(0.5 * wide * complementary_error(-wide * np.sqrt(0.5))).astype(x.dtype)]
+
+
+def complementary_error(x: Array) -> Array:
+    """1 - erf(x) in float64, to about 1e-9 of its value also where it is small.
+
+    For z = |x| and t = 2 / (2 + z) it is t * exp(p(t) - z * z), where p is smooth enough for a polynomial.
+    """
+    z = np.minimum(np.abs(x), _FAR)
+    t = 2 / (2 + z)
+    small = t * np.exp(_exponent()(t) - z * z)
+    return np.where(x < 0, 2 - small, small)
+
+
+@cache
+def _exponent() -> Chebyshev:
+    """The polynomial p of `complementary_error`."""
+
+    def exact(points: Array) -> Array:
+        z = (2 - 2 * points) / points
+        return np.log([math.erfc(value) for value in z]) - np.log(points) + z * z
+
+    return Chebyshev.interpolate(exact, _DEGREE, domain=[2 / (2 + _FAR), 1])
+
+
+@float_kernel(HardSwishOp)
+def hard_swish(op: HardSwishOp, operands: Operands) -> Results:
+    x = operands[0]
+    return [x * clamped(x + x.dtype.type(3), 0, 6) / x.dtype.type(6)]
+
+
+@float_kernel(SoftmaxOp)
+def softmax(op: SoftmaxOp, operands: Operands) -> Results:
+    x = operands[0]
+    powers = np.exp((x - x.max(-1, keepdims=True)) * x.dtype.type(real(op.beta)))
+    return [powers / powers.sum(-1, keepdims=True)]
+
+
+@float_kernel(LogSoftmaxOp)
+def log_softmax(op: LogSoftmaxOp, operands: Operands) -> Results:
+    x = operands[0]
+    shifted = x - x.max(-1, keepdims=True)
+    return [shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))]
+
+
+@float_kernel(L2NormalizationOp)
+def l2_normalization(op: L2NormalizationOp, operands: Operands) -> Results:
+    x = operands[0]
+    norm = np.sqrt(np.square(x).sum(-1, keepdims=True))
+    return [activated(x / clamped(norm, _SMALLEST_NORM, None), op.fused_activation_function)]
+
+
+@float_kernel(LocalResponseNormalizationOp)
+def local_response_normalization(op: LocalResponseNormalizationOp, operands: Operands) -> Results:
+    """Divides by a power of the sum of squares over the channels from `radius` before to `radius` - 1 behind."""
+    x = operands[0]
+    radius = min(number(op.radius), x.shape[-1])
+    sums = np.concatenate([np.zeros((*x.shape[:-1], 1)), np.cumsum(np.square(x, dtype=np.float64), -1)], -1)
+    channels = np.arange(x.shape[-1])
+    first, last = np.maximum(channels - radius, 0), np.minimum(channels + radius, x.shape[-1])
+    scale = real(op.bias) + real(op.alpha) * (sums[..., last] - sums[..., first])
+    return [(x * np.power(scale, -real(op.beta))).astype(x.dtype)]

@@ -1,0 +1,162 @@
+"""What a kernel is, and the tables in which kernels are found by the class of their op.
+
+A kernel computes the results of one op from the values of its operands:
+
+```python
+@float_kernel(AddOp, exact=True)
+def add(op: AddOp, operands: Operands) -> Results:
+    return [activate(operands[0] + operands[1], op.fused_activation_function.data)]
+```
+
+- An operand is a numpy array in the tensor's storage type (float32, int8, bool, …; int4 as int8), and None where the op
+  has a `tfl.no_value`. A string tensor is an array of objects, each of type bytes.
+- Results have the storage types of the result types, and shapes computed from the operands: types may be dynamic.
+- A kernel does not write to its operands, except to those that `OpInfo.stateful` lists: these hold the state of the op
+  from run to run, and the kernel updates them in place.
+- What a kernel can't compute it refuses by `refuse`.
+
+`float_kernel` is for ops whose tensors are not quantized (floats, plain integers, booleans), `quantized_kernel` for ops
+with an operand or a result of a `!quant` element type, `hybrid_kernel` for layers whose weights alone are quantized. An
+op that only moves elements has one `kernel` for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.ir import Attribute, Operation
+
+from tflir.ir.errors import Error
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.types import PACKED_BITS, element_of, numpy_dtype, schema_name
+
+Array = npt.NDArray[Any]
+Operands = Sequence[Any]
+"""Arrays; None where an optional operand is absent."""
+Results = Sequence[Array]
+Kernel = Callable[[Any, Operands], Results]
+Rounding = Literal["reference", "xnnpack"]
+"""Whose requantization the integer kernels follow: LiteRT's reference kernels', or that of XNNPACK, which works in
+float32."""
+OpT = TypeVar("OpT", bound=Operation)
+Registered = TypeVar("Registered", bound=Kernel)
+
+_FLOAT: dict[type[Operation], Kernel] = {}
+_QUANTIZED: dict[type[Operation], Kernel] = {}
+_HYBRID: dict[type[Operation], Kernel] = {}
+_XNNPACK: dict[type[Operation], Kernel] = {}
+_EXACT: set[Kernel] = set()
+
+
+def float_kernel(*ops: type[Operation], exact: bool = False) -> Callable[[Registered], Registered]:
+    """Registers the kernel of `ops` where no operand or result is quantized.
+
+    `exact`: float results are those of every LiteRT kernel to the bit, since each is correctly rounded or moved.
+    Results of integers and booleans are exact in any case.
+    """
+    return _registers((_FLOAT,), ops, exact)
+
+
+def quantized_kernel(
+    *ops: type[Operation], rounding: Rounding | None = None, exact: bool = False
+) -> Callable[[Registered], Registered]:
+    """Registers the kernel of `ops` where an operand or a result is quantized.
+
+    With `rounding="xnnpack"` it is used in that mode only; without, in both unless there is such a one. `exact`: its
+    results are those of LiteRT to the bit, with XNNPACK and without.
+    """
+    return _registers((_XNNPACK if rounding == "xnnpack" else _QUANTIZED,), ops, exact)
+
+
+def hybrid_kernel(*ops: type[Operation]) -> Callable[[Registered], Registered]:
+    """Registers the kernel of `ops` where some operands are quantized, the weights, and the results are floats."""
+    return _registers((_HYBRID,), ops, False)
+
+
+def kernel(*ops: type[Operation], exact: bool = True) -> Callable[[Registered], Registered]:
+    """Registers the kernel of `ops` for all element types: for ops that move elements as they are."""
+    return _registers((_FLOAT, _QUANTIZED), ops, exact)
+
+
+def _registers(
+    tables: Sequence[dict[type[Operation], Kernel]], ops: Sequence[type[Operation]], exact: bool
+) -> Callable[[Registered], Registered]:
+    def register(function: Registered) -> Registered:
+        for table in tables:
+            for op in ops:
+                assert op not in table, f"{op.name} has two kernels"
+                table[op] = function
+        if exact:
+            _EXACT.add(function)
+        return function
+
+    return register
+
+
+def registered(op: Operation, rounding: Rounding = "reference") -> Kernel | None:
+    """The kernel of `op` by its class and element types, among the families that are imported; None if none is."""
+    if not is_quantized(op):
+        return _FLOAT.get(type(op))
+    found = _XNNPACK.get(type(op)) if rounding == "xnnpack" else None
+    if found is None and type(op) in _HYBRID and not any(has_quant(value.type) for value in op.results):
+        found = _HYBRID[type(op)]
+    return found or _QUANTIZED.get(type(op))
+
+
+def ops_with_kernels() -> set[type[Operation]]:
+    """The ops that have a kernel for some element types, among the families that are imported."""
+    return {*_FLOAT, *_QUANTIZED, *_HYBRID, *_XNNPACK}
+
+
+def is_exact(op: Operation, function: Kernel) -> bool:
+    """Whether `function`, a kernel of `op`, gives LiteRT's results to the bit, with XNNPACK and without."""
+    if function in _EXACT:
+        return True
+    return not is_quantized(op) and all(
+        dtype_of(value.type).kind in "biu" for value in (*op.operands, *op.results) if element_of(value.type)
+    )
+
+
+def is_quantized(op: Operation) -> bool:
+    """Whether an operand or a result of `op` has a `!quant` element type."""
+    return any(has_quant(value.type) for value in (*op.operands, *op.results))
+
+
+def has_quant(value_type: Attribute) -> bool:
+    """Whether a tensor type has a `!quant` element type."""
+    return isinstance(element_of(value_type), UniformQuantizedType)
+
+
+def quant_of(value_type: Attribute) -> UniformQuantizedType:
+    """The quantized element type of a tensor type that has one."""
+    element = element_of(value_type)
+    assert isinstance(element, UniformQuantizedType)
+    return element
+
+
+def dtype_of(value_type: Attribute) -> np.dtype[Any]:
+    """The numpy type that an array of the tensor type has: that of its storage; bytes in an array of objects."""
+    element = element_of(value_type)
+    name = schema_name(element) if element is not None else None
+    if name in PACKED_BITS:
+        return np.dtype(np.uint8 if name.startswith("U") else np.int8)
+    dtype = numpy_dtype(name) if name else None
+    return np.dtype(object) if dtype is None else dtype
+
+
+def result_dtype(op: Operation, number: int = 0) -> np.dtype[Any]:
+    """The numpy type of result `number` of `op`."""
+    return dtype_of(op.results[number].type)
+
+
+def refuse(what: str, hint: str = "") -> Error:
+    """The error, to be raised, of a kernel that can't compute its op; the interpreter adds which op it is."""
+    return Error(what, hint=hint)
+
+
+def integers(operand: Any) -> list[int]:
+    """The elements of an operand that holds a shape, axes or the like."""
+    return cast("list[int]", np.asarray(operand).reshape(-1).tolist())

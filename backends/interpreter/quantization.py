@@ -1,0 +1,64 @@
+"""Between floats and the integers that stand for them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tflir.backends.interpreter.kernel import (
+    Array,
+    Operands,
+    Results,
+    float_kernel,
+    quant_of,
+    quantized_kernel,
+    result_dtype,
+)
+from tflir.backends.interpreter.options import flag, number, real
+from tflir.backends.interpreter.rounding import round_away
+from tflir.ir.quant import Layout
+from tflir.ir.tfl.quantization import DequantizeOp, FakeQuantOp
+
+
+@float_kernel(DequantizeOp, exact=True)
+def widen(op: DequantizeOp, operands: Operands) -> Results:
+    """float16 to float32."""
+    return [operands[0].astype(result_dtype(op))]
+
+
+@quantized_kernel(DequantizeOp, exact=True)
+def dequantize(op: DequantizeOp, operands: Operands) -> Results:
+    return [dequantized(operands[0], quant_of(op.input.type).layout).astype(result_dtype(op))]
+
+
+def dequantized(x: Array, layout: Layout) -> Array:
+    """(x - zero point) * scale in float32."""
+    scales, points = spread(layout.scales, layout, x.ndim), spread(layout.zero_points, layout, x.ndim)
+    if layout.blocks:
+        sizes = dict(zip(layout.axes, layout.blocks, strict=True))
+        for axis in range(x.ndim):
+            if scales.shape[axis] not in (1, x.shape[axis]):
+                block = sizes.get(axis, -(-x.shape[axis] // scales.shape[axis]))
+                scales = np.repeat(scales, block, axis).take(range(x.shape[axis]), axis)
+                points = np.repeat(points, block, axis).take(range(x.shape[axis]), axis)
+    return (x.astype(np.int64) - points).astype(np.float32) * scales.astype(np.float32)
+
+
+def spread(values: Array, layout: Layout, rank: int) -> Array:
+    """One value for a tensor or for each channel, in a shape that broadcasts against a tensor of `rank`."""
+    if layout.axes and not layout.blocks:
+        along = [1] * rank
+        along[layout.axes[0]] = -1
+        return values.reshape(along)
+    return values
+
+
+@float_kernel(FakeQuantOp)
+def fake_quant(op: FakeQuantOp, operands: Operands) -> Results:
+    """The range is moved so that 0 is one of its steps."""
+    lowest, highest = int(flag(op.narrow_range)), (1 << number(op.num_bits, 8)) - 1
+    low, high = np.float32(real(op.min)), np.float32(real(op.max))
+    step = (high - low) / np.float32(highest - lowest)
+    point = np.float32(np.clip(round_away(np.float32(lowest) - low / step), lowest, highest))
+    bottom, top = (np.float32(lowest) - point) * step, (np.float32(highest) - point) * step
+    inside = np.minimum(np.maximum(operands[0], bottom), top) - bottom
+    return [round_away(inside * (np.float32(1) / step)).astype(np.float32) * step + bottom]

@@ -1,0 +1,66 @@
+"""Images scaled to another size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel, integers, kernel
+from tflir.backends.interpreter.options import flag
+from tflir.ir.tfl.spatial import ResizeBilinearOp, ResizeNearestNeighborOp
+
+
+def scale(op: ResizeBilinearOp | ResizeNearestNeighborOp, size: int, wanted: int) -> np.float32:
+    """How many elements of the input one of the output stands for."""
+    if flag(op.align_corners) and wanted > 1:
+        return np.float32(size - 1) / np.float32(wanted - 1)
+    return np.float32(size) / np.float32(wanted)
+
+
+@float_kernel(ResizeBilinearOp)
+def resize_bilinear(op: ResizeBilinearOp, operands: Operands) -> Results:
+    """Interpolated along the width, then along the height: half the products of the four neighbours at once."""
+    x = operands[0]
+    height, width = integers(operands[1])
+    top, bottom, down = _neighbours(op, x.shape[1], height)
+    left, right, across = _neighbours(op, x.shape[2], width)
+    down, across = down[:, None, None].astype(x.dtype), across[:, None].astype(x.dtype)
+    one = x.dtype.type(1)
+    out = np.empty((x.shape[0], height, width, x.shape[3]), x.dtype)
+    for batch, image in enumerate(x):
+        above, below = image[top], image[bottom]
+        out[batch] = (
+            above[:, left] * (one - down) * (one - across)
+            + below[:, left] * down * (one - across)
+            + above[:, right] * (one - down) * across
+            + below[:, right] * down * across
+        )
+    return [out]
+
+
+def _neighbours(op: ResizeBilinearOp, size: int, wanted: int) -> tuple[Array, Array, Array]:
+    """For each output element the input elements before and after it, and how far it is from the first."""
+    step = scale(op, size, wanted)
+    places = np.arange(wanted, dtype=np.float32)
+    half = np.float32(0.5)
+    points = (places + half) * step - half if flag(op.half_pixel_centers) else places * step
+    lower = np.maximum(np.floor(points).astype(np.int64), 0)
+    upper = np.minimum(np.ceil(points).astype(np.int64), size - 1)
+    return lower, upper, points - lower.astype(np.float32)
+
+
+@kernel(ResizeNearestNeighborOp)
+def resize_nearest_neighbor(op: ResizeNearestNeighborOp, operands: Operands) -> Results:
+    x = operands[0]
+    height, width = integers(operands[1])
+    rows, columns = _nearest(op, x.shape[1], height), _nearest(op, x.shape[2], width)
+    return [x[:, rows][:, :, columns]]
+
+
+def _nearest(op: ResizeNearestNeighborOp, size: int, wanted: int) -> Any:
+    """The input element that each output element takes."""
+    offset = np.float32(0.5 if flag(op.half_pixel_centers) else 0)
+    points = (np.arange(wanted, dtype=np.float32) + offset) * scale(op, size, wanted)
+    places = np.floor(points + np.float32(0.5)) if flag(op.align_corners) else np.floor(points)
+    return np.clip(places.astype(np.int64), 0, size - 1)

@@ -1,0 +1,135 @@
+"""Ops that change the shape and order of elements of any type."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from tflir.backends.interpreter.kernel import Operands, Results, integers, kernel, refuse, result_dtype
+from tflir.backends.interpreter.options import number, numbers, word
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.tfl.shaping import (
+    BroadcastArgsOp,
+    BroadcastToOp,
+    ConcatenationOp,
+    ExpandDimsOp,
+    PackOp,
+    ReshapeOp,
+    ReverseSequenceOp,
+    ReverseV2Op,
+    SplitOp,
+    SplitVOp,
+    SqueezeOp,
+    TileOp,
+    TransposeOp,
+    UnpackOp,
+)
+from tflir.ir.types import element_of
+
+
+@kernel(ReshapeOp)
+def reshape(op: ReshapeOp, operands: Operands) -> Results:
+    x, shape = operands
+    wanted = numbers(op.new_shape) if shape is None else integers(shape)
+    return [x.reshape([] if wanted == [0] and x.size == 1 else _without_unknown(wanted, x.size))]
+
+
+def _without_unknown(shape: Sequence[int], size: int) -> list[int]:
+    """`shape` with its -1 worked out, beside dimensions of 0 too."""
+    known = math.prod(dim for dim in shape if dim != -1)
+    return [size // known if dim == -1 and known else max(dim, 0) for dim in shape]
+
+
+@kernel(SqueezeOp)
+def squeeze(op: SqueezeOp, operands: Operands) -> Results:
+    x = operands[0]
+    axes = tuple(numbers(op.squeeze_dims)) or None
+    return [np.squeeze(x, axes)]
+
+
+@kernel(ExpandDimsOp)
+def expand_dims(op: ExpandDimsOp, operands: Operands) -> Results:
+    return [np.expand_dims(operands[0], integers(operands[1])[0])]
+
+
+@kernel(TransposeOp)
+def transpose(op: TransposeOp, operands: Operands) -> Results:
+    return [np.transpose(operands[0], integers(operands[1]))]
+
+
+@kernel(ConcatenationOp)
+def concatenation(op: ConcatenationOp, operands: Operands) -> Results:
+    if word(op.fused_activation_function, "NONE") != "NONE":
+        raise refuse("no kernel of concatenation applies an activation", "put the activation behind it")
+    return [np.concatenate(list(operands), number(op.axis))]
+
+
+@kernel(PackOp)
+def pack(op: PackOp, operands: Operands) -> Results:
+    return [np.stack(list(operands), number(op.axis))]
+
+
+@kernel(UnpackOp)
+def unpack(op: UnpackOp, operands: Operands) -> Results:
+    x, axis = operands[0], number(op.axis)
+    return [np.take(x, index, axis) for index in range(x.shape[axis])]
+
+
+@kernel(SplitOp)
+def split(op: SplitOp, operands: Operands) -> Results:
+    axis, x = operands
+    return np.split(x, len(op.results), integers(axis)[0])
+
+
+@kernel(SplitVOp)
+def split_v(op: SplitVOp, operands: Operands) -> Results:
+    x, axis = operands[0], integers(operands[2])[0]
+    sizes = integers(operands[1])
+    rest = x.shape[axis] - sum(size for size in sizes if size >= 0)
+    ends = np.cumsum([rest if size < 0 else size for size in sizes])
+    if ends[-1] != x.shape[axis]:
+        raise refuse(f"its parts have {ends[-1]} elements in all where there are {x.shape[axis]}", "mend size_splits")
+    return np.split(x, ends[:-1].tolist(), axis)
+
+
+@kernel(TileOp)
+def tile(op: TileOp, operands: Operands) -> Results:
+    return [np.tile(operands[0], integers(operands[1]))]
+
+
+@kernel(BroadcastToOp)
+def broadcast_to(op: BroadcastToOp, operands: Operands) -> Results:
+    return [np.broadcast_to(operands[0], integers(operands[1]))]
+
+
+@kernel(BroadcastArgsOp)
+def broadcast_args(op: BroadcastArgsOp, operands: Operands) -> Results:
+    shape = np.broadcast_shapes(tuple(integers(operands[0])), tuple(integers(operands[1])))
+    return [np.array(shape, result_dtype(op))]
+
+
+@kernel(ReverseV2Op)
+def reverse(op: ReverseV2Op, operands: Operands) -> Results:
+    return [np.flip(operands[0], integers(operands[1]))]
+
+
+@kernel(ReverseSequenceOp)
+def reverse_sequence(op: ReverseSequenceOp, operands: Operands) -> Results:
+    x, lengths = operands
+    sequence, batch = number(op.seq_dim) % x.ndim, number(op.batch_dim) % x.ndim
+    steps = np.arange(x.shape[sequence])
+    ends = np.asarray(lengths).reshape(-1, 1)
+    sources = np.where(steps < ends, ends - 1 - steps, steps)  # [batch, sequence]
+    along = [1] * x.ndim
+    along[batch], along[sequence] = x.shape[batch], x.shape[sequence]
+    indices = (sources if batch < sequence else sources.T).reshape(along)
+    return [np.take_along_axis(x, indices, sequence)]
+
+
+def zero_of(value: SSAValue) -> int:
+    """What a padded element of a tensor holds: 0, or the zero point of a quantized one."""
+    element = element_of(value.type)
+    return int(element.layout.zero_points.reshape(-1)[0]) if isinstance(element, UniformQuantizedType) else 0

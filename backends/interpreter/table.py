@@ -1,0 +1,59 @@
+"""Which modules of this package have the kernels of which family of ops: imported when the first such op is run."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from xdsl.ir import Operation
+
+from tflir.backends.interpreter.kernel import Kernel, Rounding, registered
+
+KERNELS: dict[str, tuple[str, ...]] = {
+    "activations": ("float_activations",),
+    "arithmetic": ("float_arithmetic",),
+    "comparison": ("comparison",),
+    "constants": ("constants", "custom"),
+    "elementwise": ("float_elementwise",),
+    "filling": ("filling",),
+    "indexing": ("indexing", "searching", "embedding", "boxes"),
+    "legacy": ("pooling", "float_recurrent"),
+    "linear": (
+        "float_linear",
+        "float_transposed",
+        "hybrid",
+    ),
+    "quantization": ("quantization",),
+    "recurrent": ("float_lstm", "float_recurrent"),
+    "reduction": (
+        "float_reduction",
+        "segments",
+    ),
+    "sampling": (),
+    "shaping": ("shaping", "padding"),
+    "spatial": (
+        "pooling",
+        "resizing",
+        "blocks",
+    ),
+    "stablehlo": (),
+    "stablehlo_elementwise": ("stablehlo_elementwise",),
+}
+"""Family in `tflir.ir.tfl`: modules in this package."""
+
+_FAMILIES = "tflir.ir.tfl."
+
+
+def kernel_of(op: Operation, rounding: Rounding = "reference") -> Kernel | None:
+    """The kernel of `op` by its class and element types; None where there is none."""
+    module = type(op).__module__
+    if module.startswith(_FAMILIES):
+        import_kernels(module.removeprefix(_FAMILIES))
+    return registered(op, rounding)
+
+
+@cache
+def import_kernels(family: str) -> None:
+    """Imports the modules with the kernels of a family of ops."""
+    for name in KERNELS.get(family, ()):
+        import_module(f"tflir.backends.interpreter.{name}")

@@ -1,0 +1,118 @@
+"""One op run by LiteRT's reference kernels and by the reference interpreter, on the same arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from models_builder import NONE, Model, options
+
+import tflir
+from tflir.backends.litert.quiet import quiet
+
+TOLERANCE = 1e-5
+"""Beside the largest element of an output."""
+
+
+@dataclass(frozen=True)
+class Const:
+    """An operand that the model holds."""
+
+    array: Any
+    how: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Scales and the like of its tensor."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A variable tensor."""
+
+    shape: tuple[int, ...]
+
+
+def one_op(
+    builtin: str,
+    operands: Sequence[npt.NDArray[Any] | Const | State | None],
+    results: Sequence[tuple[int, npt.DTypeLike]],
+    opts: Any = None,
+    *,
+    version: int = 1,
+) -> bytes:
+    """A model of one op; `results` are ranks and types, their dimensions are not known."""
+    model = Model()
+    graph = model.graph()
+    tensors: list[int] = []
+    inputs: list[int] = []
+    for place, operand in enumerate(operands):
+        name = f"x{place}"
+        if operand is None:
+            tensors.append(NONE)
+        elif isinstance(operand, Const):
+            tensors.append(graph.constant(name, operand.array, **operand.how))
+        elif isinstance(operand, State):
+            tensors.append(graph.tensor(name, operand.shape, np.float32, variable=True))
+        else:
+            tensors.append(graph.tensor(name, operand.shape, operand.dtype))
+            inputs.append(tensors[-1])
+    while tensors[-1] == NONE:
+        tensors.pop()  # some kernels take an absent bias only where the operator does not list it
+    made = [graph.tensor(f"y{place}", (-1,) * rank, dtype) for place, (rank, dtype) in enumerate(results)]
+    graph.op(builtin, tensors, made, opts, version=version)
+    graph.io(inputs, made)
+    return model.to_bytes()
+
+
+def litert_outputs(data: bytes, inputs: Sequence[npt.NDArray[Any]], runs: int = 1) -> list[npt.NDArray[Any]]:
+    """What LiteRT's reference kernels give, in the last of `runs`; its usual ones for ops that the former lack."""
+    with quiet():
+        try:
+            runtime = Interpreter(model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        except (ValueError, RuntimeError):
+            usual = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            runtime = Interpreter(model_content=data, experimental_op_resolver_type=usual)
+        runtime.allocate_tensors()
+        for _ in range(runs):
+            for detail, value in zip(runtime.get_input_details(), inputs, strict=True):
+                runtime.set_tensor(detail["index"], value)
+            runtime.invoke()
+        return [np.array(runtime.get_tensor(detail["index"])) for detail in runtime.get_output_details()]
+
+
+def agree(
+    builtin: str,
+    operands: Sequence[npt.NDArray[Any] | Const | State | None],
+    results: Sequence[tuple[int, npt.DTypeLike]],
+    table: str = "",
+    *,
+    exact: bool = False,
+    tolerance: float = TOLERANCE,
+    version: int = 1,
+    runs: int = 1,
+    **fields: Any,
+) -> None:
+    """Holds that both give the same; `fields` are those of the options `table`. Integers are the same to the bit."""
+    data = one_op(builtin, operands, results, options(table, **fields) if table else None, version=version)
+    inputs = [operand for operand in operands if isinstance(operand, np.ndarray)]
+    session = tflir_session(data)
+    expected = litert_outputs(data, inputs, runs)
+    found: list[npt.NDArray[Any]] = []
+    for _ in range(runs):
+        found = list(session.run(inputs).values())
+    for ours, theirs in zip(found, expected, strict=True):
+        assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+        if exact or ours.dtype.kind in "biu":
+            np.testing.assert_array_equal(ours, theirs)
+        else:
+            largest = float(np.abs(theirs[np.isfinite(theirs)]).max(initial=0))
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * largest)
+
+
+def tflir_session(data: bytes) -> Any:
+    """The model in the reference interpreter."""
+    from tflir.backends.interpreter import Session
+
+    return Session(tflir.loads(data))
