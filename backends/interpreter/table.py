@@ -11,8 +11,8 @@ from tflir.backends.interpreter.kernel import Kernel, Rounding, registered
 
 KERNELS: dict[str, tuple[str, ...]] = {
     "activations": ("float_activations",),
-    "arithmetic": ("float_arithmetic",),
-    "comparison": ("comparison",),
+    "arithmetic": ("float_arithmetic", "quantized_arithmetic"),
+    "comparison": ("comparison", "quantized_arithmetic"),
     "constants": ("constants", "custom"),
     "elementwise": ("float_elementwise",),
     "filling": ("filling",),
@@ -22,6 +22,7 @@ KERNELS: dict[str, tuple[str, ...]] = {
         "float_linear",
         "float_transposed",
         "hybrid",
+        "quantized_linear",
     ),
     "quantization": ("quantization",),
     "recurrent": ("float_lstm", "float_recurrent"),

@@ -1,0 +1,68 @@
+"""What all integer kernels need: scale and zero point of a tensor, storage limits, the range of an activation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from xdsl.ir import Attribute, SSAValue
+
+from tflir.backends.interpreter.kernel import Array, dtype_of, quant_of, refuse
+from tflir.backends.interpreter.options import word
+from tflir.backends.interpreter.rounding import round_away
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How the integers of a tensor stand for numbers: (q - point) * scale."""
+
+    scale: np.float32
+    """Of a tensor with one scale; the first of several."""
+    point: int
+    scales: Array
+    """float32, one or one for each channel."""
+    points: Array
+    low: int
+    """The smallest integer that the storage holds."""
+    high: int
+
+    def nearest(self, real: float) -> int:
+        """The integer that stands for a number, in float32 as the kernels compute it, not limited."""
+        return self.point + int(round_away(np.float32(real) / self.scale))
+
+
+def quantization(value: SSAValue) -> Quantization:
+    """The quantization of a tensor that has one."""
+    element, dtype = quant_of(value.type), dtype_of(value.type)
+    scales = element.layout.scales.astype(np.float32).reshape(-1)
+    points = element.layout.zero_points.reshape(-1)
+    bounds = np.iinfo(dtype)
+    return Quantization(scales[0], int(points[0]), scales, points, int(bounds.min), int(bounds.max))
+
+
+def centred(x: Array, how: Quantization) -> Array:
+    """int64 differences from the zero point."""
+    return x.astype(np.int64) - how.point
+
+
+def activation_range(function: Attribute | None, result: Quantization) -> tuple[int, int]:
+    """The integers that a fused activation leaves."""
+    name = word(function, "NONE")
+    low, high = result.low, result.high
+    if name == "RELU":
+        return max(low, result.nearest(0)), high
+    if name == "RELU6":
+        return max(low, result.nearest(0)), min(high, result.nearest(6))
+    if name == "RELU_N1_TO_1":
+        return max(low, result.nearest(-1)), min(high, result.nearest(1))
+    if name != "NONE":
+        raise refuse(f"no integer kernel applies the fused activation {name}", "put the activation behind it")
+    return low, high
+
+
+def stored(sums: Any, value: SSAValue, function: Attribute | None = None) -> Array:
+    """Integers around 0 as the result `value` stores them: the zero point added, limited to the activation's range."""
+    result = quantization(value)
+    low, high = activation_range(function, result)
+    return np.clip(np.asarray(sums) + result.point, low, high).astype(dtype_of(value.type))
