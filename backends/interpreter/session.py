@@ -61,7 +61,8 @@ class Session:
         rounding: Rounding = "reference",
         listeners: tuple[Interpreter.Listener, ...] = (),
     ) -> None:
-        self._module, self._rounding, self._listeners = module, rounding, listeners
+        self._module, self._listeners = module, listeners
+        self._rounding: Rounding = rounding
         self.entries = tuple(_entries(module))
         self.reset()
 
@@ -96,7 +97,14 @@ class Session:
                 name = names.name_of(argument) or str(argument.index)
                 raise Error(f"signature '{entry.key}' has no input for tensor '{name}'", hint="name it there")
         results = self._interpreter.call_op(entry.function, tuple(arguments))
-        return {port.name: results[port.position] for port in entry.outputs}
+        return {port.name: _own(results[port.position]) for port in entry.outputs}
+
+
+def _own(value: Any) -> Array:
+    """An output as an array that shares no memory with inputs, constants or variables."""
+    if not isinstance(value, np.ndarray | np.generic):
+        raise Error("an output is a handle of a variable, which has no value", hint="read the variable first")
+    return np.array(cast(Array, value))
 
 
 def _in_order(entry: Entry, inputs: Inputs) -> list[Any]:
@@ -188,7 +196,7 @@ def _entries(module: ModuleOp) -> Iterator[Entry]:
 
 def _aliased(record: Any, values: Sequence[SSAValue]) -> Iterator[Port]:
     for alias, position in (pair.data for pair in record):
-        value = values[position.value.data]
+        value = values[int(position.value.data)]
         yield Port(alias.data, names.name_of(value) or alias.data, value.type, position.value.data)
 
 
