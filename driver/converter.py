@@ -13,7 +13,7 @@ from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
 from tflir.option import ModeName
 from tflir.options import Optimize, Options, OptionWarning, Settings, refuse_unknown
-from tflir.pipeline import float_first, mode_of, pipeline_of
+from tflir.pipeline import float_stage, mode_of, pipeline_of, stages_of
 from tflir.refusals import warnings_of
 from tflir.remarks import data_remark, mode_remark, result_remarks, uncalibrated_signatures
 
@@ -142,8 +142,8 @@ class Converter(Settings):
         assert self._prepared is not None
         (module, options), self._prepared = self._prepared, None
         try:
-            pipeline = pipeline_of(options, from_float=True)
-            passes = parse_pipeline(pipeline, by_flags=options.passes is None) if pipeline else []
+            _, pipeline = stages_of(options)
+            passes = parse_pipeline(pipeline, by_flags=not options.asks_for_passes) if pipeline else []
             self.reports = self._made_float + run_pipeline(module, passes, verify_each=False, progress=self._rewriting)
             mode = mode_of(options)
             if mode.metadata_if(self.reports):
@@ -162,9 +162,8 @@ class Converter(Settings):
         """Makes a quantized module float where it is to be quantized anew; refuses one that holds nothing quantized."""
         from tflir.pass_manager import run_passes
 
-        options = self.options()
-        passes = ",".join(float_first(options))
-        if not passes or options.passes is not None:
+        passes = float_stage(self.options())
+        if not passes:
             return []
         reports = run_passes(module, passes, verify_each=False)
         if not any(report.changed for report in reports):
@@ -210,7 +209,7 @@ class Converter(Settings):
         free = mode_of(options).name in _MAY_STAY_FLOAT and (
             options.inference_input_type == options.inference_output_type == "float32"
         )
-        if not (options.sparsifies and options.quantizes and free) or options.passes is not None or options.tf_compat:
+        if not (options.sparsifies and options.quantizes and free) or options.asks_for_passes or options.tf_compat:
             return module
         if options.requantize is not None:
             return module
