@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
+from tflir.facts import facts_in_force
 from tflir.files import file_size, load, load_bytes, named, to_bytes, write
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
@@ -114,6 +115,10 @@ class Converter(Settings):
 
     def prepare(self) -> None:
         """Reads the model and, where it is needed, records the ranges of activations: `module` begins with it."""
+        with facts_in_force(self.plugins):
+            self._prepare()
+
+    def _prepare(self) -> None:
         try:
             module = self._read()
             self._made_float = self._make_float(module)
@@ -134,6 +139,10 @@ class Converter(Settings):
 
     def module(self) -> ModuleOp:
         """The module after all passes."""
+        with facts_in_force(self.plugins):
+            return self._module()
+
+    def _module(self) -> ModuleOp:
         from tflir.ir.verify import verify_module
         from tflir.pass_manager import parse_pipeline, run_pipeline
 

@@ -303,6 +303,10 @@ class Settings:
         (), Option("--after", "run these passes after each PASS of the pipeline", "PASS=PIPELINE", additions, many=True)
     )
     """Passes to run after others, given as for `before`."""
+    plugins: Sequence[str] = option(
+        (), Option("--plugin", "use what this plug-in says of built-in ops", "NAME[,NAME…]", each(text), many=True)
+    )
+    """Plug-ins whose facts of built-in ops are in force, beside those that the variable TFLIR_PLUGINS names."""
 
 
 @dataclass(eq=False)

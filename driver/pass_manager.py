@@ -124,9 +124,8 @@ def run_pass(
 
 def _plugged_in_context() -> Context:
     from tflir.ir.context import make_context
-    from tflir.plugins import register_dialects
 
-    return register_dialects(make_context())
+    return make_context()
 
 
 def _plugin_passes() -> dict[str, Callable[[], type[ModulePass]]]:

@@ -64,6 +64,7 @@ _VALUES = {
     "--skip": "one",
     "--passes": "tfl-prepare-quantize-float16",
     "--before": "tfl-post-quantize=tfl-prune{{sparsity=0.9 min-elements=2}}",
+    "--plugin": "no-such-plug-in",
     "--after": "tfl-post-quantize=tfl-strip{{kinds=names}}",
 }
 _MET_ALREADY = {
