@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from tflir.evaluator import provide_interpreter
+from tflir.facts import facts_in_force
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
 from tflir.ir.near import near
@@ -42,7 +43,8 @@ def run_passes(
             hint="give it what tflir.load returns",
             status=USAGE,
         )
-    return run_pipeline(module, list(_passes_of(pipeline)), verify_each=verify_each)
+    with facts_in_force():
+        return run_pipeline(module, list(_passes_of(pipeline)), verify_each=verify_each)
 
 
 def _passes_of(pipeline: object) -> Iterator[ModulePass]:

@@ -1,8 +1,8 @@
 """What other packages bring: dialects and passes as xDSL's universes, everything else as a `Plugin`.
 
 Both are found through entry points: those of the group `xdsl.universe`, ours and xDSL's own among them, and those of
-`tflir.plugins`. Nobody looks for them until a name is asked for that tflir does not have: a pass, a dialect, the code of
-a custom operator, the ending of a file, a table. What a plug-in changes of built-in ops is in force only where the
+`tflir.plugins`. Nobody looks for them until a name is asked for that tflir does not have: a pass, a dialect, the code
+of a custom operator, the ending of a file, a table. What a plug-in changes of built-in ops is in force only where the
 plug-in is named: `--plugin NAME`, `Converter.plugins`, or the environment's `TFLIR_PLUGINS`.
 """
 

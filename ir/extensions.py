@@ -26,23 +26,26 @@ class _Entry(Generic[T]):
 
 
 class _Search:
-    """Whether plug-ins were looked for, and how that is done."""
+    """How plug-ins are looked for, and whether that was done."""
 
-    find: Callable[[], None] | None = None
-    done = False
+    def __init__(self) -> None:
+        self.find: Callable[[], None] | None = None
+        self.done = False
+
+
+_SEARCH = _Search()
 
 
 def on_unknown(find: Callable[[], None]) -> None:
     """Says how plug-ins are looked for: `find` adds what they bring to the registries."""
-    _Search.find = find
-    _Search.done = False
+    _SEARCH.find, _SEARCH.done = find, False
 
 
 def look_for_plugins() -> None:
     """Looks for plug-ins, the first time that this is called."""
-    if not _Search.done and _Search.find is not None:
-        _Search.done = True
-        _Search.find()
+    if not _SEARCH.done and _SEARCH.find is not None:
+        _SEARCH.done = True
+        _SEARCH.find()
 
 
 class Registry(Generic[T]):
@@ -113,7 +116,7 @@ def forget_plugins() -> None:
     """Forgets all that plug-ins added: they are looked for anew where a name is asked for."""
     for registry in _ALL:
         registry.clear()
-    _Search.done = False
+    _SEARCH.done = False
 
 
 DIALECTS: Registry[Any] = Registry("dialect", {})

@@ -174,7 +174,8 @@ GROUPS: tuple[Group, ...] = (
     Group(
         "questions",
         (
-            Flag("--list-passes", "list the passes with their options", excludes=("--show-dialects", "--list-plugins", "--explain")),
+            Flag("--list-passes", "list the passes with their options",
+                 excludes=("--show-dialects", "--list-plugins", "--explain")),
             Flag("--show-dialects", "list the dialects that are known", excludes=("--list-plugins", "--explain")),
             Flag("--list-plugins", "list what other packages bring", excludes=("--explain",)),
             Flag("--explain", "what a pass does, in full", (), "PASS"),
