@@ -342,6 +342,8 @@ def stages_of(options: Options) -> tuple[str, str]:
     """The pipeline in two parts: what makes a quantized model float, before its ranges are recorded, and the rest."""
     mode = mode_of(options)
     passes = mode.passes(options)
+    if options.quantizes and mode.name != ModeName.PASSES and not options.tf_compat:
+        passes = [*passes, "tfl-canonicalize"]
     if mode.name in _KEEPING_INTEGERS:
         passes = [*passes, *_io_types(options, strict=True)]
     if options.sparsifies:

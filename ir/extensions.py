@@ -1,7 +1,7 @@
 """What others may add by name: a registry for each kind of thing, in which tflir's own stand beside those of plug-ins.
 
-Plug-ins are looked for where a name is asked for that no registry has, once a process; nothing else pays for it. How
-they are looked for is the driver's to say (`on_unknown`).
+Plug-ins are looked for where a name is asked for that no registry has; nothing else pays for it. How they are looked for
+is the driver's to say (`on_unknown`).
 """
 
 from __future__ import annotations
@@ -26,26 +26,23 @@ class _Entry(Generic[T]):
 
 
 class _Search:
-    """How plug-ins are looked for, and whether that was done."""
+    """How plug-ins are looked for."""
 
     def __init__(self) -> None:
-        self.find: Callable[[], None] | None = None
-        self.done = False
+        self.find: Callable[[], None] = lambda: None
 
 
 _SEARCH = _Search()
 
 
 def on_unknown(find: Callable[[], None]) -> None:
-    """Says how plug-ins are looked for: `find` adds what they bring to the registries."""
-    _SEARCH.find, _SEARCH.done = find, False
+    """Says how plug-ins are looked for: `find` adds what they bring to the registries, each time that it is called."""
+    _SEARCH.find = find
 
 
 def look_for_plugins() -> None:
-    """Looks for plug-ins, the first time that this is called."""
-    if not _SEARCH.done and _SEARCH.find is not None:
-        _SEARCH.done = True
-        _SEARCH.find()
+    """Has what plug-ins bring added to the registries."""
+    _SEARCH.find()
 
 
 class Registry(Generic[T]):
@@ -116,7 +113,6 @@ def forget_plugins() -> None:
     """Forgets all that plug-ins added: they are looked for anew where a name is asked for."""
     for registry in _ALL:
         registry.clear()
-    _SEARCH.done = False
 
 
 DIALECTS: Registry[Any] = Registry("dialect", {})
