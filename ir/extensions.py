@@ -1,7 +1,7 @@
 """What others may add by name: a registry for each kind of thing, in which tflir's own stand beside those of plug-ins.
 
-Plug-ins are looked for where a name is asked for that no registry has; nothing else pays for it. How they are looked for
-is the driver's to say (`on_unknown`).
+Plug-ins are looked for where a name is asked for that no registry has; nothing else pays for it. How they are looked
+for is the driver's to say (`on_unknown`).
 """
 
 from __future__ import annotations
