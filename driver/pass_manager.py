@@ -19,7 +19,7 @@ from tflir.ir.verify import verify_module
 from tflir.pass_options import checked_spec
 from tflir.passes.base import PassReport, Progress, TflPass
 from tflir.passes.registry import load_pass, pass_names
-from tflir.pipeline_text import FUNCTION, USAGE, Step, read_pipeline
+from tflir.pipeline_text import DEFAULT, FUNCTION, USAGE, Step, read_pipeline
 
 provide_interpreter()
 Hook = Callable[[ModulePass, ModuleOp], None]
@@ -166,6 +166,9 @@ def find_pass(name: str) -> type[ModulePass]:
     """The class of pass `name`. Raises `Error` (status 2) with near names where there is none, or where several are."""
     from tflir.plugins import refuse_clash
 
+    if name == DEFAULT:
+        hint = "name passes, or use tflir compile -p"
+        raise Error(f"{DEFAULT} stands for the passes that the options of tflir compile give", hint=hint, status=USAGE)
     refuse_clash(name, ours=name in pass_names())
     return _found_pass(name)
 

@@ -19,7 +19,7 @@ from xdsl.passes import ModulePass
 from xdsl.universe import XDSL_UNIVERSE, Universe
 
 from tflir.ir.errors import Error
-from tflir.ir.extensions import CUSTOM_OPS, DIALECTS, FRONTENDS, RULES, Registry
+from tflir.ir.extensions import CUSTOM_KERNELS, CUSTOM_OPS, DIALECTS, FRONTENDS, RULES, Registry
 from tflir.ir.kernel_tables import KERNEL_TABLES
 from tflir.ir.near import near
 from tflir.passes.sparsity.machines import COST_TABLES
@@ -49,6 +49,9 @@ class Plugin:
 
     custom_ops: Mapping[str, Callable[[], type[TypedCustomOp]]] = field(default_factory=_nothing)
     """By code: the class that operators of the format with this code become."""
+    custom_kernels: Mapping[str, Callable[[], Callable[[Any, Any], Any]]] = field(default_factory=_nothing)
+    """By code: what `tflir.interpret` runs, a function from the op and the arrays of its operands to those of its
+    results."""
     frontends: Mapping[str, Callable[[], Callable[[bytes, str], ModuleOp]]] = field(default_factory=_nothing)
     """By ending, such as `.acme`: a function from the content and the name of a file to its module."""
     rules: Mapping[str, Callable[[], Iterable[RewritePattern]]] = field(default_factory=_nothing)
@@ -65,6 +68,7 @@ class Plugin:
 
 KINDS: tuple[tuple[str, Registry[Any]], ...] = (
     ("custom_ops", CUSTOM_OPS),
+    ("custom_kernels", CUSTOM_KERNELS),
     ("frontends", FRONTENDS),
     ("rules", RULES),
     ("cost_tables", COST_TABLES),

@@ -119,6 +119,8 @@ DIALECTS: Registry[Any] = Registry("dialect", {})
 """By name: dialects of xDSL's kind that are neither ours nor xDSL's."""
 CUSTOM_OPS: Registry[Any] = Registry("custom operator", {})
 """By code: the class of the typed op, a `tflir.ir.tfl.custom.TypedCustomOp`."""
+CUSTOM_KERNELS: Registry[Callable[[Any, Any], Any]] = Registry("kernel of the custom operator", {})
+"""By code: what the interpreter runs, a function from an op and the values of its operands to its results."""
 FRONTENDS: Registry[Callable[[bytes, str], Any]] = Registry("frontend of files", {})
 """By ending, such as `.acme`: a function from the content and the name of a file to a module."""
 RULES: Registry[Any] = Registry("set of rules", {})

@@ -94,3 +94,12 @@ def test_attributes_of_a_converter(after: Any, model: str) -> None:
     names = [report.name for report in converter.reports]
     assert names[0] == "tfl-optimize"
     assert names[names.index("tfl-quantize") + 1 :][:2] == ["cse", "dce"]
+
+
+def test_analyses_print_their_tables(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--optimize", "DEFAULT", "-p", "DEFAULT,tfl-print-op-stats", "-o", "o.tflite"]
+    assert main(["compile", model, *given]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("tfl-print-op-stats: ops by kind")
+    assert "tfl.fully_connected" in captured.out
+    assert "o.tflite: " in captured.err

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import models_builder as build
+import numpy as np
 import pytest
 
 import tflir
@@ -134,6 +135,15 @@ def test_inspect_calls_it_a_custom_operator(capsys: pytest.CaptureFixture[str]) 
     Path("m.tflite").write_bytes(build.custom("AcmeSoftClip", OPTIONS))
     assert tflir_main(["inspect", "m.tflite"]) == 0
     assert "AcmeSoftClip" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_interpreter_runs_its_kernel() -> None:
+    text = PROGRAM.partition("  %z")[0] + "  func.return %y : tensor<1x4xf32>\n}\n"
+    (found,) = tflir.interpret(tflir.loads(text), [np.array([[0.25, -0.5, 1.5, -9.5]], np.float32)]).values()
+    np.testing.assert_allclose(found, [[0.25, -0.5, 0.5 + np.tanh(1.0), -0.5 - np.tanh(9.0)]], rtol=1e-6)
+    with pytest.raises(tflir.Error, match="no kernel of the custom op 'AcmePermuteLanes'"):
+        tflir.interpret(tflir.loads(PROGRAM), [np.zeros((1, 4), np.float32)])
 
 
 # Rules, frontends, tables.

@@ -15,6 +15,7 @@ PLUGIN = Plugin(
         "AcmeSoftClip": _from("soft_clip", "SoftClipOp"),
         "AcmePermuteLanes": _from("soft_clip", "PermuteLanesOp"),
     },
+    custom_kernels={"AcmeSoftClip": _from("soft_clip", "clip")},
     frontends={".lines": _from("lines", "read")},
     rules={"acme-activations": lambda: _from("rules", "patterns")()()},
     cost_tables={"acme": _from("target", "CHIP")},

@@ -1,8 +1,10 @@
 """The `acme` dialect: a vendor's custom operator as a typed op, by the facts of which tflir quantizes it."""
 
 import struct
+from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
 from xdsl.dialects.builtin import FloatAttr, f32
 from xdsl.ir import Attribute, Dialect
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def
@@ -34,6 +36,14 @@ class SoftClipOp(TypedCustomOp):
 
     def write_options(self) -> bytes:
         return _OPTIONS.pack(self.limit.value.data)
+
+
+def clip(op: SoftClipOp, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What `tflir.interpret` runs for it, on float32."""
+    (values,) = operands
+    limit = np.float32(op.limit.value.data)
+    beyond = np.maximum(np.abs(values) - limit, 0)
+    return [np.clip(values, -limit, limit) + np.sign(values) * np.tanh(beyond)]
 
 
 @irdl_op_definition
