@@ -58,7 +58,9 @@ def _sum_of_powers(op: Any, operands: Operands, scales: list[float], sign: int) 
         for x, exponent in zip(operands, exponents[:2], strict=True)
     ]
     bounds = np.iinfo(np.int16)
-    return stored(np.clip(parts[0] + sign * parts[1], bounds.min, bounds.max), op.results[0], op.fused_activation_function)
+    return stored(
+        np.clip(parts[0] + sign * parts[1], bounds.min, bounds.max), op.results[0], op.fused_activation_function
+    )
 
 
 @quantized_kernel(MulOp)

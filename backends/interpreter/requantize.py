@@ -1,4 +1,4 @@
-"""Integer arithmetic of quantized kernels: multiplication by a real number that a 32-bit multiplier and a shift stand for.
+"""Integer arithmetic of quantized kernels: products with a real number, given as a 32-bit multiplier and a shift.
 
 A real multiplier m is q * 2^(shift - 31) with 2^30 <= q < 2^31. LiteRT's kernels multiply in one of two ways:
 
