@@ -31,7 +31,7 @@ def provide(load: Callable[[], Evaluator]) -> None:
 
 
 def evaluate(op: Operation, operands: Sequence[Array | None]) -> Sequence[Array] | None:
-    """The results of `op` where they are those of every runtime to the bit; None where they are not, or nobody computes.
+    """The results of `op` where they are those of every runtime to the bit; None where not, or nobody computes.
 
     Results are in storage types and of the shapes that the operands give.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel, integers
+from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel, integers, picked
 from tflir.ir.tfl.indexing import NonMaxSuppressionV4Op, NonMaxSuppressionV5Op
 
 
@@ -42,7 +42,7 @@ def suppressed(
     chosen: list[int] = []
     kept: list[float] = []
     while len(chosen) < most and alive.any():
-        best = int(np.argmax(np.where(alive, left, -np.inf)))
+        best = int(np.argmax(picked(alive, left, -np.inf)))
         chosen.append(best)
         kept.append(float(left[best]))
         alive[best] = False
@@ -61,4 +61,4 @@ def overlaps(boxes: Array, chosen: int) -> Array:
     sides = np.minimum(high, high[chosen]) - np.maximum(low, low[chosen])
     shared = np.prod(np.maximum(sides, 0), -1)
     union = areas + areas[chosen] - shared
-    return np.where((areas > 0) & (areas[chosen] > 0), shared / np.where(union > 0, union, 1), 0)
+    return picked((areas > 0) & (areas[chosen] > 0), shared / picked(union > 0, union, 1), 0)

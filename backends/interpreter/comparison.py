@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from xdsl.ir import Operation
 
-from tflir.backends.interpreter.kernel import Operands, Results, float_kernel, kernel
+from tflir.backends.interpreter.kernel import Operands, Results, float_kernel, kernel, picked
 from tflir.ir.tfl.comparison import (
     EqualOp,
     GreaterEqualOp,
@@ -54,9 +54,9 @@ def select(op: SelectOp, operands: Operands) -> Results:
     condition, x, y = operands
     if condition.ndim == 1 and x.ndim > 1 and condition.shape[0] == x.shape[0]:
         condition = condition.reshape(-1, *[1] * (x.ndim - 1))
-    return [np.where(condition, x, y)]
+    return [picked(condition, x, y)]
 
 
 @kernel(SelectV2Op)
 def select_v2(op: SelectV2Op, operands: Operands) -> Results:
-    return [np.where(*operands)]
+    return [picked(operands[0], operands[1], operands[2])]

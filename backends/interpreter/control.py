@@ -164,7 +164,7 @@ def _find(interpreter: Interpreter, op: Operation, args: PythonValues) -> Python
     table = State.of(interpreter).tables[resource.key]
     fallback = default.reshape(-1).tolist()[0]
     found = [table.get(key, fallback) for key in keys.reshape(-1).tolist()]
-    out = np.empty(len(found), default.dtype)
+    out: Array = np.empty(len(found), default.dtype)
     out[:] = found
     return (out.reshape(keys.shape),)
 

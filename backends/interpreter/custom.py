@@ -11,7 +11,7 @@ _CUSTOM: dict[str, Kernel] = {}
 
 
 def custom_kernel(code: str) -> Callable[[Kernel], Kernel]:
-    """Registers the kernel of custom operators called `code`; it gets the op, whose `custom_option` holds its options."""
+    """Registers the kernel of custom operators called `code`; the op's `custom_option` holds their options."""
 
     def register(function: Kernel) -> Kernel:
         _CUSTOM[code] = function
@@ -31,4 +31,4 @@ def custom(op: CustomOp, operands: Operands) -> Results:
 
 @kernel(BuiltinOp, exact=False)
 def unknown_builtin(op: BuiltinOp, operands: Operands) -> Results:
-    raise refuse("an operator that this version of tflir does not know can't be run", "run the model in LiteRT")
+    raise refuse("an operator of this number, or with these options, can't be run", "run the model in LiteRT")

@@ -26,7 +26,7 @@ class QuantizedRows:
 
 
 def quantized_rows(rows: Array, *, asymmetric: bool) -> QuantizedRows:
-    """Each row by itself: symmetric integers are -127 to 127, asymmetric ones cover the row's range and 0 in 256 steps."""
+    """Each row by itself: symmetric integers are -127 to 127, asymmetric ones cover the range in 256 steps."""
     return _asymmetric(rows) if asymmetric else _symmetric(rows)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflir.backends.interpreter.kernel import Operands, Results, integers, kernel, refuse, result_dtype
+from tflir.backends.interpreter.kernel import Operands, Results, integers, kernel, picked, refuse, result_dtype
 from tflir.backends.interpreter.options import number
 from tflir.ir.tfl.filling import (
     FillOp,
@@ -62,7 +62,7 @@ def one_hot(op: OneHotOp, operands: Operands) -> Results:
     along = [1] * chosen.ndim
     along[axis if axis >= 0 else -1] = -1
     places = np.arange(integers(depth)[0]).reshape(along)
-    return [np.where(chosen == places, on_value.reshape(()), off_value.reshape(()))]
+    return [picked(chosen == places, on_value.reshape(()), off_value.reshape(()))]
 
 
 @kernel(MatrixDiagOp)

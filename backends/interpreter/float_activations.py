@@ -9,7 +9,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev
 
 from tflir.backends.interpreter.fused import activated, clamped
-from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel
+from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel, picked, places
 from tflir.backends.interpreter.options import flag, number, real
 from tflir.ir.tfl.activations import (
     EluOp,
@@ -59,7 +59,7 @@ def relu_0_to_1(op: Relu0To1Op, operands: Operands) -> Results:
 @float_kernel(EluOp)
 def elu(op: EluOp, operands: Operands) -> Results:
     x = operands[0]
-    return [np.where(x < 0, np.expm1(np.minimum(x, 0)), x)]
+    return [picked(x < 0, np.expm1(np.minimum(x, 0)), x)]
 
 
 @float_kernel(LogisticOp)
@@ -71,7 +71,7 @@ def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x), as LiteRT computes it."""
     one = x.dtype.type(1)
     middle = one / (one + np.exp(-x))
-    return np.where(x > _SATURATED, one, np.where(x < _TINY, np.exp(np.minimum(x, one)), middle))
+    return picked(x > _SATURATED, one, picked(x < _TINY, np.exp(np.minimum(x, one)), middle))
 
 
 @float_kernel(TanhOp)
@@ -82,13 +82,13 @@ def tanh(op: TanhOp, operands: Operands) -> Results:
 @float_kernel(LeakyReluOp, exact=True)
 def leaky_relu(op: LeakyReluOp, operands: Operands) -> Results:
     x = operands[0]
-    return [np.where(x > 0, x, x * x.dtype.type(real(op.alpha)))]
+    return [picked(x > 0, x, x * x.dtype.type(real(op.alpha)))]
 
 
 @float_kernel(PReluOp, exact=True)
 def prelu(op: PReluOp, operands: Operands) -> Results:
     x, alpha = operands
-    return [np.where(x >= 0, x, x * alpha)]
+    return [picked(x >= 0, x, x * alpha)]
 
 
 @float_kernel(GeluOp)
@@ -109,7 +109,7 @@ def complementary_error(x: Array) -> Array:
     z = np.minimum(np.abs(x), _FAR)
     t = 2 / (2 + z)
     small = t * np.exp(_exponent()(t) - z * z)
-    return np.where(x < 0, 2 - small, small)
+    return picked(x < 0, 2 - small, small)
 
 
 @cache
@@ -153,10 +153,10 @@ def l2_normalization(op: L2NormalizationOp, operands: Operands) -> Results:
 @float_kernel(LocalResponseNormalizationOp)
 def local_response_normalization(op: LocalResponseNormalizationOp, operands: Operands) -> Results:
     """Divides by a power of the sum of squares over the channels from `radius` before to `radius` - 1 behind."""
-    x = operands[0]
+    x: Array = operands[0]
     radius = min(number(op.radius), x.shape[-1])
     sums = np.concatenate([np.zeros((*x.shape[:-1], 1)), np.cumsum(np.square(x, dtype=np.float64), -1)], -1)
-    channels = np.arange(x.shape[-1])
+    channels = places(x.shape[-1])
     first, last = np.maximum(channels - radius, 0), np.minimum(channels + radius, x.shape[-1])
     scale = real(op.bias) + real(op.alpha) * (sums[..., last] - sums[..., first])
     return [(x * np.power(scale, -real(op.beta))).astype(x.dtype)]

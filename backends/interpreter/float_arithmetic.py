@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflir.backends.interpreter.fused import activated
-from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel, refuse
+from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel, picked, refuse
 from tflir.ir.tfl.arithmetic import (
     AddNOp,
     AddOp,
@@ -73,8 +73,8 @@ def floor_modulo(op: FloorModOp, operands: Operands) -> Results:
     lhs, rhs = operands
     if lhs.dtype.kind != "f" and not np.all(rhs):
         raise refuse("divides an integer by zero", "keep zeros out of the divisor")
-    rest = np.fmod(lhs, rhs)
-    return [np.where((rest != 0) & ((rhs < 0) != (rest < 0)), rest + rhs, rest)]
+    rest: Array = np.fmod(lhs, rhs)
+    return [picked((rest != 0) & ((rhs < 0) != (rest < 0)), rest + rhs, rest)]
 
 
 @float_kernel(PowOp)
@@ -113,12 +113,12 @@ def maximum(op: MaximumOp, operands: Operands) -> Results:
 @float_kernel(MinimumOp, exact=True)
 def minimum(op: MinimumOp, operands: Operands) -> Results:
     lhs, rhs = operands
-    return [np.where(lhs < rhs, lhs, rhs)]
+    return [picked(lhs < rhs, lhs, rhs)]
 
 
 def larger(lhs: Array, rhs: Array) -> Array:
     """The larger element of two, the second where neither is (NaN, zeros of two signs)."""
-    return np.where(lhs > rhs, lhs, rhs)
+    return picked(lhs > rhs, lhs, rhs)
 
 
 @float_kernel(Atan2Op)

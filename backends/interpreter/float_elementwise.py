@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from xdsl.ir import Operation
@@ -39,12 +40,17 @@ def _unary(function: Callable[[Array], Array], op: type[Operation], *, exact: bo
     float_kernel(op, exact=exact)(run)
 
 
+def reciprocal_root(x: Array) -> Array:
+    """1 / the square root."""
+    return x.dtype.type(1) / np.sqrt(x)
+
+
 _unary(np.abs, AbsOp, exact=True)
 _unary(np.negative, NegOp, exact=True)
 _unary(np.sign, SignOp, exact=True)
 _unary(np.square, SquareOp, exact=True)
 _unary(np.sqrt, SqrtOp, exact=True)
-_unary(lambda x: x.dtype.type(1) / np.sqrt(x), RsqrtOp)
+_unary(reciprocal_root, RsqrtOp)
 _unary(np.exp, ExpOp)
 _unary(np.log, LogOp)
 _unary(np.sin, SinOp)
@@ -59,7 +65,7 @@ _unary(np.abs, ComplexAbsOp)
 
 @float_kernel(CastOp, exact=True)
 def cast(op: CastOp, operands: Operands) -> Results:
-    source = operands[0].real if operands[0].dtype.kind == "c" else operands[0]
+    source: Any = operands[0].real if operands[0].dtype.kind == "c" else operands[0]
     wanted = result_dtype(op)
     if wanted.kind in "iu" and source.dtype.kind == "f" and wanted.itemsize < 4:
         source = source.astype(np.int32)  # what C++ does: narrower integers are cut from wider ones

@@ -157,6 +157,16 @@ def refuse(what: str, hint: str = "") -> Error:
     return Error(what, hint=hint)
 
 
+def picked(condition: Any, x: Any, y: Any) -> Array:
+    """The elements of `x` where the condition holds, else those of `y`."""
+    return cast(Array, np.where(condition, x, y))
+
+
+def places(count: int) -> npt.NDArray[np.int64]:
+    """0, 1, … count - 1."""
+    return np.arange(count, dtype=np.int64)
+
+
 def integers(operand: Any) -> list[int]:
     """The elements of an operand that holds a shape, axes or the like."""
     return cast("list[int]", np.asarray(operand).reshape(-1).tolist())

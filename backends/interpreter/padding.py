@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflir.backends.interpreter.kernel import Operands, Results, integers, kernel
+from tflir.backends.interpreter.kernel import Array, Operands, Results, integers, kernel
 from tflir.backends.interpreter.shaping import zero_of
+from tflir.ir.tfl.attributes import MirrorPadMode
 from tflir.ir.tfl.shaping import DilateOp, MirrorPadOp, PadOp, Padv2Op
 
 
@@ -25,10 +26,10 @@ def pad_with(op: Padv2Op, operands: Operands) -> Results:
 def mirror_pad(op: MirrorPadOp, operands: Operands) -> Results:
     """SYMMETRIC repeats the elements at the edges, REFLECT does not."""
     x, margins = operands
-    return [np.pad(x, _pairs(margins), op.mode.data.value.lower())]
+    return [np.pad(x, _pairs(margins), "reflect" if op.mode.data is MirrorPadMode.REFLECT else "symmetric")]
 
 
-def _pairs(margins: np.ndarray) -> list[tuple[int, int]]:
+def _pairs(margins: Array) -> list[tuple[int, int]]:
     flat = integers(margins)
     return list(zip(flat[::2], flat[1::2], strict=True))
 

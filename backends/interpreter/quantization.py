@@ -32,14 +32,10 @@ def dequantize(op: DequantizeOp, operands: Operands) -> Results:
 
 def dequantized(x: Array, layout: Layout) -> Array:
     """(x - zero point) * scale in float32."""
-    scales, points = spread(layout.scales, layout, x.ndim), spread(layout.zero_points, layout, x.ndim)
-    if layout.blocks:
-        sizes = dict(zip(layout.axes, layout.blocks, strict=True))
-        for axis in range(x.ndim):
-            if scales.shape[axis] not in (1, x.shape[axis]):
-                block = sizes.get(axis, -(-x.shape[axis] // scales.shape[axis]))
-                scales = np.repeat(scales, block, axis).take(range(x.shape[axis]), axis)
-                points = np.repeat(points, block, axis).take(range(x.shape[axis]), axis)
+    scales, points = (spread(values, layout, x.ndim) for values in (layout.scales, layout.zero_points))
+    for axis, block in zip(layout.axes, layout.blocks, strict=False):
+        kept = range(x.shape[axis])
+        scales, points = (np.repeat(values, block, axis).take(kept, axis) for values in (scales, points))
     return (x.astype(np.int64) - points).astype(np.float32) * scales.astype(np.float32)
 
 

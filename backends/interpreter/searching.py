@@ -35,4 +35,4 @@ def top_k(op: TopKV2Op, operands: Operands) -> Results:
 @float_kernel(BucketizeOp)
 def bucketize(op: BucketizeOp, operands: Operands) -> Results:
     boundaries = np.array(reals(op.boundaries), np.float32)
-    return [np.searchsorted(boundaries, operands[0], side="right").astype(result_dtype(op))]
+    return [np.asarray(np.searchsorted(boundaries, operands[0], side="right"), result_dtype(op))]

@@ -61,7 +61,8 @@ class Session:
         rounding: Rounding = "reference",
         listeners: tuple[Interpreter.Listener, ...] = (),
     ) -> None:
-        self._module, self._rounding, self._listeners = module, rounding, listeners
+        self._module, self._listeners = module, listeners
+        self._rounding: Rounding = rounding
         self.entries = tuple(_entries(module))
         self.reset()
 
@@ -188,7 +189,7 @@ def _entries(module: ModuleOp) -> Iterator[Entry]:
 
 def _aliased(record: Any, values: Sequence[SSAValue]) -> Iterator[Port]:
     for alias, position in (pair.data for pair in record):
-        value = values[position.value.data]
+        value = values[int(position.value.data)]
         yield Port(alias.data, names.name_of(value) or alias.data, value.type, position.value.data)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from xdsl.ir import SSAValue
 
-from tflir.backends.interpreter.kernel import Operands, Results, integers, kernel, refuse, result_dtype
+from tflir.backends.interpreter.kernel import Operands, Results, integers, kernel, picked, places, refuse, result_dtype
 from tflir.backends.interpreter.options import number, numbers, word
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.shaping import (
@@ -113,16 +113,16 @@ def broadcast_args(op: BroadcastArgsOp, operands: Operands) -> Results:
 
 @kernel(ReverseV2Op)
 def reverse(op: ReverseV2Op, operands: Operands) -> Results:
-    return [np.flip(operands[0], integers(operands[1]))]
+    return [np.flip(operands[0], tuple(integers(operands[1])))]
 
 
 @kernel(ReverseSequenceOp)
 def reverse_sequence(op: ReverseSequenceOp, operands: Operands) -> Results:
     x, lengths = operands
     sequence, batch = number(op.seq_dim) % x.ndim, number(op.batch_dim) % x.ndim
-    steps = np.arange(x.shape[sequence])
-    ends = np.asarray(lengths).reshape(-1, 1)
-    sources = np.where(steps < ends, ends - 1 - steps, steps)  # [batch, sequence]
+    steps = places(x.shape[sequence])
+    ends = np.asarray(lengths, np.int64).reshape(-1, 1)
+    sources = picked(steps < ends, ends - 1 - steps, steps)  # [batch, sequence]
     along = [1] * x.ndim
     along[batch], along[sequence] = x.shape[batch], x.shape[sequence]
     indices = (sources if batch < sequence else sources.T).reshape(along)

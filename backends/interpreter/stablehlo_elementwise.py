@@ -9,7 +9,8 @@ import numpy as np
 
 from tflir.backends.interpreter.float_activations import sigmoid
 from tflir.backends.interpreter.float_arithmetic import divided
-from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel, result_dtype
+from tflir.backends.interpreter.float_elementwise import reciprocal_root
+from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel, picked, result_dtype
 from tflir.backends.interpreter.options import option, word
 from tflir.ir.tfl import stablehlo_elementwise as ops
 from tflir.ir.tfl.variadic import VariadicOp
@@ -25,7 +26,11 @@ def _elementwise(op: type[VariadicOp], function: Callable[..., Any], *, exact: b
 
 
 def _shifted_left(x: Array, by: Array) -> Array:
-    return np.where((by < 0) | (by >= x.dtype.itemsize * 8), 0, x << by)
+    return picked((by < 0) | (by >= x.dtype.itemsize * 8), 0, x << by)
+
+
+def _limited(low: Array, x: Array, high: Array) -> Array:
+    return np.minimum(np.maximum(x, low), high)
 
 
 _elementwise(ops.StablehloAddOp, np.add, exact=True)
@@ -36,7 +41,7 @@ _elementwise(ops.StablehloMaximumOp, np.maximum, exact=True)
 _elementwise(ops.StablehloMinimumOp, np.minimum, exact=True)
 _elementwise(ops.StablehloRemainderOp, np.fmod)
 _elementwise(ops.StablehloPowerOp, np.power)
-_elementwise(ops.StablehloClampOp, lambda low, x, high: np.minimum(np.maximum(x, low), high), exact=True)
+_elementwise(ops.StablehloClampOp, _limited, exact=True)
 _elementwise(ops.StablehloAbsOp, np.abs, exact=True)
 _elementwise(ops.StablehloNegateOp, np.negative, exact=True)
 _elementwise(ops.StablehloAndOp, np.bitwise_and)
@@ -48,9 +53,9 @@ _elementwise(ops.StablehloCosineOp, np.cos)
 _elementwise(ops.StablehloExponentialOp, np.exp)
 _elementwise(ops.StablehloLogOp, np.log)
 _elementwise(ops.StablehloFloorOp, np.floor, exact=True)
-_elementwise(ops.StablehloRsqrtOp, lambda x: x.dtype.type(1) / np.sqrt(x))
+_elementwise(ops.StablehloRsqrtOp, reciprocal_root)
 _elementwise(ops.StablehloCbrtOp, np.cbrt)
-_elementwise(ops.StablehloConvertOp, lambda x: x)
+_elementwise(ops.StablehloConvertOp, np.asarray)
 _elementwise(ops.StablehloSelectOp, np.where, exact=True)
 
 _COMPARED: dict[str, Callable[[Any, Any], Any]] = {
