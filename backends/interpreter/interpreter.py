@@ -27,7 +27,7 @@ from tflir.backends.interpreter.values import LastReads, Scopes, last_reads
 from tflir.ir.errors import Error
 from tflir.ir.statistics import functions
 
-_DEEPEST = 200
+_DEEPEST = 64
 """Blocks in blocks and calls in calls; more are taken for a recursion without end."""
 
 

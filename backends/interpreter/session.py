@@ -97,7 +97,14 @@ class Session:
                 name = names.name_of(argument) or str(argument.index)
                 raise Error(f"signature '{entry.key}' has no input for tensor '{name}'", hint="name it there")
         results = self._interpreter.call_op(entry.function, tuple(arguments))
-        return {port.name: results[port.position] for port in entry.outputs}
+        return {port.name: _own(results[port.position]) for port in entry.outputs}
+
+
+def _own(value: Any) -> Array:
+    """An output as an array that shares no memory with inputs, constants or variables."""
+    if not isinstance(value, np.ndarray | np.generic):
+        raise Error("an output is a handle of a variable, which has no value", hint="read the variable first")
+    return np.array(value)
 
 
 def _in_order(entry: Entry, inputs: Inputs) -> list[Any]:
