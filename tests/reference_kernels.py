@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,15 @@ class Const:
     """Scales and the like of its tensor."""
 
 
+class Quantized(NamedTuple):
+    """A result of integers with a scale."""
+
+    rank: int
+    dtype: Any
+    scale: float
+    point: int
+
+
 @dataclass(frozen=True)
 class State:
     """A variable tensor."""
@@ -37,7 +46,7 @@ class State:
 def one_op(
     builtin: str,
     operands: Sequence[npt.NDArray[Any] | Const | State | None],
-    results: Sequence[tuple[int, npt.DTypeLike]],
+    results: Sequence[tuple[int, npt.DTypeLike] | Quantized],
     opts: Any = None,
     *,
     version: int = 1,
@@ -60,7 +69,10 @@ def one_op(
             inputs.append(tensors[-1])
     while tensors[-1] == NONE:
         tensors.pop()  # some kernels take an absent bias only where the operator does not list it
-    made = [graph.tensor(f"y{place}", (-1,) * rank, dtype) for place, (rank, dtype) in enumerate(results)]
+    made: list[int] = []
+    for place, (rank, dtype, *scale) in enumerate(results):
+        how = {"scales": scale[:1], "zero_points": scale[1:]} if scale else {}
+        made.append(graph.tensor(f"y{place}", (-1,) * rank, dtype, **how))
     graph.op(builtin, tensors, made, opts, version=version)
     graph.io(inputs, made)
     return model.to_bytes()
@@ -85,7 +97,7 @@ def litert_outputs(data: bytes, inputs: Sequence[npt.NDArray[Any]], runs: int = 
 def agree(
     builtin: str,
     operands: Sequence[npt.NDArray[Any] | Const | State | None],
-    results: Sequence[tuple[int, npt.DTypeLike]],
+    results: Sequence[tuple[int, npt.DTypeLike] | Quantized],
     table: str = "",
     *,
     exact: bool = False,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from reference_kernels import Const, agree
+from reference_kernels import Const, Quantized, agree
 
 FEW = settings(deadline=None, max_examples=8, derandomize=True, database=None)
 F32, I32, I64, I8, BOOL = np.float32, np.int32, np.int64, np.int8, np.bool_
@@ -398,6 +398,17 @@ def test_dequantize(data: st.DataObject) -> None:
     scales = {"scales": np.linspace(0.01, 0.1, x.shape[0]).tolist(), "axis": 0}
     agree("DEQUANTIZE", [Const(x, scales)], [(x.ndim, F32)], exact=True, version=5)
     agree("EMBEDDING_LOOKUP", [_ints(0, x.shape[0] - 1), Const(x.reshape(x.shape[0], -1), scales)], [(2, F32)])
+
+
+@FEW
+@given(_arrays(F32), st.sampled_from([(I8, 5), (np.uint8, 128), (np.int16, 0)]), st.floats(0.001, 0.5))
+def test_quantize(x: np.ndarray, kind: tuple[Any, int], scale: float) -> None:
+    dtype, point = kind
+    result = Quantized(x.ndim, dtype, scale, point)
+    agree("QUANTIZE", [x], [result], exact=True, version=2 if dtype is np.int16 else 1)
+    whole = np.clip(x * 20, -128, 127).astype(I8)
+    source = Const(whole, {"scales": [0.031], "zero_points": [-7]})
+    agree("QUANTIZE", [source], [Quantized(x.ndim, I8, scale, 5)], exact=True, version=2)
 
 
 @FEW

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
 from typing import Any, cast
 
 import numpy as np
@@ -23,54 +25,63 @@ from tflir.ir.types import element_of, shape_of
 
 Control = Callable[[Interpreter, Any, PythonValues], PythonValues]
 
-CONTROL: dict[str, Control] = {}
+_CONTROL: dict[str, Control] = {}
 """By the op's name."""
 
 
-def _control(*ops: str) -> Callable[[Control], Control]:
+def control(*ops: str) -> Callable[[Control], Control]:
+    """Registers what runs the ops of these names."""
+
     def register(function: Control) -> Control:
-        CONTROL.update(dict.fromkeys(ops, function))
+        _CONTROL.update(dict.fromkeys(ops, function))
         return function
 
     return register
 
 
-@_control("func.call")
+@cache
+def controls() -> Mapping[str, Control]:
+    """What runs ops that are control flow, or that need the module or the state, by the op's name."""
+    import_module("tflir.backends.interpreter.control_bodies")
+    return _CONTROL
+
+
+@control("func.call")
 def _call(interpreter: Interpreter, op: CallOp, args: PythonValues) -> PythonValues:
     return interpreter.call_op(op.callee.root_reference.data, args)
 
 
-@_control("tfl.call")
+@control("tfl.call")
 def _call_subgraph(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     return interpreter.call_op(symbol(option(op, "subgraph")), args)
 
 
-@_control("tfl.stablehlo_composite")
+@control("tfl.stablehlo_composite")
 def _composite(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     return interpreter.call_op(symbol(option(op, "decomposition_subgraph")), args)
 
 
-@_control("tfl.stablehlo_case")
+@control("tfl.stablehlo_case")
 def _case(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     branches = symbols(option(op, "branch_subgraphs"))
     index = int(args[0].reshape(-1)[0])
     return interpreter.call_op(branches[index if 0 <= index < len(branches) else -1], args[1:])
 
 
-@_control("tfl.if")
+@control("tfl.if")
 def _if(interpreter: Interpreter, op: IfOp, args: PythonValues) -> PythonValues:
     region = op.then_region if bool(args[0].reshape(-1)[0]) else op.else_region
     return interpreter.run_ssacfg_region(region, (), "tfl.if")
 
 
-@_control("tfl.while")
+@control("tfl.while")
 def _while(interpreter: Interpreter, op: WhileOp, args: PythonValues) -> PythonValues:
     while bool(interpreter.run_ssacfg_region(op.cond, args, "tfl.while")[0].reshape(-1)[0]):
         args = interpreter.run_ssacfg_region(op.body, args, "tfl.while")
     return args
 
 
-@_control("tfl.stablehlo_while")
+@control("tfl.stablehlo_while")
 def _while_subgraphs(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     cond, body = symbol(option(op, "cond_subgraph")), symbol(option(op, "body_subgraph"))
     while bool(interpreter.call_op(cond, args)[0].reshape(-1)[0]):
@@ -78,17 +89,17 @@ def _while_subgraphs(interpreter: Interpreter, op: Operation, args: PythonValues
     return args
 
 
-@_control("tfl.control_node")
+@control("tfl.control_node")
 def _control_node(interpreter: Interpreter, op: Any, args: PythonValues) -> PythonValues:
     return (*interpreter.run_ssacfg_region(op.body, (), "tfl.control_node"), None)
 
 
-@_control("tfl.poly_call")
+@control("tfl.poly_call")
 def _poly_call(interpreter: Interpreter, op: Any, args: PythonValues) -> PythonValues:
     return interpreter.run_ssacfg_region(op.calls[0], args, "tfl.poly_call")
 
 
-@_control("tfl.call_once")
+@control("tfl.call_once")
 def _call_once(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     function = symbol(option(op, "session_init_function"))
     state = State.of(interpreter)
@@ -98,7 +109,7 @@ def _call_once(interpreter: Interpreter, op: Operation, args: PythonValues) -> P
     return ()
 
 
-@_control("tfl.pseudo_const", "tfl.pseudo_qconst")
+@control("tfl.pseudo_const", "tfl.pseudo_qconst")
 def _constant(interpreter: Interpreter, op: ConstOp | QConstOp, args: PythonValues) -> PythonValues:
     from tflir.backends.interpreter.constants import constant_value
 
@@ -120,19 +131,19 @@ def _cleared(op: ConstOp | QConstOp) -> Array:
     return np.full(shape, point, dtype)
 
 
-@_control("tfl.var_handle")
+@control("tfl.var_handle")
 def _var_handle(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     return (Resource((word(option(op, "container")), word(option(op, "shared_name")))),)
 
 
-@_control("tfl.assign_variable")
+@control("tfl.assign_variable")
 def _assign(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     resource, value = cast("tuple[Resource, Array]", args)
     State.of(interpreter).variables[resource.key] = value
     return ()
 
 
-@_control("tfl.read_variable")
+@control("tfl.read_variable")
 def _read(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     variables = State.of(interpreter).variables
     if args[0].key not in variables:
@@ -142,14 +153,14 @@ def _read(interpreter: Interpreter, op: Operation, args: PythonValues) -> Python
     return (variables[args[0].key],)
 
 
-@_control("tfl.hashtable")
+@control("tfl.hashtable")
 def _hashtable(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     key = ("table", number(option(op, "table_id")))
     State.of(interpreter).tables.setdefault(key, {})
     return (Resource(key),)
 
 
-@_control("tfl.hashtable_import")
+@control("tfl.hashtable_import")
 def _import(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     resource, keys, values = args
     table = State.of(interpreter).tables[resource.key]
@@ -158,7 +169,7 @@ def _import(interpreter: Interpreter, op: Operation, args: PythonValues) -> Pyth
     return ()
 
 
-@_control("tfl.hashtable_find")
+@control("tfl.hashtable_find")
 def _find(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     resource, keys, default = args
     table = State.of(interpreter).tables[resource.key]
@@ -169,7 +180,7 @@ def _find(interpreter: Interpreter, op: Operation, args: PythonValues) -> Python
     return (out.reshape(keys.shape),)
 
 
-@_control("tfl.hashtable_size")
+@control("tfl.hashtable_size")
 def _size(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     table = State.of(interpreter).tables[args[0].key]
     return (np.array([len(table)], dtype_of(op.results[0].type)),)

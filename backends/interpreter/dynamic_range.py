@@ -50,3 +50,9 @@ def _asymmetric(rows: Array) -> QuantizedRows:
     scale = step.astype(np.float32)
     whole = np.clip(round_away(point.astype(np.float32) + rows * (np.float32(1) / scale)), _LOWEST, _HIGHEST)
     return QuantizedRows(np.where(empty, 0, whole - point).astype(np.float32), scale, point.astype(np.float32))
+
+
+def times_blocks(rows: Array, weights: Array) -> Array:
+    """The product with weights that have scales for blocks: the rows are quantized asymmetrically in any case."""
+    quantized = quantized_rows(rows, asymmetric=True)
+    return quantized.whole @ weights.T * quantized.scale

@@ -9,7 +9,7 @@ import numpy as np
 from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.ir import Operation
 
-from tflir.backends.interpreter.control import CONTROL
+from tflir.backends.interpreter.control import controls
 from tflir.backends.interpreter.kernel import Array, Kernel, Operands, Rounding, is_exact
 from tflir.backends.interpreter.state import State
 from tflir.backends.interpreter.table import kernel_of
@@ -39,7 +39,7 @@ def run_op(interpreter: Interpreter, op: Operation, args: PythonValues) -> Pytho
 
     Raises `Error` where it has no kernel for its element types, or the kernel can't compute it.
     """
-    if (control := CONTROL.get(op.name)) is not None:
+    if (control := controls().get(op.name)) is not None:
         return control(interpreter, op, args)
     kernel = kernel_of(op, State.of(interpreter).rounding)
     if kernel is None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tflir.backends.interpreter.blockwise import block_scales, with_block_scales
+from tflir.backends.interpreter.dynamic_range import times_blocks
 from tflir.backends.interpreter.fused import activated
 from tflir.backends.interpreter.kernel import Array, Operands, Results, dtype_of, float_kernel, integers, refuse
 from tflir.backends.interpreter.options import flag, number, word
@@ -101,7 +103,13 @@ def conv_3d(op: Conv3DOp, operands: Operands) -> Results:
 def fully_connected(op: FullyConnectedOp, operands: Operands) -> Results:
     x, weights, bias = operands
     require_plain_weights(op)
-    product = x.reshape(-1, weights.shape[1]) @ weights.T
+    rows = x.reshape(-1, weights.shape[1])
+    if weights.dtype.kind == "f":
+        product = rows @ weights.T
+    elif (blocks := block_scales(op.filter)) is not None:
+        product = times_blocks(rows, with_block_scales(weights, *blocks))
+    else:
+        raise refuse(f"weights of type {weights.dtype} have no scale", "give them a !quant.uniform type")
     out = activated(biased(product, bias), op.fused_activation_function)
     return [out.reshape(fully_connected_shape(op, x.shape, weights.shape))]
 

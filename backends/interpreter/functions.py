@@ -25,7 +25,7 @@ from xdsl.interpreter import (
 )
 from xdsl.ir import Operation
 
-from tflir.backends.interpreter.control import CONTROL
+from tflir.backends.interpreter.control import controls
 from tflir.backends.interpreter.evaluation import run_op
 from tflir.backends.interpreter.kernel import ops_with_kernels
 from tflir.backends.interpreter.table import import_kernels
@@ -48,7 +48,7 @@ def _made() -> type[InterpreterFunctions]:
     """The class with an implementation for each op that has a kernel, or that is control flow."""
     for family in FAMILIES:
         import_kernels(family)
-    control = (op_class_by_name(name) for name in CONTROL)
+    control = (op_class_by_name(name) for name in controls())
     ops = dict.fromkeys([*ops_with_kernels(), *(op for op in control if op is not None)])
     members: dict[str, Any] = {f"run_{op.name.removeprefix('tfl.')}": impl(op)(_run) for op in ops}
     members["run_yield"] = impl_terminator(YieldOp)(_yield)

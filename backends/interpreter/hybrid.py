@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflir.backends.interpreter.dynamic_range import quantized_rows
+from tflir.backends.interpreter.dynamic_range import quantized_rows, times_blocks
 from tflir.backends.interpreter.float_linear import (
     biased,
     conv_windows,
@@ -32,7 +32,7 @@ def fully_connected(op: FullyConnectedOp, operands: Operands) -> Results:
     layout = quant_of(op.filter.type).layout
     rows = x.reshape(-1, weights.shape[1])
     if layout.blocks:
-        product = rows @ dequantized(weights, layout).T
+        product = times_blocks(rows, dequantized(weights, layout))
     else:
         quantized = quantized_rows(rows, asymmetric=flag(op.asymmetric_quantize_inputs))
         product = quantized.whole @ weights.astype(np.float32).T

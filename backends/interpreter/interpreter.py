@@ -19,7 +19,7 @@ from xdsl.ir import Block, Operation, Region
 from xdsl.traits import IsTerminator
 from xdsl.utils.exceptions import InterpretationError
 
-from tflir.backends.interpreter.control import CONTROL
+from tflir.backends.interpreter.control import controls
 from tflir.backends.interpreter.evaluation import no_kernel, run_op
 from tflir.backends.interpreter.kernel import Rounding
 from tflir.backends.interpreter.state import State
@@ -84,7 +84,7 @@ class TflInterpreter(Interpreter):
         """The results of one op. Raises `Error` where it has no kernel or the kernel can't compute it."""
         if not isinstance(op, Operation):
             return self.call_op(op, inputs)
-        if op.name in CONTROL or op.name.startswith("tfl."):
+        if op.name in controls() or op.name.startswith("tfl."):
             return run_op(self, op, inputs)
         try:
             return super().run_op(op, inputs)

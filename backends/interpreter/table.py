@@ -37,7 +37,7 @@ KERNELS: dict[str, tuple[str, ...]] = {
         "resizing",
         "blocks",
     ),
-    "stablehlo": (),
+    "stablehlo": ("stablehlo", "stablehlo_indexing"),
     "stablehlo_elementwise": ("stablehlo_elementwise",),
 }
 """Family in `tflir.ir.tfl`: modules in this package."""
