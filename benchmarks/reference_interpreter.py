@@ -15,6 +15,7 @@ import pathlib
 import statistics
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,15 +45,22 @@ class _Live(Interpreter.Listener):
         self._alive: dict[int, int] = {}
 
     def did_interpret_op(self, op: Operation, results: tuple[Any, ...]) -> None:
-        import weakref
-
-        for value in results:
-            if isinstance(value, np.ndarray) and value.base is None:
-                key = id(value)
+        for value in (_memory(result) for result in results):
+            if value is None:
+                continue
+            key = id(value)
+            if key not in self._alive:
                 self._alive[key] = value.nbytes
                 self.made += value.nbytes
                 weakref.finalize(value, self._alive.pop, key, None)
         self.most = max(self.most, sum(self._alive.values()))
+
+
+def _memory(value: Any) -> Any:
+    """The array that owns the memory of a result; None where a model's bytes do."""
+    while isinstance(value, np.ndarray) and isinstance(value.base, np.ndarray):
+        value = value.base
+    return value if isinstance(value, np.ndarray) and value.base is None else None
 
 
 def main() -> None:

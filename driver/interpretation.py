@@ -32,6 +32,7 @@ def interpret(
     from xdsl.dialects.builtin import ModuleOp
 
     from tflir.backends.interpreter.session import Session
+    from tflir.ir.limits import within_limits
 
     if not isinstance(cast(Any, module), ModuleOp):
         kind = type(module).__name__
@@ -39,4 +40,5 @@ def interpret(
     if rounding not in ("reference", "xnnpack"):
         what = f"there is no rounding '{rounding}'"
         raise Error(what, hint="give 'reference' or 'xnnpack'", status=2)
-    return Session(module, rounding=rounding, listeners=tuple(listeners)).run(inputs, function)
+    with within_limits("interpret"):
+        return Session(module, rounding=rounding, listeners=tuple(listeners)).run(inputs, function)
