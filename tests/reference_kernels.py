@@ -18,6 +18,10 @@ TOLERANCE = 1e-5
 """Beside the largest element of an output."""
 
 
+_MOST_WITH_BIAS = 4
+"""Operands of a layer whose last one is a bias."""
+
+
 @dataclass(frozen=True)
 class Const:
     """An operand that the model holds."""
@@ -67,7 +71,7 @@ def one_op(
         else:
             tensors.append(graph.tensor(name, operand.shape, operand.dtype))
             inputs.append(tensors[-1])
-    while tensors[-1] == NONE:
+    if tensors[-1] == NONE and len(tensors) <= _MOST_WITH_BIAS:
         tensors.pop()  # some kernels take an absent bias only where the operator does not list it
     made: list[int] = []
     for place, (rank, dtype, *scale) in enumerate(results):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_kernels import Const, State, agree
+from reference_kernels import Const, agree
 
 FEW = settings(deadline=None, max_examples=12, derandomize=True, database=None)
 _ACTIVATIONS = st.sampled_from([0, 1, 2, 3])
@@ -258,86 +257,4 @@ def test_resizing(data: st.DataObject) -> None:
         version=3,
         alignCorners=corners,
         halfPixelCenters=draw(st.booleans()) and not (corners and kind == "ResizeBilinear"),
-    )
-
-
-@pytest.mark.parametrize("kind", ["float", "symmetric", "asymmetric"])
-@pytest.mark.parametrize("time_major", [False, True])
-@pytest.mark.parametrize(
-    ("peephole", "coupled", "norm", "projection"),
-    [(False, False, False, False), (True, False, False, True), (True, True, False, False), (False, False, True, False)],
-)
-def test_lstm(kind: str, time_major: bool, peephole: bool, coupled: bool, norm: bool, projection: bool) -> None:
-    batch, steps, inputs, units = 2, 3, 5, 4
-    outputs = 3 if projection else units
-
-    def weights(*shape: int) -> Const:
-        return Const(_floats(*shape)) if kind == "float" else Const(_whole(*shape), _scales(1, 0))
-
-    gates = [None if coupled and gate == 0 else gate for gate in range(4)]
-    operands = [
-        _floats(*((steps, batch) if time_major else (batch, steps)), inputs),
-        *(None if gate is None else weights(units, inputs) for gate in gates),
-        *(None if gate is None else weights(units, outputs) for gate in gates),
-        *(None if gate is None or not peephole else weights(units) for gate in gates[:3]),
-        *(None if gate is None else Const(_floats(units) + gate) for gate in gates),
-        weights(outputs, units) if projection else None,
-        Const(_floats(outputs)) if projection else None,
-        State((batch, outputs)),
-        State((batch, units)),
-        *(Const(_floats(units) + gate) if norm else None for gate in range(4)),
-    ]
-    agree(
-        "UNIDIRECTIONAL_SEQUENCE_LSTM",
-        operands,
-        [(3, F32)],
-        "UnidirectionalSequenceLSTMOptions",
-        version=3,
-        runs=2,
-        fusedActivationFunction=4,
-        cellClip=1.5,
-        projClip=0.8 if projection else 0.0,
-        timeMajor=time_major,
-        asymmetricQuantizeInputs=kind == "asymmetric",
-    )
-
-
-@pytest.mark.parametrize("kind", ["float", "symmetric", "asymmetric"])
-def test_svdf_and_rnn(kind: str) -> None:
-    def weights(*shape: int) -> Const:
-        return Const(_floats(*shape)) if kind == "float" else Const(_whole(*shape), _scales(1, 0))
-
-    batch, inputs, units, rank, memory = 2, 6, 4, 2, 5
-    agree(
-        "SVDF",
-        [
-            _floats(batch, inputs),
-            weights(units * rank, inputs),
-            weights(units * rank, memory),
-            Const(_floats(units)),
-            State((batch, units * rank * memory)),
-        ],
-        [(2, F32)],
-        "SVDFOptions",
-        version=2,
-        runs=3,
-        rank=rank,
-        fusedActivationFunction=1,
-        asymmetricQuantizeInputs=kind == "asymmetric",
-    )
-    agree(
-        "UNIDIRECTIONAL_SEQUENCE_RNN",
-        [
-            _floats(batch, 3, inputs),
-            weights(units, inputs),
-            weights(units, units),
-            Const(_floats(units)),
-            State((2, 4)),
-        ],
-        [(3, F32)],
-        "SequenceRNNOptions",
-        version=2,
-        runs=2,
-        fusedActivationFunction=4,
-        asymmetricQuantizeInputs=kind == "asymmetric",
     )

@@ -104,7 +104,7 @@ def _own(value: Any) -> Array:
     """An output as an array that shares no memory with inputs, constants or variables."""
     if not isinstance(value, np.ndarray | np.generic):
         raise Error("an output is a handle of a variable, which has no value", hint="read the variable first")
-    return np.array(value)
+    return np.array(cast(Array, value))
 
 
 def _in_order(entry: Entry, inputs: Inputs) -> list[Any]:

@@ -6,10 +6,23 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 
-from tflir.backends.interpreter.kernel import Operands, Results, integers, kernel, picked, places, refuse, result_dtype
+from tflir.backends.interpreter.kernel import (
+    Array,
+    Operands,
+    Results,
+    has_quant,
+    integers,
+    kernel,
+    picked,
+    places,
+    quant_of,
+    refuse,
+    result_dtype,
+)
 from tflir.backends.interpreter.options import number, numbers, word
+from tflir.backends.interpreter.rounding import round_away
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.shaping import (
     BroadcastArgsOp,
@@ -64,7 +77,22 @@ def transpose(op: TransposeOp, operands: Operands) -> Results:
 def concatenation(op: ConcatenationOp, operands: Operands) -> Results:
     if word(op.fused_activation_function, "NONE") != "NONE":
         raise refuse("no kernel of concatenation applies an activation", "put the activation behind it")
-    return [np.concatenate(list(operands), number(op.axis))]
+    arrays = [_rescaled(op, value.type, array) for value, array in zip(op.operands, operands, strict=True)]
+    return [np.concatenate(arrays, number(op.axis))]
+
+
+def _rescaled(op: ConcatenationOp, source: Attribute, array: Array) -> Array:
+    """An operand in the scale of the result; only the uint8 kernel takes operands of several."""
+    if element_of(source) == element_of(op.output.type) or not has_quant(source):
+        return array
+    given, wanted = quant_of(source).layout, quant_of(op.output.type).layout
+    if np.array_equal(given.scales, wanted.scales) and np.array_equal(given.zero_points, wanted.zero_points):
+        return array
+    if array.dtype != np.uint8:
+        raise refuse("its operands have several scales, which only the uint8 kernel takes", "requantize them first")
+    ratio = np.float32(given.scales) * (np.float32(1) / np.float32(wanted.scales))
+    moved = round_away(array * ratio - np.float32(given.zero_points) * ratio) + wanted.zero_points
+    return np.clip(moved, 0, 255).astype(np.uint8)
 
 
 @kernel(PackOp)
