@@ -69,8 +69,11 @@ def cast(op: CastOp, operands: Operands) -> Results:
     wanted = result_dtype(op)
     if wanted.kind in "iu" and source.dtype.kind == "f" and wanted.itemsize < 4:
         source = source.astype(np.int32)  # what C++ does: narrower integers are cut from wider ones
-    made: Array = np.asarray(operands[0] if wanted.kind == "c" else source)
-    return [made.astype(wanted)]
+    return [_converted(operands[0] if wanted.kind == "c" else source, wanted)]
+
+
+def _converted(x: Array, wanted: np.dtype[Any]) -> Array:
+    return x.astype(wanted)
 
 
 @kernel(BitcastOp)
