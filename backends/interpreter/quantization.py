@@ -17,6 +17,7 @@ from tflir.backends.interpreter.kernel import (
 from tflir.backends.interpreter.options import flag, number, real
 from tflir.backends.interpreter.rounding import round_away, scaled
 from tflir.ir.quant import Layout, UniformQuantizedType
+from tflir.ir.tfl.constants import NumericVerifyOp
 from tflir.ir.tfl.quantization import DequantizeOp, FakeQuantOp, QuantizeOp
 
 
@@ -68,6 +69,12 @@ def quantize(op: QuantizeOp, operands: Operands) -> Results:
     else:
         whole = round_away(x.astype(np.float32) / scales.astype(np.float32))
     return [np.clip(whole + points, low, high).astype(result_dtype(op))]
+
+
+@quantized_kernel(NumericVerifyOp)
+def numeric_verify(op: NumericVerifyOp, operands: Operands) -> Results:
+    """How far the dequantized input is from the reference."""
+    return [dequantized(operands[0], quant_of(op.input.type).layout) - operands[1]]
 
 
 @float_kernel(FakeQuantOp)

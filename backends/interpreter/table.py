@@ -17,7 +17,7 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "elementwise": ("float_elementwise",),
     "filling": ("filling",),
     "indexing": ("indexing", "searching", "embedding", "boxes"),
-    "legacy": ("pooling", "float_recurrent"),
+    "legacy": ("pooling", "float_recurrent", "lookups"),
     "linear": (
         "float_linear",
         "float_transposed",
