@@ -192,11 +192,11 @@ def test_one_step() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["float", "symmetric", "asymmetric"])
 @pytest.mark.parametrize("merged", [False, True])
-def test_bidirectional_rnn(kind: str, merged: bool) -> None:
+def test_bidirectional_rnn(merged: bool) -> None:
+    """Of floats alone: LiteRT's kernel for integer weights reads memory that is not its own."""
     batch, steps, inputs, units = 2, 3, 5, 4
-    layer = [_weights(kind, units, inputs), _weights(kind, units, units), Const(_floats(units)), State((batch, units))]
+    layer = [Const(_floats(units, inputs)), Const(_floats(units, units)), Const(_floats(units)), State((batch, units))]
     agree(
         "BIDIRECTIONAL_SEQUENCE_RNN",
         [_floats(steps, batch, inputs), *layer, *layer, None, None, None],
@@ -207,5 +207,4 @@ def test_bidirectional_rnn(kind: str, merged: bool) -> None:
         fusedActivationFunction=1,
         mergeOutputs=merged,
         timeMajor=True,
-        asymmetricQuantizeInputs=kind == "asymmetric",
     )

@@ -14,7 +14,7 @@ from tflir.ir.tfl.variadic import VariadicOp
 
 @kernel(HashtableLookupOp)
 def hashtable_lookup(op: VariadicOp, operands: Operands) -> Results:
-    """The rows of `values` whose keys, which ascend, are looked for, zeros where one is missing; and which are there."""
+    """The rows of `values` whose keys, which ascend, are wanted, zeros where one is missing; and which are there."""
     wanted, keys, values = operands
     places = np.minimum(np.asarray(np.searchsorted(keys, wanted), np.int64), max(len(keys) - 1, 0))
     hits = keys[places] == wanted
