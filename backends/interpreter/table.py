@@ -13,7 +13,7 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "activations": ("float_activations",),
     "arithmetic": ("float_arithmetic", "quantized_arithmetic"),
     "comparison": ("comparison", "quantized_arithmetic"),
-    "constants": ("constants", "custom", "detection"),
+    "constants": ("constants", "custom", "detection", "quantization"),
     "elementwise": ("float_elementwise",),
     "filling": ("filling",),
     "indexing": ("indexing", "searching", "embedding", "boxes"),
