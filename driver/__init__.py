@@ -21,6 +21,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from tflir.ir.errors import Error
+from tflir.ir.extensions import on_unknown
 from tflir.options import OpsSet, Optimize, TargetSpec
 
 if TYPE_CHECKING:
@@ -58,6 +59,13 @@ _LAZY = {
     "run_passes": "pass_manager",
     "save": "files",
 }
+
+
+def _find_plugins() -> None:
+    importlib.import_module("tflir.plugins").register_all()
+
+
+on_unknown(_find_plugins)
 
 
 def __getattr__(name: str) -> Any:

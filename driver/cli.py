@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NoReturn
@@ -95,7 +96,9 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
     with contextlib.suppress(ValueError):  # only the main thread may say what a signal does
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        return run()
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return run()
     except Error as error:
         if debug:
             raise
@@ -115,6 +118,11 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
         what = "out of memory" if isinstance(error, MemoryError) else "the input is nested too deeply"
         print(f"error: {what}: give a smaller input, or use a machine with more memory", file=sys.stderr)
         return 1
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    """A warning in one line, without the place in the program that gave it."""
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

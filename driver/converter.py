@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
+from tflir.facts import facts_in_force
 from tflir.files import file_size, load, load_bytes, named, to_bytes, write
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
 from tflir.option import ModeName
 from tflir.options import Optimize, Options, OptionWarning, Settings, refuse_unknown
-from tflir.pipeline import float_first, mode_of, pipeline_of
+from tflir.pipeline import float_stage, mode_of, pipeline_of, stages_of
 from tflir.refusals import warnings_of
 from tflir.remarks import data_remark, mode_remark, result_remarks, uncalibrated_signatures
 
@@ -114,6 +115,10 @@ class Converter(Settings):
 
     def prepare(self) -> None:
         """Reads the model and, where it is needed, records the ranges of activations: `module` begins with it."""
+        with facts_in_force(self.plugins):
+            self._prepare()
+
+    def _prepare(self) -> None:
         try:
             module = self._read()
             self._made_float = self._make_float(module)
@@ -134,6 +139,10 @@ class Converter(Settings):
 
     def module(self) -> ModuleOp:
         """The module after all passes."""
+        with facts_in_force(self.plugins):
+            return self._module()
+
+    def _module(self) -> ModuleOp:
         from tflir.ir.verify import verify_module
         from tflir.pass_manager import parse_pipeline, run_pipeline
 
@@ -142,8 +151,8 @@ class Converter(Settings):
         assert self._prepared is not None
         (module, options), self._prepared = self._prepared, None
         try:
-            pipeline = pipeline_of(options, from_float=True)
-            passes = parse_pipeline(pipeline, by_flags=options.passes is None) if pipeline else []
+            _, pipeline = stages_of(options)
+            passes = parse_pipeline(pipeline, by_flags=not options.asks_for_passes) if pipeline else []
             self.reports = self._made_float + run_pipeline(module, passes, verify_each=False, progress=self._rewriting)
             mode = mode_of(options)
             if mode.metadata_if(self.reports):
@@ -162,9 +171,8 @@ class Converter(Settings):
         """Makes a quantized module float where it is to be quantized anew; refuses one that holds nothing quantized."""
         from tflir.pass_manager import run_passes
 
-        options = self.options()
-        passes = ",".join(float_first(options))
-        if not passes or options.passes is not None:
+        passes = float_stage(self.options())
+        if not passes:
             return []
         reports = run_passes(module, passes, verify_each=False)
         if not any(report.changed for report in reports):
@@ -210,7 +218,7 @@ class Converter(Settings):
         free = mode_of(options).name in _MAY_STAY_FLOAT and (
             options.inference_input_type == options.inference_output_type == "float32"
         )
-        if not (options.sparsifies and options.quantizes and free) or options.passes is not None or options.tf_compat:
+        if not (options.sparsifies and options.quantizes and free) or options.asks_for_passes or options.tf_compat:
             return module
         if options.requantize is not None:
             return module

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast, overload
 from tflir.backends.files import is_stream
 from tflir.content import read_content
 from tflir.ir.errors import Error
+from tflir.ir.extensions import FRONTENDS
 from tflir.ir.limits import within_limits
 from tflir.ir.schema import IDENTIFIER
 
@@ -58,13 +59,51 @@ def load(path: str | os.PathLike[str]) -> ModuleOp:
 def _load(name: str) -> ModuleOp:
     if is_stream(name):
         return load_content(read_content(name), name)
-    if pathlib.Path(name).suffix == TEXT:
+    suffix = pathlib.Path(name).suffix
+    if suffix == TEXT:
         return _load_text(read_content(name), name)
+    if (read := frontend_of(name)) is not None:
+        return _checked(read(_bytes_of(name), name), suffix)
     from tflir.frontends.tflite.mapping import open_model
     from tflir.frontends.tflite.model import import_model
 
     with collector_paused(), within_limits():
         return import_model(open_model(name))
+
+
+def frontend_of(name: str) -> Callable[[bytes, str], ModuleOp] | None:
+    """What reads a file of this ending, where that is neither ours nor of a `.tflite` by another name."""
+    suffix = pathlib.Path(name).suffix
+    if not suffix or suffix in (TEXT, MODEL) or is_stream(name):
+        return None
+    try:
+        with open(name, "rb") as file:
+            if file.read(8)[4:] == IDENTIFIER:
+                return None
+    except OSError:
+        return None
+    return FRONTENDS.find(suffix)
+
+
+def _bytes_of(name: str) -> bytes:
+    try:
+        return pathlib.Path(name).read_bytes()
+    except OSError as error:
+        said = (error.strerror or str(error)).lower()
+        raise Error(f"can't be read: {said}", file=name, hint="check the path and its permissions") from None
+
+
+def _checked(module: ModuleOp, suffix: str) -> ModuleOp:
+    """A module that a plug-in made. Raises `Error` where it is none, or not valid."""
+    from xdsl.dialects.builtin import ModuleOp as Module
+
+    from tflir.ir.verify import verify_module
+
+    if not isinstance(cast(Any, module), Module):
+        raise Error(f"the frontend of {suffix} files gave {type(module).__name__}, no module", hint="mend the plug-in")
+    with within_limits():
+        verify_module(module)
+    return module
 
 
 def loads(content: bytes | str, name: str = "<memory>") -> ModuleOp:

@@ -30,6 +30,7 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.schema import schema
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import BuiltinOp, CustomOp, NumericVerifyOp
+from tflir.ir.tfl.custom import TypedCustomOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.tfl.runtime_versions import latest, min_runtime_version
 from tflir.ir.tfl.signature import needed_version
@@ -219,7 +220,7 @@ class _ModuleFacts:
         kind.count += 1
         if version not in kind.versions:
             kind.versions = sorted([*kind.versions, version])
-        if isinstance(op, TflOp):
+        if isinstance(op, TflOp) and not custom:
             self._releases.add((op.INFO.builtin, version))
         bytes_read = sum(self._unattributed.pop(value, 0) for value in op.operands)
         if op.name in _CONVERSIONS:
@@ -330,6 +331,8 @@ def _kind(op: Operation) -> tuple[str, bool, int]:
         number = op.code.value.data if op.code is not None else 0
         known = schema().enums["BuiltinOperator"].names.get(number)
         return known.lower() if known else f"builtin {number}", False, op.version.value.data if op.version else 1
+    if isinstance(op, TypedCustomOp):
+        return op.INFO.custom_code, True, version
     return op.name.removeprefix("tfl."), isinstance(op, NumericVerifyOp), version
 
 

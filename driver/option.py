@@ -59,6 +59,8 @@ class Option:
     """What it makes another mode of."""
     used_by: tuple[str, ...] = ()
     """Options beside any of which it takes part in every mode."""
+    everywhere_if: Callable[[Any], bool] | None = None
+    """Of which values it takes part in every mode."""
     needs: tuple[str, ...] = ()
     """Options of which one must be given too."""
     excludes: tuple[str, ...] = ()
@@ -75,7 +77,7 @@ class Option:
             return self.take(given)
         if isinstance(given, bool):
             return given
-        raise ValueError(f"{_shown(given)} is neither True nor False")
+        raise ValueError(f"{shown(given)} is neither True nor False")
 
 
 def option(default: Any, said: Option) -> Any:
@@ -131,7 +133,7 @@ def each(take: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
 def text(value: Any) -> str:
     """Takes a text that says something."""
     if not isinstance(value, str):
-        raise ValueError(f"{_shown(value)} is no text")
+        raise ValueError(f"{shown(value)} is no text")
     if not value.strip():
         raise ValueError("is empty")
     if any("\ud800" <= letter <= "\udfff" for letter in value):  # bytes of the command line that are no text
@@ -142,7 +144,7 @@ def text(value: Any) -> str:
 def path(value: Any) -> Any:
     """Takes a path."""
     if not isinstance(value, str | os.PathLike):
-        raise ValueError(f"{_shown(value)} is no path")
+        raise ValueError(f"{shown(value)} is no path")
     if not os.fspath(cast("str | os.PathLike[str]", value)).strip():
         raise ValueError("is empty")
     return cast("str | os.PathLike[str]", value)
@@ -160,7 +162,7 @@ def count(value: Any) -> int:
     else:
         number = value.__index__() if hasattr(value, "__index__") and not isinstance(value, bool) else 0
     if number < 1:
-        raise ValueError(f"{_shown(value)} is no number of samples")
+        raise ValueError(f"{shown(value)} is no number of samples")
     return number
 
 
@@ -171,7 +173,7 @@ def number(value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not abs(found) <= _LARGEST:
-        raise ValueError(f"{_shown(value)} is no number that float32 holds")
+        raise ValueError(f"{shown(value)} is no number that float32 holds")
     return found
 
 
@@ -179,7 +181,7 @@ def scale(value: Any) -> float:
     """Takes a number that is not 0."""
     found = number(value)
     if abs(found) < _SMALLEST:
-        raise ValueError(f"{_shown(value)} is no scale: all data would be 0")
+        raise ValueError(f"{shown(value)} is no scale: all data would be 0")
     return found
 
 
@@ -187,10 +189,11 @@ def part(value: Any) -> tuple[int, int]:
     """Takes `2/4` as (2, 4)."""
     index, slash, total = str(value).partition("/")
     if not (slash and index.isdecimal() and total.isdecimal() and 1 <= int(index) <= int(total)):
-        raise ValueError(f"{_shown(value)} is no part such as 1/4")
+        raise ValueError(f"{shown(value)} is no part such as 1/4")
     return int(index), int(total)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as a message quotes it."""
     shown = f"'{value}'" if isinstance(value, str) else repr(value)
     return shown if len(shown) <= 80 else f"{shown[:79]}…"

@@ -12,6 +12,8 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+from tflir.command_options import COMMANDS
+from tflir.extending import additions, names_default
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.option import (
@@ -27,7 +29,6 @@ from tflir.option import (
     number,
     one_of,
     option,
-    part,
     path,
     path_or_object,
     scale,
@@ -287,41 +288,25 @@ class Settings:
     passes: str | None = option(
         None,
         Option(
-            "--passes", "run these passes instead: 'a,b{x=1}'", "PIPELINE", text, short="-p",
-            modes=frozenset({ModeName.PASSES}), turns=frozenset({ModeName.NONE}),
+            "--passes", "run these passes instead: 'a,b{x=1}'; the word DEFAULT stands for those of the other options",
+            "PIPELINE", text, short="-p", modes=frozenset({ModeName.PASSES}), turns=frozenset({ModeName.NONE}),
+            everywhere_if=names_default,
         ),
     )  # fmt: skip
-    """A pipeline in the `-p` syntax instead of the one that the other options give."""
-
-
-COMMANDS: tuple[Option, ...] = (
-    Option(
-        "--print-pipeline", "print the passes and compile nothing", name="print_pipeline",
-        excludes=("output", "verify", "report", "elide_constants", "force"),
-    ),
-    Option(
-        "--output", ".mlir: text, else a .tflite (default: MODEL.opt.tflite)", "OUT", path, short="-o", name="output"
-    ),
-    Option(
-        "--output", ".json, or .tflite: MODEL with its ranges", "OUT", path, short="-o", name="output",
-        commands=("calibrate",), required=("calibrate",),
-    ),
-    Option("--json", "for machines", name="json", excludes=("verbose",), commands=("inspect",)),
-    Option("--verify", "run input and output in LiteRT and compare", name="verify"),
-    Option("--report", "write what each pass did, as .json or .html", "FILE", path, name="report"),
-    Option("--elide-constants", "leave large constants out of .mlir text", name="elide_constants"),
-    Option(
-        "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",)
-    ),
-    Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate")),
-    Option(
-        "--verbose", "say what each pass did, or show every tensor", short="-v", name="verbose", excludes=("quiet",),
-        commands=("compile", "inspect"),
-    ),
-    Option("--quiet", "print errors only", short="-q", name="quiet", commands=("compile", "calibrate")),
-    Option("--debug", "show tracebacks", name="debug", commands=("compile", "calibrate", "inspect")),
-)  # fmt: skip
-"""What says how a command runs, beside `Settings`, which say what is made."""
+    """A pipeline in the `-p` syntax instead of the one that the other options give, or around it: `a,DEFAULT,b`."""
+    before: Sequence[Any] = option(
+        (),
+        Option("--before", "run these passes before each PASS of the pipeline", "PASS=PIPELINE", additions, many=True),
+    )
+    """Passes to run before others: `{"tfl-quantize": "a,b{x=1}"}`, or texts `tfl-quantize=a,b{x=1}`."""
+    after: Sequence[Any] = option(
+        (), Option("--after", "run these passes after each PASS of the pipeline", "PASS=PIPELINE", additions, many=True)
+    )
+    """Passes to run after others, given as for `before`."""
+    plugins: Sequence[str] = option(
+        (), Option("--plugin", "use what this plug-in says of built-in ops", "NAME[,NAME…]", each(text), many=True)
+    )
+    """Plug-ins whose facts of built-in ops are in force, beside those that the variable TFLIR_PLUGINS names."""
 
 
 @dataclass(eq=False)
@@ -341,6 +326,21 @@ class Options(Settings):
         return self.requantize in ("int8", "int16") or any(
             item is not Optimize.EXPERIMENTAL_SPARSITY for item in self.optimizations
         )
+
+    @property
+    def replaces_passes(self) -> bool:
+        """Whether a pipeline stands in place of the one that the other options give."""
+        return self.passes is not None and not names_default(self.passes)
+
+    @property
+    def asks_for_passes(self) -> bool:
+        """Whether passes are named, in place of those that the other options give or beside them."""
+        return self.passes is not None or self.adds_passes
+
+    @property
+    def adds_passes(self) -> bool:
+        """Whether passes are added to the pipeline that the other options give."""
+        return bool(self.before or self.after) or (self.passes is not None and names_default(self.passes))
 
     @property
     def sparsifies(self) -> bool:

@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from tflir.evaluator import provide_interpreter
+from tflir.facts import facts_in_force
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
 from tflir.ir.near import near
@@ -18,7 +19,7 @@ from tflir.ir.verify import verify_module
 from tflir.pass_options import checked_spec
 from tflir.passes.base import PassReport, Progress, TflPass
 from tflir.passes.registry import load_pass, pass_names
-from tflir.pipeline_text import FUNCTION, USAGE, Step, read_pipeline
+from tflir.pipeline_text import DEFAULT, FUNCTION, USAGE, Step, read_pipeline
 
 provide_interpreter()
 Hook = Callable[[ModulePass, ModuleOp], None]
@@ -42,7 +43,8 @@ def run_passes(
             hint="give it what tflir.load returns",
             status=USAGE,
         )
-    return run_pipeline(module, list(_passes_of(pipeline)), verify_each=verify_each)
+    with facts_in_force():
+        return run_pipeline(module, list(_passes_of(pipeline)), verify_each=verify_each)
 
 
 def _passes_of(pipeline: object) -> Iterator[ModulePass]:
@@ -124,9 +126,8 @@ def run_pass(
 
 def _plugged_in_context() -> Context:
     from tflir.ir.context import make_context
-    from tflir.plugins import register_dialects
 
-    return register_dialects(make_context())
+    return make_context()
 
 
 def _plugin_passes() -> dict[str, Callable[[], type[ModulePass]]]:
@@ -165,6 +166,9 @@ def find_pass(name: str) -> type[ModulePass]:
     """The class of pass `name`. Raises `Error` (status 2) with near names where there is none, or where several are."""
     from tflir.plugins import refuse_clash
 
+    if name == DEFAULT:
+        hint = "name passes, or use tflir compile -p"
+        raise Error(f"{DEFAULT} stands for the passes that the options of tflir compile give", hint=hint, status=USAGE)
     refuse_clash(name, ours=name in pass_names())
     return _found_pass(name)
 

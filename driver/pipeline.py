@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tflir.extending import extended, extended_first
 from tflir.ir.errors import Error
 from tflir.option import ModeName
 from tflir.options import OpsSet, Options
@@ -290,7 +291,7 @@ _INT8_TYPES = ("float32", "int8", "uint8")
 _KEEPING_INTEGERS = (ModeName.NONE, ModeName.DYNAMIC_RANGE, ModeName.FLOAT16)
 """Modes that make no integer inputs and outputs, but keep those that a model has."""
 MODES: tuple[Mode, ...] = (
-    Mode(ModeName.PASSES, lambda o: o.passes is not None, lambda o: [o.passes or ""]),
+    Mode(ModeName.PASSES, lambda o: o.replaces_passes, lambda o: [o.passes or ""]),
     Mode(ModeName.NONE, lambda o: not o.quantizes, lambda _: []),
     Mode(ModeName.INT16, _wants_int16x8, _int16x8, ("float32", "int16"), needs_ranges=True),
     Mode(
@@ -322,11 +323,23 @@ def mode_of(options: Options) -> Mode:
     return mode
 
 
-def pipeline_of(options: Options, *, from_float: bool = False) -> str:
-    """The pipeline that the options give, in the `-p` syntax; '' for none.
+def pipeline_of(options: Options) -> str:
+    """The pipeline that the options give, in the `-p` syntax; '' for none."""
+    return ",".join(part for part in stages_of(options) if part)
 
-    `from_float`: what is left of it once a model that is to be quantized anew is float.
-    """
+
+def float_stage(options: Options) -> str:
+    """The first of the two parts of a pipeline: what makes a quantized model float; '' where none is to be."""
+    if options.requantize is None or options.replaces_passes:
+        return ""
+    first = ",".join(float_first(options))
+    if not options.adds_passes:
+        return first
+    return extended_first(first, options.passes, tuple(options.before), tuple(options.after))
+
+
+def stages_of(options: Options) -> tuple[str, str]:
+    """The pipeline in two parts: what makes a quantized model float, before its ranges are recorded, and the rest."""
     mode = mode_of(options)
     passes = mode.passes(options)
     if options.quantizes and mode.name != ModeName.PASSES and not options.tf_compat:
@@ -335,4 +348,8 @@ def pipeline_of(options: Options, *, from_float: bool = False) -> str:
         passes = [*passes, *_io_types(options, strict=True)]
     if options.sparsifies:
         passes = [*_dense_first(options), *passes, *_sparse_last(options)]
-    return ",".join(passes if from_float else [*float_first(options), *passes])
+    first, rest = ",".join(float_first(options)), ",".join(passes)
+    if not options.adds_passes:
+        return first, rest
+    around = None if options.replaces_passes else options.passes
+    return extended(first, rest, around, tuple(options.before), tuple(options.after))

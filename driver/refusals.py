@@ -21,7 +21,10 @@ _WITHOUT_EFFECT: dict[ModeName, tuple[str, str]] = {
     ModeName.SPARSITY: ("does nothing without an optimization that quantizes", "add --optimize DEFAULT"),
     ModeName.DYNAMIC_RANGE: ("does nothing in mode 'dynamic range' of --optimize DEFAULT", "leave it out"),
     ModeName.FLOAT16: ("does nothing beside --supported-types float16", "leave one of the two out"),
-    ModeName.PASSES: ("does nothing beside --passes, which stands instead of it", "give one or the other"),
+    ModeName.PASSES: (
+        "does nothing beside --passes, which stands instead of it",
+        "give one or the other, or write DEFAULT in --passes",
+    ),
 }
 """Why an option takes no part in a mode, and what to do."""
 _SPARSITY_ALONE = (
@@ -32,7 +35,7 @@ _SPARSITY_ALONE = (
 
 def active_modes(options: Options, mode: ModeName) -> frozenset[ModeName]:
     """`mode`, and sparsity, which is by itself or beside another."""
-    if options.passes is not None:
+    if options.replaces_passes:
         return frozenset({ModeName.PASSES})
     if not options.sparsifies:
         return frozenset({mode})
@@ -41,6 +44,8 @@ def active_modes(options: Options, mode: ModeName) -> frozenset[ModeName]:
 
 def takes_part(said: Option, options: Options, active: frozenset[ModeName]) -> bool:
     """Whether an option has an effect in any of the `active` modes, or beside an option that uses it."""
+    if said.everywhere_if is not None and said.everywhere_if(getattr(options, said.name)):
+        return True
     return bool(said.modes & active) or not options.given.isdisjoint(said.used_by)
 
 
@@ -106,7 +111,7 @@ def _why(said: Option, active: Iterable[ModeName]) -> tuple[str, str]:
 
 
 def _integer_without_data(options: Options, mode: ModeName) -> _Found:
-    if options.has_data or options.passes is not None:
+    if options.has_data or options.replaces_passes:
         return None
     spec = options.target_spec
     if _INT8 in spec.supported_ops and OpsSet.TFLITE_BUILTINS not in spec.supported_ops:
@@ -117,7 +122,7 @@ def _integer_without_data(options: Options, mode: ModeName) -> _Found:
 
 
 def _int16_without_data(options: Options, mode: ModeName) -> _Found:
-    without = not options.has_data and options.passes is None
+    without = not options.has_data and not options.replaces_passes
     wanted = _X16 in options.target_spec.supported_ops and not options.tf_compat
     if without and (wanted or options.requantize == "int16"):
         return "int16 activations need their ranges", _GIVE_DATA

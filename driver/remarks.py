@@ -27,7 +27,7 @@ _OWN = "conversions of the model's own"
 
 def mode_remark(options: Options, evidence: str | None) -> str | None:
     """The mode that the options mean and what decided it; None where nothing is quantized, or a pipeline was given."""
-    if options.passes is not None or not options.quantizes:
+    if options.replaces_passes or not options.quantizes:
         return None
     mode = mode_of(options)
     if not mode.needs_ranges:
@@ -69,7 +69,7 @@ def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:
 def result_remarks(options: Options, reports: Sequence[PassReport]) -> Iterator[str]:
     """What a user who asked for quantization should know of what the passes did."""
     yield from (f"warning: {remark}" for report in reports for remark in report.remarks)
-    if options.passes is not None or not options.quantizes:
+    if options.replaces_passes or not options.quantizes:
         return
     counts = {word: sum(report.counts[word] for report in reports) for word in (*_QUANTIZED, _KEPT, _OWN)}
     if counts[_KEPT]:

@@ -36,6 +36,8 @@ class PassReport:
     """One entry for each thing done, for reports: tensor, what, sizes."""
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
     """Further tables for reports, by title: what was considered, and the like."""
+    only_looked: bool = False
+    """The pass is an analysis: its tables are what it was run for."""
 
     remarks: list[str] = field(default_factory=list[str])
     """What a user should hear though nothing failed: an input that stays float32 where int8 was asked for."""

@@ -39,6 +39,8 @@ _PASSES: dict[str, str] = {
     "tfl-expand-dequantize": "quantization.expand_dequantize:ExpandDequantizePass",
     "tfl-modify-io-nodes": "quantization.modify_io_nodes:ModifyIONodesPass",
     "tfl-clear-marks": "quantization.clear_marks:ClearMarksPass",
+    "tfl-apply-rules": "apply_rules:ApplyRulesPass",
+    "tfl-check-kernels": "analysis.check_kernels:CheckKernelsPass",
     "tfl-print-op-stats": "analysis.print_op_stats:PrintOpStatsPass",
     "tfl-print-memory": "analysis.print_memory:PrintMemoryPass",
     "tfl-post-quantize-remove-qdq": "quantization.post_quantize:RemoveQDQPass",

@@ -282,12 +282,14 @@ def strings() -> bytes:
     return model.to_bytes()
 
 
-def custom(code: str = "Foo") -> bytes:
-    """A custom operator, which the runtime has no kernel for; `Flex…` is one of TensorFlow's."""
+def custom(code: str = "Foo", content: bytes | None = None) -> bytes:
+    """A custom operator with options, which the runtime has no kernel for; `Flex…` is one of TensorFlow's."""
     model = Model()
     graph = model.graph()
     x = graph.tensor("x", (2, 3))
     graph.io([x], graph.op("CUSTOM", [x], [graph.tensor("y", (2, 3))], custom=code))
+    if content is not None:
+        graph.record.operators[-1].customOptions = list(content)
     return model.to_bytes()
 
 

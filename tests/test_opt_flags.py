@@ -67,6 +67,7 @@ def test_spellings_of_one_pipeline(pipeline: str) -> None:
     [
         ("func.func(tfl-prune{sparsity=0.5})", "tfl-prune works on the whole module"),
         ("gpu.module(tfl-optimize)", r"'gpu.module\(…\)': a pipeline works on builtin.module"),
+        ("tfl-optimize,DEFAULT", "DEFAULT stands for the passes that the options of tflir compile give"),
         ("func.func(builtin.module(tfl-optimize))", "a function holds no builtin.module"),
         ("builtin.module(tfl-optimize", r"expected a comma or '\)'"),
         ("builtin.module(tfl-optimize))", "character 29: expected a comma or the end"),
@@ -206,6 +207,16 @@ def test_round_trips_and_unknown_dialects(program: str, capsys: pytest.CaptureFi
     Path("c.mlir").write_text(UNKNOWN.replace("theirs.op", "tfl.no_such_op"))
     _, err = _said(capsys, "c.mlir", "--allow-unregistered-dialect", status=1)
     assert "unknown op 'tfl.no_such_op'" in err
+
+
+def test_what_is_not_verified(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.mlir").write_text(PROGRAM.replace('activation_function = "NONE"', 'activation_function = "NUN"'))
+    _said(capsys, "bad.mlir", status=1)
+    for flag in ("--no-verify-input", "--verify-input=false", "--mlir-very-unsafe-disable-verifier-on-parsing"):
+        out, _ = _said(capsys, "bad.mlir", flag)
+        assert "NUN" in out
+    _said(capsys, "bad.mlir", "--no-verify-input", "-p", "cse", status=1)
+    _said(capsys, "bad.mlir", "--no-verify-input", "--no-verify-each", "-p", "cse")
 
 
 def test_markers_of_parts(program: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,9 +19,9 @@ from sparse_models import holed
 
 import tflir
 from tflir.cli import main
+from tflir.command_options import COMMANDS
 from tflir.option import ModeName
 from tflir.options import (
-    COMMANDS,
     IO_TYPES,
     SPARSITY_TARGETS,
     OpsSet,
@@ -63,6 +63,9 @@ _VALUES = {
     "--quantize-only": "three",
     "--skip": "one",
     "--passes": "tfl-prepare-quantize-float16",
+    "--before": "tfl-post-quantize=tfl-prune{{sparsity=0.9 min-elements=2}}",
+    "--plugin": "no-such-plug-in",
+    "--after": "tfl-post-quantize=tfl-strip{{kinds=names}}",
 }
 _MET_ALREADY = {
     ("--supported-ops", ModeName.INTEGER),

@@ -1,11 +1,13 @@
-"""Custom operators: only those whose kernels a program has registered by name."""
+"""Custom operators: only those whose kernels a program has registered by name, or a plug-in brings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from tflir.backends.interpreter.kernel import Kernel, Operands, Results, kernel, refuse
+from tflir.ir.extensions import CUSTOM_KERNELS
 from tflir.ir.tfl.constants import BuiltinOp, CustomOp
+from tflir.ir.tfl.custom import TypedCustomOp
 
 _CUSTOM: dict[str, Kernel] = {}
 
@@ -22,11 +24,20 @@ def custom_kernel(code: str) -> Callable[[Kernel], Kernel]:
 
 @kernel(CustomOp, exact=False)
 def custom(op: CustomOp, operands: Operands) -> Results:
-    code = op.custom_code.data
-    if code not in _CUSTOM:
-        hint = "register one by tflir.backends.interpreter.custom_kernel"
+    return _kernel_of_code(op.custom_code.data)(op, operands)
+
+
+def typed_custom(op: TypedCustomOp, operands: Operands) -> Results:
+    """A custom operator that a plug-in gives a type, float or quantized."""
+    return _kernel_of_code(op.INFO.custom_code)(op, operands)
+
+
+def _kernel_of_code(code: str) -> Kernel:
+    found = _CUSTOM.get(code) or CUSTOM_KERNELS.find(code)
+    if found is None:
+        hint = "register one by tflir.backends.interpreter.custom_kernel, or bring one in a plug-in"
         raise refuse(f"the interpreter has no kernel of the custom op '{code}'", hint)
-    return _CUSTOM[code](op, operands)
+    return found
 
 
 @kernel(BuiltinOp, exact=False)

@@ -26,6 +26,7 @@ from tflir.backends.interpreter.state import State
 from tflir.backends.interpreter.values import LastReads, Scopes, last_reads
 from tflir.ir.errors import Error
 from tflir.ir.statistics import functions
+from tflir.ir.tfl.custom import TypedCustomOp
 
 _DEEPEST = 64
 """Blocks in blocks and calls in calls; more are taken for a recursion without end."""
@@ -84,7 +85,7 @@ class TflInterpreter(Interpreter):
         """The results of one op. Raises `Error` where it has no kernel or the kernel can't compute it."""
         if not isinstance(op, Operation):
             return self.call_op(op, inputs)
-        if op.name in controls() or op.name.startswith("tfl."):
+        if op.name in controls() or op.name.startswith("tfl.") or isinstance(op, TypedCustomOp):
             return run_op(self, op, inputs)
         try:
             return super().run_op(op, inputs)

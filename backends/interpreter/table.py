@@ -8,6 +8,7 @@ from importlib import import_module
 from xdsl.ir import Operation
 
 from tflir.backends.interpreter.kernel import Kernel, Rounding, registered
+from tflir.ir.tfl.custom import TypedCustomOp
 
 KERNELS: dict[str, tuple[str, ...]] = {
     "activations": ("float_activations",),
@@ -47,6 +48,10 @@ _FAMILIES = "tflir.ir.tfl."
 
 def kernel_of(op: Operation, rounding: Rounding = "reference") -> Kernel | None:
     """The kernel of `op` by its class and element types; None where there is none."""
+    if isinstance(op, TypedCustomOp):
+        from tflir.backends.interpreter.custom import typed_custom
+
+        return typed_custom
     module = type(op).__module__
     if module.startswith(_FAMILIES):
         import_kernels(module.removeprefix(_FAMILIES))

@@ -32,6 +32,7 @@ from tflir.ir.tfl.constants import (
     SparseQConstOp,
 )
 from tflir.ir.tfl.control_flow import SUBGRAPH_FIELDS, IfOp, WhileOp, YieldOp
+from tflir.ir.tfl.custom import TypedCustomOp
 from tflir.ir.tfl.options import options_of, subgraph_indices
 from tflir.ir.tfl.signature import needed_version
 from tflir.ir.types import element_of
@@ -193,6 +194,8 @@ class GraphExport:
             return
         if isinstance(op, IfOp | WhileOp):
             self._control_flow(op)
+        elif isinstance(op, TypedCustomOp):
+            self._typed_custom(op)
         elif isinstance(op, TflOp):
             self._typed(op)
         elif isinstance(op, CustomOp | NumericVerifyOp):
@@ -272,6 +275,11 @@ class GraphExport:
         self._operator(op, "CUSTOM", code, op.operands, None, None, 1)
         if isinstance(op, CustomOp) and names.NO_OPTIONS not in op.attributes:
             self.operators[-1]["custom_options"] = np.frombuffer(op.custom_option.data, np.uint8)
+
+    def _typed_custom(self, op: TypedCustomOp) -> None:
+        self._operator(op, "CUSTOM", op.INFO.custom_code, op.operands, None, None, 1)
+        if names.NO_OPTIONS not in op.attributes:
+            self.operators[-1]["custom_options"] = np.frombuffer(op.options_of_file(), np.uint8)
 
     def _generic(self, op: BuiltinOp) -> None:
         number = op.code.value.data if op.code is not None else 0

@@ -7,8 +7,9 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from tflir.command_options import COMMANDS
 from tflir.option import Option, path
-from tflir.options import COMMANDS, of_command
+from tflir.options import of_command
 
 
 class Help(argparse.HelpFormatter):

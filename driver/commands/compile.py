@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from tflir.backends.files import is_stream, whole_file
+from tflir.commands.analyses import print_analyses
 from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.outputs import STDOUT, check_outputs
 from tflir.commands.terminal import Note, progress, say
@@ -45,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     converter = _converter(source, options)
     pipeline = converter.pipeline()
     size, compiled = _convert(converter, target, arguments)
+    print_analyses(converter.reports)
     _say(converter, source, target, size, arguments)
     verification = _verified(source, compiled, arguments, options)
     if arguments.report:

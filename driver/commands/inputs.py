@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tflir.backends.files import is_stream
 from tflir.content import STDIN, STDIN_NAME, read_content, read_stdin
-from tflir.files import TEXT, load, load_content
+from tflir.files import TEXT, frontend_of, load, load_content
 from tflir.ir.errors import Error
 from tflir.ir.schema import IDENTIFIER
 
@@ -26,6 +26,7 @@ class Input:
     name: str
     """As it is called in messages."""
     is_text: bool
+    """It is no `.tflite`: text, or of a kind that a plug-in reads."""
     size: int
     """Bytes, when the command began."""
     content: bytes | None = None
@@ -63,7 +64,7 @@ def given(path: str) -> Input:
         size = os.stat(path).st_size
     except (OSError, ValueError):  # reading it says why
         size = 0
-    return Input(path, pathlib.Path(path).suffix == TEXT, size)
+    return Input(path, pathlib.Path(path).suffix == TEXT or frontend_of(path) is not None, size)
 
 
 def check_there(path: str) -> None:

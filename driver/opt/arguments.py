@@ -18,7 +18,8 @@ from tflir.ir.near import near
 from tflir.opt.flags import GROUPS, Flag, all_flags, by_name, not_empty
 
 _EPILOG = """
---PASS and --PASS='x=1 y=2' run passes in the order given, instead of -p: --tfl-optimize --tfl-quantize
+--PASS and --PASS='x=1 y=2' run passes in the order given, instead of -p: --tfl-optimize --tfl-quantize;
+--list-passes lists them
 
 constants of more than 32 elements are left out of the text (dense_resource<__elided__>) unless
 --print-resources is given; locations, which hold the names of tensors, are left out unless
@@ -105,12 +106,15 @@ def _sorted_out(given: list[str], parser: argparse.ArgumentParser) -> tuple[list
     words: list[str] = []
     passes: list[str] = []
     known = by_name()
+    switched_off = {name: flag for flag in all_flags() for name in flag.off}
     for number, word in enumerate(given):
         if word == "--":
             return words + given[number:], passes
         name, equals, value = word.partition("=")
         name = _with_two_dashes(name, known)
-        if (flag := known.get(name)) is not None:
+        if name in switched_off and not equals:
+            words.append(f"--no-{switched_off[name].name[2:]}")
+        elif (flag := known.get(name)) is not None:
             words += _of_flag(flag, name, equals, value, word, parser)
         elif not name.startswith("--") or name in _OTHERS:
             words.append(word)

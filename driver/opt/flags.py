@@ -56,6 +56,8 @@ class Flag:
     choices: tuple[str, ...] = ()
     negative: bool = False
     """A switch that is on, with `--no-…` to switch it off."""
+    off: tuple[str, ...] = ()
+    """Names of `mlir-opt` that switch it off."""
     without: str = ""
     """What it does nothing without, which is said in a warning: `PASSES` or `TEXT`."""
     same: bool = False
@@ -107,7 +109,8 @@ GROUPS: tuple[Group, ...] = (
             Flag("--verify-diagnostics", "check errors against expected-error comments; only-expected: take no notice "
                  "of others", (), "WHICH", alone="all", choices=("all", "only-expected")),
             Flag("--verify-each", "verify after each pass", default=True, negative=True),
-            Flag("--verify-input", "verify what was read", default=True, negative=True),
+            Flag("--verify-input", "verify what was read", default=True, negative=True,
+                 off=("--mlir-very-unsafe-disable-verifier-on-parsing",)),
             Flag("--verify-roundtrip", "check that what is printed of the input reads back as the same program"),
             Flag("--allow-unregistered-dialect", "take ops, types and attributes of dialects that are not known"),
             Flag("--plugin", "use what plug-in NAME changes of built-in ops too", ("--load-pass-plugin",
@@ -115,7 +118,7 @@ GROUPS: tuple[Group, ...] = (
             Flag("--show-source", "below an error show its source line, a caret and notes: auto (where stderr is a "
                  "terminal, else errors are one line), always or never", (), "WHEN", default="auto", alone="always",
                  choices=("auto", "always", "never")),
-            Flag("--debug", "show tracebacks"),
+            Flag("--debug", "show tracebacks", ("--mlir-print-stacktrace-on-diagnostic",)),
         ),
     ),
     Group(
@@ -156,6 +159,8 @@ GROUPS: tuple[Group, ...] = (
             Flag("--dump-pass-pipeline", "print the pipeline with all options of its passes", without=PASSES),
             Flag("--mlir-disable-threading", "there is one thread", same=True),
             Flag("--mlir-print-ir-module-scope", "the whole module is printed", same=True),
+            Flag("--mlir-print-assume-verified", "what is printed was verified", same=True),
+            Flag("--mlir-use-nameloc-as-prefix", "values are called after tensors", same=True),
         ),
     ),
     Group(
@@ -174,8 +179,10 @@ GROUPS: tuple[Group, ...] = (
     Group(
         "questions",
         (
-            Flag("--list-passes", "list the passes with their options", excludes=("--show-dialects", "--explain")),
-            Flag("--show-dialects", "list the dialects that are known", excludes=("--explain",)),
+            Flag("--list-passes", "list the passes with their options",
+                 excludes=("--show-dialects", "--list-plugins", "--explain")),
+            Flag("--show-dialects", "list the dialects that are known", excludes=("--list-plugins", "--explain")),
+            Flag("--list-plugins", "list what other packages bring", excludes=("--explain",)),
             Flag("--explain", "what a pass does, in full", (), "PASS"),
         ),
     ),

@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace, given: list[str]) -> int:
-    if arguments.list_passes or arguments.show_dialects or arguments.explain:
+    if arguments.list_passes or arguments.show_dialects or arguments.list_plugins or arguments.explain:
         from tflir.opt import questions as opt_questions
 
         return opt_questions.answer(arguments)

@@ -14,7 +14,7 @@ from xdsl.passes import ModulePass
 from tflir.pass_manager import find_pass
 from tflir.pass_options import option_help, option_type, pass_options
 from tflir.passes.registry import load_pass, pass_names
-from tflir.plugins import plugin_passes, plugin_universes
+from tflir.plugins import KINDS, plugin_passes, plugin_universes, plugins, register_all
 from tflir.universe import DIALECTS
 
 _WIDTH = 100
@@ -25,6 +25,8 @@ def answer(arguments: argparse.Namespace) -> int:
     """Prints what was asked for."""
     if arguments.explain:
         print(explain(find_pass(arguments.explain)))
+    elif arguments.list_plugins:
+        print("\n".join(_plugin_lines()))
     elif arguments.list_passes:
         print("\n".join(_pass_lines()))
     else:
@@ -94,6 +96,29 @@ def _listed(names: list[str]) -> str:
     return textwrap.fill(
         ", ".join(names), _WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
     )
+
+
+def _plugin_lines() -> Iterator[str]:
+    """Each plug-in, what it brings, and which of its names another has too."""
+    universes, all_plugins = plugin_universes(), plugins()
+    register_all()
+    for name in dict.fromkeys([*all_plugins, *universes]):
+        yield name
+        brought: dict[str, list[str]] = {}
+        if name in universes:
+            brought = {"passes": list(universes[name].all_passes), "dialects": list(universes[name].all_dialects)}
+        brought |= {kind.replace("_", " "): registry.of(f"plug-in {name}") for kind, registry in KINDS}
+        if name in all_plugins:
+            facts = all_plugins[name].facts
+            brought["facts, with --plugin"] = [f"{op} {field}" for op, held in facts.items() for field in held]
+        for kind, found in brought.items():
+            if found:
+                yield f"    {kind}: {', '.join(found)}"
+    for kind, registry in KINDS:
+        for name, owners in registry.clashes():
+            yield f"clash: {kind.replace('_', ' ')} '{name}' is in {' and in '.join(owners)}"
+    if not (universes or all_plugins):
+        yield "no package brings any: see docs/plugins.md"
 
 
 def _dialect_lines() -> Iterator[str]:

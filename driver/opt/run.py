@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING
 
 from tflir.backends.files import is_stream
 from tflir.backends.mlir import module_text
+from tflir.commands.analyses import print_analyses
 from tflir.commands.outputs import STDOUT, check_outputs
 from tflir.commands.terminal import say
 from tflir.content import STDIN, STDIN_NAME, read_content, read_stdin
+from tflir.facts import facts_in_force
+from tflir.files import frontend_of
 from tflir.ir.context import make_context
 from tflir.ir.errors import Error
 from tflir.ir.schema import IDENTIFIER
 from tflir.opt.flags import PASSES, REPRODUCER, TEXT, all_flags
 from tflir.opt.output import TFLITE, Output
 from tflir.opt.rendering import Places, give_place, rendered
-from tflir.opt.watching import Watcher, print_analyses
+from tflir.opt.watching import Watcher
 from tflir.pass_manager import parse_pipeline, run_pipeline
 from tflir.pass_options import pass_text
 from tflir.pipeline_text import MODULE, USAGE
-from tflir.plugins import register_dialects
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -37,14 +39,15 @@ _ONLY_EXPECTED = "only-expected"
 
 def run(arguments: argparse.Namespace, given: list[str]) -> int:
     """Does what the arguments say; returns the exit status."""
-    session = Session(arguments, given)
-    try:
-        return session.run()
-    except Error as error:
-        if arguments.debug:
-            raise
-        print(f"error: {session.shown(error, session.source)}", file=sys.stderr)
-        return error.status
+    with facts_in_force(arguments.plugin or ()):
+        session = Session(arguments, given)
+        try:
+            return session.run()
+        except Error as error:
+            if arguments.debug:
+                raise
+            print(f"error: {session.shown(error, session.source)}", file=sys.stderr)
+            return error.status
 
 
 class Session:
@@ -61,7 +64,7 @@ class Session:
         self.passes = parse_pipeline(pipeline) if pipeline.strip() else []
         self.output = Output(arguments)
         self.watcher = Watcher(arguments, self.passes, self.output.text)
-        self.context = register_dialects(make_context(allow_unregistered=arguments.allow_unregistered_dialect))
+        self.context = make_context(allow_unregistered=arguments.allow_unregistered_dialect)
         self._analysed = False
         self._check()
 
@@ -229,7 +232,7 @@ class Session:
             if current:
                 self._failed(module, *current[0])
             raise
-        self._analysed |= print_analyses(self.passes, reports)
+        self._analysed |= print_analyses(reports)
         self.watcher.say_statistics(reports)
 
     def _failed(self, module: ModuleOp, each: ModulePass, before: ModuleOp) -> None:
@@ -254,14 +257,17 @@ class Session:
 
 
 def _is_model(path: str) -> bool:
-    """Whether the file holds a model, by its identifier, else by its name. A stream is told apart when it is read."""
+    """Whether the file is no text: a model by its identifier or its name, or what a plug-in reads. A stream is told
+    apart when it is read."""
     if is_stream(path):
         return False
     try:
         with open(path, "rb") as file:
-            return file.read(8)[4:] == IDENTIFIER or path.endswith(f".{TFLITE}")
+            if file.read(8)[4:] == IDENTIFIER or path.endswith(f".{TFLITE}"):
+                return True
     except OSError:
         return path.endswith(f".{TFLITE}")
+    return frontend_of(path) is not None
 
 
 def _split(data: bytes, marker: bytes) -> Iterator[bytes]:

@@ -15,8 +15,6 @@ from tflir.backends.mlir import module_text
 from tflir.commands.terminal import say
 from tflir.ir.errors import Error
 from tflir.ir.near import near
-from tflir.opt.tables import table_lines
-from tflir.passes.analysis.base import AnalysisPass
 from tflir.pipeline_text import USAGE
 
 if TYPE_CHECKING:
@@ -116,17 +114,6 @@ class Watcher:
         for what, seconds in self.times:
             print(f"{seconds:10.4f}  {seconds / total if total else 0:6.1%}  {what}", file=sys.stderr)
         print(f"{total:10.4f}  {1:6.1%}  in all", file=sys.stderr)
-
-
-def print_analyses(passes: list[ModulePass], reports: list[PassReport]) -> bool:
-    """Prints the tables of the passes that only analyse, on stdout; returns whether there were any."""
-    found = [report for each, report in zip(passes, reports, strict=True) if isinstance(each, AnalysisPass)]
-    for number, report in enumerate(found):
-        if number:
-            print()
-        for line in table_lines(report):
-            print(line)
-    return bool(found)
 
 
 def _make_folder(path: pathlib.Path) -> None:

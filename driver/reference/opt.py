@@ -43,6 +43,8 @@ def _notes(flag: Flag) -> str:
 def _each_note(flag: Flag) -> Iterator[str]:
     if flag.same:
         yield "accepted: it is always so"
+    if flag.off:
+        yield f"switched off by {', '.join(f'`{name}`' for name in flag.off)} too"
     if flag.without:
         yield f"warned of without `{flag.without}`"
     if flag.excludes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tflir.command_options import COMMANDS
 from tflir.option import ModeName, Option
-from tflir.options import COMMANDS, TargetSpec, table
+from tflir.options import TargetSpec, table
 
 _MODES: dict[ModeName, str] = {
     ModeName.NONE: "no `--optimize`",
@@ -29,6 +30,7 @@ An option has its effect, or is refused with one line and exit status 2, or is w
 - **refused**: it would do nothing.
 - **warned**: it does nothing, which does no harm.
 - **other mode**: with it the mode is another one.
+- **with DEFAULT**: it takes part where the word DEFAULT is in it, and is refused otherwise.
 """
 
 
@@ -63,6 +65,8 @@ def _effects() -> Iterator[str]:
 def _effect(said: Option, mode: ModeName) -> str:
     if mode in said.turns:
         return "other mode"
+    if said.everywhere_if is not None and mode not in said.modes:
+        return "with DEFAULT"
     return "yes" if mode in said.modes else "warned" if mode in said.warned else "refused"
 
 

@@ -94,7 +94,7 @@ def _skipping(options: Options | None) -> tuple[tuple[str, ...], str]:
     """What --skip has already, and what stands in its place where it can't be given."""
     if options is None:
         return (), ""
-    if options.passes is not None:
+    if options.replaces_passes:
         return (), "begin --passes with tfl-select-ops{skip=…}"
     return tuple(options.skip), "leave them out of --quantize-only" if options.quantize_only else ""
 

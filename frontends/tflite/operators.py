@@ -14,8 +14,10 @@ from xdsl.irdl import OperandDef, ResultDef
 from xdsl.utils.exceptions import VerifyException
 
 from tflir.frontends.tflite.reader import Record, malformed
+from tflir.frontends.tflite.typed_custom import typed_custom_op
 from tflir.ir import names
 from tflir.ir.errors import Error
+from tflir.ir.extensions import CUSTOM_OPS
 from tflir.ir.records import record_to_attribute, refuse_unknown
 from tflir.ir.schema import options_tags, schema
 from tflir.ir.tfl.attributes import ConstBytesAttr
@@ -114,11 +116,16 @@ class Operators:
         data = self._custom_options(record)
         if data is None:
             attributes[names.NO_OPTIONS] = UnitAttr()
+        name = code.get("custom_code", "")
+        if (kind := CUSTOM_OPS.find(name)) is not None:
+            typed = typed_custom_op(kind, data, operands, result_types, attributes)
+            if typed is not None:
+                return typed
         return CustomOp.create(
             operands=operands,
             result_types=result_types,
             properties={
-                "custom_code": StringAttr(code.get("custom_code", "")),
+                "custom_code": StringAttr(name),
                 "custom_option": ConstBytesAttr(data or b""),
             },
             attributes=attributes,

@@ -68,6 +68,13 @@ class OpInfo:
     """Block shapes that the float kernel takes directly."""
     quantized_blocks: tuple[tuple[int, ...], ...] = ()
     """Block shapes that the quantized kernel takes directly."""
+    custom_code: str = ""
+    """The code of a vendor's operator, whose builtin is `CUSTOM`: see `ir/tfl/custom.py`."""
+
+    @property
+    def kind(self) -> str:
+        """What the operator is called: its builtin's name, or its code."""
+        return self.custom_code or self.builtin
 
     def channel_axis(self, operand: int) -> int | None:
         """The axis along which operand `operand` may have a scale for each channel; None: one scale."""

@@ -13,7 +13,7 @@ _FLOATS = "FLOAT32 FLOAT16 BFLOAT16"
 _BYTES_AND_INT16 = "INT8 UINT8 INT16"
 
 # The operator, the elements that operand 0 may have without a scale, and those that it may have with one.
-_TAKEN: dict[str, tuple[str, str]] = {
+ELEMENTS: dict[str, tuple[str, str]] = {
     "ABS": (f"{_FLOATS} INT16 INT32", "INT8 INT16"),
     "ADD": (f"{_FLOATS} INT16 INT32 INT64", _BYTES_AND_INT16),
     "ARG_MAX": ("FLOAT32 INT8 UINT8 INT32 BOOL", _BYTES_AND_INT16),
@@ -59,10 +59,10 @@ _TAKEN: dict[str, tuple[str, str]] = {
 
 def check_elements(op: Operation, builtin: str) -> None:
     """Refuses elements of operand 0 that no kernel of the operator computes with."""
-    if builtin not in _TAKEN or not op.operands:
+    if builtin not in ELEMENTS or not op.operands:
         return
     element = element_of(op.operands[0].type)
-    if element is not None and schema_name(element) not in _TAKEN[builtin][_has_scale(element)].split():
+    if element is not None and schema_name(element) not in ELEMENTS[builtin][_has_scale(element)].split():
         refuse(f"elements of {element}, which no kernel of {builtin} takes")
 
 

@@ -17,4 +17,5 @@ class AnalysisPass(TflPass):
         """Fills `report.table(title)` with rows, dictionaries from the name of a column to a value."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        report.only_looked = True
         self.analyse(module, report)

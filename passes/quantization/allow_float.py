@@ -63,7 +63,7 @@ def _names(op: Operation) -> tuple[str, ...]:
     if isinstance(op, CustomOp):
         return op.custom_code.data, CUSTOM
     if isinstance(op, TflOp):
-        return op.INFO.builtin, op.name
+        return (op.INFO.custom_code, CUSTOM, op.name) if op.INFO.custom_code else (op.INFO.builtin, op.name)
     return (op.name,) if isinstance(op, BuiltinOp) else ()
 
 

@@ -65,9 +65,10 @@ def _float_ops(function: FuncOp) -> list[Operation]:
 
 
 def _kind(op: Operation) -> str:
-    if isinstance(op, TflOp):
+    if isinstance(op, TflOp) and not op.INFO.custom_code:
         return op.INFO.builtin
-    return f"custom op {op.custom_code.data}" if isinstance(op, CustomOp) else op.name
+    code = op.INFO.custom_code if isinstance(op, TflOp) else op.custom_code.data if isinstance(op, CustomOp) else ""
+    return f"custom op {code}" if code else op.name
 
 
 def _why(op: Operation) -> str:

@@ -77,7 +77,7 @@ def _matching(ops: list[TflOp], constants: list[Operation], patterns: tuple[str,
         matches: set[Operation] = {op for op in ops if not _is_made_before(op) and _matches(op, pattern)}
         matches = matches or _readers(op for op in constants if _makes(op, pattern))
         if not matches:
-            known = {op.INFO.builtin for op in ops} | {name for op in ops for name in names.op_names(op) if name}
+            known = {op.INFO.kind for op in ops} | {name for op in ops for name in names.op_names(op) if name}
             raise Error(
                 f"'{pattern}' names no op of the model{near(pattern, known)}",
                 hint="give an op kind such as CONV_2D, a tensor's name, or a regular expression for such names",
@@ -104,7 +104,7 @@ def _readers(constants: Iterable[Operation]) -> set[Operation]:
 
 
 def _matches(op: TflOp, pattern: str) -> bool:
-    return pattern.upper() == op.INFO.builtin or pattern == op.name or _makes(op, pattern)
+    return pattern.upper() == op.INFO.kind.upper() or pattern == op.name or _makes(op, pattern)
 
 
 def _makes(op: Operation, pattern: str) -> bool:

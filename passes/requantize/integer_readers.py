@@ -20,5 +20,5 @@ def reads_integers(op: Operation) -> bool:
     if isinstance(op, CustomOp):
         return op.custom_code.data not in _TAKE_FLOAT
     if isinstance(op, TflOp):
-        return op.INFO.builtin in _READ_BITS
+        return op.INFO.builtin in _READ_BITS or (bool(op.INFO.custom_code) and not op.INFO.quantizable)
     return not isinstance(op, ReturnOp | CallOp | YieldOp)

@@ -16,6 +16,7 @@ from tflir.ir.errors import Error
 from tflir.passes.base import PassReport
 from tflir.passes.sparsity.candidates import Candidate
 from tflir.passes.sparsity.latency import CPUS
+from tflir.passes.sparsity.machines import COST_TABLES
 from tflir.passes.sparsity.weight import Weight
 
 TARGETS = ("balanced", "size", "latency")
@@ -62,9 +63,10 @@ class Preference:
 
     def check(self) -> None:
         """Raises `Error` (status 2) for words that mean nothing."""
-        for what, word, known in (("target", self.target, TARGETS), ("cpu", self.cpu, (ANY, *CPUS))):
-            if word not in known:
-                raise Error(f"'{word}' is no {what}", hint=f"use {', '.join(known)}", status=2)
+        if self.target not in TARGETS:
+            raise Error(f"'{self.target}' is no target", hint=f"use {', '.join(TARGETS)}", status=2)
+        if self.cpu != ANY and COST_TABLES.find(self.cpu) is None:
+            raise Error(f"'{self.cpu}' is no cpu", hint=f"use {', '.join((ANY, *COST_TABLES.names()))}", status=2)
 
     @property
     def cpus(self) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
-from tflir.passes.sparsity.machines import BATCHES, MACHINES, SHARES
+from tflir.passes.sparsity.machines import BATCHES, COST_TABLES, MEASURED, SHARES
 
-CPUS = tuple(MACHINES)
+CPUS = tuple(MEASURED)
 _MANY = 16
 """Positions of a convolution from which on its weight is read often enough."""
 _LEAST = 0.02
@@ -20,30 +20,30 @@ _LEAST = 0.02
 
 def direct(kernel: str, block: int, cpu: str, shape: Sequence[int], share: float, rows: int) -> float:
     """Time beside dense of a fully connected op that reads blocks of a weight of `shape`, `share` of them stored."""
-    table = MACHINES[cpu].direct[kernel, block]
+    table = COST_TABLES.get(cpu).direct[kernel, block]
     by_size = {size: _along(dict(zip(SHARES, line, strict=True)), share) for size, line in table.items()}
     return max(_by_size(by_size, shape) * _more(kernel, cpu, rows), _LEAST)
 
 
 def alone(kernel: str, cpu: str, shape: Sequence[int], rows: int) -> float:
     """Time beside the delegate's of the runtime's own dense kernel."""
-    return _by_size(MACHINES[cpu].alone[kernel], shape) * max(_more(kernel, cpu, rows), 1.0)
+    return _by_size(COST_TABLES.get(cpu).alone[kernel], shape) * max(_more(kernel, cpu, rows), 1.0)
 
 
 def convolved(cpu: str, shape: Sequence[int]) -> float:
     """Time of an int8 fully connected op's convolution form beside it."""
-    return _by_size(MACHINES[cpu].convolved, shape)
+    return _by_size(COST_TABLES.get(cpu).convolved, shape)
 
 
 def widened(cpu: str, shape: Sequence[int], rows: int) -> float:
     """Time of a float convolution at `rows` positions beside the hybrid one."""
-    machine = MACHINES[cpu]
+    machine = COST_TABLES.get(cpu)
     return _by_size(machine.many_positions if rows >= _MANY else machine.few_positions, shape)
 
 
 def _more(kernel: str, cpu: str, rows: int) -> float:
     """By how much a ratio changes where `rows` vectors are multiplied at once."""
-    points = dict(zip(map(math.log2, BATCHES), MACHINES[cpu].more_rows[kernel], strict=True))
+    points = dict(zip(map(math.log2, BATCHES), COST_TABLES.get(cpu).more_rows[kernel], strict=True))
     return _along(points, math.log2(rows), clamp=True)
 
 

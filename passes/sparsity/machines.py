@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tflir.ir.extensions import Registry
+
 SHARES = (0.1, 0.2, 0.3, 0.5)
 """Shares of blocks that are stored."""
 BATCHES = (1, 4, 16, 64)
@@ -182,5 +184,7 @@ _AVX512_CACHED = Machine(
     many_positions={64: 1.02, 128: 2.16, 256: 3.13, 512: 3.82, 1024: 4.94, 2048: 4.58},
 )
 
-MACHINES = {"avx2": _AVX2, "avx512": _AVX512, "avx512-cached": _AVX512_CACHED}
+MEASURED = {"avx2": _AVX2, "avx512": _AVX512, "avx512-cached": _AVX512_CACHED}
 """By name. The first says what is slower where none is asked for."""
+COST_TABLES: Registry[Machine] = Registry("cpu", {name: (lambda one=one: one) for name, one in MEASURED.items()})
+"""These, and those of plug-ins."""

@@ -11,10 +11,16 @@ def _dialect() -> Dialect:
     return COUNTING_DIALECT
 
 
+def _acme() -> Dialect:
+    from counting.soft_clip import ACME_DIALECT
+
+    return ACME_DIALECT
+
+
 def _pass() -> type[ModulePass]:
     from counting.count_ops import CountOpsPass
 
     return CountOpsPass
 
 
-COUNTING = Universe(all_dialects={"counting": _dialect}, all_passes={"counting-count-ops": _pass})
+COUNTING = Universe(all_dialects={"counting": _dialect, "acme": _acme}, all_passes={"counting-count-ops": _pass})

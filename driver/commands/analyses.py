@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tflir.passes.base import PassReport
+
+
+def print_analyses(reports: Iterable[PassReport]) -> bool:
+    """Prints the tables of the passes that only look, on stdout; returns whether there were any."""
+    found = [report for report in reports if report.only_looked]
+    for number, report in enumerate(found):
+        if number:
+            print()
+        for line in table_lines(report):
+            print(line)
+    return bool(found)
 
 
 def table_lines(report: PassReport) -> Iterator[str]:

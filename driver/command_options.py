@@ -1,0 +1,33 @@
+"""The options that say how a command runs, beside those of `options.Settings`, which say what is made."""
+
+from __future__ import annotations
+
+from tflir.option import Option, part, path
+
+COMMANDS: tuple[Option, ...] = (
+    Option(
+        "--print-pipeline", "print the passes and compile nothing", name="print_pipeline",
+        excludes=("output", "verify", "report", "elide_constants", "force"),
+    ),
+    Option(
+        "--output", ".mlir: text, else a .tflite (default: MODEL.opt.tflite)", "OUT", path, short="-o", name="output"
+    ),
+    Option(
+        "--output", ".json, or .tflite: MODEL with its ranges", "OUT", path, short="-o", name="output",
+        commands=("calibrate",), required=("calibrate",),
+    ),
+    Option("--json", "for machines", name="json", excludes=("verbose",), commands=("inspect",)),
+    Option("--verify", "run input and output in LiteRT and compare", name="verify"),
+    Option("--report", "write what each pass did, as .json or .html", "FILE", path, name="report"),
+    Option("--elide-constants", "leave large constants out of .mlir text", name="elide_constants"),
+    Option(
+        "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",)
+    ),
+    Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate")),
+    Option(
+        "--verbose", "say what each pass did, or show every tensor", short="-v", name="verbose", excludes=("quiet",),
+        commands=("compile", "inspect"),
+    ),
+    Option("--quiet", "print errors only", short="-q", name="quiet", commands=("compile", "calibrate")),
+    Option("--debug", "show tracebacks", name="debug", commands=("compile", "calibrate", "inspect")),
+)  # fmt: skip

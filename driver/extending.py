@@ -1,0 +1,101 @@
+"""Passes beside those that the options mean: `-p 'a,DEFAULT,b'`, `--before PASS=PIPELINE`, `--after PASS=PIPELINE`.
+
+```
+options give          tfl-optimize,tfl-quantize,tfl-post-quantize
+-p 'a,DEFAULT'        a,tfl-optimize,tfl-quantize,tfl-post-quantize
+--after tfl-quantize='b{x=1},c'
+                      tfl-optimize,tfl-quantize,b{x=1},c,tfl-post-quantize
+```
+A pass that stands several times in the pipeline gets its companions each time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from tflir.ir.errors import Error
+from tflir.ir.near import near
+from tflir.option import shown
+from tflir.pipeline_text import DEFAULT, MODULE, USAGE, Step, read_pipeline, written
+
+_PASS_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*+")
+Additions = Sequence[tuple[str, str]]
+"""Names of passes, and the pipelines beside each."""
+
+
+def names_default(value: Any) -> bool:
+    """Whether a pipeline has the word DEFAULT as one of its passes."""
+    if not isinstance(value, str) or DEFAULT not in value:
+        return False
+    try:
+        return any(step.name == DEFAULT for step in read_pipeline(value))
+    except Error:  # whoever reads it to run it says so
+        return False
+
+
+def additions(value: Any) -> tuple[tuple[str, str], ...]:
+    """Takes `PASS=PIPELINE`, a pair of both, a dictionary, or several of these."""
+    if isinstance(value, str):
+        name, equals, pipeline = value.partition("=")
+        if not (equals and _PASS_NAME.fullmatch(name.strip()) and pipeline.strip()):
+            raise ValueError(f"{shown(value)} is no PASS=PIPELINE such as tfl-quantize=my-pass{{x=1}}")
+        return ((name.strip(), pipeline.strip()),)
+    if isinstance(value, Mapping):
+        value = list(cast("Mapping[Any, Any]", value).items())
+    if not isinstance(value, Iterable):
+        raise ValueError(f"{shown(value)} is no PASS=PIPELINE")
+    items = list(cast("Iterable[Any]", value))
+    if len(items) == 2 and all(isinstance(item, str) and "=" not in item.partition("{")[0] for item in items):
+        return additions(f"{items[0]}={items[1]}")
+    return tuple(pair for item in items for pair in additions(item))
+
+
+def extended(first: str, rest: str, passes: str | None, before: Additions, after: Additions) -> tuple[str, str]:
+    """The two parts of a pipeline with what was added: `first` comes before calibration, `rest` after it.
+
+    What stands before DEFAULT in `passes` comes first of all. Raises `Error` (status 2) where nothing of the pipeline
+    has the name of a pass that something is to be added to.
+    """
+    parts = [read_pipeline(part) if part else [] for part in (first, rest)]
+    if passes is not None:
+        leading, trailing = _around_default(passes)
+        parts[0 if parts[0] else 1][:0] = leading
+        parts[1] += trailing
+    names = [step.name for part in parts for step in part]
+    for flag, added in (("--before", before), ("--after", after)):
+        for name, _ in added:
+            if name not in names:
+                hint = "tflir compile --print-pipeline prints it"
+                raise Error(f"{flag} {name}: the pipeline has no such pass{near(name, names)}", hint=hint, status=USAGE)
+    return written(_with(parts[0], before, after)), written(_with(parts[1], before, after))
+
+
+def extended_first(first: str, passes: str | None, before: Additions, after: Additions) -> str:
+    """The first part alone, where it is not known yet what the rest will be."""
+    leading = [] if passes is None else _around_default(passes)[0]
+    return written(_with([*leading, *read_pipeline(first)], before, after))
+
+
+def _around_default(passes: str) -> tuple[list[Step], list[Step]]:
+    steps = read_pipeline(passes)
+    places = [number for number, step in enumerate(steps) if step.name == DEFAULT]
+    if len(places) != 1:
+        raise Error("--passes names DEFAULT twice", hint="name it once", status=USAGE)
+    word = steps[places[0]]
+    if word.options or word.anchor != MODULE:
+        hint = "write it by itself: a,DEFAULT,b"
+        raise Error(
+            f"{DEFAULT} stands for a pipeline: it has no options, and works on the module", hint=hint, status=USAGE
+        )
+    return steps[: places[0]], steps[places[0] + 1 :]
+
+
+def _with(steps: list[Step], before: Additions, after: Additions) -> list[Step]:
+    found: list[Step] = []
+    for step in steps:
+        found += [each for name, pipeline in before if name == step.name for each in read_pipeline(pipeline)]
+        found.append(step)
+        found += [each for name, pipeline in after if name == step.name for each in read_pipeline(pipeline)]
+    return found

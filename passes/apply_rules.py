@@ -1,0 +1,41 @@
+"""`tfl-apply-rules`: runs sets of rewrite patterns that plug-ins bring by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.pattern_rewriter import GreedyRewritePatternApplier, PatternRewriteWalker, RewritePattern
+
+from tflir.ir.errors import Error
+from tflir.ir.extensions import RULES
+from tflir.passes.base import PassReport, TflPass
+
+
+@dataclass(frozen=True)
+class ApplyRulesPass(TflPass):
+    """
+    Runs rewrite patterns of plug-ins until none of them changes anything.
+
+    ```mlir
+    %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    %1 = "tfl.relu"(%0) : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+    becomes, by a rule that knows that one of two is enough,
+    ```mlir
+    %1 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+    """
+
+    name = "tfl-apply-rules"
+
+    rules: tuple[str, ...] = ()
+    """Names of sets of rules."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        if not self.rules:
+            known = ", ".join(RULES.names()) or "none: no plug-in brings any"
+            raise Error(f"names no rules: there are {known}", hint=f"write {self.name}{{rules=NAME}}", status=2)
+        patterns: list[RewritePattern] = [pattern for name in self.rules for pattern in RULES.get(name)]
+        if PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(module):
+            report.count("modules rewritten")

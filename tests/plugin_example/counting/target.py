@@ -1,0 +1,21 @@
+"""What the vendor's chip runs and how fast it is."""
+
+from tflir.ir.kernel_tables import KernelTable
+from tflir.passes.sparsity.machines import BATCHES, SHARES, Machine
+
+_EVEN = dict.fromkeys((64, 2048), 1.0)
+KERNELS = KernelTable(
+    {"CONV_2D": ("", "INT8"), "RELU": ("FLOAT32", "INT8"), "AcmeSoftClip": ("FLOAT32", "INT8")},
+)
+"""Convolutions of int8 alone; activations in float too; no other operator."""
+CHIP = Machine(
+    direct={
+        kernel: {64: SHARES, 2048: SHARES} for kernel in (("float", 1), ("float", 4), ("hybrid", 16), ("int8", 16))
+    },
+    more_rows={kernel: (1.0,) * len(BATCHES) for kernel in ("float", "hybrid", "int8")},
+    alone={"hybrid": _EVEN, "int8": _EVEN},
+    convolved=_EVEN,
+    few_positions=_EVEN,
+    many_positions=_EVEN,
+)
+"""It skips what is not stored: an op takes the share of time that is the share of blocks stored."""
