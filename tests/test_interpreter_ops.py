@@ -429,3 +429,18 @@ def test_fourier_transform(height: int, width: int) -> None:
     x = np.random.default_rng(height).standard_normal((2, 8, 8)).astype(F32)
     lengths = [1 << (size.bit_length() - 1) for size in (height, width)]
     agree("RFFT2D", [x, _ints(*lengths)], [(3, np.complex64)])
+
+
+@pytest.mark.parametrize("combiner", [0, 1, 2])
+def test_lookups(combiner: int) -> None:
+    table = np.arange(12, dtype=F32).reshape(4, 3)
+    indices = np.array([[0, 0], [0, 1], [2, 0]], I32)
+    weights = np.array([1.5, 2.0, 0.5], F32)
+    agree(
+        "EMBEDDING_LOOKUP_SPARSE",
+        [_ints(1, 3, 0), Const(indices), _ints(3, 2), Const(weights), table],
+        [(2, F32)],
+        "EmbeddingLookupSparseOptions",
+        combiner=combiner,
+    )
+    agree("HASHTABLE_LOOKUP", [_ints(7, 3, 1), _ints(1, 2, 7, 9), Const(table)], [(2, F32), (1, np.uint8)])

@@ -190,3 +190,21 @@ def test_one_step() -> None:
         runs=2,
         fusedActivationFunction=1,
     )
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_bidirectional_rnn(merged: bool) -> None:
+    """Of floats alone: LiteRT's kernel for integer weights reads memory that is not its own."""
+    batch, steps, inputs, units = 2, 3, 5, 4
+    layer = [Const(_floats(units, inputs)), Const(_floats(units, units)), Const(_floats(units)), State((batch, units))]
+    agree(
+        "BIDIRECTIONAL_SEQUENCE_RNN",
+        [_floats(steps, batch, inputs), *layer, *layer, None, None, None],
+        [(3, F32)] if merged else [(3, F32), (3, F32)],
+        "BidirectionalSequenceRNNOptions",
+        version=3,
+        runs=2,
+        fusedActivationFunction=1,
+        mergeOutputs=merged,
+        timeMajor=True,
+    )

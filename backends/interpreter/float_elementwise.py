@@ -79,10 +79,11 @@ def _converted(x: Array, wanted: np.dtype[Any]) -> Array:
 @kernel(BitcastOp)
 def bitcast(op: BitcastOp, operands: Operands) -> Results:
     """A narrower element type adds a last dimension, a wider one takes it away."""
-    source, wanted = np.ascontiguousarray(operands[0]), dtype_of(op.output.type)
-    shape = operands[0].shape
-    if source.dtype.itemsize == wanted.itemsize:
-        return [source.view(wanted).reshape(shape)]
-    if source.dtype.itemsize > wanted.itemsize:
-        return [source.reshape(-1).view(wanted).reshape(*shape, -1)]
-    return [source.reshape(-1).view(wanted).reshape(shape[:-1])]
+    return [_viewed(operands[0], dtype_of(op.output.type))]
+
+
+def _viewed(x: Array, wanted: np.dtype[Any]) -> Array:
+    flat: Array = np.ascontiguousarray(x).reshape(-1).view(wanted)
+    if x.itemsize == wanted.itemsize:
+        return flat.reshape(x.shape)
+    return flat.reshape(*x.shape, -1) if x.itemsize > wanted.itemsize else flat.reshape(x.shape[:-1])

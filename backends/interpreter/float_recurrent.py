@@ -10,7 +10,7 @@ from tflir.backends.interpreter.fused import cell_activation
 from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel, hybrid_kernel
 from tflir.backends.interpreter.options import flag, number, option
 from tflir.backends.interpreter.recurrent_products import Weights, vector_of, weights_of
-from tflir.ir.tfl.legacy import RNNOp
+from tflir.ir.tfl.legacy import BidirectionalSequenceRNNOp, RNNOp
 from tflir.ir.tfl.recurrent import SVDFOp, UnidirectionalSequenceRNNOp
 
 
@@ -29,18 +29,53 @@ def rnn_step(op: RNNOp, operands: Operands) -> Results:
     return [_unrolled(op, operands, operands[0][None])[0]]
 
 
-def _unrolled(op: Any, operands: Operands, steps: Array) -> Array:
-    """The outputs of `steps` [time, batch, inputs]; the last operand is the state."""
-    _, inputs, recurrent, bias, h = operands
+@float_kernel(BidirectionalSequenceRNNOp)
+@hybrid_kernel(BidirectionalSequenceRNNOp)
+def bidirectional_rnn(op: BidirectionalSequenceRNNOp, operands: Operands) -> Results:
+    """Auxiliary input without weights of its own is what the backward layer reads instead of the input."""
+    in_front = flag(option(op, "time_major"))
+    steps, auxiliary = operands[0], operands[9] if operands[9:] else None
+    if not in_front:
+        steps, auxiliary = steps.swapaxes(0, 1), None if auxiliary is None else auxiliary.swapaxes(0, 1)
+    weighted = operands[10] is not None if operands[10:] else False
+    behind = steps if auxiliary is None or weighted else auxiliary
+    extra = auxiliary if weighted else None
+    ahead = _unrolled(op, operands, steps, auxiliary=extra, auxiliary_place=10)
+    back = _unrolled(op, operands, behind, first=5, backward=True, auxiliary=extra, auxiliary_place=11)
+    outputs = [np.concatenate([ahead, back], -1)] if flag(option(op, "merge_outputs")) else [ahead, back]
+    return [out if in_front else out.swapaxes(0, 1) for out in outputs]
+
+
+def _unrolled(
+    op: Any,
+    operands: Operands,
+    steps: Array,
+    *,
+    first: int = 1,
+    backward: bool = False,
+    auxiliary: Array | None = None,
+    auxiliary_place: int = 0,
+) -> Array:
+    """The outputs of `steps` [time, batch, inputs].
+
+    The operands from number `first` are the input's weights, the recurrent ones, the bias and the state, which is
+    updated; `auxiliary` input has its weights in operand `auxiliary_place`.
+    """
     asymmetric = flag(option(op, "asymmetric_quantize_inputs"))
-    read, repeat = (
-        weights_of(op.operands[place], array, asymmetric=asymmetric) for place, array in ((1, inputs), (2, recurrent))
-    )
-    assert isinstance(read, Weights)
-    assert isinstance(repeat, Weights)
+
+    def weights(place: int) -> Weights:
+        found = weights_of(op.operands[place], operands[place], asymmetric=asymmetric)
+        assert found is not None
+        return found
+
+    read, repeat, (bias, h) = weights(first), weights(first + 1), operands[first + 2 : first + 4]
+    more = None if auxiliary is None else weights(auxiliary_place)
     outputs = np.empty((*steps.shape[:2], h.shape[-1]), h.dtype)
-    for time, x in enumerate(steps):
-        total = read.product(x) + repeat.product(h) + bias
+    order = range(len(steps))
+    for time in reversed(order) if backward else order:
+        total = read.product(steps[time]) + repeat.product(h) + bias
+        if more is not None and auxiliary is not None:
+            total = total + more.product(auxiliary[time])
         h[...] = cell_activation(total, option(op, "fused_activation_function"))
         outputs[time] = h
     return outputs

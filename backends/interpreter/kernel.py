@@ -131,9 +131,10 @@ def has_quant(value_type: Attribute) -> bool:
 
 
 def quant_of(value_type: Attribute) -> UniformQuantizedType:
-    """The quantized element type of a tensor type that has one."""
+    """The quantized element type of a tensor type. Raises `Error` where it has none."""
     element = element_of(value_type)
-    assert isinstance(element, UniformQuantizedType)
+    if not isinstance(element, UniformQuantizedType):
+        raise refuse(f"a tensor of {element} stands where a quantized one is needed", "give it a !quant.uniform type")
     return element
 
 

@@ -15,8 +15,11 @@ from tflir.backends.interpreter.kernel import (
     result_dtype,
 )
 from tflir.backends.interpreter.options import flag, number, real
-from tflir.backends.interpreter.rounding import round_away, scaled
-from tflir.ir.quant import Layout, UniformQuantizedType
+from tflir.backends.interpreter.quantized import centred, quantization, stored
+from tflir.backends.interpreter.requantize import doubled, multiplier_of
+from tflir.backends.interpreter.rounding import round_away
+from tflir.ir.quant import Layout
+from tflir.ir.tfl.constants import NumericVerifyOp
 from tflir.ir.tfl.quantization import DequantizeOp, FakeQuantOp, QuantizeOp
 
 
@@ -40,12 +43,6 @@ def dequantized(x: Array, layout: Layout) -> Array:
     return (x.astype(np.int64) - points).astype(np.float32) * scales.astype(np.float32)
 
 
-def storage_limits(element: UniformQuantizedType) -> tuple[int, int]:
-    """The least and the largest integer of a quantized type's storage; a narrow range is a fact about weights alone."""
-    width = element.storage.width.data
-    return (0, (1 << width) - 1) if element.is_unsigned else (-(1 << (width - 1)), (1 << (width - 1)) - 1)
-
-
 def spread(values: Array, layout: Layout, rank: int) -> Array:
     """One value for a tensor or for each channel, in a shape that broadcasts against a tensor of `rank`."""
     if layout.axes and not layout.blocks:
@@ -58,16 +55,20 @@ def spread(values: Array, layout: Layout, rank: int) -> Array:
 @quantized_kernel(QuantizeOp)
 def quantize(op: QuantizeOp, operands: Operands) -> Results:
     """Floats divided by the scale and rounded; integers brought from one scale to another in fixed point."""
-    x, layout = operands[0], quant_of(op.output.type).layout
-    low, high = storage_limits(quant_of(op.output.type))
-    scales, points = spread(layout.scales, layout, x.ndim), spread(layout.zero_points, layout, x.ndim)
+    x, layout, result = operands[0], quant_of(op.output.type).layout, quantization(op.output)
     if has_quant(op.input.type):
-        source = quant_of(op.input.type).layout
-        ratio = float(np.float32(source.scales.reshape(-1)[0])) / float(np.float32(layout.scales.reshape(-1)[0]))
-        whole = scaled(x.astype(np.int64) - int(source.zero_points.reshape(-1)[0]), ratio)
-    else:
-        whole = round_away(x.astype(np.float32) / scales.astype(np.float32))
-    return [np.clip(whole + points, low, high).astype(result_dtype(op))]
+        source = quantization(op.input)
+        ratio = float(source.scale) / float(result.scale)
+        return [stored(doubled(centred(x, source), *multiplier_of(ratio)), op.output)]
+    scales, points = spread(layout.scales, layout, x.ndim), spread(layout.zero_points, layout, x.ndim)
+    whole = round_away(x.astype(np.float32) / scales.astype(np.float32)) + points
+    return [np.clip(whole, result.low, result.high).astype(result_dtype(op))]
+
+
+@quantized_kernel(NumericVerifyOp)
+def numeric_verify(op: NumericVerifyOp, operands: Operands) -> Results:
+    """How far the dequantized input is from the reference."""
+    return [dequantized(operands[0], quant_of(op.input.type).layout) - operands[1]]
 
 
 @float_kernel(FakeQuantOp)

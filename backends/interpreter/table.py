@@ -14,11 +14,11 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "activations": ("float_activations",),
     "arithmetic": ("float_arithmetic", "quantized_arithmetic"),
     "comparison": ("comparison", "quantized_arithmetic"),
-    "constants": ("constants", "custom", "detection"),
+    "constants": ("constants", "custom", "detection", "quantization"),
     "elementwise": ("float_elementwise",),
     "filling": ("filling",),
     "indexing": ("indexing", "searching", "embedding", "boxes"),
-    "legacy": ("pooling", "float_recurrent"),
+    "legacy": ("pooling", "float_recurrent", "lookups"),
     "linear": (
         "float_linear",
         "float_transposed",
