@@ -20,6 +20,7 @@ import pytest
 import tflir
 from tflir import plugins
 from tflir.cli import main as tflir_main
+from tflir.ir.constants import elements
 from tflir.ir.tfl.dialect import op_class_by_name
 from tflir.opt.main import main as opt_main
 
@@ -113,6 +114,43 @@ def test_the_quantizer_treats_it_by_its_facts() -> None:
     again = _ops(tflir.loads(tflir.dumps(module)))
     assert again["acme.soft_clip"].limit.value.data == 0.5
     assert again["acme.permute_lanes"].custom_option.data == b"\1\2"
+
+
+def _dense() -> Any:
+    """A module of the vendor's layer, most of whose weight is zero."""
+    module = tflir.loads(
+        f"""func.func @main(%x: tensor<1x64xf32> {RANGES} loc("x")) -> tensor<1x64xf32> {{
+          %w = "tfl.pseudo_const"() <{{value = dense<1.0> : tensor<64x64xf32>}}> : () -> tensor<64x64xf32> loc("w")
+          %y = "acme.dense"(%x, %w) <{{custom_option = #tfl<const_bytes : "0x01">}}> {OTHER} : (tensor<1x64xf32>, tensor<64x64xf32>) -> tensor<1x64xf32> loc("y")
+          func.return %y : tensor<1x64xf32>
+        }}"""  # noqa: E501
+    )
+    weight = np.where(build.random(64, 64, seed=3) > 1.5, build.random(64, 64), 0).astype(np.float32)
+    _ops(module)["tfl.pseudo_const"].properties["value"] = elements(weight)
+    return module
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_vendors_layer_gets_a_scale_for_each_row() -> None:
+    module = _dense()
+    tflir.run_passes(module, "tfl-prepare-quantize,tfl-quantize,tfl-post-quantize")
+    weight = _ops(module)["acme.dense"].operands[1].type
+    assert "!quant.uniform<i8<-127:127>:f32:0, {" in str(weight)
+    module = _dense()
+    tflir.run_passes(module, "tfl-prepare-quantize-dynamic-range,tfl-quantize,tfl-post-quantize")
+    op = _ops(module)["acme.dense"]
+    assert "!quant.uniform<i8" in str(op.operands[1].type)
+    assert str(op.operands[0].type) == "tensor<1x64xf32>"
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_vendors_layer_reads_sparse_weights() -> None:
+    module = _dense()
+    tflir.run_passes(module, "tfl-dense-to-sparse{target=size}")
+    assert "tfl.pseudo_sparse_const" in _ops(module)
+    again = _ops(tflir.loads(tflir.dumps(module)))
+    assert again["acme.dense"].custom_option.data == b"\1"
+    assert again["acme.dense"].operands[1].owner.name == "tfl.densify"
 
 
 @pytest.mark.usefixtures("installed")
