@@ -284,6 +284,37 @@ def test_a_taken_name_is_an_error_that_names_both(
         assert "facts, with --plugin: tfl.tanh quantizable" in said
 
 
+@pytest.mark.usefixtures("installed")
+def test_a_name_of_ours_that_a_plug_in_takes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("m.lines").write_text("4\nrelu\n")
+    taking = plugins.Plugin(
+        frontends={".tflite": lambda: lambda content, name: None}, cost_tables={"avx2": lambda: None}
+    )
+    monkeypatch.setattr(plugins, "plugins", lambda: {"taking": taking})
+    assert opt_main(["--list-plugins"]) == 0
+    said = capsys.readouterr().out
+    assert "clash: frontends '.tflite' is in tflir and in plug-in taking" in said
+    assert "clash: cost tables 'avx2' is in tflir and in plug-in taking" in said
+    assert tflir_main(["compile", "m.lines", "-o", "o.tflite", "--plugin", "taking"]) == 2
+    assert "frontend of files '.tflite' is in tflir and in plug-in taking" in capsys.readouterr().err
+
+
+def test_a_plug_in_named_as_an_object(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in _find(monkeypatch):
+        Path("m.mlir").write_text(PROGRAM)
+        named = ["--plugin", "counting.universe:COUNTING"]
+        assert opt_main(["m.mlir"]) == 1
+        assert opt_main(["m.mlir", *named, "--counting-count-ops=at-least=1"]) == 0
+        assert '"acme.soft_clip"' in capsys.readouterr().out
+        assert tflir_main(["compile", "m.mlir", "-o", "o.tflite", "-q", *named]) == 0
+        assert b"AcmeSoftClip" in Path("o.tflite").read_bytes()
+        assert opt_main(["m.mlir", "--plugin", "no_such_module:X"]) == 2
+        assert opt_main(["m.mlir", "--plugin", "counting.rules:patterns"]) == 2
+        assert "is no Plugin and no Universe" in capsys.readouterr().err
+
+
 def test_nobody_pays_for_plug_ins_who_does_not_ask_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(group: str) -> list[EntryPoint]:
         raise AssertionError(f"{group} was looked for")
