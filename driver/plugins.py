@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from xdsl.passes import ModulePass
 from xdsl.universe import XDSL_UNIVERSE, Universe
 
+from tflir.facts import wanted
 from tflir.ir.errors import Error
-from tflir.ir.extensions import CUSTOM_KERNELS, CUSTOM_OPS, DIALECTS, FRONTENDS, RULES, Registry
+from tflir.ir.extensions import CUSTOM_KERNELS, CUSTOM_OPS, DIALECTS, FRONTENDS, OURS, RULES, Registry
 from tflir.ir.kernel_tables import KERNEL_TABLES
 from tflir.ir.near import near
 from tflir.passes.sparsity.machines import COST_TABLES
@@ -113,7 +114,17 @@ def _load(entry: EntryPoint) -> tuple[Any, str]:
 
 
 def register_all() -> None:
-    """Adds all that plug-ins bring to the registries."""
+    """Adds all that plug-ins bring to the registries, and what of ours a plug-in might take the name of."""
+    from tflir.files import load_content
+    from tflir.universe import DIALECTS as OUR_DIALECTS
+
+    for ending in (".tflite", ".mlir"):
+        FRONTENDS.add(ending, lambda: load_content, OURS)
+    for name, make in OUR_DIALECTS.items():
+        DIALECTS.add(name, make, OURS)
+    for name in wanted():
+        if _is_object(name):
+            named_plugin(name)
     for name, plugin in plugins().items():
         register(name, plugin)
     for name, universe in plugin_universes().items():
@@ -140,41 +151,65 @@ def forget() -> None:
 
     plugin_universes.cache_clear()
     plugins.cache_clear()
+    _of_object.cache_clear()
+    _OBJECTS.clear()
     forget_plugins()
 
 
 def named_plugin(name: str) -> Plugin:
-    """The plug-in `name`, or the one that `module:OBJECT` names. Raises `Error` (status 2) where there is none."""
-    if ":" in name:
-        return _of_object(name)
-    found = plugins().get(name)
+    """The plug-in `name`, or the one that `module:OBJECT` names.
+
+    Raises `Error` (status 2) where there is none, and where it takes a name that another package has.
+    """
+    found = _of_object(name) if _is_object(name) else plugins().get(name)
+    if found is None and (universe := plugin_universes().get(name)) is not None:
+        found = Plugin(universe=universe)
     if found is None:
-        universe = plugin_universes().get(name)
-        if universe is not None:
-            return Plugin(universe=universe)
         known = [*plugins(), *plugin_universes()]
         hint = f"there are {', '.join(dict.fromkeys(known))}" if known else "install the package that brings it"
         raise Error(f"no plug-in is called '{name}'{near(name, known)}", hint=hint, status=_USAGE)
+    if not _is_object(name):
+        register_all()
+    for kind, registry in KINDS:
+        for key in getattr(found, kind):
+            registry.find(key)
     return found
+
+
+def _is_object(name: str) -> bool:
+    return ":" in name
 
 
 @cache
 def _of_object(name: str) -> Plugin:
     """A plug-in that need not be installed; it is registered under its name."""
     found, why = _load(EntryPoint(name, name, EXTENSIONS))
+    installed = [*plugins().values(), *plugin_universes().values()]
+    if any(found is one for one in installed):
+        return found if isinstance(found, Plugin) else Plugin(universe=found)
     if isinstance(found, Universe):
         found = Plugin(universe=found)
     if not isinstance(found, Plugin):
         what = why or f"{name} is no Plugin and no Universe"
         raise Error(f"--plugin {what}", hint="name a plug-in, or module:OBJECT", status=_USAGE)
     register(name, found)
+    if found.universe is not None:
+        _OBJECTS[name] = found.universe
     return found
+
+
+_OBJECTS: dict[str, Universe] = {}
+"""The universes of plug-ins that were named as objects."""
+
+
+def _universes() -> dict[str, Universe]:
+    return {**plugin_universes(), **_OBJECTS}
 
 
 def plugin_passes() -> dict[str, Callable[[], type[ModulePass]]]:
     """Passes that are not ours: those of plug-ins, then xDSL's where no plug-in has one of that name."""
     found: dict[str, Callable[[], type[ModulePass]]] = {}
-    for universe in (*plugin_universes().values(), XDSL_UNIVERSE):
+    for universe in (*_universes().values(), XDSL_UNIVERSE):
         for name, factory in universe.all_passes.items():
             found.setdefault(name, factory)
     return found
@@ -182,9 +217,7 @@ def plugin_passes() -> dict[str, Callable[[], type[ModulePass]]]:
 
 def refuse_clash(name: str, *, ours: bool) -> None:
     """Raises `Error` (status 2) where pass `name` is brought by more than one: neither may stand in for the other."""
-    owners = ["tflir"] * ours + [
-        f"plug-in {plugin}" for plugin, u in plugin_universes().items() if name in u.all_passes
-    ]
+    owners = ["tflir"] * ours + [f"plug-in {plugin}" for plugin, u in _universes().items() if name in u.all_passes]
     if owners and not ours and name in XDSL_UNIVERSE.all_passes:
         owners.append("xdsl")
     if len(owners) > 1:

@@ -95,6 +95,14 @@ def test_a_reproducer_of_mlir_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert 'only="b c",w' in capsys.readouterr().err
 
 
+def test_an_older_reproducer_of_mlir_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("b.mlir").write_text(
+        "// configuration: -pass-pipeline='builtin.module(cse,tfl-optimize)' -verify-each=true\n" + LONG
+    )
+    assert main(["b.mlir", "--run-reproducer", "--dump-pass-pipeline"]) == 0
+    assert "Pass Manager with 2 passes" in capsys.readouterr().err
+
+
 # Reduction.
 
 

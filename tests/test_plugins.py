@@ -20,6 +20,7 @@ import pytest
 import tflir
 from tflir import plugins
 from tflir.cli import main as tflir_main
+from tflir.ir.constants import elements
 from tflir.ir.tfl.dialect import op_class_by_name
 from tflir.opt.main import main as opt_main
 
@@ -113,6 +114,43 @@ def test_the_quantizer_treats_it_by_its_facts() -> None:
     again = _ops(tflir.loads(tflir.dumps(module)))
     assert again["acme.soft_clip"].limit.value.data == 0.5
     assert again["acme.permute_lanes"].custom_option.data == b"\1\2"
+
+
+def _dense() -> Any:
+    """A module of the vendor's layer, most of whose weight is zero."""
+    module = tflir.loads(
+        f"""func.func @main(%x: tensor<1x64xf32> {RANGES} loc("x")) -> tensor<1x64xf32> {{
+          %w = "tfl.pseudo_const"() <{{value = dense<1.0> : tensor<64x64xf32>}}> : () -> tensor<64x64xf32> loc("w")
+          %y = "acme.dense"(%x, %w) <{{custom_option = #tfl<const_bytes : "0x01">}}> {OTHER} : (tensor<1x64xf32>, tensor<64x64xf32>) -> tensor<1x64xf32> loc("y")
+          func.return %y : tensor<1x64xf32>
+        }}"""  # noqa: E501
+    )
+    weight = np.where(build.random(64, 64, seed=3) > 1.5, build.random(64, 64), 0).astype(np.float32)
+    _ops(module)["tfl.pseudo_const"].properties["value"] = elements(weight)
+    return module
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_vendors_layer_gets_a_scale_for_each_row() -> None:
+    module = _dense()
+    tflir.run_passes(module, "tfl-prepare-quantize,tfl-quantize,tfl-post-quantize")
+    weight = _ops(module)["acme.dense"].operands[1].type
+    assert "!quant.uniform<i8<-127:127>:f32:0, {" in str(weight)
+    module = _dense()
+    tflir.run_passes(module, "tfl-prepare-quantize-dynamic-range,tfl-quantize,tfl-post-quantize")
+    op = _ops(module)["acme.dense"]
+    assert "!quant.uniform<i8" in str(op.operands[1].type)
+    assert str(op.operands[0].type) == "tensor<1x64xf32>"
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_vendors_layer_reads_sparse_weights() -> None:
+    module = _dense()
+    tflir.run_passes(module, "tfl-dense-to-sparse{target=size}")
+    assert "tfl.pseudo_sparse_const" in _ops(module)
+    again = _ops(tflir.loads(tflir.dumps(module)))
+    assert again["acme.dense"].custom_option.data == b"\1"
+    assert again["acme.dense"].operands[1].owner.name == "tfl.densify"
 
 
 @pytest.mark.usefixtures("installed")
@@ -244,6 +282,37 @@ def test_a_taken_name_is_an_error_that_names_both(
         said = capsys.readouterr().out
         assert "clash: rules 'acme-activations' is in plug-in counting and in plug-in twin" in said
         assert "facts, with --plugin: tfl.tanh quantizable" in said
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_name_of_ours_that_a_plug_in_takes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("m.lines").write_text("4\nrelu\n")
+    taking = plugins.Plugin(
+        frontends={".tflite": lambda: lambda content, name: None}, cost_tables={"avx2": lambda: None}
+    )
+    monkeypatch.setattr(plugins, "plugins", lambda: {"taking": taking})
+    assert opt_main(["--list-plugins"]) == 0
+    said = capsys.readouterr().out
+    assert "clash: frontends '.tflite' is in tflir and in plug-in taking" in said
+    assert "clash: cost tables 'avx2' is in tflir and in plug-in taking" in said
+    assert tflir_main(["compile", "m.lines", "-o", "o.tflite", "--plugin", "taking"]) == 2
+    assert "frontend of files '.tflite' is in tflir and in plug-in taking" in capsys.readouterr().err
+
+
+def test_a_plug_in_named_as_an_object(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in _find(monkeypatch):
+        Path("m.mlir").write_text(PROGRAM)
+        named = ["--plugin", "counting.universe:COUNTING"]
+        assert opt_main(["m.mlir"]) == 1
+        assert opt_main(["m.mlir", *named, "--counting-count-ops=at-least=1"]) == 0
+        assert '"acme.soft_clip"' in capsys.readouterr().out
+        assert tflir_main(["compile", "m.mlir", "-o", "o.tflite", "-q", *named]) == 0
+        assert b"AcmeSoftClip" in Path("o.tflite").read_bytes()
+        assert opt_main(["m.mlir", "--plugin", "no_such_module:X"]) == 2
+        assert opt_main(["m.mlir", "--plugin", "counting.rules:patterns"]) == 2
+        assert "is no Plugin and no Universe" in capsys.readouterr().err
 
 
 def test_nobody_pays_for_plug_ins_who_does_not_ask_for_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.outputs import STDOUT, check_outputs
 from tflir.commands.terminal import Note, progress, say
 from tflir.content import STDIN
+from tflir.facts import facts_in_force
 from tflir.files import TEXT, to_bytes, write
 from tflir.ir.errors import Error, printable
 from tflir.options import Options, OptionWarning, options_from
@@ -33,6 +34,11 @@ _MOST_SAMPLES = 32
 def run(arguments: argparse.Namespace) -> int:
     """Compiles as the arguments say; returns the exit status."""
     options = options_from(vars(arguments))
+    with facts_in_force(options.plugins):
+        return _run(arguments, options)
+
+
+def _run(arguments: argparse.Namespace, options: Options) -> int:
     if arguments.print_pipeline:
         print(_converter(given(arguments.model), options).pipeline())
         return 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -106,6 +106,7 @@ def _sorted_out(given: list[str], parser: argparse.ArgumentParser) -> tuple[list
     words: list[str] = []
     passes: list[str] = []
     known = by_name()
+    others = _load_objects(given, known)
     switched_off = {name: flag for flag in all_flags() for name in flag.off}
     for number, word in enumerate(given):
         if word == "--":
@@ -118,11 +119,28 @@ def _sorted_out(given: list[str], parser: argparse.ArgumentParser) -> tuple[list
             words += _of_flag(flag, name, equals, value, word, parser)
         elif not name.startswith("--") or name in _OTHERS:
             words.append(word)
-        elif _is_pass(name[2:]):
+        elif _is_pass(name[2:], others):
             passes.append(f"{name[2:]}{{{value}}}" if value else name[2:])
         else:
             parser.error(f"unrecognized arguments: {word}{near(name, [*known, *_OTHERS, *_flags_of_passes()])}")
     return words, passes
+
+
+def _load_objects(given: Sequence[str], known: Mapping[str, Flag]) -> bool:
+    """Loads the plug-ins that are named as `module:OBJECT`, so that their passes may be flags; whether any is."""
+    loaded = False
+    for word, following in zip(given, [*given[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        flag = known.get(name)
+        if flag is None or flag.attribute != "plugin":
+            continue
+        for each in flag.take(value if equals else following):
+            if ":" in each:
+                from tflir.plugins import named_plugin
+
+                named_plugin(each)
+                loaded = True
+    return loaded
 
 
 def _with_two_dashes(name: str, known: Iterable[str]) -> str:
@@ -157,11 +175,11 @@ def _is_ours(name: str) -> bool:
     return name in pass_names()
 
 
-def _is_pass(name: str) -> bool:
+def _is_pass(name: str, others: bool) -> bool:
     """Whether a pass has this name; others are asked, which imports xDSL, only where they may have it."""
     if _is_ours(name):
         return True
-    if not (_may_be_of_xdsl(name) or _are_there_plugins()):
+    if not (others or _may_be_of_xdsl(name) or _are_there_plugins()):
         return False
     from tflir.pass_manager import available_passes
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from xdsl.passes import ModulePass
 
 _HEAD = "tflir reproducer"
-_OURS = re.compile(rb"^// (tflir-opt [^\n]*)$", re.MULTILINE)
+_COMMAND = re.compile(rb"^// (?:tflir-opt|configuration:) ([^\n]*)$", re.MULTILINE)
+"""A line of ours, or of older `mlir-opt`s: `// configuration: -pass-pipeline='…' -verify-each=true`."""
+_FLAG = "pass-pipeline="
 _MLIR = re.compile(rb"\bmlir_reproducer\s*+:\s*+\{([^{}\"]*+(?:\"(?:[^\"\\]|\\.)*+\"[^{}\"]*+)*+)\}")
 _PIPELINE = re.compile(rb'\bpipeline\s*+:\s*+"((?:[^"\\]|\\.)*+)"')
 _VERIFY_EACH = re.compile(rb"\bverify_each\s*+:\s*+(true|false)")
@@ -53,13 +55,16 @@ def pipeline_of(data: bytes, file: str) -> tuple[str, bool | None]:
         verify = _VERIFY_EACH.search(section[1])
         text = found[1].replace(b'\\"', b'"').replace(b"\\22", b'"').replace(b"\\\\", b"\\")
         return _text(text), None if verify is None else verify[1] == b"true"
-    for line in _OURS.finditer(data):
+    for line in _COMMAND.finditer(data):
         try:
             words = shlex.split(_text(line[1]))
         except ValueError:
             continue
         if "-p" in words[:-1]:
             return words[words.index("-p") + 1], None
+        for word in words:
+            if word.lstrip("-").startswith(_FLAG):
+                return word.partition("=")[2], None
     hint = "run its pipeline with -p"
     raise Error("is no reproducer: it names no pipeline", file=file, hint=hint, status=USAGE)
 

@@ -103,6 +103,8 @@ class Session:
             return self._run_parts()
         with self.watcher.timed("read"):
             module = self._load()
+        if self.arguments.verify_roundtrip:
+            self._check_roundtrip(module)
         if self.arguments.reduce or self.arguments.reduce_test:
             return self._reduce(module)
         self._transform(module)
@@ -151,8 +153,6 @@ class Session:
         places: dict[Operation, Span] = {}
         module = parse_text(data, self._name, self.context, verify=self.arguments.verify_input, places=places)
         self.places = places
-        if self.arguments.verify_roundtrip:
-            self._check_roundtrip(module)
         return module
 
     def _check_roundtrip(self, module: ModuleOp) -> None:
@@ -181,6 +181,8 @@ class Session:
             found: Error | None = None
             try:
                 module = self._parse(part)
+                if self.arguments.verify_roundtrip:
+                    self._check_roundtrip(module)
                 self._transform(module)
                 outputs.append(self.output.text(module))
             except Error as error:

@@ -14,6 +14,7 @@ PLUGIN = Plugin(
     custom_ops={
         "AcmeSoftClip": _from("soft_clip", "SoftClipOp"),
         "AcmePermuteLanes": _from("soft_clip", "PermuteLanesOp"),
+        "AcmeDense": _from("soft_clip", "DenseOp"),
     },
     custom_kernels={"AcmeSoftClip": _from("soft_clip", "clip")},
     frontends={".lines": _from("lines", "read")},

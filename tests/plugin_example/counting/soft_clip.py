@@ -56,4 +56,24 @@ class PermuteLanesOp(TypedCustomOp):
     output = result_def(FLOAT_OR_QUANTIZED)
 
 
-ACME_DIALECT = Dialect("acme", [SoftClipOp, PermuteLanesOp], [])
+@irdl_op_definition
+class DenseOp(TypedCustomOp):
+    """A layer whose weight has a scale for each row, is int8 beside float activations too, and may be sparse."""
+
+    name = "acme.dense"
+    INFO: ClassVar = OpInfo(
+        "CUSTOM",
+        custom_code="AcmeDense",
+        quantizable=True,
+        weight=(1, 0),
+        dynamic_range=(1,),
+        hybrid=True,
+        sparse=(1,),
+        densify=("float", "hybrid", "int8"),
+    )
+    input = operand_def(FLOAT_OR_QUANTIZED)
+    filter = operand_def(FLOAT_OR_QUANTIZED)
+    output = result_def(FLOAT_OR_QUANTIZED)
+
+
+ACME_DIALECT = Dialect("acme", [SoftClipOp, PermuteLanesOp, DenseOp], [])
