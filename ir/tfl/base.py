@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from xdsl.dialects.builtin import ArrayAttr, BoolAttr, DenseArrayBase, FloatAttr, IntegerAttr, StringAttr, i1, i32, i64
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    BoolAttr,
+    DenseArrayBase,
+    FloatAttr,
+    IntegerAttr,
+    LocationAttr,
+    StringAttr,
+    i1,
+    i32,
+    i64,
+)
 from xdsl.dialects.builtin import f32 as f32_type
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import IRDLOperation
 
 from tflir.ir.tfl.attributes import ConstBytesAttr
@@ -31,6 +42,9 @@ BYTES = ConstBytesAttr
 ENUMS = ArrayAttr[StringAttr]
 TRUE, FALSE = BoolAttr.from_bool(True), BoolAttr.from_bool(False)
 
+_GENERIC = frozenset(("operands", "properties", "regions", "successors"))
+"""Keywords of xDSL's own constructor."""
+
 
 class TflOp(IRDLOperation, ABC):
     """An operator of the `tfl` dialect that a builtin operator of the schema stands for.
@@ -42,6 +56,52 @@ class TflOp(IRDLOperation, ABC):
     INFO: ClassVar[OpInfo]
     RULES: ClassVar[tuple[Rule, ...]] = ()
     """What the runtime needs of shapes and element types together; a family's stand in its base class."""
+
+    def __init__(
+        self,
+        *operands: SSAValue | Operation | Sequence[SSAValue | Operation] | None,
+        result_type: Attribute | None = None,
+        result_types: Sequence[Any] | None = None,
+        attributes: Mapping[str, Attribute | None] | None = None,
+        location: LocationAttr | None = None,
+        **options: Any,
+    ) -> None:
+        """Builds an op of values, in order or by name, and of options by name: `AddOp(x, y, activation="RELU")`.
+
+        A value may be given as the op that makes it, and None (or nothing) where an operand is left out. Options are
+        plain Python values, and the schema's defaults where they are not given. The types of the results follow from
+        operands and options where the op's rules say them; else give `result_type` or `result_types`.
+        Raises `Error` saying what is missing or wrong. The keywords of xDSL's own constructor (`operands=[…]`,
+        `properties={…}`, `regions=[…]`) work as there.
+        """
+        if not operands and not _GENERIC.isdisjoint(options):
+            super().__init__(result_types=result_types, attributes=attributes, **options)
+            if location is not None:
+                self.location = location
+            return
+        from tflir.ir.tfl.builders import fill_in
+
+        fill_in(self, operands, options, (result_type,) if result_type is not None else result_types)
+        if attributes:
+            self.attributes.update({name: held for name, held in attributes.items() if held is not None})
+        if location is not None:
+            self.location = location
+
+    def option(self, name: str) -> Any:
+        """The value of an option in plain Python, the schema's default where the op doesn't have it.
+
+        `op.option("stride_h")` is 2, `op.option("activation")` is "RELU". Raises `Error` for an unknown name.
+        """
+        from tflir.ir.tfl.building import option_value
+
+        return option_value(self, name)
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Sets an option from a plain Python value. In a rule use `rewriter.modify`, which tells the driver."""
+        from tflir.ir.tfl.building import SHORT, properties_from
+
+        properties = properties_from(type(self), {name: value}, len(self.operands))
+        self.properties[SHORT.get(name, name)] = properties[SHORT.get(name, name)]
 
     def verify_(self) -> None:
         self.check_rules()

@@ -7,6 +7,7 @@ what is not known: an unranked tensor fits everything, and a dimension of -1 any
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from typing import Any, NoReturn, cast
 
 from xdsl.dialects.builtin import IntegerAttr, IntegerType, NoneType
@@ -94,8 +95,25 @@ def vector(value: SSAValue, length: int, what: str) -> Sequence[int] | None:
     return constant(value)
 
 
+_required: ContextVar[dict[int, Shape] | None] = ContextVar("required shapes of results", default=None)
+"""Where the shapes that rules require of results are noted, while someone asks for them."""
+
+
+def required_results(op: Operation, check: Callable[[], None]) -> dict[int, Shape]:
+    """The shapes that `check`, the rules of `op`, requires of the op's results, as far as it requires any."""
+    noted: dict[int, Shape] = {}
+    token = _required.set(noted)
+    try:
+        check()
+    finally:
+        _required.reset(token)
+    return noted
+
+
 def result(op: Operation, wanted: Shape | None, index: int = 0) -> None:
     """The result must have the shape that the op gives it."""
+    if wanted is not None and (noted := _required.get()) is not None:
+        noted[index] = wanted
     found = shape(op.results[index])
     if not fit(found, wanted):
         assert found is not None
