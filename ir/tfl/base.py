@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 from xdsl.dialects.builtin import (
@@ -20,7 +21,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.dialects.builtin import f32 as f32_type
 from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.irdl import IRDLOperation
+from xdsl.irdl import IRDLOperation, OptionalDef
 
 from tflir.ir.tfl.attributes import ConstBytesAttr
 from tflir.ir.tfl.info import OpInfo
@@ -44,6 +45,14 @@ TRUE, FALSE = BoolAttr.from_bool(True), BoolAttr.from_bool(False)
 
 _GENERIC = frozenset(("operands", "properties", "regions", "successors"))
 """Keywords of xDSL's own constructor."""
+
+
+@cache
+def _has_defaults(op: type[IRDLOperation]) -> bool:
+    """Whether the definition of an op gives properties or attributes by default, which xDSL looks for in each op."""
+    definition = op.get_irdl_definition()
+    every = (*definition.properties.values(), *definition.attributes.values())
+    return any(not isinstance(each, OptionalDef) and each.default_value is not None for each in every)
 
 
 class TflOp(IRDLOperation, ABC):
@@ -86,6 +95,11 @@ class TflOp(IRDLOperation, ABC):
             self.attributes.update({name: held for name, held in attributes.items() if held is not None})
         if location is not None:
             self.location = location
+
+    def __post_init__(self) -> None:
+        if not _has_defaults(type(self)):
+            return
+        super().__post_init__()
 
     def option(self, name: str) -> Any:
         """The value of an option in plain Python, the schema's default where the op doesn't have it.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xdsl.ir import Attribute, Operation, OpResult, SSAValues
+from xdsl.ir import Attribute, Operation
 
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.building import check_complete, operands_of, properties_from, result_count
-from tflir.ir.tfl.inference import result_elements, result_types, unshaped
+from tflir.ir.tfl.inference import infer_results, set_results
 
 _TYPE = "qtype"
 """A property that repeats the type of the result."""
@@ -25,10 +25,4 @@ def fill_in(op: TflOp, given: Sequence[Any], named: dict[str, Any], types: Seque
     check_complete(kind, properties)
     Operation.__init__(op, operands=operands, properties=properties, result_types=types or ())
     if types is None:
-        elements = result_elements(op, result_count(kind, properties))
-        _set_results(op, unshaped(elements))
-        _set_results(op, result_types(op, elements))
-
-
-def _set_results(op: TflOp, types: Sequence[Attribute]) -> None:
-    op.results = SSAValues(OpResult(each, op, index) for index, each in enumerate(types))
+        set_results(op, infer_results(op, result_count(kind, properties)))

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import Any, NoReturn, cast
 
 import numpy as np
-from xdsl.dialects.builtin import BoolAttr, FloatAttr, IntegerAttr, NoneType, StringAttr, UnitAttr, f32, i32
+from xdsl.dialects.builtin import BoolAttr, FloatAttr, IntegerAttr, StringAttr, UnitAttr, f32, i32
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import IRDLOperation, OperandDef, OptPropertyDef, RangeOf, ResultDef, VarOperandDef, VarResultDef
 from xdsl.irdl.constraints import RangeLengthConstraint
@@ -243,11 +243,6 @@ def result_count(op: type[IRDLOperation], properties: Mapping[str, Attribute]) -
         if isinstance(held, IntegerAttr):
             return cast("IntegerAttr[Any]", held).value.data
     return 1
-
-
-def is_left_out(value: SSAValue) -> bool:
-    """Whether a value stands for an operand that is left out."""
-    return isinstance(value.type, NoneType)
 
 
 def _refuse(op: type[IRDLOperation], what: str) -> NoReturn:

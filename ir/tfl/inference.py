@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from xdsl.dialects.builtin import UnrankedTensorType
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, OpResult, SSAValues
 from xdsl.irdl import IRDLOperation
 from xdsl.utils.exceptions import VerifyException
 
@@ -19,14 +19,47 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.building import build_plan, tensor_constraint
 from tflir.ir.tfl.constraints import FLOAT, INDEX
-from tflir.ir.tfl.shapes import required_results
+from tflir.ir.tfl.shapes import Required, required_results
 from tflir.ir.types import element_of, element_type, elements_of_kind, tensor_type
 
 
-def result_elements(op: TflOp, count: int) -> list[Attribute]:
-    """The element types of the results of an op whose operands are known. Raises `Error` where they don't follow."""
+_MOST = 4096
+_known: dict[tuple[int, ...], tuple[object, list[Attribute]]] = {}
+"""Types that were found before for ops of the same class, operand types and options, told apart by identity; what is
+so told apart is kept beside them, so that nothing else gets its identity."""
+
+
+def infer_results(op: TflOp, count: int) -> list[Attribute]:
+    """The types of `op`'s `count` results. Raises `Error` where they don't follow, or the op can't be."""
+    parts = (type(op), *(value.type for value in op.operands), *op.properties.values())
+    key = (*map(id, parts), count)
+    known = _known.get(key)
+    if known is not None:
+        return known[1]
     definitions = op.get_irdl_definition().results
-    return [_element(op, index if index < len(definitions) else -1) for index in range(count)]
+    elements = [_element(op, index if index < len(definitions) else -1) for index in range(count)]
+    set_results(op, [UnrankedTensorType(element) for element in elements])
+    try:
+        required = required_results(op.check_rules)
+    except VerifyException as fault:
+        raise Error(f"{op.name}: {fault}") from None
+    types = _types(op, required, elements)
+    if not required.of_constants:
+        if len(_known) >= _MOST:
+            _known.clear()
+        _known[key] = parts, types
+    return types
+
+
+def _types(op: TflOp, required: Required, elements: Sequence[Attribute]) -> list[Attribute]:
+    if any(index not in required.shapes for index in range(len(elements))):
+        _ask(op, "the shape of its result")
+    return [tensor_type(required.shapes[index], element) for index, element in enumerate(elements)]
+
+
+def set_results(op: TflOp, types: Sequence[Attribute]) -> None:
+    """Gives an op that nothing reads yet results of these types."""
+    op.results = SSAValues(OpResult(each, op, index) for index, each in enumerate(types))
 
 
 def _element(op: TflOp, index: int) -> Attribute:
@@ -54,26 +87,6 @@ def _same(op: TflOp, element: Attribute) -> Attribute:
         if not keeps or element.layout.axes:
             _ask(op, "the scale of its quantized result")
     return element
-
-
-def result_types(op: TflOp, elements: Sequence[Attribute]) -> list[Attribute]:
-    """The types of the results of an op that has results of these elements and of no known shape."""
-    try:
-        shapes = required_results(op, op.check_rules)
-    except VerifyException as fault:
-        raise Error(f"{op.name}: {fault}") from None
-    types: list[Attribute] = []
-    for index, element in enumerate(elements):
-        shape = shapes.get(index)
-        if shape is None:
-            _ask(op, "the shape of its result")
-        types.append(tensor_type(shape, element))
-    return types
-
-
-def unshaped(elements: Sequence[Attribute]) -> list[Attribute]:
-    """Types of these elements and of no known shape."""
-    return [UnrankedTensorType(element) for element in elements]
 
 
 def _ask(op: IRDLOperation, what: str) -> NoReturn:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from xdsl.dialects.builtin import UnknownLoc
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, SSAValue, Use
 from xdsl.pattern_rewriter import PatternRewriter as XdslRewriter
 from xdsl.rewriter import InsertPoint, Rewriter
@@ -99,21 +100,37 @@ class PatternRewriter(XdslRewriter):
 
     def insert(self, op: Any, insertion_point: InsertPoint | None = None) -> Any:
         """Puts one op or several into the program, by default before the op that the rule is tried on."""
-        point = insertion_point or self.insertion_point
+        self.has_done_action = True
+        point = insertion_point or self._point
+        block, before = (self.root.parent, self.root) if point is None else (point.block, point.insert_before)
+        assert block is not None
         for each in (op,) if isinstance(op, Operation) else op:
-            self._insert(each, point)
+            if before is not None:
+                self._put(each, before)
+            else:
+                self._append(each, block)
         return op
 
-    def _insert(self, op: Operation, point: InsertPoint) -> None:
+    def _append(self, op: Operation, block: Block) -> None:
+        """Puts an op, and what it reads that is in no block, at the end of a block."""
         for value in op.operands:
             if isinstance(value, OpResult) and value.op.parent is None:
-                self._insert(value.op, point)
-        self.has_done_action = True
-        if point.insert_before is None:
-            point.block.add_op(op)
-        else:
-            point.block.insert_op_before(op, point.insert_before)
-        if op.location is names.UNNAMED:
+                self._append(value.op, block)
+        block.add_op(op)
+        self._note_new(op)
+
+    def _put(self, op: Operation, before: Operation) -> None:
+        """Puts an op, and what it reads that is in no block, before another."""
+        for value in op.operands:
+            if isinstance(value, OpResult) and value.op.parent is None:
+                self._put(value.op, before)
+        assert before.parent is not None
+        before.parent.insert_op_before(op, before)
+        self._note_new(op)
+
+    def _note_new(self, op: Operation) -> None:
+        """Tells of an op that was put into the program; one without a name gets the place that it was made for."""
+        if op.location is names.UNNAMED or isinstance(op.location, UnknownLoc):
             op.location = carrying.derived(self.root.location)
         self._enqueue(op)
         if self.recorder is not None:
@@ -135,24 +152,31 @@ class PatternRewriter(XdslRewriter):
         nothing reads any more are removed.
         """
         self.has_done_action = True
-        if isinstance(new_ops, SSAValue):
-            new_ops, new_results = (), (new_ops,)
-        made = (new_ops,) if isinstance(new_ops, Operation) else new_ops
-        if new_results is None:
-            new_results = made[-1].results if made else ()
-        if len(new_results) != len(op.results):
-            raise ValueError(f"{op.name} has {len(op.results)} results, and is replaced with {len(new_results)} values")
+        made: Sequence[Operation]
+        if isinstance(new_ops, list | tuple):
+            made = new_ops
+        elif isinstance(new_ops, OpResult | BlockArgument):
+            made, new_results = (), (new_ops,)
+        else:
+            made = (cast(Operation, new_ops),)
         maker = made[-1] if made else None
-        if maker is not None and maker.results is not new_results and tuple(maker.results) != tuple(new_results):
+        if new_results is None:
+            new_results = maker.results if maker is not None else ()
+        elif maker is not None and tuple(new_results) != tuple(maker.results):
             maker = None
+        olds = op.results
+        if len(new_results) != len(olds):
+            raise ValueError(f"{op.name} has {len(olds)} results, and is replaced with {len(new_results)} values")
         if maker is not None and maker.parent is None:
             carrying.carry(op, maker, fused)
-        if new := [each for each in made if each.parent is None]:
-            self.insert(new, InsertPoint.before(op))
-        for old, value in zip(op.results, new_results, strict=True):
+        for each in made:
+            if each.parent is None:
+                self._put(each, op)
+        for old, value in zip(olds, new_results, strict=True):
             if value is not None and maker is None:
                 carrying.carry_name(old, value)
-            self.replace_all_uses_with(old, value, safe_erase=safe_erase)
+            if old.first_use is not None:
+                self.replace_all_uses_with(old, value, safe_erase)
         self.suspects += fused
         self.erase(op, safe_erase)
 
@@ -197,23 +221,31 @@ class PatternRewriter(XdslRewriter):
         for value in op.operands:
             if isinstance(value, OpResult):
                 self.suspects.append(value.op)
-        Rewriter.erase_op(op, safe_erase)
+        if op.parent is not None:
+            op.parent.detach_op(op)
+        if any(result.first_use is not None for result in op.results):
+            op.erase(safe_erase)
+        else:  # as `erase` does it, without values to stand for results that nothing reads
+            op.drop_all_references()
 
     def replace_all_uses_with(self, from_value: SSAValue, to_value: SSAValue | None, safe_erase: bool = True) -> None:
         """Lets everything that reads one value read another."""
         if from_value is to_value:
             return
-        readers = [use.operation for use in from_value.uses]
         if to_value is None:
             from_value.erase(safe_erase=safe_erase)
-        else:
-            from_value.replace_all_uses_with(to_value)
-        if readers:
-            self.has_done_action = True
-        for reader in readers:
+            return
+        uses = tuple(from_value.uses)
+        for use in uses:
+            reader = use.operation
+            reader.operands[use.index] = to_value
             self._enqueue(reader)
+        if uses:
+            self.has_done_action = True
+        if to_value.name_hint is None and from_value.name_hint is not None:
+            to_value.name_hint = from_value.name_hint
         if self.recorder is not None:
-            self.recorder.rewired(readers)
+            self.recorder.rewired([use.operation for use in uses])
 
     def replace_uses_with_if(self, from_value: SSAValue, to_value: SSAValue, predicate: Callable[[Use], bool]) -> None:
         """Lets the readers for which `predicate` holds read another value."""
