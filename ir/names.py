@@ -134,7 +134,8 @@ def text_place(op: Operation) -> str:
     """Where in a text the op was read: `file:line:column`; empty where that was not kept."""
     at = op.location.location if isinstance(op.location, NameLoc) else op.location
     if isinstance(at, FusedLoc):
-        at = next((each.location for each in at.locations if isinstance(each, NameLoc)), at)
+        parts = cast(ArrayAttr[LocationAttr], at.locations).data
+        at = next((part.location for part in parts if isinstance(part, NameLoc)), at)
     return f"{at.filename.data}:{at.line.data}:{at.column.data}" if isinstance(at, FileLineColLoc) else ""
 
 

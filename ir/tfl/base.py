@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -90,7 +90,7 @@ class TflOp(IRDLOperation, ABC):
             return
         from tflir.ir.tfl.builders import fill_in
 
-        fill_in(self, operands, options, (result_type,) if result_type is not None else result_types)
+        fill_in(cast(Any, self), operands, options, (result_type,) if result_type is not None else result_types)
         if attributes:
             self.attributes.update({name: held for name, held in attributes.items() if held is not None})
         if location is not None:

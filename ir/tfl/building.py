@@ -91,7 +91,9 @@ def build_plan(op: type[IRDLOperation]) -> BuildPlan:
     )
 
 
-def operands_of(op: type[IRDLOperation], given: Sequence[Value | Sequence[Value]], named: dict[str, Any]) -> list[SSAValue]:
+def operands_of(
+    op: type[IRDLOperation], given: Sequence[Value | Sequence[Value]], named: dict[str, Any]
+) -> list[SSAValue]:
     """The operands in order, of positional and named ones; those named are taken out of `named`.
 
     A trailing operand that may be left out becomes the result of a new `tfl.no_value`.
@@ -100,9 +102,9 @@ def operands_of(op: type[IRDLOperation], given: Sequence[Value | Sequence[Value]
     if len(given) == len(plan.operands) and not plan.variadic and all(isinstance(each, SSAValue) for each in given):
         return cast("list[SSAValue]", list(given))
     if plan.variadic:
-        whole = named.pop(plan.operands[0]) if plan.operands[0] in named else given
-        if len(whole) == 1 and not isinstance(whole[0], SSAValue | Operation | None):
-            whole = whole[0]
+        whole: Sequence[Any] = named.pop(plan.operands[0]) if plan.operands[0] in named else given
+        if len(whole) == 1 and isinstance(whole[0], list | tuple):
+            whole = cast("Sequence[Any]", whole[0])
         return [_value(op, plan.operands[0], each) for each in whole]
     if len(given) > len(plan.operands):
         _refuse(op, f"takes {len(plan.operands)} operands ({', '.join(plan.operands)}), not {len(given)}")

@@ -22,7 +22,6 @@ from tflir.ir.tfl.constraints import FLOAT, INDEX
 from tflir.ir.tfl.shapes import Required, required_results
 from tflir.ir.types import element_of, element_type, elements_of_kind, tensor_type
 
-
 _MOST = 4096
 _known: dict[tuple[int, ...], tuple[object, list[Attribute]]] = {}
 """Types that were found before for ops of the same class, operand types and options, told apart by identity; what is

@@ -9,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 from xdsl.dialects.builtin import DenseArrayBase, NoneType, UnitAttr
 from xdsl.ir import Operation, OpResult, SSAValue
-from xdsl.pattern_rewriter import RewritePattern, op_type_rewrite_pattern
 
 from tflir.ir import names
 from tflir.ir.constants import as_numpy
@@ -20,7 +19,7 @@ from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.indexing import SliceOp, StridedSliceOp
 from tflir.ir.tfl.shaping import ReshapeOp
 from tflir.passes.optimize.same_padding import FoldPad
-from tflir.passes.rewriting import PatternRewriter, RewritePass
+from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
 
 _FUSED: dict[type[Operation], str] = {ReluOp: "RELU", Relu6Op: "RELU6", ReluN1To1Op: "RELU_N1_TO_1"}
 TAKES_ACTIVATION = frozenset(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from xdsl.ir import OpResult
-from xdsl.pattern_rewriter import RewritePattern, op_type_rewrite_pattern
 
 from tflir.ir import names
 from tflir.ir.constants import as_numpy
@@ -12,7 +11,7 @@ from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.linear import Conv2DOp, DepthwiseConv2DOp
 from tflir.ir.tfl.shaping import PadOp
 from tflir.ir.types import shape_of
-from tflir.passes.rewriting import PatternRewriter
+from tflir.passes.rewriting import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 _SPATIAL = (1, 2)
 """Height and width, of an NHWC input and of either convolution's filter."""

@@ -1,12 +1,12 @@
 """Rewriting: rules are xDSL `RewritePattern`s, and a driver of ours runs them.
 
-What a pass needs: `RewritePass`, `PatternRewriter` for the annotation of a rule, and xDSL's `RewritePattern` and
-`op_type_rewrite_pattern`.
+What a pass needs: `RewritePass`, and for its rules `RewritePattern`, `op_type_rewrite_pattern` and `PatternRewriter`.
 """
 
-from xdsl.pattern_rewriter import RewritePattern, op_type_rewrite_pattern
+from xdsl.pattern_rewriter import RewritePattern
 
 from tflir.passes.rewriting.driver import rewrite
+from tflir.passes.rewriting.patterns import op_type_rewrite_pattern
 from tflir.passes.rewriting.rewrite_pass import RewritePass
 from tflir.passes.rewriting.rewriter import PatternRewriter
 

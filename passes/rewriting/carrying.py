@@ -7,7 +7,6 @@ The location of an op is the name of its tensor, `loc("y")`; what the op was mad
 from __future__ import annotations
 
 from collections.abc import Iterable
-
 from functools import lru_cache
 from typing import cast
 

@@ -226,8 +226,7 @@ class _Run:
         what = lines[0] if lines else type(error).__name__
         known = isinstance(error, DiagnosticException)
         hint = "" if known else f"this {type(error).__name__} is a bug in the rule; --debug shows where"
-        where = {"op": op.name, "location": place(op)} if op.parent is not None else {}
-        return Error(f"rule {rule.name}: {what}", hint=hint, **where)
+        return Error(f"rule {rule.name}: {what}", op=op.name, location=place(op), hint=hint)
 
     def _tell(self) -> None:
         """Adds to the report what the rules did."""

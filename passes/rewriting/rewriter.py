@@ -283,4 +283,3 @@ class PatternRewriter(XdslRewriter):
                 self._enqueue(use.operation)
         if self.recorder is not None:
             self.recorder.modified(op)
-
