@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from xdsl.dialects.builtin import ModuleOp, StringAttr
@@ -224,7 +224,7 @@ class _Calls:
     def __init__(self) -> None:
         self.count = 0
 
-    def __enter__(self) -> _Calls:
+    def __enter__(self) -> Self:
         sys.setprofile(self._called)
         return self
 

@@ -1,7 +1,8 @@
 """Which rules are tried on an op, by its type.
 
 A rule says on which ops it works by the annotation of its `match_and_rewrite`, as xDSL's `@op_type_rewrite_pattern`
-reads it; the rules of a type are looked up once, so that hundreds of rules cost an op no more than one.
+reads it, or by its attribute `kinds`, a tuple of types. The rules of a type are looked up once, so that hundreds of
+rules cost an op no more than one.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ def _rule(pattern: RewritePattern) -> Rule:
     inner, kinds = _unwrapped(type(pattern).match_and_rewrite)
     match: Match = pattern.match_and_rewrite if inner is None else MethodType(inner, pattern)
     code = getattr(inner or type(pattern).match_and_rewrite, "__code__", None)
-    if isinstance(pattern, TypeConversionPattern) and pattern.ops:
-        kinds = pattern.ops
+    said = pattern.ops if isinstance(pattern, TypeConversionPattern) else getattr(pattern, "kinds", None)
+    kinds = said or kinds
     return Rule(pattern, name, does if isinstance(does, str) and does else name, match, code, kinds)
 
 

@@ -46,6 +46,8 @@ class PatternRewriter(XdslRewriter):
         self._enqueue = enqueue
         self.declined: Decline | None = None
         """Why the rule that is being tried has declined; None where it has not said so."""
+        self._fresh: dict[Operation, bool] = {}
+        """The ops that the rule put into the program, and whether they had no name."""
         self.suspects: list[Operation] = []
         """Ops of which a reader went, and that may be read by nothing now."""
         self.recorder: Recorder | None = None
@@ -64,6 +66,8 @@ class PatternRewriter(XdslRewriter):
         self.root = self._current_operation = root
         self._point = None
         self.has_done_action = False
+        if self._fresh:
+            self._fresh = {}
 
     # What a rule says.
 
@@ -130,8 +134,10 @@ class PatternRewriter(XdslRewriter):
 
     def _note_new(self, op: Operation) -> None:
         """Tells of an op that was put into the program; one without a name gets the place that it was made for."""
-        if op.location is names.UNNAMED or isinstance(op.location, UnknownLoc):
+        unnamed = isinstance(op.location, UnknownLoc)
+        if unnamed:
             op.location = carrying.derived(self.root.location)
+        self._fresh[op] = unnamed
         self._enqueue(op)
         if self.recorder is not None:
             self.recorder.added(op)
@@ -167,7 +173,13 @@ class PatternRewriter(XdslRewriter):
         olds = op.results
         if len(new_results) != len(olds):
             raise ValueError(f"{op.name} has {len(olds)} results, and is replaced with {len(new_results)} values")
-        if maker is not None and maker.parent is None:
+        elif not made:
+            maker = self._maker_of(new_results)
+        elif maker is not None and tuple(new_results) != tuple(maker.results):
+            maker = None
+        if maker is not None and (maker.parent is None or maker in self._fresh):
+            if self._fresh.get(maker):
+                maker.location = names.UNNAMED
             carrying.carry(op, maker, fused)
         for each in made:
             if each.parent is None:
@@ -179,6 +191,13 @@ class PatternRewriter(XdslRewriter):
                 self.replace_all_uses_with(old, value, safe_erase)
         self.suspects += fused
         self.erase(op, safe_erase)
+
+    def _maker_of(self, values: Sequence[SSAValue | None]) -> Operation | None:
+        """The op that the rule put into the program and whose results these are, where they are all of them."""
+        first = values[0] if values else None
+        if not isinstance(first, OpResult) or first.op not in self._fresh or tuple(values) != tuple(first.op.results):
+            return None
+        return first.op
 
     def fuse(self, op: Operation, into: Operation, **options: Any) -> None:
         """Lets `into`, whose only result `op` reads, do what `op` does as well, by these options.
