@@ -179,7 +179,7 @@ def test_rules_that_never_settle_are_named() -> None:
         def match_and_rewrite(self, op: NegOp, rewriter: PatternRewriter) -> None:
             rewriter.replace(op, AbsOp(op.operands[0]))
 
-    with pytest.raises(Error, match="rules 'AndBack' and 'ThereSide' do not settle|rules 'ThereSide' and 'AndBack'"):
+    with pytest.raises(Error, match=r"rules '(ThereSide|AndBack)' and '(ThereSide|AndBack)' do not settle"):
         rewrite(module(unary("abs", "y", "x")), [ThereSide(), AndBack()])
 
 

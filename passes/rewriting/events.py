@@ -12,14 +12,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from xdsl.dialects.builtin import LocationAttr
+from xdsl.dialects.builtin import LocationAttr, ModuleOp
 from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.passes import ModulePass
 
 from tflir.ir import names
 
 
-class Stop(Exception):
-    """Raised by who listens, to end rewriting where it stands; the program is valid then, as after any rewrite."""
+class Stop(BaseException):
+    """Raised by who listens, to end rewriting where it stands; it is no error, and is not handled as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +145,19 @@ def recording() -> Generator[list[Event]]:
         yield events
 
 
-def rewrites_told() -> int | None:
-    """How many rewrites were told so far; None where nobody listens."""
+@contextmanager
+def sweep_told(each: ModulePass, module: ModuleOp) -> Generator[None]:
+    """Tells of what a pass without rules did, as one rewrite of the module, if someone listens."""
     audience = _audience.get()
-    return None if audience is None else audience.told
-
-
-def tell_sweep(pass_name: str, module: Operation, seconds: float) -> None:
-    """Tells of what a pass did that works by itself, without rules, as one rewrite of the module."""
-    audience = _audience.get()
-    if audience is not None:
+    if audience is None or getattr(each, "only_rules", False):
+        yield
+        return
+    before, started = module.clone(), perf_counter()
+    yield
+    seconds = perf_counter() - started
+    if not before.is_structurally_equivalent(module):
         state = OpState(module, module.name, (), (), {}, {}, module.location)
-        audience.tell(Event(pass_name, SWEEP, state, seconds=seconds))
+        audience.tell(Event(each.name, SWEEP, state, seconds=seconds))
 
 
 SWEEP = "(whole pass)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.pattern_rewriter import RewritePattern
@@ -34,6 +35,9 @@ class RewritePass(TflPass):
     A rule's `name` (by default that of its class) is what `--explain PASS=RULE` knows it by, and `does` what the report
     counts.
     """
+
+    only_rules: ClassVar[bool] = True
+    """All that it does its rules do, each rewrite of which is told of."""
 
     @abstractmethod
     def rules(self) -> Iterable[RewritePattern]:

@@ -158,39 +158,36 @@ class PatternRewriter(XdslRewriter):
         nothing reads any more are removed.
         """
         self.has_done_action = True
-        made: Sequence[Operation]
-        if isinstance(new_ops, list | tuple):
-            made = new_ops
-        elif isinstance(new_ops, OpResult | BlockArgument):
-            made, new_results = (), (new_ops,)
-        else:
-            made = (cast(Operation, new_ops),)
-        maker = made[-1] if made else None
-        if new_results is None:
-            new_results = maker.results if maker is not None else ()
-        elif maker is not None and tuple(new_results) != tuple(maker.results):
-            maker = None
+        made, values = self._parted(new_ops, new_results)
         olds = op.results
-        if len(new_results) != len(olds):
-            raise ValueError(f"{op.name} has {len(olds)} results, and is replaced with {len(new_results)} values")
-        elif not made:
-            maker = self._maker_of(new_results)
-        elif maker is not None and tuple(new_results) != tuple(maker.results):
-            maker = None
-        if maker is not None and (maker.parent is None or maker in self._fresh):
+        if len(values) != len(olds):
+            raise ValueError(f"{op.name} has {len(olds)} results, and is replaced with {len(values)} values")
+        maker = made[-1] if made and values is made[-1].results else self._maker_of(values)
+        if maker is not None:
             if self._fresh.get(maker):
                 maker.location = names.UNNAMED
             carrying.carry(op, maker, fused)
         for each in made:
             if each.parent is None:
                 self._put(each, op)
-        for old, value in zip(olds, new_results, strict=True):
+        for old, value in zip(olds, values, strict=True):
             if value is not None and maker is None:
                 carrying.carry_name(old, value)
             if old.first_use is not None:
                 self.replace_all_uses_with(old, value, safe_erase)
         self.suspects += fused
         self.erase(op, safe_erase)
+
+    def _parted(
+        self, new: New, results: Sequence[SSAValue | None] | None
+    ) -> tuple[Sequence[Operation], Sequence[SSAValue | None]]:
+        """What an op is replaced with: ops to put in its place, and a value for each of its results."""
+        if isinstance(new, list | tuple):
+            return new, results if results is not None else new[-1].results if new else ()
+        if isinstance(new, OpResult | BlockArgument):
+            return (), (new,)
+        op = cast(Operation, new)
+        return (op,) if op.parent is None else (), op.results if results is None else results
 
     def _maker_of(self, values: Sequence[SSAValue | None]) -> Operation | None:
         """The op that the rule put into the program and whose results these are, where they are all of them."""
