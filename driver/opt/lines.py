@@ -42,10 +42,17 @@ class Lines:
             return self._swept()
         gone = [state.op for state in event.removed]
         edits = list(self._removed(gone))
+        renamed = [user for _, op in event.changed for user in self._renamed(op)]
         edits += self._added(self._line_of(op) for op in event.added)
-        kept = [*event.added, *(op for _, op in event.changed), *event.rewired, event.root.op]
+        kept = [*event.added, *(op for _, op in event.changed), *event.rewired, *renamed, event.root.op]
         edits += self._changed(line for op in kept if (line := self._line_of(op)) is not None)
         return edits
+
+    def _renamed(self, op: Operation) -> Iterator[Operation]:
+        """Names the results of a changed op anew; the ops that read them."""
+        for result in op.results:
+            self._printer.forget(result)
+            yield from (use.operation for use in result.uses)
 
     def _swept(self) -> list[Edit]:
         """What differs from before, found by looking at every line."""
@@ -84,7 +91,7 @@ class Lines:
             number = self._numbers.pop(op, None)
             if number is not None:
                 for result in op.results:
-                    self._printer.ssa_names.pop(self._printer.print_ssa_value(result), None)
+                    self._printer.forget(result)
                 del self._texts[number]
                 yield "-", number, -1, ""
 

@@ -228,10 +228,10 @@ class Session:
             current[:] = [(each, snapshot(module))]
             self.watcher.before(each, module)
 
-        reports: list[PassReport] | None = None
+        reports: list[PassReport] = []
         try:
             with self.rewrites.followed(module):
-                reports = run_pipeline(
+                reports += run_pipeline(
                     module,
                     self.rewrites.within_limit(self.passes),
                     verify_each=self.verify_each,

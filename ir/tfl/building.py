@@ -110,9 +110,7 @@ def operands_of(
         _refuse(op, f"takes {len(plan.operands)} operands ({', '.join(plan.operands)}), not {len(given)}")
     values = dict(zip(plan.operands, given, strict=False))
     for name in plan.operands:
-        if name in named and name not in plan.options:
-            if name in values:
-                _refuse(op, f"is given its operand {name} twice")
+        if name in named and name not in values and name not in plan.options:
             values[name] = named.pop(name)
     return [_value(op, name, values.get(name)) for name in plan.operands]
 
@@ -139,6 +137,8 @@ def properties_from(op: type[IRDLOperation], given: Mapping[str, Any], operands:
         properties["values_count"] = IntegerAttr(operands, i32)
     for name, value in given.items():
         name = SHORT.get(name, name)
+        if name in plan.operands and name not in plan.options:
+            _refuse(op, f"is given its operand {name} twice")
         if name not in plan.options:
             known = [*plan.operands, *plan.options, *SHORT]
             _refuse(op, f"has no operand or option '{name}'{near(name, known)}")

@@ -60,14 +60,20 @@ def take_over(producer: Operation, op: Operation) -> None:
 
 
 def carry_name(old: SSAValue, value: SSAValue) -> None:
-    """Lets `value`, which takes the place of `old`, have its name where that is the name of an output.
+    """Lets `value`, which takes the place of `old`, have its name."""
+    assert isinstance(value, OpResult)
+    if (name := names.name_of(old)) is not None:
+        value.op.location = from_all(names.named(name), [value.op.location])
+
+
+def takes_name(old: SSAValue, value: SSAValue | None) -> bool:
+    """Whether `value`, which takes the place of `old`, is to have its name: where that is the name of an output.
 
     Not where `value` is an argument, or an output itself: it keeps the name that it has.
     """
-    if not isinstance(value, OpResult) or not isinstance(old, OpResult) or len(value.op.results) != 1:
-        return
-    if _is_output(old) and not _is_output(value) and (name := names.name_of(old)) is not None:
-        value.op.location = from_all(names.named(name), [value.op.location])
+    if not isinstance(value, OpResult) or len(value.op.results) != 1:
+        return False
+    return _is_output(old) and not _is_output(value)
 
 
 def _is_output(value: SSAValue) -> bool:

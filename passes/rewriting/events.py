@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from xdsl.dialects.builtin import LocationAttr, ModuleOp
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 from xdsl.passes import ModulePass
 
 from tflir.ir import names
@@ -31,6 +31,8 @@ class OpState:
     """The op itself, which may have changed or gone since."""
     name: str
     operands: Sequence[SSAValue]
+    sources: tuple[LocationAttr, ...]
+    """Where the operands came from."""
     result_types: tuple[Attribute, ...]
     properties: dict[str, Attribute]
     attributes: dict[str, Attribute]
@@ -43,7 +45,7 @@ class OpState:
 
     def text(self) -> str:
         """The op in MLIR's generic form, with the names of tensors for values."""
-        reads = ", ".join(_value_text(value) for value in self.operands)
+        reads = ", ".join(map(_value_text, self.operands, self.sources))
         kept = [f"{key} = {value}" for key, value in self.properties.items()]
         extra = [f"{key} = {value}" for key, value in self.attributes.items()]
         properties = f" <{{{', '.join(kept)}}}>" if kept else ""
@@ -55,23 +57,29 @@ class OpState:
         return f'{left}"{self.name}"({reads}){properties}{attributes} : ({takes}) -> ({gives})'
 
 
-def _value_text(value: SSAValue) -> str:
-    try:
-        return _name_text(names.name_of(value))
-    except (AttributeError, AssertionError):
-        return "%?"
+def _value_text(value: SSAValue, location: LocationAttr) -> str:
+    if isinstance(value, OpResult):
+        return _name_text(names.names_in(location, len(value.op.results))[value.index])
+    return _name_text(names.names_in(location, 1)[0])
 
 
 def _name_text(name: str | None) -> str:
     return f"%{name}" if name else "%_"
 
 
+def location_of(value: SSAValue) -> LocationAttr:
+    """The location of an argument."""
+    return value.location if isinstance(value, BlockArgument) else names.UNNAMED
+
+
 def state_of(op: Operation) -> OpState:
     """The op as it is now."""
+    operands = tuple(op.operands)
     return OpState(
         op,
         op.name,
-        tuple(op.operands),
+        operands,
+        tuple([value.op.location if isinstance(value, OpResult) else location_of(value) for value in operands]),
         tuple(result.type for result in op.results),
         dict(op.properties),
         dict(op.attributes),
@@ -155,9 +163,14 @@ def sweep_told(each: ModulePass, module: ModuleOp) -> Generator[None]:
     before, started = module.clone(), perf_counter()
     yield
     seconds = perf_counter() - started
-    if not before.is_structurally_equivalent(module):
-        state = OpState(module, module.name, (), (), {}, {}, module.location)
+    if not before.is_structurally_equivalent(module) or _is_named_anew(before, module):
+        state = state_of(module)
         audience.tell(Event(each.name, SWEEP, state, seconds=seconds))
+
+
+def _is_named_anew(before: ModuleOp, module: ModuleOp) -> bool:
+    """Whether the locations of two programs that are otherwise the same differ."""
+    return any(one.location != other.location for one, other in zip(before.walk(), module.walk(), strict=True))
 
 
 SWEEP = "(whole pass)"

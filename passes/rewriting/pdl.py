@@ -27,7 +27,7 @@ from xdsl.dialects import pdl
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp
 from xdsl.interpreter import Interpreter, PythonValues, impl, register_impls
 from xdsl.interpreters.pdl import PDLMatcher, PDLRewriteFunctions, PDLRewritePattern
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
@@ -95,8 +95,9 @@ def pdl_rules(text: str, name: str = "patterns", context: Context | None = None)
     except VerifyException as error:
         raise Error(str(error).partition("\n")[0], file=name) from None
     for op in module.walk():
-        if isinstance(op, pdl.AttributeOp) and isinstance(op.value, DenseIntOrFPElementsAttr):
-            op.value = normalise(cast("DenseIntOrFPElementsAttr[Any]", op.value))
+        held: Attribute | None = op.properties.get("value")
+        if isinstance(op, pdl.AttributeOp) and isinstance(held, DenseIntOrFPElementsAttr):
+            op.value = normalise(cast("DenseIntOrFPElementsAttr[Any]", held))
     patterns = [op for op in module.walk() if isinstance(op, pdl.PatternOp)]
     if not patterns:
         raise Error("holds no pdl.pattern", file=name, hint="see --explain tfl-apply-pdl")
@@ -121,7 +122,7 @@ def _rule(pattern: pdl.PatternOp, title: str, file: str, context: Context) -> Pd
             )
         if isinstance(op, pdl.OperationOp) and op.opName is not None and not _is_known(context, op.opName.data):
             raise Error(f"pattern {title}: there is no op '{op.opName.data}'", file=file)
-    if len(rewrites) != 1 or rewrites[0].root is None or rewrites[0].body is None:
+    if len(rewrites) != 1 or rewrites[0].root is None or not rewrites[0].body.blocks:
         raise Error(f"pattern {title} has no pdl.rewrite with a root and a body", file=file)
     if any(isinstance(op, pdl.OperationOp) and op.opName is None for op in rewrites[0].walk()):
         raise Error(f"pattern {title} makes an op without a name", file=file)
@@ -162,7 +163,7 @@ class PdlRule(PDLRewritePattern):
         self.kinds: tuple[type[Operation], ...] = (Operation if kind is None else kind,)
         self._constraints = [op for op in _pattern_ops(rewrite) if isinstance(op, pdl.ApplyNativeConstraintOp)]
 
-    def match_and_rewrite(self, xdsl_op: Operation, rewriter: PatternRewriter, /) -> None:
+    def match_and_rewrite(self, xdsl_op: Operation, rewriter: PatternRewriter) -> None:
         matcher = PDLMatcher(native_constraints=self.native_constraints)
         if not matcher.match_operation(self._root, self._operation, xdsl_op):
             return
@@ -174,9 +175,7 @@ class PdlRule(PDLRewritePattern):
         self.interpreter.push_scope("rewrite")
         try:
             self.interpreter.set_values(matcher.matching_context.items())
-            body = self.pdl_rewrite_op.body
-            assert body is not None
-            self.interpreter.run_ssacfg_region(body, ())
+            self.interpreter.run_ssacfg_region(self.pdl_rewrite_op.body, ())
         finally:
             self.interpreter.pop_scope()
 

@@ -171,8 +171,10 @@ class PatternRewriter(XdslRewriter):
             if each.parent is None:
                 self._put(each, op)
         for old, value in zip(olds, values, strict=True):
-            if value is not None and maker is None:
+            if value is not None and maker is None and carrying.takes_name(old, value):
+                self._before(value.owner)
                 carrying.carry_name(old, value)
+                self._modified(value.owner)
             if old.first_use is not None:
                 self.replace_all_uses_with(old, value, safe_erase)
         self.suspects += fused
@@ -279,7 +281,7 @@ class PatternRewriter(XdslRewriter):
         made = Rewriter.replace_value_with_new_type(val, new_type)
         for use in made.uses:
             self._enqueue(use.operation)
-        if isinstance(owner, Operation):
+        if owner is not None:
             self._modified(owner)
         return made
 
@@ -287,12 +289,14 @@ class PatternRewriter(XdslRewriter):
         """What `notify_op_modified` tells: the op, its readers and what it reads are looked at again."""
         self._modified(op)
 
-    def _before(self, op: Operation) -> None:
-        if self.recorder is not None and op is not self.root:
+    def _before(self, op: Operation | Block) -> None:
+        if self.recorder is not None and isinstance(op, Operation) and op is not self.root:
             self.recorder.modifying(op)
 
-    def _modified(self, op: Operation) -> None:
+    def _modified(self, op: Operation | Block) -> None:
         self.has_done_action = True
+        if not isinstance(op, Operation):
+            return
         self._enqueue(op)
         for result in op.results:
             for use in result.uses:
