@@ -180,5 +180,5 @@ def test_an_op_must_be_replaced_with_as_many_values() -> None:
     from tflir.ir.errors import Error
 
     body = f'%y = "tfl.tanh"(%x) : ({T}) -> {T}'
-    with pytest.raises(Error, match="tfl.tanh has 1 results, and is replaced with 0 values"):
+    with pytest.raises(Error, match=r"tfl\.tanh has 1 results, and is replaced with 0 values"):
         apply(read(body), TanhOp, lambda op, rewriter: rewriter.replace(op, []))

@@ -42,14 +42,14 @@ WRONG = """pdl.pattern @wrong : benefit(1) {
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def program(tmp_path: pathlib.Path) -> str:
     path = tmp_path / "in.mlir"
     path.write_text(TEXT)
     return str(path)
 
 
-@pytest.fixture()
+@pytest.fixture
 def wrong(tmp_path: pathlib.Path) -> str:
     path = tmp_path / "wrong.mlir"
     path.write_text(WRONG)
@@ -127,7 +127,8 @@ def test_bisect_by_a_command(program: str, tmp_path: pathlib.Path, capsys: pytes
 
 
 def test_bisect_takes_few_runs(tmp_path: pathlib.Path, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
-    lines, before = [], "x"
+    lines: list[str] = []
+    before = "x"
     for number in range(40):
         lines.append(
             f'%a{number} = "tfl.add"(%{before}, %x) <{{fused_activation_function = "NONE"}}> : ({T}, {T}) -> {T}'
@@ -166,11 +167,8 @@ def _applied(lines: list[tuple[int, str]], edits: list[Any]) -> list[tuple[int, 
     for kind, number, before, text in edits:
         order = [line for line, _ in lines]
         if kind == "+":
-            lines = (
-                lines[: order.index(before) + 1 if before in order else 0]
-                + [(number, text)]
-                + lines[order.index(before) + 1 if before in order else 0 :]
-            )
+            at = order.index(before) + 1 if before in order else 0
+            lines = [*lines[:at], (number, text), *lines[at:]]
         elif kind == "-":
             lines = [line for line in lines if line[0] != number]
         else:
@@ -224,7 +222,8 @@ def test_the_page_goes_back_and_forth_and_marks_lines(program: str, wrong: str, 
     script = MODEL_SCRIPT + (
         f"const program = new Program({json.dumps(trace.data())});"
         "const all = [];"
-        "for (const step of [0, 1, 2, 3, 99, 1, 0, 2]) { program.go(step); all.push([program.step, program.marked()]); }"
+        "for (const step of [0, 1, 2, 3, 99, 1, 0, 2]) {"
+        "  program.go(step); all.push([program.step, program.marked()]); }"
         "console.log(JSON.stringify(all));"
     )
     out = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True).stdout

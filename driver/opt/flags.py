@@ -156,12 +156,12 @@ GROUPS: tuple[Group, ...] = (
             Flag("--print-ir-tree-dir", "print into files of this folder, one a pass (alone: after each pass)",
                  ("--mlir-print-ir-tree-dir",), "DIR", without=PASSES),
             Flag("--timing", "print the time that each pass took, and each of its rules", ("--mlir-timing",)),
-            Flag("--stop-after-rewrite", "end the pipeline after N rewrites, and print the program as it is then; a pass "
-                 "without rules counts as one", (), "N", count, without=PASSES),
+            Flag("--stop-after-rewrite", "end the pipeline after N rewrites, and print the program as it is then; a "
+                 "pass without rules counts as one", (), "N", count, without=PASSES),
             Flag("--trace", "write every rewrite as a step of an HTML page: arrow keys go through them", (), "FILE",
                  without=PASSES),
-            Flag("--bisect", "print the first rewrite after which CHECK fails: 'outputs' or 'outputs=1e-3' (relative to "
-                 "the largest, default 1e-5; on random inputs), or a command CMD FILE that ends with another status "
+            Flag("--bisect", "print the first rewrite after which CHECK fails: 'outputs' or 'outputs=1e-3' (relative "
+                 "to the largest, default 1e-5; on random inputs), or a command CMD FILE that ends with another status "
                  "than for INPUT", (), "CHECK", without=PASSES, excludes=("--stop-after-rewrite", "--trace",
                  "--split-input-file", "--verify-diagnostics", "--reduce", "--reduce-test")),
             Flag("--pass-statistics", "print what each pass did, and declined and why", ("--mlir-pass-statistics",),
