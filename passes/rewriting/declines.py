@@ -29,7 +29,6 @@ class Declines:
     def __init__(self) -> None:
         self._answers: dict[str, dict[Operation, Decline]] = {}
         self._firsts: dict[str, str] = {}
-        self._seconds: dict[str, float] = {}
 
     def note(self, rule: str, root: Operation, decline: Decline) -> None:
         """A rule declined to rewrite `root`."""
@@ -45,16 +44,11 @@ class Declines:
         if (answers := self._answers.get(rule)) is not None:
             answers.pop(root, None)
 
-    def took(self, rule: str, seconds: float) -> None:
-        """Trying a rule took so long."""
-        self._seconds[rule] = self._seconds.get(rule, 0.0) + seconds
-
     def tell(self, report: PassReport, rules: list[str]) -> None:
         """Adds to `report` what is known of each rule, and the reasons for ops that are still there."""
         for name in rules:
             told = report.rules.setdefault(name, RuleReport())
             told.first = told.first or self._firsts.get(name, "")
-            told.seconds += self._seconds.get(name, 0.0)
             line = 0
             for root, decline in self._answers.get(name, {}).items():
                 if root.parent is None:

@@ -73,6 +73,7 @@ class _Run:
         self._queued: set[int] = set()
         self._pure: dict[type[Operation], bool] = {}
         self._fired: dict[Rule, int] = {}
+        self._seconds: dict[Rule, float] = {}
         self._declines = Declines()
         self._rewriter = PatternRewriter(scope, self._enqueue)
         self._rewriter.recorder = Recorder.now(report.name)
@@ -160,7 +161,7 @@ class _Run:
         for rule in rules:
             self._visit(op, (rule,))
             seconds = recorder.lap()
-            self._declines.took(rule.name, seconds)
+            self._seconds[rule] = self._seconds.get(rule, 0.0) + seconds
             if self.rewrites != before:
                 recorder.done(rule.name, seconds)
                 return
@@ -234,3 +235,5 @@ class _Run:
         for rule, fired in self._fired.items():
             self.report.count(rule.does, fired)
             self.report.rules[rule.name].fired += fired
+        for rule, seconds in self._seconds.items():
+            self.report.rules[rule.name].seconds += seconds

@@ -6,7 +6,7 @@ references to their immutable attributes; text is made of that only where it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -23,7 +23,10 @@ class Stop(BaseException):
     """Raised by who listens, to end rewriting where it stands; it is no error, and is not handled as one."""
 
 
-@dataclass(frozen=True, slots=True)
+_NO_PLACES: Mapping[Operation, LocationAttr] = {}
+
+
+@dataclass(slots=True)
 class OpState:
     """An op as it was at one time."""
 
@@ -31,9 +34,7 @@ class OpState:
     """The op itself, which may have changed or gone since."""
     name: str
     operands: Sequence[SSAValue]
-    sources: tuple[LocationAttr, ...]
-    """Where the operands came from."""
-    result_types: tuple[Attribute, ...]
+    results: Sequence[OpResult]
     properties: dict[str, Attribute]
     attributes: dict[str, Attribute]
     location: LocationAttr
@@ -43,46 +44,42 @@ class OpState:
         """The name of its first tensor, else of one that it reads."""
         return names.place(self.op)
 
-    def text(self) -> str:
-        """The op in MLIR's generic form, with the names of tensors for values."""
-        reads = ", ".join(map(_value_text, self.operands, self.sources))
+    def text(self, places: Mapping[Operation, LocationAttr] = _NO_PLACES) -> str:
+        """The op in MLIR's generic form, with the names of tensors for values.
+
+        `places` are the locations of ops that had others then.
+        """
+        reads = ", ".join(_value_text(value, places) for value in self.operands)
         kept = [f"{key} = {value}" for key, value in self.properties.items()]
         extra = [f"{key} = {value}" for key, value in self.attributes.items()]
         properties = f" <{{{', '.join(kept)}}}>" if kept else ""
         attributes = f" {{{', '.join(extra)}}}" if extra else ""
         takes = ", ".join(str(value.type) for value in self.operands)
-        gives = ", ".join(map(str, self.result_types))
-        made = ", ".join(_name_text(name) for name in names.names_in(self.location, len(self.result_types)))
+        gives = ", ".join(str(result.type) for result in self.results)
+        made = ", ".join(_name_text(name) for name in names.names_in(self.location, len(self.results)))
         left = f"{made} = " if made else ""
         return f'{left}"{self.name}"({reads}){properties}{attributes} : ({takes}) -> ({gives})'
 
 
-def _value_text(value: SSAValue, location: LocationAttr) -> str:
-    if isinstance(value, OpResult):
-        return _name_text(names.names_in(location, len(value.op.results))[value.index])
-    return _name_text(names.names_in(location, 1)[0])
+def _value_text(value: SSAValue, places: Mapping[Operation, LocationAttr]) -> str:
+    if isinstance(value, OpResult) and value.op in places:
+        return _name_text(names.names_in(places[value.op], len(value.op.results))[value.index])
+    return _name_text(names.name_of(value) if isinstance(value, OpResult | BlockArgument) else None)
 
 
 def _name_text(name: str | None) -> str:
     return f"%{name}" if name else "%_"
 
 
-def location_of(value: SSAValue) -> LocationAttr:
-    """The location of an argument."""
-    return value.location if isinstance(value, BlockArgument) else names.UNNAMED
-
-
 def state_of(op: Operation) -> OpState:
     """The op as it is now."""
-    operands = tuple(op.operands)
     return OpState(
         op,
         op.name,
-        operands,
-        tuple([value.op.location if isinstance(value, OpResult) else location_of(value) for value in operands]),
-        tuple(result.type for result in op.results),
-        dict(op.properties),
-        dict(op.attributes),
+        tuple(op.operands),
+        op.results,
+        op.properties.copy(),
+        op.attributes.copy(),
         op.location,
     )
 
@@ -108,7 +105,8 @@ class Event:
     def before(self) -> list[str]:
         """The ops that the rewrite removed or changed, as they were."""
         states = [*self.removed, *(state for state, _ in self.changed if state is not None)]
-        return [state.text() for state in states]
+        places = {state.op: state.location for state in states}
+        return [state.text(places) for state in states]
 
     def after(self) -> list[str]:
         """The ops that it added or changed, as they are now."""
@@ -238,9 +236,10 @@ class Recorder:
         """A rule has rewritten something; tells of it."""
         root = self._root
         assert root is not None
-        known = self._known if root.op in self._known else {**self._known, root.op: root}
-        event = Event(self.pass_name, rule, root, self._removed, self._added, seconds=seconds)
-        event.changed = [(known.get(op), op) for op in self._changed if op not in self._added]
-        event.rewired = [op for op in self._rewired if op.parent is not None]
+        known = self._known
+        known.setdefault(root.op, root)
+        changed = [(known.get(op), op) for op in self._changed if op not in self._added]
+        rewired = [op for op in self._rewired if op.parent is not None]
+        event = Event(self.pass_name, rule, root, self._removed, self._added, changed, rewired, seconds)
         self._clear()
         self._audience.tell(event)

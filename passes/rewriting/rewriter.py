@@ -184,12 +184,11 @@ class PatternRewriter(XdslRewriter):
         self, new: New, results: Sequence[SSAValue | None] | None
     ) -> tuple[Sequence[Operation], Sequence[SSAValue | None]]:
         """What an op is replaced with: ops to put in its place, and a value for each of its results."""
-        if isinstance(new, list | tuple):
-            return new, results if results is not None else new[-1].results if new else ()
-        if isinstance(new, OpResult | BlockArgument):
+        if isinstance(new, Operation):
+            return (new,) if new.parent is None else (), new.results if results is None else results
+        if isinstance(new, SSAValue):
             return (), (new,)
-        op = cast(Operation, new)
-        return (op,) if op.parent is None else (), op.results if results is None else results
+        return new, results if results is not None else new[-1].results if new else ()
 
     def _maker_of(self, values: Sequence[SSAValue | None]) -> Operation | None:
         """The op that the rule put into the program and whose results these are, where they are all of them."""
@@ -236,15 +235,17 @@ class PatternRewriter(XdslRewriter):
         self.has_done_action = True
         if self.recorder is not None:
             self.recorder.removing(op)
+        suspects = self.suspects
         for value in op.operands:
             if isinstance(value, OpResult):
-                self.suspects.append(value.op)
+                suspects.append(value.op)
         if op.parent is not None:
             op.parent.detach_op(op)
-        if any(result.first_use is not None for result in op.results):
-            op.erase(safe_erase)
-        else:  # as `erase` does it, without values to stand for results that nothing reads
-            op.drop_all_references()
+        for result in op.results:
+            if result.first_use is not None:
+                op.erase(safe_erase)
+                return
+        op.drop_all_references()  # as `erase` does it, without values to stand for results that nothing reads
 
     def replace_all_uses_with(self, from_value: SSAValue, to_value: SSAValue | None, safe_erase: bool = True) -> None:
         """Lets everything that reads one value read another."""
@@ -254,10 +255,11 @@ class PatternRewriter(XdslRewriter):
             from_value.erase(safe_erase=safe_erase)
             return
         uses = tuple(from_value.uses)
+        enqueue = self._enqueue
         for use in uses:
             reader = use.operation
             reader.operands[use.index] = to_value
-            self._enqueue(reader)
+            enqueue(reader)
         if uses:
             self.has_done_action = True
         if to_value.name_hint is None and from_value.name_hint is not None:
