@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Attribute
 
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.building import check_complete, operands_of, properties_from, result_count
+from tflir.ir.tfl.building import build_plan, check_complete, operands_of, properties_from, result_count
 from tflir.ir.tfl.inference import infer_results, set_results
 
 _TYPE = "qtype"
@@ -20,9 +20,11 @@ def fill_in(op: TflOp, given: Sequence[Any], named: dict[str, Any], types: Seque
     kind = type(op)
     operands = operands_of(kind, given, named)
     properties = properties_from(kind, named, len(operands))
-    if _TYPE in kind.get_irdl_definition().properties and types is not None:
-        properties.setdefault(_TYPE, types[0])
-    check_complete(kind, properties)
-    Operation.__init__(op, operands=operands, properties=properties, result_types=types or ())
+    needed = build_plan(kind).needed
+    if needed:
+        if types is not None and _TYPE in needed:
+            properties.setdefault(_TYPE, types[0])
+        check_complete(kind, properties)
+    op.set_up(operands, types or (), properties)
     if types is None:
         set_results(op, infer_results(op, result_count(kind, properties)))

@@ -189,14 +189,13 @@ class _Run:
             op = suspects.pop()
             if op.parent is None:
                 continue
-            read = [result.first_use for result in op.results if result.first_use is not None]
-            if not read:
-                if op.results and self._is_pure(op):
-                    rewriter.erase(op)
-                continue
-            self._enqueue(op)
-            if len(read) == 1 and len(op.results) == 1 and op.results[0].has_one_use():
-                self._enqueue(read[0].operation)
+            uses = [result.first_use for result in op.results if result.first_use is not None]
+            if uses:
+                self._enqueue(op)
+                if len(op.results) == 1 and op.results[0].has_one_use():
+                    self._enqueue(uses[0].operation)
+            elif op.results and self._is_pure(op):
+                rewriter.erase(op)
 
     def _is_pure(self, op: Operation) -> bool:
         kind = type(op)
