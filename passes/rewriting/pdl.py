@@ -60,9 +60,16 @@ class ApplyPdlPass(RewritePass):
     """
     Applies the PDL patterns of a file until none has anything left to do, those of the greatest benefit first.
 
-    ```sh
-    tflir-opt model.mlir -p 'tfl-apply-pdl{file="rules.mlir"}'
+    ```mlir
+    %0 = "tfl.neg"(%x) …
+    %1 = "tfl.neg"(%0) …
     ```
+    becomes, by a pattern that says that negation undoes itself,
+    ```mlir
+    %x
+    ```
+    A new op needs only the options that are not the schema's defaults, and its type only where that does not follow.
+    Patterns may apply the constraints `has_one_use(value)` and `is_constant(value)`.
     """
 
     name = "tfl-apply-pdl"
