@@ -1,4 +1,8 @@
-"""`tfl-post-quantize`: removes what quantization leaves over (docs/semantics.md, Clean-up)."""
+"""`tfl-post-quantize`: removes what quantization leaves over (docs/semantics.md, Clean-up).
+
+Pairs and requantizations are rules. What nothing reads is removed by a sweep, since much of it was read by nothing
+before: quantization itself leaves it so.
+"""
 
 from __future__ import annotations
 
