@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 from xdsl.dialects.builtin import (
     UNKNOWN_LOC,
@@ -57,6 +57,14 @@ def _has_defaults(op: type[IRDLOperation]) -> bool:
     return any(not isinstance(each, OptionalDef) and each.default_value is not None for each in every)
 
 
+@cache
+def _filler() -> Callable[..., None]:
+    """What fills in a new op; it needs the definitions of ops, which need this module."""
+    from tflir.ir.tfl.builders import fill_in
+
+    return fill_in
+
+
 class TflOp(IRDLOperation, ABC):
     """An operator of the `tfl` dialect that a builtin operator of the schema stands for.
 
@@ -90,9 +98,7 @@ class TflOp(IRDLOperation, ABC):
             if location is not None:
                 self.location = location
             return
-        from tflir.ir.tfl.builders import fill_in
-
-        fill_in(cast(Any, self), operands, options, (result_type,) if result_type is not None else result_types)
+        _filler()(self, operands, options, (result_type,) if result_type is not None else result_types)
         if attributes:
             self.attributes.update({name: held for name, held in attributes.items() if held is not None})
         if location is not None:

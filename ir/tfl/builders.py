@@ -9,7 +9,7 @@ from xdsl.ir import Attribute
 
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.building import build_plan, check_complete, operands_of, properties_from, result_count
-from tflir.ir.tfl.inference import infer_results, set_results
+from tflir.ir.tfl.inference import infer_results, known_results, set_results
 
 _TYPE = "qtype"
 """A property that repeats the type of the result."""
@@ -25,6 +25,10 @@ def fill_in(op: TflOp, given: Sequence[Any], named: dict[str, Any], types: Seque
         if types is not None and _TYPE in needed:
             properties.setdefault(_TYPE, types[0])
         check_complete(kind, properties)
-    op.set_up(operands, types or (), properties)
     if types is None:
-        set_results(op, infer_results(op, result_count(kind, properties)))
+        types = known_results(kind, operands, properties)
+    if types is not None:
+        op.set_up(operands, types, properties)
+        return
+    op.set_up(operands, (), properties)
+    set_results(op, infer_results(op, result_count(kind, properties)))

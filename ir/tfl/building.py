@@ -131,6 +131,22 @@ def _value(op: type[IRDLOperation], name: str, given: Any) -> SSAValue:
 
 def properties_from(op: type[IRDLOperation], given: Mapping[str, Any], operands: int) -> dict[str, Attribute]:
     """The properties that options by name stand for, with the defaults of those that are not given."""
+    try:
+        return dict(_properties_once(op, tuple(given.items()), operands))
+    except TypeError:  # a value that is a list or the like
+        return _properties(op, given, operands)
+
+
+@lru_cache(maxsize=4096)
+def _properties_once(
+    op: type[IRDLOperation], given: tuple[tuple[str, Any], ...], operands: int
+) -> Mapping[str, Attribute]:
+    if any(isinstance(value, float) for _, value in given):
+        raise TypeError  # 0.0 and -0.0 are one key
+    return _properties(op, dict(given), operands)
+
+
+def _properties(op: type[IRDLOperation], given: Mapping[str, Any], operands: int) -> dict[str, Attribute]:
     plan = build_plan(op)
     properties = dict(plan.defaults)
     if "values_count" in properties:
@@ -158,7 +174,7 @@ def option_attribute(op: type[IRDLOperation], name: str, value: Any) -> Attribut
     """The attribute of an option's value in plain Python."""
     if isinstance(value, Attribute):
         return value
-    if isinstance(value, str | int | bool):
+    if isinstance(value, str | int):
         return _attribute_once(op, name, value)
     return _attribute(op, name, value)
 

@@ -6,11 +6,11 @@ have no known shape yet, and what they require is taken.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from xdsl.dialects.builtin import UnrankedTensorType
-from xdsl.ir import Attribute, OpResult, SSAValues
+from xdsl.ir import Attribute, OpResult, SSAValue, SSAValues
 from xdsl.irdl import IRDLOperation
 from xdsl.utils.exceptions import VerifyException
 
@@ -23,18 +23,25 @@ from tflir.ir.tfl.shapes import Required, required_results
 from tflir.ir.types import element_of, element_type, elements_of_kind, tensor_type
 
 _MOST = 4096
-_known: dict[tuple[int, ...], tuple[object, list[Attribute]]] = {}
+_known: dict[tuple[object, ...], tuple[object, list[Attribute]]] = {}
 """Types that were found before for ops of the same class, operand types and options, told apart by identity; what is
 so told apart is kept beside them, so that nothing else gets its identity."""
 
 
+def known_results(
+    op: type[TflOp], operands: Sequence[SSAValue], properties: Mapping[str, Attribute]
+) -> list[Attribute] | None:
+    """The types of the results of such an op, where they were found before."""
+    known = _known.get(_key(op, operands, properties))
+    return None if known is None else known[1]
+
+
+def _key(op: type[TflOp], operands: Sequence[SSAValue], properties: Mapping[str, Attribute]) -> tuple[object, ...]:
+    return (op, *[id(value.type) for value in operands], *properties, *[id(held) for held in properties.values()])
+
+
 def infer_results(op: TflOp, count: int) -> list[Attribute]:
     """The types of `op`'s `count` results. Raises `Error` where they don't follow, or the op can't be."""
-    parts = (type(op), *(value.type for value in op.operands), *op.properties.values())
-    key = (*map(id, parts), count)
-    known = _known.get(key)
-    if known is not None:
-        return known[1]
     definitions = op.get_irdl_definition().results
     elements = [_element(op, index if index < len(definitions) else -1) for index in range(count)]
     set_results(op, [UnrankedTensorType(element) for element in elements])
@@ -46,7 +53,8 @@ def infer_results(op: TflOp, count: int) -> list[Attribute]:
     if not required.of_constants:
         if len(_known) >= _MOST:
             _known.clear()
-        _known[key] = parts, types
+        parts = [value.type for value in op.operands], list(op.properties.values())
+        _known[_key(type(op), op.operands, op.properties)] = parts, types
     return types
 
 
