@@ -19,6 +19,7 @@ from tflir.ir.verify import verify_module
 from tflir.pass_options import checked_spec
 from tflir.passes.base import PassReport, Progress, TflPass
 from tflir.passes.registry import load_pass, pass_names
+from tflir.passes.rewriting.events import sweep_told
 from tflir.pipeline_text import DEFAULT, FUNCTION, USAGE, Step, read_pipeline
 
 provide_interpreter()
@@ -112,7 +113,7 @@ def run_pass(
 ) -> PassReport:
     """Runs one pass, which tells `progress` how far it is. Whatever it raises becomes an `Error` that names it."""
     try:
-        with within_limits(each.name):
+        with within_limits(each.name), sweep_told(each, module):
             if isinstance(each, TflPass):
                 return each.run(module, progress)
             each.apply(context or _plugged_in_context(), module)

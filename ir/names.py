@@ -65,8 +65,17 @@ OP_DETAILS = "tfl.op_details"
 # On functions and ops.
 DEBUG_INDEX = "tfl.debug_metadata_index"
 
+KEEP_FLOAT = "tfl.keep_float"
+"""On an op: no pass quantizes it, and why."""
+LEFT_OUT = "tfl.left_out"
+"""On an op: a person left it out, so that no pass quantizes it or makes its weights sparse."""
+MAY_STAY_FLOAT = "tfl.may_stay_float"
+"""On an op: where integers alone are allowed, this one may compute in float."""
+
 OP_CARRIED = (OPERATOR_FIELDS, CONTROL, DEBUG_INDEX)
 """Attributes that stay with an op whatever it is rewritten to."""
+CARRIED = (*OP_CARRIED, KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT)
+"""Those, and what was decided about the op: a rewrite gives them to the op that takes its place."""
 
 UNNAMED = UnknownLoc()
 
@@ -92,7 +101,11 @@ def _text(location: LocationAttr) -> str | None:
 
 def op_names(op: Operation) -> list[str | None]:
     """The names of an op's results; None where one has no name."""
-    count, location = len(op.results), op.location
+    return names_in(op.location, len(op.results))
+
+
+def names_in(location: LocationAttr, count: int) -> list[str | None]:
+    """The names of `count` results of an op that has this location."""
     if count == 1:
         return [_text(location)]
     if isinstance(location, FusedLoc):
@@ -120,6 +133,9 @@ def read_at(location: LocationAttr, file: str, line: int, column: int) -> Locati
 def text_place(op: Operation) -> str:
     """Where in a text the op was read: `file:line:column`; empty where that was not kept."""
     at = op.location.location if isinstance(op.location, NameLoc) else op.location
+    if isinstance(at, FusedLoc):
+        parts = cast(ArrayAttr[LocationAttr], at.locations).data
+        at = next((part.location for part in parts if isinstance(part, NameLoc)), at)
     return f"{at.filename.data}:{at.line.data}:{at.column.data}" if isinstance(at, FileLineColLoc) else ""
 
 

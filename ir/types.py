@@ -93,6 +93,11 @@ def element_type(name: str) -> Attribute:
     return _ELEMENTS[name][0]
 
 
+def elements_of_kind(kind: str) -> Attribute:
+    """MLIR's type for the op table's word of an element type that is not quantized: `I1`, `I32`, …."""
+    return next(mlir for mlir, word, _ in _ELEMENTS.values() if word == kind)
+
+
 def storage_type(element: Attribute) -> Attribute:
     """What an element is stored as: the integer type of a quantized one, else itself."""
     return element.storage if isinstance(element, UniformQuantizedType) else element

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.pattern_rewriter import GreedyRewritePatternApplier, PatternRewriteWalker, RewritePattern
 
 from tflir.ir.errors import Error
 from tflir.ir.extensions import RULES
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.rewriting import rewrite
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class ApplyRulesPass(TflPass):
 
     name = "tfl-apply-rules"
 
+    only_rules: ClassVar[bool] = True
+
     rules: tuple[str, ...] = ()
     """Names of sets of rules."""
 
@@ -36,6 +39,4 @@ class ApplyRulesPass(TflPass):
         if not self.rules:
             known = ", ".join(RULES.names()) or "none: no plug-in brings any"
             raise Error(f"names no rules: there are {known}", hint=f"write {self.name}{{rules=NAME}}", status=2)
-        patterns: list[RewritePattern] = [pattern for name in self.rules for pattern in RULES.get(name)]
-        if PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(module):
-            report.count("modules rewritten")
+        rewrite(module, [pattern for name in self.rules for pattern in RULES.get(name)], report)

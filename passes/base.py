@@ -25,6 +25,22 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass
+class RuleReport:
+    """What one rule of a pass did: how often it rewrote something, why it did not, and how near it came."""
+
+    fired: int = 0
+    first: str = ""
+    """The op that it rewrote first."""
+    declined: Counter[str] = field(default_factory=Counter[str])
+    examples: dict[str, str] = field(default_factory=dict[str, str])
+    """For each reason, the first op that was left alone for it."""
+    nearest: str = ""
+    """Of its reasons, that of the op which passed most of the rule's checks."""
+    seconds: float = 0.0
+    """Time that it took, where that was measured."""
+
+
+@dataclass
 class PassReport:
     """What a pass did: how often each thing, and how often each rule declined, why, and where first."""
 
@@ -38,6 +54,9 @@ class PassReport:
     """Further tables for reports, by title: what was considered, and the like."""
     only_looked: bool = False
     """The pass is an analysis: its tables are what it was run for."""
+
+    rules: dict[str, RuleReport] = field(default_factory=dict[str, RuleReport])
+    """What each rule did, of passes that have rules."""
 
     remarks: list[str] = field(default_factory=list[str])
     """What a user should hear though nothing failed: an input that stays float32 where int8 was asked for."""
@@ -53,7 +72,7 @@ class PassReport:
         """Notes that a rule did not apply, and why."""
         self.declined[why] += 1
         if op is not None:
-            self.examples.setdefault(why, f"{op.name} '{place(op)}'")
+            self.examples.setdefault(why, described(op))
 
     def table(self, title: str) -> list[dict[str, Any]]:
         """The table of this title, whose rows have the columns of the first."""
@@ -98,6 +117,11 @@ class TflPass(ModulePass):
         finally:
             if theirs:
                 give_back(op)
+
+
+def described(op: Operation) -> str:
+    """`tfl.add 'y'`: an op and the tensor that it makes."""
+    return f"{op.name} '{place(op)}'"
 
 
 def fail(what: str, op: Operation, hint: str = "", status: int = 1) -> Error:

@@ -44,6 +44,7 @@ _PASSES: dict[str, str] = {
     "tfl-print-op-stats": "analysis.print_op_stats:PrintOpStatsPass",
     "tfl-print-memory": "analysis.print_memory:PrintMemoryPass",
     "tfl-post-quantize-remove-qdq": "quantization.post_quantize:RemoveQDQPass",
+    "tfl-apply-pdl": "rewriting.pdl:ApplyPdlPass",
 }
 
 

@@ -329,6 +329,12 @@ class TextPrinter(Printer):
         self._ssa_values[value] = name
         return name
 
+    def forget(self, value: SSAValue) -> None:
+        """Frees the name of a value, which gets one anew where it is met again."""
+        name = self._ssa_values.pop(value, None)
+        if name is not None:
+            self.ssa_names.pop(name, None)
+
     def _unique(self, wanted: str) -> str:
         count = self.ssa_names.get(wanted, 0)
         name = f"{wanted}_{count}" if count else wanted

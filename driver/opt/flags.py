@@ -99,6 +99,8 @@ GROUPS: tuple[Group, ...] = (
         (
             Flag("--pass-pipeline", "passes: 'a,b{x=1 y=2}' or 'builtin.module(a,func.func(b))'", ("-p", "--passes"),
                  "PIPELINE", take=str, default=""),
+            Flag("--pdl", "after those passes, apply the PDL patterns of FILE, as tfl-apply-pdl does", (), "FILE",
+                 lambda path: [not_empty(path)], default=(), many=True),
             Flag("--output", "where the result goes (default: stdout)", ("-o",), "OUT", default="-"),
             Flag("--emit", "mlir or tflite: what to write (default: by OUT's ending, else mlir)", (), "FORMAT",
                  choices=("mlir", "tflite")),
@@ -153,7 +155,15 @@ GROUPS: tuple[Group, ...] = (
                  without=PASSES),
             Flag("--print-ir-tree-dir", "print into files of this folder, one a pass (alone: after each pass)",
                  ("--mlir-print-ir-tree-dir",), "DIR", without=PASSES),
-            Flag("--timing", "print the time that each pass took", ("--mlir-timing",)),
+            Flag("--timing", "print the time that each pass took, and each of its rules", ("--mlir-timing",)),
+            Flag("--stop-after-rewrite", "end the pipeline after N rewrites, and print the program as it is then; a "
+                 "pass without rules counts as one", (), "N", count, without=PASSES),
+            Flag("--trace", "write every rewrite as a step of an HTML page: arrow keys go through them", (), "FILE",
+                 without=PASSES),
+            Flag("--bisect", "print the first rewrite after which CHECK fails: 'outputs' or 'outputs=1e-3' (relative "
+                 "to the largest, default 1e-5; on random inputs), or a command CMD FILE that ends with another status "
+                 "than for INPUT", (), "CHECK", without=PASSES, excludes=("--stop-after-rewrite", "--trace",
+                 "--split-input-file", "--verify-diagnostics", "--reduce", "--reduce-test")),
             Flag("--pass-statistics", "print what each pass did, and declined and why", ("--mlir-pass-statistics",),
                  without=PASSES),
             Flag("--dump-pass-pipeline", "print the pipeline with all options of its passes", without=PASSES),
@@ -183,7 +193,8 @@ GROUPS: tuple[Group, ...] = (
                  excludes=("--show-dialects", "--list-plugins", "--explain")),
             Flag("--show-dialects", "list the dialects that are known", excludes=("--list-plugins", "--explain")),
             Flag("--list-plugins", "list what other packages bring", excludes=("--explain",)),
-            Flag("--explain", "what a pass does, in full", (), "PASS"),
+            Flag("--explain", "what a pass does, in full; with an INPUT, what its rules did there and why they did not "
+                 "apply elsewhere", (), "PASS[=RULE]"),
         ),
     ),
 )  # fmt: skip

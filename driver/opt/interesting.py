@@ -45,7 +45,7 @@ def by_pipeline(passes: Sequence[ModulePass], module: ModuleOp, context: Context
     return lambda candidate: failure(candidate) == wanted
 
 
-def by_command(command: str, module: ModuleOp, *, as_model: bool) -> Interesting:
+def by_command(command: str, module: ModuleOp, *, as_model: bool, option: str = "--reduce-test") -> Interesting:
     """Whether `command FILE` ends with the status that it ends with for `module`; FILE is text, or a `.tflite`."""
     words = shlex.split(command)
 
@@ -60,7 +60,7 @@ def by_command(command: str, module: ModuleOp, *, as_model: bool) -> Interesting
                 return subprocess.run([*words, path], capture_output=True, check=False).returncode
             except OSError as error:
                 said = (error.strerror or str(error)).lower()
-                raise Error(f"--reduce-test {words[0]}: {said}", hint="name a command", status=USAGE) from None
+                raise Error(f"{option} {words[0]}: {said}", hint="name a command", status=USAGE) from None
 
     wanted = status(module)
     if wanted is None:

@@ -20,7 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace, given: list[str]) -> int:
-    if arguments.list_passes or arguments.show_dialects or arguments.list_plugins or arguments.explain:
+    about_pass = arguments.explain and arguments.input == "-" and "-" not in given
+    if arguments.list_passes or arguments.show_dialects or arguments.list_plugins or about_pass:
         from tflir.opt import questions as opt_questions
 
         return opt_questions.answer(arguments)

@@ -11,20 +11,27 @@ from collections.abc import Iterator
 
 from xdsl.passes import ModulePass
 
+from tflir.ir.errors import Error
+from tflir.ir.near import near
 from tflir.pass_manager import find_pass
 from tflir.pass_options import option_help, option_type, pass_options
 from tflir.passes.registry import load_pass, pass_names
+from tflir.passes.rewriting import RewritePass
+from tflir.passes.rewriting.dispatch import rule_name
+from tflir.pipeline_text import USAGE
 from tflir.plugins import KINDS, plugin_passes, plugin_universes, plugins, register_all
 from tflir.universe import DIALECTS
 
 _WIDTH = 100
 _LONGEST = 240
+_ON_A_MODEL = "name a model, and the pass with its options with -p"
 
 
 def answer(arguments: argparse.Namespace) -> int:
     """Prints what was asked for."""
     if arguments.explain:
-        print(explain(find_pass(arguments.explain)))
+        name, equals, rule = arguments.explain.partition("=")
+        print(explain_rule(find_pass(name), rule) if equals else explain(find_pass(name)))
     elif arguments.list_plugins:
         print("\n".join(_plugin_lines()))
     elif arguments.list_passes:
@@ -37,9 +44,35 @@ def answer(arguments: argparse.Namespace) -> int:
 def explain(pass_class: type[ModulePass]) -> str:
     """What a pass does, with its options."""
     lines = [pass_class.name, "", _documentation(pass_class)]
+    if rules := _rules(pass_class):
+        lines += ["", "rules:", *rules]
     if options := list(_help_lines(pass_class)):
         lines += ["", "options:", *options]
     return "\n".join(lines)
+
+
+def _rules(pass_class: type[ModulePass]) -> list[str]:
+    """The rules of a pass with what each does, where they don't depend on an option without a default."""
+    try:
+        patterns = list(pass_class().rules()) if issubclass(pass_class, RewritePass) else []
+    except TypeError:
+        return []
+    texts = [(rule_name(pattern), inspect.cleandoc(type(pattern).__doc__ or "")) for pattern in patterns]
+    return [f"  {name}: {_first_sentence(text)}" if text else f"  {name}" for name, text in texts]
+
+
+def explain_rule(pass_class: type[ModulePass], name: str) -> str:
+    """What a rule of a pass does. Raises `Error` (status 2) where the pass has no such rule."""
+    try:
+        patterns = list(pass_class().rules()) if issubclass(pass_class, RewritePass) else []
+    except TypeError:  # an option that has no default
+        raise Error(f"the rules of {pass_class.name} depend on its options", hint=_ON_A_MODEL, status=USAGE) from None
+    rules = {rule_name(pattern): pattern for pattern in patterns}
+    if name not in rules:
+        hint = f"its rules are {', '.join(rules)}" if rules else "it has no rules"
+        raise Error(f"{pass_class.name} has no rule '{name}'{near(name, rules)}", hint=hint, status=USAGE)
+    text = inspect.cleandoc(type(rules[name]).__doc__ or "(no documentation)")
+    return f"{name} of {pass_class.name}\n\n{text}"
 
 
 def _documentation(pass_class: type[ModulePass]) -> str:

@@ -23,8 +23,11 @@ from tflir.ir.schema import IDENTIFIER
 from tflir.opt.flags import PASSES, REPRODUCER, TEXT, all_flags
 from tflir.opt.output import TFLITE, Output
 from tflir.opt.rendering import Places, give_place, rendered
+from tflir.opt.rewrites import Rewrites
+from tflir.opt.snapshot import snapshot
+from tflir.opt.wanted import passes_of
 from tflir.opt.watching import Watcher
-from tflir.pass_manager import parse_pipeline, run_pipeline
+from tflir.pass_manager import run_pipeline
 from tflir.pass_options import pass_text
 from tflir.pipeline_text import MODULE, USAGE
 
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from xdsl.ir import Operation
     from xdsl.passes import ModulePass
     from xdsl.utils.lexer import Span
+
+    from tflir.passes.base import PassReport
 
 _ONLY_EXPECTED = "only-expected"
 
@@ -61,10 +66,12 @@ class Session:
         self.places: Places = {}
         self.verify_each: bool = arguments.verify_each
         pipeline: str = self._reproduced() if arguments.run_reproducer else arguments.pass_pipeline
-        self.passes = parse_pipeline(pipeline) if pipeline.strip() else []
+        self.passes = passes_of(pipeline, arguments)
+        self.rewrites = Rewrites(arguments, self._name)
         self.output = Output(arguments)
         self.watcher = Watcher(arguments, self.passes, self.output.text)
         self.context = make_context(allow_unregistered=arguments.allow_unregistered_dialect)
+        self.reports: list[PassReport] = []
         self._analysed = False
         self._check()
 
@@ -107,7 +114,11 @@ class Session:
             self._check_roundtrip(module)
         if self.arguments.reduce or self.arguments.reduce_test:
             return self._reduce(module)
+        if self.arguments.bisect and self.passes:
+            return self._bisect(module)
         self._transform(module)
+        if self.arguments.explain:
+            return self._explain()
         if not (self._analysed and self.arguments.output == STDOUT):
             with self.watcher.timed("write"):
                 self.output.write(module)
@@ -219,22 +230,29 @@ class Session:
             current[:] = [(each, snapshot(module))]
             self.watcher.before(each, module)
 
+        reports: list[PassReport] = []
         try:
-            reports = run_pipeline(
-                module,
-                self.passes,
-                verify_each=self.verify_each,
-                before=before,
-                after=self.watcher.after,
-                context=self.context,
-            )
+            with self.rewrites.followed(module):
+                reports += run_pipeline(
+                    module,
+                    self.rewrites.within_limit(self.passes),
+                    verify_each=self.verify_each,
+                    before=before,
+                    after=self.watcher.after,
+                    context=self.context,
+                )
         except Error as error:
             give_place(error, self.places)
             error.file = error.file or self._name
             if current:
                 self._failed(module, *current[0])
             raise
-        self._analysed |= print_analyses(reports)
+        if not reports:  # stopped after a rewrite
+            return
+        self.reports += reports
+        if not self.arguments.explain:
+            self._analysed |= print_analyses(reports)
+        self.watcher.note_rules(reports)
         self.watcher.say_statistics(reports)
 
     def _failed(self, module: ModuleOp, each: ModulePass, before: ModuleOp) -> None:
@@ -245,6 +263,21 @@ class Session:
         from tflir.opt.reproducer import write_reproducer
 
         write_reproducer(self.arguments.reproducer, self.arguments.input, self.command, each, before)
+
+    def _bisect(self, module: ModuleOp) -> int:
+        from tflir.opt.bisect import Bisection, check_of
+
+        check = check_of(self.arguments.bisect, module, as_model=self.output.format == TFLITE)
+        for line in Bisection(module, self.passes, self.context, check).answer():
+            print(line)
+        return 0
+
+    def _explain(self) -> int:
+        from tflir.opt.explaining import explained
+
+        for line in explained(self.arguments.explain, self.passes, self.reports, self._name):
+            print(line)
+        return 0
 
     def _reduce(self, module: ModuleOp) -> int:
         from tflir.opt.interesting import by_command, by_pipeline
@@ -280,14 +313,3 @@ def _split(data: bytes, marker: bytes) -> Iterator[bytes]:
         yield b"\n" * data.count(b"\n", 0, start) + data[start : found.start()]
         start = found.end()
     yield b"\n" * data.count(b"\n", 0, start) + data[start:]
-
-
-def snapshot(module: ModuleOp) -> ModuleOp:
-    """A copy, with the locations of arguments, which xDSL's copy leaves out."""
-    copy = module.clone()
-    for old, new in zip(module.walk(), copy.walk(), strict=True):
-        for old_region, new_region in zip(old.regions, new.regions, strict=True):
-            for old_block, new_block in zip(old_region.blocks, new_region.blocks, strict=True):
-                for argument, copied in zip(old_block.args, new_block.args, strict=True):
-                    copied.location = argument.location
-    return copy

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
     from xdsl.passes import ModulePass
 
-    from tflir.passes.base import PassReport
+    from tflir.passes.base import PassReport, RuleReport
 
 _ROOT = "builtin_module_no-symbol-name"
 """The folder of what is printed of a module, as `mlir-opt` calls it."""
@@ -35,6 +35,9 @@ class Watcher:
     ) -> None:
         self.arguments = arguments
         self.times: list[tuple[str, float]] = []
+        self._rules: dict[int, dict[str, RuleReport]] = {}
+        """What the rules of a pass did, by where the pass stands among the times."""
+        self._untold: list[int] = []
         self._text = text
         self._before_change = arguments.print_ir_before_change
         self._after_change = arguments.print_ir_after_change
@@ -68,6 +71,7 @@ class Watcher:
 
     def after(self, each: ModulePass, module: ModuleOp) -> None:
         """Called after each pass, once its result is verified."""
+        self._untold.append(len(self.times))
         self.times.append((each.name, time.perf_counter() - self._started))
         watched = self._before_change or self._after_change
         changed = watched and module_text(module, locations=True) != self._full_text
@@ -91,6 +95,11 @@ class Watcher:
 
     # What is said at the end.
 
+    def note_rules(self, reports: list[PassReport]) -> None:
+        """Keeps what the rules of the passes did that ran last, for the times of each."""
+        self._rules.update(zip(self._untold, (report.rules for report in reports), strict=True))
+        self._untold.clear()
+
     def say_statistics(self, reports: list[PassReport]) -> None:
         """What each pass did and declined, with `--pass-statistics`."""
         if self.arguments.pass_statistics:
@@ -111,8 +120,12 @@ class Watcher:
             return
         total = sum(seconds for _, seconds in self.times)
         print(f"{'seconds':>10}  {'':>6}  step", file=sys.stderr)
-        for what, seconds in self.times:
+        for number, (what, seconds) in enumerate(self.times):
             print(f"{seconds:10.4f}  {seconds / total if total else 0:6.1%}  {what}", file=sys.stderr)
+            for name, rule in self._rules.get(number, {}).items():
+                part = rule.seconds / total if total else 0
+                times = f"  ({rule.fired} rewrites)" if rule.fired else ""
+                print(f"{rule.seconds:10.4f}  {part:6.1%}    {name}{times}", file=sys.stderr)
         print(f"{total:10.4f}  {1:6.1%}  in all", file=sys.stderr)
 
 

@@ -135,13 +135,14 @@ def fully_connected(op: Operation) -> None:
         refuse(f"filter of {width} inputs for an input of {text(source)}")
     found = shape(op.results[0]) if op.results else None
     rows = elements // width if elements >= 0 and width else -1
-    _rows(found, rows, units)
-
-
-def _rows(found: Shape | None, rows: int, units: int) -> None:
-    """The result is [rows, units]; what lists the rows in more dimensions is taken too."""
     if found is None:
-        return
+        result(op, (rows, units))
+    else:
+        _rows(found, rows, units)
+
+
+def _rows(found: Shape, rows: int, units: int) -> None:
+    """The result is [rows, units]; what lists the rows in more dimensions is taken too."""
     fits = bool(found) and same(found[-1], units) and same(size(found[:-1]), rows)
     require(fits, f"result has shape {text(found)} where the op gives {text((rows, units))}")
 

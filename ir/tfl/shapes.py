@@ -7,6 +7,8 @@ what is not known: an unranked tensor fits everything, and a dimension of -1 any
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 
 from xdsl.dialects.builtin import IntegerAttr, IntegerType, NoneType
@@ -94,8 +96,35 @@ def vector(value: SSAValue, length: int, what: str) -> Sequence[int] | None:
     return constant(value)
 
 
+@dataclass(slots=True)
+class Required:
+    """What rules require of the results of an op."""
+
+    shapes: dict[int, Shape] = field(default_factory=dict[int, Shape])
+    """As far as the rules require any."""
+    of_constants: bool = False
+    """Whether they looked at the numbers of constants for it."""
+
+
+_required: ContextVar[Required | None] = ContextVar("what rules require of results", default=None)
+"""Where that is noted, while someone asks for it."""
+
+
+def required_results(check: Callable[[], None]) -> Required:
+    """What `check`, the rules of an op, requires of the op's results."""
+    noted = Required()
+    token = _required.set(noted)
+    try:
+        check()
+    finally:
+        _required.reset(token)
+    return noted
+
+
 def result(op: Operation, wanted: Shape | None, index: int = 0) -> None:
     """The result must have the shape that the op gives it."""
+    if wanted is not None and (noted := _required.get()) is not None:
+        noted.shapes[index] = wanted
     found = shape(op.results[index])
     if not fit(found, wanted):
         assert found is not None
@@ -123,6 +152,8 @@ def flag(op: Operation, name: str) -> bool:
 
 def constant(value: SSAValue) -> list[int] | None:
     """The integers that a value holds, as a flat list; None where they are not known before the model runs."""
+    if (noted := _required.get()) is not None:
+        noted.of_constants = True
     if not isinstance(value, OpResult) or value.op.name != _CONSTANT:
         return None
     held = value.op.properties.get("value")

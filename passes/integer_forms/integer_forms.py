@@ -1,4 +1,8 @@
-"""`tfl-integer-forms`: says ops without an integer kernel with ops that have one."""
+"""`tfl-integer-forms`: says ops without an integer kernel with ops that have one.
+
+It is one sweep in the order of the program and no set of rules, since each op needs the ranges of what it reads, which
+the ops before it have just been given.
+"""
 
 from __future__ import annotations
 

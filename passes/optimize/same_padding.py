@@ -2,52 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from xdsl.dialects.builtin import StringAttr
-from xdsl.ir import Operation, OpResult
+from xdsl.ir import OpResult
 
 from tflir.ir import names
 from tflir.ir.constants import as_numpy
 from tflir.ir.tfl.constants import ConstOp
+from tflir.ir.tfl.linear import Conv2DOp, DepthwiseConv2DOp
 from tflir.ir.tfl.shaping import PadOp
 from tflir.ir.types import shape_of
+from tflir.passes.rewriting import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 _SPATIAL = (1, 2)
 """Height and width, of an NHWC input and of either convolution's filter."""
 
 
-def fold_pad(op: Operation) -> str | None:
+class FoldPad(RewritePattern):
     """Lets a convolution without padding read what is before a pad that is just what SAME padding adds.
 
     SAME adds max((ceil(n / stride) - 1) stride + (k - 1) dilation + 1 - n, 0) zeros to n, the smaller half before.
     """
-    source = op.operands[0]
-    pad = source.op if isinstance(source, OpResult) else None
-    if not isinstance(pad, PadOp) or source.has_more_than_one_use() or op.properties["padding"] != StringAttr("VALID"):
-        return None
-    amounts = pad.padding.op if isinstance(pad.padding, OpResult) else None
-    shape, kernel = shape_of(pad.input.type), shape_of(op.operands[1].type)
-    if not isinstance(amounts, ConstOp) or names.NO_DATA in amounts.attributes or shape is None or kernel is None:
-        return None
-    if len(shape) != 4 or len(kernel) != 4 or any(shape[axis] < 0 for axis in _SPATIAL):
-        return None
+
+    does = "pads that a convolution does itself"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: Conv2DOp | DepthwiseConv2DOp, rewriter: PatternRewriter) -> None:
+        source = op.operands[0]
+        pad = source.op if isinstance(source, OpResult) else None
+        if not isinstance(pad, PadOp):
+            return None
+        if op.option("padding") != "VALID":
+            return rewriter.decline("the convolution pads by itself as well")
+        if source.has_more_than_one_use():
+            return rewriter.decline("others read the padded value", pad)
+        amounts = pad.padding.op if isinstance(pad.padding, OpResult) else None
+        if not isinstance(amounts, ConstOp) or names.NO_DATA in amounts.attributes:
+            return rewriter.decline("the amounts are known only when the model runs", pad)
+        shape, kernel = shape_of(pad.input.type), shape_of(op.operands[1].type)
+        if shape is None or kernel is None or len(shape) != 4 or len(kernel) != 4 or min(shape[1:3]) < 0:
+            return rewriter.decline("the size of the image is known only when the model runs", pad)
+        if not np.array_equal(as_numpy(amounts.value), _same_padding(op, shape, kernel)):
+            return rewriter.decline("SAME padding adds other amounts", pad)
+        rewriter.set_operand(op, 0, pad.input)
+        rewriter.modify(op, padding="SAME")
+
+
+def _same_padding(
+    op: Conv2DOp | DepthwiseConv2DOp, shape: tuple[int, ...], kernel: tuple[int, ...]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """What SAME padding adds before and after each dimension."""
     wanted = np.zeros((4, 2), np.int64)
     for axis, side in zip(_SPATIAL, "hw", strict=True):
-        stride, dilation = _number(op, f"stride_{side}"), _number(op, f"dilation_{side}_factor")
+        stride, dilation = op.option(f"stride_{side}"), op.option(f"dilation_{side}_factor")
         total = max((-(-shape[axis] // stride) - 1) * stride + (kernel[axis] - 1) * dilation + 1 - shape[axis], 0)
         wanted[axis] = total // 2, total - total // 2
-    if not np.array_equal(as_numpy(amounts.value), wanted):
-        return None
-    op.operands[0] = pad.input
-    op.properties["padding"] = StringAttr("SAME")
-    block = pad.parent
-    assert block is not None
-    block.erase_op(pad)
-    return "pads that a convolution does itself"
-
-
-def _number(op: Operation, name: str) -> int:
-    held: Any = op.properties[name]
-    return int(held.value.data)
+    return wanted

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
-from xdsl.ir import Operation, SSAValue
+from xdsl.dialects.builtin import UnitAttr
 
 from tflir.ir import names
 from tflir.ir.constants import elements
-from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.arithmetic import MulOp, SubOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.elementwise import CastOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import shape_of, tensor_type
-from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import VOLATILE, producer, quantized_element
 from tflir.passes.quantization.parameters import F32
-
-_NO_ACTIVATION = {"fused_activation_function": StringAttr("NONE")}
+from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
 
 
 @dataclass(frozen=True)
-class ExpandDequantizePass(TflPass):
+class ExpandDequantizePass(RewritePass):
     """
     Makes a `tfl.dequantize` of a constant of one scale that a recorded range quantized cast, subtract and multiply.
 
@@ -44,38 +41,36 @@ class ExpandDequantizePass(TflPass):
     name = "tfl-expand-dequantize"
     per_function = True
 
-    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        for op in list(module.walk()):
-            source = producer(op.operands[0]) if isinstance(op, DequantizeOp) else None
-            if isinstance(source, QConstOp) and VOLATILE in source.attributes:
-                params = quantized_element(source.output)
-                if params is not None and not params.layout.axes:
-                    _expand(op, source, params)
-                    report.count("dequantizes spelled out")
+    def rules(self) -> Iterator[RewritePattern]:
+        yield ExpandDequantize()
 
 
-def _expand(op: Operation, source: QConstOp, params: UniformQuantizedType) -> None:
-    shape = shape_of(source.output.type) or ()
-    wide = tensor_type(shape, F32)
-    integers = ConstOp.create(result_types=[tensor_type(shape, params.storage)], properties={"value": source.value})
-    cast = CastOp.create(operands=integers.results, result_types=[wide], attributes={names.NO_OPTIONS: UnitAttr()})
-    point, scale = (_scalar(float(value)) for value in (params.layout.zero_points, params.layout.scales))
-    difference = SubOp.create(
-        operands=[cast.results[0], point.results[0]], result_types=[wide], properties=dict(_NO_ACTIVATION)
-    )
-    product = MulOp.create(
-        operands=[difference.results[0], scale.results[0]],
-        result_types=[op.results[0].type],
-        properties=dict(_NO_ACTIVATION),
-    )
-    integers.location = source.location
-    product.location = names.named(names.name_of(op.results[0]))
-    block = op.parent
-    assert block is not None
-    block.insert_ops_before([integers, cast, point, difference, scale, product], op)
-    made: SSAValue = product.results[0]
-    op.results[0].replace_all_uses_with(made)
-    block.erase_op(op)
+class ExpandDequantize(RewritePattern):
+    """(cast(integers) - zero point) * scale is what a dequantize of a constant computes."""
+
+    does = "dequantizes spelled out"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: DequantizeOp, rewriter: PatternRewriter) -> None:
+        source = producer(op.operands[0])
+        if not isinstance(source, QConstOp) or VOLATILE not in source.attributes:
+            return
+        params = quantized_element(source.output)
+        if params is None or params.layout.axes:
+            return
+        shape = shape_of(source.output.type) or ()
+        wide = tensor_type(shape, F32)
+        integers = ConstOp.create(
+            result_types=[tensor_type(shape, params.storage)],
+            properties={"value": source.value},
+            location=source.location,
+        )
+        cast = CastOp.create(operands=integers.results, result_types=[wide], attributes={names.NO_OPTIONS: UnitAttr()})
+        point, scale = (_scalar(float(value)) for value in (params.layout.zero_points, params.layout.scales))
+        difference = SubOp(cast, point, result_type=wide)
+        product = MulOp(difference, scale, result_type=op.results[0].type)
+        product.location = names.named(names.name_of(op.results[0]))
+        rewriter.replace(op, [integers, cast, point, difference, scale, product])
 
 
 def _scalar(value: float) -> ConstOp:

@@ -6,17 +6,13 @@ from xdsl.dialects.builtin import Float32Type, ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, OpResult, SSAValue, Use
 
+from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of
 
-KEEP_FLOAT = "tfl.keep_float"
-"""On an op: no pass quantizes it, and why."""
-LEFT_OUT = "tfl.left_out"
-"""On an op: a person left it out, so that no pass quantizes it or makes its weights sparse."""
-MAY_STAY_FLOAT = "tfl.may_stay_float"
-"""On an op: where integers alone are allowed, this one may compute in float."""
+KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT = names.KEEP_FLOAT, names.LEFT_OUT, names.MAY_STAY_FLOAT
 SHARES_SCALE = "tfl.shares_scale"
 """On an op: its float operands and results must share one scale, though MLIR does not say so."""
 VOLATILE = "volatile"

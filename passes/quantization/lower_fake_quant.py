@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from xdsl.dialects.builtin import FloatAttr, IntegerType, ModuleOp
+from xdsl.dialects.builtin import FloatAttr, IntegerType
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir import names
@@ -18,16 +18,17 @@ from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.constants import QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, FakeQuantOp, QuantizeOp
 from tflir.ir.types import PACKED_BITS, schema_name
-from tflir.passes.base import PassReport, TflPass, fail
+from tflir.passes.base import fail
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant, float_constant, quantized_tensor
 from tflir.passes.quantization.parameters import F32
+from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
 
 _BITS = (2, 16)
 
 
 @dataclass(frozen=True)
-class LowerFakeQuantPass(TflPass):
+class LowerFakeQuantPass(RewritePass):
     """
     Makes a pair of quantize and dequantize of each `tfl.fake_quant`, and of one on a constant the quantized constant.
 
@@ -47,11 +48,8 @@ class LowerFakeQuantPass(TflPass):
     name = "tfl-lower-fake-quant"
     per_function = True
 
-    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        for op in list(module.walk()):
-            if isinstance(op, FakeQuantOp):
-                _lower(op)
-                report.count("fake quantizations")
+    def rules(self) -> Iterator[RewritePattern]:
+        yield LowerFakeQuant()
 
 
 @dataclass(frozen=True)
@@ -84,18 +82,19 @@ def _half_away(value: float) -> int:
     return int(math.copysign(math.floor(abs(value) + 0.5), value))
 
 
-def _lower(op: FakeQuantOp) -> None:
-    steps = _steps(op)
-    source = op.operands[0]
-    constant = float_constant(source.op) if isinstance(source, OpResult) else None
-    made = _of_constant(op, constant, steps) if constant is not None else _of_value(op, source, steps)
-    dequantize = DequantizeOp.create(operands=[made.results[0]], result_types=[op.results[0].type])
-    dequantize.location = op.location
-    block = op.parent
-    assert block is not None
-    block.insert_ops_before([made, dequantize], op)
-    op.results[0].replace_all_uses_with(dequantize.results[0])
-    block.erase_op(op)
+class LowerFakeQuant(RewritePattern):
+    """A fake quantization is a quantization to the integers of its steps, and back."""
+
+    does = "fake quantizations"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: FakeQuantOp, rewriter: PatternRewriter) -> None:
+        steps = _steps(op)
+        source = op.operands[0]
+        constant = float_constant(source.op) if isinstance(source, OpResult) else None
+        made = _of_constant(op, constant, steps) if constant is not None else _of_value(op, source, steps)
+        op.attributes.pop(names.TENSOR, None)  # the scale says what a recorded range would
+        rewriter.replace(op, DequantizeOp(made, result_type=op.results[0].type))
 
 
 def _of_value(op: FakeQuantOp, source: SSAValue, steps: _Steps) -> Operation:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
+from xdsl.rewriter import InsertPoint
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of
-from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import is_preserved, is_same_scale
 from tflir.passes.quantization.pairs import quantized_tensor
+from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
 
 
 @dataclass(frozen=True)
-class OptimizeOpOrderPass(TflPass):
+class OptimizeOpOrderPass(RewritePass):
     """
     Moves a `tfl.dequantize` below its only user where that keeps scales and has fewer elements.
 
@@ -37,10 +38,8 @@ class OptimizeOpOrderPass(TflPass):
     name = "tfl-optimize-op-order"
     per_function = True
 
-    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        for op in list(module.walk()):
-            if isinstance(op, DequantizeOp):
-                _sink(op, report)
+    def rules(self) -> Iterator[RewritePattern]:
+        yield SinkDequantize()
 
 
 def _elements(shape: tuple[int, ...] | None) -> int:
@@ -48,27 +47,31 @@ def _elements(shape: tuple[int, ...] | None) -> int:
     return math.prod(max(d, 1) for d in shape or ())
 
 
-def _sink(op: DequantizeOp, report: PassReport) -> None:
-    if is_preserved(op):
-        return
-    element = element_of(op.operands[0].type)
-    use = op.results[0].first_use
-    if not isinstance(element, UniformQuantizedType) or use is None or op.results[0].has_more_than_one_use():
-        return
-    user = use.operation
-    if not isinstance(user, TflOp) or not is_same_scale(user) or len(user.results) != 1 or user.parent is not op.parent:
-        return
-    if element.layout.axes:
-        report.decline("scales per channel don't survive the op", user)
-        return
-    if _elements(shape_of(user.results[0].type)) >= _elements(shape_of(op.results[0].type)):
-        report.decline("the op's result is no smaller", user)
-        return
-    if _float_operands(user) != [use.index]:
-        report.decline("the op has other float operands", user)
-        return
-    _move_below(op, user, use.index, element)
-    report.count("dequantize moved below")
+class SinkDequantize(RewritePattern):
+    """A dequantize whose only reader keeps scales and makes fewer elements stands better after it."""
+
+    does = "dequantize moved below"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: DequantizeOp, rewriter: PatternRewriter) -> None:
+        if is_preserved(op):
+            return None
+        element = element_of(op.operands[0].type)
+        use = op.results[0].first_use
+        if not isinstance(element, UniformQuantizedType) or use is None or op.results[0].has_more_than_one_use():
+            return None
+        user = use.operation
+        if not isinstance(user, TflOp) or not is_same_scale(user) or len(user.results) != 1:
+            return None
+        if user.parent is not op.parent:
+            return None
+        if element.layout.axes:
+            return rewriter.decline("scales per channel don't survive the op", user)
+        if _elements(shape_of(user.results[0].type)) >= _elements(shape_of(op.results[0].type)):
+            return rewriter.decline("the op's result is no smaller", user)
+        if _float_operands(user) != [use.index]:
+            return rewriter.decline("the op has other float operands", user)
+        _move_below(op, user, use.index, element, rewriter)
 
 
 def _float_operands(user: TflOp) -> list[int]:
@@ -79,24 +82,22 @@ def _float_operands(user: TflOp) -> list[int]:
     ]
 
 
-def _move_below(op: DequantizeOp, user: Operation, index: int, element: UniformQuantizedType) -> None:
-    block = user.parent
-    assert block is not None
+def _move_below(
+    op: DequantizeOp, user: Operation, index: int, element: UniformQuantizedType, rewriter: PatternRewriter
+) -> None:
     result = user.results[0]
     name = names.name_of(result)
     operands = list(user.operands)
     operands[index] = op.operands[0]
-    attributes = {k: v for k, v in user.attributes.items() if k != names.VERSION}
     narrow = type(user).create(
         operands=operands,
         result_types=[quantized_tensor(result, element)],
         properties=dict(user.properties),
-        attributes=attributes,
+        attributes={k: v for k, v in user.attributes.items() if k != names.VERSION},
+        location=names.named(None if name is None else f"{name}_quantized"),
     )
-    narrow.location = names.named(None if name is None else f"{name}_quantized")
-    widen = DequantizeOp.create(operands=narrow.results, result_types=[result.type])
-    widen.location = user.location
-    block.insert_ops_before([narrow, widen], user)
-    result.replace_all_uses_with(widen.results[0])
-    block.erase_op(user)
-    block.erase_op(op)
+    widen = DequantizeOp.create(operands=narrow.results, result_types=[result.type], location=user.location)
+    rewriter.insert([narrow, widen], InsertPoint.before(user))
+    rewriter.replace_all_uses_with(result, widen.results[0])
+    rewriter.erase(user)
+    rewriter.erase(op)

@@ -1,12 +1,15 @@
-"""`tfl-post-quantize`: removes what quantization leaves over (docs/semantics.md, Clean-up)."""
+"""`tfl-post-quantize`: removes what quantization leaves over (docs/semantics.md, Clean-up).
+
+Pairs and requantizations are rules. What nothing reads is removed by a sweep, since much of it was read by nothing
+before: quantization itself leaves it so.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import BlockArgument, OpResult, SSAValue
-from xdsl.rewriter import Rewriter
+from xdsl.ir import BlockArgument, OpResult
 
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
@@ -23,6 +26,7 @@ from tflir.passes.quantization.facts import (
     producer,
     quantized_element,
 )
+from tflir.passes.rewriting import PatternRewriter, RewritePattern, op_type_rewrite_pattern, rewrite
 
 _REMOVABLE = (ConstOp, QConstOp, NoValueOp, QuantizeOp, DequantizeOp)
 
@@ -53,14 +57,10 @@ class PostQuantizePass(TflPass):
     per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        for op in list(module.walk()):
-            if isinstance(op, QuantizeOp):
-                _requantize_directly(op, report)
-        remove_pairs(module, report, interface=False)
+        rewrite(module, [RequantizeDirectly()], report)
+        rewrite(module, [RemovePair(interface=False)], report)
         remove_unread(module, report)
-        for op in list(module.walk()):
-            if isinstance(op, QuantizeOp):
-                _fold_requantize(op, report)
+        rewrite(module, [FoldRequantize()], report)
         remove_unread(module, report)
 
 
@@ -84,75 +84,83 @@ class RemoveQDQPass(TflPass):
     per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        remove_pairs(module, report, interface=True)
+        rewrite(module, [RemovePair(interface=True)], report)
         remove_unread(module, report)
         clear_marks(module)
 
 
-def remove_pairs(module: ModuleOp, report: PassReport, *, interface: bool) -> None:
-    """Lets users of `dequantize(quantize(x))` read x; with `interface` also where x comes in or the pair goes out."""
-    for op in list(module.walk()):
-        if not isinstance(op, DequantizeOp) or op.results[0].first_use is None:
-            continue
+class RemovePair(RewritePattern):
+    """What reads `dequantize(quantize(x))` reads x; with `interface` also where x comes in or the pair is given out."""
+
+    does = "pairs removed"
+
+    def __init__(self, *, interface: bool) -> None:
+        self.interface = interface
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: DequantizeOp, rewriter: PatternRewriter) -> None:
         quantize = producer(op.operands[0])
-        if not isinstance(quantize, QuantizeOp) or VOLATILE not in quantize.attributes:
-            continue
+        if op.results[0].first_use is None or not isinstance(quantize, QuantizeOp):
+            return None
+        if VOLATILE not in quantize.attributes:
+            return rewriter.decline("the model itself quantizes there")
         source = quantize.operands[0]
-        if not interface and (isinstance(source, BlockArgument) or _only_returned(op)):
-            continue
+        if not self.interface and (isinstance(source, BlockArgument) or _only_returned(op)):
+            return rewriter.decline("it is at an input or output")
         if quantized_element(source) is not None:  # a requantization that others need: what is before it is finer
-            op.operands[0] = source
+            rewriter.set_operand(op, 0, source)
         else:
-            _bypass(op, source)
-        report.count("pairs removed")
+            rewriter.replace(op, source)
 
 
 def _only_returned(op: DequantizeOp) -> bool:
     return op.results[0].has_one_use() and is_returned(op.results[0])
 
 
-def _bypass(op: DequantizeOp, source: SSAValue) -> None:
-    """Lets the users of `op` read `source`; a returned tensor keeps its name."""
-    if is_returned(op.results[0]) and isinstance(source, OpResult) and len(source.op.results) == 1:
-        source.op.location = op.location
-    op.results[0].replace_all_uses_with(source)
+class RequantizeDirectly(RewritePattern):
+    """A quantize of a dequantized tensor reads the integers themselves; it is removed where they are the same."""
+
+    does = "requantizations of the integers themselves"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: QuantizeOp, rewriter: PatternRewriter) -> None:
+        source = producer(op.operands[0])
+        if not isinstance(source, DequantizeOp):
+            return None
+        if is_preserved(op) and is_preserved(source):
+            return rewriter.decline("the model itself requantizes there")
+        stored = source.operands[0]
+        if quantized_element(stored) is None:
+            return None
+        if stored.type == op.results[0].type:
+            rewriter.replace_all_uses_with(op.results[0], stored)
+            rewriter.erase(op)
+        else:
+            rewriter.set_operand(op, 0, stored)
 
 
-def _requantize_directly(op: QuantizeOp, report: PassReport) -> None:
-    """Lets a quantize of a dequantized tensor read the integers themselves; it goes where they are the same."""
-    source = op.operands[0]
-    if not isinstance(source, OpResult) or not isinstance(source.op, DequantizeOp):
-        return
-    if is_preserved(op) and is_preserved(source.op):
-        return
-    stored = source.op.operands[0]
-    if quantized_element(stored) is None:
-        return
-    if stored.type == op.results[0].type:
-        op.results[0].replace_all_uses_with(stored)
-        erase(op)
-    else:
-        op.operands[0] = stored
-    report.count("requantizations of the integers themselves")
-
-
-def _fold_requantize(op: QuantizeOp, report: PassReport) -> None:
+class FoldRequantize(RewritePattern):
     """The op before a requantization makes the new parameters itself, where its kernel can and nothing else reads."""
-    source = op.operands[0]
-    if VOLATILE not in op.attributes and REQUANTIZES not in op.attributes:
-        return  # the model's own: the first parameters may saturate
-    if quantized_element(source) is None or not isinstance(source, OpResult) or source.has_more_than_one_use():
-        return
-    maker = source.op
-    if not isinstance(maker, TflOp) or isinstance(maker, QuantizeOp):
-        return
-    info = maker.INFO
-    if not info.quantizable or is_same_scale(maker) or info.fixed_output is not None:
-        return
-    made = Rewriter.replace_value_with_new_type(source, op.results[0].type)
-    op.results[0].replace_all_uses_with(made)
-    erase(op)
-    report.count("requantizations folded")
+
+    does = "requantizations folded"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: QuantizeOp, rewriter: PatternRewriter) -> None:
+        source = op.operands[0]
+        if quantized_element(source) is None or not isinstance(source, OpResult):
+            return None
+        if VOLATILE not in op.attributes and REQUANTIZES not in op.attributes:
+            return rewriter.decline("it is the model's own: the first parameters may saturate")
+        if source.has_more_than_one_use():
+            return rewriter.decline("others read the value with the first parameters")
+        maker = source.op
+        if not isinstance(maker, TflOp) or isinstance(maker, QuantizeOp):
+            return None
+        if not maker.INFO.quantizable or is_same_scale(maker) or maker.INFO.fixed_output is not None:
+            return rewriter.decline("the op before it can't have other parameters", maker)
+        made = rewriter.replace_value_with_new_type(source, op.results[0].type)
+        rewriter.replace_all_uses_with(op.results[0], made)
+        rewriter.erase(op)
 
 
 def remove_unread(module: ModuleOp, report: PassReport) -> None:

@@ -1,4 +1,8 @@
-"""`tfl-densify-fold`: makes sparse constants dense."""
+"""`tfl-densify-fold`: makes sparse constants dense.
+
+It is one sweep and no set of rules, since what may be made dense depends on what was before: all constants together
+share a budget of bytes, which goes by their order.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`tfl-dequantize-hybrid-convolutions`: float convolutions for the int8 weights that hybrid ones can't read sparse."""
+"""`tfl-dequantize-hybrid-convolutions`: float convolutions for the int8 weights that hybrid ones can't read sparse.
+
+It is one sweep over weights and no set of rules on ops, since what is best for a weight depends on all ops that read it.
+"""
 
 from __future__ import annotations
 
