@@ -106,6 +106,11 @@ def registered(op: Operation, rounding: Rounding = "reference") -> Kernel | None
     return found or _QUANTIZED.get(type(op))
 
 
+def registered_for_floats(op: Operation) -> Kernel | None:
+    """The kernel that the op would have if none of its tensors were quantized."""
+    return _FLOAT.get(type(op))
+
+
 def ops_with_kernels() -> set[type[Operation]]:
     """The ops that have a kernel for some element types, among the families that are imported."""
     return {*_FLOAT, *_QUANTIZED, *_HYBRID, *_XNNPACK}

@@ -37,11 +37,11 @@ def _sum(op: AddOp | SubOp, operands: Operands, sign: int) -> Array:
         return _sum_of_powers(op, operands, scales, sign)
     shift = _LEFT_SHIFT[dtype.itemsize]
     common = 2 * max(scales[0], scales[1])
-    parts = [
-        doubled(centred(x, how) << shift, *multiplier_of(float(how.scale) / common))
-        for x, how in zip(operands, (left, right), strict=True)
-    ]
-    total = parts[0] + sign * parts[1]
+    parts: list[Array] = []
+    for x, how, factor in zip(operands, (left, right), (1, sign), strict=True):
+        whole, exponent = multiplier_of(float(how.scale) / common)
+        parts.append(doubled(centred(x, how) << shift, factor * whole, exponent))
+    total = parts[0] + parts[1]
     scaled = doubled(total, *multiplier_of(common / ((1 << shift) * scales[2])))
     return stored(scaled, op.results[0], op.fused_activation_function)
 

@@ -77,7 +77,7 @@ def _layer(op: Any, x: SSAValue, weights: SSAValue, sums: Array, bias: Array | N
         totals += bias.astype(np.int64)
     scales = quantization(x).scale.astype(np.float64) * quantization(weights).scales.astype(np.float64)
     whole, shift = multipliers_of(scales / np.float64(quantization(op.results[0]).scale))
-    if dtype_of(x.type) == np.int16 and (bias is None or bias.dtype == np.int64):
+    if dtype_of(x.type) == np.int16 and not once and (bias is None or bias.dtype == np.int64):
         scaled = reduced(totals, whole, shift)
     else:
         scaled = (single if once else doubled)(totals, whole, shift)

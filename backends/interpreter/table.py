@@ -7,15 +7,16 @@ from importlib import import_module
 
 from xdsl.ir import Operation
 
-from tflir.backends.interpreter.kernel import Kernel, Rounding, registered
+from tflir.backends.interpreter.kernel import Kernel, Rounding, is_quantized, registered, registered_for_floats
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.custom import TypedCustomOp
 
 KERNELS: dict[str, tuple[str, ...]] = {
-    "activations": ("float_activations",),
+    "activations": ("float_activations", "quantized_functions", "quantized_softmax"),
     "arithmetic": ("float_arithmetic", "quantized_arithmetic"),
     "comparison": ("comparison", "quantized_arithmetic"),
     "constants": ("constants", "custom", "detection", "quantization"),
-    "elementwise": ("float_elementwise",),
+    "elementwise": ("float_elementwise", "quantized_functions"),
     "filling": ("filling",),
     "indexing": ("indexing", "searching", "embedding", "boxes"),
     "legacy": ("pooling", "float_recurrent", "lookups"),
@@ -29,12 +30,14 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "recurrent": ("float_lstm", "float_recurrent"),
     "reduction": (
         "float_reduction",
+        "quantized_pooling",
         "segments",
     ),
     "sampling": (),
     "shaping": ("shaping", "padding"),
     "spatial": (
         "pooling",
+        "quantized_pooling",
         "resizing",
         "blocks",
     ),
@@ -55,7 +58,13 @@ def kernel_of(op: Operation, rounding: Rounding = "reference") -> Kernel | None:
     module = type(op).__module__
     if module.startswith(_FAMILIES):
         import_kernels(module.removeprefix(_FAMILIES))
-    return registered(op, rounding)
+    found = registered(op, rounding)
+    if found is None and is_quantized(op) and isinstance(op, TflOp) and not op.INFO.stateful:
+        from tflir.backends.interpreter.through_floats import through_floats
+
+        plain = registered_for_floats(op)
+        return None if plain is None else through_floats(plain)
+    return found
 
 
 @cache

@@ -1,0 +1,62 @@
+"""Exponential and reciprocal of 32-bit fixed-point numbers, as gemmlowp computes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tflir.backends.interpreter.kernel import Array
+from tflir.backends.interpreter.requantize import INT32_MAX, INT32_MIN, doubled_high, rounded_shift
+
+_BARREL = (
+    (-2, 1672461947),
+    (-1, 1302514674),
+    (0, 790015084),
+    (1, 290630308),
+    (2, 39332535),
+    (3, 720401),
+    (4, 242),
+)
+"""Powers of two p and exp(-2^p) with 31 bits behind the point."""
+
+
+def shifted(x: Any, bits: int) -> Array:
+    """x * 2^bits, saturated, or rounded where `bits` is below 0."""
+    values = np.asarray(x, np.int64)
+    return rounded_shift(values, -bits) if bits < 0 else np.clip(values << bits, INT32_MIN, INT32_MAX)
+
+
+def exp_of_negative(x: Array, whole_bits: int = 5) -> Array:
+    """exp(x) with 31 bits behind the point, for x <= 0 with `whole_bits` bits before it."""
+    fraction = 31 - whole_bits
+    quarter = 1 << (fraction - 2)
+    part = (x & (quarter - 1)) - quarter
+    result = _exp_near_zero(shifted(part, whole_bits))
+    rest = part - x
+    for power, factor in _BARREL:
+        if whole_bits > power:
+            bit = 1 << (fraction + power)
+            result = np.where(rest & bit, doubled_high(result, factor), result)
+    return np.where(x == 0, INT32_MAX, result)
+
+
+def _exp_near_zero(a: Array) -> Array:
+    """exp(a) for -1/4 <= a < 0, by a polynomial around -1/8."""
+    at_eighth, third = 1895147668, 715827883
+    x = a + (1 << 28)
+    x2 = doubled_high(x, x)
+    x3, x4 = doubled_high(x2, x), doubled_high(x2, x2)
+    inner = doubled_high(shifted(x4, -2) + x3, third) + x2
+    return at_eighth + doubled_high(at_eighth, x + shifted(inner, -1))
+
+
+def reciprocal_of_one_plus(a: Array) -> Array:
+    """1 / (1 + a) for 0 <= a < 1, with 31 bits behind the point: three steps of Newton's iteration."""
+    total = a + INT32_MAX
+    half = np.where(total >= 0, (total + 1) // 2, -((-total + 1) // 2))
+    x = 1515870810 + doubled_high(half, -1010580540)
+    for _ in range(3):
+        error = (1 << 29) - doubled_high(half, x)
+        x = x + shifted(doubled_high(x, error), 2)
+    return shifted(x, 1)

@@ -1,0 +1,51 @@
+"""Softmax of integers in fixed point."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tflir.backends.interpreter.fixed_point import exp_of_negative, reciprocal_of_one_plus
+from tflir.backends.interpreter.kernel import Array, Operands, Results, dtype_of, quantized_kernel
+from tflir.backends.interpreter.options import real
+from tflir.backends.interpreter.quantized import quantization
+from tflir.backends.interpreter.requantize import doubled_high, multiplier_of, rounded_shift
+from tflir.backends.interpreter.rounding import round_away
+from tflir.ir.tfl.activations import SoftmaxOp
+
+_BEFORE_POINT = 5
+"""Bits before the point of differences from the largest element."""
+_OF_SUM = 12
+"""Bits before the point of the sum of exponentials."""
+
+
+@quantized_kernel(SoftmaxOp)
+def softmax(op: SoftmaxOp, operands: Operands) -> Results:
+    x, how = operands[0].astype(np.int64), quantization(op.input)
+    dtype = dtype_of(op.output.type)
+    if operands[0].dtype.itemsize > 1:
+        return [_of_int16(x, float(how.scale) * real(op.beta, 1.0)).astype(dtype)]
+    scale = min(real(op.beta, 1.0) * float(how.scale) * (1 << (31 - _BEFORE_POINT)), (1 << 31) - 1.0)
+    whole, shift = multiplier_of(scale)
+    least = -int(((1 << _BEFORE_POINT) - 1) * (1 << (31 - _BEFORE_POINT)) / (1 << shift))
+    difference = x - x.max(-1, keepdims=True)
+    counted = difference >= least
+    scaled = doubled_high(np.where(counted, difference, 0) << shift, whole)
+    exponentials = np.where(counted, exp_of_negative(scaled), 0)
+    total = np.where(counted, rounded_shift(exponentials, _OF_SUM), 0).sum(-1, keepdims=True)
+    scale_of, bits = _reciprocal(total)
+    width = 8 * dtype.itemsize
+    found = rounded_shift(doubled_high(scale_of, exponentials), bits + 31 - width)
+    bounds = np.iinfo(dtype)
+    return [np.where(counted, np.clip(found + bounds.min, bounds.min, bounds.max), bounds.min).astype(dtype)]
+
+
+def _reciprocal(total: Array) -> tuple[Array, Array]:
+    """1 / total with 31 bits behind the point, and the bits that it is shifted by."""
+    zeros = 32 - np.floor(np.log2(total)).astype(np.int64) - 1
+    return reciprocal_of_one_plus((total << zeros) - (1 << 31)), _OF_SUM - zeros
+
+
+def _of_int16(x: Array, scale: float) -> Array:
+    """int16 in float32, which is within a few steps of what the kernel reads off its tables."""
+    exponentials = np.exp((x - x.max(-1, keepdims=True)).astype(np.float32) * np.float32(scale))
+    return round_away(exponentials / exponentials.sum(-1, keepdims=True) * np.float32(32768)).clip(0, 32767)
