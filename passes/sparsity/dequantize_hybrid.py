@@ -1,6 +1,6 @@
 """`tfl-dequantize-hybrid-convolutions`: float convolutions for the int8 weights that hybrid ones can't read sparse.
 
-It is one sweep over weights and no set of rules on ops, since what is best for a weight depends on all ops that read it.
+It is one sweep over weights and no set of rules on ops: what is best for a weight depends on all ops that read it.
 """
 
 from __future__ import annotations

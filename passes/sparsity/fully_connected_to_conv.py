@@ -1,6 +1,6 @@
 """`tfl-fully-connected-to-conv-2d`: convolutions for the int8 layers whose weights a DENSIFY is to make.
 
-It is one sweep over weights and no set of rules on ops, since what is best for a weight depends on all ops that read it.
+It is one sweep over weights and no set of rules on ops: what is best for a weight depends on all ops that read it.
 """
 
 from __future__ import annotations
