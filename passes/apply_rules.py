@@ -29,6 +29,7 @@ class ApplyRulesPass(TflPass):
     """
 
     name = "tfl-apply-rules"
+    changes = "lossy"
 
     only_rules: ClassVar[bool] = True
 

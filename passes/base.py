@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -22,6 +22,8 @@ from tflir.ir.errors import Error
 from tflir.ir.names import place
 
 Progress = Callable[[int, int], None]
+Changes = Literal["exact", "rounding", "lossy"]
+"""What a pass does to outputs: nothing; it computes the same in another order; it gives up precision on purpose."""
 
 
 @dataclass
@@ -87,6 +89,8 @@ class PassReport:
 class TflPass(ModulePass):
     """A pass that reports. Subclasses set `name` and write `rewrite`."""
 
+    changes: ClassVar[Changes] = "lossy"
+    """How far it may move the outputs of a program; `tflir-opt --validate-each` holds it to that."""
     per_function: ClassVar[bool] = False
     """It does to a module what it does to each of its functions, so that `func.func(…)` of a pipeline may hold it."""
 

@@ -2,8 +2,8 @@
 
 - A block with a title (```` ```python title="passes/x.py" ````) is written to that file.
 - `python` runs in one scope a page; `py` is a fragment that is only shown.
-- `sh` lines are run one after the other; `console` has `$ command` and below it what is printed, where a line of `…`
-  stands for any lines and `…` in a line for any text.
+- `sh` lines are run one after the other; of `pip install --editable .` only the entry points are made. `console` has
+  `$ command` and below it what is printed, where a line of `…` stands for any lines and `…` in a line for any text.
 - `mlir` that holds a function is parsed, verified and exported; other `mlir` is a fragment.
 """
 
@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -76,6 +77,9 @@ def run_page(page: pathlib.Path, folder: pathlib.Path) -> int:
 
 def _run_shell(block: Block, folder: pathlib.Path) -> None:
     for command, expected in _commands(block):
+        if command.startswith("pip install --editable"):
+            _installed(folder)
+            continue
         bin_folder = pathlib.Path(sys.executable).parent
         path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder), "COLUMNS": "120"}
@@ -86,6 +90,20 @@ def _run_shell(block: Block, folder: pathlib.Path) -> None:
         assert done.returncode == 0, f"{command}: {said}"
         if expected is not None:
             assert re.fullmatch(_pattern(expected), said.strip()), f"{command} printed:\n{said}\nnot:\n{expected}"
+
+
+def _installed(folder: pathlib.Path) -> None:
+    """What `pip install` leaves of the package in `folder`, for those who look for its entry points there."""
+    said = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+    made = folder / f"{said['name']}-{said['version']}.dist-info"
+    made.mkdir()
+    (made / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {said['name']}\nVersion: {said['version']}\n")
+    lines = [
+        line
+        for group, entries in said["entry-points"].items()
+        for line in (f"[{group}]", *(f"{name} = {where}" for name, where in entries.items()))
+    ]
+    (made / "entry_points.txt").write_text("\n".join(lines))
 
 
 def _commands(block: Block) -> Iterator[tuple[str, str | None]]:

@@ -111,6 +111,11 @@ GROUPS: tuple[Group, ...] = (
             Flag("--verify-diagnostics", "check errors against expected-error comments; only-expected: take no notice "
                  "of others", (), "WHICH", alone="all", choices=("all", "only-expected")),
             Flag("--verify-each", "verify after each pass", default=True, negative=True),
+            Flag("--validate-each", "run the program before and after each pass, and end at the first that moves an "
+                 "output further than it declares (exact, rounding or lossy)", without=PASSES),
+            Flag("--validate-rewrites", "the same after every rewrite", without=PASSES),
+            Flag("--validate-inputs", "with --validate-each: an .npz archive whose first sample is run (default: "
+                 "random inputs)", (), "DATA.npz", without=PASSES),
             Flag("--verify-input", "verify what was read", default=True, negative=True,
                  off=("--mlir-very-unsafe-disable-verifier-on-parsing",)),
             Flag("--verify-roundtrip", "check that what is printed of the input reads back as the same program"),

@@ -24,26 +24,88 @@ _BYTES = 2
 """Integers of so many bytes hold quantized data and take every value; wider ones are indices, which must stay small."""
 
 
+class OutputsCheck:
+    """Whether programs give the outputs that one gave, on the same inputs."""
+
+    def __init__(self, module: ModuleOp, tolerance: float | None, data: str | None = None) -> None:
+        """Runs `module` on random inputs, or on the first sample of the `.npz` archive `data`.
+
+        Outputs may move by `tolerance` times the largest element of each; with None as far as they like, if their
+        shapes stay and they are finite where they were. Raises `Error` where `module` can't be run.
+        """
+        rng = np.random.default_rng(_SEED)
+        entries = Session(module).entries
+        known = _archive(data) if data is not None else None
+        self._inputs = [
+            [_random(port, rng) if known is None else _recorded(port, known, data or "") for port in entry.inputs]
+            for entry in entries
+        ]
+        self._names = [port.name for entry in entries for port in entry.outputs]
+        self._tolerance = tolerance
+        self._wanted = _outputs(module, self._inputs)
+        self.reason = ""
+        """Why the last program could not be run."""
+
+    def moved(self, module: ModuleOp) -> str | None:
+        """Which output of `module` is another, in words; '' for none, None where the program can't be run."""
+        try:
+            found = _outputs(module, self._inputs)
+        except Error as error:
+            self.reason = str(error)
+            return None
+        if len(found) < len(self._wanted) or (self._tolerance is not None and len(found) > len(self._wanted)):
+            return f"makes {len(found)} outputs of {len(self._wanted)}"
+        for name, one, other in zip(self._names, self._wanted, found, strict=False):
+            if not _near(one, other, self._tolerance):
+                return f"moves output '{name}'{_by(one, other)}"
+        return ""
+
+
 def outputs_check(module: ModuleOp, tolerance: float) -> Callable[[ModuleOp], bool | None]:
     """A check that the outputs of every signature are those of `module`.
 
     They may differ by `tolerance` times the largest element of the output. Where the inputs or outputs of the program
     are quantized and those of `module` are not, numbers are compared. None where the program can't be run.
     """
-    rng = np.random.default_rng(_SEED)
-    entries = Session(module).entries
-    inputs = [[_random(port, rng) for port in entry.inputs] for entry in entries]
-    wanted = _outputs(module, inputs)
+    held = OutputsCheck(module, tolerance)
 
     def check(candidate: ModuleOp) -> bool | None:
-        try:
-            found = _outputs(candidate, inputs)
-        except Error:
-            return None
-        pairs = list(zip(wanted, found, strict=False))
-        return len(wanted) == len(found) and all(_near(one, other, tolerance) for one, other in pairs)
+        moved = held.moved(candidate)
+        return None if moved is None else not moved
 
     return check
+
+
+def _archive(path: str) -> dict[str, Array]:
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return {name: held[name] for name in held.files}
+    except (OSError, ValueError) as error:
+        raise Error(f"can't be read: {error}", file=path, hint="give an .npz archive of inputs", status=2) from None
+
+
+def _recorded(port: Port, known: dict[str, Array], path: str) -> Array:
+    """The first sample of an input: the first along an axis that the input does not have, else with a batch of 1."""
+    if port.name not in known:
+        hint = f"it holds {', '.join(known) or 'nothing'}"
+        raise Error(f"has no array for input '{port.name}'", file=path, hint=hint, status=2)
+    shape = shape_of(port.type) or ()
+    sample = known[port.name][0]
+    if sample.ndim == len(shape) - 1:
+        sample = sample[None]
+    if sample.ndim != len(shape) or any(want not in (-1, has) for want, has in zip(shape, sample.shape, strict=True)):
+        raise Error(f"samples of input '{port.name}' are {sample.shape}, not {shape}", file=path, status=2)
+    return sample.astype(dtype_of(port.type)) if sample.dtype.kind == dtype_of(port.type).kind else sample
+
+
+def _by(one: Array, other: Array) -> str:
+    if one.shape != other.shape:
+        return f" from shape {one.shape} to {other.shape}"
+    if one.dtype.kind not in "fiub" or other.dtype.kind not in "fiub":
+        return ""
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(one.astype(np.float64) - other.astype(np.float64))
+    return f" by {float(np.nanmax(difference, initial=0.0)):.3g}"
 
 
 def _outputs(module: ModuleOp, inputs: list[list[Array]]) -> list[Array]:
@@ -87,11 +149,13 @@ def _number(value: Array, kind: Attribute) -> Array:
     return (value.astype(np.float64) - int(element.layout.zero_points.flat[0])) * float(element.layout.scales.flat[0])
 
 
-def _near(one: Array, other: Array, tolerance: float) -> bool:
+def _near(one: Array, other: Array, tolerance: float | None) -> bool:
     if one.shape != other.shape:
         return False
     if one.dtype.kind not in "fiub" or other.dtype.kind not in "fiub":
         return bool(np.array_equal(one, other))
     one, other = one.astype(np.float64), other.astype(np.float64)
+    if tolerance is None:
+        return bool(np.isfinite(other[np.isfinite(one)]).all())
     largest = float(np.max(np.abs(one[np.isfinite(one)]), initial=0.0))
     return bool(np.allclose(one, other, rtol=0.0, atol=tolerance * largest, equal_nan=True))

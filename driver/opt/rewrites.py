@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xdsl.passes import ModulePass
 
     from tflir.opt.trace import Trace
+    from tflir.opt.validation import Validation
 
 
 class Rewrites:
@@ -36,21 +37,23 @@ class Rewrites:
         return [] if self.limit == 0 else passes
 
     @contextmanager
-    def followed(self, module: ModuleOp) -> Generator[None]:
-        """Listens while passes run on `module`, and ends them after the rewrite that was named."""
+    def followed(self, module: ModuleOp, validation: Validation | None = None) -> Generator[None]:
+        """Listens while passes run on `module`, validates rewrites, and ends them after the one that was named."""
         trace = self._trace(module)
         told = 0
 
         def tell(event: Event) -> None:
             nonlocal told
             told = event.number
+            if validation is not None:
+                validation.after_rewrite(event, module)
             if trace is not None:
                 trace.tell(event)
             if event.number == self.limit:
                 say(f"note: stopped after rewrite {event.number}: {event_text(event)}")
                 raise Stop
 
-        if trace is None and self.limit is None and not self._times:
+        if trace is None and self.limit is None and not self._times and validation is None:
             yield
             return
         try:

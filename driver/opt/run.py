@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from xdsl.passes import ModulePass
     from xdsl.utils.lexer import Span
 
+    from tflir.opt.validation import Validation
     from tflir.passes.base import PassReport
 
 _ONLY_EXPECTED = "only-expected"
@@ -226,19 +227,28 @@ class Session:
             return
         current: list[tuple[ModulePass, ModuleOp]] = []
 
+        validation = self._validation()
+
         def before(each: ModulePass, module: ModuleOp) -> None:
             current[:] = [(each, snapshot(module))]
+            if validation is not None:
+                validation.before(each, module)
             self.watcher.before(each, module)
+
+        def after(each: ModulePass, module: ModuleOp) -> None:
+            if validation is not None:
+                validation.after(each, module)
+            self.watcher.after(each, module)
 
         reports: list[PassReport] = []
         try:
-            with self.rewrites.followed(module):
+            with self.rewrites.followed(module, validation if self.arguments.validate_rewrites else None):
                 reports += run_pipeline(
                     module,
                     self.rewrites.within_limit(self.passes),
                     verify_each=self.verify_each,
                     before=before,
-                    after=self.watcher.after,
+                    after=after,
                     context=self.context,
                 )
         except Error as error:
@@ -254,6 +264,17 @@ class Session:
             self._analysed |= print_analyses(reports)
         self.watcher.note_rules(reports)
         self.watcher.say_statistics(reports)
+
+    def _validation(self) -> Validation | None:
+        """What runs the program around each pass, where that is asked for."""
+        arguments = self.arguments
+        if not (arguments.validate_each or arguments.validate_rewrites):
+            if arguments.validate_inputs:
+                raise Error("--validate-inputs does nothing alone", hint="add --validate-each", status=USAGE)
+            return None
+        from tflir.opt.validation import Validation
+
+        return Validation(arguments.validate_inputs)
 
     def _failed(self, module: ModuleOp, each: ModulePass, before: ModuleOp) -> None:
         """Leaves what a bug report needs: the program before the pass that failed, and the command."""

@@ -39,6 +39,7 @@ class CheckKernelsPass(AnalysisPass):
     """
 
     name = "tfl-check-kernels"
+    changes = "exact"
 
     kernels: str = "litert"
     """The target: litert, or one whose table a plug-in brings."""

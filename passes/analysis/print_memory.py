@@ -38,6 +38,7 @@ class PrintMemoryPass(AnalysisPass):
     """
 
     name = "tfl-print-memory"
+    changes = "exact"
 
     def analyse(self, module: ModuleOp, report: PassReport) -> None:
         rows = report.table("bytes of activations that live at one time")

@@ -35,6 +35,7 @@ class PrintOpStatsPass(AnalysisPass):
     """
 
     name = "tfl-print-op-stats"
+    changes = "exact"
 
     def analyse(self, module: ModuleOp, report: PassReport) -> None:
         number: Counter[tuple[str, str]] = Counter()

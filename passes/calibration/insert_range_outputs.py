@@ -64,6 +64,7 @@ class InsertRangeOutputsPass(TflPass):
     """
 
     name = "tfl-insert-range-outputs"
+    changes = "lossy"
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         probes = insert_range_outputs(module)

@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from tflir.ir.statistics import functions
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.canonicalize.common import remove_common, share_constants
+from tflir.passes.canonicalize.fold import fold_constants
 from tflir.passes.canonicalize.layout import normalize_chains
 from tflir.passes.canonicalize.no_ops import remove_no_ops
 from tflir.passes.canonicalize.unused import remove_unused_functions, remove_unused_ops
@@ -22,8 +23,9 @@ class CanonicalizePass(TflPass):
     """
     Brings a model into a normal form with fewer ops and bytes. Outputs are bit-identical, and so are their names.
 
-    Chains of reshapes and transposes get at most one transpose between two reshapes; ops that do nothing, common
-    subexpressions, ops that nothing reads and functions that nothing calls are removed.
+    Chains of reshapes and transposes get at most one transpose between two reshapes; ops of constants are computed
+    where that makes the file no larger; ops that do nothing, common subexpressions, ops that nothing reads and
+    functions that nothing calls are removed.
 
     ```mlir
     %a = "tfl.transpose"(%x, %p0312) : (tensor<1x8x8x4xf32>, tensor<4xi32>) -> tensor<1x4x8x8xf32>
@@ -37,6 +39,7 @@ class CanonicalizePass(TflPass):
     """
 
     name = "tfl-canonicalize"
+    changes = "exact"
 
     share_constants: bool = True
     """Equal constants become one. Passes that quantize constants want one for each op that reads it."""
@@ -45,6 +48,7 @@ class CanonicalizePass(TflPass):
         for _ in range(_MOST_ROUNDS):
             before = report.counts.total()
             for function in functions(module):
+                fold_constants(function, report)
                 remove_no_ops(function, report)
                 normalize_chains(function, report)
                 remove_common(function, report)

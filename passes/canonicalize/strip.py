@@ -37,6 +37,7 @@ class StripPass(TflPass):
     """
 
     name = "tfl-strip"
+    changes = "exact"
 
     kinds: tuple[str, ...] = _KINDS
     """What to remove: names (of tensors), metadata (the description, metadata entries, files in a zip at the end)."""

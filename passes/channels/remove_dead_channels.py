@@ -41,6 +41,7 @@ class RemoveDeadChannelsPass(TflPass):
     """
 
     name = "tfl-remove-dead-channels"
+    changes = "rounding"
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):

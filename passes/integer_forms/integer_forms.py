@@ -41,6 +41,7 @@ class IntegerFormsPass(TflPass):
     """
 
     name = "tfl-integer-forms"
+    changes = "lossy"
 
     int16: bool = False
     """For kernels that take int16, not int8."""

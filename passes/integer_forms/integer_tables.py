@@ -62,6 +62,7 @@ class IntegerTablesPass(TflPass):
     """
 
     name = "tfl-integer-tables"
+    changes = "lossy"
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):

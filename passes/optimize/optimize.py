@@ -46,6 +46,7 @@ class OptimizePass(RewritePass):
     """
 
     name = "tfl-optimize"
+    changes = "rounding"
     per_function = True
 
     shape_operands: bool = False

@@ -37,6 +37,7 @@ class AllowFloatPass(TflPass):
     """
 
     name = "tfl-allow-float"
+    changes = "exact"
 
     ops: tuple[str, ...] = ()
     """Names of builtin operators, codes of custom ones, or CUSTOM."""

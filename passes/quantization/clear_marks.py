@@ -25,6 +25,7 @@ class ClearMarksPass(TflPass):
     """
 
     name = "tfl-clear-marks"
+    changes = "exact"
     per_function = True
 
     keep_selection: bool = False

@@ -39,6 +39,7 @@ class ExpandDequantizePass(RewritePass):
     """
 
     name = "tfl-expand-dequantize"
+    changes = "rounding"
     per_function = True
 
     def rules(self) -> Iterator[RewritePattern]:

@@ -46,6 +46,7 @@ class LowerFakeQuantPass(RewritePass):
     """
 
     name = "tfl-lower-fake-quant"
+    changes = "lossy"
     per_function = True
 
     def rules(self) -> Iterator[RewritePattern]:

@@ -50,6 +50,7 @@ class ModifyIONodesPass(TflPass):
     """
 
     name = "tfl-modify-io-nodes"
+    changes = "lossy"
 
     input_type: str = ""
     """Type of the inputs: float32, int8 or uint8; as they are where it is not given."""

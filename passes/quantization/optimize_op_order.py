@@ -36,6 +36,7 @@ class OptimizeOpOrderPass(RewritePass):
     """
 
     name = "tfl-optimize-op-order"
+    changes = "rounding"
     per_function = True
 
     def rules(self) -> Iterator[RewritePattern]:

@@ -54,6 +54,7 @@ class PostQuantizePass(TflPass):
     """
 
     name = "tfl-post-quantize"
+    changes = "lossy"
     per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
@@ -81,6 +82,7 @@ class RemoveQDQPass(TflPass):
     """
 
     name = "tfl-post-quantize-remove-qdq"
+    changes = "lossy"
     per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:

@@ -57,6 +57,7 @@ class PrepareQuantizeDynamicRangePass(TflPass):
     """
 
     name = "tfl-prepare-quantize-dynamic-range"
+    changes = "lossy"
     per_function = True
 
     per_channel: bool = True

@@ -39,6 +39,7 @@ class PrepareQuantizeFloat16Pass(TflPass):
     """
 
     name = "tfl-prepare-quantize-float16"
+    changes = "lossy"
     per_function = True
 
     min_elements: int = 64

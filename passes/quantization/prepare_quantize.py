@@ -73,6 +73,7 @@ class PrepareQuantizePass(TflPass):
     """
 
     name = "tfl-prepare-quantize"
+    changes = "lossy"
     per_function = True
 
     per_channel: bool = True

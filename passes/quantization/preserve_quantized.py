@@ -45,6 +45,7 @@ class PreserveQuantizedPass(TflPass):
     """
 
     name = "tfl-preserve-quantized"
+    changes = "exact"
     per_function = True
 
     keep_float: bool = True

@@ -44,6 +44,7 @@ class QuantizePass(TflPass):
     """
 
     name = "tfl-quantize"
+    changes = "lossy"
     per_function = True
 
     integer: bool = True

@@ -39,6 +39,7 @@ class RequireIntegerPass(TflPass):
     """
 
     name = "tfl-require-integer"
+    changes = "exact"
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         found = [(op, _why(op)) for function in functions(module) for op in _float_ops(function)]

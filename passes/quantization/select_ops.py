@@ -41,6 +41,7 @@ class SelectOpsPass(TflPass):
     """
 
     name = "tfl-select-ops"
+    changes = "exact"
 
     quantize_only: tuple[str, ...] = ()
     """Kinds of op, names of tensors, or regular expressions for such names; everything else stays float."""

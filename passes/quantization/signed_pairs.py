@@ -46,6 +46,7 @@ class SignedPairsPass(TflPass):
     """
 
     name = "tfl-signed-pairs"
+    changes = "lossy"
     per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:

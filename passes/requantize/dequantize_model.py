@@ -63,6 +63,7 @@ class DequantizeModelPass(TflPass):
     """
 
     name = "tfl-dequantize-model"
+    changes = "lossy"
 
     ranges: bool = False
     """Record what each activation's type can hold as its range, from which it can be quantized anew."""

@@ -73,6 +73,7 @@ class ApplyPdlPass(RewritePass):
     """
 
     name = "tfl-apply-pdl"
+    changes = "lossy"
 
     file: str
     """The file of the patterns: MLIR text with `pdl.pattern` ops."""

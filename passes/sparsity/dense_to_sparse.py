@@ -50,6 +50,7 @@ class DenseToSparsePass(TargetedPass):
     """
 
     name = "tfl-dense-to-sparse"
+    changes = "exact"
     per_function = True
 
     tf_compat: bool = False

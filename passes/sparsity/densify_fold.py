@@ -46,6 +46,7 @@ class DensifyFoldPass(TflPass):
     """
 
     name = "tfl-densify-fold"
+    changes = "exact"
     per_function = True
 
     quantizable: bool = False

@@ -48,6 +48,7 @@ class DequantizeHybridConvolutionsPass(TargetedPass):
     """
 
     name = "tfl-dequantize-hybrid-convolutions"
+    changes = "lossy"
     per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:

@@ -76,6 +76,7 @@ class FullyConnectedToConv2DPass(TargetedPass):
     """
 
     name = "tfl-fully-connected-to-conv-2d"
+    changes = "rounding"
     per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:

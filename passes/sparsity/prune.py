@@ -55,6 +55,7 @@ class PrunePass(TflPass):
     """
 
     name = "tfl-prune"
+    changes = "lossy"
 
     sparsity: int | float | None = None
     """Share of each weight's units that become 0, from 0 to below 1; by default 0.8, or what n:m says."""

@@ -48,6 +48,7 @@ class QuantizeInt16x8Pass(TflPass):
     """
 
     name = "tfl-quantize-int16x8"
+    changes = "lossy"
 
     tf_compat: bool = False
     """TensorFlow's ops, scales and extra conversions, those included that the runtime can't load or gets wrong."""

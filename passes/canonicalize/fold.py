@@ -1,0 +1,109 @@
+"""Constant folding: an op whose operands are all constants becomes the constant that it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, OpResult
+from xdsl.traits import Pure
+
+from tflir.ir import names
+from tflir.ir.constants import ArrayElementsAttr, as_numpy, elements
+from tflir.ir.evaluation import evaluate
+from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
+from tflir.ir.types import element_of, numpy_dtype, schema_name, shape_of, storage_type, stored_bytes, tensor_type
+from tflir.passes.base import PassReport
+from tflir.passes.canonicalize.interface import is_returned, may_change
+
+_SMALL = 32
+"""Bytes that an op and its tensor take at least in a file: a constant of so many is no growth."""
+_LARGEST = 1 << 24
+"""Bytes of operands and results of one op that is computed here."""
+
+
+def fold_constants(function: FuncOp, report: PassReport) -> None:
+    """Replaces ops by their results where these are LiteRT's to the bit and take no more bytes than what they free."""
+    for op in list(function.body.block.ops):
+        if not _is_candidate(op):
+            continue
+        if (why := _too_large(op)) is not None:
+            report.decline(why, op)
+            continue
+        results = evaluate(op, [_array(operand.owner) for operand in op.operands])
+        if results is not None and _fits(op, results):
+            _replace(op, results)
+            report.count("constants folded")
+
+
+def _is_candidate(op: Operation) -> bool:
+    if not op.operands or not op.results or op.regions or not op.has_trait(Pure()) or not may_change(op):
+        return False
+    if any(is_returned(result) for result in op.results):
+        return False  # the runtime takes no constant for an output
+    return all(_is_known(operand.owner) for operand in op.operands)
+
+
+def _is_known(constant: Any) -> bool:
+    if isinstance(constant, NoValueOp):
+        return True
+    if not isinstance(constant, ConstOp | QConstOp):
+        return False
+    held = constant.properties.get("value")
+    return names.NO_DATA not in constant.attributes and may_change(constant) and isinstance(held, ArrayElementsAttr)
+
+
+def _too_large(op: Operation) -> str | None:
+    """Why the file would grow, or the work take long; None where neither is so."""
+    freed = sum(_bytes_of(operand) for operand in op.operands if not operand.has_more_than_one_use())
+    made = 0
+    for result in op.results:
+        shape, element = shape_of(result.type), element_of(result.type)
+        name = schema_name(storage_type(element)) if element is not None else None
+        if shape is None or -1 in shape or name is None or numpy_dtype(name) is None:
+            return "the shape of its result is not known"
+        made += stored_bytes(name, int(np.prod(shape, dtype=np.int64))) or 0
+    if made > max(freed, _SMALL):
+        return "its result is larger than what it is computed from"
+    return "it takes long to compute" if max(made, sum(map(_bytes_of, op.operands))) > _LARGEST else None
+
+
+def _bytes_of(value: Any) -> int:
+    held = value.owner.properties.get("value") if isinstance(value, OpResult) else None
+    return held.blob.nbytes if isinstance(held, ArrayElementsAttr) else 0
+
+
+def _array(constant: Any) -> Any:
+    return None if isinstance(constant, NoValueOp) else as_numpy(constant.properties["value"])
+
+
+def _fits(op: Operation, results: Sequence[Any]) -> bool:
+    """Whether the computed shapes are those of the types."""
+    return all(tuple(made.shape) == shape_of(result.type) for made, result in zip(results, op.results, strict=True))
+
+
+def _replace(op: Operation, results: Sequence[Any]) -> None:
+    block = op.parent
+    assert block is not None
+    for result, array, name in zip(op.results, results, names.op_names(op), strict=True):
+        element = element_of(result.type)
+        assert element is not None
+        value = elements(np.asarray(array), storage_type(element))
+        made = _constant(value, result)
+        made.location = names.named(name)
+        if len(op.results) == 1 and names.TENSOR in op.attributes:
+            made.attributes[names.TENSOR] = op.attributes[names.TENSOR]
+        block.insert_op_before(made, op)
+        result.replace_all_uses_with(made.results[0])
+    block.erase_op(op)
+
+
+def _constant(value: ArrayElementsAttr, result: OpResult) -> Operation:
+    shape, element = shape_of(result.type), element_of(result.type)
+    assert shape is not None
+    assert element is not None
+    if element == storage_type(element):
+        return ConstOp.create(result_types=[tensor_type(shape, element)], properties={"value": value})
+    return QConstOp.create(result_types=[result.type], properties={"qtype": result.type, "value": value})
