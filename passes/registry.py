@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _PASSES: dict[str, str] = {
     "tfl-canonicalize": "canonicalize.canonicalize:CanonicalizePass",
     "tfl-strip": "canonicalize.strip:StripPass",
+    "tfl-set-batch": "canonicalize.set_batch:SetBatchPass",
     "tfl-fully-connected-to-conv-2d": "sparsity.fully_connected_to_conv:FullyConnectedToConv2DPass",
     "tfl-dequantize-hybrid-convolutions": "sparsity.dequantize_hybrid:DequantizeHybridConvolutionsPass",
     "tfl-densify-fold": "sparsity.densify_fold:DensifyFoldPass",
