@@ -31,6 +31,15 @@ class Const:
     """Scales and the like of its tensor."""
 
 
+@dataclass(frozen=True)
+class Given:
+    """An operand of integers with scales, an input of the model."""
+
+    array: Any
+    how: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Scales and the like of its tensor."""
+
+
 class Quantized(NamedTuple):
     """A result of integers with a scale."""
 
@@ -49,7 +58,7 @@ class State:
 
 def one_op(
     builtin: str,
-    operands: Sequence[npt.NDArray[Any] | Const | State | None],
+    operands: Sequence[npt.NDArray[Any] | Const | Given | State | None],
     results: Sequence[tuple[int, npt.DTypeLike] | Quantized],
     opts: Any = None,
     *,
@@ -66,6 +75,9 @@ def one_op(
             tensors.append(NONE)
         elif isinstance(operand, Const):
             tensors.append(graph.constant(name, operand.array, **operand.how))
+        elif isinstance(operand, Given):
+            tensors.append(graph.tensor(name, operand.array.shape, operand.array.dtype, **operand.how))
+            inputs.append(tensors[-1])
         elif isinstance(operand, State):
             tensors.append(graph.tensor(name, operand.shape, np.float32, variable=True))
         else:
@@ -100,7 +112,7 @@ def litert_outputs(data: bytes, inputs: Sequence[npt.NDArray[Any]], runs: int = 
 
 def agree(
     builtin: str,
-    operands: Sequence[npt.NDArray[Any] | Const | State | None],
+    operands: Sequence[npt.NDArray[Any] | Const | Given | State | None],
     results: Sequence[tuple[int, npt.DTypeLike] | Quantized],
     table: str = "",
     *,
@@ -112,7 +124,8 @@ def agree(
 ) -> None:
     """Holds that both give the same; `fields` are those of the options `table`. Integers are the same to the bit."""
     data = one_op(builtin, operands, results, options(table, **fields) if table else None, version=version)
-    inputs = [operand for operand in operands if isinstance(operand, np.ndarray)]
+    given = (operand.array if isinstance(operand, Given) else operand for operand in operands)
+    inputs = [operand for operand in given if isinstance(operand, np.ndarray)]
     session = tflir_session(data)
     expected = litert_outputs(data, inputs, runs)
     found: list[npt.NDArray[Any]] = []
