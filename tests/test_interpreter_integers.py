@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference_kernels import Const, Given, Quantized, agree
 
@@ -119,6 +119,7 @@ def test_log_softmax(data: st.DataObject, dtype: Any) -> None:
 @given(st.data(), st.sampled_from(["MEAN", "SUM"]), _KINDS, st.booleans())
 def test_mean_and_sum(data: st.DataObject, builtin: str, dtype: Any, keep: bool) -> None:
     draw = data.draw
+    assume(builtin == "MEAN" or dtype != I16)  # LiteRT's SUM leaves what int16 memory held before
     rank = draw(st.integers(2, 4))
     x = _given(draw, dtype, *(draw(st.integers(1, 6)) for _ in range(rank)))
     axes = draw(st.lists(st.integers(0, rank - 1), min_size=1, max_size=rank, unique=True))
