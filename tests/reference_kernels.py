@@ -54,6 +54,9 @@ class State:
     """A variable tensor."""
 
     shape: tuple[int, ...]
+    dtype: Any = np.float32
+    how: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Scales and the like of its tensor."""
 
 
 def one_op(
@@ -63,6 +66,7 @@ def one_op(
     opts: Any = None,
     *,
     version: int = 1,
+    intermediates: Sequence[Quantized] = (),
 ) -> bytes:
     """A model of one op; `results` are ranks and types, their dimensions are not known."""
     model = Model()
@@ -79,7 +83,7 @@ def one_op(
             tensors.append(graph.tensor(name, operand.array.shape, operand.array.dtype, **operand.how))
             inputs.append(tensors[-1])
         elif isinstance(operand, State):
-            tensors.append(graph.tensor(name, operand.shape, np.float32, variable=True))
+            tensors.append(graph.tensor(name, operand.shape, operand.dtype, variable=True, **operand.how))
         else:
             tensors.append(graph.tensor(name, operand.shape, operand.dtype))
             inputs.append(tensors[-1])
@@ -89,7 +93,11 @@ def one_op(
     for place, (rank, dtype, *scale) in enumerate(results):
         how = {"scales": scale[:1], "zero_points": scale[1:]} if scale else {}
         made.append(graph.tensor(f"y{place}", (-1,) * rank, dtype, **how))
-    graph.op(builtin, tensors, made, opts, version=version)
+    inner = [
+        graph.tensor(f"inner{place}", (0,), item.dtype, scales=[item.scale], zero_points=[item.point])
+        for place, item in enumerate(intermediates)
+    ]
+    graph.op(builtin, tensors, made, opts, version=version, intermediates=inner or None)
     graph.io(inputs, made)
     return model.to_bytes()
 
@@ -120,10 +128,12 @@ def agree(
     tolerance: float = TOLERANCE,
     version: int = 1,
     runs: int = 1,
+    intermediates: Sequence[Quantized] = (),
     **fields: Any,
 ) -> None:
     """Holds that both give the same; `fields` are those of the options `table`. Integers are the same to the bit."""
-    data = one_op(builtin, operands, results, options(table, **fields) if table else None, version=version)
+    opts = options(table, **fields) if table else None
+    data = one_op(builtin, operands, results, opts, version=version, intermediates=intermediates)
     given = (operand.array if isinstance(operand, Given) else operand for operand in operands)
     inputs = [operand for operand in given if isinstance(operand, np.ndarray)]
     session = tflir_session(data)

@@ -9,7 +9,7 @@ import numpy as np
 from tflir.backends.interpreter.kernel import Array
 from tflir.backends.interpreter.requantize import INT32_MAX, INT32_MIN, doubled_high, rounded_shift
 
-_BARREL = (
+BARREL = (
     (-2, 1672461947),
     (-1, 1302514674),
     (0, 790015084),
@@ -34,7 +34,7 @@ def exp_of_negative(x: Array, whole_bits: int = 5) -> Array:
     part = (x & (quarter - 1)) - quarter
     result = _exp_near_zero(shifted(part, whole_bits))
     rest = part - x
-    for power, factor in _BARREL:
+    for power, factor in BARREL:
         if whole_bits > power:
             bit = 1 << (fraction + power)
             result = np.where(rest & bit, doubled_high(result, factor), result)

@@ -27,7 +27,7 @@ KERNELS: dict[str, tuple[str, ...]] = {
         "quantized_linear",
     ),
     "quantization": ("quantization",),
-    "recurrent": ("float_lstm", "float_recurrent"),
+    "recurrent": ("float_lstm", "float_recurrent", "quantized_lstm"),
     "reduction": (
         "float_reduction",
         "quantized_pooling",
