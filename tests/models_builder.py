@@ -152,11 +152,13 @@ class Graph:
         *,
         version: int = 1,
         custom: str = "",
+        intermediates: Sequence[int] | None = None,
     ) -> Sequence[int]:
         """A new operator by its name in the schema; `custom` is the code of a CUSTOM one. Gives its outputs."""
         made = schema.OperatorT()
         made.opcodeIndex = self.model.code(getattr(schema.BuiltinOperator, builtin), custom, version)
         made.inputs, made.outputs = list(inputs), list(outputs)
+        made.intermediates = None if intermediates is None else list(intermediates)
         if options is not None:
             table = type(options).__name__.removesuffix("T")
             second = hasattr(schema.BuiltinOptions2, table)

@@ -31,6 +31,15 @@ class Const:
     """Scales and the like of its tensor."""
 
 
+@dataclass(frozen=True)
+class Given:
+    """An operand of integers with scales, an input of the model."""
+
+    array: Any
+    how: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Scales and the like of its tensor."""
+
+
 class Quantized(NamedTuple):
     """A result of integers with a scale."""
 
@@ -45,15 +54,19 @@ class State:
     """A variable tensor."""
 
     shape: tuple[int, ...]
+    dtype: Any = np.float32
+    how: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Scales and the like of its tensor."""
 
 
 def one_op(
     builtin: str,
-    operands: Sequence[npt.NDArray[Any] | Const | State | None],
+    operands: Sequence[npt.NDArray[Any] | Const | Given | State | None],
     results: Sequence[tuple[int, npt.DTypeLike] | Quantized],
     opts: Any = None,
     *,
     version: int = 1,
+    intermediates: Sequence[Quantized] = (),
 ) -> bytes:
     """A model of one op; `results` are ranks and types, their dimensions are not known."""
     model = Model()
@@ -66,8 +79,11 @@ def one_op(
             tensors.append(NONE)
         elif isinstance(operand, Const):
             tensors.append(graph.constant(name, operand.array, **operand.how))
+        elif isinstance(operand, Given):
+            tensors.append(graph.tensor(name, operand.array.shape, operand.array.dtype, **operand.how))
+            inputs.append(tensors[-1])
         elif isinstance(operand, State):
-            tensors.append(graph.tensor(name, operand.shape, np.float32, variable=True))
+            tensors.append(graph.tensor(name, operand.shape, operand.dtype, variable=True, **operand.how))
         else:
             tensors.append(graph.tensor(name, operand.shape, operand.dtype))
             inputs.append(tensors[-1])
@@ -77,7 +93,11 @@ def one_op(
     for place, (rank, dtype, *scale) in enumerate(results):
         how = {"scales": scale[:1], "zero_points": scale[1:]} if scale else {}
         made.append(graph.tensor(f"y{place}", (-1,) * rank, dtype, **how))
-    graph.op(builtin, tensors, made, opts, version=version)
+    inner = [
+        graph.tensor(f"inner{place}", (0,), item.dtype, scales=[item.scale], zero_points=[item.point])
+        for place, item in enumerate(intermediates)
+    ]
+    graph.op(builtin, tensors, made, opts, version=version, intermediates=inner or None)
     graph.io(inputs, made)
     return model.to_bytes()
 
@@ -100,7 +120,7 @@ def litert_outputs(data: bytes, inputs: Sequence[npt.NDArray[Any]], runs: int = 
 
 def agree(
     builtin: str,
-    operands: Sequence[npt.NDArray[Any] | Const | State | None],
+    operands: Sequence[npt.NDArray[Any] | Const | Given | State | None],
     results: Sequence[tuple[int, npt.DTypeLike] | Quantized],
     table: str = "",
     *,
@@ -108,11 +128,14 @@ def agree(
     tolerance: float = TOLERANCE,
     version: int = 1,
     runs: int = 1,
+    intermediates: Sequence[Quantized] = (),
     **fields: Any,
 ) -> None:
     """Holds that both give the same; `fields` are those of the options `table`. Integers are the same to the bit."""
-    data = one_op(builtin, operands, results, options(table, **fields) if table else None, version=version)
-    inputs = [operand for operand in operands if isinstance(operand, np.ndarray)]
+    opts = options(table, **fields) if table else None
+    data = one_op(builtin, operands, results, opts, version=version, intermediates=intermediates)
+    given = (operand.array if isinstance(operand, Given) else operand for operand in operands)
+    inputs = [operand for operand in given if isinstance(operand, np.ndarray)]
     session = tflir_session(data)
     expected = litert_outputs(data, inputs, runs)
     found: list[npt.NDArray[Any]] = []

@@ -9,7 +9,7 @@ import numpy as np
 from tflir.backends.interpreter.kernel import Array
 from tflir.backends.interpreter.requantize import INT32_MAX, INT32_MIN, doubled_high, rounded_shift
 
-_BARREL = (
+BARREL = (
     (-2, 1672461947),
     (-1, 1302514674),
     (0, 790015084),
@@ -34,7 +34,7 @@ def exp_of_negative(x: Array, whole_bits: int = 5) -> Array:
     part = (x & (quarter - 1)) - quarter
     result = _exp_near_zero(shifted(part, whole_bits))
     rest = part - x
-    for power, factor in _BARREL:
+    for power, factor in BARREL:
         if whole_bits > power:
             bit = 1 << (fraction + power)
             result = np.where(rest & bit, doubled_high(result, factor), result)
@@ -60,3 +60,40 @@ def reciprocal_of_one_plus(a: Array) -> Array:
         error = (1 << 29) - doubled_high(half, x)
         x = x + shifted(doubled_high(x, error), 2)
     return shifted(x, 1)
+
+
+def log_of_more_than_one(x: Array, whole_bits: int, result_bits: int) -> Array:
+    """The natural logarithm of x >= 1, which has `whole_bits` bits before the point; the result has `result_bits`.
+
+    x is r * 2^z, r between about 0.6 and 1; log r is found by a rational function around the fourth root of a half.
+    """
+    wide = result_bits + 1
+    quarter = (1 << 29) >> wide
+    spare = _spare_bits(x)
+    r_a = shifted(doubled_high(_shifted_each(x, spare), _ROOT_OF_HALF), 1)
+    power_a = np.minimum(shifted(whole_bits - spare - 1, 31 - wide) + quarter, INT32_MAX)
+    spare = _spare_bits(doubled_high(x, _ROOT_OF_HALF))
+    power_b = np.maximum(shifted(whole_bits - spare, 31 - wide) - quarter, INT32_MIN)
+    r, power = np.minimum(r_a, _shifted_each(x, spare)), np.maximum(power_a, power_b)
+    total = r + _FOURTH_ROOT_OF_HALF
+    p, q = (total + 1) // 2, 2 * (r - _FOURTH_ROOT_OF_HALF)
+    square = doubled_high(q, q)
+    numerator = doubled_high(q, r) + doubled_high(doubled_high(q, square), 117049297)
+    inner = 1057819769 + q + doubled_high(127690142, square)
+    denominator = doubled_high(p, inner) + doubled_high(638450708, q)
+    fraction = doubled_high(rounded_shift(numerator, wide), reciprocal_of_one_plus(denominator))
+    return shifted(doubled_high(power, _LOG_OF_TWO) + fraction, 1)
+
+
+_ROOT_OF_HALF, _FOURTH_ROOT_OF_HALF, _LOG_OF_TWO = 1518500250, 1805811301, 1488522236
+"""With 31 bits behind the point."""
+
+
+def _spare_bits(x: Array) -> Array:
+    """How far positive 32-bit numbers can be shifted to the left."""
+    return 31 - np.frexp(x.astype(np.float64))[1].astype(np.int64)
+
+
+def _shifted_each(x: Array, bits: Array) -> Array:
+    """x * 2^bits element by element, saturated."""
+    return np.minimum(x << bits, INT32_MAX)

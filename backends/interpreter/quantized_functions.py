@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from xdsl.ir import Operation, SSAValue
 
+from tflir.backends.interpreter.interpolation import Function, interpolated, table_between
 from tflir.backends.interpreter.kernel import Array, Operands, Results, dtype_of, quantized_kernel, refuse
 from tflir.backends.interpreter.options import flag, real
 from tflir.backends.interpreter.quantized import Quantization, centred, quantization, stored
+from tflir.backends.interpreter.quantized_sigmoid import logistic16, tanh16
 from tflir.backends.interpreter.requantize import INT32_MAX, doubled, doubled_high, multiplier_of, rounded_shift
 from tflir.backends.interpreter.rounding import round_away
 from tflir.ir.tfl.activations import (
@@ -29,7 +30,6 @@ from tflir.ir.tfl.activations import (
 )
 from tflir.ir.tfl.elementwise import AbsOp, ExpOp, LogOp, NegOp, RsqrtOp
 
-Function = Callable[[Array], Array]
 _F = np.float32
 
 
@@ -81,58 +81,23 @@ def looked_up(function: Function, x: Array, source: SSAValue, result: SSAValue) 
 @quantized_kernel(*_FUNCTIONS)
 def function(op: Operation, operands: Operands) -> Results:
     source, result = op.operands[0], op.results[0]
-    if operands[0].dtype.itemsize > 1 and isinstance(op, TanhOp):
-        return [through_float(np.tanh, operands[0], source, result)]
-    if operands[0].dtype.itemsize > 1:
-        return [interpolated(_FUNCTIONS[type(op)], operands[0], source, result)]
-    return [looked_up(_FUNCTIONS[type(op)], operands[0], source, result)]
+    if operands[0].dtype.itemsize > 1 and isinstance(op, LogisticOp | TanhOp):
+        found = (tanh16 if isinstance(op, TanhOp) else logistic16)(operands[0], float(quantization(source).scale))
+        return [found.astype(operands[0].dtype)]
+    return [_by_table(_FUNCTIONS[type(op)], operands[0], source, result)]
 
 
 @quantized_kernel(GeluOp)
 def gelu(op: GeluOp, operands: Operands) -> Results:
     found = _gelu_by_tanh if flag(op.approximate) else _gelu
-    if operands[0].dtype.itemsize > 1:
-        return [interpolated(found, operands[0], op.input, op.output)]
-    return [looked_up(found, operands[0], op.input, op.output)]
+    return [_by_table(found, operands[0], op.input, op.output)]
 
 
-def through_float(function: Function, x: Array, source: SSAValue, result: SSAValue) -> Array:
-    """`function` in float32, which is within a step or two of what the kernel of int16 numbers reads off its table."""
-    how = quantization(source)
-    real_values = centred(x, how).astype(_F) * how.scale
-    return stored(round_away(function(real_values) / quantization(result).scale), result)
-
-
-_STEPS = 512
-
-
-def interpolated(function: Function, x: Array, source: SSAValue, result: SSAValue) -> Array:
-    """`function` of int16 numbers between 513 entries of a table, with a correction at the middle of each step."""
-    low, how = quantization(source), quantization(result)
-    entries = _wide_table(function, low, how)
-    index = (x.astype(np.int64) + 32768) >> 7
-    offset = x.astype(np.int64) & 0x7F
-    base, slope = entries[index], entries[index + 1] - entries[index]
-    return (base + ((slope * offset + 64) >> 7)).astype(dtype_of(result.type))
-
-
-def _wide_table(function: Function, x: Quantization, y: Quantization) -> Array:
-    input_low, input_high = x.scale * _F(x.low - x.point), x.scale * _F(x.high - x.point)
-    output_low, output_high = y.scale * _F(y.low - y.point), y.scale * _F(y.high - y.point)
-    step = (input_high - input_low) / _F(_STEPS)
-    half = step / _F(2)
-    inverse = _F(y.high - y.low + 1) / (output_high - output_low)
-    at = input_low + np.arange(_STEPS + 1, dtype=_F) * step
-    with np.errstate(all="ignore"):
-        values = function(at[:-1])
-        following = function(at[1:])
-        middle = function(at[:-1] + half)
-        sample = round_away(values * inverse)
-        between = round_away((following * inverse + round_away(values * inverse).astype(_F)) / _F(2))
-        error = round_away((between - round_away(middle * inverse)) / 2)
-        last = round_away(function(at[-1:]) * inverse)
-    entries = np.concatenate([np.clip(sample - error, y.low, y.high), np.clip(last, y.low, y.high)])
-    return np.nan_to_num(entries, nan=y.low).astype(np.int64)
+def _by_table(function: Function, x: Array, source: SSAValue, result: SSAValue) -> Array:
+    if x.dtype.itemsize == 1:
+        return looked_up(function, x, source, result)
+    entries = table_between(quantization(source), quantization(result), function)
+    return interpolated(entries, x).astype(dtype_of(result.type))
 
 
 _LIMITS: dict[type[Operation], tuple[float, float | None]] = {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from tflir.backends.interpreter.fixed_point import exp_of_negative, reciprocal_of_one_plus
+from tflir.backends.interpreter.interpolation import interpolated, wide_table
 from tflir.backends.interpreter.kernel import Array, Operands, Results, dtype_of, quantized_kernel
 from tflir.backends.interpreter.options import real
 from tflir.backends.interpreter.quantized import quantization
-from tflir.backends.interpreter.requantize import doubled_high, multiplier_of, rounded_shift
-from tflir.backends.interpreter.rounding import round_away
+from tflir.backends.interpreter.requantize import doubled, doubled_high, multiplier_of, rounded_shift
 from tflir.ir.tfl.activations import SoftmaxOp
 
 _BEFORE_POINT = 5
@@ -45,7 +47,28 @@ def _reciprocal(total: Array) -> tuple[Array, Array]:
     return reciprocal_of_one_plus((total << zeros) - (1 << 31)), _OF_SUM - zeros
 
 
+_RANGE = (1 << 16) - 1
+"""Steps between the smallest int16 number and the largest."""
+_LEAST = -10.0
+"""Below it the exponential counts as that of it."""
+
+
+@cache
+def _tables() -> tuple[Array, Array]:
+    """exp(x) for x from -10 to 0, and 1 / (1 + x) for x from 0 to 1, as int16 numbers of which 2^15 stands for 1."""
+    result = (2.0 / _RANGE, 0)
+    exponential = wide_table(np.exp, (-_LEAST / _RANGE, (1 << 15) - 1), result, np.float64)
+    return exponential, wide_table(lambda x: 1.0 / (1.0 + x), (1.0 / _RANGE, -(1 << 15)), result, np.float64)
+
+
 def _of_int16(x: Array, scale: float) -> Array:
-    """int16 in float32, which is within a few steps of what the kernel reads off its tables."""
-    exponentials = np.exp((x - x.max(-1, keepdims=True)).astype(np.float32) * np.float32(scale))
-    return round_away(exponentials / exponentials.sum(-1, keepdims=True) * np.float32(32768)).clip(0, 32767)
+    exponential, reciprocal = _tables()
+    difference = x - x.max(-1, keepdims=True)
+    scaled = doubled(difference, *multiplier_of(scale / (-_LEAST / _RANGE)))
+    found = interpolated(exponential, np.maximum(scaled + (1 << 15) - 1, -(1 << 15)))
+    total = found.sum(-1, keepdims=True)
+    bits = np.frexp(total.astype(np.float64))[1].astype(np.int64)
+    rest = (((total << (31 - bits)) + (1 << 13)) >> 14) - ((1 << 15) + (1 << 16))
+    factor = interpolated(reciprocal, np.clip(rest, -(1 << 15), (1 << 15) - 1))
+    right = bits - 1
+    return np.clip((found * factor + (np.int64(1) << (right - 1))) >> right, 0, (1 << 15) - 1)

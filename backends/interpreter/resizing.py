@@ -20,23 +20,26 @@ def scale(op: ResizeBilinearOp | ResizeNearestNeighborOp, size: int, wanted: int
 
 @float_kernel(ResizeBilinearOp)
 def resize_bilinear(op: ResizeBilinearOp, operands: Operands) -> Results:
-    """Interpolated along the width, then along the height: half the products of the four neighbours at once."""
-    x = operands[0]
     height, width = integers(operands[1])
+    return [resized(op, operands[0], height, width, operands[0].dtype)]
+
+
+def resized(op: ResizeBilinearOp, x: Array, height: int, width: int, dtype: Any) -> Array:
+    """Images interpolated between the four neighbours of each element, in the float type `dtype`."""
     top, bottom, down = _neighbours(op, x.shape[1], height)
     left, right, across = _neighbours(op, x.shape[2], width)
-    down, across = down[:, None, None].astype(x.dtype), across[:, None].astype(x.dtype)
-    one = x.dtype.type(1)
-    out = np.empty((x.shape[0], height, width, x.shape[3]), x.dtype)
+    down, across = down[:, None, None].astype(dtype), across[:, None].astype(dtype)
+    one = np.ones((), dtype)
+    out = np.empty((x.shape[0], height, width, x.shape[3]), dtype)
     for batch, image in enumerate(x):
-        above, below = image[top], image[bottom]
+        above, below = image[top].astype(dtype), image[bottom].astype(dtype)
         out[batch] = (
             above[:, left] * (one - down) * (one - across)
             + below[:, left] * down * (one - across)
             + above[:, right] * (one - down) * across
             + below[:, right] * down * across
         )
-    return [out]
+    return out
 
 
 def _neighbours(op: ResizeBilinearOp, size: int, wanted: int) -> tuple[Array, Array, Array]:

@@ -12,7 +12,7 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.custom import TypedCustomOp
 
 KERNELS: dict[str, tuple[str, ...]] = {
-    "activations": ("float_activations", "quantized_functions", "quantized_softmax"),
+    "activations": ("float_activations", "quantized_functions", "quantized_normalization", "quantized_softmax"),
     "arithmetic": ("float_arithmetic", "quantized_arithmetic"),
     "comparison": ("comparison", "quantized_arithmetic"),
     "constants": ("constants", "custom", "detection", "quantization"),
@@ -27,7 +27,7 @@ KERNELS: dict[str, tuple[str, ...]] = {
         "quantized_linear",
     ),
     "quantization": ("quantization",),
-    "recurrent": ("float_lstm", "float_recurrent"),
+    "recurrent": ("float_lstm", "float_recurrent", "quantized_lstm"),
     "reduction": (
         "float_reduction",
         "quantized_pooling",
@@ -39,6 +39,7 @@ KERNELS: dict[str, tuple[str, ...]] = {
         "pooling",
         "quantized_pooling",
         "resizing",
+        "quantized_resizing",
         "blocks",
     ),
     "stablehlo": ("stablehlo", "stablehlo_indexing"),
