@@ -71,6 +71,17 @@ def mul(op: MulOp, operands: Operands) -> Results:
     return [stored(scaled, op.output, op.fused_activation_function)]
 
 
+@quantized_kernel(MulOp, rounding="xnnpack")
+def mul_xnnpack(op: MulOp, operands: Operands) -> Results:
+    """As XNNPACK multiplies int8 numbers: by a float32, halves rounded to even."""
+    left, right, result = (quantization(value) for value in (*op.operands, op.output))
+    if operands[0].dtype.itemsize > 1:
+        return mul(op, operands)
+    product = (centred(operands[0], left) * centred(operands[1], right)).astype(np.float32)
+    scaled = np.rint(product * (left.scale * right.scale / result.scale)).astype(np.int64)
+    return [stored(scaled, op.output, op.fused_activation_function)]
+
+
 @quantized_kernel(SquaredDifferenceOp)
 def squared_difference(op: SquaredDifferenceOp, operands: Operands) -> Results:
     left, right, result = (quantization(value) for value in (*op.operands, op.output))

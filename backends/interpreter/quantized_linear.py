@@ -27,18 +27,34 @@ from tflir.ir.tfl.linear import BatchMatMulOp, Conv2DOp, DepthwiseConv2DOp, Full
 
 @quantized_kernel(Conv2DOp)
 def conv_2d(op: Conv2DOp, operands: Operands) -> Results:
-    x, weights, bias = operands
+    return [_layer(op, op.input, op.filter, _conv_sums(op, operands), operands[2])]
+
+
+@quantized_kernel(Conv2DOp, rounding="xnnpack")
+def conv_2d_xnnpack(op: Conv2DOp, operands: Operands) -> Results:
+    return [_layer(op, op.input, op.filter, _conv_sums(op, operands), operands[2], rounding="xnnpack")]
+
+
+def _conv_sums(op: Conv2DOp, operands: Operands) -> Array:
+    x, weights, _ = operands
     windows = conv_windows(op, x.shape, weights.shape[1:3])
-    sums = convolved(_exact(x, op.input), _exact(weights, op.filter), windows)
-    return [_layer(op, op.input, op.filter, sums, bias)]
+    return convolved(_exact(x, op.input), _exact(weights, op.filter), windows)
 
 
 @quantized_kernel(DepthwiseConv2DOp)
 def depthwise_conv_2d(op: DepthwiseConv2DOp, operands: Operands) -> Results:
-    x, weights, bias = operands
+    return [_layer(op, op.input, op.filter, _depthwise_sums(op, operands), operands[2])]
+
+
+@quantized_kernel(DepthwiseConv2DOp, rounding="xnnpack")
+def depthwise_conv_2d_xnnpack(op: DepthwiseConv2DOp, operands: Operands) -> Results:
+    return [_layer(op, op.input, op.filter, _depthwise_sums(op, operands), operands[2], rounding="xnnpack")]
+
+
+def _depthwise_sums(op: DepthwiseConv2DOp, operands: Operands) -> Array:
+    x, weights, _ = operands
     windows = conv_windows(op, x.shape, weights.shape[1:3])
-    sums = depthwise_convolved(_exact(x, op.input), _exact(weights, op.filter), windows)
-    return [_layer(op, op.input, op.filter, sums, bias)]
+    return depthwise_convolved(_exact(x, op.input), _exact(weights, op.filter), windows)
 
 
 @quantized_kernel(TransposeConvOp)
@@ -51,11 +67,20 @@ def transpose_conv(op: TransposeConvOp, operands: Operands) -> Results:
 
 @quantized_kernel(FullyConnectedOp)
 def fully_connected(op: FullyConnectedOp, operands: Operands) -> Results:
+    return [_fully_connected(op, operands, "single")]
+
+
+@quantized_kernel(FullyConnectedOp, rounding="xnnpack")
+def fully_connected_xnnpack(op: FullyConnectedOp, operands: Operands) -> Results:
+    return [_fully_connected(op, operands, "xnnpack")]
+
+
+def _fully_connected(op: FullyConnectedOp, operands: Operands, rounding: str) -> Array:
     x, weights, bias = operands
     require_plain_weights(op)
     sums = _exact(x, op.input).reshape(-1, weights.shape[1]) @ _exact(weights, op.filter).T
-    out = _layer(op, op.input, op.filter, sums, bias, once=True)
-    return [out.reshape(fully_connected_shape(op, x.shape, weights.shape))]
+    out = _layer(op, op.input, op.filter, sums, bias, rounding=rounding)
+    return out.reshape(fully_connected_shape(op, x.shape, weights.shape))
 
 
 @quantized_kernel(BatchMatMulOp)
@@ -70,15 +95,28 @@ def _exact(x: Array, value: SSAValue) -> Array:
     return centred(x, quantization(value)).astype(np.float64)
 
 
-def _layer(op: Any, x: SSAValue, weights: SSAValue, sums: Array, bias: Array | None, *, once: bool = False) -> Array:
-    """Sums of products plus bias, in the scale of the result; `once`: rounded once."""
+def _layer(
+    op: Any, x: SSAValue, weights: SSAValue, sums: Array, bias: Array | None, *, rounding: str = "double"
+) -> Array:
+    """Sums of products plus bias, in the scale of the result.
+
+    `rounding`: `double` or `single` for the reference kernels, which multiply by integers; `xnnpack` multiplies by a
+    float32 and rounds halves to even.
+    """
     totals = np.rint(sums).astype(np.int64)
     if bias is not None:
         totals += bias.astype(np.int64)
-    scales = quantization(x).scale.astype(np.float64) * quantization(weights).scales.astype(np.float64)
-    whole, shift = multipliers_of(scales / np.float64(quantization(op.results[0]).scale))
-    if dtype_of(x.type) == np.int16 and not once and (bias is None or bias.dtype == np.int64):
-        scaled = reduced(totals, whole, shift)
+    result = op.results[0]
+    wide = dtype_of(x.type) == np.int16
+    if rounding == "xnnpack" and not wide:
+        scales = quantization(x).scale * quantization(weights).scales / quantization(result).scale
+        scaled = np.rint(totals.astype(np.float32) * scales).astype(np.int64)
     else:
-        scaled = (single if once else doubled)(totals, whole, shift)
-    return stored(scaled, op.results[0], op.properties.get("fused_activation_function"))
+        scales = quantization(x).scale.astype(np.float64) * quantization(weights).scales.astype(np.float64)
+        whole, shift = multipliers_of(scales / np.float64(quantization(result).scale))
+        once = rounding in ("single", "xnnpack") and not (wide and isinstance(op, Conv2DOp | DepthwiseConv2DOp))
+        if wide and not once and (bias is None or bias.dtype == np.int64):
+            scaled = reduced(totals, whole, shift)
+        else:
+            scaled = (single if once else doubled)(totals, whole, shift)
+    return stored(scaled, result, op.properties.get("fused_activation_function"))

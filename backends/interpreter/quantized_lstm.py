@@ -173,6 +173,7 @@ class _Reader:
         scale = _F(2**-12) if norm is None else self.intermediate(place)[0]
         before = bias if norm is None and bias is not None else 0
         peephole = None if name == "cell" else self.array(f"cell_to_{name}_weights")
+        assert norm is None or bias is not None
         return _Gate(
             self._product(f"input_to_{name}_weights", self.input, before, scale),
             self._product(f"recurrent_to_{name}_weights", self.state, 0, scale),
