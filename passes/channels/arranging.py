@@ -1,4 +1,4 @@
-"""Rules of ops that put channels side by side or in another shape."""
+"""Rules for ops that join channels or change the shape of a value: CONCATENATION, RESHAPE, SQUEEZE, PAD and SHAPE."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from tflir.passes.channels.trace import Padded, Trace, constant_array, integers,
 
 
 def concatenation(trace: Trace, op: TflOp) -> Channels | None:
-    """Values side by side; along another dimension than the last their channels are one another's."""
+    """CONCATENATION: along the last dimension, the result has the channels of all operands one after the other.
+
+    Along any other dimension, channel `i` of the result holds channel `i` of every operand, so that these must be
+    kept or removed together.
+    """
     parts = [found for index in range(len(op.operands)) if (found := trace.read(op, index)) is not None]
     rank = len(shape_of(op.results[0].type) or ())
     if len(parts) != len(op.operands) or not rank:
@@ -41,7 +45,11 @@ def concatenation(trace: Trace, op: TflOp) -> Channels | None:
 
 
 def reshape(trace: Trace, op: TflOp) -> Channels | None:
-    """Element `i` of one shape is element `i` of the other, so that the shorter last dimension divides the longer."""
+    """RESHAPE: element `i` stays element `i`, so channels can be followed if one last dimension divides the other.
+
+    A reshape of 2x3 to 6 repeats the three channels twice: a, b, c, a, b, c. A reshape of 6 to 2x3 gives one channel
+    to elements 0 and 3, which must therefore be kept or removed together.
+    """
     width = width_of(op.results[0])
     if width is None or not (isinstance(op.operands[1].type, NoneType) or is_adjustable(op.operands[1])):
         return None
@@ -60,7 +68,10 @@ def reshape(trace: Trace, op: TflOp) -> Channels | None:
 
 
 def is_adjustable(shape: SSAValue) -> bool:
-    """Whether the last number of a shape can be set: it is a constant, or packed of scalars the last of which is."""
+    """Whether the last number of a shape operand can be changed.
+
+    It can if the operand is a constant, or the result of a PACK whose last scalar is a constant.
+    """
     if integers(shape) is not None:
         return True
     if not isinstance(shape, OpResult) or not isinstance(shape.op, PackOp):
@@ -70,17 +81,23 @@ def is_adjustable(shape: SSAValue) -> bool:
 
 
 def squeeze(trace: Trace, op: TflOp) -> Channels | None:
-    """Dimensions of size 1 go; which ones must be said, else the channels' would go too were one left."""
+    """SQUEEZE: removes dimensions of size 1.
+
+    The op must list them. Without a list, the channel dimension would also be removed once it has a single channel.
+    """
     return move(trace, op) if op.properties.get("squeeze_dims") else None
 
 
 def expand_dims(trace: Trace, op: TflOp) -> Channels | None:
-    """A dimension of size 1 before the last."""
+    """EXPAND_DIMS: inserts a dimension of size 1 before the last one."""
     return move(trace, op) if width_of(op.results[0]) != 1 else None
 
 
 def pad(trace: Trace, op: TflOp) -> Channels | None:
-    """A border, perhaps of channels too."""
+    """PAD and PADV2: adds a border of one value, possibly also along the channel dimension.
+
+    A channel that holds a constant still does so only if the border has the same value.
+    """
     amounts, x, width = integers(op.operands[1]), trace.read(op, 0), width_of(op.results[0])
     filler = _filler(op)
     if amounts is None or x is None or width is None or filler is None:
@@ -99,7 +116,7 @@ def pad(trace: Trace, op: TflOp) -> Channels | None:
 
 
 def _filler(op: TflOp) -> float | None:
-    """What a pad puts around; NaN where that is not finite."""
+    """The value that a pad fills its border with; NaN if it is not finite, None if it is not a constant."""
     if op.INFO.builtin == "PAD":
         return 0.0
     found = constant_array(op.operands[2])
@@ -109,7 +126,7 @@ def _filler(op: TflOp) -> float | None:
 
 
 def shape(trace: Trace, op: TflOp) -> Channels | None:
-    """Whoever asks for the shape must not look at the number of channels."""
+    """SHAPE: its operand keeps all channels, unless every user of the shape takes another number than the last."""
     rank = len(shape_of(op.operands[0].type) or ())
     if op.operands[0] in trace.channels and not all(_before_last(use.operation, rank) for use in op.results[0].uses):
         trace.keep(op, "their number is read from the shape")
@@ -117,7 +134,7 @@ def shape(trace: Trace, op: TflOp) -> Channels | None:
 
 
 def _before_last(op: object, rank: int) -> bool:
-    """Whether the op takes one number of a shape of so many, and not the last."""
+    """Whether the op takes exactly one number of a shape of `rank` numbers, and not the last one."""
     if not isinstance(op, StridedSliceOp) or number(op, "shrink_axis_mask") != 1 or number(op, "begin_mask"):
         return False
     begin = integers(op.operands[1])

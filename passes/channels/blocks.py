@@ -1,7 +1,9 @@
-"""Weights that are zero in blocks: single columns taken out of them would leave no blocks, and a larger model.
+"""Weights whose zeros come in blocks along a row: removing single columns would break the blocks up.
 
-Encodings of blocks take about as many bytes as the elements in them; those of scattered elements take up to twice as
-many. So only whole blocks go, unless a large part of the weights goes with the rest.
+A sparse encoding of blocks takes about as many bytes as the elements that it stores; an encoding of single elements
+takes up to twice as many. For example, of the columns 0 to 15 of a weight that is zero in blocks of 4, removing column
+1 alone would shift all blocks after it, and the model would become larger. So only whole blocks are removed, unless
+that removes a large part of the weights anyway.
 """
 
 from __future__ import annotations
@@ -13,24 +15,25 @@ from tflir.passes.channels.spaces import Mask
 from tflir.passes.channels.trace import Layer
 
 _SIZES = (16, 4)
-"""Blocks along a row that kernels read, and that encodings gain by."""
+"""Lengths of the blocks that sparse kernels read, the longest first."""
 _MOST_OF_ZEROS = 0.9
+"""A weight counts as zero in blocks if such blocks hold at least this share of its zeros."""
 _WORTH_IT = 0.7
-"""Blocks are given up where no more than this share of the weights that are not zero stays."""
+"""Blocks may be broken up if at most this share of the nonzero weights is kept."""
 
 
 class Blocks:
-    """What a layer's weights are like."""
+    """The length of the blocks in which a layer's weights are zero (1: none), and what they hold besides zeros."""
 
     def __init__(self, layer: Layer) -> None:
         array = load_numpy(layer.weights.source.value)
         kept: Mask = array.reshape(-1, array.shape[-1]) != 0
         self._weights = np.count_nonzero(kept, axis=0)
-        """How many weights of each column are not zero."""
+        """The number of nonzero weights in each column."""
         self._size = next((size for size in _SIZES if _in_blocks(kept, size)), 1)
 
     def torn(self, stays: Mask) -> Mask:
-        """The columns that must stay with those that do, so that blocks stay whole."""
+        """The columns to keep in addition to those marked in `stays`, so that no block is broken up."""
         none = np.zeros_like(stays)
         if self._size == 1 or stays.all():
             return none
@@ -43,7 +46,10 @@ class Blocks:
 
 
 def _in_blocks(kept: Mask, size: int) -> bool:
-    """Whether blocks of `size` that are zero throughout hold nearly all zeros, and there are some to speak of."""
+    """Whether blocks of `size` columns that are all zero hold nearly all zeros of the weights.
+
+    `kept` tells, by row and column, which weights are not zero. Weights without zeros are not in blocks.
+    """
     rows, columns = kept.shape
     if columns % size or not kept.size:
         return False

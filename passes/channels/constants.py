@@ -1,4 +1,4 @@
-"""Constant operands replaced by others; each keeps the name of the one before, which goes where nothing reads it."""
+"""Replaces constant operands. A new constant takes the old one's name; the old one is erased if nothing uses it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ from tflir.passes.channels.trace import Array, constant_of, integers
 from tflir.passes.edit import insert_after
 
 _BLOCK = 1 << 20
-"""Elements sliced at a time."""
+"""Elements that are sliced at a time, which bounds the memory in use."""
 
 
 def slice_operand(op: TflOp, index: int, columns: Mask, rows: Mask | None) -> dict[str, Any]:
-    """Keeps these of the last dimension of a float constant, and these of the first; tells what became of it."""
+    """Keeps the marked columns (last dimension) and rows (first dimension) of a float constant operand.
+
+    `rows` None keeps all rows. Returns the entry of the report: name, shapes and bytes before and after.
+    """
     constant = constant_of(op.operands[index])
     assert constant is not None
     held = constant.source.value
@@ -67,7 +70,7 @@ def _sliced(held: ArrayElementsAttr, columns: Mask, rows: Mask | None) -> ArrayE
 
 
 def set_constant(op: TflOp, index: int, value: ArrayElementsAttr) -> None:
-    """Makes operand `index` this constant, behind a `tfl.dequantize` where it is float16."""
+    """Makes a constant of `value` the operand `index` of `op`; a float16 one is read through a `tfl.dequantize`."""
     old = op.operands[index]
     assert isinstance(old, OpResult)
     made: list[Operation] = [ConstOp.create(result_types=[value.type], properties={"value": value})]
@@ -88,7 +91,7 @@ def set_constant(op: TflOp, index: int, value: ArrayElementsAttr) -> None:
 
 
 def set_last(op: TflOp, index: int, count: int) -> None:
-    """Makes `count` the last number of the shape in operand `index`, unless that is left open."""
+    """Makes `count` the last number of the shape that operand `index` holds, unless it is -1 (inferred) or absent."""
     shape = op.operands[index]
     if isinstance(shape.type, NoneType):
         return
@@ -102,7 +105,7 @@ def set_last(op: TflOp, index: int, count: int) -> None:
 
 
 def _set_packed(op: TflOp, index: int, count: int) -> None:
-    """The same where the shape is packed of scalars."""
+    """Does what `set_last` does for a shape that is the result of a PACK of scalars."""
     shape = op.operands[index]
     assert isinstance(shape, OpResult)
     assert isinstance(shape.op, PackOp)
@@ -122,9 +125,9 @@ def _set_packed(op: TflOp, index: int, count: int) -> None:
 
 
 def following(extras: DictionaryAttr, before: int, count: int) -> DictionaryAttr:
-    """A tensor's extras where its last dimension goes from `before` to `count`.
+    """The extra attributes of a tensor after its last dimension has changed from `before` to `count`.
 
-    A recorded shape follows, and a quantization record with one entry a channel goes.
+    A recorded shape is changed too. A quantization record with one entry per channel is dropped.
     """
     found = dict(extras.data)
     if isinstance(shape := found.get("shape"), DenseArrayBase):
@@ -142,7 +145,10 @@ def _is_long(entry: Attribute) -> bool:
 
 
 def _succeed(new: Operation, old: Operation) -> None:
-    """`new` takes the place of `old`: its name, where that one is gone, and what is carried with it."""
+    """Gives `new` the name and the carried attributes of `old`.
+
+    If `old` is still in the function, it keeps its name and `new` gets that name with the suffix `_kept`.
+    """
     name, is_there = names.op_names(old)[0], old.parent is not None
     new.location = names.named(f"{name}_kept") if name is not None and is_there else old.location
     for key in names.OP_CARRIED:
@@ -154,7 +160,7 @@ def _succeed(new: Operation, old: Operation) -> None:
 
 
 def _erase_unread(value: SSAValue) -> None:
-    """Erases what makes a value, and what only that reads, where nothing reads the value."""
+    """Erases the op that makes an unused value, and then the ops whose results only that op used."""
     if value.first_use is not None or not isinstance(value, OpResult):
         return
     op = value.op

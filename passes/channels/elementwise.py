@@ -1,4 +1,4 @@
-"""Rules of ops that compute each channel of their result from the same channel of their operands alone."""
+"""Rules for ops that compute each channel of their result only from the same channel of their operands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ACTIVATION = "fused_activation_function"
 
 
 def unary(trace: Trace, op: TflOp) -> Channels | None:
-    """A function of one value."""
+    """A function of one operand, such as RELU."""
     x = move(trace, op)
     if x is None:
         return None
@@ -24,7 +24,10 @@ def unary(trace: Trace, op: TflOp) -> Channels | None:
 
 
 def binary(trace: Trace, op: TflOp) -> Channels | None:
-    """A function of two values or constants that broadcast."""
+    """A function of two operands, such as ADD. Their channels are kept or removed together.
+
+    An operand with a single channel that is broadcast over many keeps it.
+    """
     width, x, y = width_of(op.results[0]), trace.read(op, 0), trace.read(op, 1)
     if x is None or y is None or width != max(x.ids.size, y.ids.size):
         return None
@@ -39,19 +42,22 @@ def binary(trace: Trace, op: TflOp) -> Channels | None:
 
 
 def pool(trace: Trace, op: TflOp) -> Channels | None:
-    """Windows of pixels; what lies beyond the border does not count."""
+    """Pooling. Windows ignore what lies outside the image, so a constant channel stays the same constant."""
     x = move(trace, op)
     return None if x is None else Channels(x.ids, activated(text(op, _ACTIVATION), x.known))
 
 
 def move(trace: Trace, op: TflOp) -> Channels | None:
-    """The same values elsewhere, some more or less often: the operand's channels where the result has as many."""
+    """Ops that only move, repeat or drop elements of a channel: the result has the operand's channels.
+
+    None if the numbers of channels differ.
+    """
     x = trace.read(op, 0)
     return x if x is not None and width_of(op.results[0]) == x.ids.size else None
 
 
 def reduce(trace: Trace, op: TflOp) -> Channels | None:
-    """MEAN, REDUCE_MAX, REDUCE_MIN and SUM over other dimensions."""
+    """MEAN, REDUCE_MAX, REDUCE_MIN and SUM over dimensions other than the channels."""
     axes, shape = integers(op.operands[1]), shape_of(op.operands[0].type)
     if axes is None or not shape or (axes % len(shape) == len(shape) - 1).any():
         return None
@@ -62,18 +68,18 @@ def reduce(trace: Trace, op: TflOp) -> Channels | None:
 
 
 def transpose(trace: Trace, op: TflOp) -> Channels | None:
-    """A permutation that leaves the last dimension the last."""
+    """TRANSPOSE, if the last dimension stays the last."""
     order = integers(op.operands[1])
     return move(trace, op) if order is not None and order.size and order[-1] == order.size - 1 else None
 
 
 def tile(trace: Trace, op: TflOp) -> Channels | None:
-    """Repetition along other dimensions."""
+    """TILE, if channels are not repeated."""
     times = integers(op.operands[1])
     return move(trace, op) if times is not None and times.size and times[-1] == 1 else None
 
 
 def space_to_batch(trace: Trace, op: TflOp) -> Channels | None:
-    """Pixels to batches, perhaps with zeros around."""
+    """SPACE_TO_BATCH_ND: it may add a border of zeros, after which only constant channels of 0 are still constant."""
     x = move(trace, op)
     return None if x is None else Channels(x.ids, only_zeros(x.known))

@@ -1,4 +1,8 @@
-"""What ops make of channels that hold one constant; NaN stands for what is not known."""
+"""Computes the values of channels that hold one constant at every position, through the ops that read them.
+
+Known values are a float32 vector with one element per channel; NaN marks a channel whose value is not known. For
+example RELU maps [-1, NaN, 0.5] to [0, NaN, 0.5].
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ _Binary = Callable[[Float32, Float32], npt.NDArray[np.floating[Any]]]
 
 
 def only_zeros(values: Float32) -> Float32:
-    """What stays known where a border of zeros comes beside the values."""
+    """The values that are still known after a border of zeros was added: 0 where they were 0, NaN elsewhere."""
     return np.where(values == 0, values, np.float32(np.nan))
 
 
@@ -56,25 +60,25 @@ BINARY: dict[str, _Binary] = {
 
 
 def compute(function: Callable[..., npt.NDArray[np.floating[Any]]], *values: Float32) -> Float32:
-    """The function of known values, in float32; what is not finite counts as not known."""
+    """Applies a function to known values in float32. Results that are not finite count as not known (NaN)."""
     with np.errstate(all="ignore"):
         made = function(*values).astype(np.float32, copy=False)
     return np.where(np.isfinite(made), made, np.float32(np.nan))
 
 
 def activated(name: str, values: Float32) -> Float32:
-    """Known values after a fused activation."""
+    """Known values after the fused activation `name`; all are unknown after an activation that is not listed above."""
     function = _ACTIVATIONS.get(name)
     return unknown(values.size) if function is None else compute(function, values)
 
 
 def unknown(count: int) -> Float32:
-    """Nothing is known of so many channels."""
+    """A vector of `count` channels of which nothing is known."""
     return np.full(count, np.nan, np.float32)
 
 
 def same_in_all(rows: npt.NDArray[Any]) -> Float32:
-    """For each column what all rows hold, where they hold the same."""
+    """For each column of a 2-D array the value that all rows hold; NaN if they differ or it is not finite."""
     first = rows[0].astype(np.float32)
     same = np.isfinite(first)
     if len(rows) > 1:

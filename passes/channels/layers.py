@@ -1,4 +1,4 @@
-"""Rules of convolutions and matrix products."""
+"""Rules for ops with weights: convolutions and fully connected ops."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ _ACTIVATION = "fused_activation_function"
 
 
 def linear(trace: Trace, op: TflOp) -> Channels | None:
-    """CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV."""
+    """CONV_2D, FULLY_CONNECTED and TRANSPOSE_CONV: new output channels, each a sum over all input channels.
+
+    A fully connected op may read several positions as one row: a weight with 12 columns on a value with 4 channels
+    reads each channel three times.
+    """
     builtin = op.INFO.builtin
     weights, width = constant_of(op.operands[1]), width_of(op.results[0])
     if weights is None or width is None or len(op.results) != 1 or not _is_plain(op):
@@ -43,7 +47,7 @@ def linear(trace: Trace, op: TflOp) -> Channels | None:
 
 
 def depthwise(trace: Trace, op: TflOp) -> Channels | None:
-    """DEPTHWISE_CONV_2D: channel by channel, each to as many as the multiplier says."""
+    """DEPTHWISE_CONV_2D: each input channel makes `depth_multiplier` output channels, kept or removed with it."""
     constant, width = constant_of(op.operands[1]), width_of(op.results[0])
     x, weights = trace.read(op, 0), trace.read(op, 1)
     if constant is None or width is None or x is None or weights is None:
@@ -71,14 +75,17 @@ def _is_plain(op: TflOp) -> bool:
 
 
 def _keep_if_shared(trace: Trace, weights: FloatConstant, *ids: Ids) -> None:
-    """Weights that stay for another op would take more bytes, not fewer, were some of them copied."""
+    """Keeps all channels of weights that another op uses too: a sliced copy beside them would take more bytes."""
     if weights.value.has_more_than_one_use() or weights.source.results[0].has_more_than_one_use():
         for part in ids:
             trace.spaces.fix(part, "another op reads the weights too")
 
 
 def _bias(trace: Trace, op: TflOp, rows: Ids) -> Float32 | None:
-    """What is known of the bias; None where it is computed or does not fit."""
+    """The known values of the bias, one per output channel (0 without a bias).
+
+    None if the bias is computed, or is not a vector of that length.
+    """
     assert op.INFO.bias is not None
     index = op.INFO.bias[0]
     if isinstance(op.operands[index].type, NoneType):
@@ -91,7 +98,7 @@ def _bias(trace: Trace, op: TflOp, rows: Ids) -> Float32 | None:
 
 
 def _has_borders(op: TflOp, weights: Array) -> bool:
-    """Whether some pixels of the result see less of the input than others."""
+    """Whether results near the border read padding, so that fewer input pixels contribute to them."""
     if op.INFO.builtin == "FULLY_CONNECTED":
         return False
     kernel = weights.shape[1:3]
@@ -99,6 +106,9 @@ def _has_borders(op: TflOp, weights: Array) -> bool:
 
 
 def _reads(weights: Array) -> Array:
-    """Where weights are not zero, packed: rows by columns."""
+    """A bit for each output channel (row) and input channel (column): whether any weight between them is not zero.
+
+    Bits are packed along columns (`np.packbits`).
+    """
     found = (weights != 0).reshape(weights.shape[0], -1, weights.shape[-1])
     return np.packbits(found.any(axis=1), axis=1)

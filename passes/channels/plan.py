@@ -1,4 +1,9 @@
-"""Which channels go: those that need not stay and that no layer reads, where constants are folded into its bias."""
+"""Decides which channels are removed.
+
+A class of channels (see `spaces.py`) is kept if some use needs it, such as an output of the function, or if a layer
+whose output channel is kept multiplies it by a nonzero weight. A channel that holds a constant is no exception, unless
+the layer can add the constant times its weights to its bias. Everything else is removed.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +24,18 @@ _BORDER = "not 0, and a layer with a border reads them"
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done."""
+    """The channels to keep."""
 
     kept: Mask
-    """For each number whether its channels stay; those that do hold what they held."""
+    """For each channel id whether it is kept. The elements of kept channels do not change."""
 
     def stays(self, ids: Ids) -> Mask:
-        """Which of these stay."""
+        """A mask over `ids`: those that are kept."""
         return self.kept[ids]
 
 
 def make_plan(trace: Trace, report: PassReport) -> Plan | None:
-    """The plan; None where every channel stays. Declines where a dead channel stays, and says why."""
+    """The plan, or None if no channel can be removed. Declines each layer with a dead channel that is kept, and why."""
     finding = _Finding(trace)
     finding.close()
     for layer in trace.layers:
@@ -41,24 +46,30 @@ def make_plan(trace: Trace, report: PassReport) -> Plan | None:
 
 
 class _Finding:
-    """The classes that stay, as far as they are found."""
+    """Finds the classes of channels that must be kept; `stays` grows until `close` has found all."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.classes: Classes = trace.spaces.classes()
         self.stays: Mask = self.classes.why > 0
         self.bordered: Mask = np.zeros_like(self.stays)
-        """Those that hold a constant where a layer reads them, which only its border keeps out of its bias."""
+        """Classes that hold a constant which a layer could fold into its bias if it had no border of zeros."""
         self._blocks: dict[int, Blocks] = {}
 
     def close(self) -> None:
-        """Adds what is read for what stays, one channel where a value would have none, and what blocks hold."""
+        """Adds classes until nothing changes: inputs of kept output channels, the first channel of a value that would
+        have none left, and the columns that blocks of weights need.
+        """
         self._add_what_is_read()
         while self._add_where_none_stays() or self._add_torn_blocks():
             self._add_what_is_read()
 
     def _add_what_is_read(self) -> None:
-        """Goes back through the layers until nothing is added; the order of the program makes few rounds of it."""
+        """Keeps every input channel that a kept output channel reads.
+
+        Layers are visited from the last to the first, so that one round follows a whole chain of layers; rounds are
+        repeated until nothing is added.
+        """
         grown = True
         while grown:
             grown = False
@@ -97,7 +108,7 @@ class _Finding:
         return added
 
     def refusals(self, layer: Layer) -> list[str]:
-        """Why rows that make constants and columns without weights stay, each reason once."""
+        """Why constant output channels of a layer, and input channels that it ignores, are kept; each reason once."""
         classes = self.classes
         constant = ~np.isnan(self.trace.channels[layer.op.results[0]].known)
         rows = classes.of[layer.rows[constant]]

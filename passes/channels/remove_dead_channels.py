@@ -1,4 +1,4 @@
-"""`tfl-remove-dead-channels`: removes channels that are constant, or that no layer reads."""
+"""`tfl-remove-dead-channels`: removes channels that are constant, or that no layer uses."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from tflir.passes.channels.spaces import TooManyChannels
 @dataclass(frozen=True)
 class RemoveDeadChannelsPass(TflPass):
     """
-    Removes output channels of float layers whose weights are all zero, and channels that every layer reads with zeros.
+    Removes output channels of float layers that have only zero weights, and channels that every layer multiplies by
+    zero weights.
 
-    Here the first two filters of the convolution are zero, so that they make the constants relu(0.5) and relu(-1):
+    Here the first two filters of %f are zero, so that their output channels are the constants relu(0.5) and relu(-1):
 
     ```mlir
     %b = "tfl.pseudo_const"() <{value = dense<[0.5, -1.0, 0.1, 0.2]> : tensor<4xf32>}> …
@@ -28,7 +29,7 @@ class RemoveDeadChannelsPass(TflPass):
     %y = "tfl.conv_2d"(%c, %g, %d) <{…}>
         : (tensor<1x8x8x4xf32>, tensor<6x1x1x4xf32>, tensor<6xf32>) -> tensor<1x8x8x6xf32>
     ```
-    becomes, %d being larger by 0.5 times the first column of %g,
+    becomes the following, in which 0.5 times the first column of %g has been added to %d:
     ```mlir
     %b = "tfl.pseudo_const"() <{value = dense<[0.1, 0.2]> : tensor<2xf32>}> …
     %c = "tfl.conv_2d"(%x, %f, %b) <{fused_activation_function = "RELU", …}>
@@ -36,8 +37,9 @@ class RemoveDeadChannelsPass(TflPass):
     %y = "tfl.conv_2d"(%c, %g, %d) <{…}>
         : (tensor<1x8x8x2xf32>, tensor<6x1x1x2xf32>, tensor<6xf32>) -> tensor<1x8x8x6xf32>
     ```
-    Between the layers may stand whatever works channel by channel, concatenations and changes of shape. A constant
-    other than zero can't be folded into a layer that sees a border of zeros. Arguments and results keep their shapes.
+    Between the layers there may be ops that work channel by channel, concatenations and reshapes. A constant other than
+    zero can't be folded into the bias of a layer that pads its input with zeros, because it contributes less at the
+    border. Arguments and results of functions keep their shapes.
     """
 
     name = "tfl-remove-dead-channels"

@@ -1,4 +1,4 @@
-"""The walk over a function: the rule of each kind of op. An op without one keeps all its channels."""
+"""Walks over a function and applies the rule of each op. Channels of an op without a rule are all kept."""
 
 from __future__ import annotations
 
@@ -39,11 +39,15 @@ _RULES: dict[str, Callable[[Trace, TflOp], Channels | None]] = {
 
 
 _FREE = 1 << 22
-"""Channels that are looked at in even the smallest function."""
+"""The number of channels that may be looked at in any function, however small its constants are."""
 
 
 def trace_function(function: FuncOp) -> Trace:
-    """What the channels of a function's values are. Raises `TooManyChannels` where there are far too many."""
+    """Finds the channels of all values of a function.
+
+    Raises `TooManyChannels` if its values have far more channels than its constants have bytes, so that the time taken
+    stays proportional to the size of the model.
+    """
     trace = Trace(_FREE + _constant_bytes(function))
     for argument in function.body.block.args:
         trace.keep_value(argument, "its channels are an input of the subgraph")
@@ -53,7 +57,7 @@ def trace_function(function: FuncOp) -> Trace:
 
 
 def _constant_bytes(function: FuncOp) -> int:
-    """Bytes of its constants, which grow with what can be removed; a shape of activations is any number."""
+    """The bytes of the function's constants. Unlike shapes of activations, a small file cannot claim many of them."""
     values = (op.properties.get("value") for op in function.body.block.ops)
     return sum(value.blob.nbytes for value in values if isinstance(value, ArrayElementsAttr))
 

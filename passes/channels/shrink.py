@@ -1,4 +1,4 @@
-"""Carries a plan out: folds constants into biases, slices constants, and gives values their new types."""
+"""Removes the channels that a plan does not keep: updates biases, slices constants, and changes value types."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tflir.passes.channels.trace import ConstantUse, Layer, Trace, constant_of, 
 
 
 def shrink(trace: Trace, plan: Plan, report: PassReport) -> None:
-    """Removes the channels that don't stay."""
+    """Removes all channels that `plan` does not keep, and counts them in the report."""
     for layer in trace.layers:
         _fold(trace, layer, ~plan.stays(layer.columns), report)
     for use in trace.constants:
@@ -44,7 +44,7 @@ def shrink(trace: Trace, plan: Plan, report: PassReport) -> None:
 
 
 def _fold(trace: Trace, layer: Layer, removed: Mask, report: PassReport) -> None:
-    """Adds what the constants of removed channels come to to the layer's bias, which it may not have had."""
+    """Adds the contribution of removed constant channels to the layer's bias; creates a bias if there is none."""
     added = layer.contribution(removed)
     if added is None:
         return
@@ -70,7 +70,7 @@ def _slice(op: TflOp, index: int, columns: Mask, rows: Mask | None, report: Pass
 
 
 def _set_amounts(op: TflOp, before: Mask, after: Mask) -> None:
-    """A pad of channels adds those that stay."""
+    """Makes a pad along the channel dimension add only as many channels as are kept."""
     amounts = integers(op.operands[1])
     assert amounts is not None
     if not (before.all() and after.all()):
@@ -80,7 +80,7 @@ def _set_amounts(op: TflOp, before: Mask, after: Mask) -> None:
 
 
 def _retype(value: SSAValue, count: int) -> None:
-    """Gives a value its new number of channels, and its op what says so."""
+    """Gives a value the type with `count` channels, and updates shapes that its op holds as operand or option."""
     assert isinstance(value, OpResult)
     op, old = value.op, cast("TensorType[Attribute]", value.type)
     before = tuple(old.get_shape())

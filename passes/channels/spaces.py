@@ -1,7 +1,9 @@
-"""Channels as numbers: those of one number stay or go together, in all values that have it.
+"""Channel ids: numbers that tell which channels of different values must be kept or removed together.
 
-A value's channels are a vector of numbers, one for each index of its last dimension. An op that works channel by
-channel gives its result the numbers of its operand; one that combines two values unites theirs.
+A value's channels are a vector of ids, one for each index of its last dimension. An op that works channel by channel,
+such as RELU, gives its result the ids of its operand. An op that combines two values, such as ADD, unites their ids:
+if the operands have the ids 0, 1, 2 and 3, 4, 5, then 0 and 3 form one class, 1 and 4 another, and a class is kept or
+removed as a whole. Classes are found by union-find over all ids at once.
 """
 
 from __future__ import annotations
@@ -18,26 +20,26 @@ Float32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Channels:
-    """The channels of a value."""
+    """The channels of a value: two vectors with one element per index of its last dimension."""
 
     ids: Ids
     known: Float32
-    """What each channel holds at every position; NaN where that is not known or not the same."""
+    """The constant that a channel holds at every position; NaN if it is not known or varies."""
 
 
 class Classes:
-    """Which channels stay or go together."""
+    """The classes of channels, and which of them must be kept."""
 
     def __init__(self, of: Ids) -> None:
         self.of = of
-        """The class of each number."""
+        """The class of each id, itself the smallest id of the class."""
         self.why: Ids = np.zeros_like(of)
-        """For each class why it must stay: an index into `reasons`, 0 where it need not."""
+        """For each class an index into `reasons`: why it must be kept; 0 if it may be removed."""
         self.reasons = [""]
         self._numbers: dict[str, int] = {}
 
     def keep(self, classes: Ids, why: str) -> None:
-        """These must stay; the first reason counts."""
+        """Keeps these classes. A class that has a reason already retains it."""
         if why not in self._numbers:
             self._numbers[why] = len(self.reasons)
             self.reasons.append(why)
@@ -45,11 +47,14 @@ class Classes:
 
 
 class TooManyChannels(Exception):
-    """A function whose values have more channels than can be looked at."""
+    """The values of a function have more channels than the limit allows."""
 
 
 class Spaces:
-    """Gives numbers out, and notes which are united and which must stay; `most` bounds what is looked at in all."""
+    """Creates ids, and records which of them are united and which must be kept.
+
+    `most` is the number of channels that may be looked at in total.
+    """
 
     def __init__(self, most: int) -> None:
         self._left = most
@@ -58,29 +63,29 @@ class Spaces:
         self._fixed: list[tuple[Ids, str]] = []
 
     def spend(self, count: int) -> None:
-        """Notes that so many channels are looked at. Raises `TooManyChannels` where they are more than may be."""
+        """Counts `count` channels against the limit. Raises `TooManyChannels` once it is exceeded."""
         self._left -= count
         if self._left < 0:
             raise TooManyChannels
 
     def fresh(self, count: int) -> Ids:
-        """New numbers."""
+        """A vector of `count` new ids."""
         self.spend(count)
         made = np.arange(self._count, self._count + count)
         self._count += count
         return made
 
     def unite(self, ids: Ids, others: Ids) -> None:
-        """Each of `ids` stays or goes with the one of `others` at its place."""
+        """Each element of `ids` is kept or removed together with the element of `others` at the same index."""
         self.spend(ids.size)
         self._united.append((ids, others))
 
     def fix(self, ids: Ids, why: str) -> None:
-        """These stay."""
+        """Keeps these ids, for the reason `why`."""
         self._fixed.append((ids, why))
 
     def classes(self) -> Classes:
-        """What became of all that was noted."""
+        """The classes that follow from everything recorded so far."""
         parent = np.arange(self._count)
         for ids, others in self._united:
             _unite(parent, ids, others)
@@ -98,7 +103,11 @@ def _roots(parent: Ids, ids: Ids) -> Ids:
 
 
 def _unite(parent: Ids, ids: Ids, others: Ids) -> None:
-    """Links roots until none differ; where several want the same root, the smallest gets it and the rest come next."""
+    """Unites `ids` with `others`, element by element, in a vectorised union-find.
+
+    Each round points the larger root of a pair to the smaller one; if several pairs have the same larger root, the
+    smallest target wins and the other pairs are linked in the next round.
+    """
     while True:
         a, b = _roots(parent, ids), _roots(parent, others)
         parent[ids], parent[others] = a, b

@@ -1,4 +1,4 @@
-"""What a walk over a function finds out: channels of values, constants that have channels, layers with weights."""
+"""The results of walking over a function: the channels of values, constants with channels, layers with weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class ConstantUse:
-    """A constant operand whose last dimension is channels."""
+    """A constant operand whose last dimension is a dimension of channels, with their ids."""
 
     op: TflOp
     index: int
@@ -33,7 +33,7 @@ class ConstantUse:
 
 @dataclass(frozen=True)
 class Padded:
-    """Channels that a pad puts before and after those of its input."""
+    """The ids of the channels that a pad adds before and after those of its input."""
 
     op: TflOp
     before: Ids
@@ -42,28 +42,33 @@ class Padded:
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution or matrix product: each row of the weights makes an output channel of all input channels."""
+    """A convolution or matrix product: each row of the weights computes one output channel from all input channels."""
 
     op: TflOp
     weights: FloatConstant
     columns: Ids
-    """The input channel that each column of the weights reads."""
+    """The id of the input channel that each column of the weights is multiplied by."""
     rows: Ids
-    """The output channel that each row makes."""
+    """The id of the output channel that each row computes."""
     given: Float32
-    """What is known of the input, for each column."""
+    """The known constant of the input channel of each column; NaN if there is none."""
     foldable: Float32
-    """The same where it is also the same at the borders: what the bias can take over."""
+    """As `given`, but NaN where padding makes the values at the border differ: the constants that can be folded into
+    the bias.
+    """
     reads: npt.NDArray[np.uint8]
-    """For each row, packed: in which columns a weight is not zero."""
+    """For each row, packed into bits: the columns in which a weight is not zero."""
 
     def reads_of(self, rows: Mask) -> Mask:
-        """The columns in which one of these rows has a weight."""
+        """A mask of the columns in which at least one of these rows has a nonzero weight."""
         packed = np.bitwise_or.reduce(self.reads[rows], axis=0, initial=0)
         return np.unpackbits(packed, count=self.columns.size).astype(np.bool_)
 
     def contribution(self, columns: Mask) -> Float32 | None:
-        """What constants in these columns add to each row; None where that is nothing."""
+        """What the foldable constants in these columns add to each output channel, in float32; None if nothing.
+
+        It is the sum over columns of the constant times the weights, which are summed over the kernel's positions.
+        """
         counted = columns & (self.foldable != 0) & ~np.isnan(self.foldable)
         if not counted.any():
             return None
@@ -71,7 +76,7 @@ class Layer:
         return weights.reshape(self.rows.size, -1, weights.shape[-1]).sum(axis=1) @ self.foldable[counted]
 
     def constant_rows(self, bias: Float32) -> Float32:
-        """What each row makes, before the activation, of constants alone; NaN where it reads something else."""
+        """The result of each row, before the activation, if it reads constants only; NaN for all other rows."""
         varying = np.packbits(np.isnan(self.foldable))
         constant = ~(self.reads & varying).any(axis=1)
         if not constant.any():
@@ -82,7 +87,7 @@ class Layer:
 
 
 class Trace:
-    """The findings, and how a rule reads operands."""
+    """What the rules found, and the methods by which a rule reads an operand's channels or keeps them."""
 
     def __init__(self, most: int) -> None:
         self.spaces = Spaces(most)
@@ -92,7 +97,10 @@ class Trace:
         self.layers: list[Layer] = []
 
     def read(self, op: TflOp, index: int) -> Channels | None:
-        """The channels of an operand, a float32 value or constant; None where it has none."""
+        """The channels of an operand that is a float32 value or a float constant; None for any other.
+
+        A constant gets new ids at each use, and the use is recorded so that it can be sliced.
+        """
         value = op.operands[index]
         found = self.channels.get(value)
         if found is not None:
@@ -106,7 +114,7 @@ class Trace:
         return Channels(ids, same_in_all(array.reshape(-1, width)))
 
     def keep(self, op: Operation, why: str) -> None:
-        """All channels that the op reads or makes stay."""
+        """Keeps all channels of the op's operands and results, for the reason `why`."""
         for inner in op.walk():
             for operand in inner.operands:
                 if operand in self.channels:
@@ -115,7 +123,7 @@ class Trace:
             self.keep_value(result, why)
 
     def keep_value(self, value: SSAValue, why: str) -> None:
-        """A value whose channels stay."""
+        """Gives a value new ids, all of which are kept."""
         width = width_of(value)
         if width is not None:
             ids = self.spaces.fresh(width)
@@ -124,7 +132,7 @@ class Trace:
 
 
 def width_of(value: SSAValue) -> int | None:
-    """How many channels a float32 value has; None where that is not known, or where it is of another type."""
+    """The number of channels of a float32 value; None if it is not known, or if the value has another type."""
     shape = shape_of(value.type)
     if shape is None or not isinstance(element_of(value.type), Float32Type):
         return None
@@ -133,18 +141,18 @@ def width_of(value: SSAValue) -> int | None:
 
 
 def constant_of(value: SSAValue) -> FloatConstant | None:
-    """The float constant that a value is."""
+    """The float constant that makes a value, directly or through a `tfl.dequantize` of float16; None if none does."""
     return float_constant(value.op) if isinstance(value, OpResult) else None
 
 
 def constant_array(value: SSAValue) -> Array | None:
-    """The elements of a float constant as they are stored."""
+    """The elements of a float constant in the type in which they are stored; None if the value is no such constant."""
     found = constant_of(value)
     return None if found is None else as_numpy(found.source.value)
 
 
 def integers(value: SSAValue) -> Array | None:
-    """The elements of an integer constant."""
+    """The elements of an integer constant; None if the value is no such constant, or a variable."""
     if not isinstance(value, OpResult) or not isinstance(value.op, ConstOp) or names.NO_DATA in value.op.attributes:
         return None
     held = value.op.value
@@ -155,11 +163,11 @@ def integers(value: SSAValue) -> Array | None:
 
 
 def text(op: TflOp, name: str) -> str:
-    """A property that is a word."""
+    """The value of a string property."""
     return cast(StringAttr, op.properties[name]).data
 
 
 def number(op: TflOp, name: str) -> Any:
-    """A property that is a number."""
+    """The value of an integer or float property."""
     held: Any = op.properties[name]
     return held.value.data

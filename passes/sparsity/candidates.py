@@ -1,7 +1,10 @@
-"""What the encodings of a constant would take, counted from where it is not zero; nothing is encoded for it.
+"""Computes the size of the possible encodings of a constant without encoding it.
 
-For each way of cutting into blocks, one number decides what is stored: how many blocks hold something. Which order the
-dimensions are walked in, and which are compressed, changes the indices alone, and their size follows from counts.
+All that is needed is a mask of the elements that are not zero. For a given block shape, the number of blocks with any
+nonzero element gives the bytes of the stored elements. The order in which dimensions are traversed, and the choice of
+those that are compressed, only change the bytes of the indices, which follow from counts too.
+
+For example, a 64x128 float32 weight with 100 nonzero blocks of 1x4 stores 400 elements, 1600 bytes, besides indices.
 """
 
 from __future__ import annotations
@@ -16,22 +19,25 @@ import numpy as np
 from tflir.passes.sparsity.encoding import Encoding, Mask, any_of_last, rows_of_blocks, width_of
 
 BLOCKS = (2, 4, 8, 16)
-"""Block sizes along one dimension; along two only those below."""
+"""Block sizes that are tried along one dimension; along two dimensions at once only those of `_SQUARES`."""
 _SQUARES = (2, 4)
 _WORTH_NESTING = 16
-"""Empty rows are looked for where the segments take more than one in so many bytes."""
+"""A second compressed level, which leaves out empty rows, is tried if the segments take more than this fraction (a
+16th) of the bytes of segments and indices.
+"""
 _LENGTH = 4
+"""Bytes of the length that precedes a vector in the file."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An encoding and what it takes for one constant."""
+    """An encoding and its size for one constant."""
 
     encoding: Encoding
     stored: int
-    """Elements."""
+    """The number of stored elements, zeros within blocks included."""
     index_bytes: int
-    """Segments and indices, with their lengths and alignment: what they take at most."""
+    """An upper bound of the bytes of segments and indices, with their lengths and alignment."""
 
     def nbytes(self, itemsize: int) -> int:
         """Bytes of the stored elements and the indices."""
@@ -39,7 +45,7 @@ class Candidate:
 
 
 def rows_candidate(occupied: Mask, block: int = 1) -> Candidate | None:
-    """The encoding that kernels read (`rows_of_blocks`); None where the block does not divide the rows."""
+    """The encoding that sparse kernels read (`rows_of_blocks`); None if the block size does not divide the rows."""
     if occupied.shape[-1] % block:
         return None
     coarse = occupied if block == 1 else any_of_last(occupied.reshape(*occupied.shape[:-1], -1, block))
@@ -49,10 +55,10 @@ def rows_candidate(occupied: Mask, block: int = 1) -> Candidate | None:
 
 
 def candidates(occupied: Mask, itemsize: int) -> Iterator[Candidate]:
-    """The best encoding of each way to cut a constant, which is `occupied` where it is not zero.
+    """The smallest encoding for each block shape of a constant; `occupied` marks its nonzero elements.
 
-    A larger block stores what a smaller one does and more, so one whose elements alone take more than the best found
-    so far ends its row.
+    A block twice as large stores at least as many elements. So once the elements alone take more bytes than the
+    smallest encoding so far, larger blocks along that dimension are not tried.
     """
     best = _Best(itemsize)
     plain = (1,) * occupied.ndim
@@ -68,7 +74,7 @@ def candidates(occupied: Mask, itemsize: int) -> Iterator[Candidate]:
 
 
 class _Best:
-    """The fewest bytes found so far."""
+    """Remembers the bytes of the smallest encoding so far."""
 
     def __init__(self, itemsize: int) -> None:
         self._itemsize = itemsize
@@ -79,12 +85,15 @@ class _Best:
         return candidate
 
     def beaten(self, coarse: Mask, each: int) -> bool:
-        """Whether nodes of `each` elements take more than the best whole encoding."""
+        """Whether the elements of the marked nodes, `each` per node, take no fewer bytes than the smallest encoding."""
         return int(np.count_nonzero(coarse)) * each * self._itemsize >= self._least
 
 
 def _halvings(mask: Mask, axis: int, sizes: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Mask]]:
-    """The mask of blocks along an axis, each twice as large as those before."""
+    """For each of `sizes` (successive powers of two): the block shape, and the mask of blocks with a nonzero element.
+
+    Each mask is computed from the one before, and the sequence ends at a size that does not divide the axis.
+    """
     coarse = mask
     for size in sizes:
         if mask.shape[axis] % size:
@@ -102,7 +111,7 @@ def _halved(mask: Mask, axis: int) -> Mask:
 
 
 def _squares(mask: Mask, long: list[int], best: _Best) -> Iterator[Candidate]:
-    """Blocks along the two longest dimensions at once."""
+    """Encodings with blocks along the two longest dimensions at once, such as 2x4."""
     if len(long) < 2:
         return
     one, other = sorted(sorted(long, key=lambda axis: mask.shape[axis])[-2:])
@@ -115,7 +124,7 @@ def _squares(mask: Mask, long: list[int], best: _Best) -> Iterator[Candidate]:
 
 
 def _whole(mask: Mask, long: list[int], best: _Best) -> Iterator[Candidate]:
-    """Nodes that hold whole dimensions: rows, filters, channels that are zero throughout."""
+    """Encodings whose nodes hold whole dimensions: they leave out rows, filters or channels that are all zero."""
     for count in (1, 2):
         for kept in combinations(long, count):
             if len(kept) == len(long):
@@ -133,8 +142,12 @@ def _layout(
     whole: tuple[int, ...] = (),
     shape: tuple[int, ...] = (),
 ) -> Candidate:
-    """The best order and compression of `coarse`, whose axes are `dims`; `whole` ones of `shape` follow densely."""
-    count = max(int(np.count_nonzero(coarse)), 1)  # one is stored at least
+    """The smallest traversal order and choice of compressed levels for a mask of nodes.
+
+    Axis `i` of `coarse` is dimension `dims[i]` of the constant. Each node holds a block of shape `blocks`, and all of
+    the dimensions `whole` of a constant of `shape`.
+    """
+    count = max(int(np.count_nonzero(coarse)), 1)  # the runtime needs at least one stored element
     each = math.prod(blocks) * math.prod(shape[axis] for axis in whole)
     flat, axis = min((_one_level(coarse.shape, axis, count), -axis) for axis in range(coarse.ndim))
     order, levels, taken = _order(coarse.ndim, -axis), 1, flat
@@ -154,12 +167,12 @@ def _order(rank: int, *last: int) -> tuple[int, ...]:
 
 
 def _one_level(shape: tuple[int, ...], axis: int, count: int) -> int:
-    """Bytes of the indices where `axis` alone is compressed."""
+    """Bytes of segments and indices if only `axis` is compressed, with `count` stored nodes."""
     return _vector(math.prod(shape) // shape[axis] + 1, count) + _vector(count, shape[axis] - 1)
 
 
 def _two_levels(coarse: Mask, count: int) -> Iterator[tuple[int, int, int]]:
-    """Bytes of the indices, and the axes, where one axis is compressed and within its nodes another."""
+    """Bytes of segments and indices for each pair of compressed axes, with the outer and the inner axis."""
     for inner in range(coarse.ndim):
         rows = any_of_last(coarse) if inner == coarse.ndim - 1 else np.logical_or.reduce(coarse, axis=inner)
         filled = max(int(np.count_nonzero(rows)), 1)
@@ -169,5 +182,5 @@ def _two_levels(coarse: Mask, count: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _vector(length: int, most: int) -> int:
-    """Bytes of a vector of numbers up to `most`."""
+    """Bytes of a vector of `length` integers up to `most`, aligned to 4 bytes, with its length."""
     return _LENGTH + -(-length * width_of(most).itemsize // 4) * 4

@@ -1,8 +1,12 @@
-"""Which encoding a weight gets, if any: the bytes of each, and how long what then runs takes.
+"""Chooses the encoding of a weight, or keeps it dense, by bytes in the file and by the time of the ops that read it.
 
-`size` takes the fewest bytes, and of what is as small to a few percent the fastest; `latency` the least time, then the
-fewest bytes; `balanced` the least product of both beside dense, of what is neither larger than dense nor slower. Bytes
-are of everything that the file gains.
+| target | choice |
+|---|---|
+| `size` | the fewest bytes; among options within 3 % of that, the fastest |
+| `latency` | the least time, then the fewest bytes |
+| `balanced` | the least bytes x time relative to dense, among options that are neither larger nor slower than dense |
+
+Bytes count everything that is added to the file: elements, indices, ops and operator codes.
 """
 
 from __future__ import annotations
@@ -22,47 +26,48 @@ from tflir.passes.sparsity.weight import Weight
 TARGETS = ("balanced", "size", "latency")
 ANY = "any"
 _MOST_OF_ZEROS = 0.9
+"""The share of a weight's zeros that a block shape must leave out to be reported as the pattern of the zeros."""
 _NEARLY = 1.03
-"""So many bytes are as good as the fewest, where size counts."""
+"""For the target `size`, options up to this factor above the fewest bytes count as equally small."""
 _NO_KERNEL = "no kernel of the ops that read it takes sparse weights, or a DENSIFY"
 TABLE = "Encodings considered"
 
 
 @dataclass(frozen=True)
 class Option:
-    """A way to hold a weight, with what it takes."""
+    """A representation of a weight, with its bytes and its times."""
 
     how: str
-    """How ops get at it, in words that name the kernel."""
+    """How ops read it, in words that name op, kernel and runtime: `fully_connected float from DENSIFY, XNNPACK`."""
     candidate: Candidate | None
-    """None: dense."""
+    """The sparse encoding; None if the weight is dense."""
     nbytes: int
     times: tuple[float, ...]
-    """Beside dense, on each CPU of the preference; of several readers the worst."""
+    """Time relative to the dense weight, for each CPU of the preference; the largest over all ops that read it."""
     shape: tuple[int, ...] = ()
-    """What the weight is encoded as."""
+    """The shape in which the weight is encoded; it may differ from the weight's own."""
     direct: int = 0
-    """The size of the blocks that kernels read as they are; 0: none does."""
+    """The block length if kernels read the sparse weight directly; 0 if all read it from a DENSIFY."""
 
     @property
     def time(self) -> float:
-        """Beside dense, over all CPUs (geometric mean)."""
+        """Time relative to dense: the geometric mean over all CPUs."""
         return math.prod(self.times) ** (1 / len(self.times))
 
 
 @dataclass(frozen=True)
 class Preference:
-    """What is wanted, and of which CPU.
+    """The target of the choice, and the CPU for which times are estimated.
 
-    With cpu `any` the first table, whose CPU most machines are like, says what is slower, and the mean of all how fast
-    something is.
+    With the CPU `any`, an option counts as slower if it is slower on the first CPU of the table, which is closest to
+    most machines. Options are then compared by the mean over all CPUs.
     """
 
     target: str = TARGETS[0]
     cpu: str = ANY
 
     def check(self) -> None:
-        """Raises `Error` (status 2) for words that mean nothing."""
+        """Raises `Error` (status 2) for an unknown target or CPU."""
         if self.target not in TARGETS:
             raise Error(f"'{self.target}' is no target", hint=f"use {', '.join(TARGETS)}", status=2)
         if self.cpu != ANY and COST_TABLES.find(self.cpu) is None:
@@ -73,7 +78,7 @@ class Preference:
         return CPUS if self.cpu == ANY else (self.cpu,)
 
     def refusal(self, option: Option, dense: Option) -> str:
-        """Why an option is out of the question; '' where it is not."""
+        """Why an option can't be chosen; '' if it can."""
         if self.target != "latency" and option.nbytes >= dense.nbytes:
             return "not smaller"
         if self.target != "size" and option.times[0] > 1:
@@ -81,7 +86,7 @@ class Preference:
         return ""
 
     def best(self, options: Sequence[Option], dense: Option) -> Option:
-        """The one to take."""
+        """The best of `options` by the target; `dense` gives the bytes to compare with."""
         if self.target == "size":
             most = min(option.nbytes for option in options) * _NEARLY
             return min((o for o in options if o.nbytes <= most), key=lambda o: (o.time, o.nbytes))
@@ -92,7 +97,7 @@ class Preference:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a weight, and from what."""
+    """The option that was chosen for a weight, and all that were considered."""
 
     weight: Weight
     preference: Preference
@@ -102,7 +107,7 @@ class Choice:
 
     @property
     def why_dense(self) -> str:
-        """Why the weight stays dense; '' where it does not."""
+        """Why the weight stays dense; '' if a sparse encoding was chosen."""
         if self.chosen is not self.dense:
             return ""
         refusals = {self.preference.refusal(option, self.dense) for option in self.options}
@@ -114,7 +119,7 @@ class Choice:
 
     @property
     def pattern(self) -> str:
-        """What its zeros are like: the shape of the largest nodes that hold nine in ten of them."""
+        """The pattern of the zeros: the shape of the largest blocks that hold 90 % of them (1x4), or `random`."""
         weight, found = self.weight, (1, "random")
         for option in self.options:
             if option.candidate is None or not weight.zeros:
@@ -125,7 +130,7 @@ class Choice:
         return found[1]
 
     def note(self, report: PassReport) -> None:
-        """Lists everything that was considered."""
+        """Adds a row to the report for the dense weight and for each option."""
         for option in (self.dense, *self.options):
             refusal = self.preference.refusal(option, self.dense) if option is not self.dense else ""
             report.table(TABLE).append(self._row(option, "chosen" if option is self.chosen else refusal))
@@ -148,7 +153,10 @@ Ways = Callable[[Weight, Preference], Iterator[Option]]
 
 
 def choose(weight: Weight, preference: Preference, *ways: Ways) -> Choice:
-    """The best of what `ways` give for a weight, dense where none is better."""
+    """The best option for a weight; it stays dense if none is better.
+
+    Each of `ways` is a function that yields options, for instance those that kernels read directly.
+    """
     dense = Option("dense", None, weight.nbytes, tuple(1.0 for _ in preference.cpus))
     options: tuple[Option, ...] = ()
     if weight.may_gain:

@@ -1,4 +1,4 @@
-"""`tfl-dense-to-sparse`: encodes the zeros of weights."""
+"""`tfl-dense-to-sparse`: stores weights in sparse encodings, which leave zeros out."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from tflir.passes.sparsity.weight import Weight, weights_of
 @dataclass(frozen=True)
 class DenseToSparsePass(TargetedPass):
     """
-    Stores weights without their zeros where the model gets smaller by it: in the encoding that takes the fewest bytes,
-    made dense when the model is loaded, or in one that the kernel reads as it is, where that is faster.
+    Stores weights without their zeros if that makes the model smaller: in the encoding with the fewest bytes, which a
+    `tfl.densify` decodes when the model is loaded, or in one that the kernel reads directly, if that is faster.
 
     ```mlir
     %w = "tfl.pseudo_const"() <{value = dense_resource<w> : tensor<64x128xf32>}> : () -> tensor<64x128xf32>
@@ -46,7 +46,7 @@ class DenseToSparsePass(TargetedPass):
     %w = "tfl.densify"(%s) : (tensor<64x128xf32>) -> tensor<64x128xf32>
     %y = "tfl.fully_connected"(%x, %w, %b) …
     ```
-    The report lists every encoding that was considered. A zero is what is stored as 0.
+    The report lists every encoding that was considered. An element counts as zero if it is stored as 0.
     """
 
     name = "tfl-dense-to-sparse"
@@ -54,7 +54,7 @@ class DenseToSparsePass(TargetedPass):
     per_function = True
 
     tf_compat: bool = False
-    """Encode what TensorFlow 2.21 does, as it does (`tflir.passes.sparsity.tensorflow`)."""
+    """Choose weights and encodings as TensorFlow 2.21 does (`tflir.passes.sparsity.tensorflow`)."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         if self.tf_compat:
@@ -123,9 +123,9 @@ def _note(weight: Weight, encoding: Encoding, stored: int, report: PassReport) -
 
 
 def _encoded(weight: Weight, encoding: Encoding) -> tuple[dict[str, Attribute], int]:
-    """The properties that sparse constants of the weight share, and the bytes of elements and indices.
+    """The properties that all sparse constants of the weight share, and the bytes of their elements and indices.
 
-    The elements are gathered again when they are written: those of all weights together may be many.
+    The elements are computed again when the file is written, so that those of all weights are never held at once.
     """
     value, signed = weight.value, weight.signed_zeros
     parameters, stored = encode(weight.array(), encoding, signed_zeros=signed)
@@ -146,7 +146,7 @@ def _encoded(weight: Weight, encoding: Encoding) -> tuple[dict[str, Attribute], 
 
 
 def _replace(constant: ConstOp | QConstOp, properties: dict[str, Attribute]) -> Operation:
-    """The sparse constant, in the place of the dense one, which nothing is taken from yet."""
+    """Inserts a sparse constant after the dense one, with its name. The dense constant keeps its uses."""
     made_as = SparseConstOp
     if isinstance(constant, QConstOp):
         made_as, properties = SparseQConstOp, {"qtype": constant.qtype, **properties}
@@ -159,7 +159,10 @@ def _replace(constant: ConstOp | QConstOp, properties: dict[str, Attribute]) -> 
 
 
 def _densify(sparse: Operation, constant: ConstOp | QConstOp, report: PassReport) -> None:
-    """Lets what still reads the dense constant read a DENSIFY of the sparse one; it decides on their versions, too."""
+    """Makes the remaining users of the dense constant read a DENSIFY of the sparse one.
+
+    Their recorded operator versions are dropped, since the version depends on how the weight is read.
+    """
     uses = list(constant.output.uses)
     if not uses:
         return
@@ -174,7 +177,11 @@ def _densify(sparse: Operation, constant: ConstOp | QConstOp, report: PassReport
 
 
 def _lower_versions(module: ModuleOp, report: PassReport) -> None:
-    """Ops of dense weights that another op's sparse ones gave version 8, which the delegate leaves alone, lose it."""
+    """Lowers version 8 of fully connected ops whose weights are dense.
+
+    A file may record version 8 for all its fully connected ops although only some have sparse weights, and the default
+    delegate does not run ops of that version.
+    """
     for op in module.walk():
         kept = op.attributes.get(names.VERSION) if isinstance(op, FullyConnectedOp) else None
         if kept == IntegerAttr(SPARSE_VERSION, i32) and needed_version(op) < SPARSE_VERSION:

@@ -1,7 +1,7 @@
 """`tfl-densify-fold`: makes sparse constants dense.
 
-It is one sweep and no set of rules, since what may be made dense depends on what was before: all constants together
-share a budget of bytes, which goes by their order.
+It is one sweep and not a set of rewrite rules, because all constants share a budget of bytes, which is spent in program
+order: whether a constant may be made dense depends on those before it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, is_quantizable
 @dataclass(frozen=True)
 class DensifyFoldPass(TflPass):
     """
-    Makes sparse constants dense ones, exactly, and drops the `tfl.densify` ops that made them dense in the runtime.
+    Replaces sparse constants by dense ones with the same elements, and removes the `tfl.densify` ops that read them.
 
     ```mlir
     %s = "tfl.pseudo_sparse_const"() <{compressed_data = …, s_param = #tfl.sparsity_parameter<…>, …}> …
@@ -52,7 +52,7 @@ class DensifyFoldPass(TflPass):
     quantizable: bool = False
     """Only constants that ops read which may become integer ones."""
     smaller: bool = False
-    """Only constants that take no more bytes as dense int8 than they do now; ops that read others stay float."""
+    """Only constants that take no more bytes as dense int8 than now; ops that read the others stay float."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         sparse = [op for op in module.walk() if isinstance(op, SparseConstOp | SparseQConstOp)]
@@ -70,11 +70,11 @@ class DensifyFoldPass(TflPass):
 
 _TOO_SPARSE = "its sparse weights take fewer bytes than dense int8 ones: EXPERIMENTAL_SPARSITY makes them sparse int8"
 _LARGEST = 1 << 31
-"""Bytes of a dense constant; a damaged model may ask for any number."""
+"""The largest dense constant in bytes; a damaged model may ask for any size."""
 
 
 def _readers(op: SparseConstOp | SparseQConstOp) -> Iterator[Operation]:
-    """What computes with a sparse constant, as it is, or made dense or float32."""
+    """The ops that read a sparse constant, directly or through `tfl.densify` and `tfl.dequantize`, and these too."""
     found: list[Operation] = [op]
     for one in found:
         readers = [use.operation for use in one.results[0].uses]
@@ -83,7 +83,7 @@ def _readers(op: SparseConstOp | SparseQConstOp) -> Iterator[Operation]:
 
 
 def _keep_float(op: SparseConstOp | SparseQConstOp, report: PassReport) -> None:
-    """Says that what reads the constant stays float."""
+    """Marks the ops that read the constant to stay float, and reports why."""
     for reader in _readers(op):
         if is_quantizable(reader) and not isinstance(reader, DensifyOp):
             reader.attributes[KEEP_FLOAT] = StringAttr(_TOO_SPARSE)
@@ -91,7 +91,7 @@ def _keep_float(op: SparseConstOp | SparseQConstOp, report: PassReport) -> None:
 
 
 def _held(op: SparseConstOp | SparseQConstOp) -> int:
-    """Bytes of a sparse constant as it is stored."""
+    """Bytes of the elements and indices of a sparse constant as stored."""
     stored = op.compressed_data
     levels = op.s_param.data.dim_metadata
     return (stored.blob.nbytes if isinstance(stored, ArrayElementsAttr) else 0) + sum(
@@ -135,7 +135,7 @@ def _dense_constant(op: SparseConstOp | SparseQConstOp, blob: Blob) -> Operation
 
 
 def _dense_blob(stored: ArrayElementsAttr, parameters: SparsityParameters, shape: tuple[int, ...]) -> Blob:
-    """The dense bytes, made when they are needed."""
+    """The bytes of the dense constant, computed when they are needed."""
     name = stored.element_name
     nbytes = stored_bytes(name, math.prod(shape))
     assert nbytes is not None
@@ -148,7 +148,7 @@ def _dense_blob(stored: ArrayElementsAttr, parameters: SparsityParameters, shape
 
 
 def _drop(densify: DensifyOp, constant: Operation) -> None:
-    """Lets what reads a DENSIFY read the constant."""
+    """Replaces a DENSIFY by the dense constant."""
     for use in list(densify.output.uses):
         use.operation.attributes.pop(names.VERSION, None)
     densify.output.replace_all_uses_with(constant.results[0])

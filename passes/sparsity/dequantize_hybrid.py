@@ -1,6 +1,7 @@
-"""`tfl-dequantize-hybrid-convolutions`: float convolutions for the int8 weights that hybrid ones can't read sparse.
+"""`tfl-dequantize-hybrid-convolutions`: replaces hybrid convolutions, which can't read sparse weights, by float ones.
 
-It is one sweep over weights and no set of rules on ops: what is best for a weight depends on all ops that read it.
+It is one sweep over weights and not a set of rewrite rules, because the best choice for a weight depends on all ops
+that read it.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ _HOW = "float from DENSIFY and DEQUANTIZE, XNNPACK"
 @dataclass(frozen=True)
 class DequantizeHybridConvolutionsPass(TargetedPass):
     """
-    Lets convolutions with int8 weights and float activations read their weights through a `tfl.dequantize`, where these
-    are worth to be made sparse: the delegate fails to load a hybrid convolution whose weights a DENSIFY makes, and
-    folds both ops before a float one.
+    Makes convolutions with int8 weights and float activations (hybrid ones) read their weights through a
+    `tfl.dequantize`, if it pays to store these weights sparse. The delegate fails to load a hybrid convolution that
+    reads its weights from a DENSIFY, while it folds a DENSIFY and a DEQUANTIZE into a float convolution.
 
     ```mlir
     %q = "tfl.pseudo_qconst"() <{qtype = tensor<64x1x1x64x!quant.uniform<…>>, value = dense_resource<w> …}> …
@@ -70,7 +71,7 @@ def _is_hybrid_convolution(reader: Reader) -> bool:
 
 
 def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
-    """Made dense and widened when the model is loaded."""
+    """Options in which a DENSIFY and a DEQUANTIZE make the weight dense and float when the model is loaded."""
     times = tuple(max(latency.widened(cpu, weight.shape, r.rows) for r in weight.readers) for cpu in preference.cpus)
     extra = op_bytes(weight.name, 2 * len(weight.constants)) + op_bytes("", 0)
     words = "; ".join(dict.fromkeys(f"{reader.name} {_HOW}" for reader in weight.readers))
@@ -79,7 +80,7 @@ def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
 
 
 def widen(constant: ConstOp | QConstOp) -> None:
-    """Lets the readers of a constant read it through a `tfl.dequantize`."""
+    """Makes all users of a constant read it through a `tfl.dequantize`."""
     value_type, uses = constant.output.type, list(constant.output.uses)
     wide = DequantizeOp.create(
         operands=[constant.output], result_types=[tensor_type(shape_of(value_type) or (), Float32Type())]

@@ -1,7 +1,11 @@
-"""Encodes a dense array as any nesting of dense and compressed levels, over any order of its dimensions and blocks.
+"""Encodes a dense array as nested dense and compressed levels, in any order of its dimensions and with any blocks.
 
-`decode` (`tflir.ir.sparsity`) is the inverse. What is 0 is left out, and a block whose elements all are; -0.0 counts as
-0, whose sign no sum of products shows, unless `signed_zeros` keeps it. See docs/semantics.md, Sparse encodings.
+`decode` (`tflir.ir.sparsity`) is the inverse. Elements that are 0, and blocks of which all elements are 0, are not
+stored. -0.0 counts as 0, because a sum of products does not show its sign; with `signed_zeros` it is stored.
+See docs/semantics.md, Sparse encodings.
+
+For example, the rows [0, 0, 5, 6] and [0, 0, 0, 0] in blocks of 2 have one nonzero block: the elements [5, 6] are
+stored, with the segments [0, 1, 1] (blocks up to the end of each row) and the indices [1] (the block in its row).
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 
 _PART = 1 << 18
-"""Nodes that are looked at at once: what they take beside stays in the cache."""
+"""Nodes that are processed at a time, so that temporary arrays fit in the cache."""
 _WIDTHS = ((1 << 8, np.dtype(np.uint8)), (1 << 16, np.dtype(np.uint16)))
 
 
@@ -27,8 +31,9 @@ _WIDTHS = ((1 << 8, np.dtype(np.uint8)), (1 << 16, np.dtype(np.uint16)))
 class Encoding:
     """How a constant is encoded.
 
-    `order` are its dimensions as they are walked, `compressed` which of these levels are CSR (the rest is dense),
-    `blocks` a block size for each dimension (1: none). Levels of blocks come last, in the order of the dimensions.
+    `order` lists its dimensions in traversal order, one level each. `compressed` tells for each of these levels whether
+    it is stored as CSR (segments and indices) or dense. `blocks` is a block size for each dimension (1: no blocks). The
+    levels within blocks come last, in the order of the dimensions, and are dense.
     """
 
     order: tuple[int, ...]
@@ -42,32 +47,32 @@ class Encoding:
 
     @property
     def depth(self) -> int:
-        """How many levels there are up to the last compressed one: what follows is stored whole."""
+        """The number of levels up to and including the last compressed one. Later levels are stored in full."""
         return max((level + 1 for level, csr in enumerate(self.compressed) if csr), default=0)
 
     def node(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of what one node of the last compressed level holds, in a tensor of `shape`."""
+        """The shape of the part of a tensor of `shape` that one node of the last compressed level holds."""
         whole = self.order[self.depth :]
         return tuple(size if dim in whole else self.blocks[dim] for dim, size in enumerate(shape))
 
     def text(self) -> str:
-        """In short, as the levels are: `D0 C1 D1(4)` is a row of all, columns compressed in blocks of 4."""
+        """A short form of the levels: `D0 C1 D1(4)` has dimension 0 dense and dimension 1 compressed in blocks of 4."""
         levels = [f"{'C' if csr else 'D'}{dim}" for dim, csr in zip(self.order, self.compressed, strict=True)]
         return " ".join([*levels, *(f"D{dim}({self.blocks[dim]})" for dim in self.block_map)])
 
 
 def rows_of_blocks(rank: int, block: int = 1) -> Encoding:
-    """What TensorFlow writes and kernels read: the last dimension compressed, in blocks of `block`."""
+    """The encoding that TensorFlow writes and kernels read: the last dimension compressed in blocks of `block`."""
     return Encoding(tuple(range(rank)), (*[False] * (rank - 1), True), (*[1] * (rank - 1), block))
 
 
 def width_of(most: int) -> np.dtype[Any]:
-    """The narrowest integers of the format that hold 0 to `most`."""
+    """The narrowest integer type of the file format (uint8, uint16, int32) that holds 0 to `most`."""
     return next((dtype for limit, dtype in _WIDTHS if most < limit), np.dtype(np.int32))
 
 
 def nonzero(array: Array, *, signed_zeros: bool = False) -> Mask:
-    """Which elements are stored on their own account."""
+    """A mask of the elements that are not 0; with `signed_zeros`, -0.0 is not 0."""
     if array.dtype.kind != "f":
         return array != 0
     bits = array.view(f"u{array.dtype.itemsize}")
@@ -77,7 +82,7 @@ def nonzero(array: Array, *, signed_zeros: bool = False) -> Mask:
 
 
 def nodes_of(array: Array, encoding: Encoding) -> Array:
-    """`array` as its levels up to the last compressed one, and the elements of each node of it along the last axis."""
+    """Rearranges `array`: an axis for each level up to the last compressed one, then one for the elements of a node."""
     rank = array.ndim
     if encoding.blocks != (1,) * rank:
         cut = [
@@ -93,9 +98,10 @@ def nodes_of(array: Array, encoding: Encoding) -> Array:
 
 
 def encode(array: Array, encoding: Encoding, *, signed_zeros: bool = False) -> tuple[SparsityParameters, Array]:
-    """The encoding's parameters for `array`, and the elements that are stored, in one dimension.
+    """The sparsity parameters of `array`, and its stored elements as a 1-D array of its dtype.
 
-    Blocks must divide the array's dimensions, and one level at least must be compressed.
+    Block sizes must divide the dimensions of the array. Raises `ValueError` if no level is compressed or the array is
+    empty.
     """
     nodes, occupied = _occupied(array, encoding, signed_zeros=signed_zeros)
     levels = _levels(occupied, encoding)
@@ -107,12 +113,12 @@ def encode(array: Array, encoding: Encoding, *, signed_zeros: bool = False) -> t
 
 
 def stored_elements(array: Array, encoding: Encoding, *, signed_zeros: bool = False) -> Array:
-    """The elements that `encode` gives, without the parameters."""
+    """The stored elements that `encode` returns, without the parameters."""
     return _stored(*_occupied(array, encoding, signed_zeros=signed_zeros))
 
 
 def any_of_last(mask: Mask) -> Mask:
-    """Whether any along the last axis is set, several at a time where they lie side by side."""
+    """`mask.any(axis=-1)`, faster: up to 8 elements are tested at a time as one integer."""
     count = mask.shape[-1]
     width = next(width for width in (8, 4, 2, 1) if count % width == 0)
     words = np.ascontiguousarray(mask).view(f"u{width}")
@@ -120,19 +126,19 @@ def any_of_last(mask: Mask) -> Mask:
 
 
 def _occupied(array: Array, encoding: Encoding, *, signed_zeros: bool) -> tuple[Array, Mask]:
-    """The elements of each node of the last compressed level, and which nodes are stored."""
+    """The elements of each node of the last compressed level, and a mask of the nodes that are stored."""
     if encoding.depth == 0 or not array.size:
         raise ValueError("nothing is compressed")
     nodes = nodes_of(array, encoding)
     kept = nonzero(nodes, signed_zeros=signed_zeros)
     occupied: Mask = kept[..., 0] if kept.shape[-1] == 1 else any_of_last(kept)
     if not occupied.any():
-        occupied.reshape(-1)[0] = True  # a tensor without bytes has no data to the runtime
+        occupied.reshape(-1)[0] = True  # the runtime takes a tensor without bytes for one without data
     return nodes, occupied
 
 
 def _stored(nodes: Array, occupied: Mask) -> Array:
-    """The elements of the occupied nodes, in their order; picked a part at a time, for places take 8 bytes each."""
+    """The elements of the stored nodes, in order. They are selected in parts, since an index takes 8 bytes per node."""
     flat, kept = nodes.reshape(-1, nodes.shape[-1]), occupied.reshape(-1)
     parts: list[Array] = []
     for start in range(0, len(flat), _PART):
@@ -142,10 +148,13 @@ def _stored(nodes: Array, occupied: Mask) -> Array:
 
 
 def _levels(occupied: Mask, encoding: Encoding) -> list[DimensionMetadata]:
-    """The levels up to the last compressed one. A node is stored where one below it is."""
+    """The metadata of the levels up to the last compressed one.
+
+    A node of an outer level is stored if any node within it is.
+    """
     levels: list[DimensionMetadata] = []
     alive: Mask | None = None
-    """Which nodes of the level before are there; None: all."""
+    """Which nodes of the level before are stored; None if all are."""
     for level, size in enumerate(occupied.shape):
         if not encoding.compressed[level]:
             levels.append(DimensionMetadata(DimensionType.DENSE, size))
@@ -160,7 +169,7 @@ def _levels(occupied: Mask, encoding: Encoding) -> list[DimensionMetadata]:
 
 
 def _compressed(rows: Mask) -> DimensionMetadata:
-    """A compressed level: how much is set up to the end of each row, and in which columns."""
+    """A compressed level of the mask `rows`: segments (nodes up to the end of each row) and indices (columns)."""
     count, size = rows.shape
     ends = np.zeros(count + 1, np.intp)
     np.cumsum(np.count_nonzero(rows, axis=1), out=ends[1:])

@@ -1,6 +1,7 @@
-"""`tfl-fully-connected-to-conv-2d`: convolutions for the int8 layers whose weights a DENSIFY is to make.
+"""`tfl-fully-connected-to-conv-2d`: replaces int8 fully connected ops by convolutions, which can read a DENSIFY.
 
-It is one sweep over weights and no set of rules on ops: what is best for a weight depends on all ops that read it.
+It is one sweep over weights and not a set of rewrite rules, because the best choice for a weight depends on all ops
+that read it.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ from tflir.passes.sparsity.weight import Weight, weights_of
 
 _HOW = "conv_2d int8 from DENSIFY, XNNPACK"
 _NARROW = 256
-"""A row of so many elements, or blocks, has indices of one byte."""
+"""Rows of up to so many elements or blocks have indices of one byte."""
 _BLOCKS = (1, 4, 16)
 _SHORT = 8
-"""Pieces of less than an eighth of that are not worth their segments."""
+"""Pieces shorter than an eighth of a row, or of 256 elements, are not tried: their segments would take too much."""
 _OPTIONS = 56
-"""Bytes of a reshape's options beside those of the ops counted, and of the convolution's."""
+"""Bytes of the options of two reshapes and a convolution, which `op_bytes` does not count."""
 _KEPT = ("fused_activation_function", "quantized_bias_type")
 _CONVOLUTION: dict[str, Attribute] = {
     "padding": StringAttr("VALID"),
@@ -60,9 +61,9 @@ _CONVOLUTION: dict[str, Attribute] = {
 @dataclass(frozen=True)
 class FullyConnectedToConv2DPass(TargetedPass):
     """
-    Makes int8 fully connected ops convolutions whose filter covers all of their input, where their weights are worth to
-    be made sparse: the delegate fails to load the former with weights that a DENSIFY makes. Rows are cut into pieces of
-    up to 256 elements, so that indices take a byte.
+    Replaces int8 fully connected ops by convolutions whose filter covers all of the input, if it pays to store their
+    weights sparse. The delegate fails to load an int8 fully connected op that reads its weights from a DENSIFY, but
+    loads such a convolution. Rows are cut into pieces of up to 256 elements, so that an index takes one byte.
 
     ```mlir
     %y = "tfl.fully_connected"(%x, %w, %b) … (tensor<1x1024x!q>, tensor<64x1024x!w>, …) -> tensor<1x64x!q>
@@ -93,7 +94,7 @@ class FullyConnectedToConv2DPass(TargetedPass):
 
 
 def _can_be(reader: Reader) -> bool:
-    """Whether a convolution can do what the op does: int8, and shapes that are known but for one dimension."""
+    """Whether a convolution can replace the op: it is int8, and at most one dimension of its shapes is dynamic."""
     op = reader.op
     if not isinstance(op, FullyConnectedOp) or reader.kernel != "int8" or len(op.results) != 1:
         return False
@@ -109,12 +110,16 @@ def _can_be(reader: Reader) -> bool:
 
 
 def _ends_in(shape: Sequence[int], count: int) -> bool:
-    """Whether some last dimensions of a shape are `count` elements together."""
+    """Whether the product of some number of last dimensions of a shape is `count`."""
     return any(-1 not in shape[at:] and math.prod(shape[at:]) == count for at in range(len(shape)))
 
 
 def filter_shapes(weight: Sequence[int]) -> list[tuple[int, ...]]:
-    """Shapes of a filter that covers all of the input: its rows in pieces whose indices, of blocks too, take a byte."""
+    """The filter shapes to try for a weight of (rows, columns); each filter covers all of the input.
+
+    Rows are cut into equal pieces, such as 1024 columns into 4x256, so that the indices of elements or blocks within a
+    piece take one byte.
+    """
     rows, columns = weight
     pieces = {columns, *(_NARROW * block for block in _BLOCKS if columns % (_NARROW * block) == 0)}
     pieces.add(max(size for size in range(1, min(columns, _NARROW) + 1) if columns % size == 0))
@@ -122,7 +127,7 @@ def filter_shapes(weight: Sequence[int]) -> list[tuple[int, ...]]:
 
 
 def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
-    """Made dense for a convolution."""
+    """Options in which a DENSIFY makes the weight dense for a convolution."""
     times = tuple(latency.convolved(cpu, weight.shape) for cpu in preference.cpus)
     reshapes = sum(2 * op_bytes(names.place(reader.op), 1) + _OPTIONS for reader in weight.readers)
     biases = sum(2 * 4 * weight.shape[0] + op_bytes(weight.name) for r in weight.readers if _has_no_bias(r.op))
@@ -133,7 +138,7 @@ def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
 
 
 def rewrite_as_convolution(constant: ConstOp | QConstOp, shape: tuple[int, ...]) -> None:
-    """Gives the constant the shape of a filter, and makes convolutions of what reads it."""
+    """Gives the constant the filter shape `shape`, and replaces the ops that read it by convolutions."""
     assert isinstance(constant.value, ArrayElementsAttr)
     filter_type = tensor_type(shape, element_of(constant.output.type) or NONE)
     value = from_blob(constant.value.blob, shape, constant.value.type.element_type)
@@ -176,7 +181,7 @@ def _has_no_bias(op: TflOp) -> bool:
 
 
 def _zero_bias(op: FullyConnectedOp) -> SSAValue:
-    """The runtime has no convolution without a bias."""
+    """A bias of zeros, since the runtime has no convolution without a bias."""
     elements = [quantized_element(value) for value in (op.input, op.filter)]
     kind = bias_type(bias_scales(tuple(element.layout.scales for element in elements if element is not None)))
     rows = math.prod((shape_of(op.results[0].type) or ())[-1:])
@@ -189,7 +194,7 @@ def _zero_bias(op: FullyConnectedOp) -> SSAValue:
 
 
 def _unshaped(op: FullyConnectedOp) -> SSAValue:
-    """What the op reads, before a reshape that nothing else reads: the next one undoes it."""
+    """The op's input; if that is a reshape with no other use, the reshape's input, since it is reshaped anyway."""
     before = producer(op.input)
     if not isinstance(before, ReshapeOp) or op.input.has_more_than_one_use():
         return op.input

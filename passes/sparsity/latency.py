@@ -1,6 +1,7 @@
-"""How long ops with sparse weights take beside dense ones: the tables of `machines.py`, interpolated.
+"""Estimates the time of ops with sparse weights relative to dense ones, by interpolation in tables (`machines.py`).
 
-A sparse kernel's time follows the share of blocks that are stored; a layer's size counts as n = sqrt(rows x columns).
+All times are ratios: 0.5 is twice as fast as the op with dense weights. The time of a sparse kernel depends on the
+share of blocks that are stored. The tables are for square weights; others count as n x n, n = sqrt(rows x columns).
 """
 
 from __future__ import annotations
@@ -13,36 +14,40 @@ from tflir.passes.sparsity.machines import BATCHES, COST_TABLES, MEASURED, SHARE
 
 CPUS = tuple(MEASURED)
 _MANY = 16
-"""Positions of a convolution from which on its weight is read often enough."""
+"""A convolution with at least so many output positions uses the table for many positions."""
 _LEAST = 0.02
-"""What a call takes at the least, beside a dense one."""
+"""A lower limit of the ratios, since calling a kernel takes time too."""
 
 
 def direct(kernel: str, block: int, cpu: str, shape: Sequence[int], share: float, rows: int) -> float:
-    """Time beside dense of a fully connected op that reads blocks of a weight of `shape`, `share` of them stored."""
+    """The ratio for a fully connected op that reads a sparse weight directly.
+
+    The weight has `shape` and blocks of length `block`, of which the part `share` (0 to 1) is stored; `rows` vectors
+    are multiplied by it in a run.
+    """
     table = COST_TABLES.get(cpu).direct[kernel, block]
     by_size = {size: _along(dict(zip(SHARES, line, strict=True)), share) for size, line in table.items()}
     return max(_by_size(by_size, shape) * _more(kernel, cpu, rows), _LEAST)
 
 
 def alone(kernel: str, cpu: str, shape: Sequence[int], rows: int) -> float:
-    """Time beside the delegate's of the runtime's own dense kernel."""
+    """The time of the runtime's own dense kernel relative to the delegate's."""
     return _by_size(COST_TABLES.get(cpu).alone[kernel], shape) * max(_more(kernel, cpu, rows), 1.0)
 
 
 def convolved(cpu: str, shape: Sequence[int]) -> float:
-    """Time of an int8 fully connected op's convolution form beside it."""
+    """The time of an int8 fully connected op rewritten as a convolution, relative to the original."""
     return _by_size(COST_TABLES.get(cpu).convolved, shape)
 
 
 def widened(cpu: str, shape: Sequence[int], rows: int) -> float:
-    """Time of a float convolution at `rows` positions beside the hybrid one."""
+    """The time of a float convolution with `rows` output positions relative to the hybrid one."""
     machine = COST_TABLES.get(cpu)
     return _by_size(machine.many_positions if rows >= _MANY else machine.few_positions, shape)
 
 
 def _more(kernel: str, cpu: str, rows: int) -> float:
-    """By how much a ratio changes where `rows` vectors are multiplied at once."""
+    """The factor of a ratio if `rows` vectors are multiplied at once instead of one."""
     points = dict(zip(map(math.log2, BATCHES), COST_TABLES.get(cpu).more_rows[kernel], strict=True))
     return _along(points, math.log2(rows), clamp=True)
 
@@ -53,7 +58,7 @@ def _by_size(table: Mapping[int, float], shape: Sequence[int]) -> float:
 
 
 def _along(points: Mapping[float, float], at: float, *, clamp: bool = False) -> float:
-    """The value at `at` on the line through `points`, which goes on beyond its ends unless clamped."""
+    """Linear interpolation at `at` between `points`; beyond their ends it extrapolates unless `clamp` is set."""
     places = sorted(points)
     if clamp:
         at = min(max(at, places[0]), places[-1])

@@ -1,4 +1,4 @@
-"""Measured times of ops with sparse weights beside dense ones, a record a machine.
+"""Measured times of ops with sparse weights relative to dense ones, one record for each machine.
 
 Fully connected layers of n x n, LiteRT 2.3.0, default delegate, one thread. `benchmarks/sparsity.py --table` measures a
 record on the machine that it runs on.
@@ -16,29 +16,29 @@ SHARES = (0.1, 0.2, 0.3, 0.5)
 BATCHES = (1, 4, 16, 64)
 """Vectors that are multiplied at once."""
 _EVEN = (1.0, 1.0, 1.0, 1.0)
-"""Below what was measured, where calls take longer than the arithmetic."""
+"""For weights smaller than those measured, where calling a kernel takes longer than its arithmetic: no difference."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Times beside dense on one machine; tables are by n."""
+    """Times relative to dense weights on one machine; the keys of the tables are n, for weights of n x n."""
 
     direct: Mapping[tuple[str, int], Mapping[int, Sequence[float]]]
-    """Of a kernel that reads blocks of a size, at each of the shares."""
+    """By kernel and block length: the ratios of a kernel that reads a sparse weight directly, for each of `SHARES`."""
     more_rows: Mapping[str, Sequence[float]]
-    """By how much these change with each of the batches: what is read for one vector serves all, and dense kernels make
-    more of that."""
+    """By kernel: the factor of these ratios for each of `BATCHES`. With several vectors a weight is read once for all,
+    from which dense kernels gain more."""
     alone: Mapping[str, Mapping[int, float]]
-    """Of the runtime's own dense kernel instead of the delegate's."""
+    """By kernel: the runtime's own dense kernel relative to the delegate's."""
     convolved: Mapping[int, float]
-    """Of the convolution form of an int8 layer."""
+    """An int8 fully connected op rewritten as a convolution, relative to the original."""
     few_positions: Mapping[int, float]
-    """Of a float convolution instead of a hybrid one where the weight is read for few positions: its bytes decide."""
+    """A float convolution relative to a hybrid one, with few output positions: reading the weight takes most time."""
     many_positions: Mapping[int, float]
-    """The same for many positions."""
+    """The same with many output positions."""
 
 
-# Measured on an AMD EPYC without AVX-512. What was not measured is taken as no gain and no loss.
+# Measured on an AMD EPYC without AVX-512. Where nothing was measured, the ratio is 1.
 _AVX2 = Machine(
     direct={
         ("float", 1): {
@@ -84,7 +84,7 @@ _AVX2 = Machine(
     many_positions={64: 0.85, 2048: 0.85},
 )
 
-# An Intel Xeon with AVX-512 VNNI. Each layer among others like it, 8 MB of them, so that weights come from memory.
+# Measured on an Intel Xeon with AVX-512 VNNI, in models of 8 MB of equal layers, so that weights are read from memory.
 _AVX512 = Machine(
     direct={
         ("float", 1): {
@@ -134,7 +134,7 @@ _AVX512 = Machine(
     many_positions={64: 1.24, 128: 2.17, 256: 2.85, 512: 3.70, 1024: 4.19, 2048: 4.88},
 )
 
-# The same Xeon, each layer on its own: the weights of small models stay in the cache, where dense kernels are faster.
+# The same Xeon with single layers: the weights of small models remain in the cache, where dense kernels are faster.
 _AVX512_CACHED = Machine(
     direct={
         ("float", 1): {
@@ -185,6 +185,6 @@ _AVX512_CACHED = Machine(
 )
 
 MEASURED = {"avx2": _AVX2, "avx512": _AVX512, "avx512-cached": _AVX512_CACHED}
-"""By name. The first says what is slower where none is asked for."""
+"""The measured machines by name. If no CPU is asked for, the first one decides whether an option is slower."""
 COST_TABLES: Registry[Machine] = Registry("cpu", {name: (lambda one=one: one) for name, one in MEASURED.items()})
-"""These, and those of plug-ins."""
+"""All cost tables: those measured here, and those of plug-ins."""

@@ -44,13 +44,13 @@ class PrunePass(TflPass):
     ```mlir
     %w = "tfl.pseudo_const"() <{value = dense<[[0.0, -2.0, 0.0, 4.0]]> : tensor<1x4xf32>}> : () -> tensor<1x4xf32>
     ```
-    It takes constants of float32, float16, or int8 with zero points 0 that nothing reads but operands that may be
-    sparse, also through a `tfl.dequantize`. Exactly round(sparsity x units) units of a weight become 0, those with the
-    least sum of squares, of equal ones the first. An int8 q counts as |q| x the scale of its channel. What stays is
-    unchanged.
+    It prunes constants of float32, float16, or int8 with zero points 0, if all their uses are operands that may be
+    sparse, directly or through a `tfl.dequantize`. Exactly round(sparsity x units) units of a weight are set to 0:
+    those with the least sum of squares, and among equal ones the first. An int8 element q has the magnitude |q| x the
+    scale of its channel. All other elements are unchanged.
 
     Structures: `unstructured`; `AxB`, blocks of A output channels (first axis) by B inputs (last axis), such as 1x4;
-    `n:m`, at most n that are not 0 among each m consecutive inputs, such as 2:4; `channel`, whole output channels. A
+    `n:m`, at most n nonzero elements among each m consecutive inputs, such as 2:4; `channel`, whole output channels. A
     structure that does not divide a weight leaves it as it is.
     """
 
@@ -62,9 +62,9 @@ class PrunePass(TflPass):
     structure: str = "unstructured"
     """unstructured, AxB, n:m or channel."""
     min_elements: int = 1024
-    """Constants of fewer elements stay."""
+    """Constants with fewer elements are not pruned."""
     only: tuple[str, ...] = ()
-    """Names of weights, or regular expressions that such names match; others stay."""
+    """Names of weights, or regular expressions that match such names; other weights are not pruned."""
 
     def __post_init__(self) -> None:
         implied = parse_structure(self.structure).implied
@@ -87,7 +87,7 @@ class PrunePass(TflPass):
                 report.decline(why, weight.op)
 
     def _prune(self, weight: _Weight, report: PassReport) -> str:
-        """Prunes a weight; why not where it can't be."""
+        """Prunes a weight. Returns why it was not pruned, or ''."""
         if why := weight.misfit(self.min_elements):
             return why
         structure, shape, axis = parse_structure(self.structure), weight.shape, weight.axes[0]
@@ -129,7 +129,7 @@ class _Weight:
     axes: list[int]
     """The axes along which its readers have output channels, each once."""
     other: Operation | None
-    """A reader that it is no weight of."""
+    """An op that reads the constant as another operand than a weight, if there is one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -141,7 +141,7 @@ class _Weight:
         return element if isinstance(element, UniformQuantizedType) else None
 
     def misfit(self, min_elements: int) -> str:
-        """Why the constant can't be pruned, whatever the structure; '' where it can."""
+        """Why the constant can't be pruned, whatever the structure; '' if it can."""
         if self.other is not None:
             return f"also read by {self.other.name}"
         if self.value.element_name not in _KINDS:
@@ -158,9 +158,9 @@ class _Weight:
         return "a zero point is not 0" if quantized is not None and quantized.layout.zero_points.any() else ""
 
     def magnitudes(self) -> Magnitudes:
-        """|v| of each element."""
+        """The absolute value of each element, float32; int8 elements are multiplied by the scale of their channel."""
         quantized = self._type
-        with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity are the caller's to refuse
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller refuses NaN and infinity
             found = load_numpy(self.value).astype(np.float32)
             np.abs(found, out=found)
             if quantized is not None:
@@ -169,13 +169,16 @@ class _Weight:
         return found
 
     def zero(self, structure: Structure, marked: Mask) -> None:
-        """Puts 0 in the marked units."""
+        """Sets the marked units of the constant to 0."""
         blob = _zeroed(self.value, structure, self.axes[0], marked)
         self.op.properties["value"] = from_blob(blob, self.shape, self.value.type.element_type)
 
 
 def _zeroed(value: ArrayElementsAttr, structure: Structure, axis: int, marked: Mask) -> Blob:
-    """The bytes of a constant with 0 in its marked units, made when they are written; a bit a unit is held."""
+    """The bytes of a constant with its marked units set to 0.
+
+    They are computed when the file is written; until then, the mask is held with one bit per unit.
+    """
     bits, units, size = np.packbits(marked).tobytes(), marked.shape, marked.size
 
     def make() -> Iterator[npt.NDArray[Any]]:
@@ -205,7 +208,7 @@ def _weight(op: Operation) -> _Weight | None:
 
 
 def _readers(value: SSAValue) -> Iterator[Use]:
-    """What reads a constant, be it through a `tfl.dequantize`."""
+    """The uses of a constant, directly or through a `tfl.dequantize`."""
     for use in value.uses:
         if isinstance(use.operation, DequantizeOp):
             yield from use.operation.output.uses
@@ -214,7 +217,7 @@ def _readers(value: SSAValue) -> Iterator[Use]:
 
 
 def _weight_axis(use: Use) -> int | None:
-    """The axis of output channels where an operand may be sparse, else None."""
+    """The axis of output channels of an operand that may be sparse; None for any other operand."""
     op = use.operation
     if not isinstance(op, TflOp) or use.index not in op.INFO.sparse:
         return None
@@ -222,7 +225,10 @@ def _weight_axis(use: Use) -> int | None:
 
 
 def _matching(weights: list[_Weight], patterns: tuple[str, ...]) -> set[Operation]:
-    """The constants that any of the patterns names; all where there are none."""
+    """The constants whose name equals or matches any of the patterns; all if there are no patterns.
+
+    Raises `Error` (status 2) for a pattern that matches no weight.
+    """
     if not patterns:
         return {weight.op for weight in weights}
     found: set[Operation] = set()

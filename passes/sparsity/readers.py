@@ -1,10 +1,10 @@
-"""Who reads a constant, with which kernel, and how that kernel can get at a sparse one.
+"""The ops that read a constant, the kernel that each uses, and how that kernel can read a sparse constant.
 
-| how | what the model then has |
+| how | in the model |
 |---|---|
 | directly | the op reads the sparse constant; only `tfl.fully_connected` has kernels for that |
-| from a DENSIFY | the runtime makes it dense once, when it loads the model |
-| from a DENSIFY, alone | the same, with the op kept from the default delegate, which would fail to load the model |
+| from a DENSIFY | a `tfl.densify` makes the constant dense once, when the runtime loads the model |
+| from a DENSIFY, alone | the same, but the default delegate must not run the op: it would fail to load the model |
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from tflir.ir.types import element_of, shape_of
 from tflir.passes.quantization.facts import LEFT_OUT, producer, quantized_element
 
 WIDENED = "widened"
-"""A float kernel that reads the constant through a `tfl.dequantize`."""
+"""The name for a float kernel that reads the constant through a `tfl.dequantize`."""
 _DELEGATED = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"))
 _DELEGATED_ACTIVATIONS = frozenset(("NONE", "RELU", "RELU6", "RELU_N1_TO_1"))
 _MOST_HYBRID_COLUMNS = 4096
-"""The hybrid kernel counts blocks of a row, and their positions, in a byte; past that it answers wrongly."""
+"""The hybrid kernel holds the number and indices of a row's blocks in a byte; with more its results are wrong."""
 MOST_HYBRID_BLOCKS = 255
 
 
@@ -45,7 +45,7 @@ class Reader:
 
     @property
     def blocks(self) -> tuple[int, ...]:
-        """Sizes of blocks along a row that the kernel reads directly (1: single elements)."""
+        """The lengths of blocks along a row that the kernel reads directly (1: single elements); empty if it can't."""
         info = self.op.INFO
         if self.operand not in info.sparse or self.kernel not in ("float", "hybrid", "int8"):
             return ()
@@ -59,17 +59,17 @@ class Reader:
 
     @property
     def densifies(self) -> bool:
-        """Whether the op may read a DENSIFY, on its own or kept from the delegate."""
+        """Whether the op can read the weight from a DENSIFY, run by the delegate or by the runtime."""
         return self.kernel == WIDENED or self.kernel in (*self.op.INFO.densify, *self.op.INFO.densify_alone)
 
     @property
     def alone(self) -> bool:
-        """Whether it then is kept from the delegate."""
+        """Whether the delegate does not run the op if its weight comes from a DENSIFY."""
         return self.kernel in self.op.INFO.densify_alone
 
     @property
     def rows(self) -> int:
-        """How many vectors the op multiplies by the weight in a run; a dynamic dimension counts as 1."""
+        """The number of vectors that the op multiplies by the weight in a run; a dynamic dimension counts as 1."""
         shape = shape_of(self.op.results[0].type) or ()
         return math.prod(max(size, 1) for size in shape[:-1])
 
@@ -79,7 +79,7 @@ class Reader:
 
 
 def is_weight(constant: ConstOp | QConstOp) -> bool:
-    """Whether any op reads a constant as a weight, be it widened."""
+    """Whether any op reads a constant as a weight, directly or through a `tfl.dequantize`."""
     for use in constant.output.uses:
         op = use.operation
         uses = op.output.uses if isinstance(op, DequantizeOp) else (use,)
@@ -138,7 +138,7 @@ def _reader(use: Use, kernel: str | None) -> Reader | str:
 
 
 def _kernel(weight: SSAValue, result: SSAValue) -> str:
-    """What a kernel is called after: the types of weight and result."""
+    """The name of the kernel, which follows from the types of weight and result."""
     element = element_of(weight.type)
     if not isinstance(element, UniformQuantizedType):
         return "float"
@@ -149,9 +149,10 @@ def _kernel(weight: SSAValue, result: SSAValue) -> str:
 
 
 def delegated(op: TflOp) -> bool:
-    """Whether the default delegate surely runs a float op, so that it folds what makes the weight.
+    """Whether the default delegate is certain to run a float op, so that it folds the ops that make its weight.
 
-    A DENSIFY and a DEQUANTIZE that the delegate folds for an op that it then leaves alone give that op no data.
+    If the delegate folds a DENSIFY and a DEQUANTIZE but leaves the op that reads them to the runtime, that op finds no
+    data.
     """
     if op.INFO.builtin not in _DELEGATED:
         return False

@@ -1,9 +1,10 @@
-"""Which elements of a weight may go together, and which of these units are the least.
+"""Pruning structures: how a weight is divided into units, and which units have the least magnitude.
 
-A unit's score is the sum of its elements' squares. For single elements that is magnitude pruning (Han et al.,
-arXiv:1506.02626; n:m as in Mishra et al., arXiv:2104.08378); for blocks and channels it orders by the norm of the group
-(Wen et al., arXiv:1608.03665), so that of all choices of as many units the least is taken from the weight. Of equal
-units the first ones go. Scores of groups are float64, added in an order that no machine changes.
+The score of a unit is the sum of the squares of its elements. For single elements that is magnitude pruning (Han et
+al., arXiv:1506.02626; n:m as in Mishra et al., arXiv:2104.08378). Blocks and channels are ordered by their norm (Wen
+et al., arXiv:1608.03665), so that the change of the weight has the least norm of all choices of as many units. Among
+units with equal scores the first ones are pruned. Scores of groups are float64, added in a fixed order, so that they
+are equal on all machines.
 """
 
 from __future__ import annotations
@@ -25,39 +26,42 @@ Mask = npt.NDArray[np.bool_]
 
 _LARGEST_BLOCK = 64
 _CHUNK = 1 << 18
-"""Elements that are squared at once."""
+"""Elements that are squared at a time, which bounds the memory in use."""
 
 
 @dataclass(frozen=True)
 class Structure(ABC):
-    """A way to part a weight into units."""
+    """A way to divide a weight into units, each of which is pruned or kept as a whole."""
 
     @abstractmethod
     def misfit(self, shape: tuple[int, ...], axis: int) -> str:
-        """Why a weight of `shape` with its output channels along `axis` has no such units; '' where it has."""
+        """Why a weight of `shape`, with output channels along `axis`, can't be divided so; '' if it can."""
 
     @abstractmethod
     def units(self, values: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
-        """A view of contiguous `values` whose first dimensions tell the units apart."""
+        """A view of contiguous `values`: the first dimensions select a unit, the others an element within it."""
 
     @abstractmethod
     def least(self, magnitudes: Magnitudes, axis: int, share: float) -> Mask:
-        """Marks the least units: `share` of them, rounded to the nearest whole number, halves to even."""
+        """A mask of the units with the least scores: round(share x units) of them, halves to even.
+
+        `magnitudes` are the absolute values of the elements.
+        """
 
     def clear(self, values: npt.NDArray[Any], axis: int, marked: Mask) -> None:
-        """Puts 0 in the marked units of contiguous `values`."""
+        """Sets the marked units of contiguous `values` to 0, in place."""
         units = self.units(values, axis)
         inside = (1,) * (units.ndim - marked.ndim)
         np.copyto(units, 0, where=marked.reshape(marked.shape + inside))  # indexing by a mask takes 8 bytes an index
 
     @property
     def implied(self) -> float | None:
-        """The share of elements that go, where the structure itself says it."""
+        """The share of elements that the structure itself sets to 0, such as 0.5 for 2:4; None if it does not say."""
         return None
 
 
 class _Whole(Structure):
-    """Units that are kept or go as a whole, each against all others."""
+    """Structures whose units are compared with all other units of the weight."""
 
     unit_dimensions: ClassVar[int]
 
@@ -70,7 +74,7 @@ class _Whole(Structure):
 
 @dataclass(frozen=True)
 class Blocks(_Whole):
-    """Blocks of so many output channels (axis 0) by so many inputs (the last axis)."""
+    """Blocks of `rows` output channels (axis 0) by `columns` inputs (the last axis)."""
 
     unit_dimensions = 3
     rows: int
@@ -103,7 +107,7 @@ class Channels(_Whole):
 
 @dataclass(frozen=True)
 class Fine(Structure):
-    """At most `most` elements that are not 0 among each `among` consecutive ones along the last axis."""
+    """n:m sparsity: at most `most` nonzero elements among each `among` consecutive ones along the last axis."""
 
     most: int
     among: int
@@ -144,7 +148,7 @@ _SPELLED: tuple[tuple[str, Callable[..., Structure | None]], ...] = (
 
 
 def parse_structure(text: str) -> Structure:
-    """The structure that `text` spells. Raises `Error` (status 2) where it spells none."""
+    """The structure with the name `text`. Raises `Error` (status 2) if there is none."""
     for pattern, make in _SPELLED:
         match = re.fullmatch(pattern, text, re.ASCII)
         made = make(*map(int, match.groups())) if match else None
@@ -159,7 +163,7 @@ def parse_structure(text: str) -> Structure:
 
 
 def _mark_least(scores: npt.NDArray[Any], count: int) -> Mask:
-    """Marks the `count` least of one row of scores, of equal ones the first."""
+    """Marks the `count` least elements of a 1-D array of scores; among equal ones the first."""
     if count == 0:
         return np.zeros(scores.size, np.bool_)
     limit = np.partition(scores, count - 1)[count - 1]
@@ -170,7 +174,10 @@ def _mark_least(scores: npt.NDArray[Any], count: int) -> Mask:
 
 
 def _sums_of_squares(units: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """The score of each unit, by halves: elementwise sums round the same everywhere, unlike `sum`."""
+    """The score of each unit: the squares are added pairwise, half to half, until one is left.
+
+    Elementwise sums are rounded in the same way on all machines, while the order of `np.sum` depends on the machine.
+    """
     scores = np.empty((shape[0], math.prod(shape[1:])))
     step = max(1, _CHUNK * shape[0] // units.size)
     for start in range(0, shape[0], step):

@@ -1,34 +1,38 @@
-"""What a model's tables grow by where a constant becomes sparse: upper bounds in bytes, held by a test."""
+"""Upper bounds of the bytes that a sparse constant adds to the tables of a file, besides its elements and indices.
+
+A test compares them with written files.
+"""
 
 from __future__ import annotations
 
 from tflir.passes.sparsity.encoding import Encoding
 
 LEAST = 128
-"""No encoding takes less."""
+"""No sparse encoding adds fewer bytes than this."""
 _FIXED, _PER_LEVEL = 96, 24
-"""Traversal order, block map, levels, and how the tensor refers to them; the indices are counted elsewhere."""
+"""Traversal order, block map, levels, and the tensor's references to them; `candidates.py` counts the indices."""
 _OP = 120
-"""An op of one operand, and the tensor of its result without its name."""
+"""An op with one operand, and the tensor of its result without the name."""
 _CODE = 48
+"""An entry in the table of operator codes."""
 _PADDING = 16
-"""A buffer's end may lie so much further from the next one's start."""
+"""Alignment between the end of a buffer and the start of the next one."""
 
 
 def encoding_bytes(encoding: Encoding) -> int:
-    """Of the sparse tensor beside the dense one."""
+    """Bytes that the table of a sparse tensor takes beyond that of a dense one."""
     return _FIXED + _PADDING + _PER_LEVEL * (len(encoding.order) + len(encoding.block_map))
 
 
 def op_bytes(name: str, count: int = 1) -> int:
-    """Of ops whose results are called after a constant of this name; the first may need an operator code."""
+    """Bytes of `count` ops, with results that are named after a constant `name`, and of an operator code."""
     return _CODE + count * (_OP + len(name.encode()) + len(TWIN))
 
 
 def code_bytes() -> int:
-    """Of an operator code for ops that read sparse weights."""
+    """Bytes of the operator code for ops that read sparse weights directly."""
     return _CODE
 
 
 TWIN = "_densify"
-"""What follows a constant's name in that of its dense form."""
+"""The suffix of a constant's name in the name of its dense form."""

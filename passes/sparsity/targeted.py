@@ -1,4 +1,4 @@
-"""Passes that choose by bytes and time: what they have in common."""
+"""The base class of passes that choose by bytes and time."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tflir.passes.sparsity.choice import ANY, TARGETS, Preference
 
 @dataclass(frozen=True)
 class TargetedPass(TflPass, ABC):
-    """A pass that takes the best of several ways to hold a weight."""
+    """A pass that chooses the best of several representations of a weight."""
 
     target: str = TARGETS[0]
-    """balanced: least bytes times time, neither larger nor slower than dense; size; or latency."""
+    """balanced: least bytes x time, neither larger nor slower than dense; size: fewest bytes; latency: least time."""
     cpu: str = ANY
-    """The CPU whose measured times count: any, or one of `machines.py`."""
+    """The CPU whose measured times are used: any, or the name of a cost table (`machines.py`)."""
 
     def __post_init__(self) -> None:
         self.preference.check()

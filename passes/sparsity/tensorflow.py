@@ -1,14 +1,16 @@
-"""How TensorFlow 2.21 chooses what to make sparse, and how: no bytes are counted, and no other reader is looked at.
+"""The choice of sparse weights and their encodings in TensorFlow 2.21.
+
+It counts no bytes, and does not look at other ops that read the same constant.
 
 | step | rule |
 |---|---|
-| ops | `conv_2d`, `depthwise_conv_2d`, `transpose_conv`, `fully_connected`: operand 1, or what is widened to it |
-| constants | float32, float16 or quantized, of rank 2 or 4, of which 30 % is stored as 0 |
-| blocks | of a fully connected op's row: 4 floats or 16 integers, where empty ones hold 90 % (80 %) of the zeros |
-| else | elements of the last dimension compressed, and a DENSIFY |
+| ops | `conv_2d`, `depthwise_conv_2d`, `transpose_conv`, `fully_connected`: operand 1, also through a DEQUANTIZE |
+| constants | float32, float16 or quantized, of rank 2 or 4, with at least 30 % of the elements stored as 0 |
+| blocks | fully connected ops: 4 floats or 16 integers along a row, if all-zero blocks hold 90 % (80 %) of the zeros |
+| otherwise | the last dimension compressed by single elements, read from a DENSIFY |
 
-See docs/semantics.md, Sparse constants. Blocks that do not divide a row are not imitated: TensorFlow loses what is
-left over.
+See docs/semantics.md, Sparse constants. Blocks that do not divide a row are not imitated: TensorFlow loses
+the elements after the last whole block.
 """
 
 from __future__ import annotations
@@ -32,13 +34,13 @@ _OPS = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_
 _OPERAND = 1
 _LEAST_ZEROS = 0.3
 _ENOUGH = {False: 0.9, True: 0.8}
-"""Share of the zeros that blocks must leave out, of floats and of integers."""
+"""The share of the zeros that all-zero blocks must hold; by whether elements are integers."""
 _KINDS = ("FLOAT32", "FLOAT16", "INT8")
 
 
 @dataclass(frozen=True)
 class TensorFlowChoice:
-    """A constant and the encoding that TensorFlow gives it; `block` 1: behind a DENSIFY."""
+    """A constant, and the block length of the encoding that TensorFlow gives it; 1 is read from a DENSIFY."""
 
     weight: Weight
     block: int
@@ -49,7 +51,7 @@ class TensorFlowChoice:
 
 
 def tensorflow_choice(op: Operation) -> TensorFlowChoice | str | None:
-    """What TensorFlow does about the weights of `op`, or why nothing; None where it has none."""
+    """TensorFlow's choice for the weights of `op`, or why it leaves them dense; None if the op has no such weights."""
     if not isinstance(op, TflOp) or op.INFO.builtin not in _OPS:
         return None
     if LEFT_OUT in op.attributes:

@@ -1,4 +1,4 @@
-"""Transposes an array tile by tile: several times as fast as numpy where elements are small and rows long."""
+"""Transposes arrays tile by tile, which is several times as fast as numpy for small elements and long rows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Array = npt.NDArray[Any]
 
 _TILE = 128
 _RECORDS = {2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 8: np.dtype(np.uint64), 16: np.dtype(np.complex128)}
-"""What moves so many bytes at once."""
+"""By number of bytes, a type whose elements numpy copies as a whole."""
 
 
 def transposed(array: Array, axes: Sequence[int]) -> Array:
-    """A contiguous `array.transpose(axes)`."""
+    """A contiguous copy of `array.transpose(axes)`."""
     shape = tuple(array.shape[axis] for axis in axes)
     runs = _runs(array.shape, axes)
     sizes = [math.prod(array.shape[axis] for axis in run) for run in sorted(runs)]
@@ -33,7 +33,10 @@ def transposed(array: Array, axes: Sequence[int]) -> Array:
 
 
 def _runs(shape: Sequence[int], axes: Sequence[int]) -> list[tuple[int, ...]]:
-    """Axes that stay side by side, as one; those of size 1 are nowhere in the way."""
+    """Groups of axes that are adjacent before and after the transposition; axes of size 1 are ignored.
+
+    For shape (2, 3, 4) and axes (1, 2, 0) the groups are (1, 2) and (0,), so that a 2-D transposition suffices.
+    """
     runs: list[tuple[int, ...]] = []
     for axis in (axis for axis in axes if shape[axis] != 1):
         if runs and not any(shape[between] != 1 for between in range(runs[-1][-1] + 1, axis)) and axis > runs[-1][-1]:

@@ -1,4 +1,7 @@
-"""The ways to hold a weight so that its readers can get at it: read directly, made dense at load, or some of each."""
+"""The options for storing a weight: read directly by sparse kernels, made dense by a DENSIFY at load, or both.
+
+Both is needed if only some of the ops that read a weight have a sparse kernel.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ DENSIFIED = "from DENSIFY"
 
 
 def direct_ways(weight: Weight, preference: Preference) -> Iterator[Option]:
-    """The encodings that kernels read as they are; readers that can't read a DENSIFY of the same constant."""
+    """Options whose encoding some kernel reads directly; the other ops read a DENSIFY of the same constant."""
     for block in sorted({block for reader in weight.readers for block in reader.blocks}):
         able = [reader for reader in weight.readers if block in reader.blocks]
         others = [reader for reader in weight.readers if block not in reader.blocks]
@@ -45,7 +48,7 @@ def direct_ways(weight: Weight, preference: Preference) -> Iterator[Option]:
 
 
 def densified_ways(weight: Weight, preference: Preference) -> Iterator[Option]:
-    """The encodings that a DENSIFY makes dense again: all that there are."""
+    """Options in which all ops read the weight from a DENSIFY, which can decode every encoding."""
     if not all(reader.densifies for reader in weight.readers):
         return
     words = densified_words(weight.readers)
@@ -66,7 +69,10 @@ def option(
     direct: int = 0,
     shape: tuple[int, ...] | None = None,
 ) -> Option:
-    """An option of `extra` bytes beside the encoding itself; each constant of the weight has tables of its own."""
+    """An option whose bytes are those of the encoding and `extra`.
+
+    The elements are stored once, but each constant of the weight has tables and indices of its own.
+    """
     stored = candidate.stored * weight.dtype.itemsize
     tables = candidate.index_bytes + encoding_bytes(candidate.encoding)
     nbytes = stored + len(weight.constants) * tables + extra
@@ -78,12 +84,15 @@ def _densify_bytes(weight: Weight) -> int:
 
 
 def densified_time(reader: Reader, cpu: str, shape: Sequence[int]) -> float:
-    """Time beside dense of a reader of a DENSIFY: the same, unless it is kept from the delegate for it."""
+    """The time of an op with a weight from a DENSIFY relative to a dense weight.
+
+    It is 1, unless the DENSIFY is the reason why the delegate does not run the op.
+    """
     return latency.alone(reader.kernel, cpu, shape, reader.rows) if reader.alone else 1.0
 
 
 def densified_words(readers: Sequence[Reader]) -> str:
-    """What runs, in words."""
+    """The ops, kernels and runtimes that read the weight from a DENSIFY, in words for the report."""
     by_delegate = [f"{one} {DENSIFIED}, XNNPACK" for one in _kernels([r for r in readers if _is_delegated(r)])]
     by_runtime = [f"{one} {DENSIFIED}, LiteRT" for one in _kernels([r for r in readers if not _is_delegated(r)])]
     return "; ".join([*by_delegate, *by_runtime])
@@ -98,7 +107,7 @@ def _kernels(readers: Sequence[Reader]) -> list[str]:
 
 
 def _within_limits(occupied: Mask, block: int, readers: Sequence[Reader]) -> bool:
-    """Whether no row has more blocks than the hybrid kernel counts."""
+    """Whether no row has more blocks than the hybrid kernel can count, if it is among the readers."""
     if not any(reader.kernel == "hybrid" for reader in readers):
         return True
     blocks = any_of_last(occupied.reshape(math.prod(occupied.shape[:-1]), -1, block))

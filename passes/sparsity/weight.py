@@ -1,4 +1,4 @@
-"""A constant that may become sparse: its elements, where they are not zero, and who reads it."""
+"""A constant that may become sparse: its elements, which of them are not zero, and the ops that read it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LINEAR = frozenset(("BATCH_MATMUL", "CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D", 
 
 @dataclass(frozen=True)
 class Weight:
-    """Constants of equal bytes, which the file holds once: all become sparse, in one encoding, or none."""
+    """Constants that share one buffer of the file: all become sparse, in the same encoding, or none does."""
 
     constants: tuple[ConstOp | QConstOp, ...]
     value: ArrayElementsAttr
@@ -59,22 +59,22 @@ class Weight:
 
     @property
     def signed_zeros(self) -> bool:
-        """Whether the sign of a zero can be seen: sums of products don't show it, a lookup does."""
+        """Whether a result can depend on the sign of a zero: that of a lookup does, a sum of products does not."""
         return any(reader.op.INFO.builtin not in _LINEAR for reader in self.readers)
 
     @property
     def centred(self) -> bool:
-        """Whether the stored 0 stands for 0: kernels of sparse weights take no zero points."""
+        """Whether all zero points are 0, so that a stored 0 means 0. Sparse kernels support no zero points."""
         element = quantized_element(self.constants[0].output)
         return element is None or not element.layout.zero_points.any()
 
     def array(self) -> npt.NDArray[Any]:
-        """The elements; a constant that is made when it is written is made now."""
+        """The elements. Those of a deferred constant, which is computed when the file is written, are computed now."""
         return load_numpy(self.value)
 
     @cached_property
     def occupied(self) -> Mask:
-        """Where the elements are not zero."""
+        """A mask of the elements that are not zero."""
         return nonzero(self.array(), signed_zeros=self.signed_zeros)
 
     @cached_property
@@ -83,7 +83,7 @@ class Weight:
 
     @property
     def may_gain(self) -> bool:
-        """Whether leaving its zeros out could save what an encoding takes."""
+        """Whether the bytes of its zeros are at least the bytes that any encoding adds."""
         least = self.elements * self.dtype.itemsize >= LEAST
         return least and (self.elements - self.nonzero) * self.dtype.itemsize >= LEAST
 
@@ -94,9 +94,9 @@ class Weight:
 
 
 def weights_of(module: ModuleOp, report: PassReport | None = None) -> Iterator[tuple[Weight | str, ConstOp | QConstOp]]:
-    """The weights of a module in its order, each with its first constant; or why one can't become sparse.
+    """The weights of a module in program order, each with its first constant; a string tells why one can't be sparse.
 
-    A constant that no op reads as a weight is left out. `report` tells of progress.
+    Constants that no op reads as a weight are skipped. Progress is reported to `report`.
     """
     groups: dict[Blob, list[ConstOp | QConstOp]] = {}
     for op in module.walk():

@@ -1,4 +1,9 @@
-"""Which ops become int16 ones, and why the others don't (docs/semantics.md, 16x8 ops)."""
+"""Chooses the ops of a function that compute in int16, and gives the reason for each op that does not.
+
+See docs/semantics.md, 16x8 ops. Ops are visited in program order. An op is chosen if an int16 kernel exists for it, if
+int16 is precise enough, and if a range is known for each value that it reads or makes. For example, an ADD of a value
+in [-8, 8] and a mask with values of -1e9 stays float, since a step of the mask's int16 scale is about 30000.
+"""
 
 from __future__ import annotations
 
@@ -32,23 +37,31 @@ from tflir.passes.quantization.pairs import FloatConstant
 
 _NO_COMPUTATION = ConstOp | QConstOp | SparseConstOp | SparseQConstOp | ExternalConstOp | NoValueOp | ReturnOp
 _STEEP = frozenset(("LOG", "RSQRT"))
-"""Ops that are steep near 0, where the tables of their int16 kernels have straight lines."""
+"""Ops whose functions are steep near 0, where the lookup tables of their int16 kernels interpolate linearly."""
 _NEAR_ZERO = 1 / 16
-"""A value below this share of the largest is so near 0 that the tables' 256 steps are off by more than 70 dB allow."""
+"""Values below this fraction of the largest are so near 0 that a table of 256 steps has a signal-to-noise ratio below
+70 dB.
+"""
 _TAIL = 10.0
+"""The int16 SOFTMAX kernel computes no exponential below e^-10: smaller ones count as e^-10."""
 _LONG_ROW = 220
-"""Elements e^-10 that make a hundredth of the largest."""
+"""So many elements of e^-10 sum up to a hundredth of the largest element, e^0."""
 _LEAST_STEPS = 256
-"""Of a fixed scale, that the largest result should take: int8 has as many."""
+"""Where an op's result has a fixed scale, its largest value should span at least as many steps as int8 has."""
 _ALMOST_0 = 1e-30
-"""Calibration knows no largest value below this."""
+"""Calibration records no upper end of a range below this, so that a smaller one means 0."""
 _NO_RANGE = "the range of a value was not recorded"
 _MASK = "it adds a mask, of whose int16 scale the other operand is less than a step"
 _MASKED = "a value has a mask in it, beside which int16 has no steps for the rest"
 
 
 class Choice:
-    """The ops of one function that become int16 ones."""
+    """The ops of one function that compute in int16.
+
+    `ranges` are the recorded ranges of values, and `clamped` those of constants whose elements are limited to a range.
+    With `tf_compat`, the choice is TensorFlow's. With `strict` (only integer ops are allowed), reasons of precision
+    do not count.
+    """
 
     def __init__(
         self,
@@ -61,7 +74,7 @@ class Choice:
     ) -> None:
         self.ops: set[Operation] = set()
         self.declined: dict[Operation, str] = {}
-        """Why each of the other ops stays as it is."""
+        """The reason for each op with float operands or results that was not chosen."""
         self._tf_compat = tf_compat
         self._strict = strict
         self._ranges = ranges
@@ -72,7 +85,7 @@ class Choice:
         self._ranged = {value for value, found in ranges.items() if _is_finite(found)}
         self._finite: dict[SSAValue, bool] = {}
         self._masked: set[SSAValue] = set()
-        """Sums of numbers and a mask such as -1e9, and what was moved of them."""
+        """Sums of a value and a mask such as -1e9, and the results of moving or reshaping such sums."""
         for op in function.body.block.ops:
             self._decide(op)
 
@@ -120,7 +133,9 @@ class Choice:
         return None if self._have_scales(op) else _NO_RANGE
 
     def _adds_a_mask(self, op: Operation) -> bool:
-        """Whether an operand is 0 or so far below that the other one is less than a step of its scale."""
+        """Whether one operand is a mask: at most 0, and with a range so wide that a step of its scale exceeds the other
+        operand.
+        """
         if not isinstance(op, AddOp | SubOp):
             return False
         left, right = (self._range(value) for value in op.operands)
@@ -139,7 +154,7 @@ class Choice:
         return self._clamped.get(value) or constant_range(constant.blob)
 
     def _why_better_float(self, op: TflOp) -> str | None:
-        """Why an op stays float where that is allowed, though a kernel is there."""
+        """Why an op with an int16 kernel is better left float, if float ops are allowed; None if it is not."""
         if not tensorflow.quantizes(op.INFO):
             return "int16 would take conversions that TensorFlow saves"
         if op in self._far_apart:
@@ -155,7 +170,10 @@ class Choice:
         return None
 
     def _has_a_long_tail(self, op: SoftmaxOp) -> bool:
-        """Whether rows have so many small elements that what each of them is counted too much matters."""
+        """Whether rows are so long and ranges so wide that elements rounded up to e^-10 change the sum noticeably.
+
+        A row of unknown length counts as long, and an unknown range as wide.
+        """
         found = self._ranges.get(op.operands[0])
         shape = shape_of(op.operands[0].type)
         row = shape[-1] if shape and shape[-1] > 0 else _LONG_ROW
@@ -172,7 +190,7 @@ class Choice:
         return None
 
     def _have_scales(self, op: TflOp) -> bool:
-        """Whether the results have ranges, or scales without."""
+        """Whether the scales of all results are known: from a range, from the operand, or because the op fixes them."""
         if copies_scale(op) or op.INFO.fixed_output is not None:
             return True
         return all(result in self._ranged for result in op.results if is_float(result))
