@@ -44,7 +44,7 @@ class _Norm:
     """The normalization of a gate over its units."""
 
     weights: Array
-    bias: Array
+    bias: Any
     scale: np.float32
 
     def of(self, x: Array) -> Array:
@@ -181,7 +181,9 @@ class _Reader:
             self._product(f"input_to_{name}_weights", self.input, before, scale),
             self._product(f"recurrent_to_{name}_weights", self.state, 0, scale),
             None if peephole is None else (peephole, self._of_cell(f"cell_to_{name}_weights", scale)),
-            None if norm is None else _Norm(norm, bias, self.how(f"{name}_layer_norm_coefficients").scale),
+            None
+            if norm is None
+            else _Norm(norm, 0 if bias is None else bias, self.how(f"{name}_layer_norm_coefficients").scale),
             isinstance(self._op, LSTMOp) or flag(self._op.time_major),
         )
 
