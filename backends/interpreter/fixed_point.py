@@ -69,10 +69,10 @@ def log_of_more_than_one(x: Array, whole_bits: int, result_bits: int) -> Array:
     """
     wide = result_bits + 1
     quarter = (1 << 29) >> wide
-    spare = _spare_bits(x)
+    spare = spare_bits(x)
     r_a = shifted(doubled_high(_shifted_each(x, spare), _ROOT_OF_HALF), 1)
     power_a = np.minimum(shifted(whole_bits - spare - 1, 31 - wide) + quarter, INT32_MAX)
-    spare = _spare_bits(doubled_high(x, _ROOT_OF_HALF))
+    spare = spare_bits(doubled_high(x, _ROOT_OF_HALF))
     power_b = np.maximum(shifted(whole_bits - spare, 31 - wide) - quarter, INT32_MIN)
     r, power = np.minimum(r_a, _shifted_each(x, spare)), np.maximum(power_a, power_b)
     total = r + _FOURTH_ROOT_OF_HALF
@@ -89,8 +89,8 @@ _ROOT_OF_HALF, _FOURTH_ROOT_OF_HALF, _LOG_OF_TWO = 1518500250, 1805811301, 14885
 """With 31 bits behind the point."""
 
 
-def _spare_bits(x: Array) -> Array:
-    """How far positive 32-bit numbers can be shifted to the left."""
+def spare_bits(x: Array) -> Array:
+    """How far 32-bit numbers from 0 on can be shifted to the left and stay below 2^31."""
     return 31 - np.frexp(x.astype(np.float64))[1].astype(np.int64)
 
 

@@ -44,7 +44,7 @@ class _Norm:
     """The normalization of a gate over its units."""
 
     weights: Array
-    bias: Array
+    bias: Any
     scale: np.float32
 
     def of(self, x: Array) -> Array:
@@ -73,6 +73,8 @@ class _Gate:
     recurrent: _Product
     peephole: tuple[Array, tuple[int, int]] | None
     norm: _Norm | None
+    at_once: bool
+    """Whether LiteRT computes all rows of a batch at once."""
 
     def value(self, x: Array, h: Array, cell: Array) -> Array:
         """The gate before its activation."""
@@ -85,15 +87,17 @@ class _Gate:
     def _with_cell(self, total: Array, cell: Array, outputs: int) -> Array:
         """The peephole connection is added.
 
-        LiteRT takes each row to have as many units as the layer has outputs, which is so without a projection only:
-        with one, it reads the first elements of all rows together.
+        LiteRT takes a row to have as many units as the layer has outputs, which is so without a projection only. With
+        one, it leaves out the last units; of rows that it computes at once, it takes the first elements as if they
+        followed each other.
         """
         assert self.peephole is not None
         weights, multiplier = self.peephole
-        count = len(total) * outputs
-        sums = total.reshape(-1).copy()
-        products = np.resize(weights[:outputs], count) * cell.reshape(-1)[:count]
-        sums[:count] = saturated(sums[:count] + doubled(products, *multiplier))
+        rows = 1 if self.at_once else len(total)
+        count = len(total) * outputs // rows
+        sums = total.reshape(rows, -1).copy()
+        products = np.resize(weights[:outputs], count) * cell.reshape(rows, -1)[:, :count]
+        sums[:, :count] = saturated(sums[:, :count] + doubled(products, *multiplier))
         return sums.reshape(total.shape)
 
 
@@ -178,7 +182,10 @@ class _Reader:
             self._product(f"input_to_{name}_weights", self.input, before, scale),
             self._product(f"recurrent_to_{name}_weights", self.state, 0, scale),
             None if peephole is None else (peephole, self._of_cell(f"cell_to_{name}_weights", scale)),
-            None if norm is None else _Norm(norm, bias, self.how(f"{name}_layer_norm_coefficients").scale),
+            None
+            if norm is None
+            else _Norm(norm, 0 if bias is None else bias, self.how(f"{name}_layer_norm_coefficients").scale),
+            isinstance(self._op, LSTMOp) or flag(self._op.time_major),
         )
 
     def _product(self, name: str, source: Quantization, bias: Any, scale: np.float32) -> _Product:

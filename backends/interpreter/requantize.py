@@ -71,11 +71,14 @@ def single(x: Any, whole: Any, shift: Any) -> Array:
 
 
 def reduced(x: Any, whole: Any, shift: Any) -> Array:
-    """A 64-bit sum times a multiplier of which 15 bits are kept, rounded once, as kernels of int16 activations do."""
+    """A 64-bit sum times a multiplier of which 15 bits are kept, rounded once, as kernels of int16 activations do.
+
+    The result is a 32-bit number; what is too large keeps its low bits.
+    """
     wholes = np.asarray(whole, np.int64)
     kept = np.where(wholes < 0x7FFF0000, (wholes + (1 << 15)) >> 16, 0x7FFF)
     total = 15 - np.asarray(shift, np.int64)
-    return (np.asarray(x, np.int64) * kept + (np.int64(1) << (total - 1))) >> total
+    return _as_int32((np.asarray(x, np.int64) * kept + (np.int64(1) << (total - 1))) >> total)
 
 
 def _as_int32(x: Array) -> Array:

@@ -13,7 +13,7 @@ from tflir.ir.tfl.custom import TypedCustomOp
 
 KERNELS: dict[str, tuple[str, ...]] = {
     "activations": ("float_activations", "quantized_functions", "quantized_normalization", "quantized_softmax"),
-    "arithmetic": ("float_arithmetic", "quantized_arithmetic"),
+    "arithmetic": ("float_arithmetic", "quantized_arithmetic", "quantized_division"),
     "comparison": ("comparison", "quantized_arithmetic"),
     "constants": ("constants", "custom", "detection", "quantization"),
     "elementwise": ("float_elementwise", "quantized_functions"),
