@@ -124,10 +124,16 @@ def _conv_3d(net: Net, x: int) -> int:
 
 def _lookup(builtin: str) -> Build:
     def build(net: Net, x: int) -> list[int]:
-        table, ids = net.graph.constant("w", holed((128, 64), 0.9)), net.graph.constant("ids", np.int32([5, 0, 127]))
+        table, ids = net.graph.constant("w", holed((128, 64), 0.9)), net.graph.tensor("ids", (1,), np.int32)
+        net.graph.op(
+            "ARG_MAX",
+            [x, net.graph.constant("axis", np.int32(1))],
+            [ids],
+            options("ArgMaxOptions", outputType=schema.TensorType.INT32),
+        )
         operands = [table, ids] if builtin == "GATHER" else [ids, table]
         how = options("GatherOptions") if builtin == "GATHER" else None
-        return [net.op(builtin, "rows", operands, (3, 64), how), net.dense("y", x, random(8, 64))]
+        return [net.op(builtin, "rows", operands, (1, 64), how), net.dense("y", x, random(8, 64))]
 
     return build
 

@@ -14,12 +14,16 @@ from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, as_numpy, elements
 from tflir.ir.evaluation import evaluate
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
+from tflir.ir.tfl.indexing import DensifyOp
+from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, numpy_dtype, schema_name, shape_of, storage_type, stored_bytes, tensor_type
 from tflir.passes.base import PassReport
 from tflir.passes.canonicalize.interface import is_returned, may_change
 
 _SMALL = 32
 """Bytes that an op and its tensor take at least in a file: a constant of so many is no growth."""
+_STORED = (DequantizeOp, DensifyOp)
+"""How a constant is stored, and made what its readers read when the model is loaded: that was chosen."""
 _LARGEST = 1 << 24
 """Bytes of operands and results of one op that is computed here."""
 
@@ -39,7 +43,14 @@ def fold_constants(function: FuncOp, report: PassReport) -> None:
 
 
 def _is_candidate(op: Operation) -> bool:
-    if not op.operands or not op.results or op.regions or not op.has_trait(Pure()) or not may_change(op):
+    if (
+        isinstance(op, _STORED)
+        or not op.operands
+        or not op.results
+        or op.regions
+        or not op.has_trait(Pure())
+        or not may_change(op)
+    ):
         return False
     if any(is_returned(result) for result in op.results):
         return False  # the runtime takes no constant for an output
