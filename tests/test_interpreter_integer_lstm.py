@@ -79,3 +79,25 @@ def test_lstm(
         projClip=0.5 if projection and point else 0.0,
         timeMajor=time_major,
     )
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("point", [0, 17])
+def test_svdf(rank: int, point: int) -> None:
+    batch, inputs, units, memory = 2, 6, 4, 5
+    agree(
+        "SVDF",
+        [
+            Given(_whole(I8, -128, 127, batch, inputs), {"scales": [0.02], "zero_points": [point]}),
+            _weights(0.01, units * rank, inputs),
+            Const(_whole(I16, -3000, 3000, units * rank, memory), {"scales": [1e-3]}),
+            Const(_whole(I32, -5000, 5000, units), {"scales": [1e-6]}),
+            State((batch, units * rank * memory), I16, {"scales": [0.001]}),
+        ],
+        [Quantized(2, I8, 0.05, point - 100)],
+        "SVDFOptions",
+        version=3,
+        runs=6,
+        rank=rank,
+        fusedActivationFunction=1,
+    )

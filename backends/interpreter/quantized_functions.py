@@ -130,7 +130,7 @@ def _sloped(x: Array, alpha: float, source: SSAValue, result: SSAValue) -> Array
     positive = doubled(x, *multiplier_of(ratio))
     slope = float(low.scale * np.float32(alpha) / y.scale)
     whole, shift = multiplier_of(abs(slope))
-    negative = doubled(x, whole if slope >= 0 else -whole, shift)
+    negative = doubled(x, whole, shift) if slope >= 0 else -doubled(x, whole, shift)
     return stored(np.where(x >= 0, positive, negative), result)
 
 

@@ -62,7 +62,7 @@ class _Norm:
         return saturated(doubled(rounded, whole_scale, bits + 12))
 
 
-def _quotient(x: Array, divisor: int) -> Array:
+def _quotient(x: Any, divisor: int) -> Array:
     """x / divisor, towards 0."""
     return np.sign(x) * (np.abs(x) // divisor)
 

@@ -27,7 +27,7 @@ KERNELS: dict[str, tuple[str, ...]] = {
         "quantized_linear",
     ),
     "quantization": ("quantization",),
-    "recurrent": ("float_lstm", "float_recurrent", "quantized_lstm"),
+    "recurrent": ("float_lstm", "float_recurrent", "quantized_lstm", "quantized_svdf"),
     "reduction": (
         "float_reduction",
         "quantized_pooling",
