@@ -16,7 +16,7 @@ from tflir.files import to_bytes
 from tflir.passes.base import PassReport
 from tflir.passes.sparsity import dense_to_sparse, dequantize_hybrid, fully_connected_to_conv
 from tflir.passes.sparsity.choice import Choice, Preference
-from tflir.passes.sparsity.ways import densified_ways, direct_ways
+from tflir.passes.sparsity.storage_options import densified_ways, direct_ways
 from tflir.passes.sparsity.weight import weights_of
 
 SIZES = (64, 128, 256, 512, 1024, 2048)

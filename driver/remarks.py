@@ -54,8 +54,9 @@ def data_remark(options: Options) -> str | None:
 
 def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:
     """The keys of signatures whose functions compute with float values of which no range is recorded."""
+    from tflir.ir.functions import functions
     from tflir.ir.names import SIGNATURES
-    from tflir.ir.statistics import functions, ranges_of
+    from tflir.ir.statistics import ranges_of
     from tflir.passes.calibration.logged import logged
 
     held: Any = module.attributes.get(SIGNATURES, ())

@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.dialects.func import FuncOp
 
 from tflir.ir import names
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 
 
 def entry_functions(module: ModuleOp) -> Iterator[FuncOp]:

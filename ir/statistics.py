@@ -6,12 +6,11 @@ the op, or of the function's argument): a calibrated model is a `.tflite` like a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, DictionaryAttr, ModuleOp, f32
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, DictionaryAttr, f32
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
@@ -30,13 +29,6 @@ class Range:
     def union(self, other: Range) -> Range:
         """The range that holds both."""
         return Range(min(self.low, other.low), max(self.high, other.high))
-
-
-def functions(module: ModuleOp) -> Iterator[FuncOp]:
-    """The module's functions that have a body."""
-    for op in module.ops:
-        if isinstance(op, FuncOp) and op.body.blocks:
-            yield op
 
 
 def range_in(extras: Attribute | None) -> Range | None:

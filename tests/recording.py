@@ -15,7 +15,8 @@ from xdsl.ir import SSAValue
 
 from tflir.files import load_bytes, save
 from tflir.ir import names
-from tflir.ir.statistics import Range, functions, set_ranges
+from tflir.ir.functions import functions
+from tflir.ir.statistics import Range, set_ranges
 from tflir.ir.verify import verify_module
 
 Samples = Sequence[Sequence[npt.NDArray[Any]]]

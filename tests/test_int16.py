@@ -15,8 +15,9 @@ from tflir.files import load_bytes
 from tflir.ir.blob import DeferredBlob
 from tflir.ir.constants import ArrayElementsAttr, as_numpy
 from tflir.ir.errors import Error
+from tflir.ir.functions import functions
 from tflir.ir.quant import UniformQuantizedType
-from tflir.ir.statistics import Range, functions, ranges_of, set_ranges
+from tflir.ir.statistics import Range, ranges_of, set_ranges
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.types import element_of

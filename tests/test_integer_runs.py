@@ -281,7 +281,8 @@ def _lstm(graph: Graph, x: int) -> list[int]:
 
 def _with_states(data: bytes, samples: list[list[Array]]) -> bytes:
     """The ranges of an LSTM's states beside those that are recorded: its output's, and a cell state within ±4."""
-    from tflir.ir.statistics import Range, functions, ranges_of, set_ranges
+    from tflir.ir.functions import functions
+    from tflir.ir.statistics import Range, ranges_of, set_ranges
 
     module = recorded(data, samples)
     function = next(functions(module))
@@ -307,7 +308,8 @@ def test_an_lstm_is_integer_with_its_state() -> None:
 
 
 def test_ranges_that_are_not_finite_leave_the_op_float() -> None:
-    from tflir.ir.statistics import Range, functions, set_ranges
+    from tflir.ir.functions import functions
+    from tflir.ir.statistics import Range, set_ranges
 
     data = _model(lambda g, x: g.op("ABS", [x], [g.tensor("y", (4,))]), (4,))
     module = recorded(data, _samples((4,)))

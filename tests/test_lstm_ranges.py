@@ -9,7 +9,7 @@ from models_builder import NONE, Model, options, random
 
 from tflir.data.calibration import calibrate
 from tflir.files import load_bytes
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 from tflir.passes.calibration.logged import is_state, values_of
 from tflir.passes.calibration.lstm import Layer
 

@@ -15,7 +15,7 @@ from recording import nearness, run
 import tflir
 from tflir.converter import Converter
 from tflir.files import load_bytes
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 from tflir.passes.quantization.masks import masks_among_inputs
 
 F32 = np.float32

@@ -17,8 +17,9 @@ from tflir.cli import main
 from tflir.data.calibration import calibrate
 from tflir.data.recorded import read_recorded
 from tflir.files import load_bytes
+from tflir.ir.functions import functions
 from tflir.ir.names import name_of
-from tflir.ir.statistics import functions, ranges_of
+from tflir.ir.statistics import ranges_of
 
 F32 = np.float32
 

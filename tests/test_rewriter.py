@@ -16,8 +16,9 @@ from tflir.frontends.mlir import parse_text
 from tflir.ir import names
 from tflir.ir.constants import as_numpy
 from tflir.ir.context import make_context
+from tflir.ir.functions import functions
 from tflir.ir.quant import UniformQuantizedType
-from tflir.ir.statistics import Range, functions, ranges_of
+from tflir.ir.statistics import Range, ranges_of
 from tflir.ir.tfl.activations import ReluOp, TanhOp
 from tflir.ir.tfl.arithmetic import AddOp, MulOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp

@@ -12,7 +12,7 @@ from object_tree import tree
 from sparse_models import X16, holed
 
 import tflir
-from tflir.passes.patterns import expression
+from tflir.passes.name_filter import expression
 
 _SHAPE = (1, 64)
 _FLOAT, _FLOAT16, _INT8, _INT16 = 0, 1, 9, 7

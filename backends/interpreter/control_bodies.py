@@ -17,7 +17,7 @@ from tflir.backends.interpreter.kernel import Array, refuse
 from tflir.backends.interpreter.options import number, numbers, option, symbol
 from tflir.backends.interpreter.stablehlo import padded_between
 from tflir.backends.interpreter.stablehlo_indexing import element_indices, first_elements
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 
 _COMBINED: dict[str, Any] = {
     "add": np.add,

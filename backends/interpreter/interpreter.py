@@ -25,7 +25,7 @@ from tflir.backends.interpreter.kernel import Rounding
 from tflir.backends.interpreter.state import State
 from tflir.backends.interpreter.values import LastReads, Scopes, last_reads
 from tflir.ir.errors import Error
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 from tflir.ir.tfl.custom import TypedCustomOp
 
 _DEEPEST = 64

@@ -24,8 +24,8 @@ from tflir.backends.interpreter.interpreter import TflInterpreter
 from tflir.backends.interpreter.kernel import Array, Rounding, dtype_of, has_quant
 from tflir.ir import names
 from tflir.ir.errors import Error
+from tflir.ir.functions import functions
 from tflir.ir.near import near
-from tflir.ir.statistics import functions
 from tflir.ir.types import shape_of
 
 Inputs = Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]

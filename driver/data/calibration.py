@@ -18,8 +18,8 @@ from tflir.data.recorded import Recorded, Span, fingerprint
 from tflir.files import write_model
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
+from tflir.ir.functions import functions
 from tflir.ir.names import SIGNATURES, name_of
-from tflir.ir.statistics import functions
 from tflir.passes.calibration.insert_range_outputs import EXTRA, HIGH, LOW, Probe, insert_range_outputs
 from tflir.passes.calibration.logged import values_of
 from tflir.passes.calibration.lstm import Layer

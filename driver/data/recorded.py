@@ -19,7 +19,8 @@ from tflir.content import read_content
 from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, elements
 from tflir.ir.errors import Error
-from tflir.ir.statistics import Range, functions, set_ranges, with_range
+from tflir.ir.functions import functions
+from tflir.ir.statistics import Range, set_ranges, with_range
 from tflir.ir.tfl.recurrent import INTERMEDIATES
 from tflir.passes.calibration.contamination import contaminated
 from tflir.passes.calibration.logged import values_of

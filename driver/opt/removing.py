@@ -19,8 +19,8 @@ from xdsl.traits import IsTerminator
 from tflir.ir import names
 from tflir.ir.blob import RepeatedBlob
 from tflir.ir.constants import ArrayElementsAttr, from_blob
+from tflir.ir.functions import functions
 from tflir.ir.quant import UniformQuantizedType
-from tflir.ir.statistics import functions
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.types import element_of, schema_name, shape_of, stored_bytes
 

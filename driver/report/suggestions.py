@@ -158,7 +158,7 @@ def pattern(name: str, others: Iterable[str]) -> str:
 
     Commas part patterns there, so that in a name they are written as any character.
     """
-    from tflir.passes.patterns import expression
+    from tflir.passes.name_filter import expression
 
     plain = "," not in name and name == name.strip() != ""
     with contextlib.suppress(Error):

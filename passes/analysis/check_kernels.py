@@ -10,9 +10,9 @@ from xdsl.ir import Operation
 
 from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.errors import Error
+from tflir.ir.functions import functions
 from tflir.ir.kernel_tables import KERNEL_TABLES
 from tflir.ir.names import place
-from tflir.ir.statistics import functions
 from tflir.ir.tfl.constants import NoValueOp
 from tflir.ir.tfl.control_flow import YieldOp
 from tflir.passes.analysis.base import AnalysisPass

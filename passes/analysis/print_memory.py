@@ -9,8 +9,8 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.functions import functions
 from tflir.ir.names import place
-from tflir.ir.statistics import functions
 from tflir.ir.tfl.constants import NoValueOp
 from tflir.ir.types import element_of, schema_name, shape_of, stored_bytes
 from tflir.passes.analysis.base import AnalysisPass

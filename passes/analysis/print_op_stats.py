@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, OpResult
 
 from tflir.ir.constants import ArrayElementsAttr
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 from tflir.ir.types import element_of
 from tflir.passes.analysis.base import AnalysisPass
 from tflir.passes.base import PassReport

@@ -16,12 +16,13 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from tflir.ir import names
 from tflir.ir.constness import CONSTANTS
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.control_flow import IfOp, WhileOp, YieldOp
 from tflir.passes.calibration.emit import Emitter
 from tflir.passes.calibration.logged import MAY_MAKE_NAN, REORDERS, logged
 from tflir.passes.calibration.slots import Slot, Vectors
+from tflir.passes.rewriting.edit import block_of
 
 Pair = tuple[SSAValue, SSAValue]
 
@@ -230,8 +231,7 @@ def _with_calls(op: IfOp | WhileOp, callees: Sequence[FuncOp], operands: Sequenc
 
 
 def _replace(op: Operation, made: Operation) -> None:
-    block = op.parent
-    assert block is not None
+    block = block_of(op)
     block.insert_op_before(made, op)
     for old, new in zip(op.results, made.results, strict=False):
         old.replace_all_uses_with(new)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp
 
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.canonicalize.common import remove_common, share_constants
 from tflir.passes.canonicalize.fold import fold_constants

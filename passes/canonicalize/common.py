@@ -12,6 +12,7 @@ from tflir.ir import names
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.passes.base import PassReport
 from tflir.passes.canonicalize.interface import can_replace, is_returned, may_change, replace
+from tflir.passes.rewriting.edit import block_of
 
 _OF_ONE_TENSOR = frozenset((names.VERSION, names.TENSOR, *names.OP_CARRIED))
 """Attributes in which two ops that compute the same may differ."""
@@ -70,6 +71,5 @@ def _merge(op: Operation, known: Operation) -> bool:
 
 
 def _erase(op: Operation) -> None:
-    block = op.parent
-    assert block is not None
+    block = block_of(op)
     block.erase_op(op)

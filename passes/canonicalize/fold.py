@@ -19,6 +19,7 @@ from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, numpy_dtype, schema_name, shape_of, storage_type, stored_bytes, tensor_type
 from tflir.passes.base import PassReport
 from tflir.passes.canonicalize.interface import is_returned, may_change
+from tflir.passes.rewriting.edit import block_of
 
 _SMALL = 32
 """Bytes that an op and its tensor take at least in a file: a constant of so many is no growth."""
@@ -96,8 +97,7 @@ def _fits(op: Operation, results: Sequence[Any]) -> bool:
 
 
 def _replace(op: Operation, results: Sequence[Any]) -> None:
-    block = op.parent
-    assert block is not None
+    block = block_of(op)
     for result, array, name in zip(op.results, results, names.op_names(op), strict=True):
         element = element_of(result.type)
         assert element is not None

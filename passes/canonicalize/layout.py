@@ -17,6 +17,7 @@ from tflir.ir.types import element_of, shape_of, tensor_type
 from tflir.passes.base import PassReport
 from tflir.passes.canonicalize.axes import Layout, Shape, Steps, identity, reshaped, steps, transposed
 from tflir.passes.canonicalize.interface import can_replace, may_change, replace
+from tflir.passes.rewriting.edit import block_of
 
 _RESHAPING = (ReshapeOp, SqueezeOp, ExpandDimsOp)
 _MOST_DIMENSIONS = 6
@@ -95,8 +96,7 @@ def _normalize(
     else:
         end.replace_all_uses_with(_make(wanted, source, end.op))
     for op in old:
-        block = op.parent
-        assert block is not None
+        block = block_of(op)
         block.erase_op(op)
         known.pop(op.results[0], None)
     report.count("reshapes and transposes", len(old) - wanted.count)
@@ -122,8 +122,7 @@ def _make(wanted: Steps, source: SSAValue, end: Operation) -> SSAValue:
         value = _transpose(value, wanted.order, made)
     if wanted.after is not None:
         value = _reshape(value, wanted.after, made)
-    block = end.parent
-    assert block is not None
+    block = block_of(end)
     block.insert_ops_before(made, end)
     last = made[-1]
     last.location = end.location

@@ -23,6 +23,7 @@ from tflir.ir.tfl.filling import ShapeOp
 from tflir.ir.tfl.inference import infer_results
 from tflir.ir.types import element_of, shape_of, tensor_type
 from tflir.passes.base import PassReport, TflPass, fail
+from tflir.passes.rewriting.edit import block_of
 
 _SHAPE_SIZE = 64
 """Elements of a constant that may be part of a computation of shapes."""
@@ -141,8 +142,7 @@ def _small(value: SSAValue) -> Any:
 
 
 def _make_constants(op: Operation, arrays: list[Any]) -> None:
-    block = op.parent
-    assert block is not None
+    block = block_of(op)
     if any(isinstance(use.operation, ReturnOp) for result in op.results for use in result.uses):
         return  # the runtime takes no constant for an output
     for result, array, name in zip(op.results, arrays, names.op_names(op), strict=True):

@@ -11,7 +11,7 @@ from xdsl.ir import Operation
 
 from tflir.ir import names
 from tflir.ir.errors import Error
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 from tflir.passes.base import PassReport, TflPass
 
 _KINDS = ("names", "metadata")

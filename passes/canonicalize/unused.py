@@ -10,7 +10,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute
 
 from tflir.ir.entries import entry_functions
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 from tflir.passes.base import PassReport
 from tflir.passes.dead_code import dead_ops
 

@@ -10,9 +10,9 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.indexing import StridedSliceOp
 from tflir.ir.tfl.shaping import PackOp
 from tflir.ir.types import shape_of
+from tflir.passes.channels.channel_ids import Channels
 from tflir.passes.channels.elementwise import move
 from tflir.passes.channels.known import activated, same_in_all
-from tflir.passes.channels.spaces import Channels
 from tflir.passes.channels.trace import Padded, Trace, constant_array, integers, number, text, width_of
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflir.ir.constants import load_numpy
-from tflir.passes.channels.spaces import Mask
+from tflir.passes.channels.channel_ids import Mask
 from tflir.passes.channels.trace import Layer
 
 _SIZES = (16, 4)

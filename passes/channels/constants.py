@@ -19,9 +19,9 @@ from tflir.ir.tfl.constants import ConstOp, NoValueOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.tfl.shaping import PackOp
 from tflir.ir.types import shape_of, stored_bytes, tensor_type
-from tflir.passes.channels.spaces import Mask
+from tflir.passes.channels.channel_ids import Mask
 from tflir.passes.channels.trace import Array, constant_of, integers
-from tflir.passes.edit import insert_after
+from tflir.passes.rewriting.edit import block_of, insert_after
 
 _BLOCK = 1 << 20
 """Elements that are sliced at a time, which bounds the memory in use."""
@@ -166,8 +166,7 @@ def _erase_unread(value: SSAValue) -> None:
     op = value.op
     if isinstance(op, ConstOp | DequantizeOp | NoValueOp | PackOp):
         sources = list(op.operands)
-        block = op.parent
-        assert block is not None
+        block = block_of(op)
         block.erase_op(op)
         for source in sources:
             _erase_unread(source)

@@ -6,8 +6,8 @@ import numpy as np
 
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.types import shape_of
+from tflir.passes.channels.channel_ids import Channels
 from tflir.passes.channels.known import BINARY, UNARY, activated, compute, only_zeros
-from tflir.passes.channels.spaces import Channels
 from tflir.passes.channels.trace import Trace, integers, number, text, width_of
 
 _ACTIVATION = "fused_activation_function"

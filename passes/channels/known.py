@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflir.passes.channels.spaces import Float32
+from tflir.passes.channels.channel_ids import Float32
 
 _Unary = Callable[[Float32], npt.NDArray[np.floating[Any]]]
 _Binary = Callable[[Float32, Float32], npt.NDArray[np.floating[Any]]]

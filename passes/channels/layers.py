@@ -9,8 +9,8 @@ from tflir.ir.constants import load_numpy
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.types import shape_of
 from tflir.passes.channels.arranging import is_adjustable
+from tflir.passes.channels.channel_ids import Channels, Float32, Ids
 from tflir.passes.channels.known import activated, compute, only_zeros
-from tflir.passes.channels.spaces import Channels, Float32, Ids
 from tflir.passes.channels.trace import Array, Layer, Trace, constant_of, text, width_of
 from tflir.passes.quantization.pairs import FloatConstant
 

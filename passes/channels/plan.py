@@ -13,7 +13,7 @@ import numpy as np
 
 from tflir.passes.base import PassReport
 from tflir.passes.channels.blocks import Blocks
-from tflir.passes.channels.spaces import Classes, Ids, Mask
+from tflir.passes.channels.channel_ids import Classes, Ids, Mask
 from tflir.passes.channels.trace import Layer, Trace
 
 _ALWAYS = "a value keeps at least one channel"

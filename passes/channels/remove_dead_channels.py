@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp
 
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.channels.channel_ids import TooManyChannels
 from tflir.passes.channels.plan import make_plan
 from tflir.passes.channels.rules import trace_function
 from tflir.passes.channels.shrink import shrink
-from tflir.passes.channels.spaces import TooManyChannels
 
 
 @dataclass(frozen=True)

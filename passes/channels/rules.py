@@ -10,8 +10,8 @@ from xdsl.ir import Operation
 from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.channels import arranging, elementwise, layers
+from tflir.passes.channels.channel_ids import Channels
 from tflir.passes.channels.known import BINARY, UNARY
-from tflir.passes.channels.spaces import Channels
 from tflir.passes.channels.trace import Trace
 from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.quantization.pairs import float_constant

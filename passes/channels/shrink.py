@@ -17,9 +17,9 @@ from tflir.ir.tfl.linear import TransposeConvOp
 from tflir.ir.tfl.shaping import ReshapeOp
 from tflir.ir.types import tensor_type
 from tflir.passes.base import PassReport
+from tflir.passes.channels.channel_ids import Mask
 from tflir.passes.channels.constants import following, set_constant, set_last, slice_operand
 from tflir.passes.channels.plan import Plan
-from tflir.passes.channels.spaces import Mask
 from tflir.passes.channels.trace import ConstantUse, Layer, Trace, constant_of, integers
 
 

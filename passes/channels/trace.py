@@ -15,8 +15,8 @@ from tflir.ir.constants import ArrayElementsAttr, as_numpy, load_numpy
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.types import element_of, shape_of
+from tflir.passes.channels.channel_ids import Channels, Float32, Ids, Mask, Spaces
 from tflir.passes.channels.known import compute, same_in_all, unknown
-from tflir.passes.channels.spaces import Channels, Float32, Ids, Mask, Spaces
 from tflir.passes.quantization.pairs import FloatConstant, float_constant
 
 Array = npt.NDArray[Any]

@@ -14,15 +14,16 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir import names
-from tflir.ir.statistics import Range, functions, ranges_of, set_ranges
+from tflir.ir.functions import functions
+from tflir.ir.statistics import Range, ranges_of, set_ranges
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.edit import erase
 from tflir.passes.integer_forms.maker import Maker
 from tflir.passes.integer_forms.rules import constant_operands, rule_of
 from tflir.passes.quantization.facts import KEEP_FLOAT, is_float, producer
 from tflir.passes.quantization.integers import extremes
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import float_constant
+from tflir.passes.rewriting.edit import erase
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from tflir.ir import names
 from tflir.ir.constants import elements
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 from tflir.ir.tfl.activations import EluOp
 from tflir.ir.tfl.arithmetic import AddOp, MulOp
 from tflir.ir.tfl.base import TflOp
@@ -32,10 +32,10 @@ from tflir.ir.tfl.indexing import GatherOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, tensor_type
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.edit import erase, insert_before
 from tflir.passes.integer_forms.tables import BINARY, LEVELS, UNARY, Array, answers, levels
 from tflir.passes.quantization.facts import KEEP_FLOAT, producer, quantized_element
 from tflir.passes.quantization.pairs import float_constant
+from tflir.passes.rewriting.edit import erase, insert_before
 
 _I8, _I32 = IntegerType(8), IntegerType(32)
 _WIDE: dict[Attribute, type[np.signedinteger]] = {_I32: np.int32, IntegerType(64): np.int64}

@@ -14,7 +14,7 @@ from tflir.ir.statistics import Range
 from tflir.ir.tfl.arithmetic import AddOp, MaximumOp, MinimumOp, MulOp, SubOp
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp
-from tflir.passes.edit import insert_before
+from tflir.passes.rewriting.edit import insert_before
 
 _ACTIVATION = "fused_activation_function"
 

@@ -8,8 +8,8 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
 from xdsl.ir import Operation
 
 from tflir.ir.errors import Error
+from tflir.ir.functions import functions
 from tflir.ir.near import near
-from tflir.ir.statistics import functions
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import BuiltinOp, CustomOp
 from tflir.passes.base import PassReport, TflPass

@@ -10,7 +10,8 @@ from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.constness import is_constant
 from tflir.ir.entries import entry_functions
-from tflir.ir.statistics import Range, functions, ranges_of
+from tflir.ir.functions import functions
+from tflir.ir.statistics import Range, ranges_of
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, FakeQuantOp, QuantizeOp
 from tflir.passes.quantization.facts import is_float, is_quantizable, is_same_scale, producer

@@ -13,13 +13,13 @@ from tflir.ir.tfl.constants import QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of
 from tflir.passes.base import PassReport
-from tflir.passes.edit import erase
 from tflir.passes.quantization.any_integers import any_blob
 from tflir.passes.quantization.facts import VOLATILE
 from tflir.passes.quantization.integer_kernels import why_no_dequantize
 from tflir.passes.quantization.integers import inverse_of, scaled_blob, symmetric_blob
 from tflir.passes.quantization.numerics import Float64, Rows, quantized_blob
 from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
+from tflir.passes.rewriting.edit import block_of, erase
 
 _INT8_MOST = 127
 _INT16_MOST = 32767
@@ -61,8 +61,7 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
     for name, held in ((names.IS_VARIABLE, constant.source.attributes), (VOLATILE, quantize.attributes)):
         if name in held:
             qconst.attributes[name] = held[name]
-    block = quantize.parent
-    assert block is not None
+    block = block_of(quantize)
     block.insert_op_before(qconst, quantize)
     quantize.results[0].replace_all_uses_with(qconst.results[0])
     erase(quantize)

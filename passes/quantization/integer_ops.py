@@ -24,6 +24,7 @@ from tflir.passes.quantization.facts import (
 )
 from tflir.passes.quantization.integer_kernels import why_no_integer_kernel
 from tflir.passes.quantization.pairs import quantized_tensor
+from tflir.passes.rewriting.edit import block_of
 
 
 def form_integer_ops(function: FuncOp, report: PassReport, *, tf_compat: bool) -> None:
@@ -136,8 +137,7 @@ def _form(op: Operation) -> None:
     attributes = {k: v for k, v in op.attributes.items() if k not in (names.VERSION, names.TENSOR)}
     made = type(op).create(operands=operands, result_types=types, properties=dict(op.properties), attributes=attributes)
     made.location = names.location_of(_result_names(op, targets))
-    block = op.parent
-    assert block is not None
+    block = block_of(op)
     block.insert_op_before(made, op)
     for old, new, target in zip(op.results, made.results, targets, strict=True):
         if target is None:

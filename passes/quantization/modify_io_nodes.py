@@ -17,10 +17,10 @@ from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import shape_of, tensor_type
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.edit import erase
 from tflir.passes.quantization.facts import is_float, producer, quantized_element
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.parameters import F32
+from tflir.passes.rewriting.edit import block_of, erase
 
 TYPES = ("float32", "int8", "uint8")
 _U8_OFFSET = 128
@@ -228,8 +228,7 @@ def _requantized(last: Operation, source: SSAValue, wanted: UniformQuantizedType
 
 
 def _insert_before(last: Operation, op: Operation) -> None:
-    block = last.parent
-    assert block is not None
+    block = block_of(last)
     block.insert_op_before(op, last)
 
 

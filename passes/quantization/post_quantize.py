@@ -15,7 +15,6 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.edit import erase
 from tflir.passes.quantization.facts import (
     REQUANTIZES,
     VOLATILE,
@@ -27,6 +26,7 @@ from tflir.passes.quantization.facts import (
     quantized_element,
 )
 from tflir.passes.rewriting import PatternRewriter, RewritePattern, op_type_rewrite_pattern, rewrite
+from tflir.passes.rewriting.edit import erase
 
 _REMOVABLE = (ConstOp, QConstOp, NoValueOp, QuantizeOp, DequantizeOp)
 

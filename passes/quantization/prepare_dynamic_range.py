@@ -10,8 +10,8 @@ from xdsl.dialects.builtin import Float32Type, IntegerType, ModuleOp
 from xdsl.ir import Operation, OpResult, Use
 
 from tflir.ir import names
+from tflir.ir.functions import functions
 from tflir.ir.quant import Layout, UniformQuantizedType
-from tflir.ir.statistics import functions
 from tflir.ir.tfl.base import TRUE, TflOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import LEFT_OUT, UNCALIBRATED

@@ -13,11 +13,11 @@ from tflir.ir.constants import from_blob
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.edit import insert_after
 from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.quantization.numerics import float16_blob
 from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, name_of_twin
 from tflir.passes.quantization.stored_weights import reads_stored_weights
+from tflir.passes.rewriting.edit import insert_after
 
 _LARGEST = 65504.0
 

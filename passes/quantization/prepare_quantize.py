@@ -9,8 +9,9 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from tflir.ir.constness import is_constant
+from tflir.ir.functions import functions
 from tflir.ir.quant import UniformQuantizedType
-from tflir.ir.statistics import Range, clear_ranges, functions, ranges_of
+from tflir.ir.statistics import Range, clear_ranges, ranges_of
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
@@ -38,7 +39,7 @@ from tflir.passes.quantization.materialise import materialise
 from tflir.passes.quantization.pairs import FloatConstant, copied, dequantized_constant, float_constant
 from tflir.passes.quantization.parameters import activation_type, fixed_type, has_scale
 from tflir.passes.quantization.propagation import Propagation
-from tflir.passes.quantization.pruning import prune
+from tflir.passes.quantization.range_pruning import prune
 from tflir.passes.quantization.recurrent import recurrent_parameters
 from tflir.passes.quantization.refused import keep_refused_float
 from tflir.passes.quantization.sound_ranges import visible_ranges, widened_ranges

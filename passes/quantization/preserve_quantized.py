@@ -11,7 +11,7 @@ from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.constness import CONSTANTS, is_constant
 from tflir.ir.entries import entry_functions
-from tflir.ir.statistics import functions
+from tflir.ir.functions import functions
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import KEEP_FLOAT, MODEL_QUANTIZED, is_float, producer, quantized_element

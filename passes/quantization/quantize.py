@@ -10,8 +10,8 @@ from xdsl.ir import Operation, OpResult
 
 from tflir.ir import names
 from tflir.ir.constants import from_blob
+from tflir.ir.functions import functions
 from tflir.ir.quant import UniformQuantizedType
-from tflir.ir.statistics import functions
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
@@ -22,6 +22,7 @@ from tflir.passes.quantization.fold_constants import fold_constant
 from tflir.passes.quantization.integer_kernels import why_no_hybrid_kernel
 from tflir.passes.quantization.integer_ops import form_integer_ops
 from tflir.passes.quantization.pairs import float_constant, quantize_of
+from tflir.passes.rewriting.edit import block_of
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,7 @@ def _widen_other_operands(op: TflOp, widened: dict[Operation, ConstOp], report: 
                 properties={"value": from_blob(constant.blob, constant.shape, Float32Type())},
             )
             wide.location = source.location
-            block = source.parent
-            assert block is not None
+            block = block_of(source)
             block.insert_op_after(wide, source)
             report.count("float16 operands widened")
         op.operands[index] = wide.results[0]

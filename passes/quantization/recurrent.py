@@ -40,6 +40,7 @@ from tflir.passes.quantization.parameters import (
     weight_scales,
     weight_type,
 )
+from tflir.passes.rewriting.edit import block_of
 
 Params = UniformQuantizedType
 Ranges = Mapping[SSAValue, Range]
@@ -143,8 +144,7 @@ def _own_constants(op: Operation) -> None:
             continue
         copy = value.op.clone()
         copy.location = value.op.location
-        block = value.op.parent
-        assert block is not None
+        block = block_of(value.op)
         block.insert_op_after(copy, value.op)
         op.operands[index] = copy.results[0]
 

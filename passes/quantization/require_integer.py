@@ -9,8 +9,8 @@ from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Operation
 
 from tflir.ir.errors import Error
+from tflir.ir.functions import functions
 from tflir.ir.names import place
-from tflir.ir.statistics import functions
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import BuiltinOp, ConstOp, CustomOp
 from tflir.ir.tfl.control_flow import IfOp, WhileOp

@@ -11,12 +11,12 @@ from xdsl.ir import Operation, SSAValue
 from tflir.ir import names
 from tflir.ir.constness import is_constant
 from tflir.ir.errors import Error
+from tflir.ir.functions import functions
 from tflir.ir.near import near
-from tflir.ir.statistics import functions
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.patterns import expression
+from tflir.passes.name_filter import expression
 from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, SHARES_SCALE, bias_of, is_float
 
 _USAGE = 2

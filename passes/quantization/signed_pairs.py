@@ -19,10 +19,10 @@ from tflir.ir.tfl.constants import QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import shape_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.edit import insert_before
 from tflir.passes.quantization.facts import is_float, is_preserved, producer, quantized_element
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.parameters import F32
+from tflir.passes.rewriting.edit import insert_before
 
 _OFFSET = 128
 

@@ -12,7 +12,6 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of
 from tflir.passes.base import PassReport
-from tflir.passes.edit import erase
 from tflir.passes.quantization.facts import (
     bias_of,
     is_float,
@@ -23,6 +22,7 @@ from tflir.passes.quantization.facts import (
     weight_axis,
 )
 from tflir.passes.quantization.pairs import float_constant
+from tflir.passes.rewriting.edit import erase
 
 _PER_TENSOR = -1
 

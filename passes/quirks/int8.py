@@ -10,7 +10,7 @@ INT8: tuple[Quirk, ...] = (
         "Pruning",
         "what concatenation, maximum and the like merge takes the merged range for all its readers",
         "an operand that others read keeps its own range where that is much finer, and is requantized for the merge",
-        "passes.quantization.pruning:prune",
+        "passes.quantization.range_pruning:prune",
     ),
     Quirk(
         "first-operand-decides",

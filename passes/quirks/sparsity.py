@@ -52,7 +52,7 @@ SPARSITY: tuple[Quirk, ...] = (
         "Sparse readers",
         "another op that reads weights in blocks reads the stored elements as if they were dense",
         "it reads a DENSIFY of the same constant, or the constant stays dense",
-        "passes.sparsity.ways:direct_ways",
+        "passes.sparsity.storage_options:direct_ways",
     ),
     Quirk(
         "sparse-lost-tail",

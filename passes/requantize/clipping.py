@@ -16,12 +16,12 @@ from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.elementwise import RsqrtOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport
-from tflir.passes.edit import insert_after, insert_before
 from tflir.passes.optimize.optimize import TAKES_ACTIVATION
 from tflir.passes.quantization.facts import producer
 from tflir.passes.requantize.bounds import Bounds, clipped_by, cut_off_before, cut_off_by
 from tflir.passes.requantize.naming import suffixed
 from tflir.passes.requantize.scales import Scales
+from tflir.passes.rewriting.edit import insert_after, insert_before
 
 _ACTIVATION = "fused_activation_function"
 _UNBOUNDED = frozenset(("DIV", "EXP", "LOG", "POW", "RSQRT"))

@@ -14,14 +14,14 @@ from xdsl.rewriter import Rewriter
 from tflir.ir import names
 from tflir.ir.blob import RepeatedBlob
 from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.functions import functions
 from tflir.ir.quant import UniformQuantizedType
-from tflir.ir.statistics import Range, functions, ranges_of, set_ranges
+from tflir.ir.statistics import Range, ranges_of, set_ranges
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseQConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, tensor_type
 from tflir.passes.base import PassReport, TflPass, fail
-from tflir.passes.edit import erase, insert_after, insert_before
 from tflir.passes.quantization.facts import is_float, producer, quantized_element
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.quantization.parameters import F32
@@ -34,6 +34,7 @@ from tflir.passes.requantize.constants import dequantized_blob, float_const, rou
 from tflir.passes.requantize.integer_readers import reads_integers
 from tflir.passes.requantize.naming import replace_with, suffixed
 from tflir.passes.requantize.scales import Scales, scales_of
+from tflir.passes.rewriting.edit import erase, insert_after, insert_before
 
 _MOST_BITS = 16
 """Of an activation; wider integers are biases."""

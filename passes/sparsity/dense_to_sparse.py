@@ -20,13 +20,13 @@ from tflir.ir.tfl.linear import FullyConnectedOp
 from tflir.ir.tfl.signature import needed_version
 from tflir.ir.tfl.versions import SPARSE_VERSION
 from tflir.passes.base import PassReport
-from tflir.passes.edit import erase, insert_after
+from tflir.passes.rewriting.edit import erase, insert_after
+from tflir.passes.sparsity.byte_bounds import TWIN
 from tflir.passes.sparsity.choice import Choice, choose
 from tflir.passes.sparsity.encoding import Encoding, encode, stored_elements
-from tflir.passes.sparsity.tables import TWIN
+from tflir.passes.sparsity.storage_options import densified_ways, direct_ways
 from tflir.passes.sparsity.targeted import TargetedPass
 from tflir.passes.sparsity.tensorflow import tensorflow_choice
-from tflir.passes.sparsity.ways import densified_ways, direct_ways
 from tflir.passes.sparsity.weight import Weight, weights_of
 
 

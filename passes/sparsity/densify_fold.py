@@ -26,8 +26,8 @@ from tflir.ir.tfl.indexing import DensifyOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import PACKED_BITS, element_of, shape_of, storage_type, stored_bytes
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.edit import erase, insert_after
 from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, is_quantizable
+from tflir.passes.rewriting.edit import erase, insert_after
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,14 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import shape_of, tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.edit import insert_after
+from tflir.passes.rewriting.edit import insert_after
 from tflir.passes.sparsity import latency
+from tflir.passes.sparsity.byte_bounds import op_bytes
 from tflir.passes.sparsity.candidates import candidates
 from tflir.passes.sparsity.choice import Option, Preference, choose
 from tflir.passes.sparsity.readers import Reader, delegated
-from tflir.passes.sparsity.tables import op_bytes
+from tflir.passes.sparsity.storage_options import densified_ways, option
 from tflir.passes.sparsity.targeted import TargetedPass
-from tflir.passes.sparsity.ways import densified_ways, option
 from tflir.passes.sparsity.weight import Weight, weights_of
 
 _HOW = "float from DENSIFY and DEQUANTIZE, XNNPACK"

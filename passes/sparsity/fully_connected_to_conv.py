@@ -31,16 +31,16 @@ from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp
 from tflir.ir.tfl.shaping import ReshapeOp
 from tflir.ir.types import NONE, element_of, shape_of, tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.edit import erase, insert_before
 from tflir.passes.quantization.facts import producer, quantized_element
 from tflir.passes.quantization.parameters import bias_scales, bias_type
+from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.sparsity import latency
+from tflir.passes.sparsity.byte_bounds import op_bytes
 from tflir.passes.sparsity.candidates import candidates
 from tflir.passes.sparsity.choice import Option, Preference, choose
 from tflir.passes.sparsity.readers import Reader
-from tflir.passes.sparsity.tables import op_bytes
+from tflir.passes.sparsity.storage_options import densified_ways, direct_ways, option
 from tflir.passes.sparsity.targeted import TargetedPass
-from tflir.passes.sparsity.ways import densified_ways, direct_ways, option
 from tflir.passes.sparsity.weight import Weight, weights_of
 
 _HOW = "conv_2d int8 from DENSIFY, XNNPACK"

@@ -22,7 +22,7 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.patterns import expression
+from tflir.passes.name_filter import expression
 from tflir.passes.sparsity.structures import Magnitudes, Mask, Structure, parse_structure
 
 _USAGE = 2

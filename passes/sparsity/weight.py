@@ -19,9 +19,9 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.types import numpy_dtype, shape_of
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import quantized_element
+from tflir.passes.sparsity.byte_bounds import LEAST
 from tflir.passes.sparsity.encoding import Mask, nonzero
 from tflir.passes.sparsity.readers import Reader, is_weight, readers_of
-from tflir.passes.sparsity.tables import LEAST
 
 _LINEAR = frozenset(("BATCH_MATMUL", "CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"))
 

@@ -35,6 +35,7 @@ from tflir.passes.quantization.int16.numerics import (
 )
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant, name_of_twin
+from tflir.passes.rewriting.edit import block_of
 
 INT16 = IntegerType(16)
 _LEAST_RATIO = 2.0**-30
@@ -144,8 +145,7 @@ class Constants:
         alone = not constant.value.has_more_than_one_use()
         made = _constant_op(constant.shape, blob, storage, scales, axis)
         made.location = names.named(name_of_twin(constant, str(storage).replace("i", "int"), replaces=alone))
-        block = constant.source.parent
-        assert block is not None
+        block = block_of(constant.source)
         block.insert_op_after(made, constant.source)
         self._report.count("quantized constants")
         self._made[key] = made.results[0]

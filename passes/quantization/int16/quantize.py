@@ -12,7 +12,8 @@ from tflir.ir import names
 from tflir.ir.constness import is_constant
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
-from tflir.ir.statistics import Range, clear_ranges, functions, ranges_of
+from tflir.ir.functions import functions
+from tflir.ir.statistics import Range, clear_ranges, ranges_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import MAY_STAY_FLOAT, UNCALIBRATED
 from tflir.passes.quantization.int16.choice import Choice

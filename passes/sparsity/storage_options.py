@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tflir.passes.sparsity import latency
+from tflir.passes.sparsity.byte_bounds import code_bytes, encoding_bytes, op_bytes
 from tflir.passes.sparsity.candidates import Candidate, candidates, rows_candidate
 from tflir.passes.sparsity.choice import Option, Preference
 from tflir.passes.sparsity.encoding import Mask, any_of_last
 from tflir.passes.sparsity.readers import MOST_HYBRID_BLOCKS, WIDENED, Reader, delegated
-from tflir.passes.sparsity.tables import code_bytes, encoding_bytes, op_bytes
 from tflir.passes.sparsity.weight import Weight
 
 DIRECTLY = "sparse"
