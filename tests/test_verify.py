@@ -32,7 +32,7 @@ PASSES = (
 def quantized(widen: dict[str, float], skip: str = "") -> bytes:
     """`models.convolutions` in int8; ranges are what `SAMPLES` take, times `widen` of the tensor's name."""
     module = load_bytes(models.convolutions())
-    (function,) = statistics.functions(module)
+    (function,) = functions(module)
     runner = Runner(models.convolutions(), delegate=False, keep_all=True)
     ports = {port.tensor: port for port in runner.tensors(0).values()}
     spans: dict[str, float] = {}
