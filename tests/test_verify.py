@@ -19,6 +19,7 @@ from tflir.backends.litert.wiring import wirings
 from tflir.files import load_bytes, to_bytes
 from tflir.ir import names, statistics
 from tflir.ir.errors import Error
+from tflir.ir.functions import functions
 from tflir.report.suggestions import advice, pattern, range_fault
 from tflir.report.verify import Verification, compare, verify, worst
 
