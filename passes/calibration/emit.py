@@ -19,6 +19,7 @@ from tflir.ir.tfl.elementwise import CastOp
 from tflir.ir.tfl.reduction import ReduceMaxOp, ReduceMinOp
 from tflir.ir.tfl.shaping import ConcatenationOp, PackOp, ReshapeOp
 from tflir.ir.types import shape_of, tensor_type
+from tflir.passes.rewriting.values import const_op
 
 NO_HIGH = float(np.finfo(np.float32).min)
 NO_LOW = float(np.finfo(np.float32).max)
@@ -110,4 +111,4 @@ class Emitter:
 
 def _constant(array: npt.NDArray[Any]) -> ConstOp:
     value = elements(array)
-    return ConstOp.create(result_types=[value.type], properties={"value": value})
+    return const_op(value)

@@ -18,6 +18,7 @@ from xdsl.ir import Operation, OpResult
 from tflir.ir.constants import as_numpy
 from tflir.ir.tfl.constants import ConstOp
 from tflir.passes.calibration.logged import values_of
+from tflir.passes.rewriting.values import producer
 
 Array = npt.NDArray[Any]
 """Of float32."""
@@ -49,7 +50,7 @@ class Layer:
         assert isinstance(value, OpResult)
         held: dict[int, Array] = {}
         for index, operand in enumerate(value.op.operands):
-            maker = operand.op if isinstance(operand, OpResult) else None
+            maker = producer(operand)
             if isinstance(maker, ConstOp) and index not in (_STATE, _CELL):
                 held[index] = as_numpy(maker.value).astype(np.float32)
         major: Any = value.op.properties.get("time_major")

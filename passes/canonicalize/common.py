@@ -11,8 +11,9 @@ from xdsl.traits import Pure
 from tflir.ir import names
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.passes.base import PassReport
-from tflir.passes.canonicalize.interface import can_replace, is_returned, may_change, replace
+from tflir.passes.canonicalize.interface import can_replace, may_change, replace
 from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.values import is_returned
 
 _OF_ONE_TENSOR = frozenset((names.VERSION, names.TENSOR, *names.OP_CARRIED))
 """Attributes in which two ops that compute the same may differ."""

@@ -18,8 +18,9 @@ from tflir.ir.tfl.indexing import DensifyOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, numpy_dtype, schema_name, shape_of, storage_type, stored_bytes, tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.canonicalize.interface import is_returned, may_change
+from tflir.passes.canonicalize.interface import may_change
 from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.values import is_returned, qconst_op
 
 _SMALL = 32
 """Bytes that an op and its tensor take at least in a file: a constant of so many is no growth."""
@@ -117,4 +118,4 @@ def _constant(value: ArrayElementsAttr, result: OpResult) -> Operation:
     assert element is not None
     if element == storage_type(element):
         return ConstOp.create(result_types=[tensor_type(shape, element)], properties={"value": value})
-    return QConstOp.create(result_types=[result.type], properties={"qtype": result.type, "value": value})
+    return qconst_op(result.type, value)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.traits import ConstantLike
 
 from tflir.ir import names
-
-
-def is_returned(value: SSAValue) -> bool:
-    """Whether a function returns the value."""
-    return any(isinstance(use.operation, ReturnOp) for use in value.uses)
+from tflir.passes.rewriting.values import is_returned
 
 
 def can_replace(old: SSAValue, new: SSAValue) -> bool:

@@ -9,15 +9,15 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from tflir.ir import names
-from tflir.ir.constants import as_numpy, elements
+from tflir.ir.constants import elements
 from tflir.ir.quant import UniformQuantizedType
-from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.shaping import ExpandDimsOp, ReshapeOp, SqueezeOp, TransposeOp
 from tflir.ir.types import element_of, shape_of, tensor_type
 from tflir.passes.base import PassReport
 from tflir.passes.canonicalize.axes import Layout, Shape, Steps, identity, reshaped, steps, transposed
 from tflir.passes.canonicalize.interface import can_replace, may_change, replace
 from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.values import const_op, known_elements
 
 _RESHAPING = (ReshapeOp, SqueezeOp, ExpandDimsOp)
 _MOST_DIMENSIONS = 6
@@ -51,11 +51,9 @@ def _layout(op: Operation, known: dict[SSAValue, tuple[SSAValue, Layout]]) -> tu
 
 
 def _transposed(layout: Layout, op: TransposeOp) -> Layout | None:
-    order = op.perm.op if isinstance(op.perm, OpResult) else None
-    if not isinstance(order, ConstOp) or names.NO_DATA in order.attributes:
-        return None
+    order = known_elements(op.perm)
     rank = len(layout.shape)
-    return transposed(layout, [int(place) % rank for place in as_numpy(order.value)] if rank else [])
+    return None if order is None else transposed(layout, [int(place) % rank for place in order] if rank else [])
 
 
 def _same_elements(one: Attribute, other: Attribute) -> bool:
@@ -162,5 +160,5 @@ def _op(
 
 def _constant(array: np.ndarray, made: list[Operation]) -> SSAValue:
     value = elements(array)
-    made.append(ConstOp.create(result_types=[value.type], properties={"value": value}))
+    made.append(const_op(value))
     return made[-1].results[0]

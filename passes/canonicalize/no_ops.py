@@ -10,11 +10,8 @@ from xdsl.dialects.builtin import Float32Type, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
-from tflir.ir import names
-from tflir.ir.constants import as_numpy
 from tflir.ir.tfl.activations import Relu0To1Op, Relu6Op, ReluN1To1Op, ReluOp
 from tflir.ir.tfl.arithmetic import AddNOp, DivOp, MaximumOp, MinimumOp, MulOp, SubOp
-from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.elementwise import CastOp
 from tflir.ir.tfl.indexing import SliceOp
 from tflir.ir.tfl.shaping import (
@@ -34,6 +31,7 @@ from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport
 from tflir.passes.canonicalize.interface import can_replace, may_change, replace
 from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.values import known_elements
 
 Rule = Callable[[Operation], SSAValue | None]
 
@@ -55,14 +53,6 @@ def remove_no_ops(function: FuncOp, report: PassReport) -> None:
         report.count("ops that do nothing")
 
 
-def _constant(value: SSAValue) -> npt.NDArray[np.generic] | None:
-    """The elements of a small constant."""
-    op = value.op if isinstance(value, OpResult) else None
-    if not isinstance(op, ConstOp) or names.NO_DATA in op.attributes or names.IS_VARIABLE in op.attributes:
-        return None
-    return as_numpy(op.value)
-
-
 def _is_static(value: SSAValue) -> bool:
     shape = shape_of(value.type)
     return shape is not None and -1 not in shape
@@ -74,13 +64,13 @@ def _static(op: Operation) -> SSAValue | None:
 
 
 def _transpose(op: Operation) -> SSAValue | None:
-    order = _constant(op.operands[1])
+    order = known_elements(op.operands[1])
     in_order = order is not None and order.tolist() == list(range(order.size))
     return op.operands[0] if in_order else None
 
 
 def _pad(op: Operation) -> SSAValue | None:
-    amounts = _constant(op.operands[1])
+    amounts = known_elements(op.operands[1])
     return op.operands[0] if amounts is not None and not amounts.any() else None
 
 
@@ -90,7 +80,7 @@ def _one_operand(op: Operation) -> SSAValue | None:
 
 
 def _tile(op: Operation) -> SSAValue | None:
-    times = _constant(op.operands[1])
+    times = known_elements(op.operands[1])
     return op.operands[0] if times is not None and (times == 1).all() else None
 
 
@@ -107,7 +97,7 @@ def _neutral(number: float, *, commutes: bool) -> Rule:
         if op.properties.get("fused_activation_function") != StringAttr("NONE"):
             return None
         for place in (1, 0) if commutes else (1,):
-            array = _constant(op.operands[place])
+            array = known_elements(op.operands[place])
             if array is not None and array.size and _all_are(array, number):
                 return op.operands[1 - place]
         return None

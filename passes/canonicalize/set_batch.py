@@ -7,23 +7,23 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import DictionaryAttr, FunctionType, ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute, Operation
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
 from tflir.ir import names
-from tflir.ir.constants import as_numpy, elements
+from tflir.ir.constants import elements
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
 from tflir.ir.evaluation import evaluate
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.filling import ShapeOp
 from tflir.ir.tfl.inference import infer_results
 from tflir.ir.types import element_of, shape_of, tensor_type
 from tflir.passes.base import PassReport, TflPass, fail
 from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.values import const_op, is_returned, known_elements
 
 _SHAPE_SIZE = 64
 """Elements of a constant that may be part of a computation of shapes."""
@@ -125,29 +125,20 @@ def _computed(op: Operation) -> list[Any] | None:
         return [np.array(shape, np.int64 if "64" in str(element) else np.int32)]
     if not op.operands or not isinstance(op, TflOp) or not op.INFO.pure or op.regions:
         return None
-    arrays = [_small(operand) for operand in op.operands]
-    if any(array is None for array in arrays):
+    arrays = [known_elements(operand) for operand in op.operands]
+    if any(array is None or array.size > _SHAPE_SIZE or array.dtype.kind not in "biu" for array in arrays):
         return None
     found = evaluate(op, arrays)
     return None if found is None or any(array.size > _SHAPE_SIZE for array in found) else list(found)
 
 
-def _small(value: SSAValue) -> Any:
-    """The elements of a small constant."""
-    op = value.owner
-    if not isinstance(op, ConstOp) or names.NO_DATA in op.attributes or names.IS_VARIABLE in op.attributes:
-        return None
-    array = as_numpy(op.value)
-    return array if array.size <= _SHAPE_SIZE and array.dtype.kind in "biu" else None
-
-
 def _make_constants(op: Operation, arrays: list[Any]) -> None:
     block = block_of(op)
-    if any(isinstance(use.operation, ReturnOp) for result in op.results for use in result.uses):
+    if any(map(is_returned, op.results)):
         return  # the runtime takes no constant for an output
     for result, array, name in zip(op.results, arrays, names.op_names(op), strict=True):
         value = elements(np.asarray(array), element_of(result.type))
-        made = ConstOp.create(result_types=[value.type], properties={"value": value})
+        made = const_op(value)
         made.location = names.named(name)
         block.insert_op_before(made, op)
         result.replace_all_uses_with(made.results[0])

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
 from tflir.ir import names
 from tflir.ir.errors import Error
 from tflir.ir.functions import functions
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.rewriting.values import is_returned
 
 _KINDS = ("names", "metadata")
 _METADATA = (names.METADATA, names.DESCRIPTION, names.ASSOCIATED_FILES)
@@ -61,5 +62,5 @@ class StripPass(TflPass):
 def _inside(function: FuncOp) -> Iterator[Operation]:
     """The ops that make no output."""
     for op in function.walk():
-        if op is not function and not any(isinstance(u.operation, ReturnOp) for r in op.results for u in r.uses):
+        if op is not function and not any(map(is_returned, op.results)):
             yield op

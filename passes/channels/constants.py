@@ -22,6 +22,7 @@ from tflir.ir.types import shape_of, stored_bytes, tensor_type
 from tflir.passes.channels.channel_ids import Mask
 from tflir.passes.channels.trace import Array, constant_of, integers
 from tflir.passes.rewriting.edit import block_of, insert_after
+from tflir.passes.rewriting.values import const_op
 
 _BLOCK = 1 << 20
 """Elements that are sliced at a time, which bounds the memory in use."""
@@ -73,7 +74,7 @@ def set_constant(op: TflOp, index: int, value: ArrayElementsAttr) -> None:
     """Makes a constant of `value` the operand `index` of `op`; a float16 one is read through a `tfl.dequantize`."""
     old = op.operands[index]
     assert isinstance(old, OpResult)
-    made: list[Operation] = [ConstOp.create(result_types=[value.type], properties={"value": value})]
+    made: list[Operation] = [const_op(value)]
     if isinstance(value.type.element_type, Float16Type):
         wide = tensor_type(shape_of(value.type) or (), Float32Type())
         made.append(DequantizeOp.create(operands=made[0].results, result_types=[wide]))

@@ -10,14 +10,13 @@ import numpy.typing as npt
 from xdsl.dialects.builtin import Float32Type, StringAttr
 from xdsl.ir import Operation, OpResult, SSAValue
 
-from tflir.ir import names
-from tflir.ir.constants import ArrayElementsAttr, as_numpy, load_numpy
+from tflir.ir.constants import as_numpy, load_numpy
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.channels.channel_ids import Channels, Float32, Ids, Mask, Spaces
 from tflir.passes.channels.known import compute, same_in_all, unknown
 from tflir.passes.quantization.pairs import FloatConstant, float_constant
+from tflir.passes.rewriting.values import known_elements
 
 Array = npt.NDArray[Any]
 
@@ -153,13 +152,8 @@ def constant_array(value: SSAValue) -> Array | None:
 
 def integers(value: SSAValue) -> Array | None:
     """The elements of an integer constant; None if the value is no such constant, or a variable."""
-    if not isinstance(value, OpResult) or not isinstance(value.op, ConstOp) or names.NO_DATA in value.op.attributes:
-        return None
-    held = value.op.value
-    if not isinstance(held, ArrayElementsAttr) or names.IS_VARIABLE in value.op.attributes:
-        return None
-    array = as_numpy(held)
-    return array if array.dtype.kind == "i" else None
+    array = known_elements(value)
+    return array if array is not None and array.dtype.kind == "i" else None
 
 
 def text(op: TflOp, name: str) -> str:

@@ -19,11 +19,12 @@ from tflir.ir.statistics import Range, ranges_of, set_ranges
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.integer_forms.maker import Maker
 from tflir.passes.integer_forms.rules import constant_operands, rule_of
-from tflir.passes.quantization.facts import KEEP_FLOAT, is_float, producer
+from tflir.passes.quantization.facts import KEEP_FLOAT
 from tflir.passes.quantization.integers import extremes
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.rewriting.edit import erase
+from tflir.passes.rewriting.values import is_float, producer
 
 
 @dataclass(frozen=True)

@@ -26,16 +26,16 @@ from tflir.ir.functions import functions
 from tflir.ir.tfl.activations import EluOp
 from tflir.ir.tfl.arithmetic import AddOp, MulOp
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.elementwise import CastOp
 from tflir.ir.tfl.indexing import GatherOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, tensor_type
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.integer_forms.tables import BINARY, LEVELS, UNARY, Array, answers, levels
-from tflir.passes.quantization.facts import KEEP_FLOAT, producer, quantized_element
+from tflir.passes.quantization.facts import KEEP_FLOAT, quantized_element
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.rewriting.edit import erase, insert_before
+from tflir.passes.rewriting.values import const_op, producer, qconst_op
 
 _I8, _I32 = IntegerType(8), IntegerType(32)
 _WIDE: dict[Attribute, type[np.signedinteger]] = {_I32: np.int32, IntegerType(64): np.int64}
@@ -104,7 +104,7 @@ def _with_table(op: TflOp, function: Callable[..., Array]) -> bool:
     with np.errstate(all="ignore"):
         table = answers(function(*values).reshape(-1), params)
     kind = tensor_type((table.size,), params)
-    held = QConstOp.create(result_types=[kind], properties={"qtype": kind, "value": elements(table)})
+    held = qconst_op(kind, elements(table))
     insert_before(op, held)
     _replace(op, target, _gather(held.results[0], _positions(op, read), target.results[0].type))
     return True
@@ -118,7 +118,7 @@ def _whole_numbers(op: TflOp) -> bool:
     if stored is None or params is None or dtype is None:
         return False
     value = elements(np.trunc(levels(params)).astype(dtype))
-    held = ConstOp.create(result_types=[value.type], properties={"value": value})
+    held = const_op(value)
     insert_before(op, held)
     made = _gather(held.results[0], _positions(op, [stored]), op.results[0].type)
     made.location = op.location
@@ -184,7 +184,7 @@ def _from_zero(op: Operation, value: SSAValue) -> SSAValue:
 
 def _number(op: Operation, number: int) -> SSAValue:
     value = elements(np.array(number, np.int32))
-    made = ConstOp.create(result_types=[value.type], properties={"value": value})
+    made = const_op(value)
     insert_before(op, made)
     return made.results[0]
 

@@ -13,8 +13,8 @@ from tflir.ir.constants import elements
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.arithmetic import AddOp, MaximumOp, MinimumOp, MulOp, SubOp
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp
 from tflir.passes.rewriting.edit import insert_before
+from tflir.passes.rewriting.values import const_op
 
 _ACTIVATION = "fused_activation_function"
 
@@ -37,7 +37,7 @@ class Maker:
     def constant(self, number: float) -> SSAValue:
         """A scalar."""
         value = elements(np.array(number, np.float32))
-        made = ConstOp.create(result_types=[value.type], properties={"value": value})
+        made = const_op(value)
         insert_before(self._op, made)
         self._ranges[made.results[0]] = Range(number, number)
         return made.results[0]

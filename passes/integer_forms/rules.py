@@ -14,8 +14,8 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.comparison import EqualOp, LogicalNotOp, SelectV2Op
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.integer_forms.maker import Maker
-from tflir.passes.quantization.facts import is_float, producer
 from tflir.passes.quantization.pairs import float_constant
+from tflir.passes.rewriting.values import is_float, producer
 
 Rule = Callable[[Operation, Maker], SSAValue | None]
 

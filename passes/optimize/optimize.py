@@ -8,18 +8,18 @@ from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects.builtin import DenseArrayBase, NoneType, UnitAttr
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import Operation
 
 from tflir.ir import names
-from tflir.ir.constants import as_numpy
 from tflir.ir.tfl.activations import Relu6Op, ReluN1To1Op, ReluOp
 from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.indexing import SliceOp, StridedSliceOp
 from tflir.ir.tfl.shaping import ReshapeOp
 from tflir.passes.optimize.same_padding import FoldPad
 from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
+from tflir.passes.rewriting.values import known_elements
+from tflir.passes.rewriting.values import producer as producer_of
 
 _FUSED: dict[type[Operation], str] = {ReluOp: "RELU", Relu6Op: "RELU6", ReluN1To1Op: "RELU_N1_TO_1"}
 TAKES_ACTIVATION = frozenset(
@@ -69,7 +69,7 @@ class FuseActivation(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ReluOp | Relu6Op | ReluN1To1Op, rewriter: PatternRewriter) -> None:
         source = op.operands[0]
-        producer = source.op if isinstance(source, OpResult) else None
+        producer = producer_of(source)
         if not isinstance(producer, TflOp) or producer.INFO.builtin not in TAKES_ACTIVATION:
             return rewriter.decline("what it reads comes from no op that takes an activation")
         if source.has_more_than_one_use():
@@ -88,7 +88,7 @@ class SliceOfStrideOne(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: StridedSliceOp, rewriter: PatternRewriter) -> None:
-        begin, end, strides = (_integers(value) for value in (op.begin, op.end, op.strides))
+        begin, end, strides = (known_elements(value) for value in (op.begin, op.end, op.strides))
         if begin is None or end is None or strides is None:
             return rewriter.decline("where it begins and ends is known only when the model runs")
         if op.option("offset") or any(op.option(mask) for mask in _MASKS):
@@ -97,12 +97,6 @@ class SliceOfStrideOne(RewritePattern):
             return rewriter.decline("it has strides, or counts from the end")
         size = rewriter.constant((end - begin).astype(end.dtype), names.name_of(op.end))
         rewriter.replace(op, SliceOp(op.input, op.begin, size, result_type=op.output.type))
-
-
-def _integers(value: SSAValue) -> np.ndarray | None:
-    if not isinstance(value, OpResult) or not isinstance(value.op, ConstOp):
-        return None
-    return as_numpy(value.op.value) if names.NO_DATA not in value.op.attributes else None
 
 
 class AddOfNothing(RewritePattern):
@@ -116,7 +110,7 @@ class AddOfNothing(RewritePattern):
             return
         for nothing, other in ((0, 1), (1, 0)):
             source, kept = op.operands[nothing], op.operands[other]
-            producer = source.op if isinstance(source, OpResult) else None
+            producer = producer_of(source)
             if not isinstance(producer, SubOp) or producer.operands[0] is not producer.operands[1]:
                 continue
             if kept.type == op.results[0].type and producer.option("activation") == "NONE":

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from xdsl.ir import OpResult
 
-from tflir.ir import names
-from tflir.ir.constants import as_numpy
-from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.linear import Conv2DOp, DepthwiseConv2DOp
 from tflir.ir.tfl.shaping import PadOp
 from tflir.ir.types import shape_of
 from tflir.passes.rewriting import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+from tflir.passes.rewriting.values import known_elements, producer
 
 _SPATIAL = (1, 2)
 """Height and width, of an NHWC input and of either convolution's filter."""
@@ -28,20 +25,20 @@ class FoldPad(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: Conv2DOp | DepthwiseConv2DOp, rewriter: PatternRewriter) -> None:
         source = op.operands[0]
-        pad = source.op if isinstance(source, OpResult) else None
+        pad = producer(source)
         if not isinstance(pad, PadOp):
             return None
         if op.option("padding") != "VALID":
             return rewriter.decline("the convolution pads by itself as well")
         if source.has_more_than_one_use():
             return rewriter.decline("others read the padded value", pad)
-        amounts = pad.padding.op if isinstance(pad.padding, OpResult) else None
-        if not isinstance(amounts, ConstOp) or names.NO_DATA in amounts.attributes:
+        amounts = known_elements(pad.padding)
+        if amounts is None:
             return rewriter.decline("the amounts are known only when the model runs", pad)
         shape, kernel = shape_of(pad.input.type), shape_of(op.operands[1].type)
         if shape is None or kernel is None or len(shape) != 4 or len(kernel) != 4 or min(shape[1:3]) < 0:
             return rewriter.decline("the size of the image is known only when the model runs", pad)
-        if not np.array_equal(as_numpy(amounts.value), _same_padding(op, shape, kernel)):
+        if not np.array_equal(amounts, _same_padding(op, shape, kernel)):
             return rewriter.decline("SAME padding adds other amounts", pad)
         rewriter.set_operand(op, 0, pad.input)
         rewriter.modify(op, padding="SAME")

@@ -13,10 +13,11 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import KEEP_FLOAT, is_float, is_same_scale
+from tflir.passes.quantization.facts import KEEP_FLOAT, is_same_scale
 from tflir.passes.quantization.pairs import FloatConstant, float_constant
 from tflir.passes.quantization.parameters import centred_type
 from tflir.passes.quantization.propagation import Propagation
+from tflir.passes.rewriting.values import is_float
 
 _MOSTLY = 0.5
 

@@ -14,7 +14,7 @@ from xdsl.ir import Operation, SSAValue
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.statistics import Range
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import bias_of, is_same_scale, producer, uses_in_order, weight_axis
+from tflir.passes.quantization.facts import bias_of, is_same_scale, uses_in_order, weight_axis
 from tflir.passes.quantization.integers import extremes
 from tflir.passes.quantization.numerics import Float64, Rows
 from tflir.passes.quantization.pairs import FloatConstant
@@ -27,6 +27,7 @@ from tflir.passes.quantization.parameters import (
     weight_type,
 )
 from tflir.passes.quantization.propagation import Propagation
+from tflir.passes.rewriting.values import producer
 
 _PER_TENSOR = -1
 

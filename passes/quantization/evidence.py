@@ -14,8 +14,9 @@ from tflir.ir.functions import functions
 from tflir.ir.statistics import Range, ranges_of
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, FakeQuantOp, QuantizeOp
-from tflir.passes.quantization.facts import is_float, is_quantizable, is_same_scale, producer
+from tflir.passes.quantization.facts import is_quantizable, is_same_scale
 from tflir.passes.quantization.preserve_quantized import integer_parts
+from tflir.passes.rewriting.values import is_float, producer
 
 RANGES = "the model has recorded ranges"
 TRAINED = "the model has quantize/dequantize pairs or fake quantization"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import Float32Type, ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Operation, OpResult, SSAValue, Use
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue, Use
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of
+from tflir.passes.rewriting.values import is_float
 
 KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT = names.KEEP_FLOAT, names.LEFT_OUT, names.MAY_STAY_FLOAT
 SHARES_SCALE = "tfl.shares_scale"
@@ -25,16 +26,6 @@ UNCALIBRATED = "tfl.uncalibrated"
 """On a function: no range of its values was recorded."""
 FIRST_USE_FIRST = "tfl.first_use_first"
 """On a dequantize: TensorFlow's search for integer ops meets the users in the order of the program."""
-
-
-def producer(value: SSAValue) -> Operation | None:
-    """The op that makes a value; None for an argument."""
-    return value.op if isinstance(value, OpResult) else None
-
-
-def is_float(value: SSAValue) -> bool:
-    """Whether a value is a float32 tensor."""
-    return isinstance(element_of(value.type), Float32Type)
 
 
 def quantized_element(value: SSAValue) -> UniformQuantizedType | None:
@@ -113,8 +104,3 @@ def clear_marks(module: ModuleOp, *, selection: bool = False) -> None:
 def is_preserved(op: Operation) -> bool:
     """Whether a conversion is the model's own: see `tfl-preserve-quantized`."""
     return MODEL_QUANTIZED in op.attributes
-
-
-def is_returned(value: SSAValue) -> bool:
-    """Whether a function returns the value."""
-    return any(isinstance(use.operation, ReturnOp) for use in value.uses)

@@ -14,7 +14,8 @@ from xdsl.ir import Operation, SSAValue
 from tflir.ir.constness import is_constant
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.base import TflOp
-from tflir.passes.quantization.facts import float_operands, is_float, is_same_scale
+from tflir.passes.quantization.facts import float_operands, is_same_scale
+from tflir.passes.rewriting.values import is_float
 
 SHARE_OF_INT8 = 1 / 16
 SHARE_OF_INT16 = 1 / 256

@@ -20,6 +20,7 @@ from tflir.passes.quantization.integers import inverse_of, scaled_blob, symmetri
 from tflir.passes.quantization.numerics import Float64, Rows, quantized_blob
 from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
 from tflir.passes.rewriting.edit import block_of, erase
+from tflir.passes.rewriting.values import qconst_op
 
 _INT8_MOST = 127
 _INT16_MOST = 32767
@@ -55,7 +56,7 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
         report.decline("not in a form that is quantized here: the runtime does it", quantize)
         return
     value = from_blob(blob, constant.shape, element.storage)
-    qconst = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
+    qconst = qconst_op(qtype, value)
     replaces = source.has_one_use()
     qconst.location = constant.source.location if replaces else quantize.location
     for name, held in ((names.IS_VARIABLE, constant.source.attributes), (VOLATILE, quantize.attributes)):

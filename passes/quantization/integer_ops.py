@@ -14,10 +14,8 @@ from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import (
     FIRST_USE_FIRST,
-    is_float,
     is_preserved,
     is_quantizable,
-    is_returned,
     positions,
     quantized_element,
     uses_in_order,
@@ -25,6 +23,7 @@ from tflir.passes.quantization.facts import (
 from tflir.passes.quantization.integer_kernels import why_no_integer_kernel
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.values import is_float, is_returned
 
 
 def form_integer_ops(function: FuncOp, report: PassReport, *, tf_compat: bool) -> None:

@@ -23,6 +23,7 @@ from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant, float_constant, quantized_tensor
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
+from tflir.passes.rewriting.values import qconst_op
 
 _BITS = (2, 16)
 
@@ -129,7 +130,7 @@ def _of_constant(op: FakeQuantOp, constant: FloatConstant, steps: _Steps) -> QCo
         value = elements(whole.reshape(constant.shape), storage)
     else:
         value = from_blob(_blob(rows, steps, np.int8 if bits <= 8 else np.int16), constant.shape, storage)
-    made = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
+    made = qconst_op(qtype, value)
     made.location = constant.source.location
     return made
 

@@ -11,7 +11,7 @@ from xdsl.ir import Operation, SSAValue
 
 from tflir.ir import names
 from tflir.ir.tfl.base import TflOp
-from tflir.passes.quantization.facts import is_float
+from tflir.passes.rewriting.values import is_float
 
 # fmt: off
 _SEES_NO_INFINITY = frozenset((

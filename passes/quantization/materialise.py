@@ -13,9 +13,10 @@ from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.passes.quantization.facts import FIRST_USE_FIRST, REQUANTIZES, VOLATILE, is_returned, quantized_element
+from tflir.passes.quantization.facts import FIRST_USE_FIRST, REQUANTIZES, VOLATILE, quantized_element
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.propagation import State
+from tflir.passes.rewriting.values import is_returned, producer
 
 
 def materialise(value: SSAValue, state: State, *, constant: bool, first_use_first: bool, tf_compat: bool) -> int:
@@ -64,7 +65,7 @@ class _Writer:
     def __init__(self, value: SSAValue) -> None:
         self._name = names.name_of(value)
         self._made: Counter[str] = Counter()
-        self._after: Operation | None = value.op if isinstance(value, OpResult) else None
+        self._after: Operation | None = producer(value)
         self._block = value.block if isinstance(value, BlockArgument) else None
 
     def quantize(

@@ -17,10 +17,11 @@ from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import shape_of, tensor_type
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import is_float, producer, quantized_element
+from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.rewriting.edit import block_of, erase
+from tflir.passes.rewriting.values import is_float, producer
 
 TYPES = ("float32", "int8", "uint8")
 _U8_OFFSET = 128

@@ -20,13 +20,12 @@ from tflir.passes.quantization.facts import (
     VOLATILE,
     clear_marks,
     is_preserved,
-    is_returned,
     is_same_scale,
-    producer,
     quantized_element,
 )
 from tflir.passes.rewriting import PatternRewriter, RewritePattern, op_type_rewrite_pattern, rewrite
 from tflir.passes.rewriting.edit import erase
+from tflir.passes.rewriting.values import is_returned, producer
 
 _REMOVABLE = (ConstOp, QConstOp, NoValueOp, QuantizeOp, DequantizeOp)
 

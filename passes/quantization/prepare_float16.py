@@ -18,6 +18,7 @@ from tflir.passes.quantization.numerics import float16_blob
 from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, name_of_twin
 from tflir.passes.quantization.stored_weights import reads_stored_weights
 from tflir.passes.rewriting.edit import insert_after
+from tflir.passes.rewriting.values import const_op
 
 _LARGEST = 65504.0
 
@@ -75,7 +76,7 @@ class PrepareQuantizeFloat16Pass(TflPass):
             return
         narrow = float16_blob(constant.blob, clamp=self.clamp)
         value = from_blob(narrow, constant.shape, Float16Type())
-        half = ConstOp.create(result_types=[value.type], properties={"value": value})
+        half = const_op(value)
         replaces = len(uses) == sum(1 for _ in constant.value.uses)
         name = name_of_twin(constant, "float16", replaces=replaces)
         half.location = names.named(name)

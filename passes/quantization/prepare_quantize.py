@@ -24,11 +24,9 @@ from tflir.passes.quantization.facts import (
     bias_of,
     fixed_output,
     float_operands,
-    is_float,
     is_preserved,
     is_same_scale,
     positions,
-    producer,
     quantized_element,
     uses_in_order,
 )
@@ -44,6 +42,7 @@ from tflir.passes.quantization.recurrent import recurrent_parameters
 from tflir.passes.quantization.refused import keep_refused_float
 from tflir.passes.quantization.sound_ranges import visible_ranges, widened_ranges
 from tflir.passes.quantization.stored_weights import drop_unfit_pairs, fits
+from tflir.passes.rewriting.values import is_float, producer
 
 _STEPS_FROM_ZERO = 4 / 255
 """Of its largest element, what a value's smallest must be above, so that no rounding makes it 0."""

@@ -14,8 +14,9 @@ from tflir.ir.entries import entry_functions
 from tflir.ir.functions import functions
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import KEEP_FLOAT, MODEL_QUANTIZED, is_float, producer, quantized_element
+from tflir.passes.quantization.facts import KEEP_FLOAT, MODEL_QUANTIZED, quantized_element
 from tflir.passes.quantization.stored_weights import reads_stored_weights
+from tflir.passes.rewriting.values import is_float, producer
 
 _NO_COMPUTATION = (*CONSTANTS, QuantizeOp, DequantizeOp, ReturnOp)
 _ISLAND = "it lies beside integer parts that the model came with"

@@ -19,13 +19,13 @@ from tflir.passes.quantization.facts import (
     bias_of,
     fixed_output,
     float_operands,
-    is_float,
     is_quantizable,
     is_same_scale,
     quantized_element,
     uses_in_order,
 )
 from tflir.passes.quantization.parameters import fixed_type
+from tflir.passes.rewriting.values import is_float
 
 Params = UniformQuantizedType
 

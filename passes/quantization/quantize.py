@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import Float32Type, ModuleOp
-from xdsl.ir import Operation, OpResult
+from xdsl.ir import Operation
 
 from tflir.ir import names
 from tflir.ir.constants import from_blob
@@ -23,6 +23,7 @@ from tflir.passes.quantization.integer_kernels import why_no_hybrid_kernel
 from tflir.passes.quantization.integer_ops import form_integer_ops
 from tflir.passes.quantization.pairs import float_constant, quantize_of
 from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.values import producer
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class QuantizePass(TflPass):
 def _widen_other_operands(op: TflOp, widened: dict[Operation, ConstOp], report: PassReport) -> None:
     """float32 for the biases of a hybrid op that are float16 behind a dequantize: XNNPACK wants constants there."""
     for index, value in enumerate(op.operands):
-        source = value.op if isinstance(value, OpResult) else None
+        source = producer(value)
         constant = float_constant(source) if isinstance(source, DequantizeOp) else None
         if constant is None or source is None or index in op.INFO.dynamic_range:
             continue

@@ -13,7 +13,8 @@ from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.quantization import QuantizeOp
-from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale, producer
+from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale
+from tflir.passes.rewriting.values import producer
 
 _BEYOND = 0.02
 """Of a value's own range, what an imposed one may cut off."""

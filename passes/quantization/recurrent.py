@@ -24,7 +24,7 @@ from tflir.ir.statistics import Range, range_in
 from tflir.ir.tfl.recurrent import INTERMEDIATES, LSTMOp, SVDFOp, UnidirectionalSequenceLSTMOp
 from tflir.ir.types import tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import KEEP_FLOAT, is_float
+from tflir.passes.quantization.facts import KEEP_FLOAT
 from tflir.passes.quantization.integers import extremes
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import float_constant
@@ -41,6 +41,7 @@ from tflir.passes.quantization.parameters import (
     weight_type,
 )
 from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.values import is_float
 
 Params = UniformQuantizedType
 Ranges = Mapping[SSAValue, Range]

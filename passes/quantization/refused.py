@@ -9,9 +9,10 @@ from xdsl.ir import SSAValue
 
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import KEEP_FLOAT, float_operands, is_float, is_quantizable
+from tflir.passes.quantization.facts import KEEP_FLOAT, float_operands, is_quantizable
 from tflir.passes.quantization.kernel_limits import least_scale, refused_operand
 from tflir.passes.quantization.propagation import Propagation
+from tflir.passes.rewriting.values import is_float
 
 _ROUNDED = 0.99
 """Scales that float32 rounds are compared with a little room."""

@@ -16,7 +16,8 @@ from tflir.ir.tfl.constants import BuiltinOp, ConstOp, CustomOp
 from tflir.ir.tfl.control_flow import IfOp, WhileOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import KEEP_FLOAT, MAY_STAY_FLOAT, is_float
+from tflir.passes.quantization.facts import KEEP_FLOAT, MAY_STAY_FLOAT
+from tflir.passes.rewriting.values import is_float
 
 _STATUS = 3
 _MOST_NAMED = 8

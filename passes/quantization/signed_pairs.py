@@ -19,10 +19,11 @@ from tflir.ir.tfl.constants import QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import shape_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import is_float, is_preserved, producer, quantized_element
+from tflir.passes.quantization.facts import is_preserved, quantized_element
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.rewriting.edit import insert_before
+from tflir.passes.rewriting.values import is_float, producer, qconst_op
 
 _OFFSET = 128
 
@@ -101,7 +102,7 @@ def _sign_dequantize(op: DequantizeOp, report: PassReport) -> None:
     if isinstance(maker, QConstOp) and isinstance(maker.value, ArrayElementsAttr):
         qtype = quantized_tensor(source, _signed(params))
         value = from_blob(_signed_blob(maker.value.blob), shape_of(maker.value.type) or (), IntegerType(8))
-        made = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
+        made = qconst_op(qtype, value)
         made.location = maker.location
         report.count("constants of uint8 made int8")
     elif isinstance(source, BlockArgument):

@@ -13,9 +13,9 @@ from tflir.ir.tfl.base import TflOp
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.constant_ranges import ConstantRanges
 from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale, quantized_element
-from tflir.passes.quantization.facts import producer as producer_of
 from tflir.passes.quantization.kernel_limits import bias_scale, least_scale
 from tflir.passes.quantization.visible import Visible
+from tflir.passes.rewriting.values import producer as producer_of
 
 INT8_LEVELS = 255
 _MARGIN = 1.001

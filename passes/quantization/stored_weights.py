@@ -12,17 +12,10 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import (
-    bias_of,
-    is_float,
-    is_quantizable,
-    is_same_scale,
-    producer,
-    quantized_element,
-    weight_axis,
-)
+from tflir.passes.quantization.facts import bias_of, is_quantizable, is_same_scale, quantized_element, weight_axis
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.rewriting.edit import erase
+from tflir.passes.rewriting.values import is_float, producer
 
 _PER_TENSOR = -1
 

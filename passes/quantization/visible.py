@@ -23,7 +23,8 @@ from tflir.ir.statistics import Range
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.types import shape_of
 from tflir.passes.quantization.constant_ranges import ConstantRanges
-from tflir.passes.quantization.facts import float_operands, is_float, is_quantizable
+from tflir.passes.quantization.facts import float_operands, is_quantizable
+from tflir.passes.rewriting.values import is_float
 
 ALL = Range(-math.inf, math.inf)
 _WORTH_IT = 4.0

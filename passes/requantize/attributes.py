@@ -16,9 +16,9 @@ from tflir.ir.statistics import with_range
 from tflir.ir.tfl.base import FALSE
 from tflir.ir.types import element_of, shape_of, tensor_type
 from tflir.passes.base import fail
-from tflir.passes.quantization.facts import is_float
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.requantize.scales import scales_of_type, without_scales
+from tflir.passes.rewriting.values import is_float
 
 _BIAS_TYPE = "quantized_bias_type"
 _ASYMMETRIC = "asymmetric_quantize_inputs"

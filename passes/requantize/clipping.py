@@ -12,16 +12,15 @@ from tflir.ir.statistics import Range
 from tflir.ir.tfl.activations import Relu6Op, ReluOp
 from tflir.ir.tfl.arithmetic import MaximumOp, MinimumOp
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.elementwise import RsqrtOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport
 from tflir.passes.optimize.optimize import TAKES_ACTIVATION
-from tflir.passes.quantization.facts import producer
 from tflir.passes.requantize.bounds import Bounds, clipped_by, cut_off_before, cut_off_by
 from tflir.passes.requantize.naming import suffixed
 from tflir.passes.requantize.scales import Scales
 from tflir.passes.rewriting.edit import insert_after, insert_before
+from tflir.passes.rewriting.values import const_op, producer
 
 _ACTIVATION = "fused_activation_function"
 _UNBOUNDED = frozenset(("DIV", "EXP", "LOG", "POW", "RSQRT"))
@@ -110,7 +109,7 @@ class Clipping:
 
     def _limited(self, kind: type[TflOp], source: SSAValue, edge: float, op: Operation) -> SSAValue:
         held = elements(np.array(edge, np.float32))
-        constant = ConstOp.create(result_types=[held.type], properties={"value": held})
+        constant = const_op(held)
         made = kind.create(operands=[source, constant.results[0]], result_types=[source.type])
         made.location = names.named(suffixed(source, "limited"))
         insert_before(op, constant, made)

@@ -22,7 +22,7 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseQConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, tensor_type
 from tflir.passes.base import PassReport, TflPass, fail
-from tflir.passes.quantization.facts import is_float, producer, quantized_element
+from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.quantization.post_quantize import remove_unread
@@ -35,6 +35,7 @@ from tflir.passes.requantize.integer_readers import reads_integers
 from tflir.passes.requantize.naming import replace_with, suffixed
 from tflir.passes.requantize.scales import Scales, scales_of
 from tflir.passes.rewriting.edit import erase, insert_after, insert_before
+from tflir.passes.rewriting.values import is_float, producer
 
 _MOST_BITS = 16
 """Of an activation; wider integers are biases."""

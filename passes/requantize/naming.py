@@ -7,8 +7,8 @@ from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir import names
 from tflir.ir.tfl.elementwise import CastOp
-from tflir.passes.quantization.facts import is_returned
 from tflir.passes.rewriting.edit import erase, insert_before
+from tflir.passes.rewriting.values import is_returned
 
 
 def replace_with(op: Operation, value: SSAValue) -> None:

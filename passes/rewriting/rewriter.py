@@ -21,10 +21,11 @@ from tflir.ir import names
 from tflir.ir.constants import elements
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp, QConstOp
+from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.types import storage_type, tensor_type
 from tflir.passes.rewriting import carrying
 from tflir.passes.rewriting.declines import Decline
+from tflir.passes.rewriting.values import qconst_op
 
 if TYPE_CHECKING:
     from tflir.passes.rewriting.events import Recorder
@@ -92,7 +93,7 @@ class PatternRewriter(XdslRewriter):
         held: Any = value if isinstance(value, Attribute) else elements(np.asarray(value), stored)
         if isinstance(element, UniformQuantizedType):
             kind = tensor_type(tuple(held.type.get_shape()), element)
-            made = QConstOp.create(result_types=[kind], properties={"qtype": kind, "value": held})
+            made = qconst_op(kind, held)
         else:
             made = ConstOp.create(result_types=[held.get_type()], properties={"value": held})
         if name is not None:

@@ -31,9 +31,10 @@ from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp
 from tflir.ir.tfl.shaping import ReshapeOp
 from tflir.ir.types import NONE, element_of, shape_of, tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import producer, quantized_element
+from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.parameters import bias_scales, bias_type
 from tflir.passes.rewriting.edit import erase, insert_before
+from tflir.passes.rewriting.values import producer, qconst_op
 from tflir.passes.sparsity import latency
 from tflir.passes.sparsity.byte_bounds import op_bytes
 from tflir.passes.sparsity.candidates import candidates
@@ -187,7 +188,7 @@ def _zero_bias(op: FullyConnectedOp) -> SSAValue:
     rows = math.prod((shape_of(op.results[0].type) or ())[-1:])
     qtype = tensor_type((rows,), kind)
     value = from_blob(RepeatedBlob(b"\0", 4 * rows, "zero bias"), (rows,), kind.storage)
-    made = QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
+    made = qconst_op(qtype, value)
     made.location = _twin(names.name_of(op.results[0]), "bias")
     insert_before(op, made)
     return made.output

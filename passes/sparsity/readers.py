@@ -23,7 +23,8 @@ from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.linear import TransposeConvOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of
-from tflir.passes.quantization.facts import LEFT_OUT, producer, quantized_element
+from tflir.passes.quantization.facts import LEFT_OUT, quantized_element
+from tflir.passes.rewriting.values import producer
 
 WIDENED = "widened"
 """The name for a float kernel that reads the constant through a `tfl.dequantize`."""

@@ -25,7 +25,8 @@ from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
-from tflir.passes.quantization.facts import LEFT_OUT, producer
+from tflir.passes.quantization.facts import LEFT_OUT
+from tflir.passes.rewriting.values import producer
 from tflir.passes.sparsity.candidates import rows_candidate
 from tflir.passes.sparsity.encoding import Encoding, rows_of_blocks
 from tflir.passes.sparsity.weight import Weight

@@ -23,17 +23,11 @@ from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.quantization.far_apart import SHARE_OF_INT16, far_apart
 from tflir.passes.quantization.far_apart import WHY as FAR_APART
 from tflir.passes.quantization.int16 import tensorflow
-from tflir.passes.quantization.int16.facts import (
-    activations,
-    constant_of,
-    copies_scale,
-    is_float,
-    is_linear,
-    takes_any_type,
-)
+from tflir.passes.quantization.int16.facts import activations, constant_of, copies_scale, is_linear, takes_any_type
 from tflir.passes.quantization.int16.numerics import FIXED_SCALE, INT16_MOST, activation_scale, constant_range
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant
+from tflir.passes.rewriting.values import is_float
 
 _NO_COMPUTATION = ConstOp | QConstOp | SparseConstOp | SparseQConstOp | ExternalConstOp | NoValueOp | ReturnOp
 _STEEP = frozenset(("LOG", "RSQRT"))

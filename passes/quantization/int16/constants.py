@@ -36,6 +36,7 @@ from tflir.passes.quantization.int16.numerics import (
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant, name_of_twin
 from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.values import const_op, qconst_op
 
 INT16 = IntegerType(16)
 _LEAST_RATIO = 2.0**-30
@@ -162,11 +163,11 @@ def _constant_op(
         layout = Layout(scales, 0, (axis,)) if per_axis and axis is not None else Layout(scales[0])
         narrow = storage.width.data == 8
         qtype = tensor_type(tuple(shape), UniformQuantizedType.get(storage, Float32Type(), layout, narrow=narrow))
-        return QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})
+        return qconst_op(qtype, value)
     record: dict[str, Any] = {"scale": scales, "zero_point": np.zeros(len(scales), np.int64)}
     if axis:
         record["quantized_dimension"] = axis
     said = record_to_attribute("QuantizationParameters", record)
-    op = ConstOp.create(result_types=[value.type], properties={"value": value})
+    op = const_op(value)
     op.attributes[names.TENSOR] = DictionaryAttr({"quantization": said})
     return op

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import Float32Type
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.quant import UniformQuantizedType
@@ -10,15 +9,11 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp, TransposeConvOp
 from tflir.ir.types import element_of
 from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
+from tflir.passes.rewriting.values import is_float
 
 _TYPE_BLIND = frozenset(("RANK", "SHAPE"))
 _SAME_MAGNITUDES = frozenset(("MATRIX_DIAG", "NEG", "REVERSE_SEQUENCE", "REVERSE_V2"))
 """Ops beside those of `same_scale` whose kernels pass integers on: zeros and other signs need no other scale."""
-
-
-def is_float(value: SSAValue) -> bool:
-    """Whether a value is float32."""
-    return isinstance(element_of(value.type), Float32Type)
 
 
 def is_int16(value: SSAValue) -> bool:

@@ -22,7 +22,6 @@ from tflir.passes.quantization.int16.facts import (
     chooses_bias_type,
     constant_of,
     copies_scale,
-    is_float,
     is_linear,
     shares_scale,
     takes_any_type,
@@ -30,6 +29,7 @@ from tflir.passes.quantization.int16.facts import (
 from tflir.passes.quantization.int16.numerics import FIXED_SCALE
 from tflir.passes.quantization.int16.values import Values
 from tflir.passes.quantization.kernel_limits import least_scale
+from tflir.passes.rewriting.values import is_float
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import is_float, is_preserved, is_returned, producer, quantized_element
+from tflir.passes.quantization.facts import is_preserved, quantized_element
 from tflir.passes.rewriting.edit import erase
+from tflir.passes.rewriting.values import is_float, is_returned, producer
 
 _BEYOND = 0.02
 """Of a pair's range, how far recorded values may go beyond it: further out the pair clips, and stays."""

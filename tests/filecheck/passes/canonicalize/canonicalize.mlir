@@ -72,6 +72,18 @@ func.func @common(%x: tensor<2xf32>) -> tensor<2xf32> {
   func.return %d : tensor<2xf32>
 }
 
+// A constant whose data was left out of the text is known to nobody.
+// CHECK-LABEL: func.func @elided
+// CHECK: tfl.mul %x
+// CHECK: "tfl.pad"
+func.func @elided(%x: tensor<64xf32>) -> tensor<64xf32> {
+  %c = "tfl.pseudo_const"() <{value = dense_resource<__elided__> : tensor<64xf32>}> : () -> tensor<64xf32>
+  %p = "tfl.pseudo_const"() <{value = dense_resource<__elided__> : tensor<1x2xi32>}> : () -> tensor<1x2xi32>
+  %a = tfl.mul %x, %c {fused_activation_function = "NONE"} : tensor<64xf32>
+  %y = "tfl.pad"(%a, %p) : (tensor<64xf32>, tensor<1x2xi32>) -> tensor<64xf32>
+  func.return %y : tensor<64xf32>
+}
+
 // CHECK-NOT: @unused
 func.func private @unused(%x: tensor<2xf32>) -> tensor<2xf32> {
   func.return %x : tensor<2xf32>
