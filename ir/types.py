@@ -8,6 +8,7 @@ from typing import cast
 import ml_dtypes
 import numpy as np
 from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
     BFloat16Type,
     ComplexType,
     Float8E4M3FNType,
@@ -139,8 +140,8 @@ def element_kind(element: Attribute) -> str:
 
 @lru_cache(maxsize=65536)
 def tensor_type(shape: tuple[int, ...], element: Attribute) -> TensorType[Attribute]:
-    """The one TensorType of these (building one anew costs 90 µs); dynamic dimensions as in MLIR."""
-    return TensorType(element, shape)
+    """The one TensorType of these (building one anew costs 90 µs); below 0: a dynamic dimension."""
+    return TensorType(element, tuple(DYNAMIC_INDEX if size < 0 else size for size in shape))
 
 
 def shape_of(value_type: Attribute) -> tuple[int, ...] | None:

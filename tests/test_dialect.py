@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as generated
 from xdsl.context import Context
-from xdsl.dialects.builtin import Builtin
+from xdsl.dialects.builtin import Builtin, f32
 from xdsl.dialects.func import Func
 from xdsl.ir import Attribute
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import ParseError, VerifyException
 
 import tflir.ir.tfl
+from tflir.frontends.mlir import parse_text
 from tflir.ir.tfl import attributes as attrs
 from tflir.ir.tfl import dialect
+from tflir.ir.tfl.activations import ReluOp
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.control_flow import SUBGRAPH_FIELDS
-from tflir.ir.types import TF_TYPE
+from tflir.ir.types import TF_TYPE, tensor_type
 
 NOT_TYPED = {"CUSTOM", "PLACEHOLDER_FOR_GREATER_OP_CODES"}
 BUILTINS = sorted(name for name in vars(generated.BuiltinOperator) if name.isupper() and name not in NOT_TYPED)
@@ -200,3 +202,16 @@ def test_if(context: Context) -> None:
         Parser(context, BRANCH.format(other="", kind="")).parse_module().verify()
     with pytest.raises(VerifyException, match="'else' region's yield: value 0"):
         Parser(context, BRANCH.format(other="%c", kind="tensor<i1>")).parse_module().verify()
+
+
+def test_a_dimension_below_0_is_dynamic_wherever_a_type_is_made() -> None:
+    module = parse_text(
+        b'func.func @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32> { %y = "tfl.relu"(%x) : (tensor<?x8xf32>) -> '
+        b"tensor<?x8xf32> func.return %y : tensor<?x8xf32> }",
+        "a.mlir",
+    )
+    (op,) = (op for op in module.walk() if op.name == "tfl.relu")
+    assert tensor_type((-1, 8), f32) == op.operands[0].type
+    made = ReluOp(op.operands[0])
+    assert str(made.y.type) == "tensor<?x8xf32>"
+    made.drop_all_references()

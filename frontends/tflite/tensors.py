@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects.builtin import (
-    DYNAMIC_INDEX,
     BoolAttr,
     DictionaryAttr,
     Float32Type,
@@ -87,7 +86,7 @@ class TensorTypes:
         element = self._quantized(record, self.element_name(index), shape) or element_type(self.element_name(index))
         if not shape and not (constant or record.get("has_rank")):
             return UnrankedTensorType(element)
-        return tensor_type(tuple(DYNAMIC_INDEX if d < 0 else d for d in shape), element)
+        return tensor_type(tuple(shape), element)
 
     def _quantized(self, record: Record, name: str, shape: tuple[int, ...]) -> UniformQuantizedType | None:
         """The quantized element type where MLIR's `!quant.uniform` can say it."""
