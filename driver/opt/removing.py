@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, ModuleOp, SymbolRefAttr, TensorType
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, SymbolRefAttr, TensorType
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 from xdsl.traits import IsTerminator
@@ -128,7 +128,7 @@ def _remove_ops(module: ModuleOp, chosen: Sequence[Operation]) -> bool:
         op.erase(safe_erase=False)
         removed = True
     for function in functions(module):
-        _set_type(function)
+        function.update_function_type()
     return removed
 
 
@@ -185,7 +185,7 @@ def _remove_results(module: ModuleOp, chosen: Sequence[tuple[FuncOp, int]]) -> b
         if function.res_attrs is not None:
             attrs = function.res_attrs.data
             function.res_attrs = ArrayAttr([one for index, one in enumerate(attrs) if index not in gone])
-        _set_type(function)
+        function.update_function_type()
     return True
 
 
@@ -199,16 +199,7 @@ def _drop_unused_arguments(function: FuncOp) -> None:
         function.arg_attrs = ArrayAttr([one for i, one in enumerate(function.arg_attrs.data) if i not in gone])
     for argument in reversed(unused):
         block.erase_arg(argument)
-    _set_type(function)
-
-
-def _set_type(function: FuncOp) -> None:
-    """The function's type as its block and its return are."""
-    last = function.body.block.last_op
-    outputs = [value.type for value in last.operands] if isinstance(last, ReturnOp) else []
-    wanted = FunctionType.from_lists([argument.type for argument in function.body.block.args], outputs)
-    if wanted != function.function_type:
-        function.function_type = wanted
+    function.update_function_type()
 
 
 # Constants and attributes.

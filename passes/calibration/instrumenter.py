@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
@@ -22,7 +22,7 @@ from tflir.ir.tfl.control_flow import IfOp, WhileOp, YieldOp
 from tflir.passes.calibration.emit import Emitter
 from tflir.passes.calibration.logged import MAY_MAKE_NAN, REORDERS, logged
 from tflir.passes.calibration.slots import Slot, Vectors
-from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.edit import insert_before
 
 Pair = tuple[SSAValue, SSAValue]
 
@@ -43,8 +43,7 @@ def set_results(function: FuncOp, values: Sequence[SSAValue]) -> None:
     last = function.body.block.last_op
     assert isinstance(last, ReturnOp)
     last.operands = values
-    inputs = [argument.type for argument in function.body.block.args]
-    function.function_type = FunctionType.from_lists(inputs, [value.type for value in values])
+    function.update_function_type()
     function.res_attrs = None
 
 
@@ -231,8 +230,7 @@ def _with_calls(op: IfOp | WhileOp, callees: Sequence[FuncOp], operands: Sequenc
 
 
 def _replace(op: Operation, made: Operation) -> None:
-    block = block_of(op)
-    block.insert_op_before(made, op)
+    insert_before(op, made)
     for old, new in zip(op.results, made.results, strict=False):
         old.replace_all_uses_with(new)
     op.detach()

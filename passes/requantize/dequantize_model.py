@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from xdsl.dialects.builtin import Float16Type, FunctionType, ModuleOp, StringAttr, TensorType, UnrankedTensorType
-from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.builtin import Float16Type, ModuleOp, StringAttr, TensorType, UnrankedTensorType
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
@@ -111,7 +111,7 @@ class _Function:
         held = ranges_of(self._function)
         found = {value: self._ranges[value] if self._keep_ranges else None for value in self._ranges}
         set_ranges(self._function, {value: one for value, one in found.items() if one is not None or value in held})
-        _update_type(self._function)
+        self._function.update_function_type()
 
     def _visit(self, op: Operation) -> None:
         if isinstance(op, SparseQConstOp):
@@ -317,11 +317,3 @@ def _float_type(held: Attribute) -> Attribute:
     if isinstance(held, TensorType):
         return tensor_type(tuple(cast("TensorType[Attribute]", held).get_shape()), F32)
     return UnrankedTensorType(F32)
-
-
-def _update_type(function: FuncOp) -> None:
-    last = function.body.block.last_op
-    assert isinstance(last, ReturnOp)
-    function.properties["function_type"] = FunctionType.from_lists(
-        list(function.body.block.arg_types), list(last.operand_types)
-    )
