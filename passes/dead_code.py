@@ -20,8 +20,10 @@ def dead_ops(function: FuncOp) -> set[Operation]:
     return found
 
 
-def remove_dead_ops(function: FuncOp) -> None:
-    """Removes them."""
+def remove_dead_ops(function: FuncOp) -> int:
+    """Removes them; returns how many compute something, which constants do not."""
     dead = dead_ops(function)
+    computing = sum(bool(op.operands) for op in dead)
     for op in reversed([op for op in function.body.block.ops if op in dead]):
         function.body.block.erase_op(op)
+    return computing

@@ -19,7 +19,7 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.building import build_plan, tensor_constraint
 from tflir.ir.tfl.constraints import FLOAT, INDEX
-from tflir.ir.tfl.shapes import Required, required_results
+from tflir.ir.tfl.shapes import Required, Shape, required_results
 from tflir.ir.types import element_of, element_type, elements_of_kind, tensor_type
 
 _MOST = 4096
@@ -45,10 +45,7 @@ def infer_results(op: TflOp, count: int) -> list[Attribute]:
     definitions = op.get_irdl_definition().results
     elements = [_element(op, index if index < len(definitions) else -1) for index in range(count)]
     set_results(op, [UnrankedTensorType(element) for element in elements])
-    try:
-        required = required_results(op.check_rules)
-    except VerifyException as fault:
-        raise Error(f"{op.name}: {fault}") from None
+    required = _required(op)
     types = _types(op, required, elements)
     if not required.of_constants:
         if len(_known) >= _MOST:
@@ -56,6 +53,28 @@ def infer_results(op: TflOp, count: int) -> list[Attribute]:
         parts = [value.type for value in op.operands], list(op.properties.values())
         _known[_key(type(op), op.operands, op.properties)] = parts, types
     return types
+
+
+def result_shapes(op: TflOp) -> Mapping[int, Shape]:
+    """The shapes of the results of `op` by their number, as far as they follow from its operands and options alone.
+
+    -1 is a dynamic dimension. Raises `Error` where no such op can be.
+    """
+    unranked = [UnrankedTensorType(element) for value in op.results if (element := element_of(value.type)) is not None]
+    if len(unranked) < len(op.results):
+        return {}
+    asked = type(op).create(operands=op.operands, result_types=unranked, properties=op.properties)
+    try:
+        return _required(asked).shapes
+    finally:
+        asked.drop_all_references()
+
+
+def _required(op: TflOp) -> Required:
+    try:
+        return required_results(op.check_rules)
+    except VerifyException as fault:
+        raise Error(f"{op.name}: {fault}") from None
 
 
 def _types(op: TflOp, required: Required, elements: Sequence[Attribute]) -> list[Attribute]:

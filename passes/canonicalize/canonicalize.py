@@ -1,4 +1,8 @@
-"""`tfl-canonicalize`: one normal form, bit-identical."""
+"""`tfl-canonicalize`: one normal form, bit-identical.
+
+Its parts are sweeps over a function and not rules on ops: a chain is judged by all of its ops and their readers, and a
+common subexpression by what came before it. Each sweep is linear, and the rounds end when none of them finds anything.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +51,8 @@ class CanonicalizePass(TflPass):
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for _ in range(_MOST_ROUNDS):
             before = report.counts.total()
+            report.declined.clear()  # what a round before declined is declined again
+            report.examples.clear()
             for function in functions(module):
                 fold_constants(function, report)
                 remove_no_ops(function, report)

@@ -12,7 +12,7 @@ from tflir.ir import names
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.passes.base import PassReport
 from tflir.passes.canonicalize.interface import can_replace, may_change, replace
-from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.edit import erase
 from tflir.passes.rewriting.values import is_returned
 
 _OF_ONE_TENSOR = frozenset((names.VERSION, names.TENSOR, *names.OP_CARRIED))
@@ -49,7 +49,7 @@ def share_constants(function: FuncOp, report: PassReport) -> None:
         known = first.setdefault((_key(op, id), op.attributes.get(names.TENSOR)), op)
         if known is not op:
             op.results[0].replace_all_uses_with(known.results[0])
-            _erase(op)
+            erase(op)
             report.count("equal constants shared")
 
 
@@ -67,10 +67,5 @@ def _merge(op: Operation, known: Operation) -> bool:
         return False
     for old, new in pairs:
         replace(old, new)
-    _erase(op)
+    erase(op)
     return True
-
-
-def _erase(op: Operation) -> None:
-    block = block_of(op)
-    block.erase_op(op)

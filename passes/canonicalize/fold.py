@@ -16,11 +16,11 @@ from tflir.ir.evaluation import evaluate
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.indexing import DensifyOp
 from tflir.ir.tfl.quantization import DequantizeOp
-from tflir.ir.types import element_of, numpy_dtype, schema_name, shape_of, storage_type, stored_bytes, tensor_type
+from tflir.ir.types import element_of, numpy_dtype, schema_name, shape_of, storage_type, stored_bytes
 from tflir.passes.base import PassReport
 from tflir.passes.canonicalize.interface import may_change
-from tflir.passes.rewriting.edit import block_of
-from tflir.passes.rewriting.values import is_returned, qconst_op
+from tflir.passes.rewriting.edit import erase, insert_before
+from tflir.passes.rewriting.values import const_op, is_returned, qconst_op
 
 _SMALL = 32
 """Bytes that an op and its tensor take at least in a file: a constant of so many is no growth."""
@@ -40,7 +40,7 @@ def fold_constants(function: FuncOp, report: PassReport) -> None:
             continue
         results = evaluate(op, [_array(operand.owner) for operand in op.operands])
         if results is not None and _fits(op, results):
-            _replace(op, results)
+            replace_by_constants(op, results)
             report.count("constants folded")
 
 
@@ -97,25 +97,17 @@ def _fits(op: Operation, results: Sequence[Any]) -> bool:
     return all(tuple(made.shape) == shape_of(result.type) for made, result in zip(results, op.results, strict=True))
 
 
-def _replace(op: Operation, results: Sequence[Any]) -> None:
-    block = block_of(op)
+def replace_by_constants(op: Operation, results: Sequence[Any]) -> None:
+    """Puts constants of these elements, in storage types, in the place of an op; they keep its names and its range."""
     for result, array, name in zip(op.results, results, names.op_names(op), strict=True):
         element = element_of(result.type)
         assert element is not None
-        value = elements(np.asarray(array), storage_type(element))
-        made = _constant(value, result)
+        storage = storage_type(element)
+        value = elements(np.asarray(array), storage)
+        made = const_op(value) if element == storage else qconst_op(result.type, value)
         made.location = names.named(name)
         if len(op.results) == 1 and names.TENSOR in op.attributes:
             made.attributes[names.TENSOR] = op.attributes[names.TENSOR]
-        block.insert_op_before(made, op)
+        insert_before(op, made)
         result.replace_all_uses_with(made.results[0])
-    block.erase_op(op)
-
-
-def _constant(value: ArrayElementsAttr, result: OpResult) -> Operation:
-    shape, element = shape_of(result.type), element_of(result.type)
-    assert shape is not None
-    assert element is not None
-    if element == storage_type(element):
-        return ConstOp.create(result_types=[tensor_type(shape, element)], properties={"value": value})
-    return qconst_op(result.type, value)
+    erase(op)

@@ -6,6 +6,7 @@ from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.traits import ConstantLike
 
 from tflir.ir import names
+from tflir.passes.rewriting.carrying import carry_name
 from tflir.passes.rewriting.values import is_returned
 
 
@@ -25,8 +26,7 @@ def can_replace(old: SSAValue, new: SSAValue) -> bool:
 def replace(old: OpResult, new: SSAValue) -> None:
     """Has `new` stand for `old`, which `can_replace` has allowed; the op of `old` stays."""
     if is_returned(old):
-        assert isinstance(new, OpResult)
-        new.op.location = old.op.location
+        carry_name(old, new)
     old.replace_all_uses_with(new)
 
 

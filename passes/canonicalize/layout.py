@@ -12,11 +12,12 @@ from tflir.ir import names
 from tflir.ir.constants import elements
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.shaping import ExpandDimsOp, ReshapeOp, SqueezeOp, TransposeOp
-from tflir.ir.types import element_of, shape_of, tensor_type
+from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport
-from tflir.passes.canonicalize.axes import Layout, Shape, Steps, identity, reshaped, steps, transposed
+from tflir.passes.canonicalize.axes import Layout, Steps, identity, reshaped, steps, transposed
 from tflir.passes.canonicalize.interface import can_replace, may_change, replace
-from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.carrying import carry, derived
+from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import const_op, known_elements
 
 _RESHAPING = (ReshapeOp, SqueezeOp, ExpandDimsOp)
@@ -94,8 +95,7 @@ def _normalize(
     else:
         end.replace_all_uses_with(_make(wanted, source, end.op))
     for op in old:
-        block = block_of(op)
-        block.erase_op(op)
+        erase(op)
         known.pop(op.results[0], None)
     report.count("reshapes and transposes", len(old) - wanted.count)
 
@@ -111,54 +111,15 @@ def _removable(end: OpResult, known: dict[SSAValue, tuple[SSAValue, Layout]]) ->
 
 
 def _make(wanted: Steps, source: SSAValue, end: Operation) -> SSAValue:
-    """The ops of the normal form, before `end`; the last one takes its name and its attributes."""
+    """The ops of the normal form, before `end`; the last one takes its name."""
+    parts = ((ReshapeOp, wanted.before), (TransposeOp, wanted.order), (ReshapeOp, wanted.after))
+    needed = [(kind, how) for kind, how in parts if how is not None]
     value = source
-    made: list[Operation] = []
-    if wanted.before is not None:
-        value = _reshape(value, wanted.before, made)
-    if wanted.order is not None:
-        value = _transpose(value, wanted.order, made)
-    if wanted.after is not None:
-        value = _reshape(value, wanted.after, made)
-    block = block_of(end)
-    block.insert_ops_before(made, end)
-    last = made[-1]
-    last.location = end.location
-    kept = {key: held for key, held in end.attributes.items() if key in (names.TENSOR, *names.OP_CARRIED)}
-    for op in made:
-        op.attributes.update(kept if op is last else {k: v for k, v in kept.items() if k == names.TENSOR})
-        op.attributes.update({k: v for k, v in end.attributes.items() if k not in _OF_THE_FILE})
+    for number, (kind, how) in enumerate(needed, 1):
+        target = const_op(elements(np.array(how, np.int32)))
+        made = kind(value, target.output)
+        made.location = names.UNNAMED if number == len(needed) else derived(end.location)
+        carry(end, made)
+        insert_before(end, target, made)
+        value = made.output
     return value
-
-
-_OF_THE_FILE = frozenset(
-    (names.TENSOR, names.VERSION, names.NO_OPTIONS, names.OPERAND_COUNT, names.INTERMEDIATES, *names.OP_CARRIED)
-)
-"""What the file said of one op; other attributes are marks of passes, which hold for what the op becomes."""
-
-
-def _reshape(value: SSAValue, shape: Shape, made: list[Operation]) -> SSAValue:
-    target = _constant(np.array(shape, np.int32), made)
-    return _op(ReshapeOp, value, target, shape, made)
-
-
-def _transpose(value: SSAValue, order: tuple[int, ...], made: list[Operation]) -> SSAValue:
-    shape = shape_of(value.type)
-    assert shape is not None
-    places = _constant(np.array(order, np.int32), made)
-    return _op(TransposeOp, value, places, tuple(shape[place] for place in order), made)
-
-
-def _op(
-    kind: type[ReshapeOp | TransposeOp], value: SSAValue, second: SSAValue, shape: Shape, made: list[Operation]
-) -> SSAValue:
-    element = element_of(value.type)
-    assert element is not None
-    made.append(kind.create(operands=[value, second], result_types=[tensor_type(shape, element)]))
-    return made[-1].results[0]
-
-
-def _constant(array: np.ndarray, made: list[Operation]) -> SSAValue:
-    value = elements(array)
-    made.append(const_op(value))
-    return made[-1].results[0]

@@ -30,7 +30,7 @@ from tflir.ir.tfl.shaping import (
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport
 from tflir.passes.canonicalize.interface import can_replace, may_change, replace
-from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.edit import erase
 from tflir.passes.rewriting.values import known_elements
 
 Rule = Callable[[Operation], SSAValue | None]
@@ -48,8 +48,7 @@ def remove_no_ops(function: FuncOp, report: PassReport) -> None:
             report.decline("it does nothing, but makes an output that would lose its name", op)
             continue
         replace(op.results[0], kept)
-        block = block_of(op)
-        block.erase_op(op)
+        erase(op)
         report.count("ops that do nothing")
 
 

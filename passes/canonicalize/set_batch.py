@@ -6,24 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import DictionaryAttr, FunctionType, ModuleOp
+from xdsl.dialects.builtin import DictionaryAttr, ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Operation
 from xdsl.rewriter import Rewriter
-from xdsl.utils.exceptions import VerifyException
 
 from tflir.ir import names
-from tflir.ir.constants import elements
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
 from tflir.ir.evaluation import evaluate
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.filling import ShapeOp
-from tflir.ir.tfl.inference import infer_results
+from tflir.ir.tfl.inference import result_shapes
 from tflir.ir.types import element_of, shape_of, tensor_type
 from tflir.passes.base import PassReport, TflPass, fail
-from tflir.passes.rewriting.edit import block_of
-from tflir.passes.rewriting.values import const_op, is_returned, known_elements
+from tflir.passes.canonicalize.fold import replace_by_constants
+from tflir.passes.rewriting.values import is_returned, known_elements
 
 _SHAPE_SIZE = 64
 """Elements of a constant that may be part of a computation of shapes."""
@@ -65,59 +63,46 @@ class SetBatchPass(TflPass):
                 continue
             for op in list(function.body.block.ops):
                 _follow(op, report)
-            _set_type(function)
+            function.update_function_type()
+            _forget_examples(function)
 
     def _pin(self, function: FuncOp, report: PassReport) -> bool:
         pinned = False
         for argument in function.body.block.args:
             shape, element = shape_of(argument.type), element_of(argument.type)
             if shape and shape[0] == -1 and element is not None:
-                Rewriter.replace_value_with_new_type(argument, tensor_type((self.n, *_dynamic(shape[1:])), element))
+                Rewriter.replace_value_with_new_type(argument, tensor_type((self.n, *shape[1:]), element))
                 report.count("inputs with a fixed batch")
                 pinned = True
         return pinned
 
 
-def _dynamic(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The dimensions as MLIR has them."""
-    from xdsl.dialects.builtin import DYNAMIC_INDEX
-
-    return tuple(DYNAMIC_INDEX if size < 0 else size for size in shape)
-
-
 def _follow(op: Operation, report: PassReport) -> None:
     """Gives an op's results the shapes that follow from its operands, or makes them constants."""
     if (arrays := _computed(op)) is not None:
-        _make_constants(op, arrays)
+        replace_by_constants(op, arrays)
         report.count("shapes computed")
         return
     if not isinstance(op, TflOp) or op.regions or not any(-1 in (shape_of(r.type) or ()) for r in op.results):
         return
-    probe = type(op).create(
-        operands=list(op.operands), result_types=list(op.result_types), properties=dict(op.properties)
-    )
     try:
-        types = infer_results(probe, len(op.results))
+        shapes = result_shapes(op)
     except Error as error:
-        if "does not follow" in error.what or "give" in (error.hint or ""):
-            report.decline("its shape does not follow from its operands", op)
-            return
-        raise fail(
-            f"can't have this batch: {error.what}", op, "try another n, or pin the batch where it is made"
-        ) from None
-    except VerifyException as fault:
-        raise fail(f"can't have this batch: {fault}", op, "try another n, or pin the batch where it is made") from None
-    finally:
-        probe.drop_all_references()
-    for result, found in zip(list(op.results), types, strict=True):
-        shape, element = shape_of(found), element_of(result.type)
-        if shape is not None and element is not None:
-            Rewriter.replace_value_with_new_type(result, tensor_type(_dynamic(shape), element))
+        hint = "try another n, or pin the batch where it is made"
+        raise fail(f"can't have this batch: {error.what}", op, hint) from None
+    for index, result in enumerate(list(op.results)):
+        element = element_of(result.type)
+        if index in shapes and element is not None:
+            Rewriter.replace_value_with_new_type(result, tensor_type(shapes[index], element))
             report.count("shapes that follow")
+        else:
+            report.decline("its shape does not follow from its operands", op)
 
 
 def _computed(op: Operation) -> list[Any] | None:
     """The results of an op that computes shapes from what is known; None for others."""
+    if any(map(is_returned, op.results)):
+        return None  # the runtime takes no constant for an output
     if isinstance(op, ShapeOp):
         shape, element = shape_of(op.input.type), element_of(op.output.type)
         if shape is None or -1 in shape:
@@ -132,35 +117,13 @@ def _computed(op: Operation) -> list[Any] | None:
     return None if found is None or any(array.size > _SHAPE_SIZE for array in found) else list(found)
 
 
-def _make_constants(op: Operation, arrays: list[Any]) -> None:
-    block = block_of(op)
-    if any(map(is_returned, op.results)):
-        return  # the runtime takes no constant for an output
-    for result, array, name in zip(op.results, arrays, names.op_names(op), strict=True):
-        value = elements(np.asarray(array), element_of(result.type))
-        made = const_op(value)
-        made.location = names.named(name)
-        block.insert_op_before(made, op)
-        result.replace_all_uses_with(made.results[0])
-    block.erase_op(op)
-
-
-def _set_type(function: FuncOp) -> None:
-    """The function's type says what its arguments and its return have become; examples of shapes are out of date."""
-    last = function.body.block.last_op
-    assert last is not None
-    function.properties["function_type"] = FunctionType.from_lists(
-        [argument.type for argument in function.body.block.args], list(last.operand_types)
-    )
+def _forget_examples(function: FuncOp) -> None:
+    """Removes the examples of dynamic shapes that the file gave: they are out of date."""
     if function.arg_attrs is not None:
         function.arg_attrs = type(function.arg_attrs)([_without_shape(each) for each in function.arg_attrs.data])
     for op in function.body.block.ops:
-        if isinstance(held := op.attributes.get(names.TENSOR), DictionaryAttr) and "shape" in held.data:
-            left = {key: value for key, value in held.data.items() if key != "shape"}
-            if left:
-                op.attributes[names.TENSOR] = DictionaryAttr(left)
-            else:
-                op.attributes.pop(names.TENSOR)
+        if names.TENSOR in op.attributes:
+            op.attributes = dict(_without_shape(DictionaryAttr(op.attributes)).data)
 
 
 def _without_shape(attributes: DictionaryAttr) -> DictionaryAttr:

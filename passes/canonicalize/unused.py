@@ -12,16 +12,13 @@ from xdsl.ir import Attribute
 from tflir.ir.entries import entry_functions
 from tflir.ir.functions import functions
 from tflir.passes.base import PassReport
-from tflir.passes.dead_code import dead_ops
+from tflir.passes.dead_code import remove_dead_ops
 
 
 def remove_unused_ops(function: FuncOp, report: PassReport) -> None:
     """Removes the pure ops that nothing reads, and what only they read."""
-    dead = dead_ops(function)
-    for op in reversed([op for op in function.body.block.ops if op in dead]):
-        function.body.block.erase_op(op)
-        if op.operands:
-            report.count("ops that nothing reads")
+    if removed := remove_dead_ops(function):
+        report.count("ops that nothing reads", removed)
 
 
 def remove_unused_functions(module: ModuleOp, report: PassReport) -> None:

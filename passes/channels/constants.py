@@ -21,7 +21,7 @@ from tflir.ir.tfl.shaping import PackOp
 from tflir.ir.types import shape_of, stored_bytes, tensor_type
 from tflir.passes.channels.channel_ids import Mask
 from tflir.passes.channels.trace import Array, constant_of, integers
-from tflir.passes.rewriting.edit import block_of, insert_after
+from tflir.passes.rewriting.edit import erase, insert_after
 from tflir.passes.rewriting.values import const_op
 
 _BLOCK = 1 << 20
@@ -167,7 +167,6 @@ def _erase_unread(value: SSAValue) -> None:
     op = value.op
     if isinstance(op, ConstOp | DequantizeOp | NoValueOp | PackOp):
         sources = list(op.operands)
-        block = block_of(op)
-        block.erase_op(op)
+        erase(op)
         for source in sources:
             _erase_unread(source)

@@ -19,7 +19,7 @@ from tflir.passes.quantization.integer_kernels import why_no_dequantize
 from tflir.passes.quantization.integers import inverse_of, scaled_blob, symmetric_blob
 from tflir.passes.quantization.numerics import Float64, Rows, quantized_blob
 from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
-from tflir.passes.rewriting.edit import block_of, erase
+from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import qconst_op
 
 _INT8_MOST = 127
@@ -62,8 +62,7 @@ def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scal
     for name, held in ((names.IS_VARIABLE, constant.source.attributes), (VOLATILE, quantize.attributes)):
         if name in held:
             qconst.attributes[name] = held[name]
-    block = block_of(quantize)
-    block.insert_op_before(qconst, quantize)
+    insert_before(quantize, qconst)
     quantize.results[0].replace_all_uses_with(qconst.results[0])
     erase(quantize)
     if not tf_compat:

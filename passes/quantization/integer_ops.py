@@ -22,7 +22,7 @@ from tflir.passes.quantization.facts import (
 )
 from tflir.passes.quantization.integer_kernels import why_no_integer_kernel
 from tflir.passes.quantization.pairs import quantized_tensor
-from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import is_float, is_returned
 
 
@@ -136,15 +136,14 @@ def _form(op: Operation) -> None:
     attributes = {k: v for k, v in op.attributes.items() if k not in (names.VERSION, names.TENSOR)}
     made = type(op).create(operands=operands, result_types=types, properties=dict(op.properties), attributes=attributes)
     made.location = names.location_of(_result_names(op, targets))
-    block = block_of(op)
-    block.insert_op_before(made, op)
+    insert_before(op, made)
     for old, new, target in zip(op.results, made.results, targets, strict=True):
         if target is None:
             old.replace_all_uses_with(new)
         else:
             target.results[0].replace_all_uses_with(new)
-            block.erase_op(target)
-    block.erase_op(op)
+            erase(target)
+    erase(op)
 
 
 def _result_names(op: Operation, targets: list[QuantizeOp | None]) -> list[str | None]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import FunctionType, IntegerType, ModuleOp, Signedness, UnrankedTensorType
-from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.builtin import IntegerType, ModuleOp, Signedness, UnrankedTensorType
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 from xdsl.rewriter import Rewriter
 
@@ -20,7 +20,7 @@ from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.parameters import F32
-from tflir.passes.rewriting.edit import block_of, erase
+from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import is_float, producer
 
 TYPES = ("float32", "int8", "uint8")
@@ -77,7 +77,7 @@ class ModifyIONodesPass(TflPass):
                 for index, value in enumerate(last.operands):
                     if (why := _change_output(last, index, self.output_type)) is not None:
                         self._refuse("output", value, index, self.output_type, why, report)
-            _update_type(function)
+            function.update_function_type()
 
     def _refuse(self, side: str, value: SSAValue, index: int, kind: str, why: str, report: PassReport) -> None:
         name = names.name_of(value) or index
@@ -229,8 +229,7 @@ def _requantized(last: Operation, source: SSAValue, wanted: UniformQuantizedType
 
 
 def _insert_before(last: Operation, op: Operation) -> None:
-    block = block_of(last)
-    block.insert_op_before(op, last)
+    insert_before(last, op)
 
 
 def _pass_name_on(original: SSAValue, made: SSAValue, kind: str) -> None:
@@ -259,11 +258,3 @@ def _float_type(value: SSAValue) -> Attribute:
 
 def _twin(name: str | None, kind: str) -> str | None:
     return None if name is None else f"{name}_{kind}"
-
-
-def _update_type(function: FuncOp) -> None:
-    last = function.body.block.last_op
-    assert isinstance(last, ReturnOp)
-    function.properties["function_type"] = FunctionType.from_lists(
-        list(function.body.block.arg_types), list(last.operand_types)
-    )

@@ -18,7 +18,7 @@ from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of, tensor_type
 from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.numerics import dequantized_blob, float32_blob
-from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.edit import insert_after
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,7 @@ def copied(constant: FloatConstant) -> FloatConstant:
     assert isinstance(op, Operation)
     made = op.clone()
     made.location = op.location
-    block = block_of(op)
-    block.insert_op_after(made, op)
+    insert_after(op, made)
     again = float_constant(made) or dequantized_constant(made)
     assert again is not None
     return again
@@ -122,8 +121,7 @@ def insert_pair(
     dequantize = DequantizeOp.create(operands=quantize.results, result_types=[constant.value.type])
     quantize.location = names.named(name)
     dequantize.location = names.named(None if name is None else f"{name}_dequantize")
-    block = block_of(after)
-    block.insert_ops_after([quantize, dequantize], after)
+    insert_after(after, quantize, dequantize)
     return dequantize
 
 

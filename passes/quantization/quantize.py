@@ -22,7 +22,7 @@ from tflir.passes.quantization.fold_constants import fold_constant
 from tflir.passes.quantization.integer_kernels import why_no_hybrid_kernel
 from tflir.passes.quantization.integer_ops import form_integer_ops
 from tflir.passes.quantization.pairs import float_constant, quantize_of
-from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.edit import insert_after
 from tflir.passes.rewriting.values import producer
 
 
@@ -101,8 +101,7 @@ def _widen_other_operands(op: TflOp, widened: dict[Operation, ConstOp], report: 
                 properties={"value": from_blob(constant.blob, constant.shape, Float32Type())},
             )
             wide.location = source.location
-            block = block_of(source)
-            block.insert_op_after(wide, source)
+            insert_after(source, wide)
             report.count("float16 operands widened")
         op.operands[index] = wide.results[0]
 

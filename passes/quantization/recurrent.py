@@ -40,7 +40,7 @@ from tflir.passes.quantization.parameters import (
     weight_scales,
     weight_type,
 )
-from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.edit import insert_after
 from tflir.passes.rewriting.values import is_float
 
 Params = UniformQuantizedType
@@ -145,8 +145,7 @@ def _own_constants(op: Operation) -> None:
             continue
         copy = value.op.clone()
         copy.location = value.op.location
-        block = block_of(value.op)
-        block.insert_op_after(copy, value.op)
+        insert_after(value.op, copy)
         op.operands[index] = copy.results[0]
 
 

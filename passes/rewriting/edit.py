@@ -7,21 +7,20 @@ from xdsl.ir import Block, Operation
 
 def insert_before(place: Operation, *ops: Operation) -> None:
     """Puts ops right before another, in their order."""
-    block_of(place).insert_ops_before(list(ops), place)
+    _block(place).insert_ops_before(list(ops), place)
 
 
 def insert_after(place: Operation, *ops: Operation) -> None:
     """Puts ops right after another, in their order."""
-    block_of(place).insert_ops_after(list(ops), place)
+    _block(place).insert_ops_after(list(ops), place)
 
 
 def erase(op: Operation) -> None:
     """Takes out an op whose results nothing reads."""
-    block_of(op).erase_op(op)
+    _block(op).erase_op(op)
 
 
-def block_of(op: Operation) -> Block:
-    """The block that an op is in; a pass sees no op that is in none."""
+def _block(op: Operation) -> Block:
     block = op.parent
     assert block is not None
     return block

@@ -35,7 +35,7 @@ from tflir.passes.quantization.int16.numerics import (
 )
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant, name_of_twin
-from tflir.passes.rewriting.edit import block_of
+from tflir.passes.rewriting.edit import insert_after
 from tflir.passes.rewriting.values import const_op, qconst_op
 
 INT16 = IntegerType(16)
@@ -146,8 +146,7 @@ class Constants:
         alone = not constant.value.has_more_than_one_use()
         made = _constant_op(constant.shape, blob, storage, scales, axis)
         made.location = names.named(name_of_twin(constant, str(storage).replace("i", "int"), replaces=alone))
-        block = block_of(constant.source)
-        block.insert_op_after(made, constant.source)
+        insert_after(constant.source, made)
         self._report.count("quantized constants")
         self._made[key] = made.results[0]
         return made.results[0]
