@@ -1,8 +1,8 @@
-"""Whether a program still gives the outputs that another gave, on random inputs in the reference interpreter."""
+"""Whether a program still gives the outputs that another gave, on the same inputs in the reference interpreter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,92 +10,114 @@ import numpy.typing as npt
 
 from tflir.backends.interpreter.kernel import dtype_of
 from tflir.backends.interpreter.session import Port, Session
+from tflir.backends.litert.compare import SEED, random_sample
+from tflir.backends.litert.run import Port as Described
+from tflir.data.npz import Archive
 from tflir.ir.errors import Error
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.types import element_of, shape_of
+from tflir.pipeline_text import USAGE
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
-    from xdsl.ir import Attribute
 
 Array = npt.NDArray[Any]
-_SEED = 7
-_BYTES = 2
-"""Integers of so many bytes hold quantized data and take every value; wider ones are indices, which must stay small."""
+Inputs = Sequence[Sequence[Array]]
+"""Numbers for the inputs of each signature, in order."""
+Outputs = Mapping[tuple[str, str], Array]
+"""Numbers by the key of the signature and the name of the output, in order."""
 
 
-class OutputsCheck:
-    """Whether programs give the outputs that one gave, on the same inputs."""
+def random_inputs(module: ModuleOp) -> Inputs:
+    """Random numbers, the same each time. Raises `Error` for inputs that take strings."""
+    rng = np.random.default_rng(SEED)
+    made: list[list[Array]] = []
+    for entry in Session(module).entries:
+        ports = [_described(port) for port in entry.inputs]
+        values = random_sample(ports, rng)
+        made.append([port.decode(values[port.name]) for port in ports])
+    return made
 
-    def __init__(self, module: ModuleOp, tolerance: float | None, data: str | None = None) -> None:
-        """Runs `module` on random inputs, or on the first sample of the `.npz` archive `data`.
 
-        Outputs may move by `tolerance` times the largest element of each; with None as far as they like, if their
-        shapes stay and they are finite where they were. Raises `Error` where `module` can't be run.
-        """
-        rng = np.random.default_rng(_SEED)
-        entries = Session(module).entries
-        known = _archive(data) if data is not None else None
-        self._inputs = [
-            [_random(port, rng) if known is None else _recorded(port, known, data or "") for port in entry.inputs]
-            for entry in entries
-        ]
-        self._names = [port.name for entry in entries for port in entry.outputs]
-        self._tolerance = tolerance
-        self._wanted = _outputs(module, self._inputs)
-        self.reason = ""
-        """Why the last program could not be run."""
+def recorded_inputs(module: ModuleOp, path: str) -> Inputs:
+    """The first sample of an `.npz` archive. Raises `Error` where it has none that fits an input."""
+    archive = Archive(path)
+    return [[_first(archive, port) for port in entry.inputs] for entry in Session(module).entries]
 
-    def moved(self, module: ModuleOp) -> str | None:
-        """Which output of `module` is another, in words; '' for none, None where the program can't be run."""
-        try:
-            found = _outputs(module, self._inputs)
-        except Error as error:
-            self.reason = str(error)
-            return None
-        if len(found) < len(self._wanted) or (self._tolerance is not None and len(found) > len(self._wanted)):
-            return f"makes {len(found)} outputs of {len(self._wanted)}"
-        for name, one, other in zip(self._names, self._wanted, found, strict=False):
-            if not _near(one, other, self._tolerance):
-                return f"moves output '{name}'{_by(one, other)}"
-        return ""
+
+def _first(archive: Archive, port: Port) -> Array:
+    """The first sample of an input, with a batch of 1 where that is all it lacks."""
+    file = str(archive.path)
+    if port.name not in archive.names:
+        hint = f"it holds {', '.join(archive.names)}"
+        raise Error(f"has no array for input '{port.name}'", file=file, hint=hint, status=USAGE)
+    sample = next((values[port.name] for values in archive.samples([port.name])), None)
+    if sample is None:
+        raise Error(f"array '{port.name}' has no samples", file=file, hint="give at least one", status=USAGE)
+    shape = shape_of(port.type) or ()
+    if sample.ndim == len(shape) - 1:
+        sample = sample[None]
+    if sample.ndim != len(shape) or any(want not in (-1, has) for want, has in zip(shape, sample.shape, strict=True)):
+        raise Error(f"samples of input '{port.name}' are {sample.shape}, not {shape}", file=file, status=USAGE)
+    return sample
+
+
+def outputs_of(module: ModuleOp, inputs: Inputs) -> Outputs:
+    """The outputs of every signature. Numbers are quantized, and integers made numbers, where tensors are quantized.
+
+    Raises `Error` where the program can't be run.
+    """
+    session = Session(module)
+    found: dict[tuple[str, str], Array] = {}
+    for entry, values in zip(session.entries, inputs, strict=True):
+        given = [_described(port).encode(value) for value, port in zip(values, entry.inputs, strict=True)]
+        outputs = session.run(given, entry.key)
+        found |= {(entry.key, port.name): _described(port).decode(outputs[port.name]) for port in entry.outputs}
+    return found
+
+
+def moved(wanted: Outputs, found: Outputs, tolerance: float | None) -> str:
+    """Which output has moved, in words; '' for none.
+
+    An output may move by `tolerance` times its largest element; with None as far as it likes, if its shape stays and it
+    is finite where it was, and the program may have further outputs.
+    """
+    if len(found) < len(wanted) or (tolerance is not None and len(found) > len(wanted)):
+        return f"makes {len(found)} outputs of {len(wanted)}"
+    for ((_, name), one), other in zip(wanted.items(), found.values(), strict=False):
+        if not _near(one, other, tolerance):
+            return f"moves output '{name}'{_by(one, other)}"
+    return ""
 
 
 def outputs_check(module: ModuleOp, tolerance: float) -> Callable[[ModuleOp], bool | None]:
-    """A check that the outputs of every signature are those of `module`.
+    """A check that the outputs of every signature are those of `module` on random inputs, within `tolerance`.
 
-    They may differ by `tolerance` times the largest element of the output. Where the inputs or outputs of the program
-    are quantized and those of `module` are not, numbers are compared. None where the program can't be run.
+    It gives None for a program that can't be run.
     """
-    held = OutputsCheck(module, tolerance)
+    inputs = random_inputs(module)
+    wanted = outputs_of(module, inputs)
 
     def check(candidate: ModuleOp) -> bool | None:
-        moved = held.moved(candidate)
-        return None if moved is None else not moved
+        try:
+            return not moved(wanted, outputs_of(candidate, inputs), tolerance)
+        except Error:
+            return None
 
     return check
 
 
-def _archive(path: str) -> dict[str, Array]:
-    try:
-        with np.load(path, allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
-    except (OSError, ValueError) as error:
-        raise Error(f"can't be read: {error}", file=path, hint="give an .npz archive of inputs", status=2) from None
-
-
-def _recorded(port: Port, known: dict[str, Array], path: str) -> Array:
-    """The first sample of an input: the first along an axis that the input does not have, else with a batch of 1."""
-    if port.name not in known:
-        hint = f"it holds {', '.join(known) or 'nothing'}"
-        raise Error(f"has no array for input '{port.name}'", file=path, hint=hint, status=2)
+def _described(port: Port) -> Described:
+    """An input or output as the runtime describes it, which says how numbers are stored."""
+    element = element_of(port.type)
+    none = np.zeros(0)
+    scales, points, axis = none, none, 0
+    if isinstance(element, UniformQuantizedType) and not element.layout.blocks:
+        layout = element.layout
+        scales, points = layout.scales.reshape(-1), layout.zero_points.reshape(-1)
+        axis = layout.axes[0] if layout.axes else 0
     shape = shape_of(port.type) or ()
-    sample = known[port.name][0]
-    if sample.ndim == len(shape) - 1:
-        sample = sample[None]
-    if sample.ndim != len(shape) or any(want not in (-1, has) for want, has in zip(shape, sample.shape, strict=True)):
-        raise Error(f"samples of input '{port.name}' are {sample.shape}, not {shape}", file=path, status=2)
-    return sample.astype(dtype_of(port.type)) if sample.dtype.kind == dtype_of(port.type).kind else sample
+    return Described(port.name, port.tensor, port.position, shape, dtype_of(port.type), scales, points, axis)
 
 
 def _by(one: Array, other: Array) -> str:
@@ -106,47 +128,6 @@ def _by(one: Array, other: Array) -> str:
     with np.errstate(invalid="ignore"):
         difference = np.abs(one.astype(np.float64) - other.astype(np.float64))
     return f" by {float(np.nanmax(difference, initial=0.0)):.3g}"
-
-
-def _outputs(module: ModuleOp, inputs: list[list[Array]]) -> list[Array]:
-    """The outputs of every signature, as the numbers that they stand for."""
-    session = Session(module)
-    found: list[Array] = []
-    for entry, values in zip(session.entries, inputs, strict=True):
-        given = [_stored(value, port.type) for value, port in zip(values, entry.inputs, strict=True)]
-        outputs = session.run(given, entry.key)
-        found += [_number(outputs[port.name], port.type) for port in entry.outputs]
-    return found
-
-
-def _random(port: Port, rng: np.random.Generator) -> Array:
-    shape, dtype = tuple(max(size, 1) if size < 0 else size for size in shape_of(port.type) or ()), dtype_of(port.type)
-    if dtype.kind == "f":
-        return rng.uniform(-1, 1, shape).astype(dtype)
-    if dtype.kind in "iu" and dtype.itemsize <= _BYTES:
-        bounds = np.iinfo(dtype)
-        return rng.integers(bounds.min, bounds.max, shape, dtype, endpoint=True)
-    if dtype.kind in "iub":
-        return rng.integers(0, 2, shape).astype(dtype)
-    raise Error(f"no random data for inputs of {port.type}", location=port.name, hint="give a command as CHECK")
-
-
-def _stored(value: Array, kind: Attribute) -> Array:
-    """A number as it is stored in a type."""
-    element = element_of(kind)
-    if value.dtype == dtype_of(kind) or not isinstance(element, UniformQuantizedType):
-        return value
-    bounds = np.iinfo(dtype_of(kind))
-    steps = np.round(value / float(element.layout.scales.flat[0])) + int(element.layout.zero_points.flat[0])
-    return np.clip(steps, bounds.min, bounds.max).astype(dtype_of(kind))
-
-
-def _number(value: Array, kind: Attribute) -> Array:
-    """The numbers that an output stands for."""
-    element = element_of(kind)
-    if not isinstance(element, UniformQuantizedType) or element.layout.axes:
-        return value
-    return (value.astype(np.float64) - int(element.layout.zero_points.flat[0])) * float(element.layout.scales.flat[0])
 
 
 def _near(one: Array, other: Array, tolerance: float | None) -> bool:

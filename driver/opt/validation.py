@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from tflir.backends.interpreter.kernel import is_quantized
 from tflir.commands.terminal import say
 from tflir.ir.errors import Error
-from tflir.opt.outputs_check import OutputsCheck
-from tflir.opt.snapshot import snapshot
+from tflir.opt.outputs_check import Inputs, Outputs, moved, outputs_of, random_inputs, recorded_inputs
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -30,45 +29,62 @@ STEPS = 0.05
 class Validation:
     """What the outputs of a program are before each pass, and whether they stay so."""
 
-    def __init__(self, inputs: str | None = None) -> None:
-        self._inputs = inputs
-        self._check: OutputsCheck | None = None
-        self._pass: ModulePass | None = None
+    def __init__(self, data: str | None = None) -> None:
+        """Programs run on the first sample of the `.npz` archive `data`, or on random inputs."""
+        self._data = data
+        self._inputs: Inputs | None = None
+        self._wanted: Outputs | None = None
+        """What the program gave when it last could be run; each program is run once."""
+        self._tolerance: float | None = None
+        self._declared = ""
         self._said = False
         self.checked = 0
         """Comparisons that were made."""
 
     def before(self, each: ModulePass, module: ModuleOp) -> None:
-        """Runs the program as it is before the pass."""
-        self._pass = each
-        try:
-            self._check = OutputsCheck(snapshot(module), _tolerance(each, module), self._inputs)
-        except Error as error:
-            if error.status == 2:
-                raise
-            self._check = None
-            self._skip(f"before {each.name}: {error.what}")
+        """Runs the program as it is before the pass, where the one after the last pass did not run."""
+        self._tolerance, self._declared = _tolerance(each, module), _declared(each)
+        if self._inputs is None:
+            self._inputs = self._inputs_of(module)
+        if self._wanted is None:
+            self._wanted = self._outputs(module, f"before {each.name}")
 
     def after(self, each: ModulePass, module: ModuleOp) -> None:
         """Runs it after the pass. Raises `Error` where an output has moved further than the pass declares."""
-        self._compare(module, each.name)
+        found = self._outputs(module, f"after {each.name}")
+        self._compare(found, each.name)
+        self._wanted = found
 
     def after_rewrite(self, event: Event, module: ModuleOp) -> None:
-        """The same after one rewrite."""
-        self._compare(module, f"{event.pass_name}: rewrite {event.number} ({event.rule} at {event.root.text()})")
+        """The same after one rewrite of the pass."""
+        what = f"{event.pass_name}: rewrite {event.number} ({event.rule} at {event.root.text()})"
+        self._compare(self._outputs(module, f"after {what}"), what)
 
-    def _compare(self, module: ModuleOp, what: str) -> None:
-        if self._check is None or self._pass is None:
-            return
-        moved = self._check.moved(module)
-        if moved is None:
-            self._skip(f"after {what}: {self._check.reason}")
+    def _inputs_of(self, module: ModuleOp) -> Inputs | None:
+        if self._data is not None:
+            return recorded_inputs(module, self._data)
+        try:
+            return random_inputs(module)
+        except Error as error:
+            self._skip(str(error))
+            return None
+
+    def _outputs(self, module: ModuleOp, when: str) -> Outputs | None:
+        if self._inputs is None:
+            return None
+        try:
+            return outputs_of(module, self._inputs)
+        except Error as error:
+            self._skip(f"{when}: {error}")
+            return None
+
+    def _compare(self, found: Outputs | None, what: str) -> None:
+        if self._wanted is None or found is None:
             return
         self.checked += 1
-        if moved:
-            declared = _declared(self._pass)
-            hint = f"mend the rule, or declare the pass otherwise (changes = …, now '{declared}')"
-            raise Error(f"{what} {moved}, and the pass declares '{declared}'", hint=hint)
+        if how := moved(self._wanted, found, self._tolerance):
+            hint = f"mend the rule, or declare the pass otherwise (changes = …, now '{self._declared}')"
+            raise Error(f"{what} {how}, and the pass declares '{self._declared}'", hint=hint)
 
     def _skip(self, why: str) -> None:
         """Says once that a program could not be run: an op without a kernel, inputs that can't be made up."""
