@@ -27,7 +27,7 @@ class _Join(argparse.Action):
         setattr(namespace, self.dest, tuple(dict.fromkeys(held + values)))
 
 
-def _typed(take: Callable[[Any], Any]) -> Callable[[str], Any]:
+def typed(take: Callable[[Any], Any]) -> Callable[[str], Any]:
     """`take` with errors as argparse wants them."""
 
     def parse(text: str) -> Any:
@@ -48,12 +48,12 @@ def _add(parser: argparse.ArgumentParser, said: Option, command: str) -> None:
     if said.take is None:
         parser.add_argument(*flags, action="store_true", **how)
         return
-    how |= {"metavar": said.metavar, "type": _typed(said.take), "required": command in said.required}
+    how |= {"metavar": said.metavar, "type": typed(said.take), "required": command in said.required}
     parser.add_argument(*flags, action=_Join if said.many else "store", **how)
 
 
 def _add_model(parser: argparse.ArgumentParser, help: str) -> None:
-    parser.add_argument("model", metavar="MODEL", type=_typed(path), help=help)
+    parser.add_argument("model", metavar="MODEL", type=typed(path), help=help)
 
 
 def _command(commands: Any, name: str, brief: str, description: str) -> argparse.ArgumentParser:

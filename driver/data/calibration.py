@@ -26,6 +26,7 @@ from tflir.passes.calibration.lstm import Layer
 from tflir.passes.calibration.slots import Slot
 from tflir.passes.quantization.masks import masks_among_inputs, may_be_infinite
 from tflir.passes.quantization.preserve_quantized import PreserveQuantizedPass
+from tflir.snapshot import snapshot
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -58,7 +59,7 @@ def calibrate(
     where the model can't be run, where a sample does not fit its inputs, and where a tensor takes a value that is not
     finite.
     """
-    observed = _copy(module)
+    observed = snapshot(module)
     PreserveQuantizedPass().run(observed)
     probes = insert_range_outputs(observed)
     if tf_compat and shard[1] > 1 and _keeps_state(module, probes):
@@ -124,15 +125,6 @@ def in_file_order(entries: Sequence[Entry], module: ModuleOp) -> list[Entry]:
         else entry
         for entry in entries
     ]
-
-
-def _copy(module: ModuleOp) -> ModuleOp:
-    """A clone whose inputs keep their names, by which samples are matched."""
-    made = module.clone()
-    for function, original in zip(functions(made), functions(module), strict=True):
-        for argument, named in zip(function.body.block.args, original.body.block.args, strict=True):
-            argument.location = named.location
-    return made
 
 
 @contextlib.contextmanager

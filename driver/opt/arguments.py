@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
+from tflir.commands.arguments import typed
 from tflir.ir.near import near
 from tflir.opt.flags import GROUPS, Flag, all_flags, by_name, not_empty
 
@@ -63,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="?",
         default="-",
         metavar="INPUT",
-        type=_typed(not_empty),
+        type=typed(not_empty),
         help=".tflite, .mlir, or - for stdin (default)",
     )
     for group in GROUPS:
@@ -86,19 +87,7 @@ def _add(to: Any, flag: Flag) -> None:
         action = "extend" if flag.many else "store"
         if flag.many:
             how["default"] = None
-        to.add_argument(*spelled, action=action, metavar=shown, type=_typed(flag.check), **how)
-
-
-def _typed(take: Callable[[str], Any]) -> Callable[[str], Any]:
-    """`take` with errors as argparse wants them."""
-
-    def parse(text: str) -> Any:
-        try:
-            return take(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return parse
+        to.add_argument(*spelled, action=action, metavar=shown, type=typed(flag.check), **how)
 
 
 def _sorted_out(given: list[str], parser: argparse.ArgumentParser) -> tuple[list[str], list[str]]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from tflir.ir.errors import Error
 from tflir.opt.interesting import by_command
 from tflir.opt.rewrites import event_lines, event_text, stopping
-from tflir.opt.snapshot import snapshot
 from tflir.pass_manager import run_pipeline
 from tflir.passes.rewriting.events import Event, Stop
 from tflir.pipeline_text import USAGE
+from tflir.snapshot import snapshot
 
 if TYPE_CHECKING:
     from xdsl.context import Context

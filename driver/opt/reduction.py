@@ -17,7 +17,7 @@ from tflir.ir.errors import Error
 from tflir.ir.verify import verify_module
 from tflir.opt.interesting import Interesting
 from tflir.opt.removing import KINDS, Kind, tidy
-from tflir.opt.snapshot import snapshot
+from tflir.snapshot import snapshot
 
 
 def reduced(module: ModuleOp, is_interesting: Interesting) -> ModuleOp:

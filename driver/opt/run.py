@@ -24,12 +24,12 @@ from tflir.opt.flags import PASSES, REPRODUCER, TEXT, all_flags
 from tflir.opt.output import TFLITE, Output
 from tflir.opt.rendering import Places, give_place, rendered
 from tflir.opt.rewrites import Rewrites
-from tflir.opt.snapshot import snapshot
 from tflir.opt.wanted import passes_of
 from tflir.opt.watching import Watcher
 from tflir.pass_manager import run_pipeline
 from tflir.pass_options import pass_text
 from tflir.pipeline_text import MODULE, USAGE
+from tflir.snapshot import snapshot
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
