@@ -69,11 +69,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tflir {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    from tflir.commands.arguments import add_calibrate, add_compile, add_inspect
+    from tflir.commands.arguments import add_commands
 
-    add_compile(commands)
-    add_calibrate(commands)
-    add_inspect(commands)
+    add_commands(commands)
     return parser
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import textwrap
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from tflir.command_options import COMMANDS
@@ -52,50 +53,40 @@ def _add(parser: argparse.ArgumentParser, said: Option, command: str) -> None:
     parser.add_argument(*flags, action=_Join if said.many else "store", **how)
 
 
-def _add_model(parser: argparse.ArgumentParser, help: str) -> None:
-    parser.add_argument("model", metavar="MODEL", type=typed(path), help=help)
+@dataclass(frozen=True)
+class Command:
+    """What the help says of a command."""
+
+    brief: str
+    description: str
+    model: str
+    """What its MODEL may be."""
 
 
-def _command(commands: Any, name: str, brief: str, description: str) -> argparse.ArgumentParser:
-    return commands.add_parser(name, help=brief, description=description, formatter_class=Help)
-
-
-def _add_options(parser: argparse.ArgumentParser, command: str) -> None:
-    for said in of_command(command):
-        _add(parser, said, command)
-
-
-def add_compile(commands: Any) -> None:
-    """`tflir compile`."""
-    parser = _command(
-        commands,
-        "compile",
+COMMAND_HELP: dict[str, Command] = {
+    "compile": Command(
         "compile a model",
         "Compiles MODEL. Without --optimize nothing is quantized or made sparse.",
-    )
-    _add_model(parser, ".tflite, or .mlir text")
-    _add_options(parser, "compile")
-
-
-def add_calibrate(commands: Any) -> None:
-    """`tflir calibrate`."""
-    parser = _command(
-        commands,
-        "calibrate",
+        ".tflite, or .mlir text",
+    ),
+    "calibrate": Command(
         "record what activations range over",
         "Runs representative data through MODEL and writes the ranges of its activations, for --stats.",
-    )
-    _add_model(parser, "float .tflite")
-    _add_options(parser, "calibrate")
-
-
-def add_inspect(commands: Any) -> None:
-    """`tflir inspect`."""
-    parser = _command(
-        commands,
-        "inspect",
+        "float .tflite",
+    ),
+    "inspect": Command(
         "show what is in a model",
         "Shows subgraphs, signatures, operators, tensors and where the bytes are.",
-    )
-    _add_model(parser, ".tflite, or .mlir text")
-    _add_options(parser, "inspect")
+        ".tflite, or .mlir text",
+    ),
+}
+"""The commands of `tflir`; each is a module of this package."""
+
+
+def add_commands(commands: Any) -> None:
+    """Adds each command with its model and its options."""
+    for name, said in COMMAND_HELP.items():
+        parser = commands.add_parser(name, help=said.brief, description=said.description, formatter_class=Help)
+        parser.add_argument("model", metavar="MODEL", type=typed(path), help=said.model)
+        for option in of_command(name):
+            _add(parser, option, name)
