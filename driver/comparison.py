@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from tflir.ir.errors import Error
@@ -11,10 +12,11 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from tflir.backends.litert.compare import Samples
+    from tflir.options import Options
     from tflir.report.verify import Verification
 
-_RANDOM_SAMPLES = 3
-_MOST_SAMPLES = 32
+MOST_SAMPLES = 32
+"""How many samples of a dataset two models are run on."""
 
 
 def compare(
@@ -32,12 +34,32 @@ def compare(
     largest difference of each, and `layers`, the activations where the second model is quantized; printed it is a
     table. Raises `Error` where a model can't be run, or the second has other inputs or outputs.
     """
+    from tflir.options import Options
     from tflir.report.verify import compare as run_both
 
     if samples is not None and samples < 1:
         raise Error(f"samples = {samples}: at least one sample is run", hint="give a number above 0", status=2)
     first, second = _runnable(original), _runnable(compiled)
-    return run_both(first, second, _samples(first, data, samples), quiet=True)
+    if data is None:
+        return run_both(first, second, samples or 0, quiet=True)
+    given = dataset_samples(
+        first, lambda: _module(original), Options(representative_dataset=data), samples or MOST_SAMPLES
+    )
+    return run_both(first, second, given, quiet=True)
+
+
+def dataset_samples(
+    model: str | bytes, load: Callable[[], ModuleOp], options: Options, most: int = MOST_SAMPLES
+) -> Samples:
+    """Some of the representative data that `options` name, by signature; 0, for random inputs, where they name none.
+
+    `load` gives the module of `model`. Raises `Error` where a sample does not fit.
+    """
+    if options.representative_dataset is None:
+        return 0
+    from tflir.data.calibration import samples_of
+
+    return samples_of(model, load(), options, most=most)
 
 
 def _runnable(model: Any) -> str | bytes:
@@ -54,13 +76,11 @@ def _runnable(model: Any) -> str | bytes:
     return to_bytes(load(name)) if name.endswith(TEXT) else name
 
 
-def _samples(model: str | bytes, data: Any, most: int | None) -> Samples:
-    """Inputs from `data` by signature, else how many random ones to make."""
-    if data is None:
-        return most or _RANDOM_SAMPLES
-    from tflir.data.calibration import samples_of
-    from tflir.files import load, load_bytes
-    from tflir.options import Options
+def _module(model: Any) -> ModuleOp:
+    from xdsl.dialects.builtin import ModuleOp
 
-    module = load_bytes(model) if isinstance(model, bytes) else load(model)
-    return samples_of(model, module, Options(representative_dataset=data), most=most or _MOST_SAMPLES)
+    from tflir.files import load, load_bytes
+
+    if isinstance(model, ModuleOp):
+        return model
+    return load_bytes(cast(bytes, model)) if isinstance(model, bytes | bytearray | memoryview) else load(model)

@@ -18,7 +18,8 @@ Note = Callable[[int, int], None]
 Samples = Mapping[str, Sequence[Sample]] | Sequence[Sample] | int
 """Inputs by signature, inputs for every signature that takes them, or how many random ones to make."""
 SEED = 7
-_RANDOM_SAMPLES = 3
+RANDOM_SAMPLES = 3
+"""How many inputs are made up where nobody says."""
 _MOST_COLUMNS = 1 << 12
 _DIFFERS = 10.0
 """How many times larger one column's values must be than another's for columns to count apart."""
@@ -163,7 +164,7 @@ def _numbers(original: Array, compiled: Array) -> tuple[npt.NDArray[Any], npt.ND
 def compare_models(
     original: Model,
     compiled: Model,
-    samples: Samples = _RANDOM_SAMPLES,
+    samples: Samples = RANDOM_SAMPLES,
     *,
     seed: int = SEED,
     progress: Note | None = None,
@@ -213,7 +214,7 @@ def samples_for(entry: Entry, samples: Samples, rng: np.random.Generator) -> Seq
     """The samples of `entry`, else random ones. Raises `Error` for strings."""
     if given := _given_for(entry, samples):
         return given
-    count = samples if isinstance(samples, int) else _RANDOM_SAMPLES
+    count = samples if isinstance(samples, int) else RANDOM_SAMPLES
     # Random integers of a quantized input stand for numbers; a compiled model may quantize these otherwise.
     made = [random_sample(entry.inputs, rng) for _ in range(count)]
     return [{port.name: port.decode(sample[port.name]) for port in entry.inputs} for sample in made]

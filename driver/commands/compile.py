@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from tflir.report.verify import Verification
 
 _USAGE = 2
-_RANDOM_SAMPLES = 3
-_MOST_SAMPLES = 32
 """Samples of the representative data that --verify runs."""
 
 
@@ -87,13 +85,11 @@ def _verified(
 
 
 def _samples(source: Input, options: Options) -> Samples:
-    """Some of the representative data by signature, else how many random samples to make."""
-    if options.representative_dataset is None:
-        return _RANDOM_SAMPLES
-    from tflir.data.calibration import samples_of
+    """Some of the representative data by signature; 0, for random samples, without any."""
+    from tflir.comparison import dataset_samples
 
     try:
-        return samples_of(source.model, source.load(), options, most=_MOST_SAMPLES)
+        return dataset_samples(source.model, source.load, options)
     except Error as error:
         error.file = error.file or source.name
         raise

@@ -29,7 +29,6 @@ _GRADES = (
     (10.0, "fair", "yellow"),
     (-math.inf, "poor", "red"),
 )
-_RANDOM_SAMPLES = 3
 _WORST = 10
 _WIDTH = 120
 """Columns of the tables as text."""
@@ -73,10 +72,8 @@ def grade(snr_db: float) -> tuple[str, str]:
     return next((word, colour) for least, word, colour in _GRADES if snr_db >= least)
 
 
-def verify(
-    original: Model, compiled: Model, console: Console | None = None, samples: Samples = _RANDOM_SAMPLES
-) -> Verification:
-    """Compares the two models on `samples`, inputs or how many to make up; prints tables and returns the facts.
+def verify(original: Model, compiled: Model, console: Console | None = None, samples: Samples = 0) -> Verification:
+    """Compares the two models on `samples`, inputs or how many to make up (0: a few), and prints tables.
 
     Where the compiled model is quantized its activations are compared too, and what to skip is suggested where outputs
     are poor. Raises `Error` where one of the models can't be run.
@@ -89,17 +86,17 @@ def verify(
 def compare(
     original: Model,
     compiled: Model,
-    samples: Samples = _RANDOM_SAMPLES,
+    samples: Samples = 0,
     options: Options | None = None,
     *,
     quiet: bool = False,
 ) -> Verification:
     """`verify` without a table; `options` are those that the model was compiled with, `quiet` leaves out the bars."""
-    from tflir.backends.litert.compare import compare_models
+    from tflir.backends.litert.compare import RANDOM_SAMPLES, compare_models
     from tflir.backends.litert.isolated import isolated
     from tflir.backends.litert.layers import compare_layers, is_quantized
 
-    given = samples or _RANDOM_SAMPLES
+    given = samples or RANDOM_SAMPLES
     file = "" if isinstance(compiled, bytes) else os.fspath(compiled)
     with _bar("comparing outputs", quiet) as note:
         outputs = isolated(compare_models, original, compiled, given, progress=note, file=file)
