@@ -24,7 +24,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-from tflir.ir.blob import ArrayBlob, Blob
+from tflir.ir.blob import ArrayBlob, Blob, RepeatedBlob
 from tflir.ir.errors import Error
 from tflir.ir.names import place, text_place
 from tflir.ir.text import ELIDED, PRINT_WHOLE
@@ -115,27 +115,29 @@ class ArrayElementsAttr(TypedAttribute, BuiltinAttribute, ParametrizedAttribute)
         element = self.type.element_type
         if numpy_dtype(self.element_name) is None or isinstance(element, ComplexType):
             return None
-        large = self.size > MOST_PRINTED
-        if large and not self._may_be_splat():
+        array = self._splat()
+        if array is None and self.size > MOST_PRINTED:
             return None
-        array = as_numpy(self)
+        array = as_numpy(self) if array is None else array
         if array.size == 0:
             return "dense<>"
-        if array.size > 1 and _is_splat(array):
-            array = array.reshape(-1)[0]
-        elif large:
-            return None
         if array.dtype.kind not in "biuf" and self.element_name not in PACKED_BITS:
             return None
         return f"dense<{_nested_text(array)}>"
 
-    def _may_be_splat(self) -> bool:
-        """Whether the first and the last bytes of a constant that is not too large repeat one value."""
-        wanted = stored_bytes(self.element_name, 1) or 1
-        if self.blob.nbytes > _LARGEST_SPLAT:
-            return False
+    def _splat(self) -> npt.NDArray[Any] | None:
+        """The element, as an array of rank 0, whose bits all others have; None where it takes long to know of one."""
+        size = stored_bytes(self.element_name, 1) or 1
+        if isinstance(self.blob, RepeatedBlob) and self.size:
+            one = np.frombuffer((self.blob.pattern * size)[:size], np.uint8)
+            return as_numpy(from_blob(ArrayBlob(one), (), self.type.element_type))
+        if self.size < 2 or self.blob.nbytes > _LARGEST_SPLAT:
+            return None
         data = self.blob.view()
-        return bool((data[:wanted] == data[-wanted:]).all())
+        if self.element_name not in PACKED_BITS and (data[:size] != data[-size:]).any():
+            return None
+        array = as_numpy(self)
+        return array.reshape(-1)[0] if _is_splat(array) else None
 
 
 def _is_splat(array: npt.NDArray[Any]) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-import numpy as np
 from xdsl.dialects.builtin import AnyFloat, DictionaryAttr, ModuleOp, UnitAttr, UnregisteredOp
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.printer import Printer
@@ -19,11 +18,10 @@ from xdsl.traits import IsolatedFromAbove
 from tflir.backends.mlir.shared_details import shared_details
 from tflir.backends.mlir.value_names import wanted_name
 from tflir.ir import names
-from tflir.ir.blob import ArrayBlob, Blob, RepeatedBlob
-from tflir.ir.constants import ArrayElementsAttr, from_blob
+from tflir.ir.blob import Blob
+from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.names import op_names
 from tflir.ir.text import ELIDED
-from tflir.ir.types import stored_bytes
 
 UNMODELLED: Mapping[str, frozenset[str]] = {
     name: frozenset(props.split())
@@ -187,10 +185,6 @@ class TextPrinter(Printer):
     def _constant_text(self, attribute: ArrayElementsAttr) -> str:
         if self._elide_above is not None and attribute.size > self._elide_above:
             return f"dense_resource<{ELIDED}> : {self.text_of(attribute.type)}"
-        one = _first_element(attribute)
-        text = "" if one is None else str(one)
-        if text.startswith("dense<"):
-            return f"{text.partition(' : ')[0]} : {self.text_of(attribute.type)}"
         return self._make_text(attribute)
 
     def blob_key(self, attribute: ArrayElementsAttr) -> str:
@@ -344,13 +338,3 @@ class TextPrinter(Printer):
         self.ssa_names[wanted] = count + 1
         self.ssa_names.setdefault(name, 1)
         return name
-
-
-def _first_element(attribute: ArrayElementsAttr) -> ArrayElementsAttr | None:
-    """The element that all others repeat, where it is known that they do."""
-    blob = attribute.blob
-    size = stored_bytes(attribute.element_name, 1)
-    if not isinstance(blob, RepeatedBlob) or size is None or not attribute.size:
-        return None
-    one = np.frombuffer((blob.pattern * size)[:size], np.uint8)
-    return from_blob(ArrayBlob(one), (), attribute.type.element_type)
