@@ -5,10 +5,12 @@ Sums of products are exact in float64, whose 53 bits hold every sum of 8-bit and
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from tflir.backends.interpreter.float_linear import (
     conv_windows,
@@ -24,70 +26,79 @@ from tflir.backends.interpreter.quantized import centred, quantization, stored
 from tflir.backends.interpreter.requantize import doubled, multipliers_of, reduced, single
 from tflir.ir.tfl.linear import BatchMatMulOp, Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp, TransposeConvOp
 
-
-@quantized_kernel(Conv2DOp)
-def conv_2d(op: Conv2DOp, operands: Operands) -> Results:
-    return [_layer(op, op.input, op.filter, _conv_sums(op, operands), operands[2])]
+Sums = Callable[[Any, Operands], "Layer"]
 
 
-@quantized_kernel(Conv2DOp, rounding="xnnpack")
-def conv_2d_xnnpack(op: Conv2DOp, operands: Operands) -> Results:
-    return [_layer(op, op.input, op.filter, _conv_sums(op, operands), operands[2], rounding="xnnpack")]
+@dataclass(frozen=True)
+class Layer:
+    """What a layer has summed, before its scale."""
+
+    x: SSAValue
+    weights: SSAValue
+    sums: Array
+    """Of products, float64."""
+    bias: Array | None = None
 
 
-def _conv_sums(op: Conv2DOp, operands: Operands) -> Array:
-    x, weights, _ = operands
+def _layer(kind: type[Operation], *, once: bool = False, xnnpack: bool = True) -> Callable[[Sums], Sums]:
+    """Registers the kernels of a layer by what it sums: one that rounds as LiteRT's reference, one as XNNPACK.
+
+    `once`: the reference kernel rounds once, not twice. int16 activations are not XNNPACK's.
+    """
+
+    def register(sums: Sums) -> Sums:
+        @quantized_kernel(kind)
+        def reference(op: Any, operands: Operands) -> Results:
+            return [_by_integers(op, sums(op, operands), once=once)]
+
+        if xnnpack:
+
+            @quantized_kernel(kind, rounding="xnnpack")
+            def in_float32(op: Any, operands: Operands) -> Results:
+                if operands[0].dtype == np.int16:
+                    return reference(op, operands)
+                return [_by_float32(op, sums(op, operands))]
+
+        return sums
+
+    return register
+
+
+@_layer(Conv2DOp)
+def conv_2d(op: Conv2DOp, operands: Operands) -> Layer:
+    x, weights, bias = operands
     windows = conv_windows(op, x.shape, weights.shape[1:3])
-    return convolved(_exact(x, op.input), _exact(weights, op.filter), windows)
+    return Layer(op.input, op.filter, convolved(_exact(x, op.input), _exact(weights, op.filter), windows), bias)
 
 
-@quantized_kernel(DepthwiseConv2DOp)
-def depthwise_conv_2d(op: DepthwiseConv2DOp, operands: Operands) -> Results:
-    return [_layer(op, op.input, op.filter, _depthwise_sums(op, operands), operands[2])]
-
-
-@quantized_kernel(DepthwiseConv2DOp, rounding="xnnpack")
-def depthwise_conv_2d_xnnpack(op: DepthwiseConv2DOp, operands: Operands) -> Results:
-    return [_layer(op, op.input, op.filter, _depthwise_sums(op, operands), operands[2], rounding="xnnpack")]
-
-
-def _depthwise_sums(op: DepthwiseConv2DOp, operands: Operands) -> Array:
-    x, weights, _ = operands
+@_layer(DepthwiseConv2DOp)
+def depthwise_conv_2d(op: DepthwiseConv2DOp, operands: Operands) -> Layer:
+    x, weights, bias = operands
     windows = conv_windows(op, x.shape, weights.shape[1:3])
-    return depthwise_convolved(_exact(x, op.input), _exact(weights, op.filter), windows)
+    sums = depthwise_convolved(_exact(x, op.input), _exact(weights, op.filter), windows)
+    return Layer(op.input, op.filter, sums, bias)
 
 
-@quantized_kernel(TransposeConvOp)
-def transpose_conv(op: TransposeConvOp, operands: Operands) -> Results:
+@_layer(TransposeConvOp, xnnpack=False)
+def transpose_conv(op: TransposeConvOp, operands: Operands) -> Layer:
     shape, weights, x, bias = operands
     windows = transpose_windows(op, integers(shape), weights.shape)
     sums = scattered(_exact(x, op.input), _exact(weights, op.weights).transpose(1, 2, 3, 0), windows)
-    return [_layer(op, op.input, op.weights, sums, bias)]
+    return Layer(op.input, op.weights, sums, bias)
 
 
-@quantized_kernel(FullyConnectedOp)
-def fully_connected(op: FullyConnectedOp, operands: Operands) -> Results:
-    return [_fully_connected(op, operands, "single")]
-
-
-@quantized_kernel(FullyConnectedOp, rounding="xnnpack")
-def fully_connected_xnnpack(op: FullyConnectedOp, operands: Operands) -> Results:
-    return [_fully_connected(op, operands, "xnnpack")]
-
-
-def _fully_connected(op: FullyConnectedOp, operands: Operands, rounding: str) -> Array:
+@_layer(FullyConnectedOp, once=True)
+def fully_connected(op: FullyConnectedOp, operands: Operands) -> Layer:
     x, weights, bias = operands
     require_plain_weights(op)
     sums = _exact(x, op.input).reshape(-1, weights.shape[1]) @ _exact(weights, op.filter).T
-    out = _layer(op, op.input, op.filter, sums, bias, rounding=rounding)
-    return out.reshape(fully_connected_shape(op, x.shape, weights.shape))
+    return Layer(op.input, op.filter, sums.reshape(fully_connected_shape(op, x.shape, weights.shape)), bias)
 
 
-@quantized_kernel(BatchMatMulOp)
-def batch_matmul(op: BatchMatMulOp, operands: Operands) -> Results:
+@_layer(BatchMatMulOp, xnnpack=False)
+def batch_matmul(op: BatchMatMulOp, operands: Operands) -> Layer:
     x, y = transposed(op, *operands)
-    sums = np.matmul(_exact(x, op.x), _exact(y, op.y))
-    return [_layer(op, op.x, op.y, sums, None)]
+    return Layer(op.x, op.y, np.matmul(_exact(x, op.x), _exact(y, op.y)))
 
 
 def _exact(x: Array, value: SSAValue) -> Array:
@@ -95,28 +106,24 @@ def _exact(x: Array, value: SSAValue) -> Array:
     return centred(x, quantization(value)).astype(np.float64)
 
 
-def _layer(
-    op: Any, x: SSAValue, weights: SSAValue, sums: Array, bias: Array | None, *, rounding: str = "double"
-) -> Array:
-    """Sums of products plus bias, in the scale of the result.
+def _totals(layer: Layer) -> Array:
+    totals = np.rint(layer.sums).astype(np.int64)
+    return totals if layer.bias is None else totals + layer.bias.astype(np.int64)
 
-    `rounding`: `double` or `single` for the reference kernels, which multiply by integers; `xnnpack` multiplies by a
-    float32 and rounds halves to even.
-    """
-    totals = np.rint(sums).astype(np.int64)
-    if bias is not None:
-        totals += bias.astype(np.int64)
+
+def _by_integers(op: Any, layer: Layer, *, once: bool) -> Array:
+    """In the scale of the result as the reference kernels bring them there: by an integer and a shift."""
     result = op.results[0]
-    wide = dtype_of(x.type) == np.int16
-    if rounding == "xnnpack" and not wide:
-        scales = quantization(x).scale * quantization(weights).scales / quantization(result).scale
-        scaled = np.rint(totals.astype(np.float32) * scales).astype(np.int64)
-    else:
-        scales = quantization(x).scale.astype(np.float64) * quantization(weights).scales.astype(np.float64)
-        whole, shift = multipliers_of(scales / np.float64(quantization(result).scale))
-        once = rounding in ("single", "xnnpack") and not (wide and isinstance(op, Conv2DOp | DepthwiseConv2DOp))
-        if wide and not once and (bias is None or bias.dtype == np.int64):
-            scaled = reduced(totals, whole, shift)
-        else:
-            scaled = (single if once else doubled)(totals, whole, shift)
+    scales = quantization(layer.x).scale.astype(np.float64) * quantization(layer.weights).scales.astype(np.float64)
+    whole, shift = multipliers_of(scales / np.float64(quantization(result).scale))
+    wide = dtype_of(layer.x.type) == np.int16 and (layer.bias is None or layer.bias.dtype == np.int64)
+    rescaled = single if once else reduced if wide else doubled
+    return stored(rescaled(_totals(layer), whole, shift), result, op.properties.get("fused_activation_function"))
+
+
+def _by_float32(op: Any, layer: Layer) -> Array:
+    """As XNNPACK brings them there: by a float32, halves rounded to even."""
+    result = op.results[0]
+    scales = quantization(layer.x).scale * quantization(layer.weights).scales / quantization(result).scale
+    scaled = np.rint(_totals(layer).astype(np.float32) * scales).astype(np.int64)
     return stored(scaled, result, op.properties.get("fused_activation_function"))
