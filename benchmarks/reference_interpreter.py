@@ -25,14 +25,14 @@ from ai_edge_litert.interpreter import OpResolverType
 from xdsl.interpreter import Interpreter
 from xdsl.ir import Operation
 
+import tflir
+from tflir.backends.interpreter import Session
+from tflir.backends.litert.quiet import quiet
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 from models_builder import Model, options, random  # noqa: E402 - lies beside the tests
-
-import tflir  # noqa: E402
-from tflir.backends.interpreter import Session  # noqa: E402
-from tflir.backends.litert.quiet import quiet  # noqa: E402
 
 _RUNS = 5
 

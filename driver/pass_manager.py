@@ -38,7 +38,8 @@ def run_passes(
     `pipeline` is text in the `-p` syntax, a pass, or a list of such texts and passes. Raises `Error` where it or
     `module` is something else, and where a pass fails.
     """
-    if not isinstance(module, ModuleOp):  # pyright: ignore[reportUnnecessaryIsInstance]
+    # Callers may not check types: what they gave is checked here.
+    if not isinstance(module, ModuleOp):  # pyright: ignore[reportUnnecessaryIsInstance] -- see above
         raise Error(
             f"run_passes works on a module, not on {_a(module)}",
             hint="give it what tflir.load returns",

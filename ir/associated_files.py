@@ -75,7 +75,7 @@ def listed(archive: bytes) -> list[str]:
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as held:
             return held.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):  # the last: zip features that Python lacks
         return []
 
 

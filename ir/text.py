@@ -38,7 +38,7 @@ def raw_list(parser: AttrParser, opening: str) -> list[str] | None:
     if match is None:
         return None
     # xDSL has no public way to move its lexer on.
-    parser._resume_from(match.end())  # pyright: ignore[reportPrivateUsage]
+    parser._resume_from(match.end())  # pyright: ignore[reportPrivateUsage] -- see above
     body = match.group(1)
     return body.split(",") if body.strip() else []
 

@@ -153,12 +153,12 @@ class TextParser(Parser):
 
     # Aliases. The method below is generic and private in xDSL; its overloads can't be repeated here.
 
-    def _parse_extended_type_or_attribute(self, attr_or_dialect_name: str, is_type: bool) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def _parse_extended_type_or_attribute(self, attr_or_dialect_name: str, is_type: bool) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] -- xDSL's has overloads
         if "." not in attr_or_dialect_name and self._current_token.kind is not MLIRTokenKind.LESS:
             alias = ("!" if is_type else "#") + attr_or_dialect_name
             self._resolve_alias(alias)
             self._expand(alias)
-        return super()._parse_extended_type_or_attribute(attr_or_dialect_name, is_type)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        return super()._parse_extended_type_or_attribute(attr_or_dialect_name, is_type)  # pyright: ignore[reportCallIssue, reportArgumentType] -- none of xDSL's overloads takes a plain bool
 
     def _resolve_alias(self, alias: str) -> None:
         """Reads an alias that stands further down."""
@@ -205,7 +205,7 @@ class TextParser(Parser):
             self._resume_from(match.end())
             return known
         found = self._checked(super()._parse_optional_builtin_parametrized_type)
-        if isinstance(found, TensorType) and isinstance(found.encoding, NoneAttr):  # pyright: ignore[reportUnknownMemberType]
+        if isinstance(found, TensorType) and isinstance(found.encoding, NoneAttr):  # pyright: ignore[reportUnknownMemberType] -- isinstance leaves the element's type open
             found = cast("TensorType[Attribute]", found)
             found = tensor_type(tuple(found.get_shape()), found.element_type)
         if found is not None and text and len(text) <= _LONGEST_MEMO:

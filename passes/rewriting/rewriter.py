@@ -59,7 +59,7 @@ class PatternRewriter(XdslRewriter):
         return self._point or InsertPoint.before(self.root)
 
     @insertion_point.setter
-    def insertion_point(self, point: InsertPoint | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def insertion_point(self, point: InsertPoint | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride] -- a field in xDSL
         self._point = point
 
     def start(self, root: Operation) -> None:
@@ -74,7 +74,7 @@ class PatternRewriter(XdslRewriter):
 
     def decline(self, reason: str, op: Operation | None = None) -> None:
         """Says why the rule does not apply, as in `return rewriter.decline("weight used by two ops")`."""
-        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage] -- CPython's way to ask for the caller's line
         while frame.f_code.co_name != _RULE and frame.f_back is not None:
             frame = frame.f_back
         self.declined = Decline(reason, op or self.root, frame.f_lineno)
