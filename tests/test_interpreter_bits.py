@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+import reference_kernels
 from ai_edge_litert import schema_py_generated as schema
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from models_builder import NONE, Model, options
-from reference_kernels import litert_outputs, tflir_session
+from reference_kernels import Const, Given, Quantized
 
 FEW = settings(deadline=None, max_examples=10, derandomize=True, database=None)
 ACTIVATIONS = st.sampled_from([0, 1, 2, 3])
@@ -19,50 +18,19 @@ PADDINGS = st.sampled_from([schema.Padding.SAME, schema.Padding.VALID])
 SMALL = st.integers(1, 3)
 
 
-@dataclass(frozen=True)
-class Q:
+def Q(array: Any, scales: tuple[float, ...], point: int = 0, *, held: bool = False, axis: int = 0) -> Const | Given:
     """A quantized operand: integers, scales, zero point, and whether the model holds it."""
-
-    array: Any
-    scales: tuple[float, ...]
-    point: int = 0
-    held: bool = False
-    axis: int = 0
+    how = {"scales": scales, "zero_points": [point] * len(scales), "axis": axis}
+    return (Const if held else Given)(array, how)
 
 
 def agree(
     builtin: str, operands: list[Any], result: tuple[Any, int, float, int], table: str = "", **fields: Any
 ) -> None:
-    """Holds that both give the same bits; `result`: type, rank, scale and zero point."""
-    model = Model()
-    graph = model.graph()
-    places: list[int] = []
-    inputs: list[int] = []
-    values: list[np.ndarray] = []
-    for number, operand in enumerate(operands):
-        name = f"x{number}"
-        if operand is None:
-            places.append(NONE)
-        elif isinstance(operand, Q):
-            points = [operand.point] * len(operand.scales)
-            how = {"scales": operand.scales, "zero_points": points, "axis": operand.axis}
-            if operand.held:
-                places.append(graph.constant(name, operand.array, **how))
-            else:
-                places.append(graph.tensor(name, operand.array.shape, operand.array.dtype, **how))
-                inputs.append(places[-1])
-                values.append(operand.array)
-        else:
-            places.append(graph.constant(name, operand))
+    """Holds that both give the same bits; `result`: type, rank, scale (0: none) and zero point."""
     dtype, rank, scale, point = result
-    made = graph.tensor("y", (-1,) * rank, dtype, scales=[scale] if scale else (), zero_points=[point])
-    graph.op(builtin, places, [made], options(table, **fields) if table else None)
-    graph.io(inputs, [made])
-    data = model.to_bytes()
-    (ours,) = tflir_session(data).run(values).values()
-    (theirs,) = litert_outputs(data, values)
-    assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
-    np.testing.assert_array_equal(ours, theirs)
+    made = Quantized(rank, dtype, scale, point) if scale else (rank, dtype)
+    reference_kernels.agree(builtin, operands, [made], table, exact=True, **fields)
 
 
 def _whole(draw: Any, shape: tuple[int, ...], dtype: Any = np.int8) -> np.ndarray:
@@ -78,14 +46,14 @@ def _point(draw: Any, dtype: Any) -> int:
     return 0 if dtype is np.int16 else draw(st.integers(-20, 20))
 
 
-def _weights(draw: Any, shape: tuple[int, ...], axis: int) -> Q:
+def _weights(draw: Any, shape: tuple[int, ...], axis: int) -> Const | Given:
     count = shape[axis] if draw(st.booleans()) else 1
     scales = tuple(float(s) for s in np.linspace(0.004, 0.02, count).astype(np.float32))
     return Q(np.clip(_whole(draw, shape), -127, 127), scales, held=True, axis=axis if count > 1 else 0)
 
 
-def _bias(x: Q, weights: Q, count: int, dtype: Any) -> Q:
-    scales = tuple(float(np.float32(x.scales[0] * s)) for s in weights.scales)
+def _bias(x: Const | Given, weights: Const | Given, count: int, dtype: Any) -> Const | Given:
+    scales = tuple(float(np.float32(x.how["scales"][0] * s)) for s in weights.how["scales"])
     kind = np.int64 if dtype is np.int16 else np.int32
     return Q(np.arange(-count, count, 2).astype(kind) * 50, scales, held=True)
 
@@ -150,9 +118,9 @@ def test_squared_difference_and_extremes(data: st.DataObject) -> None:
     draw = data.draw
     x, y = (Q(_whole(draw, (3, 4)), (_scale(draw),), _point(draw, np.int8)) for _ in range(2))
     agree("SQUARED_DIFFERENCE", [x, y], (np.int8, 2, 1.0, 3))
-    same = Q(y.array, x.scales, x.point)
+    same = Q(y.array, x.how["scales"], x.how["zero_points"][0])
     for kind in ("MAXIMUM", "MINIMUM"):
-        agree(kind, [x, same], (np.int8, 2, x.scales[0], x.point), "MaximumMinimumOptions")
+        agree(kind, [x, same], (np.int8, 2, x.how["scales"][0], x.how["zero_points"][0]), "MaximumMinimumOptions")
     for kind in ("LESS", "GREATER_EQUAL", "EQUAL"):
         agree(kind, [x, y], (np.bool_, 2, 0.0, 0))
 
@@ -194,15 +162,15 @@ def test_pooling_and_reductions(dtype: Any, data: st.DataObject) -> None:
     draw = data.draw
     shape = (draw(SMALL), draw(st.integers(2, 6)), draw(st.integers(2, 6)), draw(SMALL))
     x = Q(_whole(draw, shape, dtype), (_scale(draw),), _point(draw, dtype))
-    same = (dtype, 4, x.scales[0], x.point)
+    same = (dtype, 4, x.how["scales"][0], x.how["zero_points"][0])
     how = {"padding": draw(PADDINGS), "strideH": draw(SMALL), "strideW": draw(SMALL), "filterHeight": 2}
     how |= {"filterWidth": draw(st.integers(1, 2)), "fusedActivationFunction": draw(ACTIVATIONS)}
     for kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
         agree(kind, [x], same, "Pool2DOptions", **how)
-    axes = np.int32(draw(st.sampled_from([(1, 2), (3,), (-1, 1), (0, 1, 2, 3)])))
+    axes = Const(np.int32(draw(st.sampled_from([(1, 2), (3,), (-1, 1), (0, 1, 2, 3)]))))
     kept = draw(st.booleans())
-    rank = 4 if kept else 4 - len(axes)
+    rank = 4 if kept else 4 - len(axes.array)
     assume(rank > 0)
     for kind in ("MEAN", "REDUCE_MAX", "REDUCE_MIN"):
-        scale, point = (_scale(draw), _point(draw, dtype)) if kind == "MEAN" else (x.scales[0], x.point)
-        agree(kind, [x, axes], (dtype, rank, scale, point), "ReducerOptions", keepDims=kept)
+        own = (_scale(draw), _point(draw, dtype)) if kind == "MEAN" else (x.how["scales"][0], x.how["zero_points"][0])
+        agree(kind, [x, axes], (dtype, rank, *own), "ReducerOptions", keepDims=kept)
