@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflir.backends.interpreter.fused import activated
-from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel, picked, refuse
+from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel, kernel, picked, refuse
 from tflir.ir.tfl.arithmetic import (
     AddNOp,
     AddOp,
@@ -105,12 +105,12 @@ def right_shift(op: RightShiftOp, operands: Operands) -> Results:
     return [lhs >> np.clip(rhs, 0, widest).astype(lhs.dtype)]
 
 
-@float_kernel(MaximumOp, exact=True)
+@kernel(MaximumOp)
 def maximum(op: MaximumOp, operands: Operands) -> Results:
     return [larger(*operands)]
 
 
-@float_kernel(MinimumOp, exact=True)
+@kernel(MinimumOp)
 def minimum(op: MinimumOp, operands: Operands) -> Results:
     lhs, rhs = operands
     return [picked(lhs < rhs, lhs, rhs)]

@@ -88,7 +88,7 @@ def _extreme(function: Callable[..., Any], *ops: type[Operation]) -> None:
         axes = reduced_axes(operands[1], x.ndim)
         return [np.asarray(function(x, axes, keepdims=flag(option(op, "keep_dims"))), x.dtype)]
 
-    float_kernel(*ops, exact=True)(run)
+    kernel(*ops)(run)
 
 
 _extreme(np.max, ReduceMaxOp)

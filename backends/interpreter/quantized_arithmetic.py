@@ -12,7 +12,7 @@ from tflir.backends.interpreter.kernel import Array, Operands, Results, dtype_of
 from tflir.backends.interpreter.options import flag
 from tflir.backends.interpreter.quantized import centred, quantization, stored
 from tflir.backends.interpreter.requantize import doubled, multiplier_of, rounded_shift
-from tflir.ir.tfl.arithmetic import AddOp, MaximumOp, MinimumOp, MulOp, SquaredDifferenceOp, SubOp
+from tflir.ir.tfl.arithmetic import AddOp, MulOp, SquaredDifferenceOp, SubOp
 from tflir.ir.tfl.comparison import EqualOp, GreaterEqualOp, GreaterOp, LessEqualOp, LessOp, NotEqualOp
 
 _LEFT_SHIFT = {1: 20, 2: 15}
@@ -94,16 +94,6 @@ def squared_difference(op: SquaredDifferenceOp, operands: Operands) -> Results:
     square = (parts[0] - parts[1]) ** 2
     scaled = doubled(square, *multiplier_of(common * common / ((1 << (2 * shift)) * float(result.scale))))
     return [stored(scaled, op.output)]
-
-
-@quantized_kernel(MaximumOp, exact=True)
-def maximum(op: MaximumOp, operands: Operands) -> Results:
-    return [np.maximum(*operands)]
-
-
-@quantized_kernel(MinimumOp, exact=True)
-def minimum(op: MinimumOp, operands: Operands) -> Results:
-    return [np.minimum(*operands)]
 
 
 _COMPARED: dict[type[Operation], Callable[[Any, Any], Array]] = {

@@ -11,7 +11,7 @@ from tflir.backends.interpreter.options import flag
 from tflir.backends.interpreter.pooling import pool_windows, pooled, window_sizes
 from tflir.backends.interpreter.quantized import activation_range, centred, quantization, stored
 from tflir.backends.interpreter.requantize import doubled, multiplier_of
-from tflir.ir.tfl.reduction import MeanOp, ReduceMaxOp, ReduceMinOp, ReduceProdOp, SumOp
+from tflir.ir.tfl.reduction import MeanOp, ReduceProdOp, SumOp
 from tflir.ir.tfl.spatial import AveragePool2DOp, MaxPool2DOp
 
 
@@ -58,16 +58,6 @@ def total(op: SumOp, operands: Operands) -> Results:
     axes = _axes(operands[0], operands[1])
     sums = centred(operands[0], x).sum(axes, keepdims=flag(op.keep_dims))
     return [stored(doubled(sums, *multiplier_of(float(x.scale) / float(y.scale))), op.output)]
-
-
-@quantized_kernel(ReduceMaxOp, exact=True)
-def largest(op: ReduceMaxOp, operands: Operands) -> Results:
-    return [operands[0].max(_axes(*operands), keepdims=flag(op.keep_dims))]
-
-
-@quantized_kernel(ReduceMinOp, exact=True)
-def smallest(op: ReduceMinOp, operands: Operands) -> Results:
-    return [operands[0].min(_axes(*operands), keepdims=flag(op.keep_dims))]
 
 
 @quantized_kernel(ReduceProdOp)
