@@ -11,7 +11,7 @@ import textwrap
 import types
 import typing
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec
@@ -98,6 +98,13 @@ def pass_text(one: ModulePass, *, defaults: bool = False) -> str:
         elif not defaults:
             options.append(key)
     return f"{one.name}{{{' '.join(options)}}}" if options else one.name
+
+
+def default_text(value: object) -> str:
+    """The default of an option as a person writes it: `true`, `none`, `names,metadata`."""
+    if isinstance(value, tuple) and value:
+        return ",".join(map(default_text, cast("tuple[object, ...]", value)))
+    return str(value).lower() if isinstance(value, bool) or value is None else str(cast(object, value))
 
 
 def _spelled(value: Any) -> str:

@@ -14,7 +14,7 @@ from xdsl.passes import ModulePass
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.pass_manager import find_pass
-from tflir.pass_options import option_help, option_type, pass_options
+from tflir.pass_options import default_text, option_help, option_type, pass_options
 from tflir.passes.registry import load_pass, pass_names
 from tflir.passes.rewriting import RewritePass
 from tflir.passes.rewriting.dispatch import rule_name
@@ -84,7 +84,7 @@ def _documentation(pass_class: type[ModulePass]) -> str:
 def _option_lines(pass_class: type[ModulePass]) -> Iterator[str]:
     """Each option with its type and default."""
     for option in pass_options(pass_class):
-        default = "" if option.default is dataclasses.MISSING else f" = {_spelled(option.default)}"
+        default = "" if option.default is dataclasses.MISSING else f" = {default_text(option.default)}"
         yield f"  {option.name.replace('_', '-')}: {option_type(option)}{default}"
 
 
@@ -96,10 +96,6 @@ def _help_lines(pass_class: type[ModulePass]) -> Iterator[str]:
         yield from textwrap.wrap(
             text, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False
         )
-
-
-def _spelled(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
 def _first_sentence(text: str) -> str:

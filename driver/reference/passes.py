@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from xdsl.passes import ModulePass
 
-from tflir.pass_options import option_help, option_type, pass_options
+from tflir.pass_options import default_text, option_help, option_type, pass_options
 from tflir.passes.registry import load_pass, pass_names
 
 _HEAD = """# Passes
@@ -34,18 +34,11 @@ def _pass(found: type[ModulePass]) -> Iterator[str]:
         yield "| option | type | default | |"
         yield "|---|---|---|---|"
         for each in options:
-            default = "" if each.default is dataclasses.MISSING else f"`{_spelled(each.default)}`"
+            default = "" if each.default is dataclasses.MISSING else f"`{default_text(each.default) or ' '}`"
             text = " ".join(help_of.get(each.name, "").split()).replace("|", "\\|")
             kind = option_type(each).replace("|", "\\|")
             yield f"| `{each.name.replace('_', '-')}` | {kind} | {default} | {text} |"
         yield ""
-
-
-def _spelled(value: object) -> str:
-    """A default as it is written on the command line."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return " " if value is None or value in {"", ()} else str(value)
 
 
 if __name__ == "__main__":
