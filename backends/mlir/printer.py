@@ -100,15 +100,14 @@ def name_text(text: str) -> str:
 class TextPrinter(Printer):
     """Prints into `parts`, which its owner empties; `resources` gathers the blobs that were named.
 
-    `keep` says which constants are named as resources rather than elided; of those of more than `elide_above` elements
-    none are.
+    With `elide` large constants and long lists are left out; with `elide_above` constants of more elements than that.
     """
 
     def __init__(
         self,
         *,
         locations: bool,
-        keep: Callable[[ArrayElementsAttr], bool],
+        elide: bool,
         generic: bool = False,
         elide_above: int | None = None,
     ) -> None:
@@ -116,14 +115,14 @@ class TextPrinter(Printer):
         self.parts: list[str] = []
         self.resources: dict[str, Blob] = {}
         self.after_op: Callable[[], None] = lambda: None
-        self._keep = keep
+        self._elide = elide
         self._elide_above = elide_above
         self._texts: dict[int, tuple[Attribute, str]] = {}
         self._keys: dict[int, str] = {}
         self._counts: dict[str, int] = {}
         self._constant_name = ""
         self._details: Mapping[str, DictionaryAttr] = {}
-        self.most_listed: int | None = None
+        self.most_listed = MOST_LISTED if elide else None
         """Lists of more items are cut short; attributes that hold lists ask for it."""
 
     # Output.
@@ -189,7 +188,7 @@ class TextPrinter(Printer):
 
     def blob_key(self, attribute: ArrayElementsAttr) -> str:
         """The resource that holds the attribute's bytes: one for each blob, however often it is used."""
-        if not self._keep(attribute):
+        if self._elide:
             return ELIDED
         blob = attribute.blob
         key = self._keys.get(id(blob))

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from xdsl.dialects.builtin import ModuleOp
 
-from tflir.backends.mlir.printer import MOST_LISTED, TextPrinter
+from tflir.backends.mlir.printer import TextPrinter
 from tflir.ir.blob import Blob
 
 _ALIGNMENT = bytes([16, 0, 0, 0])
@@ -30,8 +30,7 @@ def write_text(
     `locations` tensors lose their names. `generic` prints every op in MLIR's generic form. `elide_above` leaves out
     constants of more elements than that, small ones too.
     """
-    printer = TextPrinter(locations=locations, keep=lambda _: not elide, generic=generic, elide_above=elide_above)
-    printer.most_listed = MOST_LISTED if elide else None
+    printer = TextPrinter(locations=locations, elide=elide, generic=generic, elide_above=elide_above)
     _write(module, out, printer)
 
 

@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
-from tflir.backends.mlir.printer import MOST_LISTED, TextPrinter
+from tflir.backends.mlir.printer import TextPrinter
 from tflir.passes.rewriting.events import SWEEP, Event
 
 Edit = tuple[str, int, int, str]
@@ -24,8 +24,7 @@ class Lines:
 
     def __init__(self, module: ModuleOp) -> None:
         self.module = module
-        self._printer = TextPrinter(locations=False, keep=lambda _: False)
-        self._printer.most_listed = MOST_LISTED
+        self._printer = TextPrinter(locations=False, elide=True)
         self._numbers: dict[Operation, int] = {}
         self._texts: dict[int, str] = {}
         self._next = 0
