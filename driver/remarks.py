@@ -23,6 +23,8 @@ _QUANTIZED = (
 """What passes count where they quantize something."""
 _KEPT = "ops kept as they are"
 _OWN = "conversions of the model's own"
+_CHOOSES = ("tfl-prepare-quantize", "tfl-quantize", "tfl-select-ops")
+"""Passes that decide what is quantized: why another pass left an op alone does not explain a float model."""
 
 
 def mode_remark(options: Options, evidence: str | None) -> str | None:
@@ -86,8 +88,9 @@ def _why_nothing(reports: Sequence[PassReport], *, already: bool) -> str:
     if already:
         return "the model is quantized already"
     for report in reports:
-        for why, _ in report.declined.most_common(1):
-            return f"{why} (-v says more)"
+        if report.name.startswith(_CHOOSES):
+            for why, _ in report.declined.most_common(1):
+                return f"{why} (-v says more)"
     return "no operator has weights or a kernel for it (-v says more)"
 
 

@@ -189,6 +189,18 @@ def test_nothing_to_do_is_said() -> None:
     assert "nothing was quantized: the model is quantized already" in converter.remarks
 
 
+def test_only_a_pass_that_quantizes_says_why_nothing_was() -> None:
+    """A pass beside the mode's own declines for reasons of its own."""
+    converter = tflir.Converter.from_bytes(
+        model(lambda graph, x: unary(graph, "RELU", unary(graph, "ABS", x, "abs"), "y"))
+    )
+    converter.optimizations = [tflir.Optimize.DEFAULT]
+    converter.before = ["tfl-canonicalize=tfl-optimize"]
+    converter.convert()
+    (why,) = (line for line in converter.remarks if line.startswith("nothing was quantized"))
+    assert "takes an activation" not in why
+
+
 # What no kernel takes is quantized anew where activations become integer.
 
 
