@@ -1,4 +1,4 @@
-"""Measures what `passes/sparsity/machines.py` holds, on this machine: times beside dense, as lines to copy there."""
+"""Measures what `ir/targets/sparse_times.py` holds, on this machine: times beside dense, as lines to copy there."""
 
 from __future__ import annotations
 

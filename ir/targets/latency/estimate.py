@@ -20,8 +20,9 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.ir import Block, BlockArgument, Operation, OpResult, Region, SSAValue
 
+from tflir.ir.errors import Error
 from tflir.ir.functions import functions
-from tflir.ir.targets.latency.cpus import CPUS
+from tflir.ir.targets.cpus import COST_TABLES
 from tflir.ir.targets.latency.table import PLACES, LatencyTable
 from tflir.ir.targets.latency.work import work_of
 from tflir.ir.targets.partition import Partition, partitions
@@ -77,8 +78,16 @@ def estimate(
     are at hand already, say what the target takes. Raises `Error` (status 2) where there is no such target or CPU.
     """
     found = TARGETS.get(target)
-    costs = _Costs(CPUS.get(cpu), found if found.runs_in else None, module, verdicts or {})
+    costs = _Costs(_table(cpu), found if found.runs_in else None, module, verdicts or {})
     return costs.estimate()
+
+
+def _table(cpu: str) -> LatencyTable:
+    found = COST_TABLES.get(cpu).latency
+    if found is None:
+        hint = f"use {DEFAULT_CPU}, or measure it with benchmarks/latency_table.py"
+        raise Error(f"the latency of ops is not known of cpu '{cpu}'", hint=hint, status=2)
+    return found
 
 
 class _Costs:
