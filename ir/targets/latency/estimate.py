@@ -24,7 +24,7 @@ from tflir.ir.errors import Error
 from tflir.ir.functions import functions
 from tflir.ir.targets.cpus import COST_TABLES
 from tflir.ir.targets.latency.table import PLACES, LatencyTable
-from tflir.ir.targets.latency.work import work_of
+from tflir.ir.targets.latency.work import parts_of
 from tflir.ir.targets.partition import Partition, partitions
 from tflir.ir.targets.registry import TARGETS
 from tflir.ir.targets.site import is_operator
@@ -33,6 +33,7 @@ from tflir.ir.targets.verdict import Verdict
 from tflir.ir.tfl.comparison import LessOp
 from tflir.ir.tfl.control_flow import CallOnceOp, IfOp, WhileOp
 from tflir.ir.tfl.shapes import constant
+from tflir.ir.tfl.stablehlo import StablehloCompositeOp
 
 DEFAULT_CPU = "avx512"
 _DELEGATE, _OWN = PLACES
@@ -131,7 +132,8 @@ class _Costs:
         """Of one op, without what it calls."""
         if isinstance(op, WhileOp):
             return self.table.fixed_seconds("loop")
-        return self.table.seconds(work_of(op), _DELEGATE if delegated else _OWN)
+        place = _DELEGATE if delegated else _OWN
+        return sum(count * self.table.seconds(work, place) for work, count in parts_of(op))
 
     def _pieces(self, function: FuncOp, nodes: list[Operation]) -> list[Partition]:
         if self.delegate is None:
@@ -144,6 +146,10 @@ class _Costs:
         since they run once."""
         if isinstance(op, CallOnceOp):
             return
+        if isinstance(op, StablehloCompositeOp) and op.decomposition_subgraph is not None:
+            name = op.decomposition_subgraph.root_reference.data
+            if name in self.functions:
+                yield self.functions[name], 1.0
         turns = _turns(op, self.functions) if isinstance(op, WhileOp) else 0.0
         for number, region in enumerate(op.regions):
             times = 0.5 if isinstance(op, IfOp) else turns + (number == 0)

@@ -36,6 +36,10 @@ _SIMILAR = {
 """The kind that stands for one that was not measured."""
 
 
+_RESTORED = ("DEQUANTIZE.constant", "DENSIFY.constant", "CAST.constant")
+"""Constants that are restored once: own kernels then have nothing to do, and the delegate has no op for them."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """Times of one kernel at all combinations of some sizes."""
@@ -134,6 +138,8 @@ class LatencyTable:
         return self.fixed.get(name, 0.0) * 1e-9
 
     def _nanoseconds(self, work: Work, place: str) -> float:
+        if work.kernel in _RESTORED:
+            return self.fixed.get("node", 30.0) if place == "litert" else 0.0
         for kernel in dict.fromkeys((work.kernel, work.kernel.partition(".")[0])):
             for where in (place, *(other for other in PLACES if other != place)):
                 for kind in _kinds(work.kind):

@@ -38,6 +38,8 @@ class Work(NamedTuple):
 
 
 _ANY = Target("", "", ())
+_RECURRENT = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "RNN", "SVDF")
+_GATES = 4
 
 
 def work_of(op: Operation) -> Work:
@@ -45,6 +47,30 @@ def work_of(op: Operation) -> Work:
     site = Site(op, _ANY)
     operator = operator_of(op)
     return _WORK.get(operator, _elements)(operator, site)
+
+
+def parts_of(op: Operation) -> list[tuple[Work, int]]:
+    """The work of an op, in pieces that are measured, and how often each is done.
+
+    A recurrent op multiplies the input and its state by each of its weights at every step, as fully connected ops do.
+    """
+    if operator_of(op) not in _RECURRENT:
+        return [(work_of(op), 1)]
+    site = Site(op, _ANY)
+    shape = site.shape(0)
+    steps = shape[0 if site.option("time_major") else 1] if len(shape) == 3 else 1
+    batch = max(math.prod(shape[:-1]) // max(steps, 1), 1)
+    weights = [value for value in site.inputs[1:] if len(shape_in_file(value)) == 2 and is_stored(value)]
+    kind = _kind(site)
+    products = [
+        (_sized("FULLY_CONNECTED", kind if each == kind else f"{kind}*{each}", batch, columns, rows), steps)
+        for each, (rows, columns) in ((_kind_of(value), shape_in_file(value)) for value in weights)
+    ]
+    gates = [(_sized(each, kind, _count(site.op.results[0]) // max(steps, 1)), _GATES * steps) for each in _GATE_OPS]
+    return [*products, *gates]
+
+
+_GATE_OPS = ("LOGISTIC", "MUL")
 
 
 def _kind(site: Site, index: int = 0) -> str:
@@ -105,13 +131,6 @@ def _batch_matmul(operator: str, site: Site) -> Work:
     depth = math.prod(left[-2:]) // max(rows, 1)
     kernel = f"{operator}.constant" if is_stored(site.inputs[1]) else operator
     return _sized(kernel, _weighted(site, 0, 1), math.prod(out[:-2]), rows, depth, columns)
-
-
-def _recurrent(operator: str, site: Site) -> Work:
-    """Products of all weights at each step."""
-    weights = sum(_count(value) for value in site.inputs[1:] if len(shape_in_file(value)) == 2 and is_stored(value))
-    steps = math.prod(site.shape(0)[:-1])
-    return _sized(operator, _weighted(site, 0, 2 if operator.endswith("LSTM") else 1), steps * weights)
 
 
 def _pool(operator: str, site: Site) -> Work:
@@ -190,7 +209,6 @@ _WORK: dict[str, Callable[[str, Site], Work]] = {
     **_each("CONV_3D CONV_3D_TRANSPOSE", _conv_3d),
     **_each("FULLY_CONNECTED", _fully_connected),
     **_each("BATCH_MATMUL", _batch_matmul),
-    **_each("UNIDIRECTIONAL_SEQUENCE_LSTM LSTM UNIDIRECTIONAL_SEQUENCE_RNN RNN SVDF", _recurrent),
     **_each("AVERAGE_POOL_2D MAX_POOL_2D L2_POOL_2D", _pool),
     **_each("SOFTMAX LOG_SOFTMAX L2_NORMALIZATION", _by_rows),
     **_each("MEAN SUM REDUCE_MAX REDUCE_MIN REDUCE_PROD REDUCE_ANY REDUCE_ALL ARG_MAX ARG_MIN", _reduction),
