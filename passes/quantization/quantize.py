@@ -111,10 +111,14 @@ def _unread(op: TflOp, quantize: QuantizeOp) -> str | None:
     return None if element is None else why_no_hybrid_kernel(op, element)
 
 
-def _per_tensor_depthwise(op: TflOp) -> str | None:
-    """XNNPACK and the reference kernel disagree on, or refuse, one scale for all channels of a depthwise filter."""
-    if op.INFO.builtin == "DEPTHWISE_CONV_2D" and not _per_channel(op):
-        return "hybrid depthwise convolution wants scales per channel: weight-only instead"
+def _depthwise(op: TflOp) -> str | None:
+    """The default delegate has no hybrid depthwise convolution, and the built-in one is slower than the float kernel.
+
+    With int8 weights behind a `tfl.dequantize`, which is computed once, the delegate runs the float one, whose
+    activations are not rounded either. The built-in kernel refuses one scale for all channels.
+    """
+    if op.INFO.builtin == "DEPTHWISE_CONV_2D":
+        return "the hybrid depthwise kernel is slower than the float one: weight-only instead"
     return None
 
 
@@ -135,8 +139,8 @@ def _per_channel(op: TflOp) -> bool:
     return isinstance(element, UniformQuantizedType) and element.is_per_axis
 
 
-_UNSOUND: tuple[Callable[[TflOp], str | None], ...] = (_per_tensor_depthwise, _per_tensor_groups)
-"""Hybrid forms that TensorFlow writes and that the runtime gets wrong; each says why, or None."""
+_UNSOUND: tuple[Callable[[TflOp], str | None], ...] = (_depthwise, _per_tensor_groups)
+"""Hybrid forms that TensorFlow writes and that the runtime computes wrongly or slowly; each says why, or None."""
 
 
 def _unsound(op: TflOp) -> str | None:
