@@ -11,6 +11,7 @@ module = tflir.load("model.tflite")  # a builtin.module of the tfl dialect; load
 tflir.run_passes(module, "tfl-prepare-quantize-dynamic-range,tfl-quantize,tfl-post-quantize")
 tflir.save(module, "small.tflite")  # dumps gives bytes, or text
 print(tflir.compare("model.tflite", module))  # how close the outputs are
+print(tflir.benchmark(["model.tflite", module]))  # how long a run takes
 outputs = tflir.interpret(module, {"x": array})  # run in numpy, without a runtime
 ```
 """
@@ -25,6 +26,7 @@ from tflir.ir.extensions import on_unknown
 from tflir.options import OpsSet, Optimize, TargetSpec
 
 if TYPE_CHECKING:
+    from tflir.benchmarking import benchmark
     from tflir.comparison import compare
     from tflir.converter import Converter
     from tflir.files import dumps, load, loads, save
@@ -39,6 +41,7 @@ __all__ = [
     "Optimize",
     "TargetSpec",
     "__version__",
+    "benchmark",
     "compare",
     "dumps",
     "interpret",
@@ -51,6 +54,7 @@ __all__ = [
 # Imported when they are asked for: they bring numpy and xdsl, which `tflir --help` does without.
 _LAZY = {
     "Converter": "converter",
+    "benchmark": "benchmarking",
     "compare": "comparison",
     "dumps": "files",
     "interpret": "interpretation",

@@ -39,7 +39,7 @@ def compare(
 
     if samples is not None and samples < 1:
         raise Error(f"samples = {samples}: at least one sample is run", hint="give a number above 0", status=2)
-    first, second = _runnable(original), _runnable(compiled)
+    first, second = runnable(original), runnable(compiled)
     if data is None:
         return run_both(first, second, samples or 0, quiet=True)
     given = dataset_samples(
@@ -62,7 +62,7 @@ def dataset_samples(
     return samples_of(model, load(), options, most=most)
 
 
-def _runnable(model: Any) -> str | bytes:
+def runnable(model: Any) -> str | bytes:
     """What LiteRT takes: the path of a `.tflite`, or its bytes."""
     from xdsl.dialects.builtin import ModuleOp
 

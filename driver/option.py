@@ -156,14 +156,31 @@ def path_or_object(value: Any) -> Any:
 
 
 def count(value: Any) -> int:
+    """Takes a whole number of samples above 0."""
+    return _above_zero(value, "number of samples")
+
+
+def whole(value: Any) -> int:
     """Takes a whole number above 0."""
+    return _above_zero(value, "whole number above 0")
+
+
+def _above_zero(value: Any, what: str) -> int:
     if isinstance(value, str):
         number = int(value) if value.isascii() and value.isdigit() and len(value) < 19 else 0
     else:
         number = value.__index__() if hasattr(value, "__index__") and not isinstance(value, bool) else 0
     if number < 1:
-        raise ValueError(f"{shown(value)} is no number of samples")
+        raise ValueError(f"{shown(value)} is no {what}")
     return number
+
+
+def duration(value: Any) -> float:
+    """Takes a number of seconds above 0."""
+    seconds = number(value)
+    if seconds <= 0:
+        raise ValueError(f"{shown(value)} is no number of seconds above 0")
+    return seconds
 
 
 def number(value: Any) -> float:

@@ -42,14 +42,14 @@ def isolated(function: Callable[..., T], *arguments: Any, progress: Note | None 
     with _one_at_a_time:
         if _child is None or not _child.is_mine:
             try:
-                _child = _Child()
+                _child = Process()
             except OSError:
                 return function(*arguments, **({} if progress is None else {"progress": progress}))
         try:
             return _child.call(function, arguments, progress)
-        except _Died as death:
+        except Died as death:
             _child = None
-            raise Error(f"LiteRT aborts: {death}", file=file, hint="the runtime can't run this model") from None
+            raise death.error(file) from None
         except BaseException:
             if not _child.waiting:  # it would answer what nobody asks any more
                 _child.kill()
@@ -76,12 +76,16 @@ class IsolatedRunner:
             isolated(_close, self._number)
 
 
-class _Died(Exception):
+class Died(Exception):
     """The other process is no more; why, in words."""
 
+    def error(self, file: str = "") -> Error:
+        """What this means for the model `file`."""
+        return Error(f"LiteRT aborts: {self}", file=file, hint="the runtime can't run this model")
 
-class _Child:
-    """The other process, as this one sees it."""
+
+class Process:
+    """A process that calls functions for this one. It is started at once, and ends with `kill` or with this process."""
 
     def __init__(self) -> None:
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -105,7 +109,8 @@ class _Child:
         """Whether this process started it; a fork of that process must not."""
         return self._owner == os.getpid()
 
-    def call(self, function: Callable[..., T], arguments: tuple[Any, ...], progress: Note | None) -> T:
+    def call(self, function: Callable[..., T], arguments: tuple[Any, ...], progress: Note | None = None) -> T:
+        """What the function gives, or raises, there. Raises `Died` where the process ends instead of answering."""
         self.waiting = False
         folder = ""
         with contextlib.suppress(OSError):  # it may have been removed
@@ -135,13 +140,13 @@ class _Child:
         except (EOFError, pickle.UnpicklingError):
             raise self._death() from None
 
-    def _death(self) -> _Died:
+    def _death(self) -> Died:
         status = self._process.wait()
         self._said.seek(0)
         said = quiet.complaints(self._said.read().decode(errors="replace"))
         self.kill()
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
-        return _Died(f"{how}, {said[-1]}" if said else how)
+        return Died(f"{how}, {said[-1]}" if said else how)
 
     def kill(self) -> None:
         """Ends the process, whatever it does."""
@@ -155,7 +160,7 @@ class _Child:
                 stream.close()
 
 
-_child: _Child | None = None
+_child: Process | None = None
 _numbers = itertools.count()
 _one_at_a_time = threading.RLock()
 

@@ -10,6 +10,7 @@ for entry in runner.entries:                       # a signature each; one unnam
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import re
@@ -117,6 +118,26 @@ class Runner:
             self._start_anew()
         stored = self._or_without_delegate(lambda: self._run(entry, values))
         return {port.name: port.decode(stored[port.name]) for port in entry.outputs}
+
+    def prepare(self, entry: Entry, sample: Sample) -> Callable[[], None]:
+        """Sets the inputs and runs once; what is returned runs the model again, and copies no outputs."""
+        self.run(entry, sample)
+        if not entry.key:
+            return self._interpreter.invoke
+        signature = self._signature(entry.key)
+        try:
+            return functools.partial(signature._interpreter_wrapper.Invoke, signature._subgraph_index)
+        except AttributeError:  # another version of the runtime: copies of inputs and outputs count too
+            values = {port.name: port.encode(_value_of(port, sample)) for port in entry.inputs}
+            return lambda: signature(**values)
+
+    def operators(self) -> list[dict[str, Any]]:
+        """The first subgraph's, as the runtime describes them: `op_name`, `inputs` and `outputs` (tensors by index).
+
+        Those that the delegate runs are listed too; after all come its partitions, as operators called DELEGATE.
+        """
+        with self._runtime():
+            return self._interpreter._get_ops_details()
 
     def _run(self, entry: Entry, values: Mapping[str, Array]) -> Mapping[str, Array]:
         with self._runtime():

@@ -61,6 +61,8 @@ class Command:
     description: str
     model: str
     """What its MODEL may be."""
+    others: str = ""
+    """What further models are for; '' where it takes one alone."""
 
 
 COMMAND_HELP: dict[str, Command] = {
@@ -79,6 +81,12 @@ COMMAND_HELP: dict[str, Command] = {
         "Shows subgraphs, signatures, operators, tensors and where the bytes are.",
         ".tflite, or .mlir text",
     ),
+    "benchmark": Command(
+        "measure the latency of models",
+        "Runs models in LiteRT, in turns and each in a process of its own, and shows their latency side by side.",
+        ".tflite, or .mlir text",
+        "models to show beside it",
+    ),
 }
 """The commands of `tflir`; each is a module of this package."""
 
@@ -88,5 +96,7 @@ def add_commands(commands: Any) -> None:
     for name, said in COMMAND_HELP.items():
         parser = commands.add_parser(name, help=said.brief, description=said.description, formatter_class=Help)
         parser.add_argument("model", metavar="MODEL", type=typed(path), help=said.model)
+        if said.others:
+            parser.add_argument("others", metavar="OTHER", nargs="*", type=typed(path), help=said.others)
         for option in of_command(name):
             _add(parser, option, name)

@@ -80,7 +80,10 @@ def _verified(
 
     found = compare(source.model, compiled, _samples(source, options), options, quiet=arguments.quiet)
     if arguments.verify and not arguments.quiet:
+        from tflir.benchmarking import latency_line
+
         print_verification(found)
+        say(latency_line(source.model, compiled))
     return found
 
 
