@@ -45,6 +45,9 @@ _PASSES: dict[str, str] = {
     "tfl-print-op-stats": "analysis.print_op_stats:PrintOpStatsPass",
     "tfl-print-memory": "analysis.print_memory:PrintMemoryPass",
     "tfl-post-quantize-remove-qdq": "quantization.post_quantize:RemoveQDQPass",
+    "tfl-choose-kinds": "targets.choose_kinds:ChooseKindsPass",
+    "tfl-float-islands": "targets.float_islands:FloatIslandsPass",
+    "tfl-legalize": "targets.legalize:LegalizePass",
     "tfl-apply-pdl": "rewriting.pdl:ApplyPdlPass",
 }
 

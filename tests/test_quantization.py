@@ -14,6 +14,9 @@ from models_builder import NONE, Model, options, random
 from object_tree import tree
 
 import tflir
+from tflir.ir.targets import TARGETS
+from tflir.ir.targets.site import is_operator
+from tflir.ir.tfl.quantization import DequantizeOp
 
 
 def _convert(data: bytes, **fields: Any) -> dict[str, Any]:
@@ -356,3 +359,12 @@ def test_a_float16_bias_of_a_hybrid_op_becomes_a_float32_constant() -> None:
     assert found["tensors"]["b"]["data"] == random(32).astype(np.float16).astype(np.float32).tobytes()
     runtime = litert.Interpreter(model_content=data)  # with the default delegate
     runtime.allocate_tensors()
+
+
+def test_a_float16_model_in_dynamic_range_is_all_the_delegates() -> None:
+    """The delegate refuses a float16 bias beside weights that are float32, or made so."""
+    half = _bytes(build.convolutions(), target_spec=tflir.TargetSpec(supported_types=[np.float16]))
+    module = tflir.loads(_bytes(half))
+    ops = [op for op in module.walk() if is_operator(op)]
+    assert [op for op in ops if isinstance(op, DequantizeOp)]
+    assert {TARGETS.get("xnnpack").verdict(op).reason for op in ops} == {""}

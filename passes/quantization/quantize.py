@@ -71,24 +71,24 @@ class QuantizePass(TflPass):
             fold_constant(quantize, report, legacy_float_scale=self.legacy_float_scale, tf_compat=self.tf_compat)
 
     def _form_hybrid(self, op: TflOp, widened: dict[Operation, ConstOp], report: PassReport) -> None:
-        formed = False
+        quantized = False
         for index in op.INFO.dynamic_range:
             quantize = quantize_of(op.operands[index]) if index < len(op.operands) else None
             if quantize is None:
                 continue
+            quantized = True
             if not self.tf_compat and (why := _unread(op, quantize) or _unsound(op)) is not None:
                 report.decline(why, op)
                 continue
             op.operands[index] = quantize.results[0]
             op.attributes.pop(names.VERSION, None)
             report.count("operands of hybrid ops")
-            formed = True
-        if formed:
+        if quantized:
             _widen_other_operands(op, widened, report)
 
 
 def _widen_other_operands(op: TflOp, widened: dict[Operation, ConstOp], report: PassReport) -> None:
-    """float32 for the biases of a hybrid op that are float16 behind a dequantize: XNNPACK wants constants there."""
+    """Makes float16 biases beside int8 weights float32 constants: the default delegate refuses the two together."""
     for index, value in enumerate(op.operands):
         source = producer(value)
         constant = float_constant(source) if isinstance(source, DequantizeOp) else None
