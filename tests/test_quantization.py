@@ -16,6 +16,7 @@ from object_tree import tree
 import tflir
 from tflir.ir.targets import TARGETS
 from tflir.ir.targets.site import is_operator
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp
 
 
@@ -365,6 +366,6 @@ def test_a_float16_model_in_dynamic_range_is_all_the_delegates() -> None:
     """The delegate refuses a float16 bias beside weights that are float32, or made so."""
     half = _bytes(build.convolutions(), target_spec=tflir.TargetSpec(supported_types=[np.float16]))
     module = tflir.loads(_bytes(half))
-    ops = [op for op in module.walk() if is_operator(op)]
+    ops = [op for op in module.walk() if isinstance(op, TflOp) and is_operator(op)]
     assert [op for op in ops if isinstance(op, DequantizeOp)]
     assert {TARGETS.get("xnnpack").verdict(op).reason for op in ops} == {""}
