@@ -25,7 +25,7 @@ import sparsity_table
 from interpreters import Checked, check, distance, microseconds
 from sparsity_models import MODES, PATTERNS, Layer, chosen, converter_of
 
-from tflir.options import Optimize
+from tflir.flags import Optimize
 
 HERE = pathlib.Path(__file__).resolve().parent
 SIZES = (256, 512, 1024, 2048)

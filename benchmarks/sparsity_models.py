@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from tflir.converter import Converter
-from tflir.options import OpsSet, Optimize, TargetSpec
+from tflir.flags import OpsSet, Optimize, TargetSpec
 from tflir.passes.sparsity.choice import TABLE
 
 Array = npt.NDArray[Any]

@@ -21,9 +21,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tflir.flags import OpsSet, Optimize, TargetSpec
 from tflir.ir.errors import Error
 from tflir.ir.extensions import on_unknown
-from tflir.options import OpsSet, Optimize, TargetSpec
 
 if TYPE_CHECKING:
     from tflir.benchmarking import benchmark

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tflir.facts import facts_in_force
 from tflir.files import file_size, load, load_bytes, named, to_bytes, write
+from tflir.flags import Optimize, OptionWarning, refuse_unknown
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
 from tflir.option import ModeName
-from tflir.options import Optimize, Options, OptionWarning, Settings, refuse_unknown
+from tflir.options import Options, Settings
 from tflir.pipeline import float_stage, mode_of, pipeline_of, stages_of
 from tflir.refusals import warnings_of
 from tflir.remarks import data_remark, mode_remark, result_remarks, uncalibrated_signatures

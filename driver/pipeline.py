@@ -22,9 +22,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tflir.extending import extended, extended_first
+from tflir.fitting import fitted
+from tflir.flags import OpsSet
 from tflir.ir.errors import Error
 from tflir.option import ModeName
-from tflir.options import OpsSet, Options
+from tflir.options import Options
 from tflir.refusals import refuse
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ def _float16(options: Options) -> list[str]:
         *_normal_form(options),
         _spec("tfl-prepare-quantize-float16", **compat),
         "tfl-post-quantize",
+        *fitted(options),
         *_cleared(options),
     ]
 
@@ -95,6 +98,7 @@ def _dynamic_range(options: Options) -> list[str]:
         _spec("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
+        *fitted(options),
         *_cleared(options),
     ]
 
@@ -130,6 +134,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         *(["tfl-require-integer"] if only else []),
         *(["tfl-expand-dequantize"] if options.tf_compat else []),
         *_io_types(options, strict=only),
+        *fitted(options, integer_only=only),
         "tfl-post-quantize-remove-qdq",
         *(_cleared(options) if _words(options) else []),
     ]
@@ -152,6 +157,7 @@ def _int16x8(options: Options) -> list[str]:
         *([_spec("tfl-integer-forms", int16=True)] if strict and not options.tf_compat else []),
         _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
         *([] if strict else _uncalibrated_beside_int16(options)),
+        *fitted(options, integer_only=bool(strict)),
         *_cleared(options),
     ]
 
@@ -282,7 +288,10 @@ def _sparse_last(options: Options) -> list[str]:
     cleared = ["tfl-clear-marks"] if _words(options) else []
     if options.tf_compat:
         return [_spec("tfl-dense-to-sparse", **_compat(options)), *cleared]
-    target = {} if options.sparsity_target == "balanced" else {"target": options.sparsity_target}
+    wanted = options.sparsity_target
+    if wanted == "balanced" and options.optimize_for in ("latency", "size"):
+        wanted = options.optimize_for
+    target = {} if wanted == "balanced" else {"target": wanted}
     passes = ("tfl-fully-connected-to-conv-2d", "tfl-dequantize-hybrid-convolutions", "tfl-dense-to-sparse")
     return [*(_spec(name, **target) for name in passes), *cleared]
 
@@ -292,7 +301,7 @@ _KEEPING_INTEGERS = (ModeName.NONE, ModeName.DYNAMIC_RANGE, ModeName.FLOAT16)
 """Modes that make no integer inputs and outputs, but keep those that a model has."""
 MODES: tuple[Mode, ...] = (
     Mode(ModeName.PASSES, lambda o: o.replaces_passes, lambda o: [o.passes or ""]),
-    Mode(ModeName.NONE, lambda o: not o.quantizes, lambda _: []),
+    Mode(ModeName.NONE, lambda o: not o.quantizes, fitted),
     Mode(ModeName.INT16, _wants_int16x8, _int16x8, ("float32", "int16"), needs_ranges=True),
     Mode(
         ModeName.FLOAT16,
@@ -342,7 +351,7 @@ def stages_of(options: Options) -> tuple[str, str]:
     """The pipeline in two parts: what makes a quantized model float, before its ranges are recorded, and the rest."""
     mode = mode_of(options)
     passes = mode.passes(options)
-    if options.quantizes and mode.name != ModeName.PASSES and not options.tf_compat:
+    if (options.quantizes or options.target) and mode.name != ModeName.PASSES and not options.tf_compat:
         passes = [*passes, "tfl-canonicalize"]
     if mode.name in _KEEPING_INTEGERS:
         passes = [*passes, *_io_types(options, strict=True)]

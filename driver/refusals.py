@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from tflir.flags import DEPRECATED, OpsSet
 from tflir.ir.errors import Error
 from tflir.option import WITH_RANGES, ModeName, Option
-from tflir.options import DEPRECATED, OpsSet, Options, refuse_exclusive, table
+from tflir.options import Options, refuse_exclusive, table
 
 _INT8 = OpsSet.TFLITE_BUILTINS_INT8
 _X16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8

@@ -20,17 +20,9 @@ from sparse_models import holed
 import tflir
 from tflir.cli import main
 from tflir.command_options import COMMANDS
+from tflir.flags import IO_TYPES, SPARSITY_TARGETS, OpsSet, Optimize, TargetSpec
 from tflir.option import ModeName
-from tflir.options import (
-    IO_TYPES,
-    SPARSITY_TARGETS,
-    OpsSet,
-    Optimize,
-    Settings,
-    TargetSpec,
-    of_command,
-    table,
-)
+from tflir.options import Settings, of_command, table
 from tflir.pipeline import MODES
 from tflir.reference.options import page
 

@@ -16,8 +16,9 @@ from tflir.commands.terminal import Note, progress, say
 from tflir.content import STDIN
 from tflir.facts import facts_in_force
 from tflir.files import TEXT, to_bytes, write
+from tflir.flags import OptionWarning
 from tflir.ir.errors import Error, printable
-from tflir.options import Options, OptionWarning, options_from
+from tflir.options import Options, options_from
 from tflir.remarks import larger_because
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tflir.command_options import COMMANDS
+from tflir.flags import TargetSpec
 from tflir.option import ModeName, Option
-from tflir.options import TargetSpec, table
+from tflir.options import table
 
 _MODES: dict[ModeName, str] = {
     ModeName.NONE: "no `--optimize`",

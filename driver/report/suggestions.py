@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tflir.commands.terminal import decibels
+from tflir.flags import OpsSet
 from tflir.ir.errors import Error
-from tflir.options import OpsSet
 
 if TYPE_CHECKING:
     from tflir.backends.litert.compare import OutputComparison

@@ -144,6 +144,8 @@ class Target:
     """What is said of operators without a row where they are refused."""
     runs_in: str = ""
     """The target that runs the ops that this one refuses; empty: nothing does."""
+    mended_by: tuple[str, ...] = ()
+    """The passes that rewrite what it refuses into forms that it takes, in their order."""
 
     def verdict(self, op: Operation) -> Verdict:
         """Whether the target takes an op of a module, and why not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tflir.ir.targets.needs import has_rank, numbers, result_has_rank, stored
+from tflir.ir.targets.needs import has_rank, result_has_rank, stored
 from tflir.ir.targets.target import Target, fails, refuses, takes
 from tflir.ir.targets.xnnpack_needs import (
     ACCESSED,

@@ -67,7 +67,11 @@ class ComputeInFloat(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: TflOp, rewriter: PatternRewriter) -> None:
-        if isinstance(op, QuantizeOp | DequantizeOp) or len(op.results) != 1 or quantized_element(op.results[0]) is None:
+        if (
+            isinstance(op, QuantizeOp | DequantizeOp)
+            or len(op.results) != 1
+            or quantized_element(op.results[0]) is None
+        ):
             return None
         if op.INFO.weight is not None or op.INFO.stateful or op.regions:
             return rewriter.decline("it has weights, a state or a body")

@@ -14,7 +14,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir import names
-from tflir.ir.constants import as_numpy, elements
+from tflir.ir.constants import ArrayElementsAttr, as_numpy, elements
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import QConstOp
@@ -49,7 +49,7 @@ def as_int8(constant: QConstOp, function: FuncOp) -> Operation | None:
     element = element_of(constant.output.type)
     if not isinstance(element, UniformQuantizedType) or element.is_unsigned or element.layout.blocks:
         return None
-    if element.storage.width.data >= _INT8.width.data:
+    if element.storage.width.data >= _INT8.width.data or not isinstance(constant.value, ArrayElementsAttr):
         return None
     wide = UniformQuantizedType.get(_INT8, Float32Type(), element.layout, bounds=element.range.data)
     kind = tensor_type(shape_of(constant.output.type) or (), wide)
@@ -70,7 +70,9 @@ def as_dequantized(constant: QConstOp, function: FuncOp) -> Operation | None:
 def as_float32(constant: QConstOp, function: FuncOp) -> Operation | None:
     """The numbers as a float32 constant, which takes four bytes each."""
     scales = scales_of(constant.output, function)
-    return None if scales is None else float_const(constant.output, dequantized_blob(constant.value, scales))
+    if scales is None or not isinstance(constant.value, ArrayElementsAttr):
+        return None
+    return float_const(constant.output, dequantized_blob(constant.value, scales))
 
 
 Form = Callable[[QConstOp, FuncOp], Operation | None]
@@ -111,7 +113,7 @@ class WeightForms:
 
     def drop_unread(self) -> None:
         """Removes what was made and is not read, and constants that nothing reads any more."""
-        for (constant, _), value in self._made.items():
+        for value in self._made.values():
             if value is not None and value.first_use is None and isinstance(value, OpResult):
                 value.op.detach()
                 value.op.erase()
