@@ -1,0 +1,169 @@
+"""Kinds of tensors, in short words, and the patterns of kinds that rows of a target are written in.
+
+A kind is an element type and how it is quantized:
+
+| kind | tensor |
+|---|---|
+| `f32`, `f16`, `i32`, `i8`, `bool`, `str` … | elements without a scale |
+| `qi8`, `qu8`, `qi16`, `qi4` … | integers with one scale |
+| `qci8`, `qci4`, `qci32` … | integers with a scale for each channel |
+| `qbi4`, `qbi8` … | integers with a scale for each block of a channel |
+| `-` | an operand that is left out |
+
+A pattern names the kinds of operands and results in order: `qi8 qi8/qci8 qi32/qci32? -> qi8`. A slash stands between
+alternatives, `?` after an operand that may be left out, `*` after one that may come any number of times (also none),
+and a `*` alone is any kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, NoneType, StringAttr
+from xdsl.ir import Attribute, OpResult, SSAValue
+
+from tflir.ir import names
+from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.types import element_of, schema_name
+
+ABSENT = "-"
+_SHORT = {
+    "FLOAT": "f",
+    "BFLOAT": "bf",
+    "INT": "i",
+    "UINT": "u",
+    "COMPLEX": "complex",
+    "STRING": "str",
+    "RESOURCE": "resource",
+    "VARIANT": "variant",
+}
+_WORDS = {"f32": "float", "f16": "float16", "bf16": "bfloat16", "f64": "float64", "bool": "bool", "str": "string"}
+_LONG = {"i": "int", "u": "uint"}
+
+
+@lru_cache(maxsize=65536)
+def kind_of_type(value_type: Attribute) -> str:
+    """The kind of a tensor type; `?` where there is no word for its elements."""
+    if isinstance(value_type, NoneType):
+        return ABSENT
+    element = element_of(value_type)
+    if element is None:
+        return "?"
+    short = short_name(schema_name(element) or "")
+    if not isinstance(element, UniformQuantizedType):
+        return short
+    layout = element.layout
+    return f"q{'b' if layout.blocks else 'c' if layout.axes else ''}{short}"
+
+
+def kind_of(value: SSAValue) -> str:
+    """The kind of a value, constants included whose scales lie in blocks that the type does not say."""
+    kind = kind_of_type(value.type)
+    return f"qb{kind}" if kind[0] in "iu" and blockwise(value) is not None else kind
+
+
+def blockwise(value: SSAValue) -> DictionaryAttr | None:
+    """How a constant is quantized in blocks, as the file says it; None where it is not."""
+    extras = tensor_details(value)
+    quantization = None if extras is None else extras.data.get("quantization")
+    details = quantization.data.get("details") if isinstance(quantization, DictionaryAttr) else None
+    table = details.data.get("table") if isinstance(details, DictionaryAttr) else None
+    found = isinstance(table, StringAttr) and table.data == "BlockwiseQuantization"
+    return details if found and isinstance(details, DictionaryAttr) else None
+
+
+def tensor_details(value: SSAValue) -> DictionaryAttr | None:
+    """What the file says of a tensor beside its type; None where there is nothing."""
+    if not isinstance(value, OpResult):
+        return _argument_details(value)
+    held = value.op.attributes.get(names.TENSOR)
+    if isinstance(held, ArrayAttr):
+        held = held.data[value.index]
+    return held if isinstance(held, DictionaryAttr) else None
+
+
+def _argument_details(value: SSAValue) -> DictionaryAttr | None:
+    function = value.owner.parent_op() if not isinstance(value, OpResult) else None
+    arguments = getattr(function, "arg_attrs", None)
+    if not isinstance(arguments, ArrayAttr):
+        return None
+    mine = arguments.data[value.index] if value.index < len(arguments.data) else None
+    held = mine.data.get(names.TENSOR) if isinstance(mine, DictionaryAttr) else None
+    return held if isinstance(held, DictionaryAttr) else None
+
+
+@lru_cache(maxsize=64)
+def short_name(name: str) -> str:
+    """`INT8` is `i8`."""
+    letters = name.rstrip("0123456789")
+    return f"{_SHORT[letters]}{name[len(letters) :]}" if letters in _SHORT else name.lower()
+
+
+def kind_in_words(kind: str) -> str:
+    """`qci8` is `int8 per channel`."""
+    if kind == ABSENT:
+        return "nothing"
+    bare = kind.removeprefix("q")
+    how = {"c": " per channel", "b": " in blocks"}.get(bare[:1], "") if kind != bare else ""
+    bare = bare[1:] if how else bare
+    if bare in _WORDS:
+        return _WORDS[bare]
+    return f"{_LONG.get(bare[:1], bare[:1])}{bare[1:]}{how}{' without a scale' if kind in ('i8', 'u8', 'i16') else ''}"
+
+
+@dataclass(frozen=True)
+class _Port:
+    """What may stand at one place of a pattern."""
+
+    kinds: frozenset[str]
+    """Empty: any kind."""
+    optional: bool = False
+    repeated: bool = False
+
+    def takes(self, kind: str) -> bool:
+        return not self.kinds or kind in self.kinds or (self.optional and kind == ABSENT)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Kinds of operands and of results."""
+
+    operands: tuple[_Port, ...]
+    results: tuple[_Port, ...]
+
+    def matches(self, operands: Sequence[str], results: Sequence[str]) -> bool:
+        """Whether operands and results are of these kinds."""
+        return _match(self.operands, operands) and _match(self.results, results)
+
+
+def _match(ports: Sequence[_Port], kinds: Sequence[str]) -> bool:
+    at = 0
+    for port in ports:
+        if port.repeated:
+            while at < len(kinds) and port.takes(kinds[at]):
+                at += 1
+        elif at < len(kinds):
+            if not port.takes(kinds[at]):
+                return False
+            at += 1
+        elif not port.optional:
+            return False
+    return at == len(kinds)
+
+
+@lru_cache(maxsize=4096)
+def pattern(text: str) -> Pattern:
+    """The pattern that `text` writes; without an arrow the results may be anything."""
+    left, arrow, right = text.partition("->")
+    operands = tuple(_port(word) for word in left.split())
+    return Pattern(operands, tuple(_port(word) for word in right.split()) if arrow else (_port("*"),))
+
+
+def _port(word: str) -> _Port:
+    if word == "*":
+        return _Port(frozenset(), repeated=True)
+    optional, repeated = word.endswith("?"), word.endswith("*")
+    kinds = word[:-1] if optional or repeated else word
+    return _Port(frozenset() if kinds == "any" else frozenset(kinds.split("/")), optional, repeated)
