@@ -28,6 +28,7 @@ _PASSES: dict[str, str] = {
     "tfl-lower-fake-quant": "quantization.lower_fake_quant:LowerFakeQuantPass",
     "tfl-prepare-quantize": "quantization.prepare_quantize:PrepareQuantizePass",
     "tfl-optimize": "optimize.optimize:OptimizePass",
+    "tfl-mend-xnnpack": "mend.mend_xnnpack:MendXnnpackPass",
     "tfl-quantize": "quantization.quantize:QuantizePass",
     "tfl-optimize-op-order": "quantization.optimize_op_order:OptimizeOpOrderPass",
     "tfl-quantize-int16x8": "quantization.int16.quantize:QuantizeInt16x8Pass",
