@@ -189,4 +189,5 @@ XNNPACK = Target(
     known=_SOURCE,
     no_row="the delegate has no such op",
     runs_in="litert",
+    mended_by=(MEND,),
 )
