@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tflir.facts import facts_in_force
 from tflir.files import file_size, load, load_bytes, named, to_bytes, write
+from tflir.fitting import target_remark
 from tflir.flags import Optimize, OptionWarning, refuse_unknown
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
@@ -160,6 +161,8 @@ class Converter(Settings):
                 add_metadata(module, mode.metadata)
             self.remarks += result_remarks(options, self.reports)
             module = self._smaller(module, options)
+            if options.target is not None:
+                self.remarks.append(target_remark(module, options.target))
             if self.reports:
                 with within_limits():
                     verify_module(module, runs=not options.tf_compat)
