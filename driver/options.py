@@ -1,7 +1,7 @@
-"""The options of a conversion, named and meant as `tf.lite.TFLiteConverter` has them.
+"""The options of a conversion, with the names and the meaning that they have in `tf.lite.TFLiteConverter`.
 
-Each is declared here once: the arguments of the commands, the attributes of `Converter`, what is refused or warned of,
-and the page of the documentation are made from it.
+Each is declared here once: the arguments of the commands, the attributes of `Converter`, errors, warnings and the page
+of the documentation are derived from it.
 """
 
 from __future__ import annotations
@@ -77,15 +77,15 @@ SPARSITY_TARGETS = ("balanced", "size", "latency")
 
 
 class UnknownAttributeError(Error, AttributeError):
-    """An option that there is not was set: it would do nothing."""
+    """An unknown option was set, which would have no effect."""
 
 
 class OptionWarning(UserWarning):
-    """An option does nothing beside the others."""
+    """An option has no effect with the others."""
 
 
 def refuse_unknown(owner: str, name: str, known: Sequence[str]) -> None:
-    """Raises `UnknownAttributeError` where `name` is none of the `known` options of `owner`."""
+    """Raises `UnknownAttributeError` if `name` is not one of the `known` options of `owner`."""
     if name not in known:
         what = f"{owner} has no option '{name}'{near(name, known)}"
         raise UnknownAttributeError(what, hint="leave it out", status=_USAGE)
@@ -125,14 +125,14 @@ class TargetSpec:
         return tuple(spelled(kind).lower() for kind in self.supported_types)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Sets an option; one that does nothing is refused, not forgotten."""
+        """Sets an option; raises `UnknownAttributeError` for an unknown name, which would have no effect."""
         refuse_unknown("target_spec", name, [one.name for one in fields(TargetSpec)])
         super().__setattr__(name, tuple(cast("Iterator[Any]", value)) if isinstance(value, Iterator) else value)
 
 
 @dataclass(eq=False)
 class Settings:
-    """What a person sets, on the command line or on a `Converter`."""
+    """The options that users set, on the command line or on a `Converter`."""
 
     optimizations: Sequence[Optimize] = option(
         (),
@@ -175,7 +175,7 @@ class Settings:
             required=("calibrate",),
         ),
     )
-    """A function that gives samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
+    """A function that yields samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
     calibration_samples: int | None = option(
         None,
         Option(
@@ -184,7 +184,7 @@ class Settings:
             commands=("compile", "calibrate"),
         ),
     )  # fmt: skip
-    """At most so many samples; None: all."""
+    """At most this many samples; None: all."""
     input_scale: float | None = option(
         None,
         Option(
@@ -311,14 +311,14 @@ class Settings:
 
 @dataclass(eq=False)
 class Options(Settings):
-    """All that a conversion is told; `pipeline` makes passes of it."""
+    """All inputs of a conversion, from which `pipeline` derives the passes."""
 
     has_ranges: bool = False
-    """The model itself has recorded ranges or fake quantization."""
+    """Whether the model itself has recorded ranges or fake quantization."""
     has_integers: bool = False
-    """An input or output of the model is quantized, or next to its quantized form."""
+    """Whether an input or output of the model is quantized, or is converted from or to a quantized tensor."""
     beside: frozenset[str] = frozenset()
-    """The names of all options that a command line gives, the command's own and those that have their defaults too."""
+    """The names of all options on the command line, also those of the command and those with default values."""
 
     @property
     def quantizes(self) -> bool:
@@ -329,17 +329,17 @@ class Options(Settings):
 
     @property
     def replaces_passes(self) -> bool:
-        """Whether a pipeline stands in place of the one that the other options give."""
+        """Whether a pipeline replaces the one that the other options select."""
         return self.passes is not None and not names_default(self.passes)
 
     @property
     def asks_for_passes(self) -> bool:
-        """Whether passes are named, in place of those that the other options give or beside them."""
+        """Whether passes are given, instead of or in addition to those that the other options select."""
         return self.passes is not None or self.adds_passes
 
     @property
     def adds_passes(self) -> bool:
-        """Whether passes are added to the pipeline that the other options give."""
+        """Whether passes are added to the pipeline that the other options select."""
         return bool(self.before or self.after) or (self.passes is not None and names_default(self.passes))
 
     @property
@@ -353,7 +353,7 @@ class Options(Settings):
 
     @property
     def scaling(self) -> Scaling | None:
-        """What the data's values stand for, where that was said."""
+        """The scaling of the data's values, if it was given."""
         if self.input_scale is None and self.input_offset is None:
             return None
         from tflir.data.dataset import Scaling
@@ -366,7 +366,7 @@ class Options(Settings):
         return self.beside | frozenset(name for name, _ in _fields() if _differs(_get(self, name), _default(name)))
 
     def checked(self) -> Options:
-        """The same with each value as its option takes it. Raises `Error` (status 2) where one is no such value."""
+        """A copy with each value converted by its option. Raises `Error` (status 2) if a value is not valid."""
         made = replace(self, target_spec=_target(self.target_spec))
         for name, said in _fields():
             value = _get(made, name)
@@ -380,7 +380,7 @@ class Options(Settings):
 
 
 def _target(spec: Any) -> TargetSpec:
-    """A copy of a `target_spec`, ours or TensorFlow's."""
+    """A copy of a `target_spec` of tflir or TensorFlow."""
     known = [one.name for one in fields(TargetSpec)]
     if not all(hasattr(spec, name) for name in known):
         raise Error("target_spec is no TargetSpec", hint="set its attributes alone", status=_USAGE)
@@ -404,7 +404,7 @@ def table() -> dict[str, Option]:
 
 
 def refuse_exclusive(given: Iterable[str]) -> None:
-    """Raises `Error` (status 2) where two options of these names exclude each other."""
+    """Raises `Error` (status 2) if two options of these names exclude each other."""
     names = frozenset(given)
     for said in (said for name, said in table().items() if name in names):
         for other in (table()[name] for name in said.excludes if name in names):
@@ -434,12 +434,12 @@ def _default(name: str) -> Any:
 
 
 def _differs(value: Any, default: Any) -> bool:
-    """Whether an option was set; representative data may be arrays, which do not compare as one."""
+    """Whether an option was set; representative data may be arrays, whose comparison does not yield a bool."""
     return value is not None if default is None else bool(value != default)
 
 
 def options_from(given: dict[str, Any]) -> Options:
-    """The options of a command line that gave these values, by attribute. They are checked already."""
+    """The options for the values of a command line, by attribute, which are checked already."""
     made = Options(beside=frozenset(name for name in table() if given.get(name)))
     for name, _ in _fields():
         if name in given:

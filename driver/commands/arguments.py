@@ -1,4 +1,4 @@
-"""The arguments of each command, made from the declarations of the options."""
+"""Builds the arguments of each command from the declarations of the options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tflir.options import of_command
 
 
 class Help(argparse.HelpFormatter):
-    """Help whose lines break between words alone, so that any value in it can be copied."""
+    """Help text whose lines break only between words, so that every value in it can be copied."""
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return textwrap.wrap(" ".join(text.split()), width, break_long_words=False, break_on_hyphens=False)
@@ -29,7 +29,7 @@ class _Join(argparse.Action):
 
 
 def typed(take: Callable[[Any], Any]) -> Callable[[str], Any]:
-    """`take` with errors as argparse wants them."""
+    """`take` with errors as argparse expects them."""
 
     def parse(text: str) -> Any:
         try:
@@ -41,7 +41,7 @@ def typed(take: Callable[[Any], Any]) -> Callable[[str], Any]:
 
 
 def _add(parser: argparse.ArgumentParser, said: Option, command: str) -> None:
-    """Adds one option; what says what is made is in the namespace only where it is given."""
+    """Adds one option; one of `options.Settings` is in the namespace only if it is given."""
     flags = [*([said.short] if said.short else []), said.flag]
     how: dict[str, Any] = {"dest": said.name, "help": said.help.replace("%", "%%")}
     if said not in COMMANDS:
@@ -55,12 +55,12 @@ def _add(parser: argparse.ArgumentParser, said: Option, command: str) -> None:
 
 @dataclass(frozen=True)
 class Command:
-    """What the help says of a command."""
+    """The help of a command."""
 
     brief: str
     description: str
     model: str
-    """What its MODEL may be."""
+    """The kinds of file that its MODEL may be."""
 
 
 COMMAND_HELP: dict[str, Command] = {

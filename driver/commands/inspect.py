@@ -1,4 +1,4 @@
-"""`tflir inspect`: what is in a model, for a person at a glance or (`--json`) for machines."""
+"""`tflir inspect`: shows the contents of a model as tables, or with `--json` for programs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from tflir.inspection import Inspection, Port
 
 JSON_VERSION = 1
-"""Raised when a key of the JSON document changes its meaning or goes."""
+"""Increased when a key of the JSON document is removed or changes its meaning."""
 _MOST_PORTS, _MOST_ROWS, _MOST_CONSTANTS = 12, 24, 10
 _BAR = 10
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Inspects as the arguments say; returns the exit status."""
+    """Runs the command; returns the exit status."""
     from tflir.inspection import inspect_module
     from tflir.report.facts import plain
 
@@ -193,7 +193,7 @@ def _quantization_text(found: Inspection) -> str:
 
 
 def _overall_zeros(found: Inspection) -> str:
-    """The share of zeros in all large constants together."""
+    """The share of zeros over all large constants."""
     counted = [constant for constant in found.constants if constant.zeros is not None]
     elements = sum(math.prod(constant.shape) for constant in counted)
     if not elements:
@@ -203,14 +203,14 @@ def _overall_zeros(found: Inspection) -> str:
 
 
 def shape_text(shape: Sequence[int] | None) -> str:
-    """1x28x28x1 with ? where a dimension is dynamic, `scalar`, or * where even the rank is unknown."""
+    """`1x28x28x1`, with ? for a dynamic dimension; `scalar`; or * if even the rank is unknown."""
     if shape is None:
         return "*"
     return "x".join("?" if size < 0 else str(size) for size in shape) or "scalar"
 
 
 def _port_rows(title: tuple[str, str], inputs: list[Port], outputs: list[Port], most: int | None) -> list[Row]:
-    """A row for each input and output; the first bears the title."""
+    """A row for each input and output; the first row has the title."""
     rows: list[Row] = []
     for side, ports in (("in", inputs), ("out", outputs)):
         for at, port in enumerate(ports[:most]):
@@ -230,7 +230,7 @@ def _more(count: int, columns: int) -> list[Row]:
 
 
 def _without_empty(headers: Sequence[str], rows: list[Row]) -> tuple[list[str], list[Row]]:
-    """The table without its last columns where nothing stands in them."""
+    """The table without its last columns if they are empty."""
     last = len(headers)
     while last > 1 and not any(row[last - 1] for row in rows):
         last -= 1
@@ -238,7 +238,7 @@ def _without_empty(headers: Sequence[str], rows: list[Row]) -> tuple[list[str], 
 
 
 def _share(part: int, whole: int) -> tuple[Any, Any]:
-    """A share in figures and as a bar."""
+    """A share as a number and as a bar."""
     from rich.text import Text
 
     if not part:

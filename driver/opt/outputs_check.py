@@ -1,4 +1,4 @@
-"""Whether a program still gives the outputs that another gave, on the same inputs in the reference interpreter."""
+"""Compares the outputs of two programs on the same inputs in the reference interpreter."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 Inputs = Sequence[Sequence[Array]]
-"""Numbers for the inputs of each signature, in order."""
+"""Real numbers for the inputs of each signature, in order."""
 Outputs = Mapping[tuple[str, str], Array]
-"""Numbers by the key of the signature and the name of the output, in order."""
+"""Real numbers by the key of the signature and the name of the output, in order."""
 
 
 def random_inputs(module: ModuleOp) -> Inputs:
-    """Random numbers, the same each time. Raises `Error` for inputs that take strings."""
+    """Random numbers with a fixed seed. Raises `Error` for string inputs."""
     rng = np.random.default_rng(SEED)
     made: list[list[Array]] = []
     for entry in Session(module).entries:
@@ -40,13 +40,13 @@ def random_inputs(module: ModuleOp) -> Inputs:
 
 
 def recorded_inputs(module: ModuleOp, path: str) -> Inputs:
-    """The first sample of an `.npz` archive. Raises `Error` where it has none that fits an input."""
+    """The first sample of an `.npz` archive. Raises `Error` if it has no value that fits an input."""
     archive = Archive(path)
     return [[_first(archive, port) for port in entry.inputs] for entry in Session(module).entries]
 
 
 def _first(archive: Archive, port: Port) -> Array:
-    """The first sample of an input, with a batch of 1 where that is all it lacks."""
+    """The first sample of an input; a missing batch dimension of 1 is added."""
     file = str(archive.path)
     if port.name not in archive.names:
         hint = f"it holds {', '.join(archive.names)}"
@@ -63,9 +63,9 @@ def _first(archive: Archive, port: Port) -> Array:
 
 
 def outputs_of(module: ModuleOp, inputs: Inputs) -> Outputs:
-    """The outputs of every signature. Numbers are quantized, and integers made numbers, where tensors are quantized.
+    """The outputs of every signature, as real numbers: quantized inputs are quantized, quantized outputs dequantized.
 
-    Raises `Error` where the program can't be run.
+    Raises `Error` if the program can't be run.
     """
     session = Session(module)
     found: dict[tuple[str, str], Array] = {}
@@ -77,10 +77,10 @@ def outputs_of(module: ModuleOp, inputs: Inputs) -> Outputs:
 
 
 def moved(wanted: Outputs, found: Outputs, tolerance: float | None) -> str:
-    """Which output has moved, in words; '' for none.
+    """Which output differs, in words; '' if none does.
 
-    An output may move by `tolerance` times its largest element; with None as far as it likes, if its shape stays and it
-    is finite where it was, and the program may have further outputs.
+    An output may differ by `tolerance` times its largest element. With None, values may differ arbitrarily if the shape
+    is the same and finite elements are finite, and the program may have additional outputs.
     """
     if len(found) < len(wanted) or (tolerance is not None and len(found) > len(wanted)):
         return f"makes {len(found)} outputs of {len(wanted)}"
@@ -93,7 +93,7 @@ def moved(wanted: Outputs, found: Outputs, tolerance: float | None) -> str:
 def outputs_check(module: ModuleOp, tolerance: float) -> Callable[[ModuleOp], bool | None]:
     """A check that the outputs of every signature are those of `module` on random inputs, within `tolerance`.
 
-    It gives None for a program that can't be run.
+    It returns None for a program that can't be run.
     """
     inputs = random_inputs(module)
     wanted = outputs_of(module, inputs)
@@ -108,7 +108,7 @@ def outputs_check(module: ModuleOp, tolerance: float) -> Callable[[ModuleOp], bo
 
 
 def _described(port: Port) -> Described:
-    """An input or output as the runtime describes it, which says how numbers are stored."""
+    """An input or output in the form of LiteRT's description, which encodes and decodes real numbers."""
     element = element_of(port.type)
     none = np.zeros(0)
     scales, points, axis = none, none, 0

@@ -1,7 +1,7 @@
-"""What can be left out of a module, kind by kind, so that what is left is valid.
+"""Removes parts from a module, kind by kind, so that the rest is valid.
 
-The results of an op that is left out become arguments of the function; in a function that others call, whose arguments
-are fixed, constants of zeros.
+The results of a removed op become arguments of the function, or constants of zeros in a function that others call,
+whose arguments are fixed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MOST_DIM = 1 << 24
 
 @dataclass(frozen=True)
 class Kind:
-    """Parts of one kind: which there are, and how some of them are left out, or nothing is, where that can't be."""
+    """Parts of one kind: the function that lists them, and the one that removes some of them, if that is possible."""
 
     name: str
     parts: Callable[[ModuleOp], Sequence[Any]]
@@ -37,7 +37,7 @@ class Kind:
 
 
 def tidy(module: ModuleOp) -> None:
-    """Leaves out arguments that nothing reads, of functions that nothing calls, and signatures that fit no more."""
+    """Removes unused arguments of functions that nothing calls, and signatures that no longer fit their function."""
     called = _called(module)
     for function in functions(module):
         if function.sym_name.data not in called:
@@ -51,7 +51,7 @@ def tidy(module: ModuleOp) -> None:
 
 
 def _still_fits(signature: Attribute, module: ModuleOp) -> bool:
-    """Whether the function of a signature is there and has as many inputs and outputs as it names."""
+    """Whether the function of a signature exists and has as many inputs and outputs as the signature."""
     if not isinstance(signature, DictionaryAttr):
         return False
     reference = signature.data.get("function")
@@ -69,7 +69,7 @@ def _called(module: ModuleOp) -> set[str]:
 
 
 def _named_by(op: Operation) -> Iterable[str]:
-    """The functions that an op, or one in its regions, names."""
+    """The functions that an op, or an op in its regions, names."""
     for inner in op.walk():
         if inner.name == "tfl.call_once":
             yield str(getattr(inner.properties.get("session_init_function"), "data", ""))
@@ -133,7 +133,7 @@ def _remove_ops(module: ModuleOp, chosen: Sequence[Operation]) -> bool:
 
 
 def _stand_in(result: OpResult, function: FuncOp, *, fixed: bool) -> SSAValue | None:
-    """A value in place of a result: an argument of the function, or where those are fixed, zeros."""
+    """A value that replaces a result: an argument of the function, or zeros if the arguments are fixed."""
     block = function.body.block
     if fixed:
         return _zeros(result)
@@ -155,7 +155,7 @@ def _zeros(result: OpResult) -> SSAValue | None:
 
 
 def _splat(value_type: Attribute) -> ArrayElementsAttr | None:
-    """A constant of zeros of a type; None where there is none, as for quantized or dynamic ones."""
+    """A constant of zeros of a type; None if that is impossible, as for quantized or dynamic types."""
     element, shape = element_of(value_type), shape_of(value_type)
     if not isinstance(value_type, TensorType) or element is None or isinstance(element, UniformQuantizedType):
         return None
@@ -206,7 +206,7 @@ def _drop_unused_arguments(function: FuncOp) -> None:
 
 
 def _constants(module: ModuleOp) -> list[tuple[Operation, str]]:
-    """The properties that hold more than one value again and again."""
+    """The properties with constants whose elements are not all equal."""
     return [
         (op, name)
         for op in module.walk()
