@@ -45,15 +45,15 @@ class Parser(argparse.ArgumentParser):
     ) -> Any:
         """As in any parser, but the error about an unknown flag suggests a similar one."""
         self.stored.clear()
-        found = super().parse_known_args(args, namespace)
-        unknown: list[str] = found[1]
+        parsed = super().parse_known_args(args, namespace)
+        unknown: list[str] = parsed[1]
         flags = [argument for argument in unknown if argument.startswith("-")]
         if flags:
             from tflir.ir.near import near
 
             flag = flags[0].partition("=")[0]
             self.error(f"unrecognized arguments: {' '.join(unknown)}{near(flag, self._option_string_actions)}")
-        return found
+        return parsed
 
     def error(self, message: str) -> NoReturn:
         line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))

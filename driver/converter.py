@@ -128,9 +128,9 @@ class Converter(Settings):
             mode = mode_of(options)
             remark = mode_remark(options, _evidence(module, tf_compat=self.tf_compat) if options.has_ranges else None)
             self.remarks = [] if remark is None else [remark]
-            for said in warnings_of(options, mode.name):
-                warnings.warn(said, DeprecationWarning if "deprecated" in said else OptionWarning, 4)
-                self.remarks.append(f"warning: {said}")
+            for warning in warnings_of(options, mode.name):
+                warnings.warn(warning, DeprecationWarning if "deprecated" in warning else OptionWarning, 4)
+                self.remarks.append(f"warning: {warning}")
             if mode.needs_ranges:
                 self._record_ranges(module, options)
                 self._warn_of_uncalibrated(module)

@@ -80,22 +80,22 @@ def extended_first(first: str, passes: str | None, before: Additions, after: Add
 
 def _around_default(passes: str) -> tuple[list[Step], list[Step]]:
     steps = read_pipeline(passes)
-    places = [number for number, step in enumerate(steps) if step.name == DEFAULT]
-    if len(places) != 1:
+    positions = [number for number, step in enumerate(steps) if step.name == DEFAULT]
+    if len(positions) != 1:
         raise Error("--passes names DEFAULT twice", hint="name it once", status=USAGE)
-    word = steps[places[0]]
+    word = steps[positions[0]]
     if word.options or word.anchor != MODULE:
         hint = "write it by itself: a,DEFAULT,b"
         raise Error(
             f"{DEFAULT} stands for a pipeline: it has no options, and works on the module", hint=hint, status=USAGE
         )
-    return steps[: places[0]], steps[places[0] + 1 :]
+    return steps[: positions[0]], steps[positions[0] + 1 :]
 
 
 def _with(steps: list[Step], before: Additions, after: Additions) -> list[Step]:
-    found: list[Step] = []
+    steps_added: list[Step] = []
     for step in steps:
-        found += [each for name, pipeline in before if name == step.name for each in read_pipeline(pipeline)]
-        found.append(step)
-        found += [each for name, pipeline in after if name == step.name for each in read_pipeline(pipeline)]
-    return found
+        steps_added += [each for name, pipeline in before if name == step.name for each in read_pipeline(pipeline)]
+        steps_added.append(step)
+        steps_added += [each for name, pipeline in after if name == step.name for each in read_pipeline(pipeline)]
+    return steps_added

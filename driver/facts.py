@@ -49,17 +49,17 @@ def _changes(names: Iterable[str]) -> dict[str, dict[str, tuple[Any, str]]]:
     """By op and field: the value, and the plug-in that sets it."""
     from tflir.plugins import named_plugin
 
-    found: dict[str, dict[str, tuple[Any, str]]] = {}
+    changes: dict[str, dict[str, tuple[Any, str]]] = {}
     for plugin in names:
         for op, facts in named_plugin(plugin).facts.items():
-            held = found.setdefault(op, {})
+            held = changes.setdefault(op, {})
             for name, value in facts.items():
                 other, owner = held.get(name, (value, plugin))
                 if other != value:
                     what = f"plug-ins {owner} and {plugin} both change {name} of {op}: to {other} and to {value}"
                     raise Error(what, hint="name one of the two", status=_USAGE)
                 held[name] = (value, owner)
-    return found
+    return changes
 
 
 def _op_class(op: str, changes: dict[str, tuple[Any, str]]) -> Any:
@@ -73,7 +73,7 @@ def _op_class(op: str, changes: dict[str, tuple[Any, str]]) -> Any:
     kind = op_class_by_name(op)
     if kind is None or not issubclass(kind, TflOp):
         raise Error(f"plug-in {owner} changes facts of '{op}', which is no built-in op", status=_USAGE)
-    known = [one.name for one in fields(OpInfo) if one.name not in _FIXED]
+    known = [field.name for field in fields(OpInfo) if field.name not in _FIXED]
     for name, (_, plugin) in changes.items():
         if name not in known:
             raise Error(

@@ -191,10 +191,10 @@ def count_zeros(value: ArrayElementsAttr, zero: int = 0) -> int | None:
     mask: int | None = None
     if dtype.kind == "V":  # ml_dtypes: numpy compares these slowly, so their bits are compared
         dtype, mask = np.dtype(f"u{dtype.itemsize}"), (1 << (8 * dtype.itemsize - 1)) - 1
-    found = 0
+    zeros = 0
     for part in _whole_elements(value.blob, dtype):
-        found += int(np.count_nonzero((part & mask if mask is not None else part) == zero))
-    return found
+        zeros += int(np.count_nonzero((part & mask if mask is not None else part) == zero))
+    return zeros
 
 
 def _whole_elements(blob: Blob, dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
@@ -212,11 +212,11 @@ def _packed_zeros(value: ArrayElementsAttr, name: str, zero: int) -> int:
     each = 8 // PACKED_BITS[name]
     every_byte = np.arange(256, dtype=np.uint8)
     per_byte = (unpack_bits(every_byte, name, 256 * each).reshape(256, each) == zero).sum(axis=1)
-    found, last = 0, None
+    zeros, last = 0, None
     for chunk in value.blob.chunks(_CHUNK):
-        found += int(np.bincount(chunk, minlength=256) @ per_byte)
+        zeros += int(np.bincount(chunk, minlength=256) @ per_byte)
         last = chunk[-1:].copy() if chunk.size else last
     padding = value.blob.nbytes * each - value.size
     if padding and last is not None:
-        found -= int((unpack_bits(last, name, each)[each - padding :] == zero).sum())
-    return found
+        zeros -= int((unpack_bits(last, name, each)[each - padding :] == zero).sum())
+    return zeros

@@ -147,9 +147,9 @@ def inspect_file(model: str | os.PathLike[str] | bytes) -> Inspection:
 
 def inspect_module(module: ModuleOp, file: str, size: int) -> Inspection:
     """The facts of a module that was read from `size` bytes of `file`."""
-    found = Inspection(file, size)
-    _ModuleFacts(module, found).gather()
-    return found
+    inspection = Inspection(file, size)
+    _ModuleFacts(module, inspection).gather()
+    return inspection
 
 
 class _ModuleFacts:
@@ -337,8 +337,8 @@ def _kind(op: Operation) -> tuple[str, bool, int]:
 
 
 def _subgraph_name(function: FuncOp) -> str:
-    stated = function.attributes.get(names.SUBGRAPH_NAME)
-    return (stated.data if isinstance(stated, StringAttr) else "") or function.sym_name.data
+    name = function.attributes.get(names.SUBGRAPH_NAME)
+    return (name.data if isinstance(name, StringAttr) else "") or function.sym_name.data
 
 
 def _port(value: SSAValue) -> Port:
@@ -352,14 +352,14 @@ def _port(value: SSAValue) -> Port:
 
 def _aliased(pairs: Attribute, ports: list[Port]) -> list[Port]:
     """The ports with the names that a signature gives them."""
-    found: list[Port] = []
+    ports_found: list[Port] = []
     for pair in cast("ArrayAttr[ArrayAttr[Any]]", pairs):
         name, position = pair.data
         at = int(position.value.data)
         if 0 <= at < len(ports):
             port = ports[at]
-            found.append(Port(name.data, port.type, port.shape, port.scale, port.zero_point))
-    return found
+            ports_found.append(Port(name.data, port.type, port.shape, port.scale, port.zero_point))
+    return ports_found
 
 
 def _metadata(attr: Attribute | None) -> Iterable[tuple[str, Attribute | None]]:

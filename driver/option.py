@@ -169,20 +169,20 @@ def count(value: Any) -> int:
 def number(value: Any) -> float:
     """Accepts a finite number in the range of float32."""
     try:
-        found = float(value) if not isinstance(value, bool) else math.nan
+        converted = float(value) if not isinstance(value, bool) else math.nan
     except (TypeError, ValueError, OverflowError):
-        found = math.nan
-    if not abs(found) <= _LARGEST:
+        converted = math.nan
+    if not abs(converted) <= _LARGEST:
         raise ValueError(f"{shown(value)} is no number that float32 holds")
-    return found
+    return converted
 
 
 def scale(value: Any) -> float:
     """Accepts a number that is not 0."""
-    found = number(value)
-    if abs(found) < _SMALLEST:
+    converted = number(value)
+    if abs(converted) < _SMALLEST:
         raise ValueError(f"{shown(value)} is no scale: all data would be 0")
-    return found
+    return converted
 
 
 def part(value: Any) -> tuple[int, int]:

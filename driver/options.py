@@ -367,21 +367,21 @@ class Options(Settings):
 
     def checked(self) -> Options:
         """A copy with each value converted by its option. Raises `Error` (status 2) if a value is not valid."""
-        made = replace(self, target_spec=_target(self.target_spec))
-        for name, said in _fields():
-            value = _get(made, name)
+        checked_options = replace(self, target_spec=_target(self.target_spec))
+        for name, declared in _fields():
+            value = _get(checked_options, name)
             if value is _default(name):
                 continue
             try:
-                _set(made, name, said.value(value))
+                _set(checked_options, name, declared.value(value))
             except ValueError as error:
                 raise Error(f"{name}: {error}", hint="see tflir compile --help", status=_USAGE) from None
-        return made
+        return checked_options
 
 
 def _target(spec: Any) -> TargetSpec:
     """A copy of a `target_spec` of tflir or TensorFlow."""
-    known = [one.name for one in fields(TargetSpec)]
+    known = [attribute.name for attribute in fields(TargetSpec)]
     if not all(hasattr(spec, name) for name in known):
         raise Error("target_spec is no TargetSpec", hint="set its attributes alone", status=_USAGE)
     return TargetSpec(**{name: getattr(spec, name) for name in known})
@@ -390,31 +390,31 @@ def _target(spec: Any) -> TargetSpec:
 @cache
 def _fields() -> tuple[tuple[str, Option], ...]:
     """The options that are fields, by attribute, in their order."""
-    found: list[tuple[str, Option]] = []
-    for one in fields(Settings):
-        inner = fields(TargetSpec) if one.name == "target_spec" else (one,)
-        found += [(item.name, replace(item.metadata["option"], name=item.name)) for item in inner]
-    return tuple(found)
+    options: list[tuple[str, Option]] = []
+    for setting in fields(Settings):
+        inner = fields(TargetSpec) if setting.name == "target_spec" else (setting,)
+        options += [(item.name, replace(item.metadata["option"], name=item.name)) for item in inner]
+    return tuple(options)
 
 
 @cache
 def table() -> dict[str, Option]:
     """Every option by the name of its attribute."""
-    return dict(_fields()) | {said.name: said for said in COMMANDS}
+    return dict(_fields()) | {declared.name: declared for declared in COMMANDS}
 
 
 def refuse_exclusive(given: Iterable[str]) -> None:
     """Raises `Error` (status 2) if two options of these names exclude each other."""
     names = frozenset(given)
-    for said in (said for name, said in table().items() if name in names):
-        for other in (table()[name] for name in said.excludes if name in names):
-            what = f"{said.flag} and {other.flag} exclude each other: one would be ignored"
+    for declared in (declared for name, declared in table().items() if name in names):
+        for other in (table()[name] for name in declared.excludes if name in names):
+            what = f"{declared.flag} and {other.flag} exclude each other: one would be ignored"
             raise Error(what, hint="leave one of the two out", status=_USAGE)
 
 
 def of_command(command: str) -> Iterator[Option]:
     """The options of a command, in the order of its help."""
-    return (said for said in (*dict(_fields()).values(), *COMMANDS) if command in said.commands)
+    return (declared for declared in (*dict(_fields()).values(), *COMMANDS) if command in declared.commands)
 
 
 def _holder(settings: Settings, name: str) -> Settings | TargetSpec:
@@ -440,8 +440,8 @@ def _differs(value: Any, default: Any) -> bool:
 
 def options_from(given: dict[str, Any]) -> Options:
     """The options for the values of a command line, by attribute, which are checked already."""
-    made = Options(beside=frozenset(name for name in table() if given.get(name)))
+    options = Options(beside=frozenset(name for name in table() if given.get(name)))
     for name, _ in _fields():
         if name in given:
-            _set(made, name, given[name])
-    return made
+            _set(options, name, given[name])
+    return options

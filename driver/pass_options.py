@@ -42,11 +42,11 @@ def option_type(option: dataclasses.Field[Any]) -> str:
 @cache
 def option_help(pass_class: type[ModulePass]) -> dict[str, str]:
     """The help of each option: the string literal below its field, in the pass or a base class."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for each in reversed(pass_class.__mro__):
         if issubclass(each, ModulePass) and each is not ModulePass:
-            found |= _documented_fields(each)
-    return {option.name: found[option.name] for option in pass_options(pass_class) if option.name in found}
+            texts |= _documented_fields(each)
+    return {option.name: texts[option.name] for option in pass_options(pass_class) if option.name in texts}
 
 
 def _documented_fields(defined: type) -> dict[str, str]:

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 def print_analyses(reports: Iterable[PassReport]) -> bool:
     """Prints the tables of analysis passes on stdout; returns whether there were any."""
-    found = [report for report in reports if report.only_looked]
-    for number, report in enumerate(found):
+    analyses = [report for report in reports if report.only_looked]
+    for number, report in enumerate(analyses):
         if number:
             print()
         for line in table_lines(report):
             print(line)
-    return bool(found)
+    return bool(analyses)
 
 
 def table_lines(report: PassReport) -> Iterator[str]:

@@ -40,17 +40,17 @@ def typed(take: Callable[[Any], Any]) -> Callable[[str], Any]:
     return parse
 
 
-def _add(parser: argparse.ArgumentParser, said: Option, command: str) -> None:
+def _add(parser: argparse.ArgumentParser, declared: Option, command: str) -> None:
     """Adds one option; one of `options.Settings` is in the namespace only if it is given."""
-    flags = [*([said.short] if said.short else []), said.flag]
-    how: dict[str, Any] = {"dest": said.name, "help": said.help.replace("%", "%%")}
-    if said not in COMMANDS:
+    flags = [*([declared.short] if declared.short else []), declared.flag]
+    how: dict[str, Any] = {"dest": declared.name, "help": declared.help.replace("%", "%%")}
+    if declared not in COMMANDS:
         how["default"] = argparse.SUPPRESS
-    if said.take is None:
+    if declared.take is None:
         parser.add_argument(*flags, action="store_true", **how)
         return
-    how |= {"metavar": said.metavar, "type": typed(said.take), "required": command in said.required}
-    parser.add_argument(*flags, action=_Join if said.many else "store", **how)
+    how |= {"metavar": declared.metavar, "type": typed(declared.take), "required": command in declared.required}
+    parser.add_argument(*flags, action=_Join if declared.many else "store", **how)
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,10 @@ COMMAND_HELP: dict[str, Command] = {
 
 def add_commands(commands: Any) -> None:
     """Adds each command with its model and its options."""
-    for name, said in COMMAND_HELP.items():
-        parser = commands.add_parser(name, help=said.brief, description=said.description, formatter_class=Help)
-        parser.add_argument("model", metavar="MODEL", type=typed(path), help=said.model)
+    for name, command_help in COMMAND_HELP.items():
+        parser = commands.add_parser(
+            name, help=command_help.brief, description=command_help.description, formatter_class=Help
+        )
+        parser.add_argument("model", metavar="MODEL", type=typed(path), help=command_help.model)
         for option in of_command(name):
             _add(parser, option, name)

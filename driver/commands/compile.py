@@ -78,10 +78,10 @@ def _verified(
         return None
     from tflir.report.verify import compare, print_verification
 
-    found = compare(source.model, compiled, _samples(source, options), options, quiet=arguments.quiet)
+    verification = compare(source.model, compiled, _samples(source, options), options, quiet=arguments.quiet)
     if arguments.verify and not arguments.quiet:
-        print_verification(found)
-    return found
+        print_verification(verification)
+    return verification
 
 
 def _samples(source: Input, options: Options) -> Samples:

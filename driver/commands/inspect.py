@@ -30,11 +30,11 @@ def run(arguments: argparse.Namespace) -> int:
     from tflir.report.facts import plain
 
     source = given(arguments.model)
-    found = inspect_module(source.load(), source.name, source.size)
+    inspection = inspect_module(source.load(), source.name, source.size)
     if arguments.json:
-        print(json.dumps(plain({"version": JSON_VERSION, **asdict(found)}), indent=1, allow_nan=False))
+        print(json.dumps(plain({"version": JSON_VERSION, **asdict(inspection)}), indent=1, allow_nan=False))
         return 0
-    _Page(found, output_console(), everything=bool(arguments.verbose)).print()
+    _Page(inspection, output_console(), everything=bool(arguments.verbose)).print()
     return 0
 
 
@@ -149,36 +149,36 @@ class _Page:
         self._table("Metadata", ("name", "bytes"), rows, flexible=0, numbers=(1,))
 
 
-def _summary(found: Inspection) -> Iterator[tuple[str, str]]:
-    yield "file", found.file
-    parts = [f"{human_size(found.constant_bytes)} constants"]
-    if found.metadata_bytes:
-        parts.append(f"{human_size(found.metadata_bytes)} metadata")
-    if (rest := found.bytes - found.constant_bytes - found.metadata_bytes) > 0:
+def _summary(inspection: Inspection) -> Iterator[tuple[str, str]]:
+    yield "file", inspection.file
+    parts = [f"{human_size(inspection.constant_bytes)} constants"]
+    if inspection.metadata_bytes:
+        parts.append(f"{human_size(inspection.metadata_bytes)} metadata")
+    if (rest := inspection.bytes - inspection.constant_bytes - inspection.metadata_bytes) > 0:
         parts.append(f"{human_size(rest)} graph")
-    yield "size", f"{human_size(found.bytes)}: {', '.join(parts)}"
-    if found.description:
-        yield "description", found.description
-    needs = f", needs runtime {found.min_runtime_version}" if found.min_runtime_version else ""
-    yield "schema", f"version {found.schema_version}{needs}"
-    yield "quantization", _quantization_text(found)
-    if zeros := _overall_zeros(found):
+    yield "size", f"{human_size(inspection.bytes)}: {', '.join(parts)}"
+    if inspection.description:
+        yield "description", inspection.description
+    needs = f", needs runtime {inspection.min_runtime_version}" if inspection.min_runtime_version else ""
+    yield "schema", f"version {inspection.schema_version}{needs}"
+    yield "quantization", _quantization_text(inspection)
+    if zeros := _overall_zeros(inspection):
         yield "zeros", zeros
-    if found.variables:
-        yield "variables", str(found.variables)
-    outside = [f"{kind.name} x{kind.count}" for kind in found.operators if kind.custom]
-    if found.associated_files:
-        shown = found.associated_files[:_MOST_PORTS]
+    if inspection.variables:
+        yield "variables", str(inspection.variables)
+    outside = [f"{kind.name} x{kind.count}" for kind in inspection.operators if kind.custom]
+    if inspection.associated_files:
+        shown = inspection.associated_files[:_MOST_PORTS]
         yield (
             "files",
-            ", ".join(shown) + (f" and {more} more" if (more := len(found.associated_files) - len(shown)) else ""),
+            ", ".join(shown) + (f" and {more} more" if (more := len(inspection.associated_files) - len(shown)) else ""),
         )
     if outside:
         yield "custom ops", ", ".join(outside)
 
 
-def _quantization_text(found: Inspection) -> str:
-    facts = found.quantization
+def _quantization_text(inspection: Inspection) -> str:
+    facts = inspection.quantization
     counts = (
         (facts.hybrid_operators, "hybrid operator"),
         (facts.quantized_activations, "quantized activation"),
@@ -192,9 +192,9 @@ def _quantization_text(found: Inspection) -> str:
     return f"{facts.scheme} ({said})" if said else facts.scheme
 
 
-def _overall_zeros(found: Inspection) -> str:
+def _overall_zeros(inspection: Inspection) -> str:
     """The share of zeros over all large constants."""
-    counted = [constant for constant in found.constants if constant.zeros is not None]
+    counted = [constant for constant in inspection.constants if constant.zeros is not None]
     elements = sum(math.prod(constant.shape) for constant in counted)
     if not elements:
         return ""

@@ -48,14 +48,14 @@ def write_stdout(data: bytes) -> None:
         sys.stdout.write(data.decode())
 
 
-def _is_same(one: Path, other: Path) -> bool:
+def _is_same(first: Path, second: Path) -> bool:
     """Whether two paths name the same file, even through links; not for devices, which may be read and
     written at once.
     """
-    if os.path.exists(one) and os.path.exists(other):
-        device = is_stream(one) and not pathlib.Path(one).is_fifo()
-        return os.path.samefile(one, other) and not device
-    return os.path.realpath(one) == os.path.realpath(other)
+    if os.path.exists(first) and os.path.exists(second):
+        device = is_stream(first) and not pathlib.Path(first).is_fifo()
+        return os.path.samefile(first, second) and not device
+    return os.path.realpath(first) == os.path.realpath(second)
 
 
 def _files_of(source: str) -> Sequence[Path]:

@@ -91,18 +91,18 @@ def samples_of(model: Model, module: ModuleOp, options: Options, *, most: int) -
     `module` is that of the same model; `options` define the dataset.
     """
     runner = IsolatedRunner(model, fallback=True)
-    found: dict[str, list[Sample]] = {entry.key: [] for entry in runner.entries}
+    samples: dict[str, list[Sample]] = {entry.key: [] for entry in runner.entries}
     entries = in_file_order(runner.entries, module)
     limit, scaling = options.calibration_samples, options.scaling
     masks = _masks(module)
     data = Dataset(options.representative_dataset, entries, limit=limit, scaling=scaling, masks=masks)
     for number, (entry, values) in enumerate(data):
-        if len(found[entry.key]) < most:
-            found[entry.key].append(values)
-        if number >= _FAR or all(len(part) >= most for part in found.values()):
+        if len(samples[entry.key]) < most:
+            samples[entry.key].append(values)
+        if number >= _FAR or all(len(part) >= most for part in samples.values()):
             break
     runner.close()
-    return found
+    return samples
 
 
 def _masks(module: ModuleOp) -> set[str]:
@@ -184,11 +184,11 @@ class _Collected:
         flags = np.array([meaning[0].is_nan_flag for meaning in probe.meanings], np.bool_)
         if not flags.size:
             return
-        for place in np.flatnonzero(~good | flags):
-            slot = probe.meanings[place][0]
-            if good[place] and high[place] <= 0:
+        for position in np.flatnonzero(~good | flags):
+            slot = probe.meanings[position][0]
+            if good[position] and high[position] <= 0:
                 continue
-            if not flags[place] and not np.isnan([high[place], low[place]]).any() and self._is_mask(slot):
+            if not flags[position] and not np.isnan([high[position], low[position]]).any() and self._is_mask(slot):
                 continue
             values = list(values_of(self._functions[slot.function]))
             name = name_of(values[slot.position]) or f"value {slot.position}"
@@ -208,16 +208,16 @@ class _Collected:
 
     def recorded(self) -> Recorded:
         """All ranges that were recorded."""
-        found: dict[tuple[str, int], tuple[float, float]] = dict(self._states)
+        ranges: dict[tuple[str, int], tuple[float, float]] = dict(self._states)
         for name, (high, low) in self._extremes.items():
             for place, meaning in enumerate(self._probes[name].meanings):
                 if high[place] < low[place] or meaning[0].is_nan_flag:
                     continue  # a branch that was not taken
                 for slot in meaning:
                     key = (slot.function, slot.position)
-                    one = float(low[place]), float(high[place])
-                    held = found.get(key, one)
-                    found[key] = min(held[0], one[0]), max(held[1], one[1])
+                    span = float(low[place]), float(high[place])
+                    held = ranges.get(key, span)
+                    ranges[key] = min(held[0], span[0]), max(held[1], span[1])
         inner: dict[tuple[str, int], list[Span | None]] = {}
         for (name, position), layer in self._layers.items():
             if layer is None:
@@ -225,9 +225,9 @@ class _Collected:
             inner[name, position] = layer.intermediates()
             cell, state = layer.cell(), self._position_of_cell(name, layer)
             if self._anew and cell is not None and state is not None:
-                held = found.get((name, state), cell)
-                found[name, state] = min(held[0], cell[0]), max(held[1], cell[1])
-        return Recorded(fingerprint(self._module), self._samples, found, inner)
+                held = ranges.get((name, state), cell)
+                ranges[name, state] = min(held[0], cell[0]), max(held[1], cell[1])
+        return Recorded(fingerprint(self._module), self._samples, ranges, inner)
 
     def _position_of_cell(self, name: str, layer: Layer) -> int | None:
         """The position of the layer's cell state, of which TensorFlow only sees the value after a sequence."""
@@ -246,11 +246,11 @@ def _in_order(entry: Entry, outputs: dict[str, Array]) -> list[Array]:
 def _functions_of_signatures(module: ModuleOp) -> dict[str, str]:
     """The function of each signature by the runtime's name for it. Raises `Error` if two have the same such name."""
     held: Any = module.attributes.get(SIGNATURES, ())
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for record in held:
         key: str = record.data["key"].data
         called = runtime_name(key)
-        if called != key and (called in found or not called):
+        if called != key and (called in by_name or not called):
             raise Error(f"signature '{key}' has a NUL in its key, where names end", hint="give it another key")
-        found[called] = record.data["function"].root_reference.data
-    return found
+        by_name[called] = record.data["function"].root_reference.data
+    return by_name

@@ -100,12 +100,12 @@ class Dataset:
             self.count = len(range(first - 1, self.count, of))
 
     def __iter__(self) -> Iterator[tuple[Entry, Values]]:
-        found = False
+        any_sample = False
         first, of = self._shard
         for number, sample in enumerate(self._given(), 1):
             if self._limit is not None and number > self._limit:
                 break
-            found = True
+            any_sample = True
             if (number - first) % of:
                 continue
             try:
@@ -114,7 +114,7 @@ class Dataset:
                 error.what = f"sample {number}: {error.what}"
                 error.file = error.file or self.name
                 raise
-        if not found:
+        if not any_sample:
             raise Error("has no samples", file=self.name, hint="give at least one; a hundred is usual")
 
     def _given(self) -> Iterator[Any]:
@@ -145,10 +145,10 @@ class Dataset:
 
     def _fits(self, port: Port, value: Any) -> Array:
         """`value` as the input needs it, scaled by the user's scaling if the input has real numbers."""
-        found = _array(port, value)
+        array = _array(port, value)
         if self._scaling is not None and (port.dtype.kind == "f" or port.scales.size):
-            found = self._scaling.of(found)
-        return _checked(port, found, port.tensor in self._masks)
+            array = self._scaling.of(array)
+        return _checked(port, array, port.tensor in self._masks)
 
     def _uses(self, sample: Any) -> list[tuple[Entry, Any]]:
         """The entries that a sample is for, with its values: the one that it names, or all for whose inputs
@@ -163,9 +163,9 @@ class Dataset:
             raise Error(f"the model has no signature '{key}'{near(key, known)}", hint=f"it has {', '.join(known)}")
         if len(self._entries) == 1 or not isinstance(sample, Mapping):
             return [(self._entries[0], sample)]
-        given = list(cast("Mapping[str, Any]", sample))
-        found = [entry for entry in self._entries if _covers(given, entry)]
-        return [(entry, sample) for entry in found or self._entries[:1]]
+        names_given = list(cast("Mapping[str, Any]", sample))
+        entries = [entry for entry in self._entries if _covers(names_given, entry)]
+        return [(entry, sample) for entry in entries or self._entries[:1]]
 
 
 def _covers(names: Sequence[str], entry: Entry) -> bool:
@@ -314,8 +314,8 @@ def _folder(
         hint = "put one in for each sample"
         raise Error("has no .npz files, no .npy files and no images", file=str(folder), hint=hint)
     if len(kinds) > 1:
-        said = " and ".join(endings[0] for endings in kinds)
-        raise Error(f"has files of several kinds ({said})", file=str(folder), hint="keep one kind in it")
+        kinds_found = " and ".join(endings[0] for endings in kinds)
+        raise Error(f"has files of several kinds ({kinds_found})", file=str(folder), hint="keep one kind in it")
     ((endings, files),) = kinds.items()
     if endings == (".npz",):
         return files, lambda file: _one_sample(file, entries, scaling)
@@ -372,8 +372,8 @@ def _samples_of(archive: Archive, entries: Sequence[Entry], own: Scaling | None)
                     yield sample
         return
     if any(_covers(names, entry) for entry in entries):
-        wanted = {name for entry in entries if _covers(names, entry) for name in names if _means(name, entry)}
-        chosen = [name for name in names if name in wanted]
+        names_read = {name for entry in entries if _covers(names, entry) for name in names if _means(name, entry)}
+        chosen = [name for name in names if name in names_read]
         yield from (_scaled_by(own, sample) for sample in archive.samples(chosen))
         return
     count = len(entries[0].inputs)

@@ -97,8 +97,8 @@ class Archive:
         """Yields the i-th slices of all arrays in `names` for each i. Raises `Error` if their lengths differ."""
         lengths = {name: self._headers[name].shape[0] if self._headers[name].shape else 0 for name in names}
         if len(set(lengths.values())) > 1:
-            said = ", ".join(f"'{name}' has {length}" for name, length in lengths.items())
-            raise self._error(f"arrays of different lengths: {said}", hint="axis 0 is the samples")
+            lengths_text = ", ".join(f"'{name}' has {length}" for name, length in lengths.items())
+            raise self._error(f"arrays of different lengths: {lengths_text}", hint="axis 0 is the samples")
         with self._open() as held, ExitStack() as stack:
             streams = {name: self._slices(stack.enter_context(held.open(name + _ARRAY)), name, held) for name in names}
             for _ in range(next(iter(lengths.values()), 0)):

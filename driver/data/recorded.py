@@ -75,22 +75,22 @@ class Recorded:
         self.check(module)
         for function in functions(module):
             name = function.sym_name.data
-            found: dict[SSAValue, Range] = {}
+            ranges: dict[SSAValue, Range] = {}
             for position, value in enumerate(values_of(function)):
                 if (span := self.ranges.get((name, position))) is not None:
-                    found[value] = Range(*span)
+                    ranges[value] = Range(*span)
                 if (spans := self.inner.get((name, position))) is not None and isinstance(value, OpResult):
                     _set_intermediates(value.op, spans)
             if tf_compat:
-                found = contaminated(function, found)
-                found = {value: Range(one.low, max(one.high, _LEAST_MAXIMUM)) for value, one in found.items()}
-            set_ranges(function, dict(found))
+                ranges = contaminated(function, ranges)
+                ranges = {value: Range(one.low, max(one.high, _LEAST_MAXIMUM)) for value, one in ranges.items()}
+            set_ranges(function, dict(ranges))
 
     def check(self, module: ModuleOp) -> None:
         """Raises `Error` if the ranges belong to another model, or to tensors that the module does not have."""
         if fingerprint(module) != self.model:
             raise Error("the statistics are of another model", hint="calibrate this one")
-        sizes = {one.sym_name.data: sum(1 for _ in values_of(one)) for one in functions(module)}
+        sizes = {function.sym_name.data: sum(1 for _ in values_of(function)) for function in functions(module)}
         for name, position in (*self.ranges, *self.inner):
             if name not in sizes:
                 raise Error(f"has ranges of a function '{name}', which the model lacks", hint="calibrate this model")
@@ -122,20 +122,20 @@ def _union(a: Span | None, b: Span) -> Span:
 
 def read_recorded(paths: Sequence[Any], module: ModuleOp | None = None) -> Recorded:
     """The statistics of one or more files, merged. Raises `Error` if one is not such a file, or not of `module`."""
-    found: Recorded | None = None
+    merged: Recorded | None = None
     for path in paths:
-        one = _read(path)
+        recorded = _read(path)
         try:
             if module is not None:
-                one.check(module)
-            found = one if found is None else found.merged(one)
+                recorded.check(module)
+            merged = recorded if merged is None else merged.merged(recorded)
         except Error as error:
             error.file = str(path)
             raise
-    assert found is not None
-    if module is not None and not found.samples:
+    assert merged is not None
+    if module is not None and not merged.samples:
         raise Error("has no samples", file=str(paths[0]), hint="calibrate with at least one")
-    return found
+    return merged
 
 
 def _read(path: Any) -> Recorded:
@@ -185,11 +185,11 @@ def _set_intermediates(op: Operation, spans: Sequence[Span | None]) -> None:
         if isinstance(held, ArrayAttr)
         else [_empty_intermediate(name) for name in INTERMEDIATES]
     )
-    made: list[Attribute] = []
+    records: list[Attribute] = []
     for item, span in zip(items, spans, strict=False):
         extras = with_range(item.data.get("tensor"), None if span is None else Range(*span))
-        made.append(DictionaryAttr(dict(item.data) | ({"tensor": extras} if extras is not None else {})))
-    op.attributes[names.INTERMEDIATES] = ArrayAttr(made)
+        records.append(DictionaryAttr(dict(item.data) | ({"tensor": extras} if extras is not None else {})))
+    op.attributes[names.INTERMEDIATES] = ArrayAttr(records)
 
 
 def _empty_intermediate(name: str) -> DictionaryAttr:

@@ -181,8 +181,8 @@ def _may_be_of_xdsl(name: str) -> bool:
     """Whether the source text of xDSL's table of passes contains the name, so that a mistyped flag does not
     import xDSL.
     """
-    found = importlib.util.find_spec("xdsl")
-    folders = found.submodule_search_locations if found is not None else None
+    spec = importlib.util.find_spec("xdsl")
+    folders = spec.submodule_search_locations if spec is not None else None
     tables = (pathlib.Path(folder, "transforms", "__init__.py") for folder in folders or ())
     return any(f'"{name}"' in table.read_text("utf-8") for table in tables if table.is_file())
 

@@ -55,14 +55,14 @@ def check(part: bytes, found: Error | None, file: str, *, only_expected: bool = 
 
 
 def _expectations(text: str) -> list[_Expected]:
-    found: list[_Expected] = []
+    expectations: list[_Expected] = []
     for number, line in enumerate(text.splitlines(), 1):
         _, comment, after = line.partition("//")
         match = _EXPECTED.search(after) if comment else None
         if match:
             regular, where, message = match.groups()
-            found.append(_Expected(_line(where, number), message, regular is not None))
-    return found
+            expectations.append(_Expected(_line(where, number), message, regular is not None))
+    return expectations
 
 
 def _line(where: str | None, number: int) -> int | None:

@@ -39,11 +39,11 @@ def by_pipeline(passes: Sequence[ModulePass], module: ModuleOp, context: Context
             return f"{error.status} {': '.join(clauses[:_SAME])}"
         return None
 
-    wanted = failure(module)
-    if wanted is None:
+    expected = failure(module)
+    if expected is None:
         hint = "reduce a module on which it does not, or give a test with --reduce-test"
         raise Error("the pipeline does not fail: there is nothing to reduce", hint=hint, status=USAGE)
-    return lambda candidate: failure(candidate) == wanted
+    return lambda candidate: failure(candidate) == expected
 
 
 def by_command(command: str, module: ModuleOp, *, as_model: bool, option: str = "--reduce-test") -> Interesting:
@@ -60,13 +60,13 @@ def by_command(command: str, module: ModuleOp, *, as_model: bool, option: str = 
             try:
                 return subprocess.run([*words, path], capture_output=True, check=False).returncode
             except OSError as error:
-                said = (error.strerror or str(error)).lower()
-                raise Error(f"{option} {words[0]}: {said}", hint="name a command", status=USAGE) from None
+                message = (error.strerror or str(error)).lower()
+                raise Error(f"{option} {words[0]}: {message}", hint="name a command", status=USAGE) from None
 
-    wanted = status(module)
-    if wanted is None:
+    expected = status(module)
+    if expected is None:
         raise Error("the module can't be written as a .tflite", hint="reduce it as text", status=1)
-    return lambda candidate: status(candidate) == wanted
+    return lambda candidate: status(candidate) == expected
 
 
 def _write(module: ModuleOp, path: str, as_model: bool) -> None:

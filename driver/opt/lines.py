@@ -39,8 +39,8 @@ class Lines:
         """The edits of the rewrite that was just done."""
         if event.rule == SWEEP:
             return self._swept()
-        gone = [state.op for state in event.removed]
-        edits = list(self._removed(gone))
+        removed = [state.op for state in event.removed]
+        edits = list(self._removed(removed))
         renamed = [user for _, op in event.changed for user in self._renamed(op)]
         edits += self._added(self._line_of(op) for op in event.added)
         kept = [*event.added, *(op for _, op in event.changed), *event.rewired, *renamed, event.root.op]
@@ -56,8 +56,8 @@ class Lines:
     def _swept(self) -> list[Edit]:
         """The edits since the last call, by comparing every line."""
         now = list(self._ops())
-        there = set(now)
-        edits = list(self._removed([op for op in self._numbers if op not in there]))
+        present = set(now)
+        edits = list(self._removed([op for op in self._numbers if op not in present]))
         edits += self._added(op for op in now)
         return edits + list(self._changed(now))
 
@@ -129,10 +129,10 @@ class Lines:
     def _header(self, function: FuncOp) -> str:
         """The first line of a function."""
         printer = self._printer
-        taken = [f"%{printer.print_ssa_value(value)}: {printer.text_of(value.type)}" for value in function.args]
+        arguments = [f"%{printer.print_ssa_value(value)}: {printer.text_of(value.type)}" for value in function.args]
         given = [printer.text_of(kind) for kind in function.function_type.outputs]
         results = given[0] if len(given) == 1 else f"({', '.join(given)})"
-        return f"func.func @{function.sym_name.data}({', '.join(taken)}) -> {results}"
+        return f"func.func @{function.sym_name.data}({', '.join(arguments)}) -> {results}"
 
 
 def _before(op: Operation) -> Operation | None:

@@ -140,9 +140,9 @@ def _plugin_lines() -> Iterator[str]:
         if name in all_plugins:
             facts = all_plugins[name].facts
             brought["facts, with --plugin"] = [f"{op} {field}" for op, held in facts.items() for field in held]
-        for kind, found in brought.items():
-            if found:
-                yield f"    {kind}: {', '.join(found)}"
+        for kind, entries in brought.items():
+            if entries:
+                yield f"    {kind}: {', '.join(entries)}"
     for kind, registry in KINDS:
         for name, owners in registry.clashes():
             yield f"clash: {kind.replace('_', ' ')} '{name}' is in {' and in '.join(owners)}"

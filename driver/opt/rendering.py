@@ -73,10 +73,10 @@ def _of_name(op: Operation, span: Span) -> str:
 
 
 def _source_lines(where: str, source: bytes) -> Iterator[str]:
-    if (found := _AT.match(where)) is None:
+    if (match := _AT.match(where)) is None:
         return
     lines = source.split(b"\n")
-    number, column = int(found[2]), int(found[3])
+    number, column = int(match[2]), int(match[3])
     if not 1 <= number <= len(lines):
         return
     line = lines[number - 1].decode("utf-8", "replace").rstrip("\r").replace("\t", " ")

@@ -53,9 +53,9 @@ def write_reproducer(path: str, source: str, command: str, each: ModulePass, mod
 
 def pipeline_of(data: bytes, file: str) -> tuple[str, bool | None]:
     """The pipeline in a reproducer, and whether to verify after each pass (None if it does not say)."""
-    if (section := _MLIR.search(data)) is not None and (found := _PIPELINE.search(section[1])) is not None:
+    if (section := _MLIR.search(data)) is not None and (match := _PIPELINE.search(section[1])) is not None:
         verify = _VERIFY_EACH.search(section[1])
-        text = found[1].replace(b'\\"', b'"').replace(b"\\22", b'"').replace(b"\\\\", b"\\")
+        text = match[1].replace(b'\\"', b'"').replace(b"\\22", b'"').replace(b"\\\\", b"\\")
         return _text(text), None if verify is None else verify[1] == b"true"
     for line in _COMMAND.finditer(data):
         try:

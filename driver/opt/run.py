@@ -190,7 +190,7 @@ class Session:
         outputs: list[str] = []
         marker: str | None = self.arguments.split_input_file
         for part in _split(data, marker.encode()) if marker else [data]:
-            found: Error | None = None
+            raised: Error | None = None
             try:
                 module = self._parse(part)
                 if self.arguments.verify_roundtrip:
@@ -200,12 +200,12 @@ class Session:
             except Error as error:
                 if self.arguments.debug and not self.arguments.verify_diagnostics:
                     raise
-                found = error
-            problems = self._problems(part, found)
+                raised = error
+            problems = self._problems(part, raised)
             for problem in problems:
                 print(f"error: {problem}", file=sys.stderr)
             if problems:
-                status = status or (found.status if found is not None else 1)
+                status = status or (raised.status if raised is not None else 1)
         if not self.arguments.verify_diagnostics and not (self._analysed and self.arguments.output == STDOUT):
             self.output.write_string(f"{self.arguments.output_split_marker}\n".join(outputs))
         self.watcher.say_times()
@@ -330,7 +330,7 @@ def _split(data: bytes, marker: bytes) -> Iterator[bytes]:
     """The parts between lines that begin with `marker`, each after blank lines, so that its line numbers are right."""
     separator = re.compile(rb"^[ \t]*" + re.escape(marker) + rb"[^\n]*\n?", re.MULTILINE)
     start = 0
-    for found in separator.finditer(data):
-        yield b"\n" * data.count(b"\n", 0, start) + data[start : found.start()]
-        start = found.end()
+    for match in separator.finditer(data):
+        yield b"\n" * data.count(b"\n", 0, start) + data[start : match.start()]
+        start = match.end()
     yield b"\n" * data.count(b"\n", 0, start) + data[start:]

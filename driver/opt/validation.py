@@ -51,9 +51,9 @@ class Validation:
 
     def after(self, each: ModulePass, module: ModuleOp) -> None:
         """Runs it after the pass. Raises `Error` if an output has changed more than the pass declares."""
-        found = self._outputs(module, f"after {each.name}")
-        self._compare(found, each.name)
-        self._wanted = found
+        outputs = self._outputs(module, f"after {each.name}")
+        self._compare(outputs, each.name)
+        self._wanted = outputs
 
     def after_rewrite(self, event: Event, module: ModuleOp) -> None:
         """The same after one rewrite of the pass."""
@@ -78,11 +78,11 @@ class Validation:
             self._skip(f"{when}: {error}")
             return None
 
-    def _compare(self, found: Outputs | None, what: str) -> None:
-        if self._wanted is None or found is None:
+    def _compare(self, outputs: Outputs | None, what: str) -> None:
+        if self._wanted is None or outputs is None:
             return
         self.checked += 1
-        if how := moved(self._wanted, found, self._tolerance):
+        if how := moved(self._wanted, outputs, self._tolerance):
             hint = f"mend the rule, or declare the pass otherwise (changes = …, now '{self._declared}')"
             raise Error(f"{what} {how}, and the pass declares '{self._declared}'", hint=hint)
 
