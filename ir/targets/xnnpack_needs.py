@@ -103,7 +103,7 @@ def _bias_fits(site: Site) -> bool:
 
 
 BIAS_AS_WIDE = Need("a float16 bias beside float32 weights", _bias_fits)
-BIAS_LISTED = inputs(3, 3, "without a bias", MEND)
+BIAS_LISTED = inputs(3, 3, "without a bias")
 
 
 def scales_along(index: int, axis: Callable[[Site], int]) -> Need:
@@ -170,7 +170,7 @@ def _slopes_near(site: Site) -> bool:
 
 
 SUM_SCALES = Need("an operand's scale below 1/1024 or from 256 times the result's", _sum_scales_near, MEND)
-PRODUCT_SCALE = Need("a product of scales below 1/65536 or from 256 times the result's", _product_scale_near)
+PRODUCT_SCALE = Need("a product of scales below 1/65536 or from 256 times the result's", _product_scale_near, MEND)
 RESCALE = Need("a scale below 1/256 or above 128 times the result's", _rescale_near)
 SLOPES = Need("a slope of 0, or scales too far apart", _slopes_near)
 
@@ -189,7 +189,7 @@ def same_scale(site: Site) -> bool:
     return one is None or other is None or one.layout == other.layout
 
 
-UNCHANGED_SCALE = Need("another scale than its operand's", same_scale, MEND)
+UNCHANGED_SCALE = Need("another scale than its operand's", same_scale)
 
 
 def _uint8_joined_alike(site: Site) -> bool:
@@ -333,11 +333,7 @@ def _target_shape(site: Site) -> list[int] | None:
 
 
 SHAPE_KNOWN = Need("a shape computed at run time", lambda site: _target_shape(site) is not None)
-NOT_LEGACY = Need(
-    "a shape of [-1] or [0]",
-    lambda site: _target_shape(site) not in ([-1], [0]),
-    MEND,
-)
+NOT_LEGACY = Need("a shape of [-1] or [0]", lambda site: _target_shape(site) not in ([-1], [0]))
 SOME_AXES = numbers(1, lambda axes: 0 < len(axes) <= MOST_DIMENSIONS, "axes that are not constant, or none")
 PADS = numbers(1, lambda pads: min(pads, default=0) >= 0, "paddings that are not constant, or negative")
 PADS_FIT = Need(
