@@ -82,7 +82,8 @@ class TargetCheck:
         return tuple(op for op in self.refused if op.verdict.status == "refused" and not op.is_sound)
 
     def __str__(self) -> str:
-        lines = [f"{self.target.name}: {self.taken} of {len(self.ops)} ops taken, {len(self.partitions)} partitions"]
+        parts = f"{len(self.partitions)} partition{'' if len(self.partitions) == 1 else 's'}"
+        lines = [f"{self.target.name}: {self.taken} of {len(self.ops)} ops taken, {parts}"]
         for (operator, kinds, status, reason, mend), ops in grouped(self.refused).items():
             by = f" ({mend})" if mend else ""
             lines.append(f"  {len(ops)} x {operator} {kinds} {status}: {reason}{by}")

@@ -65,7 +65,7 @@ def _partitions(found: TargetCheck) -> str:
     if not sizes:
         return "no partition"
     if len(sizes) == 1:
-        return f"1 partition of {sizes[0]} operators"
+        return f"1 partition of {sizes[0]} operator{'' if sizes[0] == '1' else 's'}"
     shown = sizes[:_MOST_SIZES]
     rest = f", … ({len(sizes) - len(shown)} more)" if len(sizes) > len(shown) else ""
     return f"{len(sizes)} partitions of {', '.join(shown)}{rest} operators"
