@@ -146,8 +146,8 @@ def load(job: Job) -> dict[str, Any]:
     entry = _entry(runner, job.signature)
     _running.again = runner.prepare(entry, random_sample(entry.inputs, np.random.default_rng(SEED)))
     loading = time.perf_counter() - began
-    ops, delegated, partitions = _delegated(runner.operators())
-    return {"load": loading, "ops": ops, "delegated": delegated, "partitions": partitions}
+    ops, taken, partitions = delegated(runner.operators())
+    return {"load": loading, "ops": ops, "delegated": taken, "partitions": partitions}
 
 
 def run(seconds: float) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _entry(runner: Runner, signature: str) -> Entry:
     return found[0]
 
 
-def _delegated(listed: Sequence[dict[str, Any]]) -> tuple[int, int, int]:
+def delegated(listed: Sequence[dict[str, Any]]) -> tuple[int, int, int]:
     """How many operators there are, how many of them the delegate runs, and in how many partitions.
 
     The runtime does not say which it runs: those that lead to a partition's results, but not to its inputs.
