@@ -12,12 +12,14 @@ from xdsl.rewriter import Rewriter
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.targets import TARGETS
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.mend.draft import Draft
 from tflir.passes.mend.gain import worthwhile
 from tflir.passes.rewriting import PatternRewriter, RewritePattern
 
 _MOST_DIMENSIONS = 6
+_TARGET = TARGETS.get("xnnpack")
 UNKNOWN_SHAPE = "shapes are known only when the model runs"
 
 
@@ -31,9 +33,9 @@ class MendRule(RewritePattern):
     def put(self, rewriter: PatternRewriter, draft: Draft, *made: SSAValue | None) -> None:
         """Puts what `draft` holds in the place of its op, whose results `made` stand for; None for one unread."""
         draft.prune(made)
-        if not self.always and not worthwhile([draft.op], draft.ops):
+        if (why := self._not_better(draft)) is not None:
             draft.discard()
-            return rewriter.decline("the form that the delegate takes is not faster here")
+            return rewriter.decline(why)
         made = tuple(_of_type(draft, value, old.type) for value, old in zip(made, draft.op.results, strict=True))
         if len(made) > 1:
             _name_results(draft, made)
@@ -42,6 +44,18 @@ class MendRule(RewritePattern):
             rewriter.replace(draft.op, only.op)
         elif only is not None:
             rewriter.replace(draft.op, only)
+
+    def _not_better(self, draft: Draft) -> str | None:
+        """Why the op stays: the delegate takes it, or not what would stand for it, or that is not faster."""
+        verdict = _TARGET.verdict(draft.op)
+        if verdict.taken:
+            return "the delegate takes it as it is"
+        for made in draft.ops:
+            if not (other := _TARGET.verdict(made)).taken:
+                return f"the delegate does not take what would stand for it: {other.reason}"
+        if self.always or verdict.status != "refused" or worthwhile([draft.op], draft.ops):
+            return None
+        return "the form that the delegate takes is not faster here"
 
 
 def computed(*values: SSAValue) -> str | None:
