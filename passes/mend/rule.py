@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -17,6 +18,7 @@ from tflir.ir.types import element_of, shape_of
 from tflir.passes.mend.draft import Draft
 from tflir.passes.mend.gain import worthwhile
 from tflir.passes.rewriting import PatternRewriter, RewritePattern
+from tflir.passes.rewriting.carrying import from_all
 
 _MOST_DIMENSIONS = 6
 _TARGET = TARGETS.get("xnnpack")
@@ -37,6 +39,7 @@ class MendRule(RewritePattern):
             draft.discard()
             return rewriter.decline(why)
         made = tuple(_of_type(draft, value, old.type) for value, old in zip(made, draft.op.results, strict=True))
+        _name_steps(draft, made)
         if len(made) > 1:
             _name_results(draft, made)
             rewriter.replace(draft.op, [value.op for value in made if draft.has(value)], made)
@@ -103,6 +106,24 @@ def _of_type(draft: Draft, value: SSAValue | None, kind: Attribute) -> SSAValue 
     if draft.has(value) and value.type != kind:
         return Rewriter.replace_value_with_new_type(value, kind)
     return value
+
+
+def _name_steps(draft: Draft, results: Sequence[SSAValue | None]) -> None:
+    """Names what the ops of a draft make after the tensor that they are for: `y_slice`, `y_slice_1`, `y_concatenation`.
+
+    What makes a result gets the result's own name.
+    """
+    base = names.op_names(draft.op)[0]
+    if base is None:
+        return
+    count = Counter[str]()
+    for made in draft.ops:
+        if any(value is result for value in made.results for result in results):
+            continue
+        kind = made.name.removeprefix("tfl.")
+        name = f"{base}_{kind}_{count[kind]}" if count[kind] else f"{base}_{kind}"
+        made.location = from_all(names.named(name), [draft.op.location])
+        count[kind] += 1
 
 
 def _name_results(draft: Draft, made: Sequence[SSAValue | None]) -> None:
