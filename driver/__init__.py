@@ -54,7 +54,7 @@ __all__ = [
     "save",
 ]
 
-# Imported when they are asked for: they bring numpy and xdsl, which `tflir --help` does without.
+# Imported at their first use: they import numpy and xdsl, which `tflir --help` does not need.
 _LAZY = {
     "Converter": "converter",
     "benchmark": "benchmarking",
@@ -83,5 +83,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What there is to use, what is imported later included."""
+    """The public names, including those that are imported at their first use."""
     return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -44,7 +44,6 @@ class CheckedOp:
     """Its estimated share of the time of the whole model, 0 to 1; None where there is no estimate."""
 
 
-
 @dataclass(frozen=True)
 class CheckedPartition:
     """Ops of one subgraph that the target runs in one go."""

@@ -1,4 +1,4 @@
-"""The options that say how a command runs, beside those of `options.Settings`, which say what is made."""
+"""The options for how a command runs; those for what it produces are in `options.Settings`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The options of a conversion, named and meant as `tf.lite.TFLiteConverter` has them.
+"""The options of a conversion, with the names and the meaning that they have in `tf.lite.TFLiteConverter`.
 
-Each is declared here once: the arguments of the commands, the attributes of `Converter`, what is refused or warned of,
-and the page of the documentation are made from it.
+Each is declared here once: the arguments of the commands, the attributes of `Converter`, errors, warnings and the page
+of the documentation are derived from it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NO_RANGES = frozenset({ModeName.FLOAT16, ModeName.SPARSITY})
 
 @dataclass(eq=False)
 class Settings:
-    """What a person sets, on the command line or on a `Converter`."""
+    """The options that users set, on the command line or on a `Converter`."""
 
     optimizations: Sequence[Optimize] = option(
         (),
@@ -113,7 +113,7 @@ class Settings:
             required=("calibrate",),
         ),
     )
-    """A function that gives samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
+    """A function that yields samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
     calibration_samples: int | None = option(
         None,
         Option(
@@ -122,7 +122,7 @@ class Settings:
             commands=("compile", "calibrate"),
         ),
     )  # fmt: skip
-    """At most so many samples; None: all."""
+    """At most this many samples; None: all."""
     input_scale: float | None = option(
         None,
         Option(
@@ -249,14 +249,14 @@ class Settings:
 
 @dataclass(eq=False)
 class Options(Settings):
-    """All that a conversion is told; `pipeline` makes passes of it."""
+    """All inputs of a conversion, from which `pipeline` derives the passes."""
 
     has_ranges: bool = False
-    """The model itself has recorded ranges or fake quantization."""
+    """Whether the model itself has recorded ranges or fake quantization."""
     has_integers: bool = False
-    """An input or output of the model is quantized, or next to its quantized form."""
+    """Whether an input or output of the model is quantized, or is converted from or to a quantized tensor."""
     beside: frozenset[str] = frozenset()
-    """The names of all options that a command line gives, the command's own and those that have their defaults too."""
+    """The names of all options on the command line, also those of the command and those with default values."""
 
     @property
     def quantizes(self) -> bool:
@@ -267,17 +267,17 @@ class Options(Settings):
 
     @property
     def replaces_passes(self) -> bool:
-        """Whether a pipeline stands in place of the one that the other options give."""
+        """Whether a pipeline replaces the one that the other options select."""
         return self.passes is not None and not names_default(self.passes)
 
     @property
     def asks_for_passes(self) -> bool:
-        """Whether passes are named, in place of those that the other options give or beside them."""
+        """Whether passes are given, instead of or in addition to those that the other options select."""
         return self.passes is not None or self.adds_passes
 
     @property
     def adds_passes(self) -> bool:
-        """Whether passes are added to the pipeline that the other options give."""
+        """Whether passes are added to the pipeline that the other options select."""
         return bool(self.before or self.after) or (self.passes is not None and names_default(self.passes))
 
     @property
@@ -291,7 +291,7 @@ class Options(Settings):
 
     @property
     def scaling(self) -> Scaling | None:
-        """What the data's values stand for, where that was said."""
+        """The scaling of the data's values, if it was given."""
         if self.input_scale is None and self.input_offset is None:
             return None
         from tflir.data.dataset import Scaling
@@ -304,22 +304,22 @@ class Options(Settings):
         return self.beside | frozenset(name for name, _ in _fields() if _differs(_get(self, name), _default(name)))
 
     def checked(self) -> Options:
-        """The same with each value as its option takes it. Raises `Error` (status 2) where one is no such value."""
-        made = replace(self, target_spec=_target(self.target_spec))
-        for name, said in _fields():
-            value = _get(made, name)
+        """A copy with each value converted by its option. Raises `Error` (status 2) if a value is not valid."""
+        checked_options = replace(self, target_spec=_target(self.target_spec))
+        for name, declared in _fields():
+            value = _get(checked_options, name)
             if value is _default(name):
                 continue
             try:
-                _set(made, name, said.value(value))
+                _set(checked_options, name, declared.value(value))
             except ValueError as error:
                 raise Error(f"{name}: {error}", hint="see tflir compile --help", status=_USAGE) from None
-        return made
+        return checked_options
 
 
 def _target(spec: Any) -> TargetSpec:
-    """A copy of a `target_spec`, ours or TensorFlow's."""
-    known = [one.name for one in fields(TargetSpec)]
+    """A copy of a `target_spec` of tflir or TensorFlow."""
+    known = [attribute.name for attribute in fields(TargetSpec)]
     if not all(hasattr(spec, name) for name in known):
         raise Error("target_spec is no TargetSpec", hint="set its attributes alone", status=_USAGE)
     return TargetSpec(**{name: getattr(spec, name) for name in known})
@@ -328,31 +328,31 @@ def _target(spec: Any) -> TargetSpec:
 @cache
 def _fields() -> tuple[tuple[str, Option], ...]:
     """The options that are fields, by attribute, in their order."""
-    found: list[tuple[str, Option]] = []
-    for one in fields(Settings):
-        inner = fields(TargetSpec) if one.name == "target_spec" else (one,)
-        found += [(item.name, replace(item.metadata["option"], name=item.name)) for item in inner]
-    return tuple(found)
+    options: list[tuple[str, Option]] = []
+    for setting in fields(Settings):
+        inner = fields(TargetSpec) if setting.name == "target_spec" else (setting,)
+        options += [(item.name, replace(item.metadata["option"], name=item.name)) for item in inner]
+    return tuple(options)
 
 
 @cache
 def table() -> dict[str, Option]:
     """Every option by the name of its attribute."""
-    return dict(_fields()) | {said.name: said for said in COMMANDS}
+    return dict(_fields()) | {declared.name: declared for declared in COMMANDS}
 
 
 def refuse_exclusive(given: Iterable[str]) -> None:
-    """Raises `Error` (status 2) where two options of these names exclude each other."""
+    """Raises `Error` (status 2) if two options of these names exclude each other."""
     names = frozenset(given)
-    for said in (said for name, said in table().items() if name in names):
-        for other in (table()[name] for name in said.excludes if name in names):
-            what = f"{said.flag} and {other.flag} exclude each other: one would be ignored"
+    for declared in (declared for name, declared in table().items() if name in names):
+        for other in (table()[name] for name in declared.excludes if name in names):
+            what = f"{declared.flag} and {other.flag} exclude each other: one would be ignored"
             raise Error(what, hint="leave one of the two out", status=_USAGE)
 
 
 def of_command(command: str) -> Iterator[Option]:
     """The options of a command, in the order of its help."""
-    return (said for said in (*dict(_fields()).values(), *COMMANDS) if command in said.commands)
+    return (declared for declared in (*dict(_fields()).values(), *COMMANDS) if command in declared.commands)
 
 
 def _holder(settings: Settings, name: str) -> Settings | TargetSpec:
@@ -372,14 +372,14 @@ def _default(name: str) -> Any:
 
 
 def _differs(value: Any, default: Any) -> bool:
-    """Whether an option was set; representative data may be arrays, which do not compare as one."""
+    """Whether an option was set; representative data may be arrays, whose comparison does not yield a bool."""
     return value is not None if default is None else bool(value != default)
 
 
 def options_from(given: dict[str, Any]) -> Options:
-    """The options of a command line that gave these values, by attribute. They are checked already."""
-    made = Options(beside=frozenset(name for name in table() if given.get(name)))
+    """The options for the values of a command line, by attribute, which are checked already."""
+    options = Options(beside=frozenset(name for name in table() if given.get(name)))
     for name, _ in _fields():
         if name in given:
-            _set(made, name, given[name])
-    return made
+            _set(options, name, given[name])
+    return options

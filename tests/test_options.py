@@ -45,6 +45,8 @@ _VALUES = {
     "--supported-ops": "TFLITE_BUILTINS_INT8,TFLITE_BUILTINS",
     "--supported-types": "float16,int8",
     "--sparsity-target": "size",
+    "--target": "xnnpack",
+    "--optimize-for": "accuracy",
     "--representative-dataset": "{folder}/few.npz",
     "--calibration-samples": "1",
     "--stats": "{folder}/stats.json",

@@ -1,4 +1,4 @@
-"""`tfl-check-kernels`: which ops a target does not run, or runs wrongly, by its table."""
+"""`tfl-check-kernels`: lists the ops that a target can't run, or runs wrongly, according to its table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNMET = 3
 @dataclass(frozen=True)
 class CheckKernelsPass(AnalysisPass):
     """
-    Prints the ops that a target does not run, and why; `require` makes the first of them an error.
+    Prints the ops that a target can't run, and why; with `require`, the first of them is an error.
 
     ```mlir
     %0 = "tfl.cos"(%x) : (tensor<4xf32>) -> tensor<4xf32> loc("y")
@@ -30,16 +30,16 @@ class CheckKernelsPass(AnalysisPass):
     // tfl.cos  y  it has no kernel
     %0 = "tfl.cos"(%x) : (tensor<4xf32>) -> tensor<4xf32> loc("y")
     ```
-    where the comment is a row of its table, and the module stays as it is.
+    where the comment is a row of the printed table, and the module does not change.
     """
 
     name = "tfl-check-kernels"
     changes = "exact"
 
     kernels: str = "litert"
-    """The target: litert, xnnpack, tflm, ethos-u, or one that a plug-in brings."""
+    """The target: litert, xnnpack, tflm, ethos-u, or one that a plug-in registers."""
     require: bool = False
-    """An op that does not run is an error."""
+    """An op that the target can't run is an error."""
 
     def analyse(self, module: ModuleOp, report: PassReport) -> None:
         target = TARGETS.get(self.kernels)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation, SSAValue, Use
 
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.statistics import Range
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import bias_of, is_same_scale, uses_in_order, weight_axis
+from tflir.passes.quantization.facts import bias_of, is_same_scale, is_symmetric, uses_in_order, weight_axis
 from tflir.passes.quantization.integers import extremes
 from tflir.passes.quantization.numerics import Float64, Rows
 from tflir.passes.quantization.pairs import FloatConstant
@@ -35,7 +35,8 @@ _PER_TENSOR = -1
 class Contents:
     """Derives the parameters of a function's constants from their elements; each constant is read only once.
 
-    With `merge_zeros`, a weight whose elements are all zero has one scale instead of one for each channel.
+    A weight whose elements are all zero has one scale instead of one for each channel, and what the default delegate
+    reads without a zero point has none; with `tf_compat` neither holds.
     `clamped` has the ranges to which the elements of some constants will be clamped.
     """
 
@@ -46,14 +47,14 @@ class Contents:
         report: PassReport,
         *,
         per_channel: bool,
-        merge_zeros: bool = False,
+        tf_compat: bool = False,
         clamped: Mapping[SSAValue, Range],
     ) -> None:
         self._constants = constants
         self._order = order
         self._report = report
         self._per_channel = per_channel
-        self._merge_zeros = merge_zeros
+        self._tf_compat = tf_compat
         self._clamped = clamped
 
     def of_constant(self, value: SSAValue) -> UniformQuantizedType | None:
@@ -66,12 +67,17 @@ class Contents:
         for use in uses_in_order(value, self._order):
             bias = bias_of(use.operation)
             if not is_same_scale(use.operation) and (bias is None or bias[0] != use.index):
-                axes.append(weight_axis(use.operation, use.index))
+                axes.append(self._axis(use))
         if not axes:
             return None
         constant = self._constants[value]
         weights = [axis for axis in axes if axis is not None]
         return self._weight(constant, weights[0]) if weights else self._operand(constant)
+
+    def _axis(self, use: Use) -> int | None:
+        """The channel axis of a weight; -1 if it has one scale, and a zero point of 0; None for another operand."""
+        axis = weight_axis(use.operation, use.index)
+        return _PER_TENSOR if axis is None and not self._tf_compat and is_symmetric(use) else axis
 
     def _weight(self, constant: FloatConstant, axis: int) -> UniformQuantizedType | None:
         channel_axis = None if axis == _PER_TENSOR or not self._per_channel or axis >= len(constant.shape) else axis
@@ -83,7 +89,7 @@ class Contents:
             self._report.decline("the constant holds NaN or infinity", producer(constant.value))
             return None
         scales = weight_scales(magnitudes)
-        if self._merge_zeros and not magnitudes.any():
+        if not self._tf_compat and not magnitudes.any():
             return weight_type(scales[:1], None)
         return weight_type(scales, channel_axis)
 

@@ -67,6 +67,12 @@ def weight_axis(op: Operation, operand: int) -> int | None:
     return weight[1] if weight is not None and weight[0] == operand else None
 
 
+def is_symmetric(use: Use) -> bool:
+    """Whether the default delegate's int8 kernel reads the operand with a zero point of 0 only."""
+    op = use.operation
+    return isinstance(op, TflOp) and use.index in op.INFO.symmetric and _free(op)
+
+
 def float_operands(op: Operation) -> list[int]:
     """The positions of the op's float32 operands."""
     return [index for index, value in enumerate(op.operands) if is_float(value)]

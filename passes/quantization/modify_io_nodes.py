@@ -55,7 +55,7 @@ class ModifyIONodesPass(TflPass):
     changes = "lossy"
 
     input_type: str = ""
-    """Type of the inputs: float32, int8 or uint8; they keep their types if it is not given."""
+    """Type of the inputs: float32, int8 or uint8; as they are if it is not given."""
     output_type: str = ""
     """Type of the outputs, likewise."""
     strict: bool = False

@@ -120,7 +120,7 @@ class PrepareQuantizePass(TflPass):
             split_by_kind(constants, clamped, positions(function), per_channel=self.per_channel)
         order = positions(function)
         contents = Contents(
-            constants, order, report, per_channel=self.per_channel, merge_zeros=not self.tf_compat, clamped=clamped
+            constants, order, report, per_channel=self.per_channel, tf_compat=self.tf_compat, clamped=clamped
         )
         spread = Propagation(
             function,

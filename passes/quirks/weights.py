@@ -1,4 +1,4 @@
-"""Where TensorFlow surprises when it changes weights alone: dynamic range and float16."""
+"""Surprising choices of TensorFlow when it converts only weights: dynamic range and float16."""
 
 from __future__ import annotations
 
