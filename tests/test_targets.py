@@ -151,6 +151,13 @@ def test_forms_of_weights(target: str, parts: tuple[str, str, str], status: str)
     assert bool(found.reason) == (status != "taken")
 
 
+def test_products_of_matrices_want_a_zero_point_of_0() -> None:
+    made = "tensor<1x8x8x!quant.uniform<i8:f32, 0.1>>"
+    for right, taken in ((made, True), (made.replace("0.1>", "0.1:3>"), False)):
+        body = f'%y = "tfl.batch_matmul"(%x, %z) <{{adj_x = false, adj_y = false}}> : ({made}, {right}) -> {made}'
+        assert verdict_of("xnnpack", body, f"%x: {made}, %z: {right}", made).taken == taken
+
+
 def test_scales_that_built_in_kernels_do_not_take() -> None:
     fine = "tensor<1x8x8x4x!quant.uniform<i8:f32, 1.0e-8>>"
     assert verdict_of("litert", *two("add", Q, fine)).status == "crashes"

@@ -105,14 +105,16 @@ def scales_along(index: int, axis: Callable[[Site], int]) -> Need:
     return Need("scales per channel along another axis, or with zero points", met)
 
 
-def no_zero_point(index: int, kinds: tuple[str, ...]) -> Need:
-    """Weights of these kinds are symmetric."""
+def _symmetric(site: Site) -> bool:
+    info = site.op.INFO if isinstance(site.op, TflOp) else None
+    if info is None or site.kinds[0] != "qi8":
+        return True
+    indices = (*info.symmetric, *(info.weight[:1] if info.weight is not None else ()))
+    types = [layout_of(site.inputs[index]) for index in indices]
+    return not any(element is not None and element.layout.zero_points.any() for element in types)
 
-    def met(site: Site) -> bool:
-        element = layout_of(site.inputs[index])
-        return site.kinds[index] not in kinds or element is None or not element.layout.zero_points.any()
 
-    return Need("weights with a zero point", met)
+SYMMETRIC = Need("int8 weights with a zero point beside int8 activations", _symmetric)
 
 
 # Forms of weights.
