@@ -103,6 +103,16 @@ def test_weights_are_known_beforehand() -> None:
     assert (computed.status, computed.reason) == ("refused", "weights computed at run time")
 
 
+def test_fully_connected_layers_want_constant_weights() -> None:
+    x, w, y = "tensor<1x64xf32>", "tensor<4x64xf32>", "tensor<1x4xf32>"
+    body = (
+        '%n = "tfl.no_value"() <{value}> : () -> none\n'
+        '%y = "tfl.fully_connected"(%x, %w, %n) <{fused_activation_function = "NONE", keep_num_dims = false, '
+        f'weights_format = "DEFAULT"}}> : ({x}, {w}, none) -> {y}'
+    )
+    assert verdict_of("xnnpack", body, f"%x: {x}, %w: {w}", y).reason == "weights computed at run time"
+
+
 def test_a_restored_constant_goes_where_its_readers_go() -> None:
     assert verdict_of("xnnpack", *_conv(_RESTORED), operator="DEQUANTIZE").taken
     refused = f'%s = "tfl.sign"(%w) : ({WEIGHTS}) -> {WEIGHTS}\n'

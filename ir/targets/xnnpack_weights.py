@@ -150,26 +150,11 @@ INT2_PER_CHANNEL = Need("int2 weights with one scale", _per_channel_int2)
 
 
 def _bias_per_channel(site: Site) -> bool:
-    if not site.has(2) or site.kinds[2] == "f32":
-        return True
-    return int(np.prod(site.shape(2), dtype=np.int64)) == site.shape(1)[0]
+    return not site.has(2) or int(np.prod(site.shape(2), dtype=np.int64)) == site.shape(1)[0]
 
 
 BIAS_PER_CHANNEL = Need("a bias that is not one number a channel", _bias_per_channel)
-
-
-def _constant_bias_or_float(site: Site) -> bool:
-    return not site.has(2) or site.kinds[2] == "f32" or BIAS_KNOWN.met(site)
-
-
-FLOAT_OR_KNOWN_BIAS = Need("an integer bias computed at run time", _constant_bias_or_float)
-
-
-def _float_or_known_weights(site: Site) -> bool:
-    return site.kinds[1] == "f32" or WEIGHTS_KNOWN.met(site)
-
-
-FLOAT_OR_KNOWN_WEIGHTS = Need("integer weights computed at run time", _float_or_known_weights)
+BIAS_KNOWN_IF_ANY = Need("a bias computed at run time", lambda site: not site.has(2) or BIAS_KNOWN.met(site))
 
 
 def whole_blocks(site: Site) -> bool:
