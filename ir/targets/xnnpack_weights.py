@@ -105,6 +105,17 @@ def scales_along(index: int, axis: Callable[[Site], int]) -> Need:
     return Need("scales per channel along another axis, or with zero points", met)
 
 
+def along_channels(site: Site) -> bool:
+    """Whether weights with a scale per channel have them along the axis of the channels."""
+    info, element = site.op.INFO if isinstance(site.op, TflOp) else None, layout_of(site.inputs[1])
+    return (
+        info is not None
+        and info.weight is not None
+        and element is not None
+        and (element.layout.axes == (info.weight[1],))
+    )
+
+
 def _symmetric(site: Site) -> bool:
     info = site.op.INFO if isinstance(site.op, TflOp) else None
     if info is None or site.kinds[0] != "qi8":
