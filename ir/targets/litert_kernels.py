@@ -129,6 +129,8 @@ KERNEL_DEFECTS = (
     fails("wrong", "CONV_2D DEPTHWISE_CONV_2D", "qi8/qi16 qci8/qci4/qci2 *", _other_axis,
           reason="weights with a scale per channel along another axis"),
     fails("unloadable", "CONV_2D", (), _absent_bias, reason="a bias that is listed as absent"),
+    fails("unloadable", "L2_NORMALIZATION", "qu8 -> qu8", _other_scale,
+          reason="a result of another scale than its kernel gives"),
     fails("unloadable", "L2_NORMALIZATION LOGISTIC LOG_SOFTMAX SOFTMAX", "qi8 -> qi8", _other_scale,
           reason="a result of another scale than its kernel gives"),
     fails("unloadable", "SOFTMAX", "qi8 -> qi8", _other_zero_point,
