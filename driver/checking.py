@@ -43,11 +43,6 @@ class CheckedOp:
     share: float | None
     """Its estimated share of the time of the whole model, 0 to 1; None where there is no estimate."""
 
-    @property
-    def is_sound(self) -> bool:
-        """Whether the model runs rightly as far as this op goes: refused ops run elsewhere."""
-        return self.verdict.taken or (self.fallback is not None and self.fallback.taken)
-
 
 @dataclass(frozen=True)
 class CheckedPartition:
@@ -78,8 +73,8 @@ class TargetCheck:
 
     @property
     def unsound(self) -> tuple[CheckedOp, ...]:
-        """The ops that whoever runs the rest gets wrong, does not load, or does not have."""
-        return tuple(op for op in self.refused if op.verdict.status == "refused" and not op.is_sound)
+        """The refused ops that the target which runs the rest gets wrong, does not load, or does not have."""
+        return tuple(op for op in self.ops if op.fallback is not None and not op.fallback.taken)
 
     def __str__(self) -> str:
         parts = f"{len(self.partitions)} partition{'' if len(self.partitions) == 1 else 's'}"

@@ -103,6 +103,16 @@ def test_weights_are_known_beforehand() -> None:
     assert (computed.status, computed.reason) == ("refused", "weights computed at run time")
 
 
+def test_fully_connected_layers_want_constant_weights() -> None:
+    x, w, y = "tensor<1x64xf32>", "tensor<4x64xf32>", "tensor<1x4xf32>"
+    body = (
+        '%n = "tfl.no_value"() <{value}> : () -> none\n'
+        '%y = "tfl.fully_connected"(%x, %w, %n) <{fused_activation_function = "NONE", keep_num_dims = false, '
+        f'weights_format = "DEFAULT"}}> : ({x}, {w}, none) -> {y}'
+    )
+    assert verdict_of("xnnpack", body, f"%x: {x}, %w: {w}", y).reason == "weights computed at run time"
+
+
 def test_a_restored_constant_goes_where_its_readers_go() -> None:
     assert verdict_of("xnnpack", *_conv(_RESTORED), operator="DEQUANTIZE").taken
     refused = f'%s = "tfl.sign"(%w) : ({WEIGHTS}) -> {WEIGHTS}\n'
@@ -149,6 +159,13 @@ def test_forms_of_weights(target: str, parts: tuple[str, str, str], status: str)
     found = verdict_of(target, *parts)
     assert found.status == status
     assert bool(found.reason) == (status != "taken")
+
+
+def test_products_of_matrices_want_a_zero_point_of_0() -> None:
+    made = "tensor<1x8x8x!quant.uniform<i8:f32, 0.1>>"
+    for right, taken in ((made, True), (made.replace("0.1>", "0.1:3>"), False)):
+        body = f'%y = "tfl.batch_matmul"(%x, %z) <{{adj_x = false, adj_y = false}}> : ({made}, {right}) -> {made}'
+        assert verdict_of("xnnpack", body, f"%x: {made}, %z: {right}", made).taken == taken
 
 
 def test_scales_that_built_in_kernels_do_not_take() -> None:

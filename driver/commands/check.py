@@ -43,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _print(found: TargetCheck, console: Console) -> None:
     """Counts, partitions, and a row for each kind of op that is not taken."""
     target = found.target
-    console.print(f"{target.name}: {found.taken} of {len(found.ops)} operators taken, {_partitions(found)}")
+    parts = f", {_partitions(found)}" if target.runs_in else ""
+    console.print(f"{target.name}: {found.taken} of {len(found.ops)} operators taken{parts}")
     if found.refused:
         _table(console, f"Not taken by {target.name} ({target.about})", found.refused)
     if found.unsound:

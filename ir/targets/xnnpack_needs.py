@@ -78,6 +78,12 @@ def coarse_products(site: Site) -> bool:
     return source * float(np.max(weights.layout.scales)) / made >= 2.0**8
 
 
+def has_zero_points(site: Site) -> bool:
+    """Whether operand 1 has a zero point other than 0."""
+    element = layout_of(site.inputs[1])
+    return element is not None and bool(element.layout.zero_points.any())
+
+
 def same_scale(site: Site) -> bool:
     """Whether operand 0 and the result, where they are quantized, have one scale and zero point."""
     one, other = layout_of(site.inputs[0]), layout_of(site.op.results[0])

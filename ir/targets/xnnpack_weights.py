@@ -105,14 +105,27 @@ def scales_along(index: int, axis: Callable[[Site], int]) -> Need:
     return Need("scales per channel along another axis, or with zero points", met)
 
 
-def no_zero_point(index: int, kinds: tuple[str, ...]) -> Need:
-    """Weights of these kinds are symmetric."""
+def along_channels(site: Site) -> bool:
+    """Whether weights with a scale per channel have them along the axis of the channels."""
+    info, element = site.op.INFO if isinstance(site.op, TflOp) else None, layout_of(site.inputs[1])
+    return (
+        info is not None
+        and info.weight is not None
+        and element is not None
+        and (element.layout.axes == (info.weight[1],))
+    )
 
-    def met(site: Site) -> bool:
-        element = layout_of(site.inputs[index])
-        return site.kinds[index] not in kinds or element is None or not element.layout.zero_points.any()
 
-    return Need("weights with a zero point", met)
+def _symmetric(site: Site) -> bool:
+    info = site.op.INFO if isinstance(site.op, TflOp) else None
+    if info is None or site.kinds[0] != "qi8":
+        return True
+    indices = (*info.symmetric, *(info.weight[:1] if info.weight is not None else ()))
+    types = [layout_of(site.inputs[index]) for index in indices]
+    return not any(element is not None and element.layout.zero_points.any() for element in types)
+
+
+SYMMETRIC = Need("int8 weights with a zero point beside int8 activations", _symmetric)
 
 
 # Forms of weights.
@@ -148,26 +161,11 @@ INT2_PER_CHANNEL = Need("int2 weights with one scale", _per_channel_int2)
 
 
 def _bias_per_channel(site: Site) -> bool:
-    if not site.has(2) or site.kinds[2] == "f32":
-        return True
-    return int(np.prod(site.shape(2), dtype=np.int64)) == site.shape(1)[0]
+    return not site.has(2) or int(np.prod(site.shape(2), dtype=np.int64)) == site.shape(1)[0]
 
 
 BIAS_PER_CHANNEL = Need("a bias that is not one number a channel", _bias_per_channel)
-
-
-def _constant_bias_or_float(site: Site) -> bool:
-    return not site.has(2) or site.kinds[2] == "f32" or BIAS_KNOWN.met(site)
-
-
-FLOAT_OR_KNOWN_BIAS = Need("an integer bias computed at run time", _constant_bias_or_float)
-
-
-def _float_or_known_weights(site: Site) -> bool:
-    return site.kinds[1] == "f32" or WEIGHTS_KNOWN.met(site)
-
-
-FLOAT_OR_KNOWN_WEIGHTS = Need("integer weights computed at run time", _float_or_known_weights)
+BIAS_KNOWN_IF_ANY = Need("a bias computed at run time", lambda site: not site.has(2) or BIAS_KNOWN.met(site))
 
 
 def whole_blocks(site: Site) -> bool:

@@ -1,4 +1,4 @@
-"""`tfl-check-kernels`: which ops a target does not run, or runs wrongly, by its table."""
+"""`tfl-check-kernels`: lists the ops that a target can't run, or runs wrongly, according to its table."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CheckKernelsPass(AnalysisPass):
     changes = "exact"
 
     kernels: str = "litert"
-    """The target: litert, xnnpack, tflm, ethos-u, or one that a plug-in brings."""
+    """The target: litert, xnnpack, tflm, ethos-u, or one that a plug-in registers."""
     require: bool = False
     """An op that the target can't run is an error."""
 

@@ -148,9 +148,7 @@ def _reduction(operator: str, site: Site) -> Work:
     shape, axes = site.shape(0), site.numbers(1)
     inner = axes is None or any(axis in (-1, len(shape) - 1) for axis in axes)
     results = _count(site.op.results[0])
-    return _sized(
-        operator if inner else f"{operator}.outer", _kind(site), results, math.prod(shape) // max(results, 1)
-    )
+    return _sized(operator if inner else f"{operator}.outer", _kind(site), results, math.prod(shape) // max(results, 1))
 
 
 def _binary(operator: str, site: Site) -> Work:
