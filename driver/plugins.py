@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from xdsl.pattern_rewriter import RewritePattern
 
     from tflir.ir.targets import Target
-    from tflir.ir.tfl.custom import TypedCustomOp
     from tflir.ir.targets.cpus import Cpu
+    from tflir.ir.tfl.custom import TypedCustomOp
 
 GROUP, EXTENSIONS = "xdsl.universe", "tflir.plugins"
 _BUILT_IN = ("tflir", "xdsl")
