@@ -12,6 +12,7 @@ tflir.run_passes(module, "tfl-prepare-quantize-dynamic-range,tfl-quantize,tfl-po
 tflir.save(module, "small.tflite")  # dumps gives bytes, or text
 print(tflir.compare("model.tflite", module))  # how close the outputs are
 print(tflir.benchmark(["model.tflite", module]))  # how long a run takes
+print(*tflir.check(module, "xnnpack,tflm"), sep="\n")  # which ops these targets take
 outputs = tflir.interpret(module, {"x": array})  # run in numpy, without a runtime
 ```
 """
@@ -21,12 +22,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tflir.flags import OpsSet, Optimize, TargetSpec
 from tflir.ir.errors import Error
 from tflir.ir.extensions import on_unknown
-from tflir.options import OpsSet, Optimize, TargetSpec
 
 if TYPE_CHECKING:
     from tflir.benchmarking import benchmark
+    from tflir.checking import check
     from tflir.comparison import compare
     from tflir.converter import Converter
     from tflir.files import dumps, load, loads, save
@@ -42,6 +44,7 @@ __all__ = [
     "TargetSpec",
     "__version__",
     "benchmark",
+    "check",
     "compare",
     "dumps",
     "interpret",
@@ -51,10 +54,11 @@ __all__ = [
     "save",
 ]
 
-# Imported when they are asked for: they bring numpy and xdsl, which `tflir --help` does without.
+# Imported at their first use: they import numpy and xdsl, which `tflir --help` does not need.
 _LAZY = {
     "Converter": "converter",
     "benchmark": "benchmarking",
+    "check": "checking",
     "compare": "comparison",
     "dumps": "files",
     "interpret": "interpretation",
@@ -79,5 +83,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What there is to use, what is imported later included."""
+    """The public names, including those that are imported at their first use."""
     return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

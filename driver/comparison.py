@@ -1,4 +1,4 @@
-"""`tflir.compare`: two models beside each other, run on the same inputs."""
+"""`tflir.compare`: runs two models on the same inputs and compares their outputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tflir.report.verify import Verification
 
 MOST_SAMPLES = 32
-"""How many samples of a dataset two models are run on."""
+"""The default limit of samples of a dataset that two models are run on."""
 
 
 def compare(
@@ -26,13 +26,13 @@ def compare(
     *,
     samples: int | None = None,
 ) -> Verification:
-    """Runs two models in LiteRT on the same inputs and says how close the outputs of the second are to the first's.
+    """Runs two models in LiteRT on the same inputs and measures how close the second's outputs are to the first's.
 
     A model is the path of a `.tflite` or `.mlir`, its bytes, or a module. `data` is a representative dataset, as
     `Converter.representative_dataset` takes it; at most `samples` of it are run (default: 32). Without data `samples`
     random inputs are made (default: 3). The result has `outputs`, a list with the signal-to-noise ratio in dB and the
-    largest difference of each, and `layers`, the activations where the second model is quantized; printed it is a
-    table. Raises `Error` where a model can't be run, or the second has other inputs or outputs.
+    largest difference of each, and `layers`, the activations if the second model is quantized; it prints as a table.
+    Raises `Error` if a model can't be run, or if the second has other inputs or outputs.
     """
     from tflir.options import Options
     from tflir.report.verify import compare as run_both
@@ -43,7 +43,7 @@ def compare(
     if data is None:
         return run_both(first, second, samples or 0, quiet=True)
     given = dataset_samples(
-        first, lambda: _module(original), Options(representative_dataset=data), samples or MOST_SAMPLES
+        first, lambda: module_of(original), Options(representative_dataset=data), samples or MOST_SAMPLES
     )
     return run_both(first, second, given, quiet=True)
 
@@ -51,9 +51,9 @@ def compare(
 def dataset_samples(
     model: str | bytes, load: Callable[[], ModuleOp], options: Options, most: int = MOST_SAMPLES
 ) -> Samples:
-    """Some of the representative data that `options` name, by signature; 0, for random inputs, where they name none.
+    """Some of the representative data in `options`, by signature; 0 (random inputs) if they have none.
 
-    `load` gives the module of `model`. Raises `Error` where a sample does not fit.
+    `load` returns the module of `model`. Raises `Error` if a sample does not fit.
     """
     if options.representative_dataset is None:
         return 0
@@ -63,7 +63,7 @@ def dataset_samples(
 
 
 def runnable(model: Any) -> str | bytes:
-    """What LiteRT takes: the path of a `.tflite`, or its bytes."""
+    """The model as LiteRT loads it: the path of a `.tflite`, or its bytes."""
     from xdsl.dialects.builtin import ModuleOp
 
     from tflir.files import TEXT, load, named, to_bytes
@@ -76,7 +76,8 @@ def runnable(model: Any) -> str | bytes:
     return to_bytes(load(name)) if name.endswith(TEXT) else name
 
 
-def _module(model: Any) -> ModuleOp:
+def module_of(model: Any) -> ModuleOp:
+    """The module of a model that is given by its path, its bytes, or as a module."""
     from xdsl.dialects.builtin import ModuleOp
 
     from tflir.files import load, load_bytes

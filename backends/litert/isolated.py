@@ -1,7 +1,7 @@
-"""LiteRT in a process of its own: what makes the runtime abort ends that process, and is an `Error` in this one.
+"""Runs LiteRT in a child process: if the runtime aborts, the child dies, and this process raises an `Error`.
 
-`isolated(function, …)` calls a function of a module there and gives what it returns. One process serves all calls, so
-that it is started once; it ends with this one. Where no process can be started the function is called here.
+`isolated(function, …)` calls a function of a module in the child and returns its result. One child serves all calls,
+and ends with this process. If no child can be started, the function is called in this process.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _STDOUT, _STDERR = 1, 2
 
 
 def isolated(function: Callable[..., T], *arguments: Any, progress: Note | None = None, file: str = "") -> T:
-    """What `function(*arguments)` gives in the other process, or raises there.
+    """Calls `function(*arguments)` in the child process; returns its result, or raises its exception.
 
-    `progress` is told what the function tells its own parameter of that name. Raises `Error`, which names `file`,
-    where the process dies.
+    `progress` receives the calls of the function's parameter of that name. Raises `Error`, which names `file`, if the
+    child dies.
     """
     global _child
     with _one_at_a_time:
@@ -51,14 +51,14 @@ def isolated(function: Callable[..., T], *arguments: Any, progress: Note | None 
             _child = None
             raise death.error(file) from None
         except BaseException:
-            if not _child.waiting:  # it would answer what nobody asks any more
+            if not _child.waiting:  # after an interrupted call, it would answer that one first
                 _child.kill()
                 _child = None
             raise
 
 
 class IsolatedRunner:
-    """A `Runner` in the other process."""
+    """A `Runner` in the child process."""
 
     def __init__(self, model: Model, **how: Any) -> None:
         self.file = "" if isinstance(model, bytes) else os.fspath(model)
@@ -66,18 +66,18 @@ class IsolatedRunner:
         self.entries: tuple[Entry, ...] = isolated(_open, self._number, model, how, file=self.file)
 
     def run(self, entry: Entry, sample: Sample, *, anew: bool = True) -> dict[str, Array]:
-        """As of `Runner`."""
+        """See `Runner.run`."""
         values = {name: np.asarray(value) for name, value in sample.items()}
         return isolated(_run, self._number, entry, values, anew, file=self.file)
 
     def close(self) -> None:
-        """Gives the model's memory back."""
+        """Frees the model's memory."""
         with contextlib.suppress(Error):
             isolated(_close, self._number)
 
 
 class Died(Exception):
-    """The other process is no more; why, in words."""
+    """The child process has died; the message says why."""
 
     def error(self, file: str = "") -> Error:
         """What this means for the model `file`."""
@@ -100,13 +100,13 @@ class Process:
         self._out, self._in = self._process.stdin, self._process.stdout
         self._owner = os.getpid()
         self.waiting = True
-        """Whether it has answered all that it was asked."""
+        """Whether it has answered every call, and waits for the next."""
         self._send(sys.path)
         atexit.register(self.kill)
 
     @property
     def is_mine(self) -> bool:
-        """Whether this process started it; a fork of that process must not."""
+        """Whether this process started it; a fork of that process must not use it."""
         return self._owner == os.getpid()
 
     def call(self, function: Callable[..., T], arguments: tuple[Any, ...], progress: Note | None = None) -> T:
@@ -149,7 +149,7 @@ class Process:
         return Died(f"{how}, {said[-1]}" if said else how)
 
     def kill(self) -> None:
-        """Ends the process, whatever it does."""
+        """Ends the child process at once."""
         atexit.unregister(self.kill)
         if not self.is_mine:
             return
@@ -165,7 +165,7 @@ _numbers = itertools.count()
 _one_at_a_time = threading.RLock()
 
 
-# What follows runs in the other process.
+# What follows runs in the child process.
 
 _runners: dict[int, Runner] = {}
 
@@ -184,9 +184,9 @@ def _close(number: int) -> None:
 
 
 def serve() -> None:
-    """Answers calls until there are no more. What is printed meanwhile goes where stderr goes, a file."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks ends this one
-    asked = sys.stdin.buffer
+    """Answers calls until stdin ends. What functions print is written to stderr, which is a file."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends this one
+    calls = sys.stdin.buffer
     answers = os.fdopen(os.dup(_STDOUT), "wb")
     os.dup2(_STDERR, _STDOUT)
     quiet.kept_already()
@@ -200,14 +200,14 @@ def serve() -> None:
 
     while True:
         try:
-            folder, function, arguments, tell = pickle.load(asked)
+            folder, function, arguments, tell = pickle.load(calls)
         except EOFError:
             return
         with contextlib.suppress(OSError):
-            os.chdir(folder)  # that of who asks, which may have changed since this process was started
+            os.chdir(folder)  # the parent's folder, which may have changed since this process started
         try:
-            found = function(*arguments, **({"progress": note} if tell else {}))
+            result = function(*arguments, **({"progress": note} if tell else {}))
         except Exception as error:
             answer(_RAISED, error)
         else:
-            answer(_RESULT, found)
+            answer(_RESULT, result)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from tflir.ir.extensions import Registry
-from tflir.ir.targets.latency.table import LatencyTable
 from tflir.ir.targets.sparse_times import MEASURED, Machine
+
+if TYPE_CHECKING:
+    from tflir.ir.targets.latency.table import LatencyTable
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Cpu:
 
 
 def _latency(name: str) -> LatencyTable:
+    from tflir.ir.targets.latency.table import LatencyTable  # that package imports this module
+
     folder = resources.files("tflir.ir.targets.latency").joinpath("measured")
     return LatencyTable.from_json(folder.joinpath(f"{name}.json").read_text("utf-8"))
 

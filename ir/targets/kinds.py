@@ -17,12 +17,14 @@ and a `*` alone is any kind.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, NoneType, StringAttr
-from xdsl.ir import Attribute, OpResult, SSAValue
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute, BlockArgument, OpResult, SSAValue
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
@@ -41,6 +43,8 @@ _SHORT = {
 }
 _WORDS = {"f32": "float", "f16": "float16", "bf16": "bfloat16", "f64": "float64", "bool": "bool", "str": "string"}
 _LONG = {"i": "int", "u": "uint"}
+_HOW = {"qc": " per channel", "qb": " in blocks"}
+_USUALLY_SCALED = ("i8", "u8", "i16", "i4", "i2", "u4")
 
 
 @lru_cache(maxsize=65536)
@@ -76,21 +80,22 @@ def blockwise(value: SSAValue) -> DictionaryAttr | None:
 
 def tensor_details(value: SSAValue) -> DictionaryAttr | None:
     """What the file says of a tensor beside its type; None where there is nothing."""
-    if not isinstance(value, OpResult):
+    if isinstance(value, BlockArgument):
         return _argument_details(value)
+    if not isinstance(value, OpResult):
+        return None
     held = value.op.attributes.get(names.TENSOR)
     if isinstance(held, ArrayAttr):
-        held = held.data[value.index]
+        held = cast("ArrayAttr[Attribute]", held).data[value.index]
     return held if isinstance(held, DictionaryAttr) else None
 
 
-def _argument_details(value: SSAValue) -> DictionaryAttr | None:
-    function = value.owner.parent_op() if not isinstance(value, OpResult) else None
-    arguments = getattr(function, "arg_attrs", None)
-    if not isinstance(arguments, ArrayAttr):
+def _argument_details(value: BlockArgument) -> DictionaryAttr | None:
+    function = value.owner.parent_op()
+    arguments = function.arg_attrs if isinstance(function, FuncOp) else None
+    if arguments is None or value.index >= len(arguments.data):
         return None
-    mine = arguments.data[value.index] if value.index < len(arguments.data) else None
-    held = mine.data.get(names.TENSOR) if isinstance(mine, DictionaryAttr) else None
+    held = arguments.data[value.index].data.get(names.TENSOR)
     return held if isinstance(held, DictionaryAttr) else None
 
 
@@ -102,15 +107,26 @@ def short_name(name: str) -> str:
 
 
 def kind_in_words(kind: str) -> str:
-    """`qci8` is `int8 per channel`."""
+    """`qci8` is `int8 per channel`, `i8` is `int8 without a scale`, `qi32` is `int32 with a scale`."""
     if kind == ABSENT:
         return "nothing"
-    bare = kind.removeprefix("q")
-    how = {"c": " per channel", "b": " in blocks"}.get(bare[:1], "") if kind != bare else ""
-    bare = bare[1:] if how else bare
+    how = next((words for prefix, words in _HOW.items() if kind.startswith(prefix)), "")
+    bare = kind.lstrip("q").lstrip("cb") if kind.startswith("q") else kind
     if bare in _WORDS:
         return _WORDS[bare]
-    return f"{_LONG.get(bare[:1], bare[:1])}{bare[1:]}{how}{' without a scale' if kind in ('i8', 'u8', 'i16') else ''}"
+    if bare in _USUALLY_SCALED:
+        how = how or ("" if kind.startswith("q") else " without a scale")
+    elif kind.startswith("q"):
+        how = how or " with a scale"
+    return f"{_LONG.get(bare[:1], bare[:1])}{bare[1:]}{how}"
+
+
+def kinds_in_words(kinds: Iterable[str]) -> str:
+    """`float, int8 or uint8`: several kinds; scales per channel are not named where one scale is taken too."""
+    known = dict.fromkeys(kinds)
+    named = [kind for kind in known if not (kind.startswith("qc") and f"q{kind[2:]}" in known)]
+    words = list(dict.fromkeys(map(kind_in_words, named)))
+    return " or ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else "".join(words) or "nothing"
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@
 takes("ADD SUB", ("f32 f32 -> f32", "qi8 qi8 -> qi8"), SCALES_ARE_NEAR, otherwise="float or int8 only")
 fails("crashes", "DEQUANTIZE", "qbi8", reason="int8 in blocks")
 ```
-An op is looked up by its operator. Where a `Defect` describes it, that is the verdict. Else it is taken where one of the
-rows has a pattern of its kinds and every need of that row is met; the reason for a refusal is the first need that is
-not met, or that no row has its kinds. An operator without rows is taken where `others` says so.
+An op is looked up by its operator. Where a `Defect` describes it, that is the verdict. Else it is taken where one of
+the rows has a pattern of its kinds and every need of that row is met; the reason for a refusal is the first need that
+is not met, or that no row has its kinds. An operator without rows is taken where `others` says so.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ from typing import Generic, TypeVar
 
 from xdsl.ir import Operation
 
-from tflir.ir.targets.kinds import Pattern, kind_in_words, pattern
+from tflir.ir.targets.kinds import Pattern, kind_in_words, kinds_in_words, pattern
 from tflir.ir.targets.site import Site
 from tflir.ir.targets.verdict import Status, Verdict
+
+ANY = "*"
+"""In place of operators: a defect that any op may have."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Row:
     patterns: tuple[Pattern, ...]
     """Empty: any kinds."""
     needs: tuple[Need, ...] = ()
+    never: bool = False
+    """Whether no op meets the needs: the row is there for its reason and its mend."""
     otherwise: str = ""
     """The reason where no pattern matches, `float only`; empty: the kinds that it takes and those that it got."""
     mend: str = ""
@@ -82,12 +87,13 @@ def takes(
     known: str = "",
 ) -> Row:
     """A row; operators stand in one string, with spaces between them, and `kinds` are patterns."""
-    return Row(tuple(operators.split()), _patterns(kinds), needs, otherwise, mend, known)
+    return Row(tuple(operators.split()), _patterns(kinds), needs, False, otherwise, mend, known)
 
 
-def refuses(operators: str, reason: str, mend: str = "", known: str = "") -> Row:
-    """Operators that are refused whatever their operands are, with a reason and a mend of their own."""
-    return takes(operators, (), Need(reason, lambda site: False), mend=mend, known=known)
+def refuses(operators: str, kinds: str | tuple[str, ...] = (), *, reason: str, mend: str = "", known: str = "") -> Row:
+    """A row that no op meets: operators, of these kinds, that are refused with a reason and a mend of their own."""
+    needs = (Need(reason, lambda site: False),)
+    return Row(tuple(operators.split()), _patterns(kinds), needs, never=True, mend=mend, known=known)
 
 
 def fails(
@@ -144,11 +150,13 @@ class Target:
     """What is said of operators without a row where they are refused."""
     runs_in: str = ""
     """The target that runs the ops that this one refuses; empty: nothing does."""
+    mended_by: tuple[str, ...] = ()
+    """The passes that rewrite what it refuses into forms that it takes, in their order."""
 
     def verdict(self, op: Operation) -> Verdict:
         """Whether the target takes an op of a module, and why not."""
         site = Site(op, self)
-        for defect in self._defects.of(site.operator):
+        for defect in (*self._defects.of(site.operator), *self._defects.of(ANY)):
             if defect.describes(site):
                 return Verdict(defect.status, defect.reason, defect.mend, defect.known or self.known)
         rows = self._rows.of(site.operator)
@@ -162,8 +170,10 @@ class Target:
         for row, need in unmet:
             assert need is not None
             return self._refused(need.reason, need.mend or row.mend, row.known)
-        row = rows[0]
-        return self._refused(row.otherwise or _kinds_in_words(site, rows), row.mend, row.known)
+        taking = [row for row in rows if not row.never]
+        if not taking:
+            return self._refused(self.no_row)
+        return self._refused(taking[0].otherwise or _kinds_in_words(site, taking), known=taking[0].known)
 
     def _refused(self, reason: str, mend: str = "", known: str = "") -> Verdict:
         return Verdict("refused", reason, mend, known or self.known)
@@ -186,12 +196,12 @@ def _first_unmet(row: Row, site: Site) -> Need | None:
 
 
 def _kinds_in_words(site: Site, rows: list[Row]) -> str:
-    """`takes float, int8, not int16`: the operand that differs from what the rows take."""
+    """`takes float or int8, not int16`: the operand that differs from what the rows take."""
     for index, kind in enumerate(site.kinds):
         ports = [each.operands[index] for row in rows for each in row.patterns if index < len(each.operands)]
         if not ports or any(port.takes(kind) for port in ports):
             continue
-        taken = dict.fromkeys(chain.from_iterable(sorted(port.kinds) for port in ports))
+        taken = kinds_in_words(chain.from_iterable(sorted(port.kinds) for port in ports))
         place = "" if index == 0 else f" as operand {index}"
-        return f"takes {', '.join(map(kind_in_words, taken))}{place}, not {kind_in_words(kind)}"
-    return f"no kernel for {', '.join(map(kind_in_words, (*site.kinds, *site.result_kinds)))} together"
+        return f"takes {taken}{place}, not {kind_in_words(kind)}"
+    return f"no kernel for {' beside '.join(map(kind_in_words, site.kinds))} to {kinds_in_words(site.result_kinds)}"

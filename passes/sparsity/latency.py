@@ -1,4 +1,4 @@
-"""Estimates the time of ops with sparse weights relative to dense ones, by interpolation in tables (`ir/targets/sparse_times.py`).
+"""Estimates the time of ops with sparse weights relative to dense ones, by interpolation in measured tables.
 
 All times are ratios: 0.5 is twice as fast as the op with dense weights. The time of a sparse kernel depends on the
 share of blocks that are stored. The tables are for square weights; others count as n x n, n = sqrt(rows x columns).

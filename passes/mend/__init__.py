@@ -1,0 +1,1 @@
+"""Rewrites of what a runtime's delegate refuses into what it takes."""

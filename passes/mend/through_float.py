@@ -1,0 +1,161 @@
+"""8-bit ops that the delegate takes as float alone, between a DEQUANTIZE and a QUANTIZE.
+
+Of an op of one tensor the delegate makes one look-up of 256 entries, so that the float numbers are never made. The
+result is that of the float function, rounded once: at most a step from what the built-in integer kernel gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects.builtin import Float32Type, UnitAttr
+from xdsl.ir import Attribute, OpResult, SSAValue
+
+from tflir.ir.constants import as_numpy
+from tflir.ir.tfl.activations import (
+    GeluOp,
+    HardSwishOp,
+    PReluOp,
+    Relu6Op,
+    ReluN1To1Op,
+    ReluOp,
+    SoftmaxOp,
+)
+from tflir.ir.tfl.arithmetic import (
+    AddOp,
+    DivOp,
+    MaximumOp,
+    MinimumOp,
+    MulOp,
+    SquaredDifferenceOp,
+    SubOp,
+)
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import QConstOp
+from tflir.ir.tfl.elementwise import (
+    AbsOp,
+    ExpOp,
+    RsqrtOp,
+    SqrtOp,
+)
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.tfl.spatial import AveragePool2DOp
+from tflir.ir.types import tensor_type
+from tflir.passes.mend.draft import Draft, known_shape
+from tflir.passes.mend.rule import MendRule, computed, quantized
+from tflir.passes.quantization.facts import VOLATILE
+from tflir.passes.rewriting import PatternRewriter, op_type_rewrite_pattern
+from tflir.passes.rewriting.values import producer
+
+_F32 = Float32Type()
+
+
+@dataclass(frozen=True)
+class FunctionOfOne(MendRule):
+    """`hard_swish(x)` of 8-bit integers is `quantize(hard_swish(dequantize(x)))`, one look-up for the delegate."""
+
+    does = "8-bit functions made look-ups"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(
+        self,
+        op: AbsOp | ExpOp | GeluOp | HardSwishOp | ReluOp | Relu6Op | ReluN1To1Op | RsqrtOp | SqrtOp,
+        rewriter: PatternRewriter,
+    ) -> None:
+        if quantized(op.operands[0]) is not None:
+            _put_float(self, rewriter, op)
+
+
+@dataclass(frozen=True)
+class FunctionOfMany(MendRule):
+    """What reads two tensors, or more than one element of one, in float between DEQUANTIZE and QUANTIZE."""
+
+    does = "8-bit ops made float ones between conversions"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(
+        self,
+        op: MaximumOp | MinimumOp | SquaredDifferenceOp | DivOp | PReluOp | SoftmaxOp | AveragePool2DOp,
+        rewriter: PatternRewriter,
+    ) -> None:
+        if quantized(op.operands[0]) is None:
+            return None
+        if isinstance(op, SoftmaxOp) and op.option("beta") != 1:
+            return rewriter.decline("the delegate takes a softmax of beta 1 alone")
+        if isinstance(op, PReluOp) and not isinstance(producer(op.alpha), QConstOp):
+            return rewriter.decline("the delegate wants a slope that is constant")
+        if isinstance(op, AveragePool2DOp) and not _pools(op):
+            return rewriter.decline("the delegate takes no pool that leaves pixels out")
+        _put_float(self, rewriter, op)
+
+
+@dataclass(frozen=True)
+class SumOfFarScales(MendRule):
+    """Sums and products of scales too far apart for the delegate's integers, in float between conversions."""
+
+    does = "sums and products of far scales made float ones"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: AddOp | SubOp | MulOp, rewriter: PatternRewriter) -> None:
+        if far_scales(op):
+            _put_float(self, rewriter, op)
+
+
+def far_scales(op: AddOp | SubOp | MulOp) -> bool:
+    """Whether the delegate refuses an 8-bit sum or product because its scales are too far apart.
+
+    It takes sums where each operand's scale is 1/1024 to 256 of the result's, products where theirs is 1/65536 to 256.
+    """
+    types = [quantized(value) for value in (op.lhs, op.rhs, op.output)]
+    scales = [np.float32(each.layout.scales.item()) for each in types if each is not None]
+    if len(scales) < len(types):
+        return False
+    left, right, result = scales
+    if isinstance(op, MulOp):
+        return not 1 / 65536 <= left * right / result < 256
+    return not all(1 / 1024 <= scale / result < 256 for scale in (left, right))
+
+
+def _put_float(rule: MendRule, rewriter: PatternRewriter, op: TflOp) -> None:
+    """Lets an op compute in float, between conversions."""
+    if (why := computed(*op.operands, *op.results)) is not None:
+        return rewriter.decline(why)
+    if any(quantized(value) is None for value in (*op.operands, *op.results)):
+        return rewriter.decline("it reads or makes float beside integers")
+    draft, result = Draft(op), op.results[0]
+    operands = [as_float(draft, value) for value in op.operands]
+    kind = tensor_type(known_shape(result), _F32)
+    value = draft.add(type(op).create(operands=operands, result_types=[kind], properties=op.properties))
+    rule.put(rewriter, draft, as_quantized(draft, value, result.type))
+
+
+def as_float(draft: Draft, value: SSAValue) -> SSAValue:
+    """The float numbers of a quantized value: a constant of a constant, else a DEQUANTIZE."""
+    element, source = quantized(value), producer(value)
+    if isinstance(source, QConstOp) and element is not None:
+        points, scales = element.layout.zero_points, element.layout.scales
+        stored = as_numpy(source.value).astype(np.int32) - points.astype(np.int32)
+        return draft.constant(stored.astype(np.float32) * scales.astype(np.float32))
+    made = DequantizeOp(value, result_type=tensor_type(known_shape(value), _F32))
+    made.attributes[VOLATILE] = UnitAttr()
+    return draft.add(made)
+
+
+def as_quantized(draft: Draft, value: SSAValue, kind: Attribute) -> OpResult:
+    """`value` quantized to the type `kind` of a tensor."""
+    made = QuantizeOp.create(operands=[value], result_types=[kind], properties={"qtype": kind})
+    made.attributes[VOLATILE] = UnitAttr()
+    return draft.add(made)
+
+
+def _pools(op: AveragePool2DOp) -> bool:
+    """Whether the delegate takes a pool of this size: no stride is larger than the filter, nor is the filter one pixel.
+
+    One pixel is taken where the stride is 1.
+    """
+    strides = op.option("stride_h"), op.option("stride_w")
+    filters = op.option("filter_height"), op.option("filter_width")
+    if any(stride > size for stride, size in zip(strides, filters, strict=True)):
+        return False
+    return filters != (1, 1) or max(strides) == 1
