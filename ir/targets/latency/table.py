@@ -78,16 +78,22 @@ class Grid:
         """What the sizes add that are larger than the largest of their axis."""
         more = 0.0
         for number, axis in enumerate(self.axes):
-            if sizes[number] > axis[-1]:
-                ends = [min(max(at, 0.0), len(each) - 1) for at, each in self._zip(places)]
-                steep = _STEEPEST
-                if len(axis) > 1:
-                    ends[number] = len(axis) - 1
-                    last = self._between(0, 0, ends)
-                    ends[number] = len(axis) - 2
-                    steep = (last - self._between(0, 0, ends)) / math.log(axis[-1] / axis[-2])
-                more += min(max(steep, 0.0), _STEEPEST) * math.log(sizes[number] / axis[-1])
+            beyond = sizes[number] / axis[-1]
+            if beyond > 1:
+                more += min(max(self._slope(number, places), 0.0), _STEEPEST) * math.log(beyond)
         return more
+
+    def _slope(self, number: int, places: Sequence[float]) -> float:
+        """The power of a size that time grows with at the end of its axis."""
+        axis = self.axes[number]
+        if len(axis) == 1:
+            return _STEEPEST
+        before, last = axis[-2:]
+        ends = [min(max(at, 0.0), len(each) - 1) for at, each in self._zip(places)]
+        ends[number] = len(axis) - 1
+        higher = self._between(0, 0, ends)
+        ends[number] -= 1
+        return (higher - self._between(0, 0, ends)) / math.log(last / before)
 
     @cached_property
     def _logs(self) -> list[float]:

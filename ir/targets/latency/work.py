@@ -144,7 +144,7 @@ def _batch_matmul(operator: str, site: Site) -> Work:
     out, left = site.result_shape(), site.shape(0)
     rows, columns = (1, 1, *out)[-2:]
     depth = math.prod(left[-2:]) // max(rows, 1)
-    kernel = f"{operator}.constant" if is_stored(site.inputs[1]) else operator
+    kernel = f"{operator}.constant" if is_constant(site.inputs[1]) else operator
     return _sized(kernel, _weighted(site, 0, 1), math.prod(out[:-2]), rows, depth, columns)
 
 
@@ -181,8 +181,8 @@ def _alike(large: tuple[int, ...], small: tuple[int, ...]) -> int:
     """How many elements of the larger operand lie beside each other that read the smaller one in one way: each its own
     element, or all the same."""
     pairs = list(zip(reversed(large), (*reversed(small), *(1,) * len(large)), strict=False))
-    same = math.prod(one for one, two in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    repeated = math.prod(one for one, two in takewhile(lambda pair: pair[1] == 1, pairs))
+    same = math.prod(pair[0] for pair in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    repeated = math.prod(pair[0] for pair in takewhile(lambda pair: pair[1] == 1, pairs))
     return max(same, repeated, 1)
 
 
