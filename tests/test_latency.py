@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import tflir
 from tflir.ir.functions import functions
 from tflir.ir.targets.cpus import COST_TABLES
-from tflir.ir.targets.latency import Grid, LatencyTable, estimate
+from tflir.ir.targets.latency import Estimate, Grid, LatencyTable, estimate
 from tflir.ir.targets.latency.work import Work, parts_of, work_of
 from tflir.ir.targets.site import is_operator
 
@@ -135,7 +135,7 @@ def test_every_kind_of_model_has_an_estimate(name: str) -> None:
 
 
 def test_a_larger_model_takes_longer_and_int16_runs_in_own_kernels() -> None:
-    def tanh(size: int, kind: str) -> tflir.ir.targets.latency.Estimate:  # type: ignore[name-defined]
+    def tanh(size: int, kind: str) -> Estimate:
         tensor = f"tensor<{size}x{kind}>"
         return estimate(tflir.loads(
             f'func.func @main(%x: {tensor}) -> {tensor} {{\n  %y = "tfl.tanh"(%x) : ({tensor}) -> {tensor}\n'
