@@ -1,1 +1,1 @@
-"""Ways out: `.tflite` files, MLIR text, and running a model in LiteRT."""
+"""Backends: write `.tflite` files and MLIR text, interpret modules, and run models in LiteRT."""

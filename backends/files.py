@@ -1,8 +1,9 @@
-"""Files that are written whole, or not at all: models, text, statistics, reports and reproducers alike.
+"""Writes files (models, text, reports) completely or not at all.
 
-What is written goes to a temporary file in the same folder, which takes the name at the end. A symbolic link stays and
-what it names is replaced; other hard links keep the old content. Pipes and devices are written into. A temporary file
-is locked as long as its process runs: one that is not locked was left by a run that was killed, and is removed.
+The content is written to a temporary file in the same folder, which is renamed at the end. If the path is a symbolic
+link, the file that it names is replaced; other hard links keep the old content. Pipes and devices are written directly.
+A temporary file is locked as long as its process runs: one without a lock is left over from a run that was killed, and
+is removed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ except ImportError:  # Windows
     fcntl = None
 
 _PREFIX, _SUFFIX = ".tflir-", ".tmp"
-"""Of temporary files: short whatever the file's own name is, for a folder takes names of 255 bytes at most."""
+"""Names of temporary files do not contain that of the file, since a name may have at most 255 bytes."""
 _USAGE = 2
 _STREAMS = (stat.S_ISFIFO, stat.S_ISCHR)
 _COPY = 1 << 20
@@ -32,7 +33,7 @@ _GONE = (FileNotFoundError, NotADirectoryError)
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
-    """Whether `path` is a pipe or a device, which is written into or read from, never replaced."""
+    """Whether `path` is a pipe or a device, which is read or written directly and never replaced."""
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
@@ -41,7 +42,7 @@ def is_stream(path: str | os.PathLike[str]) -> bool:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Raises `Error` where `path` can't be written, without a change to it: to be asked before the work begins."""
+    """Raises `Error` if `path` can't be written, without changing it: a check before long work begins."""
     target = _place(path)
     if target is None:
         if not os.access(path, os.W_OK):
@@ -55,9 +56,10 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
-    """A file to write, read and seek in, which becomes `path` at the end; on any failure, Ctrl-C too, nothing does.
+    """A file to write, read and seek in, which replaces `path` at the end; after any failure, even Ctrl-C, `path` is
+    unchanged.
 
-    Raises `Error` where the file can't be written.
+    Raises `Error` if the file can't be written.
     """
     target = _place(path)
     if target is None:
@@ -76,10 +78,12 @@ def whole_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
 
 @contextlib.contextmanager
 def temporary_file(folder: str | os.PathLike[str] | None = None) -> Generator[tuple[BinaryIO, pathlib.Path]]:
-    """A new file in `folder` (default: the system's for such files) and its path; removed at the end if still there."""
-    place = pathlib.Path(tempfile.gettempdir() if folder is None else folder)
-    _remove_stale(place)
-    handle, name = _created(place)
+    """A new file in `folder` (default: the system's temporary folder) and its path; removed at the end if it
+    still exists.
+    """
+    directory = pathlib.Path(tempfile.gettempdir() if folder is None else folder)
+    _remove_stale(directory)
+    handle, name = _created(directory)
     try:
         with os.fdopen(handle, "w+b", buffering=1 << 16) as out:
             yield out, pathlib.Path(name)
@@ -89,7 +93,7 @@ def temporary_file(folder: str | os.PathLike[str] | None = None) -> Generator[tu
 
 
 def _place(path: str | os.PathLike[str]) -> pathlib.Path | None:
-    """The file that takes the new content, links followed; None for what is written into. Raises `Error` otherwise."""
+    """The file to replace, after following links; None for a pipe or device. Raises `Error` if it can't be replaced."""
     try:
         mode = os.stat(path).st_mode
     except _GONE:
@@ -103,12 +107,12 @@ def _place(path: str | os.PathLike[str]) -> pathlib.Path | None:
     if not stat.S_ISREG(mode):
         raise Error("is neither a file nor a pipe", file=os.fspath(path), hint="name a file to write", status=_USAGE)
     target = pathlib.Path(os.path.realpath(path))
-    return target if target.exists() else None  # /dev/stdout of a file that was removed has no name to take
+    return target if target.exists() else None  # /dev/stdout may be a file that was removed
 
 
 @contextlib.contextmanager
 def _reported(path: str | os.PathLike[str]) -> Generator[None]:
-    """Makes an error of the system one of `path`; a pipe that nobody reads any more stays what it is."""
+    """Turns an `OSError` into an `Error` about `path`, except that of a pipe without a reader."""
     try:
         yield
     except BrokenPipeError:
@@ -133,11 +137,11 @@ def _created(folder: pathlib.Path) -> tuple[int, str]:
         handle, name = tempfile.mkstemp(dir=folder, prefix=_PREFIX, suffix=_SUFFIX)
         if _locked(handle) and os.fstat(handle).st_nlink:
             return handle, name
-        os.close(handle)  # another run took it for a stale one in the moment before it was locked
+        os.close(handle)  # another run removed it as stale in the moment before it was locked
 
 
 def _locked(handle: int) -> bool:
-    """Whether the file is this process's own now; systems without locks count as yes."""
+    """Whether this process holds the file's lock; True on systems without locks."""
     if fcntl is None:
         return True
     try:
@@ -150,7 +154,7 @@ def _locked(handle: int) -> bool:
 
 
 def _remove_stale(folder: pathlib.Path) -> None:
-    """Removes temporary files that no process has locked: of runs that were killed."""
+    """Removes temporary files that no process has locked: those of runs that were killed."""
     if fcntl is None:
         return
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -173,7 +177,7 @@ def _remove_unlocked(path: str) -> None:
 
 
 def _usual_mode(target: pathlib.Path) -> int:
-    """The mode a file created in the usual way would have (a temporary file is private)."""
+    """The mode that `open` would give a new file (a temporary file is readable by its owner only)."""
     if target.exists():
         return target.stat().st_mode & 0o777
     mask = os.umask(0)

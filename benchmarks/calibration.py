@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Samples a second of calibration beside plain inference, in one process; see README.md.
+"""Compares the samples per second of calibration and of plain inference, in one process; see README.md.
 
 benchmarks/calibration.py MODEL [--samples N] [--rounds N]
 
-Both run in LiteRT with its default delegate and one thread on the same random samples. The peak is of the whole process
-after so many samples: it does not grow with their number.
+Both run in LiteRT with its default delegate and one thread on the same random samples. The peak memory is that of the
+whole process after these samples; it does not grow with their number.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tflir.data.calibration import calibrate
 from tflir.files import load
 
 _KEPT = 4
-"""Different samples; they are run over and over."""
+"""The number of different samples, which are run repeatedly."""
 
 
 def main() -> None:
@@ -50,7 +50,9 @@ def main() -> None:
 
 
 def _calibrating(module: Any, samples: list[Mapping[str, Any]], count: int) -> float:
-    """Samples a second once the first has run: what comes before it does not depend on how many there are."""
+    """Samples per second after the first one, without the preparation, which does not depend on the number of
+    samples.
+    """
     marks: list[float] = []
 
     def data() -> Iterator[Mapping[str, Any]]:

@@ -1,11 +1,11 @@
-"""How the reference interpreter's outputs agree with those of LiteRT's reference kernels, on a folder of models.
+"""Compares the reference interpreter's outputs with those of LiteRT's reference kernels, on a folder of models.
 
 ```
 python benchmarks/interpreter_agreement.py FOLDER [--match TEXT] [--xnnpack] [--samples N]
 ```
 
-One line a model: `equal` to the bit, `close` (floats within 1e-5 of the largest of an output), `off`, or what the
-interpreter or LiteRT can't run; and the number of models of each kind.
+Prints a line for each model: `equal` to the bit, `close` (floats within 1e-5 of an output's largest element), `off`, or
+why the interpreter or LiteRT can't run it; then the number of models of each kind.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def agreement(path: pathlib.Path, *, xnnpack: bool = False, samples: int = 1) -> tuple[str, str]:
-    """How the two agree on the model at `path`: a word, and a note with the error and both times."""
+    """Compares both on the model at `path`: returns a word, and a note with the error and both times."""
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(LONGEST)
     try:
@@ -69,9 +69,9 @@ def agreement(path: pathlib.Path, *, xnnpack: bool = False, samples: int = 1) ->
                 return "no litert", str(error).strip().splitlines()[0][:90]
             middle = time.perf_counter()
             session.reset()
-            found = list(session.run(inputs).values())
+            actual = list(session.run(inputs).values())
             theirs, ours = theirs + middle - begin, ours + time.perf_counter() - middle
-            worst = max([worst, *(difference(a, b) for a, b in zip(found, expected, strict=True))])
+            worst = max([worst, *(difference(a, b) for a, b in zip(actual, expected, strict=True))])
         kind = "equal" if worst == 0 else "close" if worst <= TOLERANCE else "off"
         return kind, f"{worst:.1e}  {1000 * ours:.0f} ms, LiteRT {1000 * theirs:.0f} ms"
     except tflir.Error as error:
@@ -87,21 +87,21 @@ def _too_long(*_: object) -> None:
 
 
 def isolated(path: pathlib.Path, inputs: list[Any], xnnpack: bool) -> list[Any]:
-    """As `litert`, in a process of its own: some models make the runtime end its process."""
+    """As `litert`, but in a child process, since some models make the runtime abort."""
     context = multiprocessing.get_context("fork")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(there, path, inputs, xnnpack))
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(sender, path, inputs, xnnpack))
     process.start()
-    there.close()
+    sender.close()
     try:
-        found = here.recv()
+        answer = receiver.recv()
     except EOFError:
         raise RuntimeError("the runtime ended its process") from None
     finally:
         process.join()
-    if isinstance(found, str):
-        raise RuntimeError(found)
-    return found
+    if isinstance(answer, str):
+        raise RuntimeError(answer)
+    return answer
 
 
 def _answer(pipe: Any, path: pathlib.Path, inputs: list[Any], xnnpack: bool) -> None:
@@ -118,9 +118,9 @@ def litert(path: pathlib.Path, inputs: list[Any], *, xnnpack: bool = False) -> l
         keys = list(runtime.get_signature_list())
         if keys:
             runner = runtime.get_signature_runner(keys[0])
-            given = dict(zip(tflir_names(path), inputs, strict=True))
-            made = runner(**given)
-            return [made[name] for name in tflir_names(path, outputs=True)]
+            by_name = dict(zip(tflir_names(path), inputs, strict=True))
+            outputs_by_name = runner(**by_name)
+            return [outputs_by_name[name] for name in tflir_names(path, outputs=True)]
         details = runtime.get_input_details()
         for detail, value in zip(details, inputs, strict=True):
             runtime.resize_tensor_input(detail["index"], value.shape)
@@ -132,7 +132,7 @@ def litert(path: pathlib.Path, inputs: list[Any], *, xnnpack: bool = False) -> l
 
 
 def _runtime(path: pathlib.Path, kernels: OpResolverType) -> Interpreter:
-    """With `kernels`; the reference kernels lack some ops, for which the usual ones are taken, without a delegate."""
+    """An interpreter with `kernels`; if the reference kernels lack an op, with the default kernels but no delegate."""
     try:
         runtime = Interpreter(model_path=str(path), experimental_op_resolver_type=kernels)
         runtime.allocate_tensors()
@@ -167,7 +167,9 @@ def _random(port: Any, rng: np.random.Generator) -> Any:
 
 
 def difference(found: Any, expected: Any) -> float:
-    """The largest difference beside the largest expected element; 0 for equal arrays, infinite for other shapes."""
+    """The largest difference, relative to the largest expected element; 0 for equal arrays, infinite for
+    other shapes.
+    """
     if found.shape != expected.shape or found.dtype.kind != np.asarray(expected).dtype.kind:
         return float("inf")
     if found.dtype == object or not found.size:

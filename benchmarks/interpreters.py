@@ -1,8 +1,8 @@
 """Loads and runs `.tflite` models in LiteRT, with its default delegate and one thread, and times them in turn.
 
-interpreters.py MODEL INPUTS OUTPUTS      # .npy: a float32 sample a row; prints the milliseconds that loading takes
+interpreters.py MODEL INPUTS OUTPUTS      # .npy with a float32 sample in each row; prints the load time in milliseconds
 
-What may crash runs in a process of its own, which `check` starts.
+`check` runs a model in a child process, since the runtime may crash.
 """
 
 from __future__ import annotations
@@ -25,30 +25,31 @@ from tflir.backends.litert.quiet import quiet
 
 Array = npt.NDArray[Any]
 CHUNK = 1e-3
-"""Seconds of calls between two looks at the clock, about: long beside the clock's step, short beside a time slice."""
+"""About how many seconds of calls run between two readings of the clock: much more than the clock's resolution, less
+than a time slice."""
 _LOADS = 5
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What came of a model in a process of its own."""
+    """The result of running a model in a child process."""
 
     outputs: Array | None
     load_ms: float = 0.0
-    """Creating the interpreter and allocating tensors: CPU time, the least of several."""
+    """CPU time to create the interpreter and allocate tensors, the minimum of several runs."""
     problem: str = ""
-    """`fails to load` or `crash`; '' where it ran."""
+    """`fails to load` or `crash`; '' if it ran."""
 
 
 def load(path: pathlib.Path) -> Any:
     """An interpreter that is ready to run."""
-    made = Interpreter(model_path=str(path), num_threads=1)
-    made.allocate_tensors()
-    return made
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    return interpreter
 
 
 def check(model: pathlib.Path, inputs: pathlib.Path) -> Checked:
-    """Loads and runs a model on samples, in another process."""
+    """Loads and runs a model on samples, in a child process."""
     out = model.with_suffix(".npy")
     out.unlink(missing_ok=True)
     command = [sys.executable, __file__, str(model), str(inputs), str(out)]
@@ -62,11 +63,11 @@ def check(model: pathlib.Path, inputs: pathlib.Path) -> Checked:
 def microseconds(
     models: Mapping[str, pathlib.Path], sample: Array, seconds: float = 0.5, among: float = 0
 ) -> dict[str, float]:
-    """Time of a run of each model: thread CPU time, the least of many short chunks.
+    """Time of a run of each model: thread CPU time, the minimum over many short chunks.
 
-    Models take turns, so that a slow phase of the machine hits all alike; each turn begins with runs that are not
-    counted, which fill the caches again. `among` megabytes: as if each were a layer among others like it that take so
-    much while dense; so many copies of each run one after the other that it finds its weights where those left them.
+    Models take turns, so that a slow phase of the machine affects all of them; each turn begins with runs that are not
+    counted, which warm up the caches. `among` megabytes simulates a layer inside a model whose dense weights take that
+    much: copies of the layer with that total size run one after the other, so that its weights leave the caches.
     """
     copies = max(1, round(among * 1e6 / max(path.stat().st_size for path in models.values())))
     with quiet(), tempfile.TemporaryDirectory() as folder:
@@ -85,14 +86,14 @@ def microseconds(
 
 
 def _copies(path: pathlib.Path, count: int, folder: pathlib.Path) -> list[Any]:
-    """Interpreters of copies of a file: of one file they would share what they read as it is."""
-    made = [folder / f"{path.stem}{number}.tflite" for number in range(count)]
-    return [load(pathlib.Path(shutil.copyfile(path, copy))) for copy in made]
+    """Interpreters of copies of a file: interpreters of the same file would share the mapped weights."""
+    paths = [folder / f"{path.stem}{number}.tflite" for number in range(count)]
+    return [load(pathlib.Path(shutil.copyfile(path, copy))) for copy in paths]
 
 
 def _chunk(group: Sequence[Any], rounds: int) -> float:
-    """Seconds in which each of a group runs once, over so many rounds."""
-    calls = [one.invoke for one in group]
+    """Seconds for a run of every member of a group, averaged over `rounds`."""
+    calls = [interpreter.invoke for interpreter in group]
     began = time.thread_time()
     for _ in range(rounds):
         for invoke in calls:
@@ -101,7 +102,7 @@ def _chunk(group: Sequence[Any], rounds: int) -> float:
 
 
 def feed(interpreter: Any, sample: Array) -> None:
-    """Sets the only input, quantized where it is of integers."""
+    """Sets the only input, quantized if it is an integer tensor."""
     port = interpreter.get_input_details()[0]
     value = np.broadcast_to(sample, port["shape"])
     if port["dtype"] != np.float32:
@@ -121,11 +122,11 @@ def result(interpreter: Any) -> Array:
     return (value.astype(np.float32) - zero) * np.float32(scale)
 
 
-def distance(outputs: Array, wanted: Array) -> float:
-    """Norm of the difference beside that of what is wanted; NaN counts as far off."""
-    if outputs.shape != wanted.shape or not np.isfinite(outputs).all():
+def distance(outputs: Array, expected: Array) -> float:
+    """Norm of the difference, relative to the norm of the expected outputs; NaN counts as a large distance."""
+    if outputs.shape != expected.shape or not np.isfinite(outputs).all():
         return float("inf")
-    return float(np.linalg.norm(outputs - wanted) / np.linalg.norm(wanted))
+    return float(np.linalg.norm(outputs - expected) / np.linalg.norm(expected))
 
 
 def main(arguments: Sequence[str]) -> None:

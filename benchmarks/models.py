@@ -1,4 +1,4 @@
-"""Models of any size to measure with: the same bytes each time, nothing downloaded, made once and kept.
+"""Generates models of any size for measurements: always the same bytes, without downloads, each only once.
 
 python benchmarks/models.py transformer 100      # megabytes of float32 weights
 python benchmarks/models.py chain 100000         # operators
@@ -19,18 +19,18 @@ import numpy.typing as npt
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from models_builder import Graph, Model, fully_connected, options  # noqa: E402 - lies beside the tests
+from models_builder import Graph, Model, fully_connected, options  # noqa: E402 - is among the tests
 
 FOLDER = HERE / ".models"
 LARGEST_INSIDE = 1_900_000_000
-"""Bytes of weights from which on they lie behind the flatbuffer, which can't pass 2 GB."""
+"""With more bytes of weights, these are stored after the flatbuffer, which can't exceed 2 GB."""
 _HEADS, _SEQUENCE = 8, 64
 _ROWS = 1 << 20
-"""Elements that are made at once."""
+"""Elements that are generated at a time."""
 
 
 class _Weights:
-    """Random weights that are made when they are written, so that a model larger than memory can be made."""
+    """Random weights, generated when they are written, so that the model may be larger than memory."""
 
     def __init__(self, seed: int, count: int, scale: float) -> None:
         self.seed = seed
@@ -71,7 +71,7 @@ class _Transformer:
         self.model.signature("serving_default", self.graph, {"ids": ids}, {"logits": logits})
 
     def _weight(self, name: str, shape: tuple[int, ...]) -> int:
-        """A tensor whose buffer is filled when the model is written."""
+        """A tensor whose data is generated when the model is written."""
         buffer = self.model.buffer(b"")
         count = int(np.prod(shape))
         self.weights[buffer] = _Weights(buffer, count, 1 / np.sqrt(shape[-1]))
@@ -91,7 +91,7 @@ class _Transformer:
         return self._op("ADD", [a, b], name, (_SEQUENCE, self.width), options("AddOptions"))
 
     def _norm(self, x: int, name: str) -> int:
-        """x / sqrt(mean(x²) + ε), times a gain."""
+        """Root-mean-square normalization: x / sqrt(mean(x²) + ε), times a gain."""
         graph, full, one = self.graph, (_SEQUENCE, self.width), (_SEQUENCE, 1)
         square = self._op("MUL", [x, x], f"{name}/square", full, options("MulOptions"))
         axes = graph.constant(f"{name}/axes", np.int32([1]))
@@ -133,7 +133,7 @@ class _Transformer:
 
 
 def transformer(megabytes: int) -> pathlib.Path:
-    """A float32 transformer with about so many megabytes of weights."""
+    """A float32 transformer with about this many megabytes of weights."""
     width = 1024 if megabytes >= 60 else 256 if megabytes >= 4 else 64
     layer, row = 4 * (12 * width * width), 4 * width
     layers = max(1, int((megabytes * 1e6 - 256 * row) // layer))
@@ -153,28 +153,28 @@ def _whole(path: pathlib.Path) -> BinaryIO:
 
 
 def _write(model: Model, weights: dict[int, _Weights], out: BinaryIO) -> None:
-    """Writes the model, its weights inside the flatbuffer where that can hold them and else behind it."""
+    """Writes the model, with its weights inside the flatbuffer if they fit, else after it."""
     buffers = model.record.buffers
-    if sum(one.nbytes for one in weights.values()) < LARGEST_INSIDE:
-        for index, one in weights.items():
-            buffers[index].data = one.bytes()
+    if sum(weight.nbytes for weight in weights.values()) < LARGEST_INSIDE:
+        for index, weight in weights.items():
+            buffers[index].data = weight.bytes()
         out.write(model.to_bytes())
         return
-    for index, one in weights.items():
-        buffers[index].data, buffers[index].offset, buffers[index].size = None, 1, one.nbytes
+    for index, weight in weights.items():
+        buffers[index].data, buffers[index].offset, buffers[index].size = None, 1, weight.nbytes
     at = -(-len(model.to_bytes()) // 16) * 16
-    for index, one in weights.items():
+    for index, weight in weights.items():
         buffers[index].offset = at
-        at = -(-(at + one.nbytes) // 16) * 16
+        at = -(-(at + weight.nbytes) // 16) * 16
     out.write(model.to_bytes())
-    for index, one in weights.items():
+    for index, weight in weights.items():
         out.seek(buffers[index].offset)
-        for part in one.parts():
+        for part in weight.parts():
             out.write(part.data)
 
 
 def small() -> pathlib.Path:
-    """One operator, just large enough to be quantized: what start-up is measured on."""
+    """One operator, just large enough to be quantized, to measure the start-up time."""
     path = FOLDER / "small.tflite"
     if not path.exists():
         with _whole(path) as out:
@@ -184,7 +184,7 @@ def small() -> pathlib.Path:
 
 
 def chain(operators: int) -> pathlib.Path:
-    """So many small operators one after the other: FULLY_CONNECTED, RELU, ADD and RESHAPE in turn."""
+    """A chain of this many small operators: FULLY_CONNECTED, RELU, ADD and RESHAPE in turn."""
     path = FOLDER / f"chain{operators}.tflite"
     if not path.exists():
         with _whole(path) as out:
@@ -220,9 +220,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=["transformer", "chain", "small"])
     parser.add_argument("size", type=int, nargs="?", default=0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     makers = {"transformer": transformer, "chain": chain, "small": lambda _: small()}
-    print(makers[given.kind](given.size))
+    print(makers[arguments.kind](arguments.size))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What litert-quantizer does for the same result; runs in the peer's own environment (`run.py` makes it).
+"""Quantizes a model by litert-quantizer for comparison; runs in an environment of its own, which `run.py` creates.
 
 peer.py MODEL OUT default|float16
 """

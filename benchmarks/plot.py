@@ -37,7 +37,7 @@ class _Axis:
 
 
 def line_chart(title: str, x_label: str, y_label: str, lines: Mapping[str, Points]) -> str:
-    """An SVG of the lines, each named at its right end. All values must be above 0."""
+    """An SVG of the lines, each with its name at the right end. All values must be above 0."""
     points = [point for line in lines.values() for point in line]
     x = _Axis.over([point[0] for point in points], _LEFT, _WIDTH - _RIGHT)
     y = _Axis.over([point[1] for point in points], _HEIGHT - _BOTTOM, _TOP)
@@ -81,5 +81,5 @@ def _lines(lines: Mapping[str, Points], x: _Axis, y: _Axis) -> Iterator[str]:
         labels.append((placed[-1][1] + 4, name, colour))
     lowest = 0.0
     for at, name, colour in sorted(labels):
-        lowest = max(at, lowest + 15)  # names that would cover each other move down
+        lowest = max(at, lowest + 15)  # names that would overlap move down
         yield _text(_WIDTH - _RIGHT + 10, lowest, name, fill=colour)

@@ -1,11 +1,11 @@
-"""The time of the reference interpreter beside that of LiteRT's reference kernels.
+"""Compares the time of the reference interpreter with that of LiteRT's reference kernels.
 
 ```
-python benchmarks/reference_interpreter.py [MODEL…]      # without models: single layers, made here, and the example
+python benchmarks/reference_interpreter.py [MODEL…]      # without models: generated single layers, and the example
 ```
 
-Both are loaded once; the median of the runs counts. `live` is the most memory that values of the interpreter took at
-one time, beside the bytes of all values together: what is read for the last time is let go.
+Both are loaded once; the time is the median of the runs. `live` is the peak memory of the interpreter's values, and the
+bytes of all values together: a value is freed after its last use.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _RUNS = 5
 
 
 class _Live(Interpreter.Listener):
-    """The bytes of values that are alive after each op, and of all that were made."""
+    """Counts the bytes of the values that are alive after each op, and of all values."""
 
     def __init__(self) -> None:
         self.most = self.made = 0
@@ -57,7 +57,7 @@ class _Live(Interpreter.Listener):
 
 
 def _memory(value: Any) -> Any:
-    """The array that owns the memory of a result; None where a model's bytes do."""
+    """The array that owns the memory of a result; None if it is a view of the model's bytes."""
     while isinstance(value, np.ndarray) and isinstance(value.base, np.ndarray):
         value = value.base
     return value if isinstance(value, np.ndarray) and value.base is None else None
@@ -92,7 +92,7 @@ def _print(name: str, data: bytes) -> None:
 
 
 def _median(run: Callable[[], Any]) -> float:
-    """Milliseconds of one run, after one to warm up."""
+    """The median time of a run in milliseconds, after a warm-up run."""
     run()
     times: list[float] = []
     for _ in range(_RUNS):

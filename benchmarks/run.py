@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures tflir beside `cp` and litert-quantizer, and how it scales; see README.md.
+"""Compares tflir with `cp` and litert-quantizer, and measures how it scales; see README.md.
 
 benchmarks/run.py [--size MB] [--full] [--no-peer] [--runs N] [--only compile|bytes|ops]
 """
@@ -32,7 +32,7 @@ OPERATORS = (1_000, 10_000, 100_000)
 MEGABYTES = (1, 10, 100)
 FULL_MEGABYTES = (386, 2400)
 ALIKE = 0.05
-"""By how much the outputs of the same work may differ in size."""
+"""The relative difference in size that outputs of the same work may have."""
 _START, _COPY, _PEER, _OURS, _PLAIN = "start-up", "cp", "litert-quantizer", "tflir", "tflir, nothing to do"
 
 
@@ -58,16 +58,16 @@ def main() -> None:
 
 
 def model_path(kind: str, size: int = 0) -> pathlib.Path:
-    """The model of that kind and size.
+    """The path of the model of this kind and size, which is generated if it does not exist.
 
-    A process of its own makes it: children start with their parent's peak of memory, so this one stays small.
+    A child process generates it: processes inherit the peak memory of their parent, so this one must remain small.
     """
     command = [sys.executable, str(HERE / "models.py"), kind, str(size)]
     return pathlib.Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
 
 
 def peer_python() -> str:
-    """The Python of the peer's environment, which is made where it is not there."""
+    """The Python of litert-quantizer's environment, which is created if it does not exist."""
     python = PEER / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     ready = PEER / ".ready"
     if not ready.exists():
@@ -79,9 +79,9 @@ def peer_python() -> str:
 
 
 def compile_costs(megabytes: int, runs: int, peer: str | None) -> dict[str, Any]:
-    """Costs of each mode on the transformer of so many megabytes, beside `cp`, start-up and the peer."""
+    """Costs of each mode on the transformer of this size, and for comparison of `cp`, start-up and litert-quantizer."""
     model = model_path("transformer", megabytes)
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for mode, flags in MODES.items():
         with tempfile.TemporaryDirectory(dir=MODELS) as folder:
             out = pathlib.Path(folder) / "out.tflite"
@@ -94,9 +94,9 @@ def compile_costs(megabytes: int, runs: int, peer: str | None) -> dict[str, Any]
             if peer is not None:
                 commands[_PEER] = [peer, str(HERE / "peer.py"), str(model), str(out), mode]
             costs = measure_in_turn(commands, runs, out)
-        found[mode] = {name: asdict(cost) for name, cost in costs.items()}
+        results[mode] = {name: asdict(cost) for name, cost in costs.items()}
         _print_costs(f"{megabytes} MB, {mode}, median of {runs}", costs)
-    return found
+    return results
 
 
 def _print_costs(title: str, costs: Mapping[str, Cost]) -> None:
@@ -119,7 +119,7 @@ def _print_costs(title: str, costs: Mapping[str, Cost]) -> None:
 
 
 def scale_bytes(sizes: tuple[int, ...], runs: int) -> None:
-    """Seconds over megabytes, as a table and a chart."""
+    """Seconds by megabytes, as a table and a chart."""
     lines: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory(dir=MODELS) as folder:
         out = pathlib.Path(folder) / "out.tflite"
@@ -137,13 +137,13 @@ def scale_bytes(sizes: tuple[int, ...], runs: int) -> None:
 
 
 def scale_operators(runs: int) -> None:
-    """Milliseconds an operator over operators, as a table and a chart; the least of the runs."""
+    """Milliseconds per operator by number of operators, as a table and a chart; the minimum of the runs."""
     lines: dict[str, list[tuple[float, float]]] = {}
     small = model_path("chain", OPERATORS[0])
     for count in OPERATORS:
         command = [sys.executable, str(HERE / "stages.py"), str(model_path("chain", count)), str(small)]
-        taken = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(runs)]
-        best = min(taken, key=lambda stages: sum(stages.values()))
+        timings = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(runs)]
+        best = min(timings, key=lambda stages: sum(stages.values()))
         for stage, seconds in {**best, "together": sum(best.values())}.items():
             lines.setdefault(stage, []).append((count, 1000 * seconds / count))
     print("\nmilliseconds an operator over operators")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Size and speed of layers with zeros: dense, tflir's and TensorFlow's; speed of the encoder; see README.md.
+"""Size and speed of layers with zeros: dense, by tflir and by TensorFlow; speed of the encoder; see README.md.
 
 benchmarks/sparsity.py [--peer PYTHON] [--sizes N …] [--target balanced|size|latency] [--among MB]
                        [--only models|encoder] [--table]
 
-PYTHON is one that has TensorFlow: python3 -m venv /tmp/tf && /tmp/tf/bin/pip install tensorflow==2.21.*
+PYTHON is the path of a Python with TensorFlow: python3 -m venv /tmp/tf && /tmp/tf/bin/pip install tensorflow==2.21.*
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ import sparsity_table
 from interpreters import Checked, check, distance, microseconds
 from sparsity_models import MODES, PATTERNS, Layer, chosen, converter_of
 
-from tflir.options import Optimize
+from tflir.flags import Optimize
 
 HERE = pathlib.Path(__file__).resolve().parent
 SIZES = (256, 512, 1024, 2048)
 ZEROS = (0.5, 0.7, 0.8, 0.9)
 FAR_OFF = {"float32": 1e-4, "dynamic range": 0.03, "int8": 0.03}
-"""From which distance on an output is wrong; kernels quantize the inputs of a hybrid layer each in its own way."""
+"""An output with a larger distance is wrong; it is large for hybrid layers, whose kernels quantize inputs
+differently."""
 _DENSE, _OURS, _PEER = "dense", "tflir", "TensorFlow"
 _SLOWER = 1.05
 
 
 class Peer:
-    """TensorFlow in a Python of its own, which is started again where it dies."""
+    """TensorFlow in a child process, which is started again if it dies."""
 
     def __init__(self, python: str) -> None:
         self._command = [python, str(HERE / "sparsity_peer.py")]
@@ -49,18 +50,18 @@ class Peer:
         self.version = self._answer() or sys.exit(f"TensorFlow does not start: {' '.join(self._command)}")
 
     def _answer(self) -> str:
-        """What it says next; '' where it ended."""
+        """The next line of its output; '' if it ended."""
         lines = (line.removeprefix("peer: ").strip() for line in self._process.stdout if line.startswith("peer: "))
         return next(lines, "")
 
     def convert(self, layer: pathlib.Path, mode: str, out: pathlib.Path) -> str:
-        """Has it make a model; returns what went wrong, or ''."""
+        """Lets it convert a layer to a model; returns what went wrong, or ''."""
         self._process.stdin.write(f"{layer}\t{mode}\t{out}\n")
         self._process.stdin.flush()
-        said = self._answer()
-        if not said:
+        line = self._answer()
+        if not line:
             self._start()
-        return "" if said == "ok" else said or "crash"
+        return "" if line == "ok" else line or "crash"
 
     def end(self) -> None:
         self._process.stdin.close()
@@ -97,13 +98,13 @@ def main() -> None:
 
 
 def compare(given: argparse.Namespace, facts: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row for each layer and mode."""
+    """Measures every layer in every mode; returns a row for each."""
     peer = Peer(given.peer) if given.peer else None
     facts["tensorflow"] = peer.version if peer else None
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        places = itertools.product(given.sizes, given.modes, given.patterns, given.zeros)
-        for n, mode, pattern, zeros in places:
+        cases = itertools.product(given.sizes, given.modes, given.patterns, given.zeros)
+        for n, mode, pattern, zeros in cases:
             row = {"n": n, "mode": mode, "pattern": pattern, "zeros": zeros}
             row |= measured(Layer.of(n, zeros, pattern), mode, given, peer, pathlib.Path(folder))
             rows.append(row)
@@ -116,31 +117,31 @@ def compare(given: argparse.Namespace, facts: dict[str, Any]) -> list[dict[str, 
 def measured(
     layer: Layer, mode: str, given: argparse.Namespace, peer: Peer | None, folder: pathlib.Path
 ) -> dict[str, Any]:
-    """What the models of a layer take: bytes, microseconds, milliseconds to load, or what is wrong with one."""
+    """The costs of the models of a layer: bytes, microseconds, milliseconds to load, or what is wrong with one."""
     inputs = folder / "inputs.npy"
     np.save(inputs, layer.samples)
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     models: dict[str, pathlib.Path] = {}
     for name, path, facts in made(layer, mode, given, peer, folder):
-        found[name] = facts
+        results[name] = facts
         if path is not None:
             models[name] = path
     checks = {name: check(path, inputs) for name, path in models.items()}
-    wanted = checks[_DENSE].outputs
-    if wanted is None:
+    expected = checks[_DENSE].outputs
+    if expected is None:
         sys.exit(f"the dense model {checks[_DENSE].problem}")
     for name, one in checks.items():
-        found[name] |= {"bytes": models[name].stat().st_size} | judged(one, wanted, FAR_OFF[mode])
-    sound = {name: path for name, path in models.items() if not found[name]["problem"]}
+        results[name] |= {"bytes": models[name].stat().st_size} | judged(one, expected, FAR_OFF[mode])
+    sound = {name: path for name, path in models.items() if not results[name]["problem"]}
     for name, time in timed(sound, layer.samples[0], given.seconds, given.among).items():
-        found[name]["us"] = round(time, 3)
-    return found
+        results[name]["us"] = round(time, 3)
+    return results
 
 
 def made(
     layer: Layer, mode: str, given: argparse.Namespace, peer: Peer | None, folder: pathlib.Path
 ) -> Iterator[tuple[str, pathlib.Path | None, dict[str, Any]]]:
-    """The models to compare, each with its name, its file, and what is known of it."""
+    """The models to compare, each with its name, its file, and facts about it."""
     for name in (_DENSE, _OURS):
         converter = converter_of(layer.model(), mode, layer.samples)
         if name == _OURS:
@@ -156,15 +157,15 @@ def made(
         yield _PEER, None if problem else path, {"problem": problem}
 
 
-def judged(one: Checked, wanted: np.ndarray, limit: float) -> dict[str, Any]:
-    if one.outputs is None:
-        return {"problem": one.problem}
-    off = distance(one.outputs, wanted)
-    return {"load_ms": round(one.load_ms, 3), "off": off, "problem": "wrong" if off > limit else ""}
+def judged(checked: Checked, expected: np.ndarray, limit: float) -> dict[str, Any]:
+    if checked.outputs is None:
+        return {"problem": checked.problem}
+    off = distance(checked.outputs, expected)
+    return {"load_ms": round(checked.load_ms, 3), "off": off, "problem": "wrong" if off > limit else ""}
 
 
 def timed(models: dict[str, pathlib.Path], sample: np.ndarray, seconds: float, among: float) -> dict[str, float]:
-    """Microseconds of a run of each; measured again where tflir's model looks slower than another."""
+    """Microseconds of a run of each; measured again if tflir's model seems slower than another."""
     times = microseconds(models, sample, seconds, among)
     if any(times.get(_OURS, 0) > _SLOWER * time for time in times.values()):
         again = microseconds(models, sample, 2 * seconds, among)

@@ -1,4 +1,4 @@
-"""Speed and memory of `tfl-dense-to-sparse` on one large constant, and of each kind of encoding alone."""
+"""Speed and memory of `tfl-dense-to-sparse` on a large constant, and of each kind of encoding separately."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ENCODINGS = {
 
 
 def run(megabytes: int) -> list[dict[str, Any]]:
-    """A row for each type and pattern: MB of dense constant a second, peak memory as a multiple of it."""
+    """A row for each type and pattern: MB of dense constant per second, and peak memory as a multiple of its size."""
     return [_row(dtype, pattern, megabytes) for dtype in ("float32", "int8") for pattern in PATTERNS]
 
 
@@ -56,7 +56,7 @@ def _row(dtype: str, pattern: str, megabytes: int) -> dict[str, Any]:
 
 
 def _cost(given: Callable[[], Any], work: Callable[[Any], Any], nbytes: int) -> dict[str, float]:
-    """Speed, the best of some runs, and in one more the peak of memory beyond what was there; `given` is made anew."""
+    """The best speed of some runs, and the additional peak memory of one more run; each run gets a new `given()`."""
     seconds = []
     for _ in range(_RUNS):
         value = given()

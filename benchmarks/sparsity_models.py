@@ -1,4 +1,4 @@
-"""Layers with zeros, and what tflir makes of them."""
+"""Layers with zeros, and their conversion by tflir."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from tflir.converter import Converter
-from tflir.options import OpsSet, Optimize, TargetSpec
+from tflir.flags import OpsSet, Optimize, TargetSpec
 from tflir.passes.sparsity.choice import TABLE
 
 Array = npt.NDArray[Any]
 PATTERNS = {"random": 1, "1x4": 4, "1x16": 16}
-"""How many elements of a row are zero together."""
+"""The number of adjacent elements of a row that are zero together."""
 MODES = ("float32", "dynamic range", "int8")
 _SAMPLES = 8
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A fully connected layer's constants, and inputs for it."""
+    """The constants of a fully connected layer, and inputs for it."""
 
     weights: Array
     bias: Array
@@ -31,7 +31,7 @@ class Layer:
 
     @staticmethod
     def of(n: int, zeros: float, pattern: str) -> Layer:
-        """A layer of n x n, the same each time."""
+        """A layer of n x n with a fixed seed."""
         rng = np.random.default_rng(n)
         weights = with_zeros(rng, (n, n), zeros, PATTERNS[pattern])
         return Layer(weights, normal(rng, n), normal(rng, _SAMPLES, n))
@@ -46,7 +46,7 @@ def normal(rng: np.random.Generator, *shape: int) -> npt.NDArray[np.float32]:
 
 
 def with_zeros(rng: np.random.Generator, shape: tuple[int, ...], zeros: float, block: int) -> npt.NDArray[np.float32]:
-    """Normal values, exactly `zeros` of whose blocks along the last dimension are 0."""
+    """Normally distributed values; exactly the share `zeros` of the blocks along the last dimension is 0."""
     values = normal(rng, *shape)
     units = values.reshape(-1, block)
     units[rng.permutation(len(units))[: round(zeros * len(units))]] = 0
@@ -54,19 +54,21 @@ def with_zeros(rng: np.random.Generator, shape: tuple[int, ...], zeros: float, b
 
 
 def fully_connected(weights: Array, bias: Array, rows: int = 1) -> bytes:
-    """One FULLY_CONNECTED of float activations; int8 weights get a scale, which makes it a hybrid one."""
+    """A FULLY_CONNECTED with float activations; int8 weights get a scale, which makes it a hybrid op."""
     outputs, inputs = weights.shape
-    made = schema.FullyConnectedOptionsT()
-    return _one_op("FULLY_CONNECTED", "FullyConnectedOptions", made, weights, bias, (rows, inputs), (rows, outputs))
+    layer_options = schema.FullyConnectedOptionsT()
+    return _one_op(
+        "FULLY_CONNECTED", "FullyConnectedOptions", layer_options, weights, bias, (rows, inputs), (rows, outputs)
+    )
 
 
 def convolution(weights: Array, bias: Array, positions: int = 1) -> bytes:
-    """One 1x1 CONV_2D at so many positions."""
+    """A 1x1 CONV_2D on this many positions."""
     outputs, inputs = weights.shape
-    made = schema.Conv2DOptionsT()
-    made.strideW = made.strideH = made.dilationWFactor = made.dilationHFactor = 1
+    layer_options = schema.Conv2DOptionsT()
+    layer_options.strideW = layer_options.strideH = layer_options.dilationWFactor = layer_options.dilationHFactor = 1
     shapes = (1, positions, 1, inputs), (1, positions, 1, outputs)
-    return _one_op("CONV_2D", "Conv2DOptions", made, weights.reshape(outputs, 1, 1, inputs), bias, *shapes)
+    return _one_op("CONV_2D", "Conv2DOptions", layer_options, weights.reshape(outputs, 1, 1, inputs), bias, *shapes)
 
 
 def _one_op(
@@ -99,22 +101,22 @@ def _one_op(
 
 
 def _tensor(name: str, shape: tuple[int, ...], kind: int, buffer: int = 0) -> Any:
-    made = schema.TensorT()
-    made.name, made.shape, made.type, made.buffer, made.hasRank = name, list(shape), kind, buffer, True
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.type, tensor.buffer, tensor.hasRank = name, list(shape), kind, buffer, True
     if kind == schema.TensorType.INT8:
-        made.quantization = schema.QuantizationParametersT()
-        made.quantization.scale, made.quantization.zeroPoint = np.float32([0.01]), np.int64([0])
-    return made
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale, tensor.quantization.zeroPoint = np.float32([0.01]), np.int64([0])
+    return tensor
 
 
 def _buffer(data: bytes) -> Any:
-    made = schema.BufferT()
-    made.data = np.frombuffer(data, np.uint8)
-    return made
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(data, np.uint8)
+    return buffer
 
 
 def converter_of(model: bytes, mode: str, samples: Array) -> Converter:
-    """A converter set to a mode, without EXPERIMENTAL_SPARSITY."""
+    """A converter for a mode, without EXPERIMENTAL_SPARSITY."""
     converter = Converter.from_bytes(model)
     if mode != "float32":
         converter.optimizations = [Optimize.DEFAULT]
@@ -126,6 +128,6 @@ def converter_of(model: bytes, mode: str, samples: Array) -> Converter:
 
 
 def chosen(converter: Converter) -> tuple[str, str]:
-    """What runs the layer after a conversion, and how its weight is encoded."""
+    """The operator that runs the layer after a conversion, and the encoding of its weight."""
     rows = [row for report in converter.reports for row in report.tables.get(TABLE, ()) if row["verdict"] == "chosen"]
     return (rows[-1]["how"], rows[-1]["encoding"]) if rows else ("dense", "dense")

@@ -1,7 +1,8 @@
 """TensorFlow's side of `sparsity.py`; runs in a Python that has TensorFlow.
 
-Each line of stdin names a `.npz` (weights, bias, samples), a mode and where the model goes, separated by tabs; for
-each a line on stdout says `peer: ok` or what went wrong. The first line on stdout is the version.
+Each line of stdin has the path of an `.npz` (weights, bias, samples), a mode and the path of the model to write,
+separated by tabs; for each, a line on stdout says `peer: ok` or what went wrong. The first line on
+stdout is the version.
 """
 
 import os

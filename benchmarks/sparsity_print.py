@@ -1,4 +1,4 @@
-"""What `sparsity.py` found, on the terminal, as JSON and as Markdown."""
+"""Prints the results of `sparsity.py` on the terminal, as JSON and as Markdown."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rich.table import Table
 _NAMES = ("dense", "TensorFlow", "tflir")
 _SLOWER, _LARGER = 1.05, 1.0
 _WIDTH = 200
-"""Lines are not wrapped below it."""
+"""The width of lines, large enough that tables are not wrapped."""
 Rows = Sequence[Sequence[str]]
 
 
 def machine() -> dict[str, Any]:
-    """What was measured on."""
+    """A description of the machine."""
     cpu = platform.processor() or platform.machine()
     info = pathlib.Path("/proc/cpuinfo")
     if info.exists():
@@ -32,25 +32,25 @@ def machine() -> dict[str, Any]:
 
 
 def line(row: dict[str, Any]) -> str:
-    """A layer, in short, as it is measured."""
+    """A short line about a layer, printed as soon as it is measured."""
     parts = [f"{name} {' '.join(_cells(row.get(name)))}" for name in _NAMES if name in row]
     return f"{row['n']:5} {row['mode']:14} {row['pattern']:7} {row['zeros']:.0%}  {' | '.join(parts)}"
 
 
 def models(facts: dict[str, Any]) -> None:
-    """The comparison of models."""
+    """Prints the comparison of models."""
     _show(_title(facts), _model_head(facts), _model_rows(facts))
     for remark in remarks(facts["models"]):
         print(f"  {remark}")
 
 
 def encoder(facts: dict[str, Any]) -> None:
-    """The speed of the encoder."""
+    """Prints the speed of the encoder."""
     _show(_ENCODER_TITLE, *_encoder_table(facts))
 
 
 def save(facts: dict[str, Any], folder: pathlib.Path, stem: str) -> None:
-    """The `.json` has all of it, the `.md` the tables; a part that was not measured stays as it was."""
+    """Writes all results to a `.json` and the tables to a `.md`; parts that were not measured are kept from before."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{stem}.json"
     facts = (json.loads(path.read_text()) if path.exists() else {}) | facts
@@ -95,7 +95,7 @@ def _model_rows(facts: dict[str, Any]) -> Rows:
 
 
 def _cells(side: dict[str, Any] | None) -> tuple[str, str, str]:
-    """KB, microseconds and milliseconds to load, or what is wrong in their place."""
+    """The cells for KB, microseconds and milliseconds to load, or for what is wrong instead."""
     if side is None:
         return "", "", ""
     size = f"{side['bytes'] / 1e3:.1f}" if "bytes" in side else "–"
@@ -105,11 +105,11 @@ def _cells(side: dict[str, Any] | None) -> tuple[str, str, str]:
 
 
 def remarks(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Where tflir's model is wrong, or slower or larger than another that is right."""
+    """The cases in which tflir's model is wrong, or slower or larger than another correct one."""
     for row in rows:
-        ours, place = row["tflir"], f"{row['n']} {row['mode']} {row['pattern']} {row['zeros']:.0%}"
+        ours, layer = row["tflir"], f"{row['n']} {row['mode']} {row['pattern']} {row['zeros']:.0%}"
         if ours["problem"]:
-            yield f"{place}: tflir's {ours['problem']}"
+            yield f"{layer}: tflir's {ours['problem']}"
             continue
         same = ("dense",) if ours["how"] == "dense" else ()  # one model, measured twice
         for name in (name for name in _NAMES[:2] if name in row and name not in same and not row[name]["problem"]):
@@ -117,7 +117,7 @@ def remarks(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
             words = [f"{slower:.2f} times the time"] * (slower > _SLOWER)
             words += [f"{larger:.2f} times the size"] * (larger > _LARGER)
             if words:
-                yield f"{place}: {' and '.join(words)} of {name}'s ({ours['how']})"
+                yield f"{layer}: {' and '.join(words)} of {name}'s ({ours['how']})"
 
 
 _ENCODER_TITLE = "MB of dense constant a second (peak memory as a multiple of it), 80 % zeros, one thread."

@@ -1,4 +1,4 @@
-"""Measures what `passes/sparsity/machines.py` holds, on this machine: times beside dense, as lines to copy there."""
+"""Measures the numbers in `passes/sparsity/machines.py` on this machine: times relative to dense, as lines to copy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FEW, _MANY = 1, 64
 
 
 class Timing(NamedTuple):
-    """As `microseconds` takes it."""
+    """Parameters of `microseconds`."""
 
     seconds: float
     among: float
@@ -62,7 +62,7 @@ def _print_line(key: object, values: Sequence[float]) -> None:
 
 
 def _direct(kernel: str, block: int, n: int, rows: int, shares: Sequence[float], how: Timing) -> list[float]:
-    """Time beside dense of a kernel that reads blocks, at each share of them."""
+    """Time, relative to dense, of a kernel that reads blocks, for each share of stored blocks."""
     change = _stored(direct=block)
     models = {"dense": _layer(kernel, n, rows, 1.0, block, None)}
     models |= {str(share): _layer(kernel, n, rows, share, block, change) for share in shares}
@@ -70,13 +70,13 @@ def _direct(kernel: str, block: int, n: int, rows: int, shares: Sequence[float],
 
 
 def _more_rows(kernel: str, block: int, n: int, how: Timing) -> list[float]:
-    """By how much the ratio of `_direct` grows with rows: the mean over shares."""
-    one, *more = (_direct(kernel, block, n, rows, SHARES[:3], how) for rows in (1, *ROWS))
-    return [float(np.mean(np.divide(ratios, one))) for ratios in more]
+    """The factor by which the ratio of `_direct` grows with the number of rows: the mean over shares."""
+    single_row, *more = (_direct(kernel, block, n, rows, SHARES[:3], how) for rows in (1, *ROWS))
+    return [float(np.mean(np.divide(ratios, single_row))) for ratios in more]
 
 
 def _alone(kernel: str) -> Callable[[int, float], float]:
-    """Time of the runtime's own dense kernel."""
+    """Time of the runtime's own dense kernel, relative to the default delegate's."""
 
     def measure(n: int, how: Timing) -> float:
         models = {kind: _layer(kernel, n, 1, 0.3, 16, change) for kind, change in (("dense", None), ("own", _stored()))}
@@ -143,7 +143,7 @@ def _made(model: bytes, kernel: str, n: int, change: Change | None, rows: int = 
 
 
 def _stored(direct: int = 0) -> Change:
-    """Makes the only weight sparse whatever it costs: in blocks that the kernel reads (0: for a DENSIFY)."""
+    """Makes the only weight sparse even if that is slower: in blocks that the kernel reads (0: for a DENSIFY)."""
 
     def change(module: ModuleOp) -> None:
         weight, _ = next(weights_of(module))
@@ -158,7 +158,7 @@ def _stored(direct: int = 0) -> Change:
 
 
 def _beside(models: dict[str, bytes], n: int, how: Timing) -> list[float]:
-    """Times beside the first model's."""
+    """Times relative to that of the first model."""
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: pathlib.Path(folder) / f"{name}.tflite" for name in models}
         for name, path in paths.items():

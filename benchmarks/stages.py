@@ -1,8 +1,8 @@
-"""Seconds that each stage takes on one model, in this process; prints JSON.
+"""Measures the seconds of each stage on one model, in this process; prints JSON.
 
     stages.py MODEL SMALL
 
-SMALL is loaded first, so that imports and other first-time work don't count.
+SMALL is loaded first, so that imports and other one-time work are not counted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tflir.ir.verify import verify_module
 
 
 class _ReluToRelu6(RewritePattern):
-    """Any rewrite that applies to a quarter of the chain."""
+    """A rewrite that applies to a quarter of the chain's ops."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ReluOp, rewriter: PatternRewriter) -> None:

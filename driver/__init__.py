@@ -11,6 +11,7 @@ module = tflir.load("model.tflite")  # a builtin.module of the tfl dialect; load
 tflir.run_passes(module, "tfl-prepare-quantize-dynamic-range,tfl-quantize,tfl-post-quantize")
 tflir.save(module, "small.tflite")  # dumps gives bytes, or text
 print(tflir.compare("model.tflite", module))  # how close the outputs are
+print(tflir.benchmark(["model.tflite", module]))  # how long a run takes
 outputs = tflir.interpret(module, {"x": array})  # run in numpy, without a runtime
 ```
 """
@@ -20,11 +21,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tflir.flags import OpsSet, Optimize, TargetSpec
 from tflir.ir.errors import Error
 from tflir.ir.extensions import on_unknown
-from tflir.options import OpsSet, Optimize, TargetSpec
 
 if TYPE_CHECKING:
+    from tflir.benchmarking import benchmark
     from tflir.comparison import compare
     from tflir.converter import Converter
     from tflir.files import dumps, load, loads, save
@@ -39,6 +41,7 @@ __all__ = [
     "Optimize",
     "TargetSpec",
     "__version__",
+    "benchmark",
     "compare",
     "dumps",
     "interpret",
@@ -48,9 +51,10 @@ __all__ = [
     "save",
 ]
 
-# Imported when they are asked for: they bring numpy and xdsl, which `tflir --help` does without.
+# Imported at their first use: they import numpy and xdsl, which `tflir --help` does not need.
 _LAZY = {
     "Converter": "converter",
+    "benchmark": "benchmarking",
     "compare": "comparison",
     "dumps": "files",
     "interpret": "interpretation",
@@ -75,5 +79,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What there is to use, what is imported later included."""
+    """The public names, including those that are imported at their first use."""
     return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

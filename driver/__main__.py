@@ -1,4 +1,4 @@
-"""`python -m tflir`: the command line, where no script `tflir` is on the path."""
+"""`python -m tflir`: the command line, if no script `tflir` is on the path."""
 
 from __future__ import annotations
 

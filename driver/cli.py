@@ -1,4 +1,4 @@
-"""`tflir`: the command line. Parsing needs nothing but the standard library; each command imports what it uses."""
+"""`tflir`: the command line. Parsing needs only the standard library; each command imports what it uses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _INTERRUPTED = 130
 
 
 class _Once(argparse.Action):
-    """Stores a value, once: of two values one would be ignored."""
+    """Stores the value of a flag that may be given once: of two values, one would be ignored."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         if option_string is not None and self in parser.stored:
@@ -43,17 +43,17 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] -- argparse declares it as overloads
         self, args: Any = None, namespace: Any = None
     ) -> Any:
-        """As of any parser, but a flag that there is not is an error that names the nearest."""
+        """As in any parser, but the error about an unknown flag suggests a similar one."""
         self.stored.clear()
-        found = super().parse_known_args(args, namespace)
-        unknown: list[str] = found[1]
+        parsed = super().parse_known_args(args, namespace)
+        unknown: list[str] = parsed[1]
         flags = [argument for argument in unknown if argument.startswith("-")]
         if flags:
             from tflir.ir.near import near
 
             flag = flags[0].partition("=")[0]
             self.error(f"unrecognized arguments: {' '.join(unknown)}{near(flag, self._option_string_actions)}")
-        return found
+        return parsed
 
     def error(self, message: str) -> NoReturn:
         line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
@@ -90,8 +90,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def guarded(run: Callable[[], int], *, debug: bool) -> int:
-    """Calls `run` and turns what it raises into one line on stderr and an exit status."""
-    with contextlib.suppress(ValueError):  # only the main thread may say what a signal does
+    """Calls `run`; turns an exception into a line on stderr and an exit status."""
+    with contextlib.suppress(ValueError):  # only the main thread may set signal handlers
         signal.signal(signal.SIGTERM, _terminate)
     try:
         with warnings.catch_warnings():
@@ -119,12 +119,12 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
 
 
 def _show_warning(message: Warning | str, *_: Any) -> None:
-    """A warning in one line, without the place in the program that gave it."""
+    """Prints a warning in one line, without the position in the program that issued it."""
     print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """Ends as Ctrl-C does, so that no half-written file stays behind."""
+    """Ends the program as Ctrl-C does, so that no incomplete file is left."""
     raise KeyboardInterrupt
 
 

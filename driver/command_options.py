@@ -1,8 +1,8 @@
-"""The options that say how a command runs, beside those of `options.Settings`, which say what is made."""
+"""The options for how a command runs; those for what it produces are in `options.Settings`."""
 
 from __future__ import annotations
 
-from tflir.option import Option, part, path
+from tflir.option import Option, duration, part, path, text, whole
 
 COMMANDS: tuple[Option, ...] = (
     Option(
@@ -16,8 +16,23 @@ COMMANDS: tuple[Option, ...] = (
         "--output", ".json, or .tflite: MODEL with its ranges", "OUT", path, short="-o", name="output",
         commands=("calibrate",), required=("calibrate",),
     ),
-    Option("--json", "for machines", name="json", excludes=("verbose",), commands=("inspect",)),
-    Option("--verify", "run input and output in LiteRT and compare", name="verify"),
+    Option("--json", "for machines", name="json", excludes=("verbose",), commands=("inspect", "benchmark")),
+    Option(
+        "--threads", "run on N threads (default: 1)", "N", whole, name="threads", commands=("benchmark",)
+    ),
+    Option(
+        "--seconds", "run each model for so long (default: 2)", "S", duration, name="seconds", commands=("benchmark",)
+    ),
+    Option(
+        "--no-delegate", "time the runtime's own kernels too, without the default delegate", name="no_delegate",
+        commands=("benchmark",),
+    ),
+    Option("--profile", "time each op too", name="profile", commands=("benchmark",)),
+    Option(
+        "--signature", "run the signature KEY (default: the first)", "KEY", text, name="signature",
+        commands=("benchmark",),
+    ),
+    Option("--verify", "run input and output in LiteRT; compare outputs and latency", name="verify"),
     Option("--report", "write what each pass did, as .json or .html", "FILE", path, name="report"),
     Option("--elide-constants", "leave large constants out of .mlir text", name="elide_constants"),
     Option(
@@ -29,5 +44,5 @@ COMMANDS: tuple[Option, ...] = (
         commands=("compile", "inspect"),
     ),
     Option("--quiet", "print errors only", short="-q", name="quiet", commands=("compile", "calibrate")),
-    Option("--debug", "show tracebacks", name="debug", commands=("compile", "calibrate", "inspect")),
+    Option("--debug", "show tracebacks", name="debug", commands=("compile", "calibrate", "inspect", "benchmark")),
 )  # fmt: skip

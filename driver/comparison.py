@@ -1,4 +1,4 @@
-"""`tflir.compare`: two models beside each other, run on the same inputs."""
+"""`tflir.compare`: runs two models on the same inputs and compares their outputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tflir.report.verify import Verification
 
 MOST_SAMPLES = 32
-"""How many samples of a dataset two models are run on."""
+"""The default limit of samples of a dataset that two models are run on."""
 
 
 def compare(
@@ -26,20 +26,20 @@ def compare(
     *,
     samples: int | None = None,
 ) -> Verification:
-    """Runs two models in LiteRT on the same inputs and says how close the outputs of the second are to the first's.
+    """Runs two models in LiteRT on the same inputs and measures how close the second's outputs are to the first's.
 
     A model is the path of a `.tflite` or `.mlir`, its bytes, or a module. `data` is a representative dataset, as
     `Converter.representative_dataset` takes it; at most `samples` of it are run (default: 32). Without data `samples`
     random inputs are made (default: 3). The result has `outputs`, a list with the signal-to-noise ratio in dB and the
-    largest difference of each, and `layers`, the activations where the second model is quantized; printed it is a
-    table. Raises `Error` where a model can't be run, or the second has other inputs or outputs.
+    largest difference of each, and `layers`, the activations if the second model is quantized; it prints as a table.
+    Raises `Error` if a model can't be run, or if the second has other inputs or outputs.
     """
     from tflir.options import Options
     from tflir.report.verify import compare as run_both
 
     if samples is not None and samples < 1:
         raise Error(f"samples = {samples}: at least one sample is run", hint="give a number above 0", status=2)
-    first, second = _runnable(original), _runnable(compiled)
+    first, second = runnable(original), runnable(compiled)
     if data is None:
         return run_both(first, second, samples or 0, quiet=True)
     given = dataset_samples(
@@ -51,9 +51,9 @@ def compare(
 def dataset_samples(
     model: str | bytes, load: Callable[[], ModuleOp], options: Options, most: int = MOST_SAMPLES
 ) -> Samples:
-    """Some of the representative data that `options` name, by signature; 0, for random inputs, where they name none.
+    """Some of the representative data in `options`, by signature; 0 (random inputs) if they have none.
 
-    `load` gives the module of `model`. Raises `Error` where a sample does not fit.
+    `load` returns the module of `model`. Raises `Error` if a sample does not fit.
     """
     if options.representative_dataset is None:
         return 0
@@ -62,8 +62,8 @@ def dataset_samples(
     return samples_of(model, load(), options, most=most)
 
 
-def _runnable(model: Any) -> str | bytes:
-    """What LiteRT takes: the path of a `.tflite`, or its bytes."""
+def runnable(model: Any) -> str | bytes:
+    """The model as LiteRT loads it: the path of a `.tflite`, or its bytes."""
     from xdsl.dialects.builtin import ModuleOp
 
     from tflir.files import TEXT, load, named, to_bytes

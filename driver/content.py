@@ -1,4 +1,4 @@
-"""Whole contents of files, pipes and standard input, as far as they may go: what has no end is refused."""
+"""Reads whole files, pipes and standard input up to a limit, so that an endless stream is refused."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ STDIN = "-"
 STDIN_NAME = "<stdin>"
 _MODEL = "model and no text"
 MOST_STREAMED = 1 << 28
-"""Bytes that are taken from a pipe or a device, of which nobody knows how much will come."""
+"""The most bytes that are read from a pipe or a device, whose size is not known."""
 _CHUNK = 1 << 20
 _HEAD = 1 << 16
 
 
 def read_content(path: str | os.PathLike[str], kind: str = _MODEL, most: int | None = None) -> bytes:
-    """The bytes of a model or of text. Raises `Error` where the file can't be read, and where there is no end to it.
+    """The bytes of a model or of text. Raises `Error` if the file can't be read or exceeds the limit.
 
-    `kind` is what the file should be, in words. `most`: how many bytes there may be at most; else a file may have as
-    many as it has, and a stream `MOST_STREAMED`.
+    `kind` says in words what the file should be. `most` is the limit in bytes; by default there is none for files, and
+    `MOST_STREAMED` for streams.
     """
     name = os.fspath(path)
     limit = most if most is not None else MOST_STREAMED if is_stream(name) else None
@@ -38,7 +38,7 @@ def read_content(path: str | os.PathLike[str], kind: str = _MODEL, most: int | N
 
 
 def read_stdin() -> bytes:
-    """The bytes of standard input, `MOST_STREAMED` at most."""
+    """The bytes of standard input, at most `MOST_STREAMED`."""
     stream: BinaryIO | None = getattr(sys.stdin, "buffer", None)
     if stream is None:
         raise Error("there is no standard input", file=STDIN_NAME, hint="name a file")

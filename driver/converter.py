@@ -1,4 +1,4 @@
-"""`Converter`: `tf.lite.TFLiteConverter`'s manners, from a `.tflite` instead of a Keras model."""
+"""`Converter`: the interface of `tf.lite.TFLiteConverter`, for a `.tflite` instead of a Keras model."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tflir.facts import facts_in_force
 from tflir.files import file_size, load, load_bytes, named, to_bytes, write
+from tflir.fitting import target_remark
+from tflir.flags import Optimize, OptionWarning, refuse_unknown
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
 from tflir.option import ModeName
-from tflir.options import Optimize, Options, OptionWarning, Settings, refuse_unknown
+from tflir.options import Options, Settings
 from tflir.pipeline import float_stage, mode_of, pipeline_of, stages_of
 from tflir.refusals import warnings_of
 from tflir.remarks import data_remark, mode_remark, result_remarks, uncalibrated_signatures
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 _SMALL = 1 << 16
-"""Bytes of a model beyond which the scales that quantization adds are little beside what it saves."""
+"""In models with more bytes, the scales that quantization adds are small compared with what it saves."""
 _MAY_STAY_FLOAT = (ModeName.DYNAMIC_RANGE, ModeName.FLOAT16, ModeName.INTEGER)
 _OPTIONS = [one.name for one in fields(Settings)]
 _IO_TYPES = ("inference_input_type", "inference_output_type")
@@ -35,8 +37,8 @@ _RESULTS = ("reports", "remarks")
 class Converter(Settings):
     """Compiles one model.
 
-    `optimizations` (a list of `Optimize`), `target_spec` and `disable_per_channel` say how; `tf_compat`
-    asks for TensorFlow's own numbers, its quirks included. `convert` may be called more than once.
+    `optimizations` (a list of `Optimize`), `target_spec` and `disable_per_channel` select how; `tf_compat`
+    requests exactly TensorFlow's results, its quirks included. `convert` may be called more than once.
     """
 
     def __init__(self, read: Callable[[], ModuleOp], file: str = "") -> None:
@@ -51,10 +53,10 @@ class Converter(Settings):
         self.reports: list[PassReport] = []
         """What each pass of the last conversion did."""
         self.remarks: list[str] = []
-        """What the last conversion has to say beside its result, a line each: the mode and why, what stayed float."""
+        """Remarks of the last conversion, one a line: the mode and why it was chosen, what remained float."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Sets an option; one that does nothing is refused, not forgotten."""
+        """Sets an option; raises `UnknownAttributeError` for an unknown name, which would have no effect."""
         if not name.startswith("_") and name not in _RESULTS:
             refuse_unknown("Converter", name, _OPTIONS)
         once = isinstance(value, Iterator) and name in _OPTIONS and name != "representative_dataset"
@@ -62,7 +64,7 @@ class Converter(Settings):
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Converter:
-        """A converter of the model at `path`, `.tflite` or `.mlir`. Raises `Error` where it is no valid model."""
+        """A converter of the model at `path`, `.tflite` or `.mlir`. Raises `Error` if it is not a valid model."""
         return cls.from_module(lambda: load(path), named(path))
 
     @classmethod
@@ -72,22 +74,22 @@ class Converter(Settings):
 
     @classmethod
     def from_module(cls, read: Callable[[], ModuleOp], file: str = "") -> Converter:
-        """A converter of the module that `read` gives, anew each time; `file` is what errors name."""
+        """A converter of the module that `read` returns, a new one at each call; `file` is its name in errors."""
         if not callable(cast(Any, read)):
             what = f"from_module takes a function that gives the module anew each time, not {type(read).__name__}"
             raise Error(what, hint="give lambda: module.clone()", status=2)
         return cls(_first_then(read(), read), file)
 
     def on_calibration(self, progress: Callable[[int, int], None]) -> None:
-        """Has `progress` told how many samples were run, and of how many (0: not known)."""
+        """Calls `progress` during calibration with the number of samples done and of all samples (0: not known)."""
         self._calibrating = progress
 
     def on_passes(self, progress: Callable[[int, int], None]) -> None:
-        """Has `progress` told how far the passes are, and of how much."""
+        """Calls `progress` while passes run with the amount of work done and in total."""
         self._rewriting = progress
 
     def use(self, options: Options) -> None:
-        """Takes over `options`."""
+        """Sets all options from `options`."""
         for name in _OPTIONS:
             setattr(self, name, getattr(options, name))
         self._beside = options.beside
@@ -97,13 +99,13 @@ class Converter(Settings):
         module, read = self._read(), self._read
         if self.requantize is None:
             self._read = _first_then(module, read)
-        else:  # what mode it will be hangs on what it is as float
+        else:  # the mode depends on the model's float form
             self._make_float(module)
             self._read = read
         return pipeline_of(self.options(module))
 
     def options(self, module: ModuleOp | None = None) -> Options:
-        """The options as they stand, with what `module` itself says about ranges."""
+        """The current options, completed by whether `module` itself has ranges and integers."""
         options = Options(**{name: getattr(self, name) for name in _OPTIONS}, beside=self._beside).checked()
         options.has_ranges = (
             options.quantizes and module is not None and _evidence(module, tf_compat=self.tf_compat) is not None
@@ -114,7 +116,9 @@ class Converter(Settings):
         return options
 
     def prepare(self) -> None:
-        """Reads the model and, where it is needed, records the ranges of activations: `module` begins with it."""
+        """Reads the model and, if the mode needs them, records the ranges of activations: the first step of
+        `module`.
+        """
         with facts_in_force(self.plugins):
             self._prepare()
 
@@ -126,9 +130,9 @@ class Converter(Settings):
             mode = mode_of(options)
             remark = mode_remark(options, _evidence(module, tf_compat=self.tf_compat) if options.has_ranges else None)
             self.remarks = [] if remark is None else [remark]
-            for said in warnings_of(options, mode.name):
-                warnings.warn(said, DeprecationWarning if "deprecated" in said else OptionWarning, 4)
-                self.remarks.append(f"warning: {said}")
+            for warning in warnings_of(options, mode.name):
+                warnings.warn(warning, DeprecationWarning if "deprecated" in warning else OptionWarning, 4)
+                self.remarks.append(f"warning: {warning}")
             if mode.needs_ranges:
                 self._record_ranges(module, options)
                 self._warn_of_uncalibrated(module)
@@ -159,6 +163,8 @@ class Converter(Settings):
                 add_metadata(module, mode.metadata)
             self.remarks += result_remarks(options, self.reports)
             module = self._smaller(module, options)
+            if options.target is not None:
+                self.remarks.append(target_remark(module, options.target))
             if self.reports:
                 with within_limits():
                     verify_module(module, runs=not options.tf_compat)
@@ -168,7 +174,7 @@ class Converter(Settings):
         return module
 
     def _make_float(self, module: ModuleOp) -> list[PassReport]:
-        """Makes a quantized module float where it is to be quantized anew; refuses one that holds nothing quantized."""
+        """Makes a quantized module float if it is to be requantized. Raises `Error` if nothing in it is quantized."""
         from tflir.pass_manager import run_passes
 
         passes = float_stage(self.options())
@@ -181,7 +187,7 @@ class Converter(Settings):
         return reports
 
     def _record_ranges(self, module: ModuleOp, options: Options) -> None:
-        """Puts the ranges of the statistics and of the dataset onto the module's values."""
+        """Records the ranges from the statistics and the dataset on the module's values."""
         from tflir.data.recorded import read_recorded
 
         if options.stats:
@@ -209,9 +215,9 @@ class Converter(Settings):
         ]
 
     def _smaller(self, module: ModuleOp, options: Options) -> ModuleOp:
-        """`module`, or what EXPERIMENTAL_SPARSITY alone makes where that takes fewer bytes.
+        """`module`, or the result of EXPERIMENTAL_SPARSITY alone if that takes fewer bytes.
 
-        What quantization adds to each tensor can outweigh what it saves where most weights are zero.
+        The scales that quantization adds to each tensor can exceed what it saves if most weights are zero.
         """
         from tflir.pass_manager import parse_pipeline, run_pipeline
 
@@ -236,7 +242,7 @@ class Converter(Settings):
         return alone
 
     def convert(self) -> bytes:
-        """The compiled `.tflite`. Raises `Error` where the model can't be compiled so."""
+        """The compiled `.tflite`. Raises `Error` if the model can't be compiled with these options."""
         return to_bytes(self.module(), tf_compat=self.tf_compat)
 
     def convert_to(
@@ -248,7 +254,7 @@ class Converter(Settings):
     ) -> int:
         """Compiles to a file, streaming its constants; returns its size in bytes.
 
-        `progress` is told bytes written and bytes in all; `elide_constants` leaves large ones out of text.
+        `progress` is called with the bytes written and in total; `elide_constants` leaves large ones out of text.
         """
         module = self.module()
         return write(module, path, tf_compat=self.tf_compat, elide_constants=elide_constants, progress=progress)
@@ -267,7 +273,7 @@ def _has_integers(module: ModuleOp) -> bool:
 
 
 def _first_then(module: ModuleOp, again: Callable[[], ModuleOp]) -> Callable[[], ModuleOp]:
-    """Gives `module` the first time and reads it anew later: passes change what they are given."""
+    """Returns `module` at the first call and reads it again at later ones, since passes modify it."""
     held = [module]
     return lambda: held.pop() if held else again()
 

@@ -1,4 +1,4 @@
-"""Gives passes the reference interpreter to compute constants with."""
+"""Provides the reference interpreter to passes that compute constants."""
 
 from __future__ import annotations
 

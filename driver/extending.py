@@ -1,4 +1,4 @@
-"""Passes beside those that the options mean: `-p 'a,DEFAULT,b'`, `--before PASS=PIPELINE`, `--after PASS=PIPELINE`.
+"""Passes besides those that the options select: `-p 'a,DEFAULT,b'`, `--before PASS=PIPELINE`, `--after PASS=PIPELINE`.
 
 ```
 options give          tfl-optimize,tfl-quantize,tfl-post-quantize
@@ -6,7 +6,7 @@ options give          tfl-optimize,tfl-quantize,tfl-post-quantize
 --after tfl-quantize='b{x=1},c'
                       tfl-optimize,tfl-quantize,b{x=1},c,tfl-post-quantize
 ```
-A pass that stands several times in the pipeline gets its companions each time.
+If a pass occurs several times in the pipeline, passes are added at each occurrence.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from tflir.pipeline_text import DEFAULT, MODULE, USAGE, Step, read_pipeline, wri
 
 _PASS_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*+")
 Additions = Sequence[tuple[str, str]]
-"""Names of passes, and the pipelines beside each."""
+"""Names of passes, each with the pipeline to add next to it."""
 
 
 def names_default(value: Any) -> bool:
-    """Whether a pipeline has the word DEFAULT as one of its passes."""
+    """Whether a pipeline contains the word DEFAULT as a pass."""
     if not isinstance(value, str) or DEFAULT not in value:
         return False
     try:
         return any(step.name == DEFAULT for step in read_pipeline(value))
-    except Error:  # whoever reads it to run it says so
+    except Error:  # the error is raised when the pipeline is run
         return False
 
 
 def additions(value: Any) -> tuple[tuple[str, str], ...]:
-    """Takes `PASS=PIPELINE`, a pair of both, a dictionary, or several of these."""
+    """Accepts `PASS=PIPELINE`, a pair of both, a dictionary, or several of these."""
     if isinstance(value, str):
         name, equals, pipeline = value.partition("=")
         if not (equals and _PASS_NAME.fullmatch(name.strip()) and pipeline.strip()):
@@ -53,10 +53,10 @@ def additions(value: Any) -> tuple[tuple[str, str], ...]:
 
 
 def extended(first: str, rest: str, passes: str | None, before: Additions, after: Additions) -> tuple[str, str]:
-    """The two parts of a pipeline with what was added: `first` comes before calibration, `rest` after it.
+    """The two parts of a pipeline with the added passes: `first` runs before calibration, `rest` after it.
 
-    What stands before DEFAULT in `passes` comes first of all. Raises `Error` (status 2) where nothing of the pipeline
-    has the name of a pass that something is to be added to.
+    What precedes DEFAULT in `passes` runs first of all. Raises `Error` (status 2) if the pipeline does not contain a
+    pass that another should be added next to.
     """
     parts = [read_pipeline(part) if part else [] for part in (first, rest)]
     if passes is not None:
@@ -73,29 +73,29 @@ def extended(first: str, rest: str, passes: str | None, before: Additions, after
 
 
 def extended_first(first: str, passes: str | None, before: Additions, after: Additions) -> str:
-    """The first part alone, where it is not known yet what the rest will be."""
+    """The first part only, while the rest is not known yet."""
     leading = [] if passes is None else _around_default(passes)[0]
     return written(_with([*leading, *read_pipeline(first)], before, after))
 
 
 def _around_default(passes: str) -> tuple[list[Step], list[Step]]:
     steps = read_pipeline(passes)
-    places = [number for number, step in enumerate(steps) if step.name == DEFAULT]
-    if len(places) != 1:
+    positions = [number for number, step in enumerate(steps) if step.name == DEFAULT]
+    if len(positions) != 1:
         raise Error("--passes names DEFAULT twice", hint="name it once", status=USAGE)
-    word = steps[places[0]]
+    word = steps[positions[0]]
     if word.options or word.anchor != MODULE:
         hint = "write it by itself: a,DEFAULT,b"
         raise Error(
             f"{DEFAULT} stands for a pipeline: it has no options, and works on the module", hint=hint, status=USAGE
         )
-    return steps[: places[0]], steps[places[0] + 1 :]
+    return steps[: positions[0]], steps[positions[0] + 1 :]
 
 
 def _with(steps: list[Step], before: Additions, after: Additions) -> list[Step]:
-    found: list[Step] = []
+    steps_added: list[Step] = []
     for step in steps:
-        found += [each for name, pipeline in before if name == step.name for each in read_pipeline(pipeline)]
-        found.append(step)
-        found += [each for name, pipeline in after if name == step.name for each in read_pipeline(pipeline)]
-    return found
+        steps_added += [each for name, pipeline in before if name == step.name for each in read_pipeline(pipeline)]
+        steps_added.append(step)
+        steps_added += [each for name, pipeline in after if name == step.name for each in read_pipeline(pipeline)]
+    return steps_added

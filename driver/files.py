@@ -1,4 +1,4 @@
-"""Models from files and to files: `.tflite`, or `.mlir` by its ending."""
+"""Reads and writes models in files: `.tflite`, or text if the name ends in `.mlir`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEXT, MODEL = ".mlir", ".tflite"
 
 @contextlib.contextmanager
 def collector_paused() -> Generator[None]:
-    """Leaves the garbage collector out of building many objects that all stay: a third of the time."""
+    """Pauses the garbage collector while many long-lived objects are built, which saves a third of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -35,7 +35,7 @@ def collector_paused() -> Generator[None]:
 
 
 def named(path: str | os.PathLike[str]) -> str:
-    """`path` as text. Raises `Error` (status 2) where it is no path."""
+    """`path` as a string. Raises `Error` (status 2) if it is not a path."""
     name: Any = os.fspath(path) if isinstance(cast(Any, path), str | os.PathLike) else path
     if not isinstance(name, str):
         kind = type(name).__name__
@@ -44,7 +44,7 @@ def named(path: str | os.PathLike[str]) -> str:
 
 
 def load(path: str | os.PathLike[str]) -> ModuleOp:
-    """The module of the model at `path`, `.tflite` or `.mlir`. Raises `Error` where that is no valid model."""
+    """The module of the model at `path`, `.tflite` or `.mlir`. Raises `Error` if that is not a valid model."""
     if isinstance(cast(Any, path), bytes | bytearray | memoryview):
         what = f"a file is named by its path, not by {type(path).__name__}"
         raise Error(what, hint="give the content of a model to loads", status=2)
@@ -72,7 +72,7 @@ def _load(name: str) -> ModuleOp:
 
 
 def frontend_of(name: str) -> Callable[[bytes, str], ModuleOp] | None:
-    """What reads a file of this ending, where that is neither ours nor of a `.tflite` by another name."""
+    """The plug-in's function that reads files with this ending; None for `.mlir` and for `.tflite` with any ending."""
     suffix = pathlib.Path(name).suffix
     if not suffix or suffix in (TEXT, MODEL) or is_stream(name):
         return None
@@ -94,7 +94,7 @@ def _bytes_of(name: str) -> bytes:
 
 
 def _checked(module: ModuleOp, suffix: str) -> ModuleOp:
-    """A module that a plug-in made. Raises `Error` where it is none, or not valid."""
+    """The module that a plug-in returned. Raises `Error` if it is not a valid module."""
     from xdsl.dialects.builtin import ModuleOp as Module
 
     from tflir.ir.verify import verify_module
@@ -109,7 +109,7 @@ def _checked(module: ModuleOp, suffix: str) -> ModuleOp:
 def loads(content: bytes | str, name: str = "<memory>") -> ModuleOp:
     """The module of a model in memory: the bytes of a `.tflite`, or MLIR text as `str` or as its bytes.
 
-    `name` is what errors call the model. Raises `Error` where the content is no valid model.
+    `name` is the model's name in errors. Raises `Error` if the content is not a valid model.
     """
     try:
         data = content.encode("utf-8", "replace") if isinstance(content, str) else memoryview(content).toreadonly()
@@ -124,7 +124,7 @@ def loads(content: bytes | str, name: str = "<memory>") -> ModuleOp:
 
 
 def load_bytes(data: bytes) -> ModuleOp:
-    """The module of a model in memory. Raises `Error` where that is none, and where `data` holds no bytes."""
+    """The module of a model in memory. Raises `Error` if that is not a model, or if `data` is not bytes."""
     from tflir.frontends.tflite.mapping import ModelFile
     from tflir.frontends.tflite.model import import_model
 
@@ -138,7 +138,7 @@ def load_bytes(data: bytes) -> ModuleOp:
 
 
 def load_content(data: bytes, name: str) -> ModuleOp:
-    """The module of a model or its text, told apart by the identifier of models; `name` is for messages."""
+    """The module of a model or its text, which the identifier of models tells apart; `name` is for messages."""
     return load_bytes(data) if data[4:8] == IDENTIFIER else _load_text(data, name)
 
 
@@ -161,10 +161,10 @@ def save(
 ) -> int:
     """Writes `module` to `path`, `.tflite` or `.mlir`; returns the number of bytes.
 
-    A file that exists is replaced with `force` only. The new one appears whole or not at all. With `elide_constants`
-    text leaves out the bytes of large constants, and can't be read again. `progress` is told bytes written and bytes
-    in all. Raises `Error` where `path` ends in something else, the file exists or can't be written, or the module has
-    no form in the format.
+    A file that exists is replaced only with `force`, and only by a complete file. With `elide_constants`, text lacks
+    the bytes of large constants, and can't be read again. `progress` is called with the bytes written and in total.
+    Raises `Error` if `path` ends in something else, if the file exists or can't be written, or if the format can't
+    express the module.
     """
     check_ending(named(path))
     if not force and os.path.isfile(path):
@@ -173,7 +173,7 @@ def save(
 
 
 def check_ending(name: str) -> None:
-    """Raises `Error` (status 2) where the name of a file does not say what is to be written."""
+    """Raises `Error` (status 2) if the ending of a file's name is neither `.tflite` nor `.mlir`."""
     if pathlib.Path(name).suffix not in (TEXT, MODEL):
         raise Error(f"its name ends in neither {MODEL} nor {TEXT}", file=name, hint="end it in one of these", status=2)
 
@@ -231,8 +231,8 @@ def dumps(module: ModuleOp, format: Literal["mlir"], *, elide_constants: bool = 
 def dumps(module: ModuleOp, format: str = "tflite", *, elide_constants: bool = False) -> bytes | str:
     """`module` in memory: the bytes of a `.tflite`, or its MLIR text with `format="mlir"`.
 
-    With `elide_constants` text leaves out the bytes of large constants, and can't be read again. Raises `Error` where
-    `format` is something else, or the module has no form in it.
+    With `elide_constants`, text lacks the bytes of large constants, and can't be read again. Raises `Error` if
+    `format` is something else, or can't express the module.
     """
     if format == "tflite":
         return to_bytes(module)
@@ -245,7 +245,7 @@ def dumps(module: ModuleOp, format: str = "tflite", *, elide_constants: bool = F
 
 
 def shown_in_notebooks(module: ModuleOp) -> ModuleOp:
-    """`module`, which a notebook shows as short IR: this one object, since the class is xDSL's."""
+    """Makes notebooks show `module` as short IR; only this object, since the class belongs to xDSL."""
     from tflir.notebook import as_html
 
     cast(Any, module)._repr_html_ = as_html(module)
@@ -253,12 +253,12 @@ def shown_in_notebooks(module: ModuleOp) -> ModuleOp:
 
 
 def file_size(module: ModuleOp) -> int:
-    """Bytes of the `.tflite` of `module`."""
+    """The size in bytes of the `.tflite` of `module`."""
     return len(to_bytes(module))
 
 
 def to_bytes(module: ModuleOp, *, tf_compat: bool = False) -> bytes:
-    """The `.tflite` of `module`."""
+    """The bytes of the `.tflite` of `module`."""
     import io
 
     from tflir.backends.tflite.model import export_model

@@ -1,4 +1,4 @@
-"""Constants of a model by type and size, and how many of their elements are zero; bytes are streamed, never held."""
+"""Counts the constants of a model by type and size, and their zeros; bytes are streamed, not kept in memory."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tflir.ir.types import PACKED_BITS, element_of, numpy_dtype, schema_name, sh
 
 CONSTANT_OPS = (ConstOp, QConstOp, SparseConstOp, SparseQConstOp, ExternalConstOp)
 LARGE = 1024
-"""Bytes from which on a constant is listed and its zeros are counted."""
+"""A constant of at least this many bytes is listed, and its zeros are counted."""
 _CHUNK = 1 << 19
-"""Bytes looked at at once: few enough to stay in the processor's cache."""
+"""Bytes that are examined at once: few enough for the processor's cache."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class TypeGroup:
     constants: int = 0
     activations: int = 0
     bytes: int = 0
-    """Of the constants; bytes that several share are counted once."""
+    """Bytes of the constants; those that several share are counted once."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,16 @@ class Constant:
     type: str
     shape: tuple[int, ...]
     bytes: int
-    """As stored."""
+    """Bytes as stored in the file."""
     sparse: bool
     zeros: int | None
-    """Elements that stand for 0, those that a sparse constant leaves out among them; None where that has no meaning."""
+    """Elements that represent 0, including those that a sparse constant does not store; None if elements are
+    not numbers."""
     zero_share: float | None
 
 
 def type_name(value_type: Attribute, *, blockwise: bool = False) -> str:
-    """An element type in the file's words with the kind of its quantization: float32, int8 per-channel …"""
+    """The name of an element type with the kind of its quantization: float32, int8 per-channel …"""
     element = element_of(value_type)
     if element is None:
         return "none"
@@ -68,7 +69,7 @@ def type_name(value_type: Attribute, *, blockwise: bool = False) -> str:
 
 
 class ConstantFacts:
-    """What is counted over the constants of a model."""
+    """Counts over the constants of a model."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -79,7 +80,7 @@ class ConstantFacts:
         self._seen: dict[int, object] = {}
 
     def add(self, op: Operation) -> int:
-        """Takes in a constant; returns the bytes that it adds to the model."""
+        """Counts a constant; returns the bytes that it adds to the model."""
         blockwise = _is_blockwise(op)
         self._count_quantization(op.results[0].type, blockwise)
         if names.IS_VARIABLE in op.attributes:
@@ -97,7 +98,7 @@ class ConstantFacts:
         return added
 
     def add_attached(self, value: ArrayElementsAttr) -> None:
-        """Takes in a constant that stands in an attribute."""
+        """Counts a constant in an attribute."""
         added = self._first_time(value.blob)
         if added:
             group = self._group(type_name(value.type))
@@ -108,7 +109,7 @@ class ConstantFacts:
         self._group(type_name(value_type)).activations += 1
 
     def groups(self) -> list[TypeGroup]:
-        """The types, those of most bytes first."""
+        """The types, sorted by falling number of bytes."""
         return sorted(self._groups.values(), key=lambda g: (-g.bytes, -g.constants, -g.activations, g.type))
 
     def large(self) -> list[Constant]:
@@ -120,10 +121,10 @@ class ConstantFacts:
         return self._groups.setdefault(name, TypeGroup(name))
 
     def _first_time(self, blob: Blob) -> int:
-        """The bytes of `blob`, or 0 where they were counted before."""
+        """The bytes of `blob`, or 0 if they were counted before."""
         if id(blob) in self._seen:
             return 0
-        self._seen[id(blob)] = blob  # held, so that its id stays its own
+        self._seen[id(blob)] = blob  # kept alive, so that no other object gets its id
         self.bytes += blob.nbytes
         return blob.nbytes
 
@@ -139,7 +140,7 @@ class ConstantFacts:
 
 
 def _stored(op: Operation) -> ArrayElementsAttr | None:
-    """The elements that a constant stores; None where they lie elsewhere."""
+    """The elements that a constant stores; None if they are outside the file."""
     if isinstance(op, SparseConstOp | SparseQConstOp):
         value: Attribute | None = op.compressed_data
     else:
@@ -150,7 +151,7 @@ def _stored(op: Operation) -> ArrayElementsAttr | None:
 
 
 def _is_blockwise(op: Operation) -> bool:
-    """Whether the file says that the constant has scales for blocks of elements."""
+    """Whether the constant has scales for blocks of elements."""
     extras = op.attributes.get(names.TENSOR)
     quantization = extras.data.get("quantization") if isinstance(extras, DictionaryAttr) else None
     return isinstance(quantization, DictionaryAttr) and "details" in quantization.data
@@ -172,7 +173,7 @@ def _describe(op: Operation, value: ArrayElementsAttr) -> Constant:
 
 
 def _zero(value_type: Attribute) -> int:
-    """The integer that stands for 0."""
+    """The integer that represents 0."""
     element = element_of(value_type)
     if isinstance(element, UniformQuantizedType) and element.layout.zero_points.size:
         return int(element.layout.zero_points.flat[0])
@@ -180,7 +181,7 @@ def _zero(value_type: Attribute) -> int:
 
 
 def count_zeros(value: ArrayElementsAttr, zero: int = 0) -> int | None:
-    """How many elements are `zero` (negative zero too); None where elements are no numbers."""
+    """How many elements are `zero` (negative zero too); None if elements are not numbers."""
     name = value.element_name
     dtype = numpy_dtype(name)
     if dtype is None:
@@ -190,14 +191,14 @@ def count_zeros(value: ArrayElementsAttr, zero: int = 0) -> int | None:
     mask: int | None = None
     if dtype.kind == "V":  # ml_dtypes: numpy compares these slowly, so their bits are compared
         dtype, mask = np.dtype(f"u{dtype.itemsize}"), (1 << (8 * dtype.itemsize - 1)) - 1
-    found = 0
+    zeros = 0
     for part in _whole_elements(value.blob, dtype):
-        found += int(np.count_nonzero((part & mask if mask is not None else part) == zero))
-    return found
+        zeros += int(np.count_nonzero((part & mask if mask is not None else part) == zero))
+    return zeros
 
 
 def _whole_elements(blob: Blob, dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
-    """The blob's elements, some at a time, whatever its chunks are cut at."""
+    """The blob's elements in arrays of whole elements, even if a chunk ends inside an element."""
     rest = np.zeros(0, np.uint8)
     for chunk in blob.chunks(_CHUNK):
         data = np.concatenate([rest, chunk]) if rest.size else chunk
@@ -207,15 +208,15 @@ def _whole_elements(blob: Blob, dtype: np.dtype[Any]) -> Iterator[npt.NDArray[An
 
 
 def _packed_zeros(value: ArrayElementsAttr, name: str, zero: int) -> int:
-    """Zeros among integers of which several share a byte."""
+    """The zeros among integers that are packed several to a byte."""
     each = 8 // PACKED_BITS[name]
     every_byte = np.arange(256, dtype=np.uint8)
     per_byte = (unpack_bits(every_byte, name, 256 * each).reshape(256, each) == zero).sum(axis=1)
-    found, last = 0, None
+    zeros, last = 0, None
     for chunk in value.blob.chunks(_CHUNK):
-        found += int(np.bincount(chunk, minlength=256) @ per_byte)
+        zeros += int(np.bincount(chunk, minlength=256) @ per_byte)
         last = chunk[-1:].copy() if chunk.size else last
     padding = value.blob.nbytes * each - value.size
     if padding and last is not None:
-        found -= int((unpack_bits(last, name, each)[each - padding :] == zero).sum())
-    return found
+        zeros -= int((unpack_bits(last, name, each)[each - padding :] == zero).sum())
+    return zeros

@@ -1,4 +1,4 @@
-"""The facts of a model that `tflir inspect` shows, gathered once: dataclasses that JSON is made from as they are."""
+"""Collects the facts of a model that `tflir inspect` shows, as dataclasses from which JSON is made directly."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tflir.ir.types import element_of, schema_name, shape_of
 _MIN_RUNTIME = "min_runtime_version"
 _FLEX = "Flex"
 _CONVERSIONS = ("tfl.dequantize", "tfl.densify")
-"""What stands between a stored constant and the op that uses it."""
+"""Ops between a stored constant and the op that uses it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Port:
     name: str
     type: str
     shape: tuple[int, ...] | None
-    """-1 where a dimension is dynamic; None where even the rank is."""
+    """-1 for a dynamic dimension; None if the rank is not known."""
     scale: float | None = None
     zero_point: int | None = None
 
@@ -72,7 +72,7 @@ class Signature:
 
 @dataclass
 class OperatorKind:
-    """All uses of one operator; a custom one's name is its code."""
+    """All uses of one operator; the name of a custom operator is its code."""
 
     name: str
     custom: bool = False
@@ -81,7 +81,7 @@ class OperatorKind:
     count: int = 0
     versions: list[int] = field(default_factory=list[int])
     constant_bytes: int = 0
-    """Bytes of the constants that it is the first to use."""
+    """Bytes of the constants whose first use is by this operator."""
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Quantization:
     float16_constants: int = 0
     quantized_activations: int = 0
     hybrid_operators: int = 0
-    """Operators that read quantized weights beside float activations."""
+    """Operators with quantized weights and float activations."""
     weight_only: int = 0
     """Quantized constants that are dequantized before they are used."""
     float_operators: int = 0
@@ -106,19 +106,19 @@ class Quantization:
 class Metadata:
     name: str
     bytes: int | None
-    """None for what is worked out anew when the model is written."""
+    """None for metadata that is computed again when the model is written."""
 
 
 @dataclass
 class Inspection:
-    """All there is to tell about one model."""
+    """All facts of one model."""
 
     file: str
     bytes: int
     description: str = ""
     schema_version: int = 0
     min_runtime_version: str = ""
-    """The first runtime that has all operators in these versions; empty where that is not on record."""
+    """The first runtime that has all operators in these versions; empty if that is not known."""
     constant_bytes: int = 0
     metadata_bytes: int = 0
     quantization: Quantization = field(default_factory=Quantization)
@@ -127,11 +127,11 @@ class Inspection:
     operators: list[OperatorKind] = field(default_factory=list[OperatorKind])
     types: list[TypeGroup] = field(default_factory=list[TypeGroup])
     constants: list[Constant] = field(default_factory=list[Constant])
-    """Those of at least 1 kB, the largest first."""
+    """Constants of at least 1 kB, the largest first."""
     variables: int = 0
     metadata: list[Metadata] = field(default_factory=list[Metadata])
     associated_files: list[str] = field(default_factory=list[str])
-    """What the zip archive after the model holds."""
+    """Names of the files in the zip archive after the model."""
 
     @property
     def operator_count(self) -> int:
@@ -139,7 +139,7 @@ class Inspection:
 
 
 def inspect_file(model: str | os.PathLike[str] | bytes) -> Inspection:
-    """The facts of a model at a path, or in memory. Raises `Error` where that is no valid model."""
+    """The facts of a model at a path, or in memory. Raises `Error` if that is not a valid model."""
     if isinstance(model, bytes):
         return inspect_module(load_bytes(model), "", len(model))
     return inspect_module(load(model), os.fspath(model), pathlib.Path(model).stat().st_size)
@@ -147,9 +147,9 @@ def inspect_file(model: str | os.PathLike[str] | bytes) -> Inspection:
 
 def inspect_module(module: ModuleOp, file: str, size: int) -> Inspection:
     """The facts of a module that was read from `size` bytes of `file`."""
-    found = Inspection(file, size)
-    _ModuleFacts(module, found).gather()
-    return found
+    inspection = Inspection(file, size)
+    _ModuleFacts(module, inspection).gather()
+    return inspection
 
 
 class _ModuleFacts:
@@ -239,7 +239,7 @@ class _ModuleFacts:
             self.scheme.activation(value.type)
 
     def _attached(self, attr: Attribute | None) -> None:
-        """Constants that stand in attributes: scales of blocks, tensors that no op reads."""
+        """Counts constants in attributes: scales of blocks, tensors that no op reads."""
         if isinstance(attr, ArrayElementsAttr):
             self.constants.add_attached(attr)
         elif isinstance(attr, DictionaryAttr):
@@ -265,7 +265,7 @@ class _ModuleFacts:
 
 
 class _Scheme:
-    """Tells in what way a model is quantized."""
+    """Determines how a model is quantized."""
 
     def __init__(self) -> None:
         self.found = Quantization()
@@ -337,8 +337,8 @@ def _kind(op: Operation) -> tuple[str, bool, int]:
 
 
 def _subgraph_name(function: FuncOp) -> str:
-    stated = function.attributes.get(names.SUBGRAPH_NAME)
-    return (stated.data if isinstance(stated, StringAttr) else "") or function.sym_name.data
+    name = function.attributes.get(names.SUBGRAPH_NAME)
+    return (name.data if isinstance(name, StringAttr) else "") or function.sym_name.data
 
 
 def _port(value: SSAValue) -> Port:
@@ -351,15 +351,15 @@ def _port(value: SSAValue) -> Port:
 
 
 def _aliased(pairs: Attribute, ports: list[Port]) -> list[Port]:
-    """The ports under the names that a signature gives them."""
-    found: list[Port] = []
+    """The ports with the names that a signature gives them."""
+    ports_found: list[Port] = []
     for pair in cast("ArrayAttr[ArrayAttr[Any]]", pairs):
         name, position = pair.data
         at = int(position.value.data)
         if 0 <= at < len(ports):
             port = ports[at]
-            found.append(Port(name.data, port.type, port.shape, port.scale, port.zero_point))
-    return found
+            ports_found.append(Port(name.data, port.type, port.shape, port.scale, port.zero_point))
+    return ports_found
 
 
 def _metadata(attr: Attribute | None) -> Iterable[tuple[str, Attribute | None]]:

@@ -1,4 +1,4 @@
-"""`tflir.interpret`: a module run by the reference interpreter, without a runtime and without a file."""
+"""`tflir.interpret`: runs a module in the reference interpreter, without a runtime and without a file."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def interpret(
     `inputs` are arrays by name, a signature's or a tensor's, or in order. `function` is the key of a signature or the
     name of a function (default: the first signature; without signatures the first function). Integer kernels round as
     LiteRT's reference kernels do, or as XNNPACK's with `rounding="xnnpack"`. `listeners` are xDSL's: `did_interpret_op`
-    sees each op with its results. Variables start anew. Raises `Error` where an op has no kernel, or an input has
-    another name, shape or type than the function takes.
+    sees each op with its results. Variables are reset before the run. Raises `Error` if an op has no kernel, or if an
+    input has another name, shape or type than the function's.
     """
     from xdsl.dialects.builtin import ModuleOp
 

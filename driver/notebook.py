@@ -1,4 +1,4 @@
-"""A module as a notebook shows it: the first lines of its IR, without the bytes of constants and without locations."""
+"""Shows a module in a notebook: the first lines of its IR, without the bytes of constants and without locations."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _STYLE = "max-height:32em;overflow:auto;line-height:1.35;white-space:pre"
 
 
 def as_html(module: ModuleOp) -> Callable[[], str]:
-    """A function that shows `module` as it is when it is called."""
-    reference = weakref.ref(module)  # the module holds this function: it must not hold the module
+    """A function that returns the HTML of the current state of `module`."""
+    reference = weakref.ref(module)  # the module refers to this function, so a strong reference would be a cycle
 
     def shown() -> str:
         held = reference()

@@ -1,4 +1,4 @@
-"""What is said about one option: how it is spelt, what values it takes, and where it takes part."""
+"""The declaration of an option: its flag, the values that it accepts, and the modes in which it has an effect."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tflir.ir.near import near
 
 E = TypeVar("E", bound=Enum)
 _LARGEST, _SMALLEST = 3.4028234e38, 1.1754944e-38
-"""Of float32, the smallest without loss of digits."""
+"""The largest float32, and the smallest one with full precision."""
 
 
 class ModeName(StrEnum):
-    """The ways to convert; `pipeline` says which options mean which."""
+    """The modes of conversion; `pipeline` says which options select which."""
 
     NONE = "none"
     SPARSITY = "sparsity"
@@ -40,39 +40,39 @@ CHANGING = QUANTIZING | {ModeName.SPARSITY}
 class Option:
     """One option of a command, and of `Converter` where it is a field of `options.Settings`.
 
-    It takes part in some modes; elsewhere it is refused (status 2), or warned of.
+    It has an effect in some modes; in others it is refused (status 2), or a warning is given.
     """
 
     flag: str
     help: str
     metavar: str | None = None
     take: Callable[[Any], Any] | None = None
-    """What makes the value of a text or a Python value, or raises `ValueError`; None for a switch."""
+    """Converts a text or a Python value to the option's value, or raises `ValueError`; None for a switch."""
     many: bool = False
-    """Values of repeated flags are joined; `take` gives a tuple."""
+    """Whether the flag may be repeated; its values are joined, and `take` returns a tuple."""
     short: str = ""
     modes: frozenset[ModeName] = EVERYWHERE
-    """Where it takes part."""
+    """The modes in which it has an effect."""
     warned: frozenset[ModeName] = frozenset()
-    """Where it does not, which is said in a warning; elsewhere it is refused."""
+    """The modes in which it has no effect, and a warning says so; in all others it is refused."""
     turns: frozenset[ModeName] = frozenset()
-    """What it makes another mode of."""
+    """The modes that it changes to another mode."""
     used_by: tuple[str, ...] = ()
-    """Options beside any of which it takes part in every mode."""
+    """Options with any of which it has an effect in every mode."""
     everywhere_if: Callable[[Any], bool] | None = None
-    """Of which values it takes part in every mode."""
+    """Whether it has an effect in every mode, by its value."""
     needs: tuple[str, ...] = ()
-    """Options of which one must be given too."""
+    """Options, one of which must be given too."""
     excludes: tuple[str, ...] = ()
-    """Options beside which it is refused."""
+    """Options that it can't be combined with."""
     commands: tuple[str, ...] = ("compile",)
     required: tuple[str, ...] = ()
-    """The commands that can't do without it."""
+    """The commands that require it."""
     name: str = ""
     """The name of the attribute; `options.table` fills it in for fields."""
 
     def value(self, given: Any) -> Any:
-        """The value that `given` means. Raises `ValueError`, whose text goes after the option's name."""
+        """The option's value for `given`. Raises `ValueError`, whose text follows the option's name in the error."""
         if self.take is not None:
             return self.take(given)
         if isinstance(given, bool):
@@ -81,12 +81,12 @@ class Option:
 
 
 def option(default: Any, said: Option) -> Any:
-    """A dataclass field that is an option."""
+    """A dataclass field for an option."""
     return field(default=default, metadata={"option": said})
 
 
 def spelled(value: Any) -> str:
-    """The name of a word, of a member of any enum, or of a type of numpy or TensorFlow."""
+    """The name of a string, a member of any enum, or a type of numpy or TensorFlow."""
     if isinstance(value, str) and not isinstance(value, Enum):
         return value.strip()
     name = getattr(value, "name", None) or getattr(value, "__name__", None)
@@ -94,7 +94,7 @@ def spelled(value: Any) -> str:
 
 
 def one_of(known: Iterable[str], *, upper: bool = False) -> Callable[[Any], str]:
-    """Takes one of `known` in any case, as a word or as something that has this name."""
+    """Accepts one of `known`, in upper or lower case, as a string or as an object with this name."""
     names = tuple(known)
 
     def take(value: Any) -> str:
@@ -110,13 +110,13 @@ def one_of(known: Iterable[str], *, upper: bool = False) -> Callable[[Any], str]
 
 
 def member_of(kind: type[E]) -> Callable[[Any], E]:
-    """Takes a member of `kind`, its name, or the member of another enum that has this name."""
+    """Accepts a member of `kind`, its name, or the member of another enum with this name."""
     word = one_of(kind.__members__, upper=True)
     return lambda value: value if isinstance(value, kind) else kind[word(value)]
 
 
 def each(take: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
-    """Takes any number of values, comma separated in a text; each once."""
+    """Accepts any number of values, separated by commas in a text; duplicates are removed."""
 
     def take_all(value: Any) -> tuple[Any, ...]:
         if isinstance(value, str) and not isinstance(value, Enum):
@@ -131,18 +131,18 @@ def each(take: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def text(value: Any) -> str:
-    """Takes a text that says something."""
+    """Accepts a text that is not empty."""
     if not isinstance(value, str):
         raise ValueError(f"{shown(value)} is no text")
     if not value.strip():
         raise ValueError("is empty")
-    if any("\ud800" <= letter <= "\udfff" for letter in value):  # bytes of the command line that are no text
+    if any("\ud800" <= letter <= "\udfff" for letter in value):  # bytes of the command line that are not text
         raise ValueError(f"'{value}' is not UTF-8")
     return value.strip()
 
 
 def path(value: Any) -> Any:
-    """Takes a path."""
+    """Accepts a path."""
     if not isinstance(value, str | os.PathLike):
         raise ValueError(f"{shown(value)} is no path")
     if not os.fspath(cast("str | os.PathLike[str]", value)).strip():
@@ -151,42 +151,59 @@ def path(value: Any) -> Any:
 
 
 def path_or_object(value: Any) -> Any:
-    """Takes a path, or whatever Python gives in its place."""
+    """Accepts a path, or another Python object."""
     return path(value) if isinstance(value, str | os.PathLike) else value
 
 
 def count(value: Any) -> int:
-    """Takes a whole number above 0."""
+    """Accepts an integer > 0, a number of samples."""
+    return _above_zero(value, "number of samples")
+
+
+def whole(value: Any) -> int:
+    """Accepts an integer > 0."""
+    return _above_zero(value, "whole number above 0")
+
+
+def _above_zero(value: Any, what: str) -> int:
     if isinstance(value, str):
         number = int(value) if value.isascii() and value.isdigit() and len(value) < 19 else 0
     else:
         number = value.__index__() if hasattr(value, "__index__") and not isinstance(value, bool) else 0
     if number < 1:
-        raise ValueError(f"{shown(value)} is no number of samples")
+        raise ValueError(f"{shown(value)} is no {what}")
     return number
 
 
+def duration(value: Any) -> float:
+    """Accepts a number of seconds > 0."""
+    seconds = number(value)
+    if seconds <= 0:
+        raise ValueError(f"{shown(value)} is no number of seconds above 0")
+    return seconds
+
+
 def number(value: Any) -> float:
-    """Takes a finite number that float32 holds."""
+    """Accepts a finite number in the range of float32."""
     try:
-        found = float(value) if not isinstance(value, bool) else math.nan
+        converted = float(value) if not isinstance(value, bool) else math.nan
     except (TypeError, ValueError, OverflowError):
-        found = math.nan
-    if not abs(found) <= _LARGEST:
+        converted = math.nan
+    if not abs(converted) <= _LARGEST:
         raise ValueError(f"{shown(value)} is no number that float32 holds")
-    return found
+    return converted
 
 
 def scale(value: Any) -> float:
-    """Takes a number that is not 0."""
-    found = number(value)
-    if abs(found) < _SMALLEST:
+    """Accepts a number that is not 0."""
+    converted = number(value)
+    if abs(converted) < _SMALLEST:
         raise ValueError(f"{shown(value)} is no scale: all data would be 0")
-    return found
+    return converted
 
 
 def part(value: Any) -> tuple[int, int]:
-    """Takes `2/4` as (2, 4)."""
+    """Accepts `2/4` as (2, 4)."""
     index, slash, total = str(value).partition("/")
     if not (slash and index.isdecimal() and total.isdecimal() and 1 <= int(index) <= int(total)):
         raise ValueError(f"{shown(value)} is no part such as 1/4")

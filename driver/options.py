@@ -1,21 +1,20 @@
-"""The options of a conversion, named and meant as `tf.lite.TFLiteConverter` has them.
+"""The options of a conversion, with the names and the meaning that they have in `tf.lite.TFLiteConverter`.
 
-Each is declared here once: the arguments of the commands, the attributes of `Converter`, what is refused or warned of,
-and the page of the documentation are made from it.
+Each is declared here once: the arguments of the commands, the attributes of `Converter`, errors, warnings and the page
+of the documentation are derived from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tflir.command_options import COMMANDS
 from tflir.extending import additions, names_default
+from tflir.flags import IO_TYPES, OBJECTIVES, REQUANTIZED, SPARSITY_TARGETS, Optimize, TargetSpec, target_name
 from tflir.ir.errors import Error
-from tflir.ir.near import near
 from tflir.option import (
     CHANGING,
     QUANTIZING,
@@ -32,7 +31,6 @@ from tflir.option import (
     path,
     path_or_object,
     scale,
-    spelled,
     text,
 )
 
@@ -40,99 +38,12 @@ if TYPE_CHECKING:
     from tflir.data.dataset import Scaling
 
 _USAGE = 2
-
-
-class Optimize(Enum):
-    """What to optimize for, as `tf.lite.Optimize`."""
-
-    DEFAULT = "DEFAULT"
-    """Quantize: weights to int8 (dynamic range), or float16 with `supported_types = [float16]`."""
-    OPTIMIZE_FOR_SIZE = "OPTIMIZE_FOR_SIZE"
-    """Deprecated: the same as DEFAULT."""
-    OPTIMIZE_FOR_LATENCY = "OPTIMIZE_FOR_LATENCY"
-    """Deprecated: the same as DEFAULT."""
-    EXPERIMENTAL_SPARSITY = "EXPERIMENTAL_SPARSITY"
-    """Store weights without their zeros where that makes the model smaller; quantizes nothing on its own."""
-
-
-class OpsSet(Enum):
-    """Kinds of operators that a target runs, as `tf.lite.OpsSet`."""
-
-    TFLITE_BUILTINS = "TFLITE_BUILTINS"
-    """All of LiteRT's; with a dataset: what can't be integer stays float."""
-    TFLITE_BUILTINS_INT8 = "TFLITE_BUILTINS_INT8"
-    """Alone: integer operators only, an error where that can't be met."""
-    EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8 = (
-        "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
-    )
-    """int16 activations beside int8 weights; with TFLITE_BUILTINS what has no such kernel stays float."""
-
-
-DEPRECATED = (Optimize.OPTIMIZE_FOR_SIZE, Optimize.OPTIMIZE_FOR_LATENCY)
-IO_TYPES = ("float32", "int8", "uint8", "int16")
-TYPES = ("float16", "int8", "float32")
-REQUANTIZED = ("int8", "int16", "float32")
 _NO_RANGES = frozenset({ModeName.FLOAT16, ModeName.SPARSITY})
-SPARSITY_TARGETS = ("balanced", "size", "latency")
-
-
-class UnknownAttributeError(Error, AttributeError):
-    """An option that there is not was set: it would do nothing."""
-
-
-class OptionWarning(UserWarning):
-    """An option does nothing beside the others."""
-
-
-def refuse_unknown(owner: str, name: str, known: Sequence[str]) -> None:
-    """Raises `UnknownAttributeError` where `name` is none of the `known` options of `owner`."""
-    if name not in known:
-        what = f"{owner} has no option '{name}'{near(name, known)}"
-        raise UnknownAttributeError(what, hint="leave it out", status=_USAGE)
-
-
-@dataclass
-class TargetSpec:
-    """What the target device supports, as `tf.lite.TargetSpec`."""
-
-    supported_ops: Sequence[OpsSet] = option(
-        (OpsSet.TFLITE_BUILTINS,),
-        Option(
-            "--supported-ops",
-            f"kinds of operators that the target runs: {', '.join(OpsSet.__members__)}; "
-            "without the first nothing stays float",
-            "OPS[,OPS…]",
-            each(member_of(OpsSet)),
-            many=True,
-            modes=QUANTIZING,
-        ),
-    )
-    supported_types: Sequence[Any] = option(
-        (),
-        Option(
-            "--supported-types",
-            "float16: float16 constants instead of int8 weights; int8",
-            "TYPE[,TYPE…]",
-            each(one_of(TYPES)),
-            many=True,
-            modes=QUANTIZING,
-        ),
-    )
-    """numpy dtypes or their names; `float16` asks for float16 constants, `int8` or none for int8."""
-
-    def type_names(self) -> tuple[str, ...]:
-        """The supported types as names: float16, int8 …"""
-        return tuple(spelled(kind).lower() for kind in self.supported_types)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Sets an option; one that does nothing is refused, not forgotten."""
-        refuse_unknown("target_spec", name, [one.name for one in fields(TargetSpec)])
-        super().__setattr__(name, tuple(cast("Iterator[Any]", value)) if isinstance(value, Iterator) else value)
 
 
 @dataclass(eq=False)
 class Settings:
-    """What a person sets, on the command line or on a `Converter`."""
+    """The options that users set, on the command line or on a `Converter`."""
 
     optimizations: Sequence[Optimize] = option(
         (),
@@ -147,6 +58,33 @@ class Settings:
         ),
     )
     target_spec: TargetSpec = field(default_factory=TargetSpec)
+    target: str | None = option(
+        None,
+        Option(
+            "--target",
+            "fit the model to what a target's kernels take: xnnpack (the default delegate of LiteRT), litert (its "
+            "built-in kernels), tflm, ethos-u, or one of a plug-in",
+            "TARGET",
+            target_name,
+            modes=WITHOUT_PASSES,
+            excludes=("tf_compat",),
+        ),
+    )
+    """The runtime whose kernels decide which form ops get; None: TensorFlow's choice."""
+    optimize_for: str | None = option(
+        None,
+        Option(
+            "--optimize-for",
+            "beside --target: latency (never slower than before, by its cost model), size (no op is added), or "
+            "accuracy (what rounds least)",
+            "GOAL",
+            one_of(OBJECTIVES),
+            modes=WITHOUT_PASSES,
+            needs=("target",),
+            excludes=("tf_compat",),
+        ),
+    )
+    """What counts where a target runs an op in several forms: `latency`, `size`, `accuracy`; None: what it takes."""
     sparsity_target: str = option(
         "balanced",
         Option(
@@ -175,7 +113,7 @@ class Settings:
             required=("calibrate",),
         ),
     )
-    """A function that gives samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
+    """A function that yields samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
     calibration_samples: int | None = option(
         None,
         Option(
@@ -184,7 +122,7 @@ class Settings:
             commands=("compile", "calibrate"),
         ),
     )  # fmt: skip
-    """At most so many samples; None: all."""
+    """At most this many samples; None: all."""
     input_scale: float | None = option(
         None,
         Option(
@@ -311,14 +249,14 @@ class Settings:
 
 @dataclass(eq=False)
 class Options(Settings):
-    """All that a conversion is told; `pipeline` makes passes of it."""
+    """All inputs of a conversion, from which `pipeline` derives the passes."""
 
     has_ranges: bool = False
-    """The model itself has recorded ranges or fake quantization."""
+    """Whether the model itself has recorded ranges or fake quantization."""
     has_integers: bool = False
-    """An input or output of the model is quantized, or next to its quantized form."""
+    """Whether an input or output of the model is quantized, or is converted from or to a quantized tensor."""
     beside: frozenset[str] = frozenset()
-    """The names of all options that a command line gives, the command's own and those that have their defaults too."""
+    """The names of all options on the command line, also those of the command and those with default values."""
 
     @property
     def quantizes(self) -> bool:
@@ -329,17 +267,17 @@ class Options(Settings):
 
     @property
     def replaces_passes(self) -> bool:
-        """Whether a pipeline stands in place of the one that the other options give."""
+        """Whether a pipeline replaces the one that the other options select."""
         return self.passes is not None and not names_default(self.passes)
 
     @property
     def asks_for_passes(self) -> bool:
-        """Whether passes are named, in place of those that the other options give or beside them."""
+        """Whether passes are given, instead of or in addition to those that the other options select."""
         return self.passes is not None or self.adds_passes
 
     @property
     def adds_passes(self) -> bool:
-        """Whether passes are added to the pipeline that the other options give."""
+        """Whether passes are added to the pipeline that the other options select."""
         return bool(self.before or self.after) or (self.passes is not None and names_default(self.passes))
 
     @property
@@ -353,7 +291,7 @@ class Options(Settings):
 
     @property
     def scaling(self) -> Scaling | None:
-        """What the data's values stand for, where that was said."""
+        """The scaling of the data's values, if it was given."""
         if self.input_scale is None and self.input_offset is None:
             return None
         from tflir.data.dataset import Scaling
@@ -366,22 +304,22 @@ class Options(Settings):
         return self.beside | frozenset(name for name, _ in _fields() if _differs(_get(self, name), _default(name)))
 
     def checked(self) -> Options:
-        """The same with each value as its option takes it. Raises `Error` (status 2) where one is no such value."""
-        made = replace(self, target_spec=_target(self.target_spec))
-        for name, said in _fields():
-            value = _get(made, name)
+        """A copy with each value converted by its option. Raises `Error` (status 2) if a value is not valid."""
+        checked_options = replace(self, target_spec=_target(self.target_spec))
+        for name, declared in _fields():
+            value = _get(checked_options, name)
             if value is _default(name):
                 continue
             try:
-                _set(made, name, said.value(value))
+                _set(checked_options, name, declared.value(value))
             except ValueError as error:
                 raise Error(f"{name}: {error}", hint="see tflir compile --help", status=_USAGE) from None
-        return made
+        return checked_options
 
 
 def _target(spec: Any) -> TargetSpec:
-    """A copy of a `target_spec`, ours or TensorFlow's."""
-    known = [one.name for one in fields(TargetSpec)]
+    """A copy of a `target_spec` of tflir or TensorFlow."""
+    known = [attribute.name for attribute in fields(TargetSpec)]
     if not all(hasattr(spec, name) for name in known):
         raise Error("target_spec is no TargetSpec", hint="set its attributes alone", status=_USAGE)
     return TargetSpec(**{name: getattr(spec, name) for name in known})
@@ -390,31 +328,31 @@ def _target(spec: Any) -> TargetSpec:
 @cache
 def _fields() -> tuple[tuple[str, Option], ...]:
     """The options that are fields, by attribute, in their order."""
-    found: list[tuple[str, Option]] = []
-    for one in fields(Settings):
-        inner = fields(TargetSpec) if one.name == "target_spec" else (one,)
-        found += [(item.name, replace(item.metadata["option"], name=item.name)) for item in inner]
-    return tuple(found)
+    options: list[tuple[str, Option]] = []
+    for setting in fields(Settings):
+        inner = fields(TargetSpec) if setting.name == "target_spec" else (setting,)
+        options += [(item.name, replace(item.metadata["option"], name=item.name)) for item in inner]
+    return tuple(options)
 
 
 @cache
 def table() -> dict[str, Option]:
     """Every option by the name of its attribute."""
-    return dict(_fields()) | {said.name: said for said in COMMANDS}
+    return dict(_fields()) | {declared.name: declared for declared in COMMANDS}
 
 
 def refuse_exclusive(given: Iterable[str]) -> None:
-    """Raises `Error` (status 2) where two options of these names exclude each other."""
+    """Raises `Error` (status 2) if two options of these names exclude each other."""
     names = frozenset(given)
-    for said in (said for name, said in table().items() if name in names):
-        for other in (table()[name] for name in said.excludes if name in names):
-            what = f"{said.flag} and {other.flag} exclude each other: one would be ignored"
+    for declared in (declared for name, declared in table().items() if name in names):
+        for other in (table()[name] for name in declared.excludes if name in names):
+            what = f"{declared.flag} and {other.flag} exclude each other: one would be ignored"
             raise Error(what, hint="leave one of the two out", status=_USAGE)
 
 
 def of_command(command: str) -> Iterator[Option]:
     """The options of a command, in the order of its help."""
-    return (said for said in (*dict(_fields()).values(), *COMMANDS) if command in said.commands)
+    return (declared for declared in (*dict(_fields()).values(), *COMMANDS) if command in declared.commands)
 
 
 def _holder(settings: Settings, name: str) -> Settings | TargetSpec:
@@ -434,14 +372,14 @@ def _default(name: str) -> Any:
 
 
 def _differs(value: Any, default: Any) -> bool:
-    """Whether an option was set; representative data may be arrays, which do not compare as one."""
+    """Whether an option was set; representative data may be arrays, whose comparison does not yield a bool."""
     return value is not None if default is None else bool(value != default)
 
 
 def options_from(given: dict[str, Any]) -> Options:
-    """The options of a command line that gave these values, by attribute. They are checked already."""
-    made = Options(beside=frozenset(name for name in table() if given.get(name)))
+    """The options for the values of a command line, by attribute, which are checked already."""
+    options = Options(beside=frozenset(name for name in table() if given.get(name)))
     for name, _ in _fields():
         if name in given:
-            _set(made, name, given[name])
-    return made
+            _set(options, name, given[name])
+    return options

@@ -1,4 +1,4 @@
-"""Pipelines: from the `-p` syntax to passes, and running them with checks between them."""
+"""Parses pipelines in the `-p` syntax, and runs their passes with verification between them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tflir.pipeline_text import DEFAULT, FUNCTION, USAGE, Step, read_pipeline
 provide_interpreter()
 Hook = Callable[[ModulePass, ModuleOp], None]
 _STEPS = 100
-"""That a pass counts for, where progress is told."""
+"""The steps of progress that each pass counts for."""
 _OF_XDSL = frozenset({"canonicalize", "constant-fold-interp", "control-flow-hoist", "cse", "dce", "licm"})
-"""Passes of xDSL that treat each function by itself."""
+"""Passes of xDSL that process each function separately."""
 
 
 def run_passes(
@@ -35,10 +35,10 @@ def run_passes(
 ) -> list[PassReport]:
     """Runs passes on `module` and returns what each did.
 
-    `pipeline` is text in the `-p` syntax, a pass, or a list of such texts and passes. Raises `Error` where it or
-    `module` is something else, and where a pass fails.
+    `pipeline` is text in the `-p` syntax, a pass, or a list of such texts and passes. Raises `Error` if it or
+    `module` is something else, or if a pass fails.
     """
-    # Callers may not check types: what they gave is checked here.
+    # Callers may not use a type checker, so that types are checked here.
     if not isinstance(module, ModuleOp):  # pyright: ignore[reportUnnecessaryIsInstance] -- see above
         raise Error(
             f"run_passes works on a module, not on {_a(module)}",
@@ -50,7 +50,7 @@ def run_passes(
 
 
 def _passes_of(pipeline: object) -> Iterator[ModulePass]:
-    """The passes that text, a pass, or a list of them stands for."""
+    """The passes in a text, a pass, or a list of them."""
     if isinstance(pipeline, str):
         yield from parse_pipeline(pipeline) if pipeline.strip() else ()
     elif isinstance(pipeline, ModulePass):
@@ -70,7 +70,7 @@ def _no_pass(given: object) -> Error:
 
 
 def _a(given: object) -> str:
-    """What a wrong argument is, in few words."""
+    """The kind of a wrong argument, for the error."""
     if isinstance(given, type):
         return f"the class {given.__name__}"
     return f"{type(given).__name__} {given!r}" if isinstance(given, int | float | str) else type(given).__name__
@@ -88,8 +88,8 @@ def run_pipeline(
 ) -> list[PassReport]:
     """Runs `passes` in order and returns what each did.
 
-    `before` and `after` are called around each pass; `after` once its result is verified. `progress` is told how far
-    all passes are, and of how much. Raises `Error` naming the pass that fails or leaves a module that is not valid.
+    `before` and `after` are called around each pass; `after` once its result is verified. `progress` is called with the
+    work done and in total. Raises `Error`, which names the pass, if one fails or its result is not valid.
     """
     reports: list[PassReport] = []
     for number, each in enumerate(passes):
@@ -105,14 +105,14 @@ def run_pipeline(
 
 
 def _part(progress: Progress, number: int, count: int) -> Progress:
-    """What pass `number` of `count` tells of itself, as part of all."""
+    """Converts the progress of pass `number` of `count` to progress of the whole pipeline."""
     return lambda done, of: progress(_STEPS * number + _STEPS * done // max(of, 1), _STEPS * count)
 
 
 def run_pass(
     each: ModulePass, module: ModuleOp, context: Context | None = None, progress: Progress | None = None
 ) -> PassReport:
-    """Runs one pass, which tells `progress` how far it is. Whatever it raises becomes an `Error` that names it."""
+    """Runs one pass, which reports to `progress`. Its exceptions become an `Error` that names the pass."""
     try:
         with within_limits(each.name), sweep_told(each, module):
             if isinstance(each, TflPass):
@@ -120,7 +120,7 @@ def run_pass(
             each.apply(context or _plugged_in_context(), module)
     except Error:
         raise
-    except Exception as error:  # a pass may be anyone's
+    except Exception as error:  # a pass may come from any package
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise Error(f"{each.name}: {lines[0] if lines else type(error).__name__}", hint=_internal(error)) from error
     return PassReport(each.name)
@@ -133,7 +133,7 @@ def _plugged_in_context() -> Context:
 
 
 def _plugin_passes() -> dict[str, Callable[[], type[ModulePass]]]:
-    """Passes of plug-ins; looking for them takes longer than most compilations, so it waits until one is named."""
+    """Passes of plug-ins. They are loaded only if one is named, since that takes longer than most compilations."""
     from tflir.plugins import plugin_passes
 
     return plugin_passes()
@@ -148,7 +148,8 @@ def _internal(error: Exception) -> str:
 
 
 def _verify_after(each: ModulePass, module: ModuleOp, *, runs: bool) -> None:
-    """`runs` is false after what TensorFlow does, which makes ops that the runtime refuses."""
+    """Verifies the result of a pass; `runs` is false after passes that imitate TensorFlow and may create ops that the
+    runtime refuses."""
     try:
         with within_limits():
             verify_module(module, runs=runs)
@@ -158,14 +159,16 @@ def _verify_after(each: ModulePass, module: ModuleOp, *, runs: bool) -> None:
 
 
 def available_passes() -> Iterator[str]:
-    """The names of all passes: ours, then those of plug-ins and xDSL."""
+    """The names of all passes: those of tflir, then those of plug-ins and xDSL."""
     ours = list(pass_names())
     yield from ours
     yield from (name for name in _plugin_passes() if name not in ours)
 
 
 def find_pass(name: str) -> type[ModulePass]:
-    """The class of pass `name`. Raises `Error` (status 2) with near names where there is none, or where several are."""
+    """The class of pass `name`. Raises `Error` (status 2) if there is none (it suggests similar names) or
+    more than one.
+    """
     from tflir.plugins import refuse_clash
 
     if name == DEFAULT:
@@ -189,9 +192,9 @@ def _found_pass(name: str) -> type[ModulePass]:
 
 
 def parse_pipeline(text: str, *, by_flags: bool = False) -> list[ModulePass]:
-    """The passes of a pipeline such as `a,b{x=1 y=2}`. Raises `Error` (status 2) saying what is wrong with it.
+    """The passes of a pipeline such as `a,b{x=1 y=2}`. Raises `Error` (status 2) that says what is wrong with it.
 
-    A pipeline made `by_flags` is of our passes, and no plug-in is looked for.
+    A pipeline that was made `by_flags` has only passes of tflir, so that no plug-in is loaded.
     """
     steps = read_pipeline(text)
     find = _found_pass if by_flags else find_pass
@@ -200,7 +203,7 @@ def parse_pipeline(text: str, *, by_flags: bool = False) -> list[ModulePass]:
 
 
 def works_per_function(pass_class: type[ModulePass]) -> bool:
-    """Whether the pass does to a module what it does to each function of it: `func.func(…)` may hold it."""
+    """Whether the pass processes each function of a module separately, so that `func.func(…)` may contain it."""
     return bool(getattr(pass_class, "per_function", False)) or pass_class.name in _OF_XDSL
 
 

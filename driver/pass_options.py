@@ -1,4 +1,4 @@
-"""The options of a pass, which are its fields: what each takes, what it is for, and what a person gave for it."""
+"""The options of a pass, which are its dataclass fields: their types, their help, and the values that users give."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def option_type(option: dataclasses.Field[Any]) -> str:
 
 @cache
 def option_help(pass_class: type[ModulePass]) -> dict[str, str]:
-    """What each option is for: the string literal that stands below its field, in the pass or a base class."""
-    found: dict[str, str] = {}
+    """The help of each option: the string literal below its field, in the pass or a base class."""
+    texts: dict[str, str] = {}
     for each in reversed(pass_class.__mro__):
         if issubclass(each, ModulePass) and each is not ModulePass:
-            found |= _documented_fields(each)
-    return {option.name: found[option.name] for option in pass_options(pass_class) if option.name in found}
+            texts |= _documented_fields(each)
+    return {option.name: texts[option.name] for option in pass_options(pass_class) if option.name in texts}
 
 
 def _documented_fields(defined: type) -> dict[str, str]:
@@ -67,7 +67,7 @@ def _documented_fields(defined: type) -> dict[str, str]:
 
 
 def checked_spec(pass_class: type[ModulePass], step: Step) -> ArgSpec:
-    """The options of `step` as the fields take them. Raises `Error` (status 2) naming the option and what it takes."""
+    """The options of `step`, converted to the types of the fields. Raises `Error` (status 2) that names the option."""
     options = {option.name: option for option in pass_options(pass_class)}
     hints = typing.get_type_hints(pass_class)
     values: dict[str, Any] = {}
@@ -89,7 +89,7 @@ def checked_spec(pass_class: type[ModulePass], step: Step) -> ArgSpec:
 
 
 def pass_text(one: ModulePass, *, defaults: bool = False) -> str:
-    """A pass as a pipeline names it; `defaults` shows the options that have their default values too."""
+    """The text of a pass in a pipeline; with `defaults`, also options with their default values."""
     options: list[str] = []
     for name, held in one.spec(include_default=defaults).parameters.items():
         key = name.replace("_", "-")
@@ -116,14 +116,14 @@ def _spelled(value: Any) -> str:
 
 
 def _scalars(hint: Any) -> set[type]:
-    """The types of one value that an option of this type takes; none where they are not plain ones."""
+    """The types of a single value of an option of this type; none if they are not bool, int, float or str."""
     if typing.get_origin(hint) in (tuple, list, typing.Union, types.UnionType):
         return {kind for part in typing.get_args(hint) for kind in _scalars(part)}
     return {hint} if hint in _WORDS else set()
 
 
 def _value(pass_name: str, option: str, given: Value, kinds: set[type]) -> Any:
-    """One value as an option takes it, in any of MLIR's spellings; where that is not known, as what it looks like."""
+    """A value converted to an option's type, in any of MLIR's spellings; if the type is not known, by its form."""
     wanted = kinds or ({str} if given.quoted else set(_WORDS))
     text = given.text
     if given.quoted and str in wanted:

@@ -1,4 +1,4 @@
-"""From options to passes: one table that says what each mode does.
+"""Selects passes by options: one table says what each mode does.
 
 | options | mode | passes |
 |---|---|---|
@@ -9,7 +9,7 @@
 | DEFAULT, ranges, `supported_ops` INT8 alone | integer only | the same; what can't be is an error |
 | DEFAULT, ranges, `supported_ops` 16x8 (alone) | 16x8 (only) | int8 weights, int16 activations |
 | `requantize` | one of these | a quantized model becomes float first |
-| EXPERIMENTAL_SPARSITY beside any of these | the same | the zeros of weights are left out, before and after |
+| EXPERIMENTAL_SPARSITY with any of these | the same | zeros of weights are not stored; passes run before and after |
 
 Ranges come from a representative dataset, from statistics files, or from the model, which may have recorded ranges or
 fake quantization (quantization-aware training).
@@ -22,9 +22,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tflir.extending import extended, extended_first
+from tflir.fitting import fitted
+from tflir.flags import OpsSet
 from tflir.ir.errors import Error
 from tflir.option import ModeName
-from tflir.options import OpsSet, Options
+from tflir.options import Options
 from tflir.refusals import refuse
 
 if TYPE_CHECKING:
@@ -35,22 +37,22 @@ _X16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 @dataclass(frozen=True)
 class Mode:
-    """A way to convert: its name, when it is meant, and its passes in the `-p` syntax."""
+    """A mode of conversion: its name, the condition on the options, and its passes in the `-p` syntax."""
 
     name: ModeName
     applies: Callable[[Options], bool]
     passes: Callable[[Options], list[str]]
     io_types: tuple[str, ...] = ("float32",)
-    """What inputs and outputs can be."""
+    """The types that inputs and outputs may have."""
     metadata: tuple[tuple[str, bytes], ...] = ()
-    """Metadata that tells the runtime what the mode allows, where a pass used it."""
+    """Metadata that tells the runtime what the mode allows; it is added if a pass used that."""
     metadata_for: str = ""
-    """What a pass must have counted for that: `constants to float16`."""
+    """The count of a pass that must not be 0 for that: `constants to float16`."""
     needs_ranges: bool = False
-    """Calibration comes before the passes."""
+    """Whether calibration runs before the passes."""
 
     def metadata_if(self, reports: Iterable[PassReport]) -> bool:
-        """Whether the passes that ran did what the metadata speaks of."""
+        """Whether the metadata applies: the passes that ran made what it describes."""
         return any(report.counts[self.metadata_for] for report in reports)
 
 
@@ -82,6 +84,7 @@ def _float16(options: Options) -> list[str]:
         *_normal_form(options),
         _spec("tfl-prepare-quantize-float16", **compat),
         "tfl-post-quantize",
+        *fitted(options),
         *_cleared(options),
     ]
 
@@ -95,6 +98,7 @@ def _dynamic_range(options: Options) -> list[str]:
         _spec("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
+        *fitted(options),
         *_cleared(options),
     ]
 
@@ -130,6 +134,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         *(["tfl-require-integer"] if only else []),
         *(["tfl-expand-dequantize"] if options.tf_compat else []),
         *_io_types(options, strict=only),
+        *fitted(options, integer_only=only),
         "tfl-post-quantize-remove-qdq",
         *(_cleared(options) if _words(options) else []),
     ]
@@ -152,12 +157,13 @@ def _int16x8(options: Options) -> list[str]:
         *([_spec("tfl-integer-forms", int16=True)] if strict and not options.tf_compat else []),
         _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
         *([] if strict else _uncalibrated_beside_int16(options)),
+        *fitted(options, integer_only=bool(strict)),
         *_cleared(options),
     ]
 
 
 def _uncalibrated(options: Options) -> list[str]:
-    """Dynamic range for signatures of which the data has no samples; TensorFlow leaves them float."""
+    """Dynamic range for signatures without samples in the data; TensorFlow keeps them in float."""
     if options.tf_compat:
         return []
     how = {"uncalibrated": True, "legacy_float_scale": True, **_per_tensor(options)}
@@ -171,9 +177,9 @@ def _uncalibrated_beside_int16(options: Options) -> list[str]:
 
 
 def _dense_weights(options: Options, *, only: bool) -> list[str]:
-    """Integer ops read no sparse weights: these are made dense, all or where that takes no more bytes.
+    """Makes sparse weights dense, which integer ops can't read: all of them, or those for which it takes no more bytes.
 
-    Where zeros are to be left out again, all were made dense before.
+    With EXPERIMENTAL_SPARSITY, an earlier pass has made all of them dense.
     """
     if options.tf_compat or options.sparsifies:
         return []
@@ -181,17 +187,17 @@ def _dense_weights(options: Options, *, only: bool) -> list[str]:
 
 
 def _sparse_tables(options: Options) -> dict[str, bool]:
-    """Tables that are mostly zero keep their zeros where those are to be left out."""
+    """With EXPERIMENTAL_SPARSITY, lets tables with many zeros be stored without these."""
     return {"sparse_tables": True} if options.sparsifies and not options.tf_compat else {}
 
 
 def _preserved(*, keep_float: bool = True) -> str:
-    """What the model has quantized itself stays so: its scales, its conversions and what lies between them."""
+    """Preserves what the model has quantized itself: its scales, its conversions and the ops between them."""
     return _spec("tfl-preserve-quantized", **({} if keep_float else {"keep_float": False}))
 
 
 def _selected(options: Options, *, integer: bool = False) -> list[str]:
-    """What comes first: simpler float ops, and which ops stay float. TensorFlow leaves nothing out."""
+    """The first passes: they simplify float ops and select the ops that remain float. TensorFlow excludes no ops."""
     words = {} if options.sparsifies else _words(options)
     if not integer:
         return [_spec("tfl-select-ops", sound=False, **words)] if words else []
@@ -201,18 +207,20 @@ def _selected(options: Options, *, integer: bool = False) -> list[str]:
 
 
 def _normal_form(options: Options) -> list[str]:
-    """What is bit-identical comes before constants are quantized, which may be those of several ops until then."""
+    """Rewrites with bit-identical results, which run before constants are quantized and no longer shared by ops."""
     return [] if options.tf_compat else [_spec("tfl-canonicalize", share_constants=False)]
 
 
 def _words(options: Options) -> dict[str, tuple[str, ...]]:
-    """The options of `tfl-select-ops`: which ops a person chose or left out."""
+    """The options of `tfl-select-ops`: the ops that the user selected or excluded."""
     chosen = {"quantize_only": tuple(options.quantize_only), "skip": tuple(options.skip)}
     return {key: value for key, value in chosen.items() if value}
 
 
 def _cleared(options: Options) -> list[str]:
-    """Removes what passes told each other, but for what passes that make weights sparse need to know."""
+    """Removes attributes that passes left for each other, except those that the passes for sparse weights
+    still need.
+    """
     keeps = {"keep_selection": True} if options.sparsifies and _words(options) else {}
     return [_spec("tfl-clear-marks", **keeps)]
 
@@ -222,7 +230,7 @@ def _allowed_float(options: Options) -> list[str]:
 
 
 def float_first(options: Options) -> list[str]:
-    """What comes before all else, calibration too, where a quantized model is to be quantized anew."""
+    """The passes before all others and before calibration, if a quantized model is requantized."""
     if options.requantize is None:
         return []
     ranges = {} if options.requantize == "float32" else {"ranges": True}
@@ -230,21 +238,21 @@ def float_first(options: Options) -> list[str]:
 
 
 def _io_types(options: Options, *, strict: bool) -> list[str]:
-    """The pass that changes the types of inputs and outputs, where they are not to stay as they are.
+    """The pass that changes the types of inputs and outputs, if the options request it.
 
-    Where ops may stay float, so may the inputs that they read, which is said; elsewhere that is an error.
+    If ops may remain float, so may the inputs that they read, and a remark says so; otherwise that is an error.
     """
     types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
-    wanted: dict[str, bool | str] = {
+    requested: dict[str, bool | str] = {
         side: kind for side, kind in types.items() if kind != "float32" or _asks_for_float(side, options)
     }
-    if wanted:
-        wanted |= _compat(options) or ({"strict": True} if strict else {})
-    return [_spec("tfl-modify-io-nodes", **wanted)] if wanted else []
+    if requested:
+        requested |= _compat(options) or ({"strict": True} if strict else {})
+    return [_spec("tfl-modify-io-nodes", **requested)] if requested else []
 
 
 def _asks_for_float(side: str, options: Options) -> bool:
-    """Whether inputs or outputs that may be integer are asked to be float32, in so many words."""
+    """Whether inputs or outputs that could be integer are explicitly requested as float32."""
     return options.has_integers and f"inference_{side}" in options.beside
 
 
@@ -264,13 +272,17 @@ def _wants_integer_only(options: Options) -> bool:
 
 
 def _allows_float(options: Options) -> bool:
-    """Whether ops may stay float: by default, and not where int8 is the only type (it stands for the INT8 set)."""
+    """Whether ops may remain float: by default, but not if int8 is the only supported type (it implies the
+    INT8 set).
+    """
     spec = options.target_spec
     return OpsSet.TFLITE_BUILTINS in spec.supported_ops and set(spec.type_names()) != {"int8"}
 
 
 def _dense_first(options: Options) -> list[str]:
-    """What comes before quantization where zeros are left out: dense weights, without channels that do nothing."""
+    """The passes before quantization for EXPERIMENTAL_SPARSITY: make weights dense and remove channels
+    without effect.
+    """
     words = _words(options)
     fused = ["tfl-optimize"] if mode_of(options).needs_ranges and not options.tf_compat else []
     chosen = [*fused, _spec("tfl-select-ops", sound=False, **words)] if words else []
@@ -278,21 +290,24 @@ def _dense_first(options: Options) -> list[str]:
 
 
 def _sparse_last(options: Options) -> list[str]:
-    """What comes after it: the zeros of the stored numbers are what counts."""
+    """The passes after it, which make weights sparse by the zeros of the stored numbers."""
     cleared = ["tfl-clear-marks"] if _words(options) else []
     if options.tf_compat:
         return [_spec("tfl-dense-to-sparse", **_compat(options)), *cleared]
-    target = {} if options.sparsity_target == "balanced" else {"target": options.sparsity_target}
+    wanted = options.sparsity_target
+    if wanted == "balanced" and options.optimize_for in ("latency", "size"):
+        wanted = options.optimize_for
+    target = {} if wanted == "balanced" else {"target": wanted}
     passes = ("tfl-fully-connected-to-conv-2d", "tfl-dequantize-hybrid-convolutions", "tfl-dense-to-sparse")
     return [*(_spec(name, **target) for name in passes), *cleared]
 
 
 _INT8_TYPES = ("float32", "int8", "uint8")
 _KEEPING_INTEGERS = (ModeName.NONE, ModeName.DYNAMIC_RANGE, ModeName.FLOAT16)
-"""Modes that make no integer inputs and outputs, but keep those that a model has."""
+"""Modes that do not create integer inputs and outputs, but keep those that a model has."""
 MODES: tuple[Mode, ...] = (
     Mode(ModeName.PASSES, lambda o: o.replaces_passes, lambda o: [o.passes or ""]),
-    Mode(ModeName.NONE, lambda o: not o.quantizes, lambda _: []),
+    Mode(ModeName.NONE, lambda o: not o.quantizes, fitted),
     Mode(ModeName.INT16, _wants_int16x8, _int16x8, ("float32", "int16"), needs_ranges=True),
     Mode(
         ModeName.FLOAT16,
@@ -305,11 +320,11 @@ MODES: tuple[Mode, ...] = (
     Mode(ModeName.INTEGER, lambda o: o.has_ranges or o.has_data, _integer, _INT8_TYPES, needs_ranges=True),
     Mode(ModeName.DYNAMIC_RANGE, lambda _: True, _dynamic_range),
 )
-"""First match wins."""
+"""All modes; the first one whose condition holds is selected."""
 
 
 def mode_of(options: Options) -> Mode:
-    """The mode that the options mean. Raises `Error` (status 2) for a combination that makes no sense."""
+    """The mode that the options select. Raises `Error` (status 2) for a combination that is not valid."""
     mode = next(mode for mode in MODES if mode.applies(options))
     refuse(options, mode.name)
     for side, kind in (("input", options.inference_input_type), ("output", options.inference_output_type)):
@@ -324,12 +339,12 @@ def mode_of(options: Options) -> Mode:
 
 
 def pipeline_of(options: Options) -> str:
-    """The pipeline that the options give, in the `-p` syntax; '' for none."""
+    """The pipeline that the options select, in the `-p` syntax; '' for none."""
     return ",".join(part for part in stages_of(options) if part)
 
 
 def float_stage(options: Options) -> str:
-    """The first of the two parts of a pipeline: what makes a quantized model float; '' where none is to be."""
+    """The first of the two parts of a pipeline, which makes a quantized model float; '' if none is to be."""
     if options.requantize is None or options.replaces_passes:
         return ""
     first = ",".join(float_first(options))
@@ -339,10 +354,12 @@ def float_stage(options: Options) -> str:
 
 
 def stages_of(options: Options) -> tuple[str, str]:
-    """The pipeline in two parts: what makes a quantized model float, before its ranges are recorded, and the rest."""
+    """The pipeline in two parts: the passes that make a quantized model float, before ranges are recorded,
+    and the rest.
+    """
     mode = mode_of(options)
     passes = mode.passes(options)
-    if options.quantizes and mode.name != ModeName.PASSES and not options.tf_compat:
+    if (options.quantizes or options.target) and mode.name != ModeName.PASSES and not options.tf_compat:
         passes = [*passes, "tfl-canonicalize"]
     if mode.name in _KEEPING_INTEGERS:
         passes = [*passes, *_io_types(options, strict=True)]

@@ -1,8 +1,8 @@
 """The text of a pipeline, as MLIR writes it: `a,b{x=1 y=2}`, `builtin.module(a,func.func(b{x=1},c))`.
 
-Options stand between braces after the name of a pass, with spaces or commas between them; a value that holds such
-characters is quoted. A list is `x=1,2,3` or `x={1,2,3}`. What stands in `func.func(…)` works on one function at a time.
-`mlir-opt[…]` holds a pipeline for another tool, which is not looked into.
+Options follow the name of a pass in braces, separated by blanks or commas; a value that contains such characters is
+quoted. A list is `x=1,2,3` or `x={1,2,3}`. Passes in `func.func(…)` process one function at a time. `mlir-opt[…]`
+contains a pipeline for another tool, which is not parsed.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from tflir.ir.errors import Error
 
 USAGE = 2
 MODULE, FUNCTION, ANY = "builtin.module", "func.func", "any"
-"""What a nested pipeline may work on; `any` is whatever stands around it."""
+"""The ops that a nested pipeline may be anchored on; `any` is the anchor of the pipeline around it."""
 DEFAULT = "DEFAULT"
-"""The word that stands for the pipeline which the flags of `tflir compile` give."""
+"""The word for the pipeline that the options of `tflir compile` select."""
 _MLIR_OPT = "mlir-opt"
 _DEEPEST = 16
-"""Pipelines in one another; MLIR's programs have two levels."""
+"""The deepest nesting of pipelines; MLIR's tools use two levels."""
 _LONGEST_SHOWN = 120
 _SPACE = re.compile(r"\s*+")
 _NAME = re.compile(r"[A-Za-z0-9_][\w.-]*+")
@@ -48,18 +48,18 @@ class Step:
     name: str
     options: Mapping[str, tuple[Value, ...]] = field(default_factory=dict[str, tuple[Value, ...]])
     anchor: str = MODULE
-    """What it works on: the module, or each function."""
+    """The op that it runs on: the module, or each function."""
     source: str = ""
-    """Its own text."""
+    """The text of this step in the pipeline."""
 
 
 def read_pipeline(text: str) -> list[Step]:
-    """The passes of a pipeline, in their order. Raises `Error` (status 2) saying what is wrong with it, and where."""
+    """The passes of a pipeline, in order. Raises `Error` (status 2) that says what is wrong with it, and where."""
     return _Reader(text).pipeline()
 
 
 def written(steps: list[Step]) -> str:
-    """The text of a pipeline; neighbours that work on functions stand in one `func.func(…)`."""
+    """The text of a pipeline; adjacent passes that run on functions are in a common `func.func(…)`."""
     parts: list[str] = []
     for step in steps:
         if step.anchor == MODULE:
@@ -72,7 +72,7 @@ def written(steps: list[Step]) -> str:
 
 
 class _Reader:
-    """Reads one pipeline from left to right; `at` is the character it has come to."""
+    """Reads a pipeline from left to right; `at` is the position of the next character."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -110,7 +110,7 @@ class _Reader:
         yield Step(name, options, anchor, self.text[start : self.at])
 
     def _nested(self, name: str, anchor: str, depth: int) -> Iterator[Step]:
-        """What stands between the parentheses after an anchor."""
+        """The passes between the parentheses after an anchor."""
         inner = anchor if name == ANY else name
         if inner not in (MODULE, FUNCTION):
             raise self._error(f"'{name}(…)': a pipeline works on {MODULE}, or on its functions, {FUNCTION}")
@@ -124,7 +124,7 @@ class _Reader:
             raise self._error("expected a comma or ')' here")
 
     def _options(self) -> dict[str, tuple[Value, ...]]:
-        """What stands between braces; the opening one is read already."""
+        """The options between braces; the opening brace is already read."""
         options: dict[str, tuple[Value, ...]] = {}
         names: set[str] = set()
         while True:
@@ -143,7 +143,7 @@ class _Reader:
                 raise self._error("expected a space, a comma or '}' here")
 
     def _values(self) -> Iterator[Value]:
-        """One value, or several with commas between them, up to the next option."""
+        """One value, or several values separated by commas, up to the next option."""
         if self._take("{"):
             yield from self._braced()
             return
@@ -183,11 +183,11 @@ class _Reader:
         return True
 
     def _match(self, pattern: re.Pattern[str]) -> str | None:
-        found = pattern.match(self.text, self.at)
-        if found is None:
+        match = pattern.match(self.text, self.at)
+        if match is None:
             return None
-        self.at = found.end()
-        return found[0]
+        self.at = match.end()
+        return match[0]
 
     def _error(self, what: str) -> Error:
         shown = self.text if len(self.text) <= _LONGEST_SHOWN else f"{self.text[: _LONGEST_SHOWN - 1]}…"
@@ -196,7 +196,7 @@ class _Reader:
 
 
 def _unescaped(found: re.Match[str]) -> str:
-    """What an escape stands for; the backslash of a regular expression stays."""
+    """The text for an escape; the backslash of a regular expression is kept."""
     return _ESCAPED.get(found[1], found[0])
 
 

@@ -1,9 +1,9 @@
-"""What other packages bring: dialects and passes as xDSL's universes, everything else as a `Plugin`.
+"""Extensions from other packages: dialects and passes as xDSL's universes, everything else as a `Plugin`.
 
-Both are found through entry points: those of the group `xdsl.universe`, ours and xDSL's own among them, and those of
-`tflir.plugins`. Nobody looks for them until a name is asked for that tflir does not have: a pass, a dialect, the code
-of a custom operator, the ending of a file, a table. What a plug-in changes of built-in ops is in force only where the
-plug-in is named: `--plugin NAME`, `Converter.plugins`, or the environment's `TFLIR_PLUGINS`.
+Both are found through entry points: those of the group `xdsl.universe`, which includes tflir's and xDSL's own, and
+those of `tflir.plugins`. They are loaded only when a name is requested that tflir does not have: a pass, a dialect, the
+code of a custom operator, the ending of a file, a table. The facts of built-in ops that a plug-in changes apply only if
+the user names the plug-in: `--plugin NAME`, `Converter.plugins`, or the environment variable `TFLIR_PLUGINS`.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def _nothing() -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Plugin:
-    """What a package adds beside the dialects and passes of its universe; what is made is made when it is asked for."""
+    """What a package adds besides the dialects and passes of its universe; functions are called at the first use."""
 
     custom_ops: Mapping[str, Callable[[], type[TypedCustomOp]]] = field(default_factory=_nothing)
-    """By code: the class that operators of the format with this code become."""
+    """By code: the class of the typed op for custom operators with this code."""
     custom_kernels: Mapping[str, Callable[[], Callable[[Any, Any], Any]]] = field(default_factory=_nothing)
-    """By code: what `tflir.interpret` runs, a function from the op and the arrays of its operands to those of its
+    """By code: the kernel for `tflir.interpret`, a function from the op and the arrays of its operands to those of its
     results."""
     frontends: Mapping[str, Callable[[], Callable[[bytes, str], ModuleOp]]] = field(default_factory=_nothing)
     """By ending, such as `.acme`: a function from the content and the name of a file to its module."""
@@ -60,11 +60,11 @@ class Plugin:
     cost_tables: Mapping[str, Callable[[], Machine]] = field(default_factory=_nothing)
     """By name: measured times of a CPU, for `cpu=NAME` of the passes that choose by time."""
     kernel_tables: Mapping[str, Callable[[], KernelTable]] = field(default_factory=_nothing)
-    """By name: what the kernels of a target take, for `tfl-check-kernels{kernels=NAME}`."""
+    """By name: the kernels of a target, for `tfl-check-kernels{kernels=NAME}`."""
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=_nothing)
-    """By op, such as `tfl.conv_2d`: fields of its `OpInfo` that are otherwise on this plug-in's target."""
+    """By op, such as `tfl.conv_2d`: fields of its `OpInfo` that differ on this plug-in's target."""
     universe: Universe | None = None
-    """Dialects and passes, where the package has no entry point of the group `xdsl.universe` for them."""
+    """Dialects and passes, if the package has no entry point of the group `xdsl.universe` for them."""
 
 
 KINDS: tuple[tuple[str, Registry[Any]], ...] = (
@@ -75,22 +75,22 @@ KINDS: tuple[tuple[str, Registry[Any]], ...] = (
     ("cost_tables", COST_TABLES),
     ("kernel_tables", KERNEL_TABLES),
 )
-"""The fields of a `Plugin` that are kept by name, and where."""
+"""The fields of a `Plugin` with entries by name, and the registry of each."""
 
 
 @cache
 def plugin_universes() -> dict[str, Universe]:
-    """The universes that other packages bring; one that does not load is passed over with a warning."""
-    found = dict(_loaded(GROUP, Universe))
+    """The universes of other packages; one that can't be loaded is skipped with a warning."""
+    universes = dict(_loaded(GROUP, Universe))
     for name, plugin in plugins().items():
-        if plugin.universe is not None and name not in found:
-            found[name] = plugin.universe
-    return found
+        if plugin.universe is not None and name not in universes:
+            universes[name] = plugin.universe
+    return universes
 
 
 @cache
 def plugins() -> dict[str, Plugin]:
-    """What other packages bring beside universes, by the name of the entry point."""
+    """The `Plugin`s of other packages, by the name of the entry point."""
     return dict(_loaded(EXTENSIONS, Plugin))
 
 
@@ -109,12 +109,14 @@ def _loaded(group: str, kind: type[Any]) -> Iterator[tuple[str, Any]]:
 def _load(entry: EntryPoint) -> tuple[Any, str]:
     try:
         return entry.load(), ""
-    except Exception as error:  # anyone's code runs here
+    except Exception as error:  # this runs code of any package
         return None, f"{entry.value} does not load: {error}"
 
 
 def register_all() -> None:
-    """Adds all that plug-ins bring to the registries, and what of ours a plug-in might take the name of."""
+    """Adds the entries of all plug-ins to the registries, and tflir's own dialects, so that name clashes are
+    detected.
+    """
     from tflir.files import load_content
     from tflir.universe import DIALECTS as OUR_DIALECTS
 
@@ -132,7 +134,7 @@ def register_all() -> None:
 
 
 def register(name: str, plugin: Plugin) -> None:
-    """Adds what one plug-in brings to the registries, where it stays."""
+    """Adds the entries of one plug-in to the registries."""
     for kind, registry in KINDS:
         for key, make in getattr(plugin, kind).items():
             registry.add(key, make, f"plug-in {name}")
@@ -146,7 +148,7 @@ def _register_dialects(name: str, universe: Universe) -> None:
 
 
 def forget() -> None:
-    """Looks for plug-ins anew when they are next asked for."""
+    """Forgets all plug-ins; they are searched again at the next request."""
     from tflir.ir.extensions import forget_plugins
 
     plugin_universes.cache_clear()
@@ -159,21 +161,21 @@ def forget() -> None:
 def named_plugin(name: str) -> Plugin:
     """The plug-in `name`, or the one that `module:OBJECT` names.
 
-    Raises `Error` (status 2) where there is none, and where it takes a name that another package has.
+    Raises `Error` (status 2) if there is none, or if it uses a name that another package has.
     """
-    found = _of_object(name) if _is_object(name) else plugins().get(name)
-    if found is None and (universe := plugin_universes().get(name)) is not None:
-        found = Plugin(universe=universe)
-    if found is None:
+    plugin = _of_object(name) if _is_object(name) else plugins().get(name)
+    if plugin is None and (universe := plugin_universes().get(name)) is not None:
+        plugin = Plugin(universe=universe)
+    if plugin is None:
         known = [*plugins(), *plugin_universes()]
         hint = f"there are {', '.join(dict.fromkeys(known))}" if known else "install the package that brings it"
         raise Error(f"no plug-in is called '{name}'{near(name, known)}", hint=hint, status=_USAGE)
     if not _is_object(name):
         register_all()
     for kind, registry in KINDS:
-        for key in getattr(found, kind):
+        for key in getattr(plugin, kind):
             registry.find(key)
-    return found
+    return plugin
 
 
 def _is_object(name: str) -> bool:
@@ -182,20 +184,20 @@ def _is_object(name: str) -> bool:
 
 @cache
 def _of_object(name: str) -> Plugin:
-    """A plug-in that need not be installed; it is registered under its name."""
-    found, why = _load(EntryPoint(name, name, EXTENSIONS))
+    """The plug-in `module:OBJECT`, which need not be installed; it is registered under this name."""
+    loaded, why = _load(EntryPoint(name, name, EXTENSIONS))
     installed = [*plugins().values(), *plugin_universes().values()]
-    if any(found is one for one in installed):
-        return found if isinstance(found, Plugin) else Plugin(universe=found)
-    if isinstance(found, Universe):
-        found = Plugin(universe=found)
-    if not isinstance(found, Plugin):
+    if any(loaded is one for one in installed):
+        return loaded if isinstance(loaded, Plugin) else Plugin(universe=loaded)
+    if isinstance(loaded, Universe):
+        loaded = Plugin(universe=loaded)
+    if not isinstance(loaded, Plugin):
         what = why or f"{name} is no Plugin and no Universe"
         raise Error(f"--plugin {what}", hint="name a plug-in, or module:OBJECT", status=_USAGE)
-    register(name, found)
-    if found.universe is not None:
-        _OBJECTS[name] = found.universe
-    return found
+    register(name, loaded)
+    if loaded.universe is not None:
+        _OBJECTS[name] = loaded.universe
+    return loaded
 
 
 _OBJECTS: dict[str, Universe] = {}
@@ -207,16 +209,18 @@ def _universes() -> dict[str, Universe]:
 
 
 def plugin_passes() -> dict[str, Callable[[], type[ModulePass]]]:
-    """Passes that are not ours: those of plug-ins, then xDSL's where no plug-in has one of that name."""
-    found: dict[str, Callable[[], type[ModulePass]]] = {}
+    """Passes from outside tflir: those of plug-ins, then those of xDSL whose names no plug-in uses."""
+    passes: dict[str, Callable[[], type[ModulePass]]] = {}
     for universe in (*_universes().values(), XDSL_UNIVERSE):
         for name, factory in universe.all_passes.items():
-            found.setdefault(name, factory)
-    return found
+            passes.setdefault(name, factory)
+    return passes
 
 
 def refuse_clash(name: str, *, ours: bool) -> None:
-    """Raises `Error` (status 2) where pass `name` is brought by more than one: neither may stand in for the other."""
+    """Raises `Error` (status 2) if more than one package defines pass `name`, since none may silently replace
+    another.
+    """
     owners = ["tflir"] * ours + [f"plug-in {plugin}" for plugin, u in _universes().items() if name in u.all_passes]
     if owners and not ours and name in XDSL_UNIVERSE.all_passes:
         owners.append("xdsl")

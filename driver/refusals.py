@@ -1,16 +1,17 @@
-"""Options that make no sense together: what is refused or warned of, and how to mend it.
+"""Checks combinations of options: errors and warnings, with a hint how to correct them.
 
-Most follows from the declarations of the options: the modes in which each takes part, what it needs, and what it
-excludes. What depends on values stands here.
+Most checks follow from the declarations of the options: the modes in which each has an effect, the options that it
+needs, and those that it excludes. The rules that depend on values are in this module.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from tflir.flags import DEPRECATED, OpsSet
 from tflir.ir.errors import Error
 from tflir.option import WITH_RANGES, ModeName, Option
-from tflir.options import DEPRECATED, OpsSet, Options, refuse_exclusive, table
+from tflir.options import Options, refuse_exclusive, table
 
 _INT8 = OpsSet.TFLITE_BUILTINS_INT8
 _X16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
@@ -26,7 +27,7 @@ _WITHOUT_EFFECT: dict[ModeName, tuple[str, str]] = {
         "give one or the other, or write DEFAULT in --passes",
     ),
 }
-"""Why an option takes no part in a mode, and what to do."""
+"""Why options have no effect in a mode, and what to do."""
 _SPARSITY_ALONE = (
     "does nothing without EXPERIMENTAL_SPARSITY",
     "add --optimize EXPERIMENTAL_SPARSITY, or leave it out",
@@ -34,7 +35,7 @@ _SPARSITY_ALONE = (
 
 
 def active_modes(options: Options, mode: ModeName) -> frozenset[ModeName]:
-    """`mode`, and sparsity, which is by itself or beside another."""
+    """`mode`, and sparsity, which may be combined with another mode."""
     if options.replaces_passes:
         return frozenset({ModeName.PASSES})
     if not options.sparsifies:
@@ -42,31 +43,31 @@ def active_modes(options: Options, mode: ModeName) -> frozenset[ModeName]:
     return frozenset({mode, ModeName.SPARSITY}) - {ModeName.NONE}
 
 
-def takes_part(said: Option, options: Options, active: frozenset[ModeName]) -> bool:
-    """Whether an option has an effect in any of the `active` modes, or beside an option that uses it."""
-    if said.everywhere_if is not None and said.everywhere_if(getattr(options, said.name)):
+def takes_part(declared: Option, options: Options, active: frozenset[ModeName]) -> bool:
+    """Whether an option has an effect in any of the `active` modes, or with an option that uses it."""
+    if declared.everywhere_if is not None and declared.everywhere_if(getattr(options, declared.name)):
         return True
-    return bool(said.modes & active) or not options.given.isdisjoint(said.used_by)
+    return bool(declared.modes & active) or not options.given.isdisjoint(declared.used_by)
 
 
 def refuse(options: Options, mode: ModeName) -> None:
-    """Raises `Error` (status 2) for the first thing about the options that can't be meant."""
+    """Raises `Error` (status 2) for the first combination of options that is not valid."""
     refuse_exclusive(options.given)
     for rule in _RULES:
-        if (found := rule(options, mode)) is not None:
-            what, hint = found
+        if (refusal := rule(options, mode)) is not None:
+            what, hint = refusal
             raise Error(what, hint=hint, status=2)
 
 
 def warnings_of(options: Options, mode: ModeName) -> Iterator[str]:
-    """What is said of options that do nothing, though they do no harm either."""
+    """The warnings about options that have no effect and do no harm."""
     active = active_modes(options, mode)
     for item in options.optimizations:
         if item in DEPRECATED:
             yield f"{item.name} is deprecated: use DEFAULT, which does the same"
-    for said in _given(options):
-        if not takes_part(said, options, active) and said.warned & active:
-            yield f"{said.flag} {_why(said, active)[0]}"
+    for declared in _given(options):
+        if not takes_part(declared, options, active) and declared.warned & active:
+            yield f"{declared.flag} {_why(declared, active)[0]}"
     yield from _idle_values(options, mode)
 
 
@@ -86,28 +87,28 @@ _Found = tuple[str, str] | None
 
 
 def _missing(options: Options, mode: ModeName) -> _Found:
-    for said in _given(options):
-        if said.needs and options.given.isdisjoint(said.needs):
-            needed = " or ".join(table()[name].flag for name in said.needs)
-            return f"{said.flag} does nothing without {needed}", "add it, or leave it out"
+    for declared in _given(options):
+        if declared.needs and options.given.isdisjoint(declared.needs):
+            needed = " or ".join(table()[name].flag for name in declared.needs)
+            return f"{declared.flag} does nothing without {needed}", "add it, or leave it out"
     return None
 
 
 def _idle(options: Options, mode: ModeName) -> _Found:
     active = active_modes(options, mode)
-    for said in _given(options):
-        if not takes_part(said, options, active) and not said.warned & active:
-            why, hint = _why(said, active)
-            return f"{said.flag} {why}", hint
+    for declared in _given(options):
+        if not takes_part(declared, options, active) and not declared.warned & active:
+            why, hint = _why(declared, active)
+            return f"{declared.flag} {why}", hint
     return None
 
 
-def _why(said: Option, active: Iterable[ModeName]) -> tuple[str, str]:
-    """Why an option takes no part, and what to do."""
-    if said.modes == frozenset({ModeName.SPARSITY}) and ModeName.PASSES not in active:
+def _why(declared: Option, active: Iterable[ModeName]) -> tuple[str, str]:
+    """Why an option has no effect, and what to do."""
+    if declared.modes == frozenset({ModeName.SPARSITY}) and ModeName.PASSES not in active:
         return _SPARSITY_ALONE
-    found = next(mode for mode in ModeName if mode in active)
-    return _WITHOUT_EFFECT.get(found, (f"does nothing in mode '{found}'", "leave it out"))
+    first = next(mode for mode in ModeName if mode in active)
+    return _WITHOUT_EFFECT.get(first, (f"does nothing in mode '{first}'", "leave it out"))
 
 
 def _integer_without_data(options: Options, mode: ModeName) -> _Found:
@@ -173,7 +174,7 @@ def _no_ops(options: Options, mode: ModeName) -> _Found:
 def _given(options: Options) -> list[Option]:
     """The options that were given, in the order of their declaration."""
     given = options.given
-    return [said for name, said in table().items() if name in given]
+    return [declared for name, declared in table().items() if name in given]
 
 
 _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (

@@ -1,4 +1,4 @@
-"""What a conversion says beside its result: the mode that was chosen and why, and what did not turn out as asked."""
+"""Remarks of a conversion: the mode that was selected and why, and results that differ from the user's request."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _QUANTIZED = (
     "operands of hybrid ops",
     "quantized constants",
 )
-"""What passes count where they quantize something."""
+"""Counts of passes that show that something was quantized."""
 _KEPT = "ops kept as they are"
 _OWN = "conversions of the model's own"
 _CHOOSES = ("tfl-prepare-quantize", "tfl-quantize", "tfl-select-ops")
-"""Passes that decide what is quantized: why another pass left an op alone does not explain a float model."""
+"""Passes that decide what is quantized: only their reasons explain why a model remained float."""
 
 
 def mode_remark(options: Options, evidence: str | None) -> str | None:
-    """The mode that the options mean and what decided it; None where nothing is quantized, or a pipeline was given."""
+    """The mode that the options select, and why; None if nothing is quantized, or if a pipeline was given."""
     if options.replaces_passes or not options.quantizes:
         return None
     mode = mode_of(options)
@@ -46,7 +46,7 @@ def mode_remark(options: Options, evidence: str | None) -> str | None:
 
 
 def data_remark(options: Options) -> str | None:
-    """What values images are taken for, where nobody said it; None where the data is no folder of images."""
+    """The values that images are converted to, if no scaling was given; None if the data is not a folder of images."""
     from tflir.data.dataset import holds_images
 
     if options.scaling is not None or not holds_images(options.representative_dataset):
@@ -55,7 +55,7 @@ def data_remark(options: Options) -> str | None:
 
 
 def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:
-    """The keys of signatures whose functions compute with float values of which no range is recorded."""
+    """The keys of signatures whose functions have float values without a recorded range."""
     from tflir.ir.functions import functions
     from tflir.ir.names import SIGNATURES
     from tflir.ir.statistics import ranges_of
@@ -70,7 +70,7 @@ def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:
 
 
 def result_remarks(options: Options, reports: Sequence[PassReport]) -> Iterator[str]:
-    """What a user who asked for quantization should know of what the passes did."""
+    """What a user who requested quantization should know about the work of the passes."""
     yield from (f"warning: {remark}" for report in reports for remark in report.remarks)
     if options.replaces_passes or not options.quantizes:
         return
@@ -95,7 +95,7 @@ def _why_nothing(reports: Sequence[PassReport], *, already: bool) -> str:
 
 
 def larger_because(requantize: str | None, reports: Sequence[PassReport]) -> str:
-    """Why a model takes more bytes than it did."""
+    """Why the compiled model takes more bytes than the original."""
     if requantize == "float32":
         return "its constants are float32 now"
     if any(report.name == "tfl-integer-tables" and report.changed for report in reports):

@@ -1,4 +1,4 @@
-"""A copy of a module that loses nothing."""
+"""Copies a module completely."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 
 def snapshot(module: ModuleOp) -> ModuleOp:
-    """A copy, with the locations of arguments, which xDSL's copy leaves out."""
+    """A copy, including the locations of arguments, which xDSL's copy leaves out."""
     copy = module.clone()
     for old, new in zip(module.walk(), copy.walk(), strict=True):
         for old_region, new_region in zip(old.regions, new.regions, strict=True):

@@ -1,10 +1,10 @@
-"""tflir as an xDSL plug-in: with it plain `xdsl-opt` reads the `tfl` dialect and runs our passes.
+"""tflir as an xDSL plug-in: with it, xDSL's own `xdsl-opt` reads the `tfl` dialect and runs tflir's passes.
 
 ```sh
 xdsl-opt -p tfl-quantize model.mlir
 ```
-Write a plug-in of your own the same way (tests/plugin_example is one): a `Universe` and, in pyproject.toml,
-an entry point of the group `xdsl.universe` that names it.
+Another package can provide a plug-in in the same way (tests/plugin_example is one): it has a `Universe` and, in its
+pyproject.toml, an entry point of the group `xdsl.universe` that names it.
 """
 
 from __future__ import annotations

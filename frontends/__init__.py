@@ -1,1 +1,1 @@
-"""Ways in: `.tflite` files and MLIR text."""
+"""Frontends: read `.tflite` files and MLIR text."""

@@ -1,7 +1,7 @@
-"""The bytes of a constant: a view of the mapped file, an array, or a recipe that makes them when written.
+"""The bytes of a constant: a view of the mapped file, an array, or a function that computes them when they are written.
 
-A blob is never copied, hashed or compared whole by accident: its hash samples 192 bytes, equality goes
-from identity over size and samples to the bytes, and printing an attribute shows a key.
+A large blob is never copied, hashed or compared by accident: its hash samples 192 bytes; equality compares identity,
+then size and samples, and the bytes last; and a printed attribute shows a key.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tflir.ir.errors import Error
 
 Bytes = npt.NDArray[np.uint8]
 CHUNK = 1 << 22
-"""Bytes that streaming handles at once: large enough to amortise Python, small enough to stay in memory's favour."""
+"""Bytes that are streamed at a time: enough to make Python's overhead small, few enough to use little memory."""
 _SAMPLE = 64
 _BLOCK = 1 << 20
 _COPY = 1 << 26
 _WORTH_READING = 1 << 16
-"""Larger constants are read when streamed; smaller ones are looked at where they are mapped."""
+"""Constants of more bytes than this are read from the file when streamed; smaller ones are read from the mapping."""
 
 
 class Blob(ABC):
@@ -46,10 +46,10 @@ class Blob(ABC):
 
     @abstractmethod
     def chunks(self, size: int = CHUNK) -> Iterator[Bytes]:
-        """The bytes in order, at most `size` at a time; each part holds until the next is asked for."""
+        """The bytes in order, at most `size` at a time; each part is valid until the next is requested."""
 
     def write_to(self, out: BinaryIO) -> Iterator[int]:
-        """Writes the bytes at the position of `out`; yields how many after each piece."""
+        """Writes the bytes at the current position of `out`; yields the number of bytes written after each piece."""
         for chunk in self.chunks():
             out.write(cast(Any, chunk.data))
             yield chunk.nbytes
@@ -78,7 +78,7 @@ class Blob(ABC):
 
 
 class ArrayBlob(Blob):
-    """Bytes of a numpy array, taken as they lie (an array that is not contiguous is copied)."""
+    """Bytes of a numpy array in the order of its memory (an array that is not contiguous is copied)."""
 
     __slots__ = ("_bytes",)
 
@@ -101,7 +101,7 @@ class ArrayBlob(Blob):
 
 
 class Source:
-    """A file that constants are read from; it stays open as long as one of them is held."""
+    """A file that constants are read from; it is open as long as one of them exists."""
 
     __slots__ = ("file",)
 
@@ -109,11 +109,11 @@ class Source:
         self.file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below
 
     def size(self) -> int:
-        """Bytes of the file at this moment."""
+        """The current size of the file in bytes."""
         return os.fstat(self.file.fileno()).st_size
 
     def check(self, end: int) -> None:
-        """Raises `Error` where the file has become so short that its first `end` bytes are not all there."""
+        """Raises `Error` if the file has been truncated to fewer than `end` bytes."""
         if self.size() < end:
             raise Error("the file became shorter while it was being read", file=str(self.file.name))
 
@@ -161,7 +161,7 @@ class FileBlob(ArrayBlob):
         return out
 
     def write_to(self, out: BinaryIO) -> Iterator[int]:
-        """Lets the system copy from file to file where it can."""
+        """Lets the operating system copy from file to file if it can."""
         if (
             self.nbytes <= _WORTH_READING
             or not hasattr(os, "copy_file_range")
@@ -193,7 +193,7 @@ class FileBlob(ArrayBlob):
             yield chunk.nbytes
 
     def _read(self, part: Bytes, offset: int) -> None:
-        """Fills `part` from the file; raises `Error` where the file has been cut short since it was mapped."""
+        """Fills `part` from the file; raises `Error` if the file has been truncated since it was mapped."""
         self._source.file.seek(offset)
         view = memoryview(cast(Any, part))
         while view:
@@ -206,7 +206,7 @@ class FileBlob(ArrayBlob):
 class DeferredBlob(Blob):
     """Bytes made from other blobs at the moment they are written.
 
-    `key` names the recipe and all it depends on: two deferred blobs are equal where their keys are.
+    `key` names the computation and all that it depends on: two deferred blobs are equal if their keys are.
     `make` yields arrays that together are the `nbytes` bytes.
     """
 
@@ -227,7 +227,9 @@ class DeferredBlob(Blob):
         return out
 
     def chunks(self, size: int = CHUNK) -> Iterator[Bytes]:
-        """Pieces of `size` bytes, whatever parts they are made in: readers take whole rows of a constant at a time."""
+        """Pieces of `size` bytes, independent of the arrays that `make` yields: consumers read whole rows of a
+        constant.
+        """
         held: list[Bytes] = []
         count = 0
         for part in self._parts():
@@ -254,7 +256,7 @@ class DeferredBlob(Blob):
             yield part.nbytes
 
     def _parts(self) -> Iterator[Bytes]:
-        """The bytes in the parts that they are made in."""
+        """The bytes, in the arrays that `make` yields."""
         for part in self._make():
             yield cast(Bytes, part.reshape(-1).view(np.uint8))
 
@@ -266,7 +268,7 @@ class DeferredBlob(Blob):
 
 
 class RepeatedBlob(DeferredBlob):
-    """The bytes of one element over and over; none are held. `key` keeps apart what is not the same thing."""
+    """The bytes of one element, repeated; they are not stored. Blobs are equal only if their `key` is equal too."""
 
     __slots__ = ("pattern",)
 

@@ -1,7 +1,8 @@
-"""Constants as MLIR and xDSL spell them, taken up as passes read them, and given back to who reads the module next.
+"""Converts constants between the attributes of MLIR's builtin dialect and the form that tflir's passes read.
 
-xDSL's own parser makes `arith.constant` and `dense<…>` attributes of its own; passes read `tfl.pseudo_const` over
-blobs. Under `xdsl-opt` a pass takes the former up, does its work, and gives them back.
+xDSL's own parser makes `arith.constant` and builtin `dense<…>` attributes; tflir's passes read `tfl.pseudo_const` with
+an `ArrayElementsAttr` over a blob. In `xdsl-opt` a pass converts the former to the latter, does its work, and converts
+them back for the passes that follow.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ _HOLDERS = (ConstOp, QConstOp, SparseConstOp, SparseQConstOp)
 
 
 def take_constant(op: Operation) -> ConstOp:
-    """`arith.constant` of a tensor becomes `tfl.pseudo_const`."""
-    made = ConstOp.create(
+    """Replaces an `arith.constant` of a tensor by a `tfl.pseudo_const`."""
+    constant = ConstOp.create(
         result_types=[op.results[0].type],
         properties={"value": op.properties["value"]},
         attributes=op.attributes,
@@ -29,16 +30,16 @@ def take_constant(op: Operation) -> ConstOp:
     )
     block = op.parent
     assert block is not None
-    block.insert_op_before(made, op)
-    made.results[0].name_hint = op.results[0].name_hint
-    op.results[0].replace_all_uses_with(made.results[0])
+    block.insert_op_before(constant, op)
+    constant.results[0].name_hint = op.results[0].name_hint
+    op.results[0].replace_all_uses_with(constant.results[0])
     block.erase_op(op)
-    return made
+    return constant
 
 
 def take_up(module: ModuleOp) -> bool:
-    """Brings the constants of `module` into the form that passes read; whether there were any of another."""
-    found = False
+    """Converts the constants of `module` to the form that passes read; returns whether any attribute was converted."""
+    converted = False
     for op in list(module.walk()):
         if is_tensor_constant(op):
             op = take_constant(op)
@@ -46,8 +47,8 @@ def take_up(module: ModuleOp) -> bool:
             for name, held in op.properties.items():
                 if isinstance(held, DenseIntOrFPElementsAttr) and _has_name(held):
                     op.properties[name] = normalise(cast("DenseIntOrFPElementsAttr[Any]", held))
-                    found = True
-    return found
+                    converted = True
+    return converted
 
 
 def is_tensor_constant(op: Operation) -> bool:
@@ -60,7 +61,7 @@ def _has_name(held: Any) -> bool:
 
 
 def give_back(module: ModuleOp) -> None:
-    """Makes xDSL's own attributes of the constants in `module` that it has a form for."""
+    """Converts the constants of `module` to xDSL's own attributes, as far as xDSL has one for their element type."""
     for op in module.walk():
         if isinstance(op, _HOLDERS):
             for name, held in op.properties.items():
@@ -69,7 +70,9 @@ def give_back(module: ModuleOp) -> None:
 
 
 def _builtin(held: ArrayElementsAttr) -> Attribute:
-    """`held` as xDSL's attribute, which has a byte for each small integer; itself where it has none such."""
+    """`held` as xDSL's attribute, which stores a byte for each int4 or int2; `held` itself if xDSL has no such
+    attribute.
+    """
     dtype, element = numpy_dtype(held.element_name), held.type.element_type
     if dtype is None or isinstance(element, ComplexType) or element.name.startswith("f8"):
         return held

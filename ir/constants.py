@@ -1,4 +1,4 @@
-"""Constants as attributes: `ArrayElementsAttr` over a blob, and the ways in and out of numpy.
+"""Constants as attributes: `ArrayElementsAttr` over a blob, and its conversion from and to numpy arrays.
 
 Pass authors call `elements(array)` to make one and `as_numpy(attr)` to read one; builtin
 `dense<…>` attributes are read by the same function.
@@ -39,9 +39,9 @@ from tflir.ir.types import (
 )
 
 MOST_PRINTED = 32
-"""Constants of more elements print as a resource, unless all are the same."""
+"""Constants with more elements than this print as a resource, unless all elements are equal."""
 _LARGEST_SPLAT = 1 << 20
-"""Bytes of a constant that is looked through for one value, which a short text then stands for."""
+"""Up to this many bytes, the printer checks whether all elements of a constant are equal, and prints only one if so."""
 
 
 @irdl_attr_definition
@@ -62,8 +62,8 @@ class BlobAttr(Data[Blob]):
 class ArrayElementsAttr(TypedAttribute, BuiltinAttribute, ParametrizedAttribute):
     """Elements of a tensor, as bytes laid out as in the file (int4 two to a byte, strings with their offsets).
 
-    It prints as `dense<…>` where small and else as `dense_resource<key>`; the printer's `blob_key`
-    names the key and so learns which bytes to write, other printers elide.
+    A small constant prints as `dense<…>`, another as `dense_resource<key>`. tflir's printer chooses the key
+    (`blob_key`) and so knows which bytes it must write; other printers leave the bytes out.
     """
 
     name = "builtin.array_elements"
@@ -111,7 +111,7 @@ class ArrayElementsAttr(TypedAttribute, BuiltinAttribute, ParametrizedAttribute)
         printer.print_attribute(self.type)
 
     def _dense_text(self) -> str | None:
-        """`dense<…>`, or None where the constant is large or its elements have no plain text."""
+        """`dense<…>`, or None if the constant is large or its elements can't be written as numbers."""
         element = self.type.element_type
         if numpy_dtype(self.element_name) is None or isinstance(element, ComplexType):
             return None
@@ -126,11 +126,13 @@ class ArrayElementsAttr(TypedAttribute, BuiltinAttribute, ParametrizedAttribute)
         return f"dense<{_nested_text(array)}>"
 
     def _splat(self) -> npt.NDArray[Any] | None:
-        """The element, as an array of rank 0, whose bits all others have; None where it takes long to know of one."""
+        """The value of all elements as an array of rank 0; None if they differ, or if comparing them would
+        take long.
+        """
         size = stored_bytes(self.element_name, 1) or 1
         if isinstance(self.blob, RepeatedBlob) and self.size:
-            one = np.frombuffer((self.blob.pattern * size)[:size], np.uint8)
-            return as_numpy(from_blob(ArrayBlob(one), (), self.type.element_type))
+            expected = np.frombuffer((self.blob.pattern * size)[:size], np.uint8)
+            return as_numpy(from_blob(ArrayBlob(expected), (), self.type.element_type))
         if self.size < 2 or self.blob.nbytes > _LARGEST_SPLAT:
             return None
         data = self.blob.view()
@@ -159,7 +161,7 @@ def _element_text(value: Any) -> str:
     if value.dtype.kind != "f":
         return str(int(value))
     if not np.isfinite(value):
-        return f"0x{value.tobytes()[::-1].hex().upper()}"  # MLIR writes the bits of what has no decimal
+        return f"0x{value.tobytes()[::-1].hex().upper()}"  # MLIR writes the bits of infinities and NaNs
     text = f"{float(value):.6e}"
     if value.dtype.type(float(text)) == value:
         return text
@@ -167,7 +169,7 @@ def _element_text(value: Any) -> str:
 
 
 def unpack_bits(data: npt.NDArray[np.uint8], name: str, count: int) -> npt.NDArray[Any]:
-    """The `count` small integers of packed `data` as int8 (uint8 for UINT4)."""
+    """The `count` integers of 2 or 4 bits in packed `data`, as int8 (uint8 for UINT4)."""
     bits = PACKED_BITS[name]
     per_byte = 8 // bits
     out = np.empty((data.size, per_byte), np.uint8)
@@ -181,7 +183,7 @@ def unpack_bits(data: npt.NDArray[np.uint8], name: str, count: int) -> npt.NDArr
 
 
 def pack_bits(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
-    """Small integers packed as the schema stores them, the first in the lowest bits."""
+    """Integers of 2 or 4 bits packed as the schema stores them, the first in the lowest bits of each byte."""
     bits = PACKED_BITS[name]
     per_byte = 8 // bits
     flat = values.reshape(-1).astype(np.int8).view(np.uint8) & ((1 << bits) - 1)
@@ -199,7 +201,9 @@ def from_blob(blob: Blob, shape: tuple[int, ...], element: Attribute) -> ArrayEl
 
 
 def elements(array: npt.NDArray[Any], element: Attribute | None = None) -> ArrayElementsAttr:
-    """A constant of numpy `array`; `element` where the dtype does not say it (int4 from an int8 array)."""
+    """A constant of numpy `array`. `element` is needed where the dtype does not tell the type (int4 from an int8
+    array).
+    """
     if element is None:
         element = element_type(_schema_name_of(array.dtype))
     name = schema_name(element) or ""
@@ -215,7 +219,7 @@ def _schema_name_of(dtype: np.dtype[Any]) -> str:
 def as_numpy(attr: Attribute) -> npt.NDArray[Any]:
     """The elements as a read-only array of the constant's shape; no copy unless they are packed.
 
-    Raises `Error` where `attr` holds no numbers (strings, an elided resource).
+    Raises `Error` if `attr` holds no numbers (strings, or a resource whose data was left out of the text).
     """
     if isinstance(attr, DenseIntOrFPElementsAttr):
         return _from_builtin(cast("DenseIntOrFPElementsAttr[Any]", attr))
@@ -232,7 +236,7 @@ def as_numpy(attr: Attribute) -> npt.NDArray[Any]:
 
 
 def no_data(op: Operation) -> Error:
-    """The error at a constant whose data was left out of the text that it was read from."""
+    """The error for a constant whose data was left out of the text that it was read from."""
     return Error(
         "has no data: the text was written without it",
         file=text_place(op),
@@ -243,14 +247,15 @@ def no_data(op: Operation) -> Error:
 
 
 def load_numpy(attr: Attribute) -> npt.NDArray[Any]:
-    """As `as_numpy`, for who looks at whole constants one after the other: large ones are read, not mapped."""
+    """As `as_numpy`, for code that reads many constants in full: large ones are read from the file, not mapped, so that
+    their pages do not remain in memory."""
     if not isinstance(attr, ArrayElementsAttr):
         return as_numpy(attr)
     return as_numpy(from_blob(ArrayBlob(attr.blob.loaded()), shape_of(attr.type) or (), attr.type.element_type))
 
 
 def _from_builtin(attr: DenseIntOrFPElementsAttr[Any]) -> npt.NDArray[Any]:
-    """The elements of xDSL's dense attribute, whose splats are expanded and small integers a byte each."""
+    """The elements of xDSL's dense attribute: splats are expanded, and small integers take a byte each."""
     shape = tuple(attr.get_shape())
     element = cast(Attribute, attr.get_element_type())
     name = schema_name(element) or ""

@@ -1,4 +1,4 @@
-"""The dialects that a module of tflir is made of, for the parser."""
+"""The parser's context: the dialects that a module may use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from tflir.ir.extensions import DIALECTS
 
 
 def make_context(*, allow_unregistered: bool = False) -> Context:
-    """A context that knows `tfl`, `quant`, `tf_type`, xDSL's own dialects, and those of plug-ins, as they occur."""
+    """A context of `tfl`, `quant`, `tf_type`, xDSL's own dialects and those of plug-ins; each is loaded at its first
+    use.
+    """
     from tflir.ir.quant import QUANT
     from tflir.ir.tfl.dialect import get_dialect
     from tflir.ir.types import TF_TYPE
@@ -27,7 +29,7 @@ def make_context(*, allow_unregistered: bool = False) -> Context:
 
 
 class _ExtensibleContext(Context):
-    """A context that looks for a dialect among the plug-ins' where a name is of none that it has."""
+    """A context that searches the plug-ins for a dialect that it does not know."""
 
     def _look_for_dialect_of(self, name: str) -> None:
         dialect, point, _ = name.partition(".")

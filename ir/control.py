@@ -14,7 +14,7 @@ Edge = tuple[int, int]
 
 
 def decode_edges(data: bytes) -> list[list[Edge]] | None:
-    """Edges (first, second) of each subgraph; None where `data` is not in this layout."""
+    """Edges (first, second) of each subgraph; None if `data` is not in this layout."""
     numbers = _varints(data)
     if not numbers or numbers[0] != _VERSION or len(numbers) < 2:
         return None

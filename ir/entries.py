@@ -1,4 +1,4 @@
-"""Which functions of a module can be run."""
+"""The functions of a module that a caller can run: its entry points."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tflir.ir.functions import functions
 
 
 def entry_functions(module: ModuleOp) -> Iterator[FuncOp]:
-    """The functions that signatures name; without signatures the first."""
+    """The functions that signatures name; the module's first function if there are no signatures."""
     signatures = module.attributes.get(names.SIGNATURES)
     records = cast("ArrayAttr[Any]", signatures) if isinstance(signatures, ArrayAttr) else ()
     named = {record.data["function"].root_reference.data for record in records}

@@ -6,11 +6,11 @@ from typing import Any
 
 
 class Error(Exception):
-    """What is wrong, where, and how to mend it, as one line.
+    """What is wrong, where, and how to correct it, as one line.
 
-    `file`, `op`, `location` (the tensor's name) and `hint` are what is known of the place, else empty.
-    `status` is the exit status that the command line ends with: 1 the model or the data can't be
-    compiled, 2 wrong usage, 3 a demanded type or op set can't be met.
+    `file`, `op`, `location` (the tensor's name) and `hint` are empty if they are not known.
+    `status` is the exit status of the command line: 1 if the model or the data can't be compiled,
+    2 for wrong usage, 3 if the model can't have a type or a set of ops that the user requires.
     """
 
     def __init__(
@@ -24,9 +24,9 @@ class Error(Exception):
         self.hint = hint
         self.status = status
         self.operation: Any = None
-        """The op, where the error is about one."""
+        """The op, if the error is about one."""
         self.notes: list[str] = []
-        """What else helps, a line each: `FILE:LINE:COLUMN: …`, or without a place."""
+        """Further remarks, one a line: `FILE:LINE:COLUMN: …`, or without a position."""
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.op, f"'{_clip(self.location)}'" if self.location else "") if part)
@@ -40,7 +40,7 @@ class Error(Exception):
 
 
 def printable(text: str) -> str:
-    """`text` without what could move a terminal's cursor or can't be encoded: names may hold anything."""
+    """`text` without control characters and what can't be encoded, since names in a model may hold any bytes."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 

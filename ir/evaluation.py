@@ -1,10 +1,10 @@
-"""The value of an op whose operands are known, for passes that put constants in the place of ops.
+"""Computes the results of an op with constant operands, for passes that replace ops by constants.
 
-Passes ask here and know no interpreter: the program that is put together of passes and backends says by `provide` who
-computes. tflir's commands, its API and its passes in `xdsl-opt` provide the reference interpreter.
+Passes call `evaluate` and do not import an interpreter: the program that combines passes with backends chooses one by
+`provide`. tflir's commands, its API and its passes in `xdsl-opt` provide the reference interpreter.
 
 ```python
-results = evaluate(op, [as_numpy(constant.value)])  # None: can't be computed to the bit, so the op stays
+results = evaluate(op, [as_numpy(constant.value)])  # None: runtimes may compute other bits, so keep the op
 ```
 """
 
@@ -18,22 +18,24 @@ from xdsl.ir import Operation
 
 Array = npt.NDArray[Any]
 Evaluator = Callable[[Operation, Sequence[Array | None]], Sequence[Array] | None]
-"""The results of an op for arrays of its operands in their storage types, None for one that is absent."""
+"""Computes the results of an op from the arrays of its operands, in their storage types; an absent operand is None."""
 
 _loaders: list[Callable[[], Evaluator]] = []
 _loaded: list[Evaluator] = []
 
 
 def provide(load: Callable[[], Evaluator]) -> None:
-    """Says who computes; `load` is called at the first evaluation, so that nothing is imported before."""
+    """Sets the evaluator; `load`, which returns it, is called at the first evaluation, so that nothing is imported
+    before.
+    """
     _loaders[:] = [load]
     _loaded.clear()
 
 
 def evaluate(op: Operation, operands: Sequence[Array | None]) -> Sequence[Array] | None:
-    """The results of `op` where they are those of every runtime to the bit; None where not, or nobody computes.
+    """The results of `op`; None if runtimes may compute other bits, or if no evaluator is set.
 
-    Results are in storage types and of the shapes that the operands give.
+    Results are in their storage types and of the shapes that follow from the operands.
     """
     if not _loaded:
         _loaded.extend(load() for load in _loaders)

@@ -1,4 +1,4 @@
-"""The functions of a module, a subgraph of the model each."""
+"""The functions of a module; each is a subgraph of the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernels of a target take: for each operator the element types of its first operand."""
+"""Which kernels a target has: for each operator, the element types that its first operand may have."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from tflir.ir.types import element_of, schema_name
 
 @dataclass(frozen=True)
 class KernelTable:
-    """The operators that a target runs. Element types are words of the schema: `FLOAT32 INT8`."""
+    """The operators that a target runs. Element types have the schema's names, separated by blanks: `FLOAT32 INT8`."""
 
     elements: Mapping[str, tuple[str, str]]
-    """By operator, such as `CONV_2D`, or by the code of a custom one: what its first operand may be without a scale,
-    and with one."""
+    """By operator, such as `CONV_2D`, or by the code of a custom one: the element types that its first operand may have
+    if it is not quantized, and if it is."""
     others: bool = False
     """Whether operators that the table does not name run too."""
 
     def why_not(self, op: Operation) -> str | None:
-        """Why the target does not run an op; None where it does."""
+        """Why the target does not run an op; None if it does."""
         name = op.INFO.kind if isinstance(op, TflOp) else op.custom_code.data if isinstance(op, CustomOp) else op.name
         if name not in self.elements:
             return None if self.others else "it has no kernel"
@@ -34,11 +34,11 @@ class KernelTable:
         if element is None:
             return None
         quantized = isinstance(element, UniformQuantizedType)
-        taken = self.elements[name][quantized].split()
-        found = schema_name(element) or str(element)
-        if found in taken:
+        accepted = self.elements[name][quantized].split()
+        actual = schema_name(element) or str(element)
+        if actual in accepted:
             return None
-        return f"it takes {' '.join(taken) or 'nothing'}{' with a scale' if quantized else ''}, not {found}"
+        return f"it takes {' '.join(accepted) or 'nothing'}{' with a scale' if quantized else ''}, not {actual}"
 
 
 KERNEL_TABLES: Registry[KernelTable] = Registry(

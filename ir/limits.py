@@ -1,4 +1,4 @@
-"""What a model that is too large or nested too deeply for the machine raises: one line about the input."""
+"""Turns Python's exceptions for lack of memory or stack into an `Error` about the input, in one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from tflir.ir.errors import Error
 
 @contextlib.contextmanager
 def within_limits(what: str = "") -> Generator[None]:
-    """Turns Python's own exceptions for want of memory or of stack into `Error`; `what` says who wanted it."""
+    """Turns `MemoryError` and `RecursionError` into `Error`; `what` names the input or the step that needed the
+    memory.
+    """
     prefix = f"{what}: " if what else ""
     try:
         yield

@@ -1,6 +1,6 @@
-"""Names of the attributes that carry what a model holds beside its ops, and tensor names as locations.
+"""Names of the attributes that hold what a file says beyond ops and types, and tensor names as locations.
 
-Only what the op and its types don't say is carried; an ordinary op carries nothing.
+They hold only what does not follow from the op and its types; most ops have none of them.
 """
 
 from __future__ import annotations
@@ -30,52 +30,52 @@ METADATA = "tfl.metadata"
 SIGNATURES = "tfl.signatures"
 """`[{key, function, inputs = [["alias", position], …], outputs = […]}, …]` in order."""
 ASSOCIATED_FILES = "tfl.associated_files"
-"""`dense<…> : tensor<Nxui8>`: the zip archive that stands after the model in its file."""
+"""`dense<…> : tensor<Nxui8>`: the zip archive that follows the model in its file."""
 MODEL_FIELDS = "tfl.model_fields"
-"""Other fields of the model's table, as they were."""
+"""Other fields of the model's table, unchanged."""
 # On a function.
 SUBGRAPH_NAME = "tfl.subgraph_name"
-"""The subgraph's name where it can't be the symbol's (empty or used twice)."""
+"""The subgraph's name, if it can't be the function's symbol (because it is empty or used twice)."""
 UNUSED_TENSORS = "tfl.unused_tensors"
 HAS_RANK = "tfl.has_rank"
 """false: this subgraph's tensors don't say that they are ranked."""
 # On an op.
 TENSOR = "tfl.tensor"
-"""What a result's type does not say of its tensor: one dictionary, or an array of them, one a result."""
+"""Fields of a result's tensor that its type does not tell: one dictionary, or an array with one for each result."""
 IS_VARIABLE = "tfl.is_variable"
 NO_DATA = "tfl.no_data"
-"""A tensor that is read though nothing writes it and it has no data; what it holds is undefined."""
+"""A tensor that ops read although no op writes it and it has no data; its elements are undefined."""
 VERSION = "tfl.version"
-"""The version in the file where it is above the one that the op needs."""
+"""The operator's version in the file, if it is above the one that the op needs."""
 NO_OPTIONS = "tfl.no_options"
-"""The operator has no options table where its kind usually has one."""
+"""The operator has no options table, although this kind of operator usually has one."""
 OPERAND_COUNT = "tfl.operand_count"
-"""How many operands the file lists where trailing optional ones are not even marked absent."""
+"""How many operands the file lists, if it leaves out trailing optional ones instead of marking them absent."""
 EMPTY_BLOCK_MAP = "tfl.empty_block_map"
-"""A sparse constant without blocks has an empty list of them, not none."""
+"""A sparse constant without blocks stores an empty list of them instead of none."""
 INTERMEDIATES = "tfl.intermediates"
 OPERATOR_FIELDS = "tfl.operator_fields"
-"""Other fields of the operator's table, as they were (debug index, format, mutating inputs)."""
+"""Other fields of the operator's table, unchanged (debug index, format, mutating inputs)."""
 CONTROL = "tfl.control"
 """`{id, after = array<i64: …>}`: this op runs after the ops of those ids."""
 FILE_DETAILS = (VERSION, NO_OPTIONS, OPERAND_COUNT)
-"""What says how the file spelt an op, not what the op computes."""
+"""Attributes about how the file stores an op, not about what the op computes."""
 OP_DETAILS = "tfl.op_details"
-"""On the module, in text alone: `{tfl.reshape = {tfl.no_options}}`, details that all ops of a kind have."""
+"""On the module, in text only: `{tfl.reshape = {tfl.no_options}}`, the `FILE_DETAILS` that all ops of a kind have."""
 # On functions and ops.
 DEBUG_INDEX = "tfl.debug_metadata_index"
 
 KEEP_FLOAT = "tfl.keep_float"
 """On an op: no pass quantizes it, and why."""
 LEFT_OUT = "tfl.left_out"
-"""On an op: a person left it out, so that no pass quantizes it or makes its weights sparse."""
+"""On an op: the user excluded it, so that no pass quantizes it or makes its weights sparse."""
 MAY_STAY_FLOAT = "tfl.may_stay_float"
-"""On an op: where integers alone are allowed, this one may compute in float."""
+"""On an op: it may compute in float even if integer-only quantization is requested."""
 
 OP_CARRIED = (OPERATOR_FIELDS, CONTROL, DEBUG_INDEX)
-"""Attributes that stay with an op whatever it is rewritten to."""
+"""Attributes that a rewrite always copies to the op that replaces the op."""
 CARRIED = (*OP_CARRIED, KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT)
-"""Those, and what was decided about the op: a rewrite gives them to the op that takes its place."""
+"""`OP_CARRIED` and the decisions about the op: a rewrite copies them to the op that replaces it."""
 
 UNNAMED = UnknownLoc()
 
@@ -100,7 +100,7 @@ def _text(location: LocationAttr) -> str | None:
 
 
 def op_names(op: Operation) -> list[str | None]:
-    """The names of an op's results; None where one has no name."""
+    """The names of an op's results; None for a result without a name."""
     return names_in(op.location, len(op.results))
 
 
@@ -117,7 +117,7 @@ def names_in(location: LocationAttr, count: int) -> list[str | None]:
 
 
 def name_of(value: SSAValue) -> str | None:
-    """The tensor's name; None where the value has none."""
+    """The tensor's name; None if the value has none."""
     if isinstance(value, BlockArgument):
         return _text(value.location)
     assert isinstance(value, OpResult)
@@ -125,13 +125,13 @@ def name_of(value: SSAValue) -> str | None:
 
 
 def read_at(location: LocationAttr, file: str, line: int, column: int) -> LocationAttr:
-    """A location with the place in a text that its op was read from."""
+    """A location extended by the position in the text from which its op was read."""
     at = FileLineColLoc(StringAttr(file), IntAttr(line), IntAttr(column))
     return NameLoc(location.desc, at) if isinstance(location, NameLoc) else at
 
 
 def text_place(op: Operation) -> str:
-    """Where in a text the op was read: `file:line:column`; empty where that was not kept."""
+    """The position in the text from which the op was read, `file:line:column`; empty if that is not known."""
     at = op.location.location if isinstance(op.location, NameLoc) else op.location
     if isinstance(at, FusedLoc):
         parts = cast(ArrayAttr[LocationAttr], at.locations).data
@@ -140,7 +140,7 @@ def text_place(op: Operation) -> str:
 
 
 def place(op: Operation) -> str:
-    """A name for error messages: of the op's first result, else of what it reads."""
+    """A name of the op for error messages: that of its first result, else of an operand."""
     for name in (*op_names(op), *(name_of(operand) for operand in op.operands)):
         if name:
             return name

@@ -29,7 +29,7 @@ _MAX_STORAGE_BITS = 32
 
 
 class Layout:
-    """Scales and zero points with the way they lie over a tensor; immutable, compared by value.
+    """Scales, zero points and the axes that they belong to; immutable, compared by value.
 
     `scales` is float64 (exact for every float32), `zero_points` int64, of one shape: `()` per tensor,
     `(n,)` per axis, one dimension for each of the tensor's for sub-channel. `axes` names the quantized
@@ -72,7 +72,7 @@ class Layout:
 
 
 def _float_text(value: float) -> str:
-    """A decimal that MLIR's lexer takes and that reads back to the same double."""
+    """A decimal that MLIR's lexer accepts and reads back as the same double."""
     text = f"{value:.6e}"
     if float(text) != value:
         text = repr(value)
@@ -94,7 +94,7 @@ def _nested_entries(scales: npt.NDArray[Any], zero_points: npt.NDArray[Any], pri
 
 @irdl_attr_definition
 class LayoutAttr(Data[Layout]):
-    """`Layout` as an attribute; it stands only inside `!quant.uniform`."""
+    """`Layout` as an attribute; it occurs only inside `!quant.uniform`."""
 
     name = "quant.layout"
 
@@ -165,7 +165,7 @@ def _storage_bounds(storage: IntegerType, narrow: bool = False) -> tuple[int, in
 
 @irdl_attr_definition
 class RangeAttr(Data[tuple[int, int]]):
-    """Smallest and largest stored value; it stands only inside `!quant.uniform`."""
+    """Smallest and largest stored value; it occurs only inside `!quant.uniform`."""
 
     name = "quant.range"
 
@@ -202,7 +202,9 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute):
         narrow: bool = False,
         bounds: tuple[int, int] | None = None,
     ) -> UniformQuantizedType:
-        """The type of `storage` integers; `bounds` defaults to all of them, `narrow` leaves out the lowest."""
+        """The type of `storage` integers. `bounds` (smallest, largest) defaults to all of them; `narrow` excludes the
+        lowest.
+        """
         limits = bounds or _storage_bounds(storage, narrow)
         return UniformQuantizedType(storage, expressed, RangeAttr(limits), LayoutAttr(layout))
 
@@ -220,7 +222,7 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute):
 
     @property
     def is_narrow(self) -> bool:
-        """Whether the lowest storage value is left out."""
+        """Whether the lowest storage value is excluded."""
         return self.range.data == _storage_bounds(self.storage, narrow=True)
 
     def verify(self) -> None:

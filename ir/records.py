@@ -1,4 +1,4 @@
-"""Schema tables as attributes and back, by the schema alone: numbers, enums by name, vectors, nested tables."""
+"""Converts tables of the schema to attributes and back: numbers, enums by name, vectors, nested tables."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ TABLE = "table"
 
 
 def integers(values: Any) -> DenseArrayBase[Any]:
-    """`array<i32: …>` of a vector of small integers."""
+    """A vector of integers of at most 32 bits as `array<i32: …>`."""
     return DenseArrayBase.from_list(i32, [int(v) for v in values])
 
 
 def field_to_attribute(field: Field, value: Any) -> Attribute:
-    """The attribute that `value` of `field` becomes."""
+    """The attribute for `value` of `field`."""
     if field.kind == "vector":
         return _vector_to_attribute(field.of, value)
     if field.kind == "table":
@@ -93,7 +93,7 @@ def record_to_attribute(table: str, record: Mapping[str, Any]) -> DictionaryAttr
 
 
 def refuse_unknown(table: str, record: Mapping[str, Any]) -> None:
-    """Raises where the file's table has fields that the schema does not know, and which would be lost."""
+    """Raises `Error` if the file's table has fields that the schema does not know, since writing would lose them."""
     if unknown := record.get("?"):
         raise Error(
             f"{table} has a field in slot {unknown[0]} that this tflir does not know",
@@ -102,7 +102,7 @@ def refuse_unknown(table: str, record: Mapping[str, Any]) -> None:
 
 
 def attribute_to_field(field: Field, attr: Attribute) -> Any:
-    """The value of `field` that `attr` stands for; raises `Error` where it can't be one."""
+    """The value of `field` for the attribute `attr`; raises `Error` if it can't be one."""
     try:
         return _FROM[field.kind](field, attr)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -151,7 +151,7 @@ _FROM: dict[str, Callable[[Field, Attribute], Any]] = {
 
 
 def attribute_to_record(table: str, attr: DictionaryAttr) -> Record:
-    """The table's fields that a dictionary stands for."""
+    """The fields of a table, from the dictionary that `record_to_attribute` makes of it."""
     fields = {field.name: field for field in schema().tables[table].fields}
     record: Record = {}
     for name, value in attr.data.items():

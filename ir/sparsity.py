@@ -1,9 +1,11 @@
-"""What the encoding of a sparse constant means: whether it fits its tensor, and the dense elements it stands for.
+"""The encoding of sparse constants: whether an encoding fits its tensor, and the dense elements that it describes.
 
-The dimensions of a tensor are walked level by level, in the traversal order; a dimension cut into blocks is two levels,
-which block and which element of it, the latter behind the levels of all dimensions. A dense level has every coordinate,
-a compressed one (CSR) those that its indices list, between two of its segments for each node of the level before.
-The elements of the last level's nodes are stored. (Format: TACO; Kjolstad et al., "The Tensor Algebra Compiler", 2017.)
+The coordinates of the stored elements form a tree with a level for each dimension, in the traversal order. A dimension
+that is divided into blocks has two levels: the number of the block and, after the levels of all dimensions, the
+position within the block. In a dense level every node has a child for each coordinate; in a compressed level (CSR) node
+n has the children `indices[segments[n]:segments[n + 1]]`. The stored elements are the leaves of the tree, in order.
+For example, [[0, 5], [0, 0]] in CSR has a dense level of size 2, a compressed level with segments [0, 1, 1] and indices
+[1], and the stored element 5. (Kjolstad et al., "The Tensor Algebra Compiler", 2017.)
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ Array = npt.NDArray[Any]
 
 
 def encoding_fault(parameters: SparsityParameters, shape: tuple[int, ...], stored: int) -> str | None:
-    """What keeps an encoding of `stored` elements from being one of a tensor of `shape`; None where it fits.
+    """Why an encoding of `stored` elements can't be that of a tensor of `shape`; None if it can.
 
     The rules are those of the runtime's verifier (docs/semantics.md, Sparse encodings).
     """
@@ -44,7 +46,7 @@ def encoding_fault(parameters: SparsityParameters, shape: tuple[int, ...], store
 
 
 def stored_elements(parameters: SparsityParameters) -> int:
-    """How many elements an encoding says are stored, if it fits: those of its last level's nodes."""
+    """How many elements an encoding that fits its tensor stores: one for each node of the last level."""
     nodes = 1
     for level in parameters.dim_metadata:
         nodes = nodes * level.dense_size if level.format == DimensionType.DENSE else len(level.indices)
@@ -71,7 +73,7 @@ def _levels_fault(levels: tuple[DimensionMetadata, ...], sizes: list[int], store
 
 
 def _level_sizes(parameters: SparsityParameters, shape: tuple[int, ...]) -> list[int] | None:
-    """How many coordinates each level has; None where a block does not divide its dimension."""
+    """How many coordinates each level has; None if a block does not divide its dimension."""
     rank = len(shape)
     size_of = list(shape)
     inner: dict[int, int] = {}
@@ -85,9 +87,9 @@ def _level_sizes(parameters: SparsityParameters, shape: tuple[int, ...]) -> list
 
 
 def decode(parameters: SparsityParameters, stored: Array, shape: tuple[int, ...]) -> Array:
-    """The dense array of `shape` that `stored` elements in this encoding stand for; what is not stored is 0.
+    """The dense array of `shape` with the `stored` elements in this encoding; all other elements are 0.
 
-    The encoding must fit (`encoding_fault`).
+    The encoding must fit the shape (`encoding_fault` returns None).
     """
     rank = len(shape)
     sizes = _level_sizes(parameters, shape)

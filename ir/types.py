@@ -100,7 +100,7 @@ def elements_of_kind(kind: str) -> Attribute:
 
 
 def storage_type(element: Attribute) -> Attribute:
-    """What an element is stored as: the integer type of a quantized one, else itself."""
+    """The type in which an element is stored: the integer type of a quantized one, else the type itself."""
     return element.storage if isinstance(element, UniformQuantizedType) else element
 
 
@@ -117,12 +117,12 @@ def schema_name(element: Attribute) -> str | None:
 
 
 def numpy_dtype(name: str) -> np.dtype[np.generic] | None:
-    """How numpy holds one unpacked element of schema type `name`; None for strings and handles."""
+    """The numpy dtype of one unpacked element of schema type `name`; None for strings and handles."""
     return _ELEMENTS[name][2]
 
 
 def stored_bytes(name: str, elements: int) -> int | None:
-    """Bytes of a dense constant of `elements`; None where the type has no fixed size."""
+    """Bytes of a dense constant of this number of elements; None if the type has no fixed size."""
     if bits := PACKED_BITS.get(name):
         return -(-elements * bits // 8)
     dtype = numpy_dtype(name)
@@ -140,7 +140,7 @@ def element_kind(element: Attribute) -> str:
 
 @lru_cache(maxsize=65536)
 def tensor_type(shape: tuple[int, ...], element: Attribute) -> TensorType[Attribute]:
-    """The one TensorType of these (building one anew costs 90 µs); below 0: a dynamic dimension."""
+    """The TensorType of these, built once (building it again costs 90 µs); a dimension below 0 is dynamic."""
     return TensorType(element, tuple(DYNAMIC_INDEX if size < 0 else size for size in shape))
 
 
@@ -163,7 +163,7 @@ _LONGEST_DIMENSION = 2**31 - 1
 
 
 def type_fault(value_type: Attribute) -> str | None:
-    """Why a tensor's type can't be: a dimension that no model holds, or scales that are not those of its shape."""
+    """Why a tensor can't have this type: a dimension that does not fit int32, or scales that do not match its shape."""
     if (shape := shape_of(value_type)) and max(shape) > _LONGEST_DIMENSION:
         return f"a dimension of {max(shape)} elements, where models hold {_LONGEST_DIMENSION} at most"
     element = element_of(value_type)
@@ -176,13 +176,13 @@ def type_fault(value_type: Attribute) -> str | None:
         return f"{value_type} has scales along axis {max(layout.axes)} of {len(shape)} dimensions"
     if layout.blocks:
         sizes = dict(zip(layout.axes, layout.blocks, strict=True))
-        wanted = tuple(_blocks(dim, sizes.get(axis, dim)) for axis, dim in enumerate(shape))
+        expected = tuple(_blocks(dim, sizes.get(axis, dim)) for axis, dim in enumerate(shape))
     else:
-        wanted = (shape[layout.axes[0]],)
-    found = layout.scales.shape
-    if len(found) == len(wanted) and all(w in (f, -1) for f, w in zip(found, wanted, strict=True)):
+        expected = (shape[layout.axes[0]],)
+    actual = layout.scales.shape
+    if len(actual) == len(expected) and all(w in (f, -1) for f, w in zip(actual, expected, strict=True)):
         return None
-    return f"{value_type} has {_by(found)} scales where its shape wants {_by(wanted)}"
+    return f"{value_type} has {_by(actual)} scales where its shape wants {_by(expected)}"
 
 
 def _blocks(dim: int, block: int) -> int:

@@ -1,4 +1,4 @@
-"""Is a module valid? xDSL's checks op by op, then what xDSL leaves out: dominance, and calls that fit.
+"""Checks that a module is valid: xDSL's checks op by op, then dominance and the types of calls, which xDSL leaves out.
 
 xDSL's own `module.verify()` prints the whole module into its exception, which takes minutes on a model of
 some size; here the error names the op and its tensor, in one line.
@@ -34,9 +34,9 @@ class InvalidOp(Error):
 
 
 def verify_module(module: ModuleOp, *, runs: bool = True) -> None:
-    """Raises `InvalidOp` of the first op of `module` that is not valid.
+    """Raises `InvalidOp` for the first op of `module` that is not valid.
 
-    Unless `runs` is false, an op that no kernel of the runtime takes is not valid either.
+    If `runs`, an op that no kernel of the runtime accepts is not valid either.
     """
     functions = _functions(module)
     for op in module.walk():
@@ -63,7 +63,7 @@ def _verify_op(op: Operation, *, runs: bool) -> None:
 
 
 def _verify_arguments(op: Operation) -> None:
-    """What enters a region has a type that can be, as the operands and results of ops have."""
+    """Checks the types of the arguments of an op's regions; those of operands and results are checked with the op."""
     for region in op.regions:
         for block in region.blocks:
             for argument in block.args:
@@ -72,14 +72,16 @@ def _verify_arguments(op: Operation) -> None:
 
 
 def _essence(error: VerifyException) -> str:
-    """What an exception of xDSL's says, without what it quotes."""
+    """The message of an exception of xDSL without the IR that it quotes."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     end = next((i for i, line in enumerate(lines) if not line.endswith(":")), len(lines) - 1)
     return " ".join(lines[: end + 1]).replace(" does not verify:", ":") or "is not valid"
 
 
 def _verify_end(op: Operation) -> None:
-    """Blocks end in terminators, terminators end blocks, and jumps stay inside their region."""
+    """Checks that blocks end in terminators, that only terminators end blocks, and that jumps do not leave their
+    region.
+    """
     block = op.parent
     if block is None or block.parent is None:
         return
@@ -110,7 +112,9 @@ def _functions(module: ModuleOp) -> dict[str, FuncOp]:
 
 
 def _verify_symbols(op: Operation, functions: dict[str, FuncOp]) -> None:
-    """Every function that `op` names is there; a call fits what it calls, a return its function."""
+    """Checks that every function that `op` names exists, and that calls and returns have the types of their
+    function.
+    """
     for name in _symbols(op):
         if name not in functions:
             raise InvalidOp(op, f"no function @{name}", "define it in the module")
@@ -122,12 +126,12 @@ def _verify_symbols(op: Operation, functions: dict[str, FuncOp]) -> None:
         _same_types(op, "operand", [v.type for v in op.operands], function.function_type.outputs.data)
 
 
-def _same_types(op: Operation, what: str, found: Sequence[Attribute], wanted: Sequence[Attribute]) -> None:
-    if len(found) != len(wanted):
-        raise InvalidOp(op, f"has {len(found)} {what}s where the function has {len(wanted)}")
-    for number, (one, other) in enumerate(zip(found, wanted, strict=True)):
-        if one != other:
-            raise InvalidOp(op, f"{what} {number} is {one} where the function has {other}")
+def _same_types(op: Operation, what: str, actual: Sequence[Attribute], expected: Sequence[Attribute]) -> None:
+    if len(actual) != len(expected):
+        raise InvalidOp(op, f"has {len(actual)} {what}s where the function has {len(expected)}")
+    for number, (actual_type, expected_type) in enumerate(zip(actual, expected, strict=True)):
+        if actual_type != expected_type:
+            raise InvalidOp(op, f"{what} {number} is {actual_type} where the function has {expected_type}")
 
 
 def _symbols(op: Operation) -> Iterator[str]:
@@ -166,7 +170,9 @@ def _items(attribute: Attribute | None) -> Sequence[Attribute]:
 
 
 class _Dominance:
-    """Every value is made before it is read, in its own block or one around it (xDSL does not look)."""
+    """Checks that every value is defined before its use, in the same block or one around it (xDSL does not
+    check it).
+    """
 
     def __init__(self) -> None:
         self.seen: set[SSAValue] = set()
@@ -184,7 +190,7 @@ class _Dominance:
         self.seen.difference_update(inner)
 
     def _block(self, block: Block) -> list[SSAValue]:
-        made: list[SSAValue] = []
+        results: list[SSAValue] = []
         for op in block.ops:
             for number, operand in enumerate(op.operands):
                 if operand not in self.seen:
@@ -192,6 +198,6 @@ class _Dominance:
             for region in op.regions:
                 checker = _Dominance() if op.has_trait(IsolatedFromAbove, value_if_unregistered=False) else self
                 checker.region(region)
-            made += op.results
+            results += op.results
             self.seen.update(op.results)
-        return made
+        return results

@@ -1,4 +1,4 @@
-"""`tfl-apply-rules`: runs sets of rewrite patterns that plug-ins bring by name."""
+"""`tfl-apply-rules`: runs sets of rewrite patterns that plug-ins register by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ApplyRulesPass(TflPass):
     %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
     %1 = "tfl.relu"(%0) : (tensor<4xf32>) -> tensor<4xf32>
     ```
-    becomes, by a rule that knows that one of two is enough,
+    becomes, by a rule that removes the second of two equal activations,
     ```mlir
     %1 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
     ```

@@ -1,7 +1,7 @@
-"""What a pass of tflir is: a frozen dataclass whose fields are its options, and which reports counts.
+"""The base class of tflir's passes: a frozen dataclass whose fields are its options, and which reports what it did.
 
-A rule that declines says why: `report.decline("weight used by two ops")`. A pass that replaces an op gives the new one
-its location, so that a tensor keeps its name.
+If a rule does not apply, it says why: `report.decline("weight used by two ops")`. A pass that replaces an op gives the
+new op its location, so that the tensor keeps its name.
 """
 
 from __future__ import annotations
@@ -23,48 +23,48 @@ from tflir.ir.names import place
 
 Progress = Callable[[int, int], None]
 Changes = Literal["exact", "rounding", "lossy"]
-"""What a pass does to outputs: nothing; it computes the same in another order; it gives up precision on purpose."""
+"""How a pass may change outputs: not at all; by rounding, if it computes in another order; by a loss of precision."""
 
 
 @dataclass
 class RuleReport:
-    """What one rule of a pass did: how often it rewrote something, why it did not, and how near it came."""
+    """What one rule of a pass did: how often it rewrote something, and why it declined."""
 
     fired: int = 0
     first: str = ""
-    """The op that it rewrote first."""
+    """The first op that it rewrote."""
     declined: Counter[str] = field(default_factory=Counter[str])
     examples: dict[str, str] = field(default_factory=dict[str, str])
-    """For each reason, the first op that was left alone for it."""
+    """For each reason, the first op that was not rewritten for it."""
     nearest: str = ""
-    """Of its reasons, that of the op which passed most of the rule's checks."""
+    """The reason for the op that passed most of the rule's checks before the rule declined."""
     seconds: float = 0.0
-    """Time that it took, where that was measured."""
+    """The time that the rule took, if it was measured."""
 
 
 @dataclass
 class PassReport:
-    """What a pass did: how often each thing, and how often each rule declined, why, and where first."""
+    """What a pass did: counts of its changes, and how often and why rules declined, each with the first op."""
 
     name: str
     counts: Counter[str] = field(default_factory=Counter[str])
     declined: Counter[str] = field(default_factory=Counter[str])
     examples: dict[str, str] = field(default_factory=dict[str, str])
     details: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """One entry for each thing done, for reports: tensor, what, sizes."""
+    """One entry for each changed tensor, for reports: its name, types and sizes."""
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
-    """Further tables for reports, by title: what was considered, and the like."""
+    """Further tables for reports, by title, such as the candidates that were considered."""
     only_looked: bool = False
-    """The pass is an analysis: its tables are what it was run for."""
+    """The pass is an analysis, which changes nothing: its tables are its result."""
 
     rules: dict[str, RuleReport] = field(default_factory=dict[str, RuleReport])
     """What each rule did, of passes that have rules."""
 
     remarks: list[str] = field(default_factory=list[str])
-    """What a user should hear though nothing failed: an input that stays float32 where int8 was asked for."""
+    """Warnings for the user, such as an input that stays float32 though int8 was requested."""
 
     progress: Progress = field(default=lambda done, of: None, repr=False)
-    """Told how far the pass is, and of how much."""
+    """Called with the number of steps done and the number of all steps."""
 
     def count(self, what: str, times: int = 1) -> None:
         """Notes that `what` was done."""
@@ -77,7 +77,7 @@ class PassReport:
             self.examples.setdefault(why, described(op))
 
     def table(self, title: str) -> list[dict[str, Any]]:
-        """The table of this title, whose rows have the columns of the first."""
+        """The table with this title; all its rows must have the same columns."""
         return self.tables.setdefault(title, [])
 
     @property
@@ -90,16 +90,16 @@ class TflPass(ModulePass):
     """A pass that reports. Subclasses set `name` and write `rewrite`."""
 
     changes: ClassVar[Changes] = "lossy"
-    """How far it may move the outputs of a program; `tflir-opt --validate-each` holds it to that."""
+    """How far the pass may change the outputs of a program; `tflir-opt --validate-each` checks this."""
     per_function: ClassVar[bool] = False
-    """It does to a module what it does to each of its functions, so that `func.func(…)` of a pipeline may hold it."""
+    """The pass treats each function on its own, so that a pipeline may have it inside `func.func(…)`."""
 
     @abstractmethod
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         """Does the pass's work on `module`; it must leave IR that verifies. Raises `Error` naming op and location."""
 
     def run(self, module: ModuleOp, progress: Progress | None = None) -> PassReport:
-        """Runs the pass and returns what it did; `progress` is told how far it is, and of how much."""
+        """Runs the pass and returns what it did; `progress` is called with the steps done and the number of steps."""
         take_up(module)
         report = PassReport(self.name)
         if progress is not None:
@@ -114,7 +114,7 @@ class TflPass(ModulePass):
         return report
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        """The pass as xDSL's own tools run it: constants of theirs come back as such."""
+        """Runs the pass for xDSL's own tools: constants in xDSL's form have that form again afterwards."""
         theirs = take_up(op)
         try:
             self.run(op)
@@ -124,12 +124,12 @@ class TflPass(ModulePass):
 
 
 def described(op: Operation) -> str:
-    """`tfl.add 'y'`: an op and the tensor that it makes."""
+    """An op and the tensor that it makes, such as `tfl.add 'y'`."""
     return f"{op.name} '{place(op)}'"
 
 
 def fail(what: str, op: Operation, hint: str = "", status: int = 1) -> Error:
-    """The error of a pass at `op`."""
+    """The error `what` of a pass, with the name and place of `op`; the caller raises it."""
     error = Error(what, op=op.name, location=place(op), hint=hint, status=status)
     error.operation = op
     return error

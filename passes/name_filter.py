@@ -1,6 +1,6 @@
-"""Regular expressions that people give to choose tensors by name.
+"""Regular expressions with which users select tensors by name.
 
-They are RE2's: whatever the expression and the names are, time is linear in the length of both and memory is bounded.
+RE2 evaluates them: for every expression and every name, time is linear in the length of both, and memory is bounded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ _LOOKING_AROUND = ("(?=", "(?!", "(?<=", "(?<!")
 
 @lru_cache
 def expression(pattern: str) -> Callable[[str], bool]:
-    """Says whether the pattern matches somewhere in a name. Raises `Error` (status 2) where it is no pattern."""
+    """A function that says whether the pattern matches somewhere in a name.
+
+    Raises `Error` (status 2) if the pattern is not a regular expression.
+    """
     import re2
 
     options = re2.Options()
@@ -33,5 +36,5 @@ def expression(pattern: str) -> Callable[[str], bool]:
 
 
 def _encoded(text: str) -> bytes:
-    """UTF-8, with a question mark for what is no character."""
+    """The text as UTF-8, with question marks for lone surrogates, which are not characters."""
     return text.encode("utf-8", "replace")

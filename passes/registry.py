@@ -1,4 +1,4 @@
-"""The passes by name, imported when they are asked for. A new pass is one file and one line here."""
+"""The passes by name; each is imported when it is first needed. A new pass is one file and one line here."""
 
 from __future__ import annotations
 
@@ -46,6 +46,9 @@ _PASSES: dict[str, str] = {
     "tfl-print-op-stats": "analysis.print_op_stats:PrintOpStatsPass",
     "tfl-print-memory": "analysis.print_memory:PrintMemoryPass",
     "tfl-post-quantize-remove-qdq": "quantization.post_quantize:RemoveQDQPass",
+    "tfl-choose-kinds": "targets.choose_kinds:ChooseKindsPass",
+    "tfl-float-islands": "targets.float_islands:FloatIslandsPass",
+    "tfl-legalize": "targets.legalize:LegalizePass",
     "tfl-apply-pdl": "rewriting.pdl:ApplyPdlPass",
 }
 
@@ -56,11 +59,11 @@ def pass_names() -> Iterator[str]:
 
 
 def load_pass(name: str) -> type[ModulePass]:
-    """The class of pass `name`. Raises `KeyError` where there is none."""
+    """The class of pass `name`. Raises `KeyError` if there is none."""
     module, _, class_name = _PASSES[name].partition(":")
     return getattr(importlib.import_module(f"tflir.passes.{module}"), class_name)
 
 
 def factories() -> dict[str, Callable[[], type[ModulePass]]]:
-    """A factory for each pass, as xDSL's pipelines and universes take them."""
+    """A factory for each pass, in the form that xDSL's pipelines and universes expect."""
     return {name: (lambda name=name: load_pass(name)) for name in _PASSES}

@@ -20,17 +20,9 @@ from sparse_models import holed
 import tflir
 from tflir.cli import main
 from tflir.command_options import COMMANDS
+from tflir.flags import IO_TYPES, SPARSITY_TARGETS, OpsSet, Optimize, TargetSpec
 from tflir.option import ModeName
-from tflir.options import (
-    IO_TYPES,
-    SPARSITY_TARGETS,
-    OpsSet,
-    Optimize,
-    Settings,
-    TargetSpec,
-    of_command,
-    table,
-)
+from tflir.options import Settings, of_command, table
 from tflir.pipeline import MODES
 from tflir.reference.options import page
 
@@ -53,6 +45,8 @@ _VALUES = {
     "--supported-ops": "TFLITE_BUILTINS_INT8,TFLITE_BUILTINS",
     "--supported-types": "float16,int8",
     "--sparsity-target": "size",
+    "--target": "xnnpack",
+    "--optimize-for": "accuracy",
     "--representative-dataset": "{folder}/few.npz",
     "--calibration-samples": "1",
     "--stats": "{folder}/stats.json",

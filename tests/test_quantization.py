@@ -14,6 +14,10 @@ from models_builder import NONE, Model, options, random
 from object_tree import tree
 
 import tflir
+from tflir.ir.targets import TARGETS
+from tflir.ir.targets.site import is_operator
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.quantization import DequantizeOp
 
 
 def _convert(data: bytes, **fields: Any) -> dict[str, Any]:
@@ -84,7 +88,7 @@ def test_one_channel_has_one_scale() -> None:
 
 
 def test_convolutions_have_channels_first_and_last() -> None:
-    graph = _convert(build.convolutions())
+    graph = _convert(build.convolutions(), tf_compat=True)
     conv, depthwise = graph["operators"]
     assert (conv["version"], depthwise["version"]) == (5, 6)
     assert graph["tensors"]["conv/w"]["quantization"].get("quantizedDimension", 0) == 0
@@ -94,11 +98,14 @@ def test_convolutions_have_channels_first_and_last() -> None:
     np.testing.assert_allclose(np.abs(values).reshape(-1, 32).max(0), 127)
 
 
-def test_per_tensor_depthwise_stays_float_behind_dequantize_unless_tensorflow_is_asked_for() -> None:
-    ours = _convert(build.convolutions(), disable_per_channel=True)
+@pytest.mark.parametrize("per_tensor", [False, True])
+def test_depthwise_weights_are_behind_a_dequantize_unless_tensorflow_is_asked_for(per_tensor: bool) -> None:
+    """The float kernel of the default delegate is faster and more accurate than the built-in hybrid one."""
+    ours = _convert(build.convolutions(), disable_per_channel=per_tensor)
     codes = [op["code"] for op in ours["operators"]]
-    assert schema.BuiltinOperator.DEQUANTIZE in codes
-    theirs = _convert(build.convolutions(), disable_per_channel=True, tf_compat=True)
+    assert codes.count(schema.BuiltinOperator.DEQUANTIZE) == 1
+    assert ours["tensors"]["depthwise/w"]["type"] == schema.TensorType.INT8
+    theirs = _convert(build.convolutions(), disable_per_channel=per_tensor, tf_compat=True)
     assert schema.BuiltinOperator.DEQUANTIZE not in [op["code"] for op in theirs["operators"]]
 
 
@@ -353,3 +360,12 @@ def test_a_float16_bias_of_a_hybrid_op_becomes_a_float32_constant() -> None:
     assert found["tensors"]["b"]["data"] == random(32).astype(np.float16).astype(np.float32).tobytes()
     runtime = litert.Interpreter(model_content=data)  # with the default delegate
     runtime.allocate_tensors()
+
+
+def test_a_float16_model_in_dynamic_range_is_all_the_delegates() -> None:
+    """The delegate refuses a float16 bias beside weights that are float32, or made so."""
+    half = _bytes(build.convolutions(), target_spec=tflir.TargetSpec(supported_types=[np.float16]))
+    module = tflir.loads(_bytes(half))
+    ops = [op for op in module.walk() if isinstance(op, TflOp) and is_operator(op)]
+    assert [op for op in ops if isinstance(op, DequantizeOp)]
+    assert {TARGETS.get("xnnpack").verdict(op).reason for op in ops} == {""}

@@ -142,7 +142,7 @@ def _lookup(builtin: str) -> Build:
 @pytest.mark.parametrize(
     ("build", "shape", "kernels"),
     [
-        (_matmul, (1, 8, 64), ("float",)),
+        (_matmul, (1, 8, 64), ("float", "int8")),
         (_conv_3d, (1, 2, 2, 2, 32), ("float", "dynamic range", "int8")),  # it has a float kernel only
         (_lookup("GATHER"), (1, 64), ("float", "dynamic range")),
         (_lookup("EMBEDDING_LOOKUP"), (1, 64), ("float", "dynamic range")),
@@ -150,7 +150,7 @@ def _lookup(builtin: str) -> Build:
     ids=["batch_matmul", "conv_3d", "gather", "embedding_lookup"],
 )
 def test_kernels_that_read_a_densify(build: Build, shape: Sequence[int], kernels: Sequence[str], mode: str) -> None:
-    """What `OpInfo.densify` says of them. Beside int8 activations such constants have zero points: nothing is 0."""
+    """What `OpInfo.densify` says of them. Beside int8 activations, tables have zero points: no element of them is 0."""
     dense = compiled(model_of(build, shape), mode, shape)
     sparse, _ = sparsified(dense, "size")
     assert ("DENSIFY" in names_of(sparse)) == (mode in kernels)

@@ -18,7 +18,8 @@ from tflir.backends.litert.compare import Tally, compare_models
 from tflir.backends.litert.isolated import IsolatedRunner, isolated
 from tflir.backends.litert.run import Runner
 from tflir.cli import main
-from tflir.options import OpsSet, Optimize, Options
+from tflir.flags import OpsSet, Optimize
+from tflir.options import Options
 from tflir.report.suggestions import Advice, Suggestion, advice
 
 F32 = np.float32

@@ -40,22 +40,22 @@ def suppressed(
     left = scores.astype(np.float32).copy()
     alive = left > least
     chosen: list[int] = []
-    kept: list[float] = []
+    scores_of_chosen: list[float] = []
     while len(chosen) < most and alive.any():
         best = int(np.argmax(picked(alive, left, -np.inf)))
         chosen.append(best)
-        kept.append(float(left[best]))
+        scores_of_chosen.append(float(left[best]))
         alive[best] = False
         shared = overlaps(boxes, best)
         if sigma > 0:
             left = left * np.exp(np.float32(-0.5 / sigma) * shared * shared)
             alive &= left > least
         alive &= shared < overlap
-    return chosen, kept
+    return chosen, scores_of_chosen
 
 
 def overlaps(boxes: Array, chosen: int) -> Array:
-    """Intersection over union of box number `chosen` with each; boxes are two opposite corners (y, x, y, x)."""
+    """Intersection over union of box number `chosen` with every box; boxes are two opposite corners (y, x, y, x)."""
     low, high = np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])
     areas = np.prod(high - low, -1)
     sides = np.minimum(high, high[chosen]) - np.maximum(low, low[chosen])

@@ -1,4 +1,4 @@
-"""Comparisons, logic and choices of tensors that are not quantized; choices move elements of any type."""
+"""Comparisons and logic of tensors that are not quantized, and selection between tensors of any element type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Constants in whatever form a model stores them, as arrays."""
+"""Constants as arrays: dense, quantized, sparse or external ones."""
 
 from __future__ import annotations
 
@@ -63,5 +63,5 @@ def external_constant(op: Operation, operands: Operands) -> Results:
 
 @kernel(DensifyOp)
 def densify(op: DensifyOp, operands: Operands) -> Results:
-    """A sparse constant is an array of all its elements already."""
+    """Returns its operand: the kernel of a sparse constant already returns the dense array."""
     return [operands[0]]

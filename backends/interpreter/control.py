@@ -1,4 +1,4 @@
-"""Ops that run regions or functions, or keep state from run to run."""
+"""Ops that run regions or functions, or have state that persists from run to run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CONTROL: dict[str, Control] = {}
 
 
 def control(*ops: str) -> Callable[[Control], Control]:
-    """Registers what runs the ops of these names."""
+    """Registers the function that runs ops of these names."""
 
     def register(function: Control) -> Control:
         _CONTROL.update(dict.fromkeys(ops, function))
@@ -41,7 +41,7 @@ def control(*ops: str) -> Callable[[Control], Control]:
 
 @cache
 def controls() -> Mapping[str, Control]:
-    """What runs ops that are control flow, or that need the module or the state, by the op's name."""
+    """The functions that run control flow and ops that need the module or the state, by the op's name."""
     import_module("tflir.backends.interpreter.control_bodies")
     return _CONTROL
 
@@ -122,7 +122,7 @@ def _constant(interpreter: Interpreter, op: ConstOp | QConstOp, args: PythonValu
 
 
 def _cleared(op: ConstOp | QConstOp) -> Array:
-    """What a variable tensor starts as: zeros; an int8 one its zero point."""
+    """The initial value of a variable tensor: 0, which is the zero point if it is int8."""
     shape = tuple(max(size, 1) for size in shape_of(op.output.type) or ())
     dtype = dtype_of(op.output.type)
     point = 0
@@ -164,7 +164,7 @@ def _hashtable(interpreter: Interpreter, op: Operation, args: PythonValues) -> P
 def _import(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     resource, keys, values = args
     table = State.of(interpreter).tables[resource.key]
-    if not table:  # a table is filled once; LiteRT leaves it as it is after that
+    if not table:  # LiteRT fills a table once and ignores later imports
         table.update(zip(keys.reshape(-1).tolist(), values.reshape(-1).tolist(), strict=True))
     return ()
 

@@ -1,6 +1,7 @@
 """StableHLO operations that combine elements by a function of the module: scatters, reductions, windows and sorts.
 
-As LiteRT does, the function is looked at and not run for each element: it must be one operation of its two arguments.
+As in LiteRT, the function is not run for each element; it must consist of one operation on its two arguments, for
+which numpy's function is used.
 """
 
 from __future__ import annotations
@@ -33,13 +34,15 @@ _COMBINED: dict[str, Any] = {
 
 
 def _combination(interpreter: Interpreter, op: Operation, name: str) -> Any:
-    """numpy's function of what the function under option `name` does; None where it gives its second argument."""
-    wanted = symbol(option(op, name))
-    function = next((each for each in functions(interpreter.module) if each.sym_name.data == wanted), None)
-    found = None if function is None else _read(function)
-    if found is None:
-        raise refuse(f"@{wanted} is more than one operation of two elements", "write it as one add, mul, max or min")
-    return found[0]
+    """numpy's function for the function in option `name`; None if that returns its second argument."""
+    symbol_name = symbol(option(op, name))
+    function = next((each for each in functions(interpreter.module) if each.sym_name.data == symbol_name), None)
+    operation = None if function is None else _read(function)
+    if operation is None:
+        raise refuse(
+            f"@{symbol_name} is more than one operation of two elements", "write it as one add, mul, max or min"
+        )
+    return operation[0]
 
 
 def _read(function: FuncOp) -> tuple[Any] | None:
@@ -52,7 +55,7 @@ def _read(function: FuncOp) -> tuple[Any] | None:
 
 @control("tfl.stablehlo_scatter")
 def _scatter(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
-    """Windows that reach out of the operand are left out."""
+    """Updates whose window is not inside the operand are ignored."""
     x, indices, updates = args
     combine = _combination(interpreter, op, "update_computation_subgraph")
     windows = numbers(option(op, "update_window_dims"))
@@ -65,12 +68,12 @@ def _scatter(interpreter: Interpreter, op: Operation, args: PythonValues) -> Pyt
     batches = [axis for axis in range(updates.ndim) if axis not in windows]
     values = updates.transpose(*batches, *windows).reshape(-1, *sizes)
     starts = starts.reshape(-1, x.ndim)
-    kept = ((starts >= 0) & (starts + np.array(sizes) <= np.array(x.shape))).all(-1)
-    out, places = x.copy(), element_indices(starts[kept], sizes)
+    inside = ((starts >= 0) & (starts + np.array(sizes) <= np.array(x.shape))).all(-1)
+    out, index_arrays = x.copy(), element_indices(starts[inside], sizes)
     if combine is None:
-        out[places] = values[kept]
+        out[index_arrays] = values[inside]
     else:
-        combine.at(out, places, values[kept])
+        combine.at(out, index_arrays, values[inside])
     return (out,)
 
 

@@ -1,4 +1,4 @@
-"""Custom operators: only those whose kernels a program has registered by name, or a plug-in brings."""
+"""Custom operators: those whose kernels a program or a plug-in has registered by name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def custom(op: CustomOp, operands: Operands) -> Results:
 
 
 def typed_custom(op: TypedCustomOp, operands: Operands) -> Results:
-    """A custom operator that a plug-in gives a type, float or quantized."""
+    """A custom operator with a typed op from a plug-in, float or quantized."""
     return _kernel_of_code(op.INFO.custom_code)(op, operands)
 
 

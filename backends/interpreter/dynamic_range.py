@@ -1,4 +1,4 @@
-"""Activations quantized as the model runs: what LiteRT's kernels of float inputs and integer weights do."""
+"""Quantization of activations at run time, as in LiteRT's kernels for float inputs and integer weights."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ _LOWEST = -128
 
 @dataclass(frozen=True)
 class QuantizedRows:
-    """Rows of integers that, times their scales, are about the rows of floats that they were made from."""
+    """Rows of floats, quantized: each row is about (integers - zero point) * scale."""
 
     whole: Array
-    """The integers less their zero point, in float32."""
+    """The integers minus their zero point, in float32."""
     scale: Array
-    """Of each row, in a column."""
+    """The scale of each row, as a column."""
     point: Array
-    """The zero point of each row, in a column."""
+    """The zero point of each row, as a column."""
 
 
 def quantized_rows(rows: Array, *, asymmetric: bool) -> QuantizedRows:
-    """Each row by itself: symmetric integers are -127 to 127, asymmetric ones cover the range in 256 steps."""
+    """Quantizes each row separately: symmetrically to -127 … 127, or asymmetrically over the row's range in
+    256 steps.
+    """
     return _asymmetric(rows) if asymmetric else _symmetric(rows)
 
 
@@ -53,6 +55,6 @@ def _asymmetric(rows: Array) -> QuantizedRows:
 
 
 def times_blocks(rows: Array, weights: Array) -> Array:
-    """The product with weights that have scales for blocks: the rows are quantized asymmetrically in any case."""
+    """The product with weights that have scales for blocks; the rows are always quantized asymmetrically."""
     quantized = quantized_rows(rows, asymmetric=True)
     return quantized.whole @ weights.T * quantized.scale

@@ -1,4 +1,4 @@
-"""Rows of a table picked by index."""
+"""Embedding look-ups: rows of a table, selected by index."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _rows(lookup: Array, table: Array) -> Array:
 
 @hybrid_kernel(EmbeddingLookupOp)
 def embedding_lookup_dequantized(op: EmbeddingLookupOp, operands: Operands) -> Results:
-    """The integers of the rows times the scales of their blocks: one for the table, one a row, or several."""
+    """The integers of the rows times their scales: one for the table, one for each row, or one for each block."""
     layout = quant_of(op.value.type).layout
     rows = _rows(*operands)
     scales = layout.scales.astype(np.float32)

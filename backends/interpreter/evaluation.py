@@ -1,4 +1,4 @@
-"""One op, run on arrays."""
+"""Runs a single op on arrays."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _NO_CONSTANT = ("tfl.random_uniform", "tfl.random_standard_normal", "tfl.multino
 
 
 def evaluate(op: Operation, operands: Operands, *, rounding: Rounding = "reference") -> Sequence[Array] | None:
-    """The results of `op` for these values of its operands where they are LiteRT's to the bit; else None.
+    """The results of `op` for these operands if they equal LiteRT's to the bit; else None.
 
-    For passes that replace an op by its value. None too where the op has no kernel, or its kernel refuses the values.
+    For passes that replace an op by a constant. Also None if the op has no kernel, or its kernel refuses the operands.
     """
     kernel = kernel_of(op, rounding)
     if kernel is None or not is_exact(op, kernel) or op.name in _NO_CONSTANT:
@@ -35,9 +35,9 @@ def evaluate(op: Operation, operands: Operands, *, rounding: Rounding = "referen
 
 
 def run_op(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
-    """The results of an op of tfl: control flow and variables by themselves, all else by its kernel.
+    """The results of a `tfl` op: control flow and variables by functions of their own, other ops by their kernel.
 
-    Raises `Error` where it has no kernel for its element types, or the kernel can't compute it.
+    Raises `Error` if it has no kernel for its element types, or if the kernel can't compute it.
     """
     if (control := controls().get(op.name)) is not None:
         return control(interpreter, op, args)
@@ -48,7 +48,7 @@ def run_op(interpreter: Interpreter, op: Operation, args: PythonValues) -> Pytho
 
 
 def no_kernel(op: Operation) -> Error:
-    """The error at an op that the interpreter has no kernel for."""
+    """The error for an op that the interpreter has no kernel for."""
     types = ", ".join(str(element_of(value.type) or "none") for value in (*op.operands, *op.results))
     return Error(
         f"the interpreter has no kernel for elements of {types}" if types else "the interpreter has no kernel for it",
@@ -59,7 +59,7 @@ def no_kernel(op: Operation) -> Error:
 
 
 def run_kernel(kernel: Kernel, op: Operation, operands: Operands) -> tuple[Any, ...]:
-    """The results of `kernel` for `op`. Raises `Error`, with the place, where it can't compute them."""
+    """The results of `kernel` for `op`. Raises `Error`, which names the op, if it can't compute them."""
     try:
         with np.errstate(all="ignore"):
             return tuple(kernel(op, operands))

@@ -1,4 +1,4 @@
-"""Tensors made from shapes and numbers."""
+"""Tensors created from shapes and numbers: fill, range, one-hot and the like."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def zeros_like(op: ZerosLikeOp, operands: Operands) -> Results:
 
 @kernel(RangeOp)
 def count_up(op: RangeOp, operands: Operands) -> Results:
-    """Floats are added up in the element type, one step after the other."""
+    """The range's floats are computed by repeated addition in the element type, as in LiteRT."""
     start, limit, delta = (operand.reshape(-1)[0] for operand in operands)
     if delta == 0 or ((delta > 0) != (start < limit) and start != limit):
         raise refuse(f"a range from {start} to {limit} can't be made by steps of {delta}", "turn the sign of the step")
@@ -61,8 +61,8 @@ def one_hot(op: OneHotOp, operands: Operands) -> Results:
     chosen = np.expand_dims(indices, axis if axis >= 0 else -1)
     along = [1] * chosen.ndim
     along[axis if axis >= 0 else -1] = -1
-    places = np.arange(integers(depth)[0]).reshape(along)
-    return [picked(chosen == places, on_value.reshape(()), off_value.reshape(()))]
+    positions = np.arange(integers(depth)[0]).reshape(along)
+    return [picked(chosen == positions, on_value.reshape(()), off_value.reshape(()))]
 
 
 @kernel(MatrixDiagOp)

@@ -18,7 +18,7 @@ BARREL = (
     (3, 720401),
     (4, 242),
 )
-"""Powers of two p and exp(-2^p) with 31 bits behind the point."""
+"""Exponents p, each with exp(-2^p) as a number with 31 fractional bits."""
 
 
 def shifted(x: Any, bits: int) -> Array:
@@ -28,7 +28,7 @@ def shifted(x: Any, bits: int) -> Array:
 
 
 def exp_of_negative(x: Array, whole_bits: int = 5) -> Array:
-    """exp(x) with 31 bits behind the point, for x <= 0 with `whole_bits` bits before it."""
+    """exp(x) with 31 fractional bits, for x <= 0 with `whole_bits` integer bits."""
     fraction = 31 - whole_bits
     quarter = 1 << (fraction - 2)
     part = (x & (quarter - 1)) - quarter
@@ -52,7 +52,7 @@ def _exp_near_zero(a: Array) -> Array:
 
 
 def reciprocal_of_one_plus(a: Array) -> Array:
-    """1 / (1 + a) for 0 <= a < 1, with 31 bits behind the point: three steps of Newton's iteration."""
+    """1 / (1 + a) for 0 <= a < 1, with 31 fractional bits: three steps of Newton's iteration."""
     total = a + INT32_MAX
     half = np.where(total >= 0, (total + 1) // 2, -((-total + 1) // 2))
     x = 1515870810 + doubled_high(half, -1010580540)
@@ -63,9 +63,9 @@ def reciprocal_of_one_plus(a: Array) -> Array:
 
 
 def log_of_more_than_one(x: Array, whole_bits: int, result_bits: int) -> Array:
-    """The natural logarithm of x >= 1, which has `whole_bits` bits before the point; the result has `result_bits`.
+    """The natural logarithm of x >= 1, which has `whole_bits` integer bits; the result has `result_bits`.
 
-    x is r * 2^z, r between about 0.6 and 1; log r is found by a rational function around the fourth root of a half.
+    With x = r * 2^z, r between about 0.6 and 1, log r is a rational function around the fourth root of a half.
     """
     wide = result_bits + 1
     quarter = (1 << 29) >> wide
@@ -86,14 +86,14 @@ def log_of_more_than_one(x: Array, whole_bits: int, result_bits: int) -> Array:
 
 
 _ROOT_OF_HALF, _FOURTH_ROOT_OF_HALF, _LOG_OF_TWO = 1518500250, 1805811301, 1488522236
-"""With 31 bits behind the point."""
+"""With 31 fractional bits."""
 
 
 def spare_bits(x: Array) -> Array:
-    """How far 32-bit numbers from 0 on can be shifted to the left and stay below 2^31."""
+    """By how many bits 32-bit numbers >= 0 can be shifted to the left and remain below 2^31."""
     return 31 - np.frexp(x.astype(np.float64))[1].astype(np.int64)
 
 
 def _shifted_each(x: Array, bits: Array) -> Array:
-    """x * 2^bits element by element, saturated."""
+    """x * 2^bits element by element, saturated to 32 bits."""
     return np.minimum(x << bits, INT32_MAX)

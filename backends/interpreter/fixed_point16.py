@@ -12,25 +12,25 @@ from tflir.backends.interpreter.requantize import rounded_shift
 
 MAX, MIN = (1 << 15) - 1, -(1 << 15)
 _CUT = -32
-"""Below it the exponential counts as 0."""
+"""The exponential of smaller numbers is taken as 0."""
 
 
 def saturated(x: Any) -> Array:
-    """Limited to what int16 holds."""
+    """`x`, saturated to int16."""
     return np.clip(x, MIN, MAX)
 
 
 def logistic(x: Array, whole_bits: int) -> Array:
-    """The logistic function of `x`, which has `whole_bits` bits before the point; the result has none."""
+    """The logistic function of `x`, which has `whole_bits` integer bits; the result has none."""
     positive = _reciprocal_iteration(_exp_of_negative(-np.abs(x), whole_bits))
     positive = saturated(positive << 1)
     return np.where(x == 0, 1 << 14, np.where(x > 0, positive, MAX - positive))
 
 
 def tanh(x: Array, whole_bits: int) -> Array:
-    """The hyperbolic tangent of `x`, which has `whole_bits` bits before the point; the result has none."""
-    found = saturated((_reciprocal_iteration(_exp_of_negative(-np.abs(x), whole_bits + 1)) - (1 << 13)) << 2)
-    return np.where(x == 0, 0, np.where(x < 0, -found, found))
+    """The hyperbolic tangent of `x`, which has `whole_bits` integer bits; the result has none."""
+    magnitude = saturated((_reciprocal_iteration(_exp_of_negative(-np.abs(x), whole_bits + 1)) - (1 << 13)) << 2)
+    return np.where(x == 0, 0, np.where(x < 0, -magnitude, magnitude))
 
 
 def high(x: Any, y: Any) -> Array:
@@ -41,12 +41,12 @@ def high(x: Any, y: Any) -> Array:
 
 
 def _constant(value: int) -> int:
-    """A constant with 31 bits behind the point, with 15."""
+    """A constant with 31 fractional bits, converted to 15."""
     return int(rounded_shift(value, 16))
 
 
 def _exp_of_negative(x: Array, whole_bits: int) -> Array:
-    """exp(x) with 15 bits behind the point, for x <= 0 with `whole_bits` bits before it."""
+    """exp(x) with 15 fractional bits, for x <= 0 with `whole_bits` integer bits."""
     fraction = 15 - whole_bits
     quarter = 1 << (fraction - 2)
     part = (x & (quarter - 1)) - quarter
@@ -71,7 +71,7 @@ def _exp_near_zero(a: Array) -> Array:
 
 
 def _reciprocal_iteration(a: Array) -> Array:
-    """2 / (1 + a) with 13 bits behind the point, for 0 <= a <= 1."""
+    """2 / (1 + a) with 13 fractional bits, for 0 <= a <= 1."""
     half = (a + MAX + 1) // 2
     x = _constant(1515870810) + high(half, _constant(-1010580540))
     for _ in range(3):

@@ -30,10 +30,10 @@ from tflir.ir.tfl.activations import (
 )
 
 _SATURATED, _TINY = 16.619047164916992188, -9.0
-"""Above the one a logistic is 1, below the other e^x, as LiteRT computes them."""
+"""As in LiteRT, the logistic function of x above the first is 1, and below the second it is e^x."""
 _SMALLEST_NORM = 1e-6
 _FAR, _DEGREE = 24.0, 24
-"""Up to where the complementary error function is told from 0, and the degree of the polynomial that gives it."""
+"""The complementary error function is 0 beyond the first number; the second is the degree of its polynomial."""
 
 
 @float_kernel(ReluOp, exact=True)
@@ -69,9 +69,9 @@ def logistic(op: LogisticOp, operands: Operands) -> Results:
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x), as LiteRT computes it."""
-    one = x.dtype.type(1)
-    middle = one / (one + np.exp(-x))
-    return picked(x > _SATURATED, one, picked(x < _TINY, np.exp(np.minimum(x, one)), middle))
+    unit = x.dtype.type(1)
+    middle = unit / (unit + np.exp(-x))
+    return picked(x > _SATURATED, unit, picked(x < _TINY, np.exp(np.minimum(x, unit)), middle))
 
 
 @float_kernel(TanhOp)
@@ -102,7 +102,7 @@ def gelu(op: GeluOp, operands: Operands) -> Results:
 
 
 def complementary_error(x: Array) -> Array:
-    """1 - erf(x) in float64, to about 1e-9 of its value also where it is small.
+    """1 - erf(x) in float64, with a relative error of about 1e-9, also for large x.
 
     For z = |x| and t = 2 / (2 + z) it is t * exp(p(t) - z * z), where p is smooth enough for a polynomial.
     """
@@ -152,7 +152,9 @@ def l2_normalization(op: L2NormalizationOp, operands: Operands) -> Results:
 
 @float_kernel(LocalResponseNormalizationOp)
 def local_response_normalization(op: LocalResponseNormalizationOp, operands: Operands) -> Results:
-    """Divides by a power of the sum of squares over the channels from `radius` before to `radius` - 1 behind."""
+    """Divides by a power of the sum of squares over the channels from `radius` before to `radius` - 1 after
+    the element's.
+    """
     x: Array = operands[0]
     radius = min(number(op.radius), x.shape[-1])
     sums = np.concatenate([np.zeros((*x.shape[:-1], 1)), np.cumsum(np.square(x, dtype=np.float64), -1)], -1)

@@ -45,7 +45,7 @@ def divide(op: DivOp, operands: Operands) -> Results:
 
 
 def divided(lhs: Array, rhs: Array) -> Array:
-    """The quotient; that of integers is rounded toward zero."""
+    """The quotient; for integers, rounded toward zero."""
     return lhs / rhs if lhs.dtype.kind == "f" else _truncated(lhs, rhs)
 
 
@@ -117,7 +117,7 @@ def minimum(op: MinimumOp, operands: Operands) -> Results:
 
 
 def larger(lhs: Array, rhs: Array) -> Array:
-    """The larger element of two, the second where neither is (NaN, zeros of two signs)."""
+    """The larger of two elements; the second if neither is larger (NaN, zeros of different signs)."""
     return picked(lhs > rhs, lhs, rhs)
 
 

@@ -1,4 +1,4 @@
-"""Functions of one tensor that is not quantized, element by element."""
+"""Elementwise functions of a tensor that is not quantized."""
 
 from __future__ import annotations
 
@@ -68,22 +68,22 @@ def cast(op: CastOp, operands: Operands) -> Results:
     source: Any = operands[0].real if operands[0].dtype.kind == "c" else operands[0]
     wanted = result_dtype(op)
     if wanted.kind in "iu" and source.dtype.kind == "f" and wanted.itemsize < 4:
-        source = source.astype(np.int32)  # what C++ does: narrower integers are cut from wider ones
+        source = source.astype(np.int32)  # as in C++: to an integer of 32 bits, whose low bits are kept
     return [_converted(operands[0] if wanted.kind == "c" else source, wanted)]
 
 
-def _converted(x: Array, wanted: np.dtype[Any]) -> Array:
-    return x.astype(wanted)
+def _converted(x: Array, dtype: np.dtype[Any]) -> Array:
+    return x.astype(dtype)
 
 
 @kernel(BitcastOp)
 def bitcast(op: BitcastOp, operands: Operands) -> Results:
-    """A narrower element type adds a last dimension, a wider one takes it away."""
+    """A narrower element type adds a last dimension, a wider one removes it."""
     return [_viewed(operands[0], dtype_of(op.output.type))]
 
 
-def _viewed(x: Array, wanted: np.dtype[Any]) -> Array:
-    flat: Array = np.ascontiguousarray(x).reshape(-1).view(wanted)
-    if x.itemsize == wanted.itemsize:
+def _viewed(x: Array, dtype: np.dtype[Any]) -> Array:
+    flat: Array = np.ascontiguousarray(x).reshape(-1).view(dtype)
+    if x.itemsize == dtype.itemsize:
         return flat.reshape(x.shape)
-    return flat.reshape(*x.shape, -1) if x.itemsize > wanted.itemsize else flat.reshape(x.shape[:-1])
+    return flat.reshape(*x.shape, -1) if x.itemsize > dtype.itemsize else flat.reshape(x.shape[:-1])

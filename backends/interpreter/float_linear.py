@@ -32,7 +32,7 @@ def conv_windows(op: Conv2DOp | DepthwiseConv2DOp, shape: Sequence[int], taps: S
 
 
 def convolved(x: Array, weights: Array, windows: Sequence[Window], pad_value: float = 0) -> Array:
-    """The sums of products of an NHWC input and an OHWI filter; fewer filter channels than the input's make groups.
+    """The sums of products of an NHWC input and an OHWI filter; it is grouped if the filter has fewer channels.
 
     The type is that of the operands, so that float64 sums are those of float64 arrays.
     """
@@ -115,19 +115,19 @@ def fully_connected(op: FullyConnectedOp, operands: Operands) -> Results:
 
 
 def require_plain_weights(op: FullyConnectedOp) -> None:
-    """Refuses weights in the order that one kernel of old ARM processors wants."""
+    """Refuses weights in the shuffled order that a kernel for older ARM processors reads."""
     if word(op.weights_format, "DEFAULT") != "DEFAULT":
         raise refuse(f"weights in the format {word(op.weights_format)} can't be read", "export it with plain weights")
 
 
 def fully_connected_shape(op: FullyConnectedOp, x: Sequence[int], weights: Sequence[int]) -> tuple[int, ...]:
-    """The shape of the result: two dimensions, or with `keep_num_dims` as many as the input has."""
+    """The shape of the result: two dimensions, or the input's number of dimensions with `keep_num_dims`."""
     return (*x[:-1], weights[0]) if flag(op.keep_num_dims) else (-1, weights[0])
 
 
 @float_kernel(BatchMatMulOp)
 def batch_matmul(op: BatchMatMulOp, operands: Operands) -> Results:
-    """int8 matrices give int32 sums."""
+    """The product of int8 matrices is int32."""
     x, y = transposed(op, *operands)
     if x.dtype.kind == "i":
         wide = dtype_of(op.output.type)
@@ -136,7 +136,7 @@ def batch_matmul(op: BatchMatMulOp, operands: Operands) -> Results:
 
 
 def transposed(op: BatchMatMulOp, x: Array, y: Array) -> tuple[Array, Array]:
-    """Both matrices as they are multiplied."""
+    """Both matrices, transposed as the options say."""
     return (x.swapaxes(-1, -2) if flag(op.adj_x) else x, y.swapaxes(-1, -2) if flag(op.adj_y) else y)
 
 

@@ -30,9 +30,9 @@ class _Operands:
         self._values = operands
 
     def array(self, name: str) -> Any:
-        """The array of an operand; None where it is absent or the op has none of this name."""
-        place = self._places.get(self._prefix + name)
-        return None if place is None else self._values[place]
+        """The array of an operand; None if it is absent, or if the op has no operand of this name."""
+        position = self._places.get(self._prefix + name)
+        return None if position is None else self._values[position]
 
     def weights(self, name: str) -> Any:
         array = self.array(name)
@@ -45,7 +45,7 @@ class _Operands:
         return None if array is None else vector_of(self._op.operands[self._places[self._prefix + name]], array)
 
     def gate(self, name: str) -> Gate | None:
-        """The gate called `name`; None where its weights are absent."""
+        """The gate called `name`; None if its weights are absent."""
         inputs = self.weights(f"input_to_{name}_weights")
         if inputs is None:
             return None
@@ -60,7 +60,7 @@ class _Operands:
         )
 
     def cell(self) -> Cell:
-        """The whole cell."""
+        """The cell with all its gates."""
         opened, forget, update, output = (self.gate(name) for name in _GATES)
         assert forget is not None
         assert update is not None
@@ -82,7 +82,7 @@ class _Operands:
 @float_kernel(LSTMOp, UnidirectionalSequenceLSTMOp)
 @hybrid_kernel(LSTMOp, UnidirectionalSequenceLSTMOp)
 def lstm(op: Any, operands: Operands) -> Results:
-    """A `tfl.lstm` takes one step, or steps in front."""
+    """The input of a `tfl.lstm` is one step [batch, inputs], or steps [time, batch, inputs]."""
     named = _Operands(op, operands)
     x = named.array("input")
     h, cell = named.array("input_activation_state"), named.array("input_cell_state")
@@ -95,7 +95,7 @@ def lstm(op: Any, operands: Operands) -> Results:
 @float_kernel(BidirectionalSequenceLSTMOp)
 @hybrid_kernel(BidirectionalSequenceLSTMOp)
 def bidirectional_lstm(op: BidirectionalSequenceLSTMOp, operands: Operands) -> Results:
-    """Auxiliary input without weights of its own is what the backward layer reads instead of the input."""
+    """An auxiliary input without weights replaces the input of the backward layer."""
     forward, backward, plain = (_Operands(op, operands, prefix) for prefix in ("fw_", "bw_", ""))
     in_front = flag(op.time_major)
     steps, auxiliary = plain.array("input"), plain.array("aux_input")
@@ -121,7 +121,7 @@ def bidirectional_lstm(op: BidirectionalSequenceLSTMOp, operands: Operands) -> R
 
 @float_kernel(BasicLSTMOp)
 def basic_lstm(op: BasicLSTMOp, operands: Operands) -> Results:
-    """Operands that are variable tensors hold the state, and are updated."""
+    """The state is held by operands that are variable tensors, and is updated in place."""
     x, h, weights, bias, cell = operands
     joined = np.concatenate([x, h], -1)
     gates = joined @ weights.T + bias
@@ -134,5 +134,5 @@ def basic_lstm(op: BasicLSTMOp, operands: Operands) -> Results:
     return [out, state, joined, gates]
 
 
-def _store(held: Array, new: Array) -> None:
-    held[...] = new
+def _store(state: Array, new: Array) -> None:
+    state[...] = new

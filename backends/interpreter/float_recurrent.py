@@ -32,7 +32,7 @@ def rnn_step(op: RNNOp, operands: Operands) -> Results:
 @float_kernel(BidirectionalSequenceRNNOp)
 @hybrid_kernel(BidirectionalSequenceRNNOp)
 def bidirectional_rnn(op: BidirectionalSequenceRNNOp, operands: Operands) -> Results:
-    """Auxiliary input without weights of its own is what the backward layer reads instead of the input."""
+    """An auxiliary input without weights replaces the input of the backward layer."""
     in_front = flag(option(op, "time_major"))
     steps, auxiliary = operands[0], operands[9] if operands[9:] else None
     if not in_front:
@@ -58,15 +58,15 @@ def _unrolled(
 ) -> Array:
     """The outputs of `steps` [time, batch, inputs].
 
-    The operands from number `first` are the input's weights, the recurrent ones, the bias and the state, which is
-    updated; `auxiliary` input has its weights in operand `auxiliary_place`.
+    The operands from number `first` are the input's weights, the recurrent weights, the bias and the state, which is
+    updated; the weights of the `auxiliary` input are operand `auxiliary_place`.
     """
     asymmetric = flag(option(op, "asymmetric_quantize_inputs"))
 
-    def weights(place: int) -> Weights:
-        found = weights_of(op.operands[place], operands[place], asymmetric=asymmetric)
-        assert found is not None
-        return found
+    def weights(number: int) -> Weights:
+        matrix = weights_of(op.operands[number], operands[number], asymmetric=asymmetric)
+        assert matrix is not None
+        return matrix
 
     read, repeat, (bias, h) = weights(first), weights(first + 1), operands[first + 2 : first + 4]
     more = None if auxiliary is None else weights(auxiliary_place)
@@ -84,7 +84,9 @@ def _unrolled(
 @float_kernel(SVDFOp)
 @hybrid_kernel(SVDFOp)
 def svdf(op: SVDFOp, operands: Operands) -> Results:
-    """A filter is a product over the features, and then over the last steps in time, which the state keeps."""
+    """Each filter is a product over the features, followed by a product over the last time steps, which the
+    state holds.
+    """
     x, features, times, bias, state = operands
     weights = weights_of(op.feature_weights, features, asymmetric=flag(op.asymmetric_quantize_inputs))
     over_time = vector_of(op.time_weights, times)

@@ -1,4 +1,4 @@
-"""Reductions along axes of tensors that are not quantized, searches of the extreme element, and running sums."""
+"""Reductions along axes of tensors that are not quantized, arg-max and arg-min, and running sums."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tflir.ir.tfl.reduction import (
 
 
 def reduced_axes(operand: Any, rank: int) -> tuple[int, ...]:
-    """The axes of a reduction, each once and counted from the front."""
+    """The axes of a reduction without duplicates, counted from the front."""
     return tuple(sorted({axis % rank for axis in integers(operand)})) if rank else ()
 
 
@@ -37,7 +37,7 @@ def reduced_shape(op: Operation, shape: tuple[int, ...], axes: tuple[int, ...]) 
 
 
 def rows_first(x: Array, axes: tuple[int, ...]) -> Array:
-    """`x` as [reduced elements, kept elements], the former in the tensor's order."""
+    """`x` as a matrix [reduced elements, kept elements], the former in the tensor's order."""
     kept = [axis for axis in range(x.ndim) if axis not in axes]
     count = int(np.prod([x.shape[axis] for axis in axes], dtype=np.int64))
     return x.transpose(*axes, *kept).reshape(count, -1)
@@ -81,7 +81,7 @@ def mean(op: MeanOp, operands: Operands) -> Results:
 
 
 def _extreme(function: Callable[..., Any], *ops: type[Operation]) -> None:
-    """Registers a numpy reduction as the kernel of `ops`, in which elements are compared and not computed."""
+    """Registers a numpy reduction that only compares elements as the kernel of `ops`."""
 
     def run(op: Operation, operands: Operands) -> Results:
         x = operands[0]

@@ -23,7 +23,7 @@ def transpose_conv(op: TransposeConvOp, operands: Operands) -> Results:
 
 
 def transpose_windows(op: TransposeConvOp, output: Sequence[int], weights: Sequence[int]) -> list[Window]:
-    """The windows with which the convolution that is run backwards reads the output."""
+    """The windows that the convolution, of which this op is the transpose, reads of the output."""
     padding = word(op.padding)
     return [
         window(output[1], weights[1], number(op.stride_h), 1, padding),

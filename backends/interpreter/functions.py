@@ -1,4 +1,4 @@
-"""The ops of tfl for xDSL's own `Interpreter`, which keeps every value to the end.
+"""Implementations of the `tfl` ops for xDSL's own `Interpreter`, which keeps every value until the run ends.
 
 ```python
 interpreter = Interpreter(module)
@@ -45,7 +45,7 @@ def _yield(
 
 @cache
 def _made() -> type[InterpreterFunctions]:
-    """The class with an implementation for each op that has a kernel, or that is control flow."""
+    """The class with an implementation for each op that has a kernel or is control flow."""
     for family in FAMILIES:
         import_kernels(family)
     control = (op_class_by_name(name) for name in controls())
@@ -56,5 +56,5 @@ def _made() -> type[InterpreterFunctions]:
 
 
 def tfl_functions() -> InterpreterFunctions:
-    """Implementations of the ops of tfl, to be registered with an xDSL interpreter."""
+    """Implementations of the `tfl` ops, to be registered with an xDSL interpreter."""
     return _made()()

@@ -17,7 +17,7 @@ _LIMITS: dict[str, tuple[float | None, float | None]] = {
 
 
 def activated(array: Array, function: Attribute | None) -> Array:
-    """`array` after the fused activation `function`; TANH and SIGN_BIT are for recurrent layers alone."""
+    """`array` after the fused activation `function`; TANH and SIGN_BIT are refused."""
     name = word(function, "NONE")
     if name not in _LIMITS:
         raise refuse(f"no kernel applies the fused activation {name} here", "put a tfl.tanh behind it")
@@ -25,7 +25,7 @@ def activated(array: Array, function: Attribute | None) -> Array:
 
 
 def clamped(array: Array, low: float | None, high: float | None) -> Array:
-    """`array` limited to low … high; NaN and -0 stay as they are."""
+    """`array` limited to low … high; NaN and -0 are unchanged."""
     if low is not None:
         array = np.where(array < low, np.asarray(low, array.dtype), array)
     if high is not None:
@@ -34,7 +34,7 @@ def clamped(array: Array, low: float | None, high: float | None) -> Array:
 
 
 def cell_activation(array: Array, function: Attribute | None) -> Array:
-    """`array` after the activation of a recurrent layer, tanh among them."""
+    """`array` after the activation of a recurrent layer, which may be tanh."""
     name = word(function, "NONE")
     if name == "TANH":
         return np.tanh(array)

@@ -1,6 +1,6 @@
-"""Layers with float activations and integer weights: the activations are quantized as the layer runs.
+"""Layers with float activations and integer weights: the activations are quantized when the layer runs.
 
-Sums of products are made of the integers, and then multiplied by both scales.
+Products of the integers are summed, and the sums are multiplied by both scales.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def fully_connected(op: FullyConnectedOp, operands: Operands) -> Results:
 
 
 def quantized_images(x: Array, *, asymmetric: bool) -> tuple[Array, Array]:
-    """Each batch of `x` as integers less their zero point, and its scale in a shape that broadcasts."""
+    """Each batch of `x` as integers minus their zero point, and its scale in a shape that broadcasts."""
     rows = quantized_rows(x.reshape(x.shape[0], -1), asymmetric=asymmetric)
     return rows.whole.reshape(x.shape), rows.scale.reshape(-1, *[1] * (x.ndim - 1))
 
 
 @hybrid_kernel(Conv2DOp)
 def conv_2d(op: Conv2DOp, operands: Operands) -> Results:
-    """Weights with a scale for each channel go with asymmetric activations, others with symmetric ones."""
+    """Activations are quantized asymmetrically if weights have a scale for each channel, else symmetrically."""
     x, weights, bias = operands
     layout = quant_of(op.filter.type).layout
     whole, scale = quantized_images(x, asymmetric=bool(layout.axes))
@@ -82,7 +82,7 @@ def transpose_conv(op: TransposeConvOp, operands: Operands) -> Results:
 
 @hybrid_kernel(BatchMatMulOp)
 def batch_matmul(op: BatchMatMulOp, operands: Operands) -> Results:
-    """Rows of the float matrices are quantized, each by itself."""
+    """Each row of the float matrices is quantized separately."""
     x, y = transposed(op, *operands)
     weights = y.astype(np.float32)
     rows = quantized_rows(x.reshape(-1, x.shape[-1]), asymmetric=flag(op.asymmetric_quantize_inputs))
@@ -97,7 +97,10 @@ def batch_matmul(op: BatchMatMulOp, operands: Operands) -> Results:
 
 
 def _as_read(batches: Array, rank: int) -> Array:
-    """What LiteRT reads for each batch: with several batch dimensions, that of the batch numbered by their sum."""
+    """The value that LiteRT reads for each batch.
+
+    With several batch dimensions, that is the value of the batch whose number is the sum of the batch's indices.
+    """
     shape = (*[1] * (rank - batches.ndim), *batches.shape)
     indices = np.zeros(shape[:-2], np.int64)
     for axis, size in enumerate(shape[:-2]):

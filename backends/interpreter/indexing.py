@@ -22,7 +22,7 @@ from tflir.ir.tfl.indexing import (
 
 @kernel(SliceOp)
 def block(op: SliceOp, operands: Operands) -> Results:
-    """A size of -1 takes all that follows."""
+    """A size of -1 means all elements that follow."""
     x, begin, size = operands
     picked: list[slice] = []
     for axis, (first, count) in enumerate(zip(integers(begin), integers(size), strict=True)):
@@ -35,9 +35,9 @@ def block(op: SliceOp, operands: Operands) -> Results:
 
 @kernel(StridedSliceOp)
 def strided_slice(op: StridedSliceOp, operands: Operands) -> Results:
-    """numpy's slices, whose parts the masks say: an index that is shrunk, a new axis, an ellipsis, an open end.
+    """numpy's slices; bits in the masks select an index that removes its axis, a new axis, an ellipsis or an open end.
 
-    An ellipsis stands for at least one dimension, so that what follows it may have none left and is not read.
+    An ellipsis covers at least one dimension; slices after it for which no dimension remains are ignored.
     """
     x, begin, end, strides = operands
     begins, ends, steps = integers(begin), integers(end), integers(strides)
@@ -45,22 +45,24 @@ def strided_slice(op: StridedSliceOp, operands: Operands) -> Results:
     masks = {name: number(op.properties.get(f"{name}_mask")) for name in names}
     count = len(begins) - (masks["new_axis"] & ~masks["ellipsis"]).bit_count() - masks["ellipsis"].bit_count()
     picked: list[Any] = []
-    for place in range(len(begins)):
-        bit = {name: bool(mask >> place & 1) for name, mask in masks.items()}
+    for dimension in range(len(begins)):
+        bit = {name: bool(mask >> dimension & 1) for name, mask in masks.items()}
         if bit["ellipsis"]:
             picked += [slice(None)] * max(x.ndim - count, 1)
         elif bit["new_axis"]:
             picked.append(None)
         elif bit["shrink_axis"]:
-            picked.append(0 if bit["begin"] else begins[place])
+            picked.append(0 if bit["begin"] else begins[dimension])
         else:
-            stop = ends[place] + begins[place] if flag(op.offset) else ends[place]
-            picked.append(slice(None if bit["begin"] else begins[place], None if bit["end"] else stop, steps[place]))
+            stop = ends[dimension] + begins[dimension] if flag(op.offset) else ends[dimension]
+            picked.append(
+                slice(None if bit["begin"] else begins[dimension], None if bit["end"] else stop, steps[dimension])
+            )
     return [x[tuple(_up_to(picked, x.ndim))]]
 
 
 def _up_to(picked: list[Any], rank: int) -> Iterator[Any]:
-    """The parts of a slice that `rank` dimensions have."""
+    """The leading parts of a slice that apply to `rank` dimensions."""
     for part in picked:
         if part is not None:
             rank -= 1
@@ -70,7 +72,7 @@ def _up_to(picked: list[Any], rank: int) -> Iterator[Any]:
 
 @kernel(GatherOp)
 def gather(op: GatherOp, operands: Operands) -> Results:
-    """The first `batch_dims` dimensions of both operands are the same batches."""
+    """The first `batch_dims` dimensions of both operands are batch dimensions."""
     params, indices = operands
     batches = number(op.batch_dims) % (indices.ndim + 1)
     axis = number(op.axis) % params.ndim
@@ -118,14 +120,14 @@ def scatter_nd(op: ScatterNdOp, operands: Operands) -> Results:
 
 @kernel(DynamicUpdateSliceOp)
 def dynamic_update_slice(op: DynamicUpdateSliceOp, operands: Operands) -> Results:
-    """A block that would reach out of the operand is moved inside."""
+    """A block that would extend beyond the operand is moved inside."""
     x, update, starts = operands
     out = x.copy()
-    places: list[slice] = []
+    slices: list[slice] = []
     for start, count, size in zip(integers(starts), update.shape, x.shape, strict=True):
         first = min(max(start, 0), size - count)
-        places.append(slice(first, first + count))
-    out[tuple(places)] = update
+        slices.append(slice(first, first + count))
+    out[tuple(slices)] = update
     return [out]
 
 

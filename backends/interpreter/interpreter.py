@@ -1,11 +1,11 @@
-"""Runs modules on xDSL's interpreter, with a runner of blocks that lets values go.
+"""Runs modules on xDSL's interpreter, which is extended to free each value after its last use.
 
 ```python
 interpreter = TflInterpreter(module)
 outputs = interpreter.call_op("main", (array,))
 ```
 
-The ops of tfl come from the kernel tables; ops of other dialects (`arith`, `tensor`, …) are those whose
+`tfl` ops are run by the kernels of this package; ops of other dialects (`arith`, `tensor`, …) are those whose
 `InterpreterFunctions` are registered with `register_implementations`. Listeners are xDSL's: `did_interpret_op` sees
 each op with its results.
 """
@@ -29,13 +29,13 @@ from tflir.ir.functions import functions
 from tflir.ir.tfl.custom import TypedCustomOp
 
 _DEEPEST = 64
-"""Blocks in blocks and calls in calls; more are taken for a recursion without end."""
+"""Nested blocks and calls; a deeper nesting is taken for an infinite recursion."""
 
 
 class TflInterpreter(Interpreter):
-    """xDSL's interpreter, in which a value lives until the last op that reads it has run.
+    """xDSL's interpreter, in which a value is freed when the last op that reads it has run.
 
-    One object is one session: variables keep what they were assigned from call to call.
+    One object is one session: variables keep their values from call to call.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class TflInterpreter(Interpreter):
         return self.run_ssacfg_region(function.body, inputs, function.sym_name.data)
 
     def run_ssacfg_region(self, region: Region, args: PythonValues, name: str = "unknown") -> PythonValues:
-        """What the terminator of the region's block hands on."""
+        """Runs the region's block; returns the values that its terminator yields."""
         block = region.block
         reads = self._last_reads(block)
         if self._scopes.depth >= _DEEPEST:
@@ -82,7 +82,7 @@ class TflInterpreter(Interpreter):
         raise Error("has no terminator", location=name, hint="end the block in func.return or tfl.yield")
 
     def run_op(self, op: Operation | str | SymbolRefAttr, inputs: PythonValues = ()) -> PythonValues:
-        """The results of one op. Raises `Error` where it has no kernel or the kernel can't compute it."""
+        """The results of one op. Raises `Error` if it has no kernel, or if the kernel can't compute it."""
         if not isinstance(op, Operation):
             return self.call_op(op, inputs)
         if op.name in controls() or op.name.startswith("tfl.") or isinstance(op, TypedCustomOp):

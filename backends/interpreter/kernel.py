@@ -1,4 +1,4 @@
-"""What a kernel is, and the tables in which kernels are found by the class of their op.
+"""The definition of a kernel, and the tables of kernels by the class of their op.
 
 A kernel computes the results of one op from the values of its operands:
 
@@ -8,12 +8,12 @@ def add(op: AddOp, operands: Operands) -> Results:
     return [activate(operands[0] + operands[1], op.fused_activation_function.data)]
 ```
 
-- An operand is a numpy array in the tensor's storage type (float32, int8, bool, …; int4 as int8), and None where the op
-  has a `tfl.no_value`. A string tensor is an array of objects, each of type bytes.
+- An operand is a numpy array in the tensor's storage type (float32, int8, bool, …; int4 as int8), or None if it is
+  the result of a `tfl.no_value`. A string tensor is an array of objects, each of type bytes.
 - Results have the storage types of the result types, and shapes computed from the operands: types may be dynamic.
 - A kernel does not write to its operands, except to those that `OpInfo.stateful` lists: these hold the state of the op
   from run to run, and the kernel updates them in place.
-- What a kernel can't compute it refuses by `refuse`.
+- If a kernel can't compute the results, it raises the error that `refuse` returns.
 
 `float_kernel` is for ops whose tensors are not quantized (floats, plain integers, booleans), `quantized_kernel` for ops
 with an operand or a result of a `!quant` element type, `hybrid_kernel` for layers whose weights alone are quantized. An
@@ -35,12 +35,11 @@ from tflir.ir.types import PACKED_BITS, element_of, numpy_dtype, schema_name
 
 Array = npt.NDArray[Any]
 Operands = Sequence[Any]
-"""Arrays; None where an optional operand is absent."""
+"""Arrays; None for an optional operand that is absent."""
 Results = Sequence[Array]
 Kernel = Callable[[Any, Operands], Results]
 Rounding = Literal["reference", "xnnpack"]
-"""Whose requantization the integer kernels follow: LiteRT's reference kernels', or that of XNNPACK, which works in
-float32."""
+"""How integer kernels requantize: as LiteRT's reference kernels, or as XNNPACK, which computes in float32."""
 OpT = TypeVar("OpT", bound=Operation)
 Registered = TypeVar("Registered", bound=Kernel)
 
@@ -52,10 +51,10 @@ _EXACT: set[Kernel] = set()
 
 
 def float_kernel(*ops: type[Operation], exact: bool = False) -> Callable[[Registered], Registered]:
-    """Registers the kernel of `ops` where no operand or result is quantized.
+    """Registers the kernel of `ops` for use if no operand or result is quantized.
 
-    `exact`: float results are those of every LiteRT kernel to the bit, since each is correctly rounded or moved.
-    Results of integers and booleans are exact in any case.
+    `exact`: float results equal those of every LiteRT kernel to the bit, since each is correctly rounded or copied.
+    Results of integers and booleans are always exact.
     """
     return _registers((_FLOAT,), ops, exact)
 
@@ -63,21 +62,21 @@ def float_kernel(*ops: type[Operation], exact: bool = False) -> Callable[[Regist
 def quantized_kernel(
     *ops: type[Operation], rounding: Rounding | None = None, exact: bool = False
 ) -> Callable[[Registered], Registered]:
-    """Registers the kernel of `ops` where an operand or a result is quantized.
+    """Registers the kernel of `ops` for use if an operand or a result is quantized.
 
-    With `rounding="xnnpack"` it is used in that mode only; without, in both unless there is such a one. `exact`: its
-    results are those of LiteRT to the bit, with XNNPACK and without.
+    With `rounding="xnnpack"` it is used in that mode only; without, in both modes, unless another kernel is registered
+    for XNNPACK. `exact`: its results equal LiteRT's to the bit, with XNNPACK and without.
     """
     return _registers((_XNNPACK if rounding == "xnnpack" else _QUANTIZED,), ops, exact)
 
 
 def hybrid_kernel(*ops: type[Operation]) -> Callable[[Registered], Registered]:
-    """Registers the kernel of `ops` where some operands are quantized, the weights, and the results are floats."""
+    """Registers the kernel of `ops` for use if the weights are quantized and the results are floats."""
     return _registers((_HYBRID,), ops, False)
 
 
 def kernel(*ops: type[Operation], exact: bool = True) -> Callable[[Registered], Registered]:
-    """Registers the kernel of `ops` for all element types: for ops that move elements as they are."""
+    """Registers the kernel of `ops` for all element types: for ops that only move elements."""
     return _registers((_FLOAT, _QUANTIZED), ops, exact)
 
 
@@ -97,7 +96,7 @@ def _registers(
 
 
 def registered(op: Operation, rounding: Rounding = "reference") -> Kernel | None:
-    """The kernel of `op` by its class and element types, among the families that are imported; None if none is."""
+    """The kernel of `op` by its class and element types, from the modules that are imported; None if there is none."""
     if not is_quantized(op):
         return _FLOAT.get(type(op))
     found = _XNNPACK.get(type(op)) if rounding == "xnnpack" else None
@@ -112,12 +111,12 @@ def registered_for_floats(op: Operation) -> Kernel | None:
 
 
 def ops_with_kernels() -> set[type[Operation]]:
-    """The ops that have a kernel for some element types, among the families that are imported."""
+    """The ops that have a kernel for some element types, from the modules that are imported."""
     return {*_FLOAT, *_QUANTIZED, *_HYBRID, *_XNNPACK}
 
 
 def is_exact(op: Operation, function: Kernel) -> bool:
-    """Whether `function`, a kernel of `op`, gives LiteRT's results to the bit, with XNNPACK and without."""
+    """Whether the results of `function`, a kernel of `op`, equal LiteRT's to the bit, with XNNPACK and without."""
     if function in _EXACT:
         return True
     return not is_quantized(op) and all(
@@ -136,7 +135,7 @@ def has_quant(value_type: Attribute) -> bool:
 
 
 def quant_of(value_type: Attribute) -> UniformQuantizedType:
-    """The quantized element type of a tensor type. Raises `Error` where it has none."""
+    """The quantized element type of a tensor type. Raises `Error` if it has none."""
     element = element_of(value_type)
     if not isinstance(element, UniformQuantizedType):
         raise refuse(f"a tensor of {element} stands where a quantized one is needed", "give it a !quant.uniform type")
@@ -144,7 +143,7 @@ def quant_of(value_type: Attribute) -> UniformQuantizedType:
 
 
 def dtype_of(value_type: Attribute) -> np.dtype[Any]:
-    """The numpy type that an array of the tensor type has: that of its storage; bytes in an array of objects."""
+    """The numpy dtype of arrays of this tensor type: that of its storage type; object (of bytes) for strings."""
     element = element_of(value_type)
     name = schema_name(element) if element is not None else None
     if name in PACKED_BITS:
@@ -159,12 +158,12 @@ def result_dtype(op: Operation, number: int = 0) -> np.dtype[Any]:
 
 
 def refuse(what: str, hint: str = "") -> Error:
-    """The error, to be raised, of a kernel that can't compute its op; the interpreter adds which op it is."""
+    """The error that a kernel raises if it can't compute its op; the interpreter adds the op's name."""
     return Error(what, hint=hint)
 
 
 def picked(condition: Any, x: Any, y: Any) -> Array:
-    """The elements of `x` where the condition holds, else those of `y`."""
+    """Elements of `x` where the condition holds, and of `y` elsewhere."""
     return cast(Array, np.where(condition, x, y))
 
 
@@ -174,5 +173,5 @@ def places(count: int) -> npt.NDArray[np.int64]:
 
 
 def integers(operand: Any) -> list[int]:
-    """The elements of an operand that holds a shape, axes or the like."""
+    """The elements of an operand that holds a shape, axes or the like, as Python integers."""
     return cast("list[int]", np.asarray(operand).reshape(-1).tolist())

@@ -14,7 +14,9 @@ from tflir.ir.tfl.variadic import VariadicOp
 
 @kernel(HashtableLookupOp)
 def hashtable_lookup(op: VariadicOp, operands: Operands) -> Results:
-    """The rows of `values` whose keys, which ascend, are wanted, zeros where one is missing; and which are there."""
+    """The rows of `values` for the requested keys (zeros for a missing key), and which keys exist. The table
+    is sorted.
+    """
     wanted, keys, values = operands
     places = np.minimum(np.asarray(np.searchsorted(keys, wanted), np.int64), max(len(keys) - 1, 0))
     hits = keys[places] == wanted
@@ -24,7 +26,9 @@ def hashtable_lookup(op: VariadicOp, operands: Operands) -> Results:
 
 @float_kernel(EmbeddingLookupSparseOp)
 def embedding_lookup_sparse(op: VariadicOp, operands: Operands) -> Results:
-    """Rows of a table times their weights, added up by the cell that the indices name; then divided as asked."""
+    """Rows of a table times their weights, summed for each element that the indices address, then divided by
+    `combiner`.
+    """
     ids, indices, shape, weights, table = operands
     lead = [int(size) for size in shape[:-1]]
     cells = np.ravel_multi_index(tuple(indices[:, :-1].T), lead)

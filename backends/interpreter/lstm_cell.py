@@ -1,6 +1,6 @@
 """One step of a long short-term memory cell (Hochreiter and Schmidhuber, 1997), with LiteRT's options.
 
-Peephole connections let the gates see the cell state; without an input gate, 1 - the forget gate stands for it; gates
+With peephole connections the gates also read the cell state; without an input gate, it is 1 - the forget gate; gates
 may be normalized over their units (Ba et al., "Layer Normalization", 2016); the output may be projected.
 """
 
@@ -20,7 +20,7 @@ _VARIANCE_OF_CONSTANT = 1e-8
 
 @dataclass(frozen=True)
 class Gate:
-    """What a gate is computed from; each but the inputs' weights may be absent."""
+    """The weights and the bias of a gate; all but the weights of the input may be absent."""
 
     inputs: Weights
     recurrent: Weights | None
@@ -44,7 +44,7 @@ class Gate:
 
 
 def _normalized(rows: Array) -> Array:
-    """Each row less its mean, over its standard deviation."""
+    """Each row minus its mean, divided by its standard deviation."""
     centred = rows - rows.mean(1, keepdims=True)
     variance = np.square(centred).mean(1, keepdims=True)
     return centred / np.sqrt(np.where(variance == 0, np.float32(_VARIANCE_OF_CONSTANT), variance))
@@ -52,7 +52,7 @@ def _normalized(rows: Array) -> Array:
 
 @dataclass(frozen=True)
 class Cell:
-    """The gates and what follows them."""
+    """The gates, the activation, the projection and the limits of a cell."""
 
     input: Gate | None
     forget: Gate

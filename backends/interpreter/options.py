@@ -14,7 +14,7 @@ def number(attribute: Attribute | None, default: int = 0) -> int:
 
 
 def flag(attribute: Attribute | None) -> bool:
-    """A boolean option; false where it is left out."""
+    """A boolean option; false if it is absent."""
     return bool(number(attribute))
 
 
@@ -24,12 +24,12 @@ def real(attribute: Attribute | None, default: float = 0.0) -> float:
 
 
 def word(attribute: Attribute | None, default: str = "") -> str:
-    """An option that is a word of an enumeration, or a name."""
+    """An option that is a name of an enumeration, or another string."""
     return attribute.data if isinstance(attribute, StringAttr) else default
 
 
 def numbers(attribute: Attribute | None) -> list[int]:
-    """An option that lists integers; empty where it is left out."""
+    """An option that is a list of integers; empty if it is absent."""
     if isinstance(attribute, DenseArrayBase):
         return [int(value) for value in cast("DenseArrayBase[Any]", attribute).get_values()]
     if isinstance(attribute, ArrayAttr):
@@ -38,7 +38,7 @@ def numbers(attribute: Attribute | None) -> list[int]:
 
 
 def reals(attribute: Attribute | None) -> list[float]:
-    """An option that lists floats."""
+    """An option that is a list of floats."""
     return [real(item) for item in cast("ArrayAttr[Attribute]", attribute)] if isinstance(attribute, ArrayAttr) else []
 
 
@@ -57,5 +57,5 @@ def symbols(attribute: Attribute | None) -> list[str]:
 
 
 def option(op: Operation, name: str) -> Attribute | None:
-    """The option `name` of an op of whatever class; None where it is left out."""
+    """The option `name` of an op of any class; None if it is absent."""
     return op.properties.get(name)

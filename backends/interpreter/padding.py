@@ -1,4 +1,4 @@
-"""Elements put around and between those of a tensor of any type."""
+"""Padding around and between the elements of a tensor of any type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pooling of floats over windows; the maximum of any element type."""
+"""Average and L2 pooling of floats; max pooling of any element type."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pool_windows(op: Any, shape: Sequence[int]) -> tuple[Window, Window]:
 
 
 def pooled(x: Array, windows: Sequence[Window], combine: Callable[[Array, Array], Array], start: Any) -> Array:
-    """The elements of each window combined, along height and then along width; `start` stands for padding."""
+    """Combines the elements of each window, along height and then along width; `start` is the value of padding."""
     for axis, w in enumerate(windows, 1):
         margins = [(0, 0)] * x.ndim
         margins[axis] = (w.before, w.after)

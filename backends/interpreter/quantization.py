@@ -1,4 +1,4 @@
-"""Between floats and the integers that stand for them."""
+"""Conversion between floats and quantized integers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def dequantized(x: Array, layout: Layout) -> Array:
 
 
 def spread(values: Array, layout: Layout, rank: int) -> Array:
-    """One value for a tensor or for each channel, in a shape that broadcasts against a tensor of `rank`."""
+    """A value per tensor, or a value per channel, in a shape that broadcasts against a tensor of `rank`."""
     if layout.axes and not layout.blocks:
         along = [1] * rank
         along[layout.axes[0]] = -1
@@ -54,7 +54,7 @@ def spread(values: Array, layout: Layout, rank: int) -> Array:
 
 @quantized_kernel(QuantizeOp)
 def quantize(op: QuantizeOp, operands: Operands) -> Results:
-    """Floats divided by the scale and rounded; integers brought from one scale to another in fixed point."""
+    """Floats are divided by the scale and rounded; integers are converted from one scale to another in fixed point."""
     x, layout, result = operands[0], quant_of(op.output.type).layout, quantization(op.output)
     if has_quant(op.input.type):
         source = quantization(op.input)
@@ -67,13 +67,13 @@ def quantize(op: QuantizeOp, operands: Operands) -> Results:
 
 @quantized_kernel(NumericVerifyOp)
 def numeric_verify(op: NumericVerifyOp, operands: Operands) -> Results:
-    """How far the dequantized input is from the reference."""
+    """The difference between the dequantized input and the reference."""
     return [dequantized(operands[0], quant_of(op.input.type).layout) - operands[1]]
 
 
 @float_kernel(FakeQuantOp)
 def fake_quant(op: FakeQuantOp, operands: Operands) -> Results:
-    """The range is moved so that 0 is one of its steps."""
+    """The range is shifted so that 0 is exactly representable."""
     lowest, highest = int(flag(op.narrow_range)), (1 << number(op.num_bits, 8)) - 1
     low, high = np.float32(real(op.min)), np.float32(real(op.max))
     step = (high - low) / np.float32(highest - lowest)

@@ -1,4 +1,4 @@
-"""What all integer kernels need: scale and zero point of a tensor, storage limits, the range of an activation."""
+"""Helpers for integer kernels: scale and zero point of a tensor, storage limits, the range of an activation."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tflir.backends.interpreter.rounding import round_away
 
 @dataclass(frozen=True)
 class Quantization:
-    """How the integers of a tensor stand for numbers: (q - point) * scale."""
+    """The quantization of a tensor: an integer q represents (q - point) * scale."""
 
     scale: np.float32
-    """Of a tensor with one scale; the first of several."""
+    """The scale of the tensor; the first if it has several."""
     point: int
     scales: Array
-    """float32, one or one for each channel."""
+    """float32, a single scale or one for each channel."""
     points: Array
     low: int
-    """The smallest integer that the storage holds."""
+    """The smallest integer of the storage type."""
     high: int
 
     def nearest(self, real: float) -> int:
-        """The integer that stands for a number, in float32 as the kernels compute it, not limited."""
+        """The integer that represents a number, in float32 as the kernels compute it, without limits."""
         return self.point + int(round_away(np.float32(real) / self.scale))
 
 
 def quantization(value: SSAValue) -> Quantization:
-    """The quantization of a tensor that has one."""
+    """The quantization of a quantized tensor."""
     element, dtype = quant_of(value.type), dtype_of(value.type)
     scales = element.layout.scales.astype(np.float32).reshape(-1)
     points = element.layout.zero_points.reshape(-1)
@@ -47,7 +47,7 @@ def centred(x: Array, how: Quantization) -> Array:
 
 
 def activation_range(function: Attribute | None, result: Quantization) -> tuple[int, int]:
-    """The integers that a fused activation leaves."""
+    """The smallest and the largest integer after a fused activation."""
     name = word(function, "NONE")
     low, high = result.low, result.high
     if name == "RELU":
@@ -62,7 +62,7 @@ def activation_range(function: Attribute | None, result: Quantization) -> tuple[
 
 
 def stored(sums: Any, value: SSAValue, function: Attribute | None = None) -> Array:
-    """Integers around 0 as the result `value` stores them: the zero point added, limited to the activation's range."""
+    """Integers without zero point as the result `value` stores them: plus zero point, within the activation's range."""
     result = quantization(value)
     low, high = activation_range(function, result)
     return np.clip(np.asarray(sums) + result.point, low, high).astype(dtype_of(value.type))

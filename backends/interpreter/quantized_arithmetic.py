@@ -16,7 +16,7 @@ from tflir.ir.tfl.arithmetic import AddOp, MulOp, SquaredDifferenceOp, SubOp
 from tflir.ir.tfl.comparison import EqualOp, GreaterEqualOp, GreaterOp, LessEqualOp, LessOp, NotEqualOp
 
 _LEFT_SHIFT = {1: 20, 2: 15}
-"""Bits that operands of so many bytes are shifted by before they are brought to one scale."""
+"""By bytes of an element: the bits by which operands are shifted left before they are rescaled to a common scale."""
 
 
 @quantized_kernel(AddOp)
@@ -51,7 +51,7 @@ def _is_power_of_two(scale: float) -> bool:
 
 
 def _sum_of_powers(op: Any, operands: Operands, scales: list[float], sign: int) -> Array:
-    """int16 sums whose scales are powers of two: shifts take the place of products."""
+    """int16 sums whose scales are powers of two: rescaled by shifts instead of multiplications."""
     exponents = [int(np.frexp(scale)[1]) for scale in scales]
     parts = [
         rounded_shift(x.astype(np.int64), exponents[2] - exponent)
@@ -73,7 +73,7 @@ def mul(op: MulOp, operands: Operands) -> Results:
 
 @quantized_kernel(MulOp, rounding="xnnpack")
 def mul_xnnpack(op: MulOp, operands: Operands) -> Results:
-    """As XNNPACK multiplies int8 numbers: by a float32, halves rounded to even."""
+    """int8 products as in XNNPACK: rescaled by a float32 factor, halves rounded to even."""
     left, right, result = (quantization(value) for value in (*op.operands, op.output))
     if operands[0].dtype.itemsize > 1:
         return mul(op, operands)
@@ -108,7 +108,7 @@ _COMPARED: dict[type[Operation], Callable[[Any, Any], Array]] = {
 
 @quantized_kernel(*_COMPARED)
 def compare(op: Operation, operands: Operands) -> Results:
-    """Both sides are brought to steps of a 256th of their scale, rounded, and compared."""
+    """Both operands are rescaled to a common scale with 8 fractional bits, rounded, and compared."""
     parts = [_comparable(x, value) for x, value in zip(operands, op.operands, strict=True)]
     return [_COMPARED[type(op)](*parts)]
 

@@ -110,7 +110,7 @@ _LIMITS: dict[type[Operation], tuple[float, float | None]] = {
 
 @quantized_kernel(*_LIMITS)
 def relu(op: Operation, operands: Operands) -> Results:
-    """Brought to the scale of the result and clipped there."""
+    """Rescaled to the scale of the result and clipped."""
     x, y = quantization(op.operands[0]), quantization(op.results[0])
     scaled = y.point + doubled(centred(operands[0], x), *multiplier_of(float(x.scale) / float(y.scale)))
     low, high = _LIMITS[type(op)]
@@ -159,7 +159,7 @@ def negated(op: NegOp, operands: Operands) -> Results:
 
 @quantized_kernel(RsqrtOp)
 def reciprocal_root(op: RsqrtOp, operands: Operands) -> Results:
-    """The inverse square root in fixed point, 2^20 standing for 1."""
+    """The inverse square root in fixed point with 20 fractional bits."""
     x, y = quantization(op.x), quantization(op.y)
     values = centred(operands[0], x)
     if (values < 0).any():

@@ -1,6 +1,6 @@
 """Convolutions and matrix products of integers.
 
-Sums of products are exact in float64, whose 53 bits hold every sum of 8-bit and 16-bit products that a layer has.
+Sums of products are exact in float64: its 53 bits are enough for the sums of 8-bit and 16-bit products in a layer.
 """
 
 from __future__ import annotations
@@ -31,19 +31,20 @@ Sums = Callable[[Any, Operands], "Layer"]
 
 @dataclass(frozen=True)
 class Layer:
-    """What a layer has summed, before its scale."""
+    """The sums of products of a layer, before they are rescaled."""
 
     x: SSAValue
     weights: SSAValue
     sums: Array
-    """Of products, float64."""
+    """Sums of products, float64."""
     bias: Array | None = None
 
 
 def _layer(kind: type[Operation], *, once: bool = False, xnnpack: bool = True) -> Callable[[Sums], Sums]:
-    """Registers the kernels of a layer by what it sums: one that rounds as LiteRT's reference, one as XNNPACK.
+    """Registers two kernels of a layer from the function that computes its sums: one that rounds as LiteRT's reference
+    kernel, and one that rounds as XNNPACK.
 
-    `once`: the reference kernel rounds once, not twice. int16 activations are not XNNPACK's.
+    `once`: the reference kernel rounds once, not twice. XNNPACK has no kernels for int16 activations.
     """
 
     def register(sums: Sums) -> Sums:
@@ -102,7 +103,7 @@ def batch_matmul(op: BatchMatMulOp, operands: Operands) -> Layer:
 
 
 def _exact(x: Array, value: SSAValue) -> Array:
-    """Differences from the zero point as float64, for exact products."""
+    """Differences from the zero point as float64, so that products are exact."""
     return centred(x, quantization(value)).astype(np.float64)
 
 
@@ -112,7 +113,7 @@ def _totals(layer: Layer) -> Array:
 
 
 def _by_integers(op: Any, layer: Layer, *, once: bool) -> Array:
-    """In the scale of the result as the reference kernels bring them there: by an integer and a shift."""
+    """Rescales the sums as the reference kernels do: by an integer multiplier and a shift."""
     result = op.results[0]
     scales = quantization(layer.x).scale.astype(np.float64) * quantization(layer.weights).scales.astype(np.float64)
     whole, shift = multipliers_of(scales / np.float64(quantization(result).scale))
@@ -122,7 +123,7 @@ def _by_integers(op: Any, layer: Layer, *, once: bool) -> Array:
 
 
 def _by_float32(op: Any, layer: Layer) -> Array:
-    """As XNNPACK brings them there: by a float32, halves rounded to even."""
+    """Rescales the sums as XNNPACK does: by a float32 factor, halves rounded to even."""
     result = op.results[0]
     scales = quantization(layer.x).scale * quantization(layer.weights).scales / quantization(result).scale
     scaled = np.rint(_totals(layer).astype(np.float32) * scales).astype(np.int64)

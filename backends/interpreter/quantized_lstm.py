@@ -1,4 +1,4 @@
-"""Long short-term memory layers of int8 activations and int16 cell states."""
+"""Long short-term memory layers with int8 activations and int16 cell states."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tflir.ir.tfl.recurrent import INTERMEDIATES, LSTMOp, UnidirectionalSequence
 _GATES = ("input", "forget", "cell", "output")
 _F = np.float32
 _GATE_BITS = 3
-"""Bits before the point of a gate, before its activation."""
+"""Integer bits of a gate before its activation."""
 
 
 @dataclass(frozen=True)
 class _Product:
-    """A matrix product brought to another scale by a multiplier."""
+    """A matrix product that is rescaled by a multiplier."""
 
     weights: Array
     point: int
-    """Zero point of what is multiplied by the weights."""
+    """Zero point of the operand that is multiplied by the weights."""
     bias: Any
     multiplier: tuple[int, int]
 
@@ -48,7 +48,7 @@ class _Norm:
     scale: np.float32
 
     def of(self, x: Array) -> Array:
-        """Means have 10 bits behind the point, results 12."""
+        """Means have 10 fractional bits, results 12."""
         count = x.shape[1]
         sums, squares = x.sum(1, keepdims=True), np.square(x).sum(1, keepdims=True)
         mean = _quotient(sums * 1024, count)
@@ -63,7 +63,7 @@ class _Norm:
 
 
 def _quotient(x: Any, divisor: int) -> Array:
-    """x / divisor, towards 0."""
+    """x / divisor, rounded toward zero."""
     return np.sign(x) * (np.abs(x) // divisor)
 
 
@@ -74,7 +74,7 @@ class _Gate:
     peephole: tuple[Array, tuple[int, int]] | None
     norm: _Norm | None
     at_once: bool
-    """Whether LiteRT computes all rows of a batch at once."""
+    """Whether LiteRT computes all rows of a batch at once (see `_with_cell`)."""
 
     def value(self, x: Array, h: Array, cell: Array) -> Array:
         """The gate before its activation."""
@@ -85,11 +85,11 @@ class _Gate:
         return total if self.norm is None else self.norm.of(total)
 
     def _with_cell(self, total: Array, cell: Array, outputs: int) -> Array:
-        """The peephole connection is added.
+        """Adds the peephole connection to `total`.
 
-        LiteRT takes a row to have as many units as the layer has outputs, which is so without a projection only. With
-        one, it leaves out the last units; of rows that it computes at once, it takes the first elements as if they
-        followed each other.
+        LiteRT assumes that a row has as many units as the layer has outputs, which is true only without a projection.
+        With a projection it ignores the last units; if it computes all rows at once, it reads rows of the shorter
+        length from the start of the memory, as if they were contiguous.
         """
         assert self.peephole is not None
         weights, multiplier = self.peephole
@@ -105,7 +105,7 @@ class _Gate:
 class _Cell:
     gates: tuple[_Gate | None, ...]
     exponent: int
-    """The scale of the cell state is 2 to the power of it."""
+    """The scale of the cell state is 2 ** exponent."""
     clip: int
     hidden: tuple[int, int]
     hidden_point: int
@@ -118,10 +118,10 @@ class _Cell:
         opened, forget, update = self.gates[:3]
         assert forget is not None
         assert update is not None
-        kept = logistic(forget.value(x, h, cell), _GATE_BITS)
-        taken = MAX - kept if opened is None else logistic(opened.value(x, h, cell), _GATE_BITS)
+        forget_gate = logistic(forget.value(x, h, cell), _GATE_BITS)
+        input_gate = MAX - forget_gate if opened is None else logistic(opened.value(x, h, cell), _GATE_BITS)
         new = tanh(update.value(x, h, cell), _GATE_BITS)
-        cell = saturated(rounded_shift(kept * cell, 15) + rounded_shift(taken * new, 30 + self.exponent))
+        cell = saturated(rounded_shift(forget_gate * cell, 15) + rounded_shift(input_gate * new, 30 + self.exponent))
         if self.clip > 0:
             cell = np.clip(cell, -self.clip, self.clip)
         output = self.gates[3]
@@ -160,21 +160,21 @@ class _Reader:
     def how(self, name: str) -> Quantization:
         return quantization(self._op.operands[self._places[name]])
 
-    def intermediate(self, place: int) -> tuple[np.float32, int]:
-        """Scale and zero point of an intermediate tensor, which no op reads."""
-        held = cast("ArrayAttr[DictionaryAttr] | None", self._op.attributes.get(names.INTERMEDIATES))
-        if held is None or len(held) != len(INTERMEDIATES) or "type" not in held.data[place].data:
-            raise refuse(f"the LSTM has no tensor for its {INTERMEDIATES[place]}", "quantize the model with it")
-        layout = quant_of(held.data[place].data["type"]).layout
+    def intermediate(self, position: int) -> tuple[np.float32, int]:
+        """Scale and zero point of an intermediate tensor, which no op reads or writes."""
+        tensors = cast("ArrayAttr[DictionaryAttr] | None", self._op.attributes.get(names.INTERMEDIATES))
+        if tensors is None or len(tensors) != len(INTERMEDIATES) or "type" not in tensors.data[position].data:
+            raise refuse(f"the LSTM has no tensor for its {INTERMEDIATES[position]}", "quantize the model with it")
+        layout = quant_of(tensors.data[position].data["type"]).layout
         return _F(layout.scales.reshape(-1)[0]), int(layout.zero_points.reshape(-1)[0])
 
-    def gate(self, place: int) -> _Gate | None:
-        name = _GATES[place]
+    def gate(self, position: int) -> _Gate | None:
+        name = _GATES[position]
         if self.array(f"input_to_{name}_weights") is None:
             return None
         norm = self.array(f"{name}_layer_norm_coefficients")
         bias = self.array("cell_bias" if name == "cell" else f"{name}_gate_bias")
-        scale = _F(2**-12) if norm is None else self.intermediate(place)[0]
+        scale = _F(2**-12) if norm is None else self.intermediate(position)[0]
         before = bias if norm is None and bias is not None else 0
         peephole = None if name == "cell" else self.array(f"cell_to_{name}_weights")
         assert norm is None or bias is not None
@@ -217,13 +217,14 @@ class _Reader:
 
 
 def _limit(clip: Any, scale: np.float32, most: int) -> int:
-    """A limit in steps of `scale`; 0 for none."""
+    """A limit as an integer of this scale; 0 means no limit."""
     return int(min(_F(real(clip)) / scale, _F(most))) if real(clip) > 0 else 0
 
 
 @quantized_kernel(LSTMOp, UnidirectionalSequenceLSTMOp)
 def lstm(op: Any, operands: Operands) -> Results:
-    """A `tfl.lstm` takes one step, or steps in front. The operands that hold the state are updated."""
+    """The input of a `tfl.lstm` is one step [batch, inputs], or steps [time, batch, inputs]. The operands that hold the
+    state are updated in place."""
     reader = _Reader(op, operands)
     cell = reader.cell()
     x = reader.array("input")

@@ -14,15 +14,15 @@ from tflir.backends.interpreter.requantize import INT32_MAX, INT32_MIN, doubled,
 from tflir.ir.tfl.activations import L2NormalizationOp, LogSoftmaxOp
 
 _BEFORE_POINT = 5
-"""Bits before the point of differences from the largest element."""
+"""Integer bits of differences from the largest element."""
 _OF_SUM = 12
-"""Bits before the point of the sum of exponentials."""
+"""Integer bits of the sum of exponentials."""
 _OF_RESULT = 4
 
 
 @quantized_kernel(L2NormalizationOp)
 def l2_normalization(op: L2NormalizationOp, operands: Operands) -> Results:
-    """The inverse norm of each row is a multiplier; 128 stands for 1, so that the result has 7 bits."""
+    """The inverse norm of each row is a multiplier; the result has 7 fractional bits."""
     x = centred(operands[0], quantization(op.input))
     sums, places = np.unique(np.square(x).sum(-1, keepdims=True), return_inverse=True)
     pairs = [inverse_root(int(value)) for value in sums]
@@ -50,7 +50,7 @@ def log_softmax(op: LogSoftmaxOp, operands: Operands) -> Results:
 
 
 def _log_of_sum(difference: Array, whole: int, shift: int, least: int) -> tuple[Array, Array]:
-    """The logarithm of the sum of the exponentials of each row, and which elements count: those from `least` on."""
+    """The logarithm of the sum of the exponentials of each row, and which elements it includes: those >= `least`."""
     counted = difference >= least
     exponentials = exp_of_negative(doubled(np.where(counted, difference, 0), whole, shift))
     total = np.where(counted, rounded_shift(exponentials, _OF_SUM), 0).sum(-1, keepdims=True)

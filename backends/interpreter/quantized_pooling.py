@@ -62,16 +62,16 @@ def total(op: SumOp, operands: Operands) -> Results:
 
 @quantized_kernel(ReduceProdOp)
 def product(op: ReduceProdOp, operands: Operands) -> Results:
-    """Brought to the scale of the result after each factor."""
+    """Rescaled to the scale of the result after each factor."""
     x, y = quantization(op.input), quantization(op.output)
     axes = _axes(operands[0], operands[1])
     values = np.moveaxis(centred(operands[0], x), axes, tuple(range(len(axes))))
     factors = values.reshape(-1, *values.shape[len(axes) :])
     count = len(factors)
     whole, shift = multiplier_of(float(x.scale) / float(y.scale) ** (1 / count)) if count else (0, 0)
-    found = doubled(factors[0], whole, shift) if count else np.ones(factors.shape[1:], np.int64)
+    total = doubled(factors[0], whole, shift) if count else np.ones(factors.shape[1:], np.int64)
     for factor in factors[1:]:
-        found = doubled(found * factor, whole, shift)
+        total = doubled(total * factor, whole, shift)
     if flag(op.keep_dims):
-        found = np.expand_dims(found, axes)
-    return [stored(found, op.output)]
+        total = np.expand_dims(total, axes)
+    return [stored(total, op.output)]

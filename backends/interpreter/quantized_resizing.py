@@ -1,4 +1,4 @@
-"""Images of integers scaled to another size: positions and weights have 10 bits behind the point."""
+"""Resizing of integer images: positions and weights have 10 fractional bits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ONE = 1 << 10
 
 @quantized_kernel(ResizeBilinearOp)
 def resize_bilinear(op: ResizeBilinearOp, operands: Operands) -> Results:
-    """Images of uint8 numbers are interpolated in float32, others in integers; halves go away from zero."""
+    """uint8 images are interpolated in float32, others in integers; halves are rounded away from zero."""
     x = operands[0]
     height, width = integers(operands[1])
     if x.dtype == np.uint8:
@@ -32,11 +32,11 @@ def resize_bilinear(op: ResizeBilinearOp, operands: Operands) -> Results:
     return [out]
 
 
-def _neighbours(op: ResizeBilinearOp, size: int, wanted: int) -> tuple[Array, Array, Array]:
-    """For each output element the input elements before and after it, and how far it is from the first."""
-    spans, steps = (size - 1, wanted - 1) if flag(op.align_corners) and wanted > 1 else (size, wanted)
+def _neighbours(op: ResizeBilinearOp, size: int, target: int) -> tuple[Array, Array, Array]:
+    """For each output position: the input positions before and after it, and its distance from the first."""
+    spans, steps = (size - 1, target - 1) if flag(op.align_corners) and target > 1 else (size, target)
     step = (_ONE * spans + steps // 2) // steps
-    points = np.arange(wanted, dtype=np.int64) * step
+    points = np.arange(target, dtype=np.int64) * step
     if flag(op.half_pixel_centers):
         points += step // 2 - _ONE // 2
     lower = np.clip(points >> 10, 0, size - 1)

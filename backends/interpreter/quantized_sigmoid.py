@@ -12,12 +12,12 @@ from tflir.backends.interpreter.kernel import Array
 _STEPS = 24
 """Entries of the table for each unit of the input."""
 _FRACTION = 12
-"""Bits behind the point of an int16 input whose scale is a power of two; the kernels take it times 3."""
+"""Fractional bits of an int16 input whose scale is a power of two; the kernels multiply it by 3."""
 
 
 @cache
 def _table() -> Array:
-    """2^16 times the logistic function, raised by half of what interpolation loses at the middle of a step."""
+    """2^16 times the logistic function, corrected by half of the interpolation error at the middle of a step."""
     x = np.arange(256) / _STEPS
     at, middle, following = (_logistic(x + shift / _STEPS) for shift in (0, 0.5, 1))
     entries = np.floor(at + (middle - (at + following) / 2) / 2 + 0.5).astype(np.int64)
@@ -30,31 +30,30 @@ def _logistic(x: Array) -> Array:
 
 
 def logistic16(x: Array, scale: float) -> Array:
-    """The logistic function of `x` times `scale`, 2^15 standing for 1."""
+    """The logistic function of `x` times `scale`, with 15 fractional bits."""
     wide = _in_steps(x, scale, (0,))
     size = np.abs(wide)
     entry = np.minimum(size >> 9, 254)
-    found = (_table()[entry] << 9) + (size & 0x1FF) * (_table()[entry + 1] - _table()[entry])
-    found = np.where(size >> 9 >= 255, 0x7FFF << 10, found)
-    return np.where(wide >= 0, found + (1 << 9), (1 << 25) - found + (1 << 9) - 1) >> 10
+    interpolated = (_table()[entry] << 9) + (size & 0x1FF) * (_table()[entry + 1] - _table()[entry])
+    interpolated = np.where(size >> 9 >= 255, 0x7FFF << 10, interpolated)
+    return np.where(wide >= 0, interpolated + (1 << 9), (1 << 25) - interpolated + (1 << 9) - 1) >> 10
 
 
 def tanh16(x: Array, scale: float) -> Array:
-    """The hyperbolic tangent of `x` times `scale`, 2^15 standing for 1."""
+    """The hyperbolic tangent of `x` times `scale`, with 15 fractional bits."""
     wide = _in_steps(x, scale, (0, 1))
     size = np.abs(wide)
     entry = np.minimum(size >> 8, 254)
-    found = (_table()[entry] << 8) + (size & 0xFF) * (_table()[entry + 1] - _table()[entry])
-    found = np.where(size >> 8 >= 255, 0xFFFF << 8, found)
+    interpolated = (_table()[entry] << 8) + (size & 0xFF) * (_table()[entry + 1] - _table()[entry])
+    interpolated = np.where(size >> 8 >= 255, 0xFFFF << 8, interpolated)
     one, half = 1 << 23, 1 << 7
-    return np.where(wide >= 0, found - one + half, one - found + half - 1) >> 8
+    return np.where(wide >= 0, interpolated - one + half, one - interpolated + half - 1) >> 8
 
 
 def _in_steps(x: Array, scale: float, direct: tuple[int, ...]) -> Array:
     """`x` in steps of 1 / (3 * 4096).
 
-    Scales that are a power of two, with an exponent in `direct` over that of 1 / 4096, are brought there exactly.
-    Others are multiplied by 15 bits.
+    A scale 2^n / 4096 with n in `direct` is converted exactly; other scales are applied as a multiplier of 15 bits.
     """
     fraction, exponent = math.frexp(scale)
     over = exponent - 1 + _FRACTION

@@ -15,9 +15,9 @@ from tflir.backends.interpreter.requantize import doubled, doubled_high, multipl
 from tflir.ir.tfl.activations import SoftmaxOp
 
 _BEFORE_POINT = 5
-"""Bits before the point of differences from the largest element."""
+"""Integer bits of differences from the largest element."""
 _OF_SUM = 12
-"""Bits before the point of the sum of exponentials."""
+"""Integer bits of the sum of exponentials."""
 
 
 @quantized_kernel(SoftmaxOp)
@@ -36,13 +36,13 @@ def softmax(op: SoftmaxOp, operands: Operands) -> Results:
     total = np.where(counted, rounded_shift(exponentials, _OF_SUM), 0).sum(-1, keepdims=True)
     scale_of, bits = _reciprocal(total)
     width = 8 * dtype.itemsize
-    found = rounded_shift(doubled_high(scale_of, exponentials), bits + 31 - width)
+    quotient = rounded_shift(doubled_high(scale_of, exponentials), bits + 31 - width)
     bounds = np.iinfo(dtype)
-    return [np.where(counted, np.clip(found + bounds.min, bounds.min, bounds.max), bounds.min).astype(dtype)]
+    return [np.where(counted, np.clip(quotient + bounds.min, bounds.min, bounds.max), bounds.min).astype(dtype)]
 
 
 def _reciprocal(total: Array) -> tuple[Array, Array]:
-    """1 / total with 31 bits behind the point, and the bits that it is shifted by."""
+    """1 / total with 31 fractional bits, and the number of bits that it is shifted by."""
     zeros = 32 - np.floor(np.log2(total)).astype(np.int64) - 1
     return reciprocal_of_one_plus((total << zeros) - (1 << 31)), _OF_SUM - zeros
 
@@ -50,12 +50,12 @@ def _reciprocal(total: Array) -> tuple[Array, Array]:
 _RANGE = (1 << 16) - 1
 """Steps between the smallest int16 number and the largest."""
 _LEAST = -10.0
-"""Below it the exponential counts as that of it."""
+"""The exponential of smaller numbers is taken as that of this one."""
 
 
 @cache
 def _tables() -> tuple[Array, Array]:
-    """exp(x) for x from -10 to 0, and 1 / (1 + x) for x from 0 to 1, as int16 numbers of which 2^15 stands for 1."""
+    """exp(x) for x from -10 to 0, and 1 / (1 + x) for x from 0 to 1, as int16 numbers with 15 fractional bits."""
     result = (2.0 / _RANGE, 0)
     exponential = wide_table(np.exp, (-_LEAST / _RANGE, (1 << 15) - 1), result, np.float64)
     return exponential, wide_table(lambda x: 1.0 / (1.0 + x), (1.0 / _RANGE, -(1 << 15)), result, np.float64)

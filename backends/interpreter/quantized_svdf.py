@@ -1,4 +1,4 @@
-"""SVDF layers of int8 activations, whose state and weights in time are int16."""
+"""SVDF layers with int8 activations, int16 state and int16 weights over time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tflir.ir.tfl.recurrent import SVDFOp
 
 @quantized_kernel(SVDFOp)
 def svdf(op: SVDFOp, operands: Operands) -> Results:
-    """The state of each filter moves by one step; its weights in time are applied, and the filters of a unit summed.
+    """Shifts the state of each filter by one step, applies its weights over time, and sums the filters of each unit.
 
-    The fused activation is left out, as LiteRT does: the range of the result limits it.
+    The fused activation is ignored, as in LiteRT: the range of the result limits it.
     """
     x, features, times, bias, state = operands
     source, held, result = (quantization(value) for value in (op.input, op.activation_state, op.output))

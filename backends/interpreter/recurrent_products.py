@@ -1,4 +1,4 @@
-"""What the gates of recurrent layers are made of: products with weights that are floats, or integers beside floats."""
+"""Matrix products in recurrent layers, with float weights or with integer weights and float activations."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from tflir.backends.interpreter.quantization import dequantized
 
 @dataclass(frozen=True)
 class Weights:
-    """A matrix [outputs, inputs], and the scale of its integers; None where it holds floats."""
+    """A matrix [outputs, inputs], and the scale of its integers (None for floats)."""
 
     matrix: Array
     scale: Array | None
     asymmetric: bool
 
     def product(self, rows: Array) -> Array:
-        """`rows` [batch, inputs] times the transpose of the matrix; for integers the rows are quantized, each alone."""
+        """`rows` [batch, inputs] times the transpose of the matrix; if it holds integers, each row is quantized
+        separately."""
         if self.scale is None:
             return rows @ self.matrix.T
         quantized = quantized_rows(rows, asymmetric=self.asymmetric)
@@ -29,7 +30,7 @@ class Weights:
 
 
 def weights_of(value: SSAValue, array: Array | None, *, asymmetric: bool) -> Weights | None:
-    """The weights that operand `value` holds; None where it is absent."""
+    """The weights in operand `value`; None if it is absent."""
     if array is None:
         return None
     if not has_quant(value.type):
@@ -39,7 +40,7 @@ def weights_of(value: SSAValue, array: Array | None, *, asymmetric: bool) -> Wei
 
 
 def vector_of(value: SSAValue, array: Array | None) -> Array | None:
-    """A vector of weights as floats; None where the operand is absent."""
+    """A vector of weights as floats; None if the operand is absent."""
     if array is None or not has_quant(value.type):
         return array
     return dequantized(array, quant_of(value.type).layout)

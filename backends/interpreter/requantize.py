@@ -5,7 +5,7 @@ A real multiplier m is q * 2^(shift - 31) with 2^30 <= q < 2^31. LiteRT's kernel
 - `doubled` (gemmlowp's): the high half of the doubled product, rounded, then a rounding shift to the right;
 - `single`: the whole 64-bit product, rounded once.
 
-Arrays are int64 throughout; results that int32 can't hold saturate where the kernels' do.
+All arrays are int64; results that exceed int32 saturate if those of the kernels do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ INT32_MAX, INT32_MIN = (1 << 31) - 1, -(1 << 31)
 
 
 def multiplier_of(real: float) -> tuple[int, int]:
-    """The multiplier and the shift of a real number, 0 and 0 for what is too small to count."""
+    """The multiplier and the shift of a real number; 0 and 0 if it is too small to have an effect."""
     if real == 0:
         return 0, 0
     fraction, shift = math.frexp(real)
@@ -71,9 +71,9 @@ def single(x: Any, whole: Any, shift: Any) -> Array:
 
 
 def reduced(x: Any, whole: Any, shift: Any) -> Array:
-    """A 64-bit sum times a multiplier of which 15 bits are kept, rounded once, as kernels of int16 activations do.
+    """A 64-bit sum times the upper 15 bits of a multiplier, rounded once, as in kernels for int16 activations.
 
-    The result is a 32-bit number; what is too large keeps its low bits.
+    The result is a 32-bit number; of a larger one, the low 32 bits are kept.
     """
     wholes = np.asarray(whole, np.int64)
     kept = np.where(wholes < 0x7FFF0000, (wholes + (1 << 15)) >> 16, 0x7FFF)
@@ -82,5 +82,5 @@ def reduced(x: Any, whole: Any, shift: Any) -> Array:
 
 
 def _as_int32(x: Array) -> Array:
-    """The low 32 bits as a signed number, as C++ keeps them."""
+    """The low 32 bits as a signed number, as in a C++ conversion."""
     return x.astype(np.int32).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Images scaled to another size."""
+"""Resizing of float images, and of any images to the nearest element."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tflir.backends.interpreter.options import flag
 from tflir.ir.tfl.spatial import ResizeBilinearOp, ResizeNearestNeighborOp
 
 
-def scale(op: ResizeBilinearOp | ResizeNearestNeighborOp, size: int, wanted: int) -> np.float32:
-    """How many elements of the input one of the output stands for."""
-    if flag(op.align_corners) and wanted > 1:
-        return np.float32(size - 1) / np.float32(wanted - 1)
-    return np.float32(size) / np.float32(wanted)
+def scale(op: ResizeBilinearOp | ResizeNearestNeighborOp, size: int, target: int) -> np.float32:
+    """How many input elements correspond to an output element along a dimension."""
+    if flag(op.align_corners) and target > 1:
+        return np.float32(size - 1) / np.float32(target - 1)
+    return np.float32(size) / np.float32(target)
 
 
 @float_kernel(ResizeBilinearOp)
@@ -42,12 +42,12 @@ def resized(op: ResizeBilinearOp, x: Array, height: int, width: int, dtype: Any)
     return out
 
 
-def _neighbours(op: ResizeBilinearOp, size: int, wanted: int) -> tuple[Array, Array, Array]:
-    """For each output element the input elements before and after it, and how far it is from the first."""
-    step = scale(op, size, wanted)
-    places = np.arange(wanted, dtype=np.float32)
+def _neighbours(op: ResizeBilinearOp, size: int, target: int) -> tuple[Array, Array, Array]:
+    """For each output position: the input positions before and after it, and its distance from the first."""
+    step = scale(op, size, target)
+    positions = np.arange(target, dtype=np.float32)
     half = np.float32(0.5)
-    points = (places + half) * step - half if flag(op.half_pixel_centers) else places * step
+    points = (positions + half) * step - half if flag(op.half_pixel_centers) else positions * step
     lower = np.maximum(np.floor(points).astype(np.int64), 0)
     upper = np.minimum(np.ceil(points).astype(np.int64), size - 1)
     return lower, upper, points - lower.astype(np.float32)
@@ -61,9 +61,9 @@ def resize_nearest_neighbor(op: ResizeNearestNeighborOp, operands: Operands) -> 
     return [x[:, rows][:, :, columns]]
 
 
-def _nearest(op: ResizeNearestNeighborOp, size: int, wanted: int) -> Any:
-    """The input element that each output element takes."""
+def _nearest(op: ResizeNearestNeighborOp, size: int, target: int) -> Any:
+    """The input position of each output position."""
     offset = np.float32(0.5 if flag(op.half_pixel_centers) else 0)
-    points = (np.arange(wanted, dtype=np.float32) + offset) * scale(op, size, wanted)
-    places = np.floor(points + np.float32(0.5)) if flag(op.align_corners) else np.floor(points)
-    return np.clip(places.astype(np.int64), 0, size - 1)
+    points = (np.arange(target, dtype=np.float32) + offset) * scale(op, size, target)
+    positions = np.floor(points + np.float32(0.5)) if flag(op.align_corners) else np.floor(points)
+    return np.clip(positions.astype(np.int64), 0, size - 1)

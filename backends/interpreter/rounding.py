@@ -11,7 +11,7 @@ from tflir.backends.interpreter.kernel import Array
 
 
 def round_away(x: Any) -> Array:
-    """The nearest integers, as float64; what lies halfway goes away from zero."""
+    """The nearest integers, as float64; halves are rounded away from zero."""
     wide = np.asarray(x, np.float64)
     return np.trunc(wide + np.copysign(0.5, wide))
 

@@ -16,7 +16,7 @@ def where(op: WhereOp, operands: Operands) -> Results:
 
 @kernel(UniqueOp)
 def unique(op: UniqueOp, operands: Operands) -> Results:
-    """In the order in which the elements occur first."""
+    """Distinct elements are in the order of their first occurrence."""
     values, first, inverse = np.unique(operands[0], return_index=True, return_inverse=True)
     order = np.argsort(first)
     position = np.empty_like(order)
@@ -26,7 +26,7 @@ def unique(op: UniqueOp, operands: Operands) -> Results:
 
 @kernel(TopKV2Op)
 def top_k(op: TopKV2Op, operands: Operands) -> Results:
-    """Of equal elements the one with the lower index comes first."""
+    """Of equal elements, the one with the lower index comes first."""
     x, count = operands[0], integers(operands[1])[0]
     order = x.shape[-1] - 1 - np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1][..., :count]
     return [np.take_along_axis(x, order, -1), order.astype(result_dtype(op, 1))]

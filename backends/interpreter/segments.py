@@ -27,7 +27,8 @@ def segment_sum(op: SegmentSumOp, operands: Operands) -> Results:
 
 
 def _unsorted(op: type[Operation], combine: Any, start: Callable[[np.dtype[Any]], Any]) -> None:
-    """Registers a reduction by segment; a negative segment number leaves the row out, `start` is an empty segment."""
+    """Registers a reduction by segment; rows with a negative segment number are ignored, and `start` is the value of
+    an empty segment."""
 
     def run(op: Operation, operands: Operands) -> Results:
         x, ids = operands[:2]

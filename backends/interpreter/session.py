@@ -1,4 +1,4 @@
-"""A module to run: its entries by signature, inputs and outputs by name, state kept from run to run.
+"""Runs a module by signatures, with inputs and outputs by name; state persists from run to run.
 
 ```python
 session = Session(module)
@@ -33,7 +33,7 @@ Inputs = Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output: its name in the signature (else the tensor's), the tensor's, and its type."""
+    """An input or output: its name in the signature (else the tensor's name), the tensor's name, and its type."""
 
     name: str
     tensor: str
@@ -52,7 +52,7 @@ class Entry:
 
 
 class Session:
-    """A module with its variables. Raises `Error` for whatever can't be run."""
+    """A module with its variables. Methods raise `Error` if the module can't be run."""
 
     def __init__(
         self,
@@ -67,11 +67,11 @@ class Session:
         self.reset()
 
     def reset(self) -> None:
-        """Clears variables, and lets initializers run again."""
+        """Clears variables; initializers will run again."""
         self._interpreter = TflInterpreter(self._module, rounding=self._rounding, listeners=self._listeners)
 
     def entry(self, function: str | None = None) -> Entry:
-        """The entry of a signature's key or a function's name; without either the first."""
+        """The entry with this signature key or function name; the first entry if it is None."""
         if not self.entries:
             raise Error("has no function", hint="give a module with a func.func", status=2)
         if function is None:
@@ -79,9 +79,9 @@ class Session:
         for known in self.entries:
             if function == known.key:
                 return known
-        for made in functions(self._module):
-            if made.sym_name.data == function:
-                return _plain_entry(made)
+        for function_op in functions(self._module):
+            if function_op.sym_name.data == function:
+                return _plain_entry(function_op)
         keys = [known.key for known in self.entries]
         hint = near(function, keys).removeprefix("; ") or f"there is {', '.join(keys)}"
         raise Error(f"no signature or function is called '{function}'", hint=hint, status=2)
@@ -108,21 +108,21 @@ def _own(value: Any) -> Array:
 
 
 def _in_order(entry: Entry, inputs: Inputs) -> list[Any]:
-    """A value for each input of `entry`, in its order."""
+    """A value for each input of `entry`, in the order of its inputs."""
     ports = entry.inputs
     if not isinstance(inputs, Mapping):
-        given = list(inputs)
-        if len(given) != len(ports):
-            what = f"{len(given)} inputs where '{entry.key}' takes {len(ports)}"
+        in_order = list(inputs)
+        if len(in_order) != len(ports):
+            what = f"{len(in_order)} inputs where '{entry.key}' takes {len(ports)}"
             raise Error(what, hint=f"give {_listed(ports)}", status=2)
-        return given
-    held = cast("Mapping[str, Any]", inputs)
+        return in_order
+    by_name = cast("Mapping[str, Any]", inputs)
     known = {name for port in ports for name in (port.name, port.tensor)}
-    for name in held:
+    for name in by_name:
         if name not in known:
             hint = near(name, known).removeprefix("; ") or f"'{entry.key}' takes {_listed(ports)}"
             raise Error(f"there is no input '{name}'", hint=hint, status=2)
-    return [_named(entry, port, held) for port in ports]
+    return [_named(entry, port, by_name) for port in ports]
 
 
 def _named(entry: Entry, port: Port, inputs: Mapping[str, Any]) -> Any:
@@ -143,16 +143,16 @@ def _shown(port: Port) -> str:
 
 
 def _checked(port: Port, value: Any) -> Array:
-    """`value` as an array of the input's type. Raises `Error` where it is none; Python numbers are converted."""
-    wanted = dtype_of(port.type)
+    """`value` as an array of the input's type. Python numbers are converted; raises `Error` if that is impossible."""
+    dtype = dtype_of(port.type)
     array = np.asarray(value)
-    if not isinstance(value, np.ndarray | np.generic) and array.dtype != wanted:
-        array = _converted(port, array, wanted)
-    if array.dtype != wanted:
-        hint = f"convert it by .astype(np.{wanted})"
+    if not isinstance(value, np.ndarray | np.generic) and array.dtype != dtype:
+        array = _converted(port, array, dtype)
+    if array.dtype != dtype:
+        hint = f"convert it by .astype(np.{dtype})"
         if has_quant(port.type):
             hint = f"quantize it by the scale and zero point of {port.type}"
-        raise Error(f"input '{port.name}' is {array.dtype} where {wanted} is wanted", hint=hint, status=2)
+        raise Error(f"input '{port.name}' is {array.dtype} where {dtype} is wanted", hint=hint, status=2)
     shape = shape_of(port.type)
     fits = shape is None or (
         len(shape) == array.ndim and all(w in (f, -1) for w, f in zip(shape, array.shape, strict=True))
@@ -163,25 +163,25 @@ def _checked(port: Port, value: Any) -> Array:
     return array
 
 
-def _converted(port: Port, array: Array, wanted: np.dtype[Any]) -> Array:
-    """Python's numbers, lists of them or strings in the input's type."""
-    if wanted.kind == "O":
+def _converted(port: Port, array: Array, dtype: np.dtype[Any]) -> Array:
+    """Python numbers, lists or strings, converted to the input's type."""
+    if dtype.kind == "O":
         texts = np.empty(array.size, object)
         texts[:] = [item.encode() if isinstance(item, str) else item for item in array.reshape(-1).tolist()]
         return texts.reshape(array.shape)
-    if array.size == 0 or (array.dtype.kind in "biuf" and np.can_cast(array.dtype, wanted, "same_kind")):
-        return array.astype(wanted)
-    if array.dtype.kind in "iu" and wanted.kind in "iuf":
-        return array.astype(wanted)
+    if array.size == 0 or (array.dtype.kind in "biuf" and np.can_cast(array.dtype, dtype, "same_kind")):
+        return array.astype(dtype)
+    if array.dtype.kind in "iu" and dtype.kind in "iuf":
+        return array.astype(dtype)
     kind = array.dtype if array.dtype.kind != "O" else type(array.reshape(-1)[0]).__name__
-    raise Error(f"input '{port.name}' is {kind} where {wanted} is wanted", hint=f"give {_shown(port)}", status=2)
+    raise Error(f"input '{port.name}' is {kind} where {dtype} is wanted", hint=f"give {_shown(port)}", status=2)
 
 
 def _entries(module: ModuleOp) -> Iterator[Entry]:
-    """The signatures; without any the first function."""
+    """An entry for each signature; for the first function if there are none."""
     by_name = {function.sym_name.data: function for function in functions(module)}
-    held = module.attributes.get(names.SIGNATURES)
-    for record in cast("Any", held) if isinstance(held, ArrayAttr) else ():
+    signatures = module.attributes.get(names.SIGNATURES)
+    for record in cast("Any", signatures) if isinstance(signatures, ArrayAttr) else ():
         fields = record.data
         function = by_name[fields["function"].root_reference.data]
         yield Entry(
@@ -190,7 +190,7 @@ def _entries(module: ModuleOp) -> Iterator[Entry]:
             tuple(_aliased(fields["inputs"], function.body.block.args)),
             tuple(_aliased(fields["outputs"], _returned(function))),
         )
-    if not isinstance(held, ArrayAttr) and by_name:
+    if not isinstance(signatures, ArrayAttr) and by_name:
         yield _plain_entry(next(iter(by_name.values())))
 
 
@@ -211,12 +211,12 @@ def _returned(function: FuncOp) -> Sequence[SSAValue]:
 
 
 def _ports(values: Sequence[SSAValue]) -> Iterator[Port]:
-    """By the tensors' names; one that is empty or taken gets its position."""
-    taken: set[str] = set()
+    """Ports with the tensors' names; a name that is empty or already used is replaced by the position."""
+    used: set[str] = set()
     for position, value in enumerate(values):
         tensor = names.name_of(value) or ""
         name = tensor or f"#{position}"
-        if name in taken:
+        if name in used:
             name = f"{name}#{position}"
-        taken.add(name)
+        used.add(name)
         yield Port(name, tensor or name, value.type, position)

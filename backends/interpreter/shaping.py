@@ -51,7 +51,7 @@ def reshape(op: ReshapeOp, operands: Operands) -> Results:
 
 
 def _without_unknown(shape: Sequence[int], size: int) -> list[int]:
-    """`shape` with its -1 worked out, beside dimensions of 0 too."""
+    """`shape` with its -1 replaced by the size that follows, also if other dimensions are 0."""
     known = math.prod(dim for dim in shape if dim != -1)
     return [size // known if dim == -1 and known else max(dim, 0) for dim in shape]
 
@@ -82,16 +82,18 @@ def concatenation(op: ConcatenationOp, operands: Operands) -> Results:
 
 
 def _rescaled(op: ConcatenationOp, source: Attribute, array: Array) -> Array:
-    """An operand in the scale of the result; only the uint8 kernel takes operands of several."""
+    """An operand, rescaled to the result's scale; only the uint8 kernel allows operands of different scales."""
     if element_of(source) == element_of(op.output.type) or not has_quant(source):
         return array
-    given, wanted = quant_of(source).layout, quant_of(op.output.type).layout
-    if np.array_equal(given.scales, wanted.scales) and np.array_equal(given.zero_points, wanted.zero_points):
+    source_layout, result_layout = quant_of(source).layout, quant_of(op.output.type).layout
+    if np.array_equal(source_layout.scales, result_layout.scales) and np.array_equal(
+        source_layout.zero_points, result_layout.zero_points
+    ):
         return array
     if array.dtype != np.uint8:
         raise refuse("its operands have several scales, which only the uint8 kernel takes", "requantize them first")
-    ratio = np.float32(given.scales) * (np.float32(1) / np.float32(wanted.scales))
-    moved = round_away(array * ratio - np.float32(given.zero_points) * ratio) + wanted.zero_points
+    ratio = np.float32(source_layout.scales) * (np.float32(1) / np.float32(result_layout.scales))
+    moved = round_away(array * ratio - np.float32(source_layout.zero_points) * ratio) + result_layout.zero_points
     return np.clip(moved, 0, 255).astype(np.uint8)
 
 
@@ -158,6 +160,6 @@ def reverse_sequence(op: ReverseSequenceOp, operands: Operands) -> Results:
 
 
 def zero_of(value: SSAValue) -> int:
-    """What a padded element of a tensor holds: 0, or the zero point of a quantized one."""
+    """The value of padding in a tensor: 0, or the zero point of a quantized one."""
     element = element_of(value.type)
     return int(element.layout.zero_points.reshape(-1)[0]) if isinstance(element, UniformQuantizedType) else 0

@@ -1,4 +1,4 @@
-"""StableHLO operations that move elements, and products of any dimensions."""
+"""StableHLO operations that move elements, and general dot products."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def transpose(op: VariadicOp, operands: Operands) -> Results:
 
 @kernel(ops.StablehloBroadcastInDimOp)
 def broadcast_in_dim(op: VariadicOp, operands: Operands) -> Results:
-    """The operand's dimensions are those of the result that `broadcast_dimensions` names."""
+    """Dimension i of the operand becomes dimension `broadcast_dimensions[i]` of the result."""
     x, shape = operands[0], shape_of(op.results[0].type) or ()
     along = [1] * len(shape)
     for dimension, size in zip(numbers(option(op, "broadcast_dimensions")), x.shape, strict=True):
@@ -56,7 +56,7 @@ def dynamic_update_slice(op: VariadicOp, operands: Operands) -> Results:
 
 
 def _inside(shape: tuple[int, ...], starts: Operands, sizes: tuple[int, ...] | list[int]) -> tuple[slice, ...]:
-    """The block of `sizes` at `starts`, moved to where it lies within `shape`."""
+    """The block of `sizes` at `starts`, moved so that it lies within `shape`."""
     firsts = [min(max(integers(start)[0], 0), n - size) for start, n, size in zip(starts, shape, sizes, strict=True)]
     return tuple(slice(first, first + size) for first, size in zip(firsts, sizes, strict=True))
 
@@ -70,7 +70,7 @@ def pad(op: VariadicOp, operands: Operands) -> Results:
 
 
 def padded_between(x: Array, value: object, low: list[int], high: list[int], interior: list[int]) -> Array:
-    """`x` with `value` before, behind and between its elements; a negative number of elements takes some away."""
+    """`x` with `value` before, after and between its elements; a negative count removes elements."""
     shape = [(size - 1) * (gap + 1) + 1 if size else 0 for size, gap in zip(x.shape, interior, strict=True)]
     spread = np.full(shape, value, x.dtype)
     spread[tuple(slice(None, None, gap + 1) for gap in interior)] = x

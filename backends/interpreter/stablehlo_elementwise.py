@@ -1,4 +1,4 @@
-"""StableHLO operations on single elements."""
+"""Elementwise StableHLO operations."""
 
 from __future__ import annotations
 

@@ -12,21 +12,23 @@ from tflir.ir.tfl.variadic import VariadicOp
 
 @kernel(ops.StablehloGatherOp)
 def gather(op: VariadicOp, operands: Operands) -> Results:
-    """Slices that would reach out of the operand are moved inside."""
+    """Slices that would extend beyond the operand are moved inside."""
     x, indices = operands
     sizes = numbers(option(op, "slice_sizes"))
     starts = first_elements(indices, number(option(op, "index_vector_dim")), numbers(option(op, "start_index_map")), x)
     starts = np.clip(starts, 0, np.array(x.shape) - np.array(sizes))
-    found = x[element_indices(starts, sizes)]
+    slices = x[element_indices(starts, sizes)]
     batches = starts.ndim - 1
     collapsed = numbers(option(op, "collapsed_slice_dims"))
-    found = found.squeeze(tuple(batches + axis for axis in collapsed))
+    slices = slices.squeeze(tuple(batches + axis for axis in collapsed))
     offsets = numbers(option(op, "offset_dims"))
-    return [np.moveaxis(found, range(batches, found.ndim), offsets)]
+    return [np.moveaxis(slices, range(batches, slices.ndim), offsets)]
 
 
 def first_elements(indices: Array, vector: int, axes: list[int], x: Array) -> Array:
-    """Where each slice of `x` starts: [batches…, dimensions of x]; `axes` are those that the index vectors name."""
+    """The start of each slice of `x`, [batches…, dimensions of x]; `axes` are the dimensions that index
+    vectors address.
+    """
     vectors = indices[..., None] if vector == indices.ndim else np.moveaxis(indices, vector, -1)
     starts = np.zeros((*vectors.shape[:-1], x.ndim), np.int64)
     starts[..., axes] = vectors
@@ -36,10 +38,10 @@ def first_elements(indices: Array, vector: int, axes: list[int], x: Array) -> Ar
 def element_indices(starts: Array, sizes: list[int]) -> tuple[Array, ...]:
     """An index array [batches…, sizes…] for each dimension, to read or write all elements of all slices at once."""
     batches, rank = starts.ndim - 1, len(sizes)
-    found: list[Array] = []
+    arrays: list[Array] = []
     for axis, size in enumerate(sizes):
         along = [1] * rank
         along[axis] = size
         first = starts[..., axis].reshape(*starts.shape[:batches], *[1] * rank)
-        found.append(first + places(size).reshape(along))
-    return tuple(found)
+        arrays.append(first + places(size).reshape(along))
+    return tuple(arrays)

@@ -1,4 +1,4 @@
-"""What outlives the run of an op: variables, tables, and which initializers have run."""
+"""State that persists from run to run: variables, tables, and which initializers have run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class State:
 
     rounding: Rounding = "reference"
     variables: dict[object, Array] = field(default_factory=dict[object, Array])
-    """Resource variables by their handles' keys."""
+    """Values of resource variables, by the keys of their handles."""
     tensors: dict[Operation, Array] = field(default_factory=dict[Operation, Array])
-    """Variable tensors, which stateful ops update in place, by the op that stands for them."""
+    """Variable tensors, which stateful ops update in place, by the op that defines them."""
     tables: dict[object, dict[Any, Any]] = field(default_factory=dict[object, dict[Any, Any]])
     initialized: set[str] = field(default_factory=set[str])
     """Functions that a `tfl.call_once` has run."""
 
     @staticmethod
     def of(interpreter: Interpreter) -> State:
-        """The state of an interpreter; xDSL's own may be one."""
+        """The state of an interpreter, which is stored with it; it may be xDSL's own interpreter."""
         return cast(State, interpreter.get_data(InterpreterFunctions, _KEY, State))

@@ -1,4 +1,4 @@
-"""Which modules of this package have the kernels of which family of ops: imported when the first such op is run."""
+"""Which modules of this package define the kernels of a family of ops; they are imported when the first op is run."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "stablehlo": ("stablehlo", "stablehlo_indexing"),
     "stablehlo_elementwise": ("stablehlo_elementwise",),
 }
-"""Family in `tflir.ir.tfl`: modules in this package."""
+"""By module in `tflir.ir.tfl` that defines a family of ops: modules in this package."""
 
 _FAMILIES = "tflir.ir.tfl."
 
 
 def kernel_of(op: Operation, rounding: Rounding = "reference") -> Kernel | None:
-    """The kernel of `op` by its class and element types; None where there is none."""
+    """The kernel of `op` by its class and element types; None if there is none."""
     if isinstance(op, TypedCustomOp):
         from tflir.backends.interpreter.custom import typed_custom
 
@@ -59,13 +59,13 @@ def kernel_of(op: Operation, rounding: Rounding = "reference") -> Kernel | None:
     module = type(op).__module__
     if module.startswith(_FAMILIES):
         import_kernels(module.removeprefix(_FAMILIES))
-    found = registered(op, rounding)
-    if found is None and is_quantized(op) and isinstance(op, TflOp) and not op.INFO.stateful:
+    function = registered(op, rounding)
+    if function is None and is_quantized(op) and isinstance(op, TflOp) and not op.INFO.stateful:
         from tflir.backends.interpreter.through_floats import through_floats
 
         plain = registered_for_floats(op)
         return None if plain is None else through_floats(plain)
-    return found
+    return function
 
 
 @cache

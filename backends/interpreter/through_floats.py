@@ -1,6 +1,6 @@
-"""Integer ops that have no kernel of their own: computed in float32 between a dequantize and a quantize.
+"""Integer ops without an integer kernel: dequantized, computed in float32, and quantized again.
 
-The results are within a step or so of LiteRT's, whose kernels round in between.
+The results differ by at most a step or two from LiteRT's, whose kernels also round in between.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from tflir.backends.interpreter.rounding import round_away
 
 
 def through_floats(float_kernel: Kernel) -> Kernel:
-    """The kernel of quantized operands and results that `float_kernel` gives."""
+    """A kernel for quantized operands and results that computes with `float_kernel`."""
 
     def kernel(op: Any, operands: Operands) -> Results:
         values = [_real(x, value) for x, value in zip(operands, op.operands, strict=True)]
         with np.errstate(all="ignore"):
-            found = float_kernel(op, values)
-        return [_whole(result, value) for result, value in zip(found, _results(op), strict=True)]
+            results = float_kernel(op, values)
+        return [_whole(result, value) for result, value in zip(results, _results(op), strict=True)]
 
     return kernel
 

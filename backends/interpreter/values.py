@@ -1,4 +1,4 @@
-"""The values of a block's ops while it runs, each let go after the last op that reads it."""
+"""The values of a block while it runs; each is freed after the last op that reads it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class Scopes:
         self._scopes: list[dict[SSAValue, Any]] = []
 
     def push(self) -> dict[SSAValue, Any]:
-        """The scope of a block that begins."""
+        """Opens the scope of a block that begins to run."""
         scope: dict[SSAValue, Any] = {}
         self._scopes.append(scope)
         return scope
 
     def pop(self) -> None:
-        """Ends the innermost block."""
+        """Closes the scope of the innermost block."""
         self._scopes.pop()
 
     def value(self, value: SSAValue) -> Any:
-        """What an op of the innermost block reads: a value of that block, or of one around it."""
+        """The array of a value, which is defined in the innermost block or in one around it."""
         for scope in reversed(self._scopes):
             if value in scope:
                 return scope[value]
@@ -40,7 +40,9 @@ LastReads = dict[Operation, list[SSAValue]]
 
 
 def last_reads(block: Block) -> LastReads:
-    """For each op of `block`, the values of this block that no later op reads; an op reads what its regions read."""
+    """For each op of `block`, the values of the block that no later op reads; an op also reads what its
+    regions read.
+    """
     last: dict[SSAValue, Operation] = {value: op for op in block.ops for value in op.results}
     first = block.first_op
     if first is not None:

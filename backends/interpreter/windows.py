@@ -1,4 +1,4 @@
-"""Windows that move over the spatial dimensions of an NHWC or NDHWC tensor, and where padding puts them."""
+"""Sliding windows over the spatial dimensions of an NHWC or NDHWC tensor, with padding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from tflir.backends.interpreter.kernel import Array, refuse
 
 CHUNK_BYTES = 1 << 24
-"""Unfolded input that one matrix product reads: bounds memory, and is large enough for BLAS."""
+"""Bytes of unfolded input in one matrix product: few enough to limit memory, enough for BLAS to be fast."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Window:
 
     @property
     def extent(self) -> int:
-        """Elements from the first that a window reads to the last."""
+        """Elements from the first that a window reads to the last, both included."""
         return (self.taps - 1) * self.dilation + 1
 
     @property
@@ -39,13 +39,13 @@ class Window:
         return max((self.count - 1) * self.stride + self.extent - self.size - self.before, 0)
 
     def slice(self, tap: int) -> slice:
-        """What tap number `tap` of all windows reads of the padded dimension."""
+        """The elements of the padded dimension that tap number `tap` of all windows reads."""
         first = tap * self.dilation
         return slice(first, first + (self.count - 1) * self.stride + 1, self.stride)
 
 
 def window(size: int, taps: int, stride: int, dilation: int, padding: str) -> Window:
-    """The windows along a dimension of `size` elements. Raises `Error` where none fits."""
+    """The windows along a dimension of `size` elements. Raises `Error` if none fits."""
     extent = (taps - 1) * dilation + 1
     same = padding == "SAME"
     count = -(-size // stride) if same else (size - extent + stride) // stride
@@ -56,7 +56,7 @@ def window(size: int, taps: int, stride: int, dilation: int, padding: str) -> Wi
 
 
 def padded(x: Array, windows: Sequence[Window], value: float = 0) -> Array:
-    """`x`, whose dimensions from 1 on have `windows`, with `value` around it where windows reach out of it."""
+    """`x`, whose dimensions from 1 on have `windows`, padded with `value` as far as the windows extend beyond it."""
     margins = [(0, 0), *((w.before, w.after) for w in windows), (0, 0)]
     return x if not any(map(sum, margins)) else np.pad(x, margins, constant_values=value)
 
@@ -72,7 +72,7 @@ def unfolded(x: Array, windows: Sequence[Window]) -> Array:
 
 
 def row_chunks(view: Array) -> Iterator[tuple[int, slice]]:
-    """Parts of an `unfolded` view, (batch, rows), each of at most `CHUNK_BYTES` once it is copied."""
+    """Parts (batch, rows) of an `unfolded` view; a copy of each has at most `CHUNK_BYTES`."""
     row_bytes = max(view.itemsize * int(np.prod(view.shape[2:])), 1)
     step = max(CHUNK_BYTES // row_bytes, 1)
     for batch in range(view.shape[0]):

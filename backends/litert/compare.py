@@ -16,15 +16,16 @@ from tflir.ir.errors import Error
 
 Note = Callable[[int, int], None]
 Samples = Mapping[str, Sequence[Sample]] | Sequence[Sample] | int
-"""Inputs by signature, inputs for every signature that takes them, or how many random ones to make."""
+"""Inputs by signature, or a list of inputs for every signature that has all of them, or the number of random inputs."""
 SEED = 7
 RANDOM_SAMPLES = 3
-"""How many inputs are made up where nobody says."""
+"""How many random inputs are made by default."""
 _MOST_COLUMNS = 1 << 12
 _DIFFERS = 10.0
-"""How many times larger one column's values must be than another's for columns to count apart."""
+"""Columns are compared separately if the values of one are this many times larger than those of another."""
 _FULL_RANGE = 2
-"""Integers of so many bytes hold quantized data and take every value; wider ones are ids, which must stay small."""
+"""Random integers of up to this many bytes take every value, as quantized data does; wider ones are ids and must be
+small."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class OutputComparison:
     """One output of both models, over all samples."""
 
     signature: str
-    """The signature's key; empty where the model has none."""
+    """The signature's key; empty if the model has none."""
     name: str
     shape: tuple[int, ...]
     """Of the original's output on the last sample."""
@@ -40,20 +41,20 @@ class OutputComparison:
     """10 log10(Σ y² / Σ (x - y)²), y the original's; infinite where the two are identical."""
     max_difference: float
     random: bool = False
-    """Whether the inputs were made up."""
+    """Whether the inputs were random."""
     column: int | None = None
-    """The worst index of the last dimension, where those differ in size; None where they do not."""
+    """The index of the last dimension with the lowest ratio; None if all indices have values of similar magnitude."""
     column_snr_db: float = math.inf
-    """The ratio there: one that is large hides what happens to one that is small."""
+    """The ratio of that column: columns of large values would hide the errors in one of small values."""
 
     @property
     def least_db(self) -> float:
-        """The worse of the two ratios."""
+        """The lower of the two ratios."""
         return min(self.snr_db, self.column_snr_db)
 
 
 def random_sample(inputs: Sequence[Port], rng: np.random.Generator) -> dict[str, Array]:
-    """Random values that every model of these inputs can take. Raises `Error` for strings."""
+    """Random values that are valid for every model with these inputs. Raises `Error` for strings."""
     return {port.name: _random(port, rng) for port in inputs}
 
 
@@ -83,7 +84,7 @@ class Tally:
         self._columns: Columns | None = Columns() if columns else None
 
     def add(self, original: Array, compiled: Array) -> None:
-        """Takes in one sample's values; elements that are not finite count only where they differ."""
+        """Adds the values of one sample; elements that are not finite count only if they differ."""
         self.shape = original.shape
         if original.shape != compiled.shape:
             self.noise = self.worst = math.inf
@@ -101,12 +102,12 @@ class Tally:
 
     @property
     def snr_db(self) -> float:
-        """10 log10(Σ y² / Σ (x - y)²); infinite where nothing differs, -infinite where there is no signal."""
+        """10 log10(Σ y² / Σ (x - y)²); infinite if nothing differs, -infinite if there is no signal."""
         return _decibels(self.signal, self.noise)
 
     @property
     def worst_column(self) -> tuple[int | None, float]:
-        """The worst column and its ratio, where columns differ in size."""
+        """The worst column and its ratio, if columns differ much in magnitude."""
         return self._columns.worst() if self._columns is not None else (None, math.inf)
 
 
@@ -115,13 +116,13 @@ class Columns:
 
     def __init__(self) -> None:
         self._sums: Array | None = None
-        """Signal, noise and largest magnitude, a row each."""
+        """Rows of signal, noise and largest magnitude of each column."""
         self._usable = True
         self._shares = True
-        """Whether all values are from 0 to 1, as probabilities are: there a small one is of little account."""
+        """Whether all values are in 0 … 1 like probabilities, of which small ones matter little."""
 
     def add(self, values: Array, difference: Array) -> None:
-        """Takes in one sample's values, and how far the others are from them."""
+        """Adds the values of one sample, and their differences from the compiled model's."""
         count = values.shape[-1] if values.ndim else 0
         differs = self._sums is not None and self._sums.shape[1] != count
         self._usable &= 1 < count <= _MOST_COLUMNS and values.dtype.kind == "f" and not differs
@@ -130,13 +131,13 @@ class Columns:
         rows, noise = values.reshape(-1, count), np.square(difference.reshape(-1, count)).sum(0)
         rows = np.where(np.isfinite(rows), rows, 0)
         self._shares &= bool(rows.min() >= 0 and rows.max() <= 1)
-        found = np.stack([np.square(rows).sum(0), noise, np.abs(rows).max(0)])
+        sums = np.stack([np.square(rows).sum(0), noise, np.abs(rows).max(0)])
         if self._sums is not None:
-            found = np.concatenate([found[:2] + self._sums[:2], np.maximum(found[2:], self._sums[2:])])
-        self._sums = found
+            sums = np.concatenate([sums[:2] + self._sums[:2], np.maximum(sums[2:], self._sums[2:])])
+        self._sums = sums
 
     def worst(self) -> tuple[int | None, float]:
-        """The column of the least ratio; none where all are of about one size."""
+        """The column of the lowest ratio; None if all have about the same magnitude."""
         if self._sums is None or not self._usable or self._shares:
             return None, math.inf
         signal, noise, size = self._sums
@@ -154,7 +155,7 @@ def _decibels(signal: float, noise: float) -> float:
 
 
 def _numbers(original: Array, compiled: Array) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Both as float64 or complex128; strings as 1 and whether they are the same."""
+    """Both as float64 or complex128; strings become 1, and 1 where they are equal, else 0."""
     if original.dtype.kind in "SOU":
         return np.ones(original.shape), (original == compiled).astype(np.float64)
     kind = np.complex128 if original.dtype.kind == "c" else np.float64
@@ -169,11 +170,11 @@ def compare_models(
     seed: int = SEED,
     progress: Note | None = None,
 ) -> list[OutputComparison]:
-    """Every output of every signature of `original` beside that of `compiled`, on the same inputs.
+    """Compares every output of every signature of `original` with that of `compiled`, on the same inputs.
 
-    `samples` is a list of inputs by name, such lists by signature, or how many random ones to make. A signature whose
-    inputs they lack runs on random ones. `progress` is told runs done and runs in all. Raises `Error`
-    where a model can't be run, and where the compiled one lacks a signature or an output.
+    `samples` is a list of inputs by name, such lists by signature, or the number of random inputs. A signature without
+    samples for all of its inputs runs on random ones. `progress` is called with the number of runs done and of all
+    runs. Raises `Error` if a model can't be run, or if the compiled one lacks a signature or an output.
     """
     reference = Runner(original)
     inputs = {entry.key: samples_for(entry, samples, np.random.default_rng(seed)) for entry in reference.entries}
@@ -182,24 +183,24 @@ def compare_models(
     entries = reference.entries
     del reference  # both models at once would take the memory of both
     runner = Runner(compiled)
-    found: list[OutputComparison] = []
+    comparisons: list[OutputComparison] = []
     for entry, expected in zip(entries, wanted, strict=True):
         other = counterpart(entry, runner)
         tallies = [Tally(columns=True) for _ in entry.outputs]
         made_up = not _given_for(entry, samples)
         for sample, values in zip(inputs[entry.key], expected, strict=True):
             results = step(runner.run(other, renamed(sample, entry, other)))
-            for tally, mine, its in zip(tallies, entry.outputs, matched_outputs(entry, other), strict=True):
-                tally.add(values[mine.name], results[its.name])
-        found += [
+            for tally, mine, output in zip(tallies, entry.outputs, matched_outputs(entry, other), strict=True):
+                tally.add(values[mine.name], results[output.name])
+        comparisons += [
             OutputComparison(entry.key, port.name, tally.shape, tally.snr_db, tally.worst, made_up, *tally.worst_column)
             for port, tally in zip(entry.outputs, tallies, strict=True)
         ]
-    return found
+    return comparisons
 
 
 def _steps(total: int, progress: Note | None) -> Callable[[dict[str, Array]], dict[str, Array]]:
-    """Hands a run's results through and tells `progress` that there is one more."""
+    """A function that returns the results of a run unchanged and reports the run to `progress`."""
     done = itertools.count(1)
 
     def step(results: dict[str, Array]) -> dict[str, Array]:
@@ -211,21 +212,21 @@ def _steps(total: int, progress: Note | None) -> Callable[[dict[str, Array]], di
 
 
 def samples_for(entry: Entry, samples: Samples, rng: np.random.Generator) -> Sequence[Sample]:
-    """The samples of `entry`, else random ones. Raises `Error` for strings."""
-    if given := _given_for(entry, samples):
-        return given
+    """The samples for `entry`, or random ones if there are none. Raises `Error` if those would have to be strings."""
+    if own_samples := _given_for(entry, samples):
+        return own_samples
     count = samples if isinstance(samples, int) else RANDOM_SAMPLES
-    # Random integers of a quantized input stand for numbers; a compiled model may quantize these otherwise.
-    made = [random_sample(entry.inputs, rng) for _ in range(count)]
-    return [{port.name: port.decode(sample[port.name]) for port in entry.inputs} for sample in made]
+    # Random integers of a quantized input are passed as floats: the compiled model may quantize them otherwise.
+    random_samples = [random_sample(entry.inputs, rng) for _ in range(count)]
+    return [{port.name: port.decode(sample[port.name]) for port in entry.inputs} for sample in random_samples]
 
 
 def _given_for(entry: Entry, samples: Samples) -> Sequence[Sample]:
-    """Those of `samples` that have every input of `entry`; none where one of them lacks one."""
+    """The samples for `entry`; none if one of them lacks one of its inputs."""
     if isinstance(samples, int):
         return ()
-    given = samples.get(entry.key, ()) if isinstance(samples, Mapping) else samples
-    return given if all(_complete(entry, sample) for sample in given) else ()
+    candidates = samples.get(entry.key, ()) if isinstance(samples, Mapping) else samples
+    return candidates if all(_complete(entry, sample) for sample in candidates) else ()
 
 
 def _complete(entry: Entry, sample: Sample) -> bool:
@@ -233,7 +234,7 @@ def _complete(entry: Entry, sample: Sample) -> bool:
 
 
 def counterpart(entry: Entry, runner: Runner) -> Entry:
-    """The compiled model's entry for `entry`, of as many inputs and outputs. Raises `Error` where there is none."""
+    """The compiled model's entry for `entry`, with as many inputs and outputs. Raises `Error` if there is none."""
     for other in runner.entries:
         if other.key == entry.key:
             if len(other.inputs) == len(entry.inputs) and len(other.outputs) == len(entry.outputs):
@@ -244,12 +245,17 @@ def counterpart(entry: Entry, runner: Runner) -> Entry:
 
 
 def renamed(sample: Sample, entry: Entry, other: Entry) -> Sample:
-    """`sample` by the names of the compiled model: its own where they are the same, else by position."""
+    """`sample` with the input names of the compiled model, which are matched by name if they are equal, else
+    by position.
+    """
     known = {port.name for port in entry.inputs}
     if known == {port.name for port in other.inputs}:
         return sample
     pairs = zip(entry.inputs, other.inputs, strict=True)
-    return {its.name: sample[mine.name if mine.name in sample else mine.tensor] for mine, its in pairs}
+    return {
+        compiled.name: sample[original.name if original.name in sample else original.tensor]
+        for original, compiled in pairs
+    }
 
 
 def matched_outputs(entry: Entry, other: Entry) -> Sequence[Port]:

@@ -1,7 +1,7 @@
-"""LiteRT in a process of its own: what makes the runtime abort ends that process, and is an `Error` in this one.
+"""Runs LiteRT in a child process: if the runtime aborts, the child dies, and this process raises an `Error`.
 
-`isolated(function, …)` calls a function of a module there and gives what it returns. One process serves all calls, so
-that it is started once; it ends with this one. Where no process can be started the function is called here.
+`isolated(function, …)` calls a function of a module in the child and returns its result. One child serves all calls,
+and ends with this process. If no child can be started, the function is called in this process.
 """
 
 from __future__ import annotations
@@ -33,32 +33,32 @@ _STDOUT, _STDERR = 1, 2
 
 
 def isolated(function: Callable[..., T], *arguments: Any, progress: Note | None = None, file: str = "") -> T:
-    """What `function(*arguments)` gives in the other process, or raises there.
+    """Calls `function(*arguments)` in the child process; returns its result, or raises its exception.
 
-    `progress` is told what the function tells its own parameter of that name. Raises `Error`, which names `file`,
-    where the process dies.
+    `progress` receives the calls of the function's parameter of that name. Raises `Error`, which names `file`, if the
+    child dies.
     """
     global _child
     with _one_at_a_time:
         if _child is None or not _child.is_mine:
             try:
-                _child = _Child()
+                _child = Process()
             except OSError:
                 return function(*arguments, **({} if progress is None else {"progress": progress}))
         try:
             return _child.call(function, arguments, progress)
-        except _Died as death:
+        except Died as death:
             _child = None
-            raise Error(f"LiteRT aborts: {death}", file=file, hint="the runtime can't run this model") from None
+            raise death.error(file) from None
         except BaseException:
-            if not _child.waiting:  # it would answer what nobody asks any more
+            if not _child.waiting:  # after an interrupted call, it would answer that one first
                 _child.kill()
                 _child = None
             raise
 
 
 class IsolatedRunner:
-    """A `Runner` in the other process."""
+    """A `Runner` in the child process."""
 
     def __init__(self, model: Model, **how: Any) -> None:
         self.file = "" if isinstance(model, bytes) else os.fspath(model)
@@ -66,22 +66,26 @@ class IsolatedRunner:
         self.entries: tuple[Entry, ...] = isolated(_open, self._number, model, how, file=self.file)
 
     def run(self, entry: Entry, sample: Sample, *, anew: bool = True) -> dict[str, Array]:
-        """As of `Runner`."""
+        """See `Runner.run`."""
         values = {name: np.asarray(value) for name, value in sample.items()}
         return isolated(_run, self._number, entry, values, anew, file=self.file)
 
     def close(self) -> None:
-        """Gives the model's memory back."""
+        """Frees the model's memory."""
         with contextlib.suppress(Error):
             isolated(_close, self._number)
 
 
-class _Died(Exception):
-    """The other process is no more; why, in words."""
+class Died(Exception):
+    """The child process has died; the message says why."""
+
+    def error(self, file: str = "") -> Error:
+        """What this means for the model `file`."""
+        return Error(f"LiteRT aborts: {self}", file=file, hint="the runtime can't run this model")
 
 
-class _Child:
-    """The other process, as this one sees it."""
+class Process:
+    """A process that calls functions for this one. It is started at once, and ends with `kill` or with this process."""
 
     def __init__(self) -> None:
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -96,16 +100,17 @@ class _Child:
         self._out, self._in = self._process.stdin, self._process.stdout
         self._owner = os.getpid()
         self.waiting = True
-        """Whether it has answered all that it was asked."""
+        """Whether it has answered every call, and waits for the next."""
         self._send(sys.path)
         atexit.register(self.kill)
 
     @property
     def is_mine(self) -> bool:
-        """Whether this process started it; a fork of that process must not."""
+        """Whether this process started it; a fork of that process must not use it."""
         return self._owner == os.getpid()
 
-    def call(self, function: Callable[..., T], arguments: tuple[Any, ...], progress: Note | None) -> T:
+    def call(self, function: Callable[..., T], arguments: tuple[Any, ...], progress: Note | None = None) -> T:
+        """What the function gives, or raises, there. Raises `Died` where the process ends instead of answering."""
         self.waiting = False
         folder = ""
         with contextlib.suppress(OSError):  # it may have been removed
@@ -135,16 +140,16 @@ class _Child:
         except (EOFError, pickle.UnpicklingError):
             raise self._death() from None
 
-    def _death(self) -> _Died:
+    def _death(self) -> Died:
         status = self._process.wait()
         self._said.seek(0)
         said = quiet.complaints(self._said.read().decode(errors="replace"))
         self.kill()
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
-        return _Died(f"{how}, {said[-1]}" if said else how)
+        return Died(f"{how}, {said[-1]}" if said else how)
 
     def kill(self) -> None:
-        """Ends the process, whatever it does."""
+        """Ends the child process at once."""
         atexit.unregister(self.kill)
         if not self.is_mine:
             return
@@ -155,12 +160,12 @@ class _Child:
                 stream.close()
 
 
-_child: _Child | None = None
+_child: Process | None = None
 _numbers = itertools.count()
 _one_at_a_time = threading.RLock()
 
 
-# What follows runs in the other process.
+# What follows runs in the child process.
 
 _runners: dict[int, Runner] = {}
 
@@ -179,9 +184,9 @@ def _close(number: int) -> None:
 
 
 def serve() -> None:
-    """Answers calls until there are no more. What is printed meanwhile goes where stderr goes, a file."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks ends this one
-    asked = sys.stdin.buffer
+    """Answers calls until stdin ends. What functions print is written to stderr, which is a file."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends this one
+    calls = sys.stdin.buffer
     answers = os.fdopen(os.dup(_STDOUT), "wb")
     os.dup2(_STDERR, _STDOUT)
     quiet.kept_already()
@@ -195,14 +200,14 @@ def serve() -> None:
 
     while True:
         try:
-            folder, function, arguments, tell = pickle.load(asked)
+            folder, function, arguments, tell = pickle.load(calls)
         except EOFError:
             return
         with contextlib.suppress(OSError):
-            os.chdir(folder)  # that of who asks, which may have changed since this process was started
+            os.chdir(folder)  # the parent's folder, which may have changed since this process started
         try:
-            found = function(*arguments, **({"progress": note} if tell else {}))
+            result = function(*arguments, **({"progress": note} if tell else {}))
         except Exception as error:
             answer(_RAISED, error)
         else:
-            answer(_RESULT, found)
+            answer(_RESULT, result)

@@ -1,7 +1,7 @@
-"""How far a compiled model's activations are from the original's, layer by layer, on the same inputs.
+"""Compares a compiled model's activations with the original's, layer by layer, on the same inputs.
 
-An activation is found again by its tensor's name, or by that of its quantized twin (`NAME_i8`). Both models run in the
-runtime's own kernels, which leave every tensor to be read; a delegate would keep its own to itself.
+Activations are matched by the tensor's name, or by that of its quantized form (`NAME_i8`). Both models run in the
+runtime's own kernels, after which every tensor can be read; those inside a delegate could not be.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from tflir.backends.litert.run import Array, Entry, Model, Port, Runner
 from tflir.backends.litert.wiring import Wiring, wirings
 
 MOST_SAMPLES = 8
-"""Every tensor of every run is read: more samples say little more."""
+"""At most this many samples are used, since every tensor of every run is read."""
 _TWIN = re.compile(r"(.+)_(?:i8|u8|i16|int8|uint8|int16|quantized|requantized|dequantize)\d*")
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 INPUT = "input"
-"""What stands for the op of a tensor that no op makes."""
+"""The `op` of a layer whose tensor is an input of the model."""
 
 
 @dataclass(frozen=True)
@@ -40,36 +40,38 @@ class Layer:
     """One activation of both models, over all samples. `Layer`s of a signature come in program order."""
 
     signature: str
-    """The signature's key; empty where the model has none."""
+    """The signature's key; empty if the model has none."""
     name: str
-    """The tensor's in the original."""
+    """The tensor's name in the original."""
     op: str
-    """The kind of operator that makes it in the compiled model (`CONV_2D`), or `input`."""
+    """The operator that produces it in the compiled model (`CONV_2D`), or `input`."""
     dtype: str
-    """Of the compiled model's tensor, as numpy says it: int8, float32."""
+    """numpy's name of the compiled tensor's dtype: int8, float32."""
     scales: tuple[float, ...]
     zero_points: tuple[int, ...]
     low: float
-    """The smallest element seen in the original; nan where there was none."""
+    """The smallest element seen in the original; nan if there was none."""
     high: float
     snr_db: float
     """10 log10(Σ y² / Σ (x - y)²), y the original's; infinite where the two are identical."""
     input_snr_db: float
-    """The worst `snr_db` among the layers that it is computed from; infinite where there is none."""
+    """The lowest `snr_db` of the layers that it is computed from; infinite if there is none."""
     max_difference: float
     quantized: bool
-    """Whether the operator reads or makes integers with scales, weights among them."""
+    """Whether an operand (weights included) or a result of the operator is quantized."""
     feeds: tuple[str, ...]
-    """The outputs that are computed from it, itself among them."""
+    """The outputs that are computed from it; itself, if it is an output."""
 
     @property
     def added(self) -> float:
-        """Noise over signal that its op adds itself, at least: what it has above the noisiest of its inputs; ≥ 0."""
+        """A lower bound of the noise over signal that its op adds: what it has above the noisiest of its
+        inputs; ≥ 0.
+        """
         return max(0.0, noise_ratio(self.snr_db) - noise_ratio(self.input_snr_db))
 
     @property
     def held(self) -> tuple[float, float] | None:
-        """The smallest and the largest value that the compiled tensor can hold; None but for integers of one scale."""
+        """The smallest and largest value that the compiled tensor can represent; None unless it has a single scale."""
         if len(self.scales) != 1:
             return None
         bounds, (scale,), (point,) = np.iinfo(self.dtype), self.scales, self.zero_points
@@ -77,13 +79,13 @@ class Layer:
 
 
 def noise_ratio(snr_db: float) -> float:
-    """Noise over signal, of a signal-to-noise ratio in dB."""
+    """Noise over signal, from a signal-to-noise ratio in dB."""
     return 10 ** (-snr_db / 10) if snr_db > -math.inf else math.inf
 
 
 @dataclass
 class _Pair:
-    """One activation in the making."""
+    """An activation in both models, while samples are added."""
 
     name: str
     mine: Port
@@ -94,7 +96,7 @@ class _Pair:
     seen: bool = False
 
     def add(self, original: Array | None, compiled: Array | None) -> None:
-        """Takes in one sample; passes over what can't be compared element by element."""
+        """Adds one sample; ignores tensors that can't be compared element by element."""
         if original is None or compiled is None or original.shape != compiled.shape or not original.size:
             return
         self.seen = True
@@ -112,17 +114,16 @@ def compare_layers(
 ) -> list[Layer]:
     """Every activation of `original` that `compiled` still has, in the compiled model's program order.
 
-    `samples` as for `compare_models`, `MOST_SAMPLES` of them at most. The subgraph of each signature is compared;
-    bodies of control flow can't be observed and are left out, and so are tensors without a name of their own. Both
-    models are held with all their activations, however many samples there are. `progress` is told runs done and runs
-    in all. Raises `Error` where a model can't be run in the runtime's own kernels, and where the compiled one lacks a
-    signature.
+    `samples` as for `compare_models`, but at most `MOST_SAMPLES` are used. The subgraph of each signature is compared;
+    bodies of control flow can't be observed and are left out, and so are tensors without a unique name. Memory holds
+    both models with all activations of one sample. `progress` is called with the number of runs done and of all runs.
+    Raises `Error` if a model can't be run in the runtime's own kernels, or if the compiled one lacks a signature.
     """
     reference, subject = (Runner(model, delegate=False, keep_all=True) for model in (original, compiled))
     wired, rewired = wirings(original), wirings(compiled)
     inputs = [samples_for(entry, samples, np.random.default_rng(seed))[:MOST_SAMPLES] for entry in reference.entries]
     done, total = itertools.count(1), sum(len(part) for part in inputs)
-    found: list[Layer] = []
+    layers: list[Layer] = []
     for entry, part in zip(reference.entries, inputs, strict=True):
         other = counterpart(entry, subject)
         mine, its = wired[entry.key], rewired[other.key]
@@ -135,14 +136,14 @@ def compare_layers(
             if progress is not None:
                 progress(next(done), total)
         seen = {tensor: pair for tensor, pair in pairs.items() if pair.seen}
-        found += _layers(entry, other, seen, mine, its, subject.tensors(its.subgraph))
-    return found
+        layers += _layers(entry, other, seen, mine, its, subject.tensors(its.subgraph))
+    return layers
 
 
 def is_quantized(model: Model) -> bool:
-    """Whether any tensor of the model, constants among them, is of integers with scales or of float16.
+    """Whether any tensor of the model, constants included, is quantized or float16.
 
-    Raises `Error` where the runtime can't load it.
+    Raises `Error` if the runtime can't load it.
     """
     runner = Runner(model, delegate=False)
     ports = (port for at in range(runner.subgraphs) for port in runner.tensors(at).values())
@@ -150,7 +151,7 @@ def is_quantized(model: Model) -> bool:
 
 
 def _pairs(mine: Wiring, my_ports: Mapping[int, Port], its: Wiring, its_ports: Mapping[int, Port]) -> dict[int, _Pair]:
-    """What is to be compared, by the compiled model's tensor, in its program order."""
+    """The activations to compare, by the compiled model's tensor, in its program order."""
     names = mine.unique_names()
     chosen = {tensor: name for name, tensor in _counterparts(names, its).items()}
     pairs: dict[int, _Pair] = {}
@@ -163,17 +164,19 @@ def _pairs(mine: Wiring, my_ports: Mapping[int, Port], its: Wiring, its_ports: M
 
 
 def _counterparts(names: Mapping[str, int], its: Wiring) -> dict[str, int]:
-    """The compiled model's tensor for each name of the original: of that name, else the first twin.
+    """The compiled model's tensor for each name of the original: the one of that name, else its first quantized form.
 
-    Where conversions stand at the model's edges, the integers inside are meant: they show type and scale.
+    If an input or output is converted by QUANTIZE or DEQUANTIZE, it is the quantized tensor, which has type and scale.
     """
     own = its.unique_names()
     twins: dict[str, int] = {}
     for name, tensor in own.items():
-        if found := _TWIN.fullmatch(name):
-            twins.setdefault(found[1], tensor)
-    taken = {own[name] for name in names if name in own}
-    quantized = {one.inputs[0]: one.outputs[0] for one in reversed(its.operators) if one.kind == "QUANTIZE"}
+        if match := _TWIN.fullmatch(name):
+            twins.setdefault(match[1], tensor)
+    same_name = {own[name] for name in names if name in own}
+    quantized = {
+        operator.inputs[0]: operator.outputs[0] for operator in reversed(its.operators) if operator.kind == "QUANTIZE"
+    }
     chosen: dict[str, int] = {}
     for name in names:
         tensor = own.get(name, twins.get(name))
@@ -185,7 +188,7 @@ def _counterparts(names: Mapping[str, int], its: Wiring) -> dict[str, int]:
             inside = quantized.get(tensor)
         elif maker.kind == "DEQUANTIZE" and maker.inputs[0] in its.activations:
             inside = maker.inputs[0]
-        chosen[name] = tensor if inside is None or inside in taken else inside
+        chosen[name] = tensor if inside is None or inside in same_name else inside
     return chosen
 
 
@@ -230,7 +233,9 @@ def _is_quantized(port: Port) -> bool:
 
 
 def _worst_before(pairs: Mapping[int, _Pair], its: Wiring) -> dict[int, float]:
-    """The worst SNR of what each tensor is computed from; layers that are not compared hand on their inputs'."""
+    """The lowest SNR of the layers that each tensor is computed from; tensors that are not compared are
+    skipped over.
+    """
     before: dict[int, float] = dict.fromkeys(its.inputs, math.inf)
     after: dict[int, float] = {t: pairs[t].tally.snr_db if t in pairs else math.inf for t in its.inputs}
     for operator in its.operators:

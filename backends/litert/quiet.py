@@ -1,4 +1,4 @@
-"""Keeps what the runtime writes to file descriptor 2 off the terminal, without losing it."""
+"""Captures what the runtime writes to file descriptor 2, so that it does not appear in the terminal."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _CHATTER = ("INFO:", "VERBOSE:", "WARNING: All log messages before")
 
 
 class Said:
-    """What was written while `quiet` held; complete once it has ended."""
+    """The text that was written inside `quiet`; complete after its end."""
 
     def __init__(self) -> None:
         self.text = ""
 
     def complaints(self) -> list[str]:
-        """The lines that tell of something wrong."""
+        """The lines that report an error."""
         return complaints(self.text)
 
 
 def complaints(text: str) -> list[str]:
-    """The lines of what the runtime wrote that tell of something wrong."""
+    """The lines in the runtime's output that report an error."""
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith(_CHATTER)]
 
@@ -34,14 +34,14 @@ _kept_already = False
 
 
 def kept_already() -> None:
-    """Says that file descriptor 2 of this process is a file already: `quiet` reads it and leaves it as it is."""
+    """Declares that file descriptor 2 of this process already is a file: `quiet` reads it and does not redirect it."""
     global _kept_already
     _kept_already = True
 
 
 @contextlib.contextmanager
 def quiet(said: Said | None = None) -> Generator[None]:
-    """Sends file descriptor 2, which native code writes to, into a file; `said` gets it at the end."""
+    """Redirects file descriptor 2, which native code writes to, into a file; `said` gets its text at the end."""
     said = said or Said()
     sys.stderr.flush()
     if _kept_already:
@@ -58,13 +58,13 @@ def quiet(said: Said | None = None) -> Generator[None]:
     except OSError:  # there is no stderr: nothing to keep quiet
         yield
         return
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), _STDERR)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), _STDERR)
         try:
             yield
         finally:
             sys.stderr.flush()
             os.dup2(saved, _STDERR)
             os.close(saved)
-            held.seek(max(0, held.seek(0, os.SEEK_END) - _KEPT))
-            said.text = held.read().decode(errors="replace")
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _KEPT))
+            said.text = file.read().decode(errors="replace")

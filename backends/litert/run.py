@@ -2,7 +2,7 @@
 
 ```python
 runner = Runner("model.tflite")
-for entry in runner.entries:                       # a signature each; one unnamed without signatures
+for entry in runner.entries:                       # one for each signature; a single unnamed one without signatures
     outputs = runner.run(entry, {port.name: value for port, value in …})
 ```
 """
@@ -10,6 +10,7 @@ for entry in runner.entries:                       # a signature each; one unnam
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import re
@@ -28,7 +29,7 @@ Array = npt.NDArray[Any]
 Model = str | os.PathLike[str] | bytes
 """A path, or the bytes of a `.tflite`."""
 Sample = Mapping[str, Array]
-"""One value for each input, by the signature's name of it or the tensor's."""
+"""A value for each input, by its name in the signature or the tensor's name."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,20 @@ class Port:
     """An input or output as the runtime describes it."""
 
     name: str
-    """The signature's name of it; without a signature the tensor's, made unique."""
+    """Its name in the signature; without a signature the tensor's name, made unique."""
     tensor: str
     index: int
     shape: tuple[int, ...]
-    """-1 where a dimension is dynamic."""
+    """-1 for a dynamic dimension."""
     dtype: np.dtype[Any]
     scales: Array
     zero_points: Array
     axis: int
 
     def encode(self, value: Array) -> Array:
-        """`value` as the input takes it: floats are quantized where it has a scale, and a batch of 1 is added."""
+        """`value` as the input needs it: floats are quantized if it has a scale, and a batch dimension of 1
+        is added.
+        """
         if value.ndim == len(self.shape) - 1 and self.shape[0] in (1, -1):
             value = value[None]
         if self.dtype.kind in "iu" and value.dtype.kind == "f" and self.scales.size == 1:
@@ -56,7 +59,7 @@ class Port:
         return np.ascontiguousarray(value, self.dtype).reshape(value.shape)  # a scalar would become a vector
 
     def decode(self, value: Array) -> Array:
-        """What the stored output stands for: float32 where it is of integers with scales."""
+        """The real value of an output: float32 if the output is quantized."""
         if value.dtype.kind not in "iu" or not self.scales.size:
             return value
         scales, points = self.scales, self.zero_points
@@ -69,7 +72,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Entry:
-    """A way into a model: a signature, or (`key` is empty) its first subgraph."""
+    """An entry point of a model: a signature, or its first subgraph (`key` is empty)."""
 
     key: str
     inputs: tuple[Port, ...]
@@ -77,17 +80,17 @@ class Entry:
 
 
 def runtime_name(name: str) -> str:
-    """What the runtime calls a signature, an input or an output of this name: it ends at a NUL character."""
+    """The runtime's name for a signature, an input or an output of this name: it ends at a NUL character."""
     return name.partition("\0")[0]
 
 
 class Runner:
-    """One model, loaded. Everything that goes wrong in the runtime is raised as `Error`.
+    """One model, loaded. Every failure in the runtime is raised as `Error`.
 
     `model` is a path or the bytes of a `.tflite`; `delegate=False` leaves out the default delegate
-    (XNNPACK), so that the runtime's own kernels run; with `fallback` it is left out where it refuses the model.
-    `keep_all` keeps what every op made, so that `tensor` can
-    read it after a run: memory for all activations at once, and no op works in place.
+    (XNNPACK), so that the runtime's own kernels run; with `fallback` it is left out if it refuses the model.
+    `keep_all` keeps the results of every op, so that `tensor` can read them after a run: this takes memory for all
+    activations at once, and no op works in place.
     """
 
     def __init__(
@@ -111,19 +114,41 @@ class Runner:
         self.entries = self._or_without_delegate(self._read_entries)
 
     def run(self, entry: Entry, sample: Sample, *, anew: bool = True) -> dict[str, Array]:
-        """The outputs by name, floats where they are quantized. Variables start anew at each run unless told."""
+        """The outputs by name, quantized ones as floats. Variables are reset before each run unless `anew` is false."""
         values = {port.name: port.encode(_value_of(port, sample)) for port in entry.inputs}
         if anew:
             self._start_anew()
         stored = self._or_without_delegate(lambda: self._run(entry, values))
         return {port.name: port.decode(stored[port.name]) for port in entry.outputs}
 
+    def prepare(self, entry: Entry, sample: Sample) -> Callable[[], None]:
+        """Sets the inputs and runs once; what is returned runs the model again, and copies no outputs."""
+        self.run(entry, sample)
+        if not entry.key:
+            return self._interpreter.invoke
+        signature = self._signature(entry.key)
+        try:
+            return functools.partial(signature._interpreter_wrapper.Invoke, signature._subgraph_index)
+        except AttributeError:  # another version of the runtime: copies of inputs and outputs count too
+            values = {port.name: port.encode(_value_of(port, sample)) for port in entry.inputs}
+            return lambda: signature(**values)
+
+    def operators(self) -> list[dict[str, Any]]:
+        """The first subgraph's, as the runtime describes them: `op_name`, `inputs` and `outputs` (tensors by index).
+
+        Those that the delegate runs are listed too; after all come its partitions, as operators called DELEGATE.
+        """
+        with self._runtime():
+            return self._interpreter._get_ops_details()
+
     def _run(self, entry: Entry, values: Mapping[str, Array]) -> Mapping[str, Array]:
         with self._runtime():
             return self._run_signature(entry.key, values) if entry.key else self._run_plain(entry, values)
 
     def _or_without_delegate(self, step: Callable[[], _Made]) -> _Made:
-        """What `step` gives; where that fails with the default delegate and may be done without, what it then gives."""
+        """The result of `step`; if it fails with the default delegate and `fallback` is set, its result
+        without the delegate.
+        """
         try:
             return step()
         except Error as error:
@@ -135,7 +160,7 @@ class Runner:
 
     @property
     def subgraphs(self) -> int:
-        """How many the model has."""
+        """The number of the model's subgraphs."""
         with self._runtime():
             return self._interpreter.num_subgraphs()
 
@@ -146,10 +171,10 @@ class Runner:
             return {detail["index"]: _port(detail["name"], detail) for detail in details}
 
     def tensor(self, port: Port, subgraph: int) -> Array | None:
-        """What the last run left in a tensor, floats where it is quantized; None where it holds nothing."""
+        """The value of a tensor after the last run, as floats if it is quantized; None if it has no value."""
         try:
             return port.decode(self._interpreter.get_tensor(port.index, subgraph))
-        except ValueError:  # an op that did not run made it, or it was never allocated
+        except ValueError:  # the op that produces it did not run, or it was never allocated
             return None
 
     def _load(self) -> None:
@@ -167,7 +192,7 @@ class Runner:
             )
 
     def _start_anew(self) -> None:
-        """Clears variables; loads the model again where the runtime can't clear those of a part that never ran."""
+        """Clears variables; loads the model again if the runtime can't clear those of a subgraph that never ran."""
         if self._ran:
             try:
                 with quiet():
@@ -213,7 +238,7 @@ class Runner:
 
     @contextlib.contextmanager
     def _runtime(self) -> Generator[None]:
-        """Silences the runtime, and makes what it raises an `Error`."""
+        """Captures the runtime's output, and turns its exceptions into `Error`."""
         said = Said()
         try:
             with quiet(said):
@@ -230,13 +255,13 @@ class Runner:
 
 
 def _ports(details: Sequence[Mapping[str, Any]]) -> Iterator[Port]:
-    """The ports of a model without signatures; names that are empty or taken get their position."""
-    taken: set[str] = set()
+    """The ports of a model without signatures; a name that is empty or already used is replaced by the position."""
+    used: set[str] = set()
     for position, detail in enumerate(details):
         name = detail["name"] or f"#{position}"
-        if name in taken:
+        if name in used:
             name = f"{name}#{position}"
-        taken.add(name)
+        used.add(name)
         yield _port(name, detail)
 
 
@@ -268,11 +293,11 @@ _ADVICE = re.compile(r"See instructions: \S+?(?=Node number|\s|$)")
 
 
 def reason(message: str, complaints: Sequence[str] = (), file: str = "") -> Error:
-    """The error that `message` of the runtime, with what it printed, amounts to."""
+    """The error for an exception of the runtime with `message`, and what the runtime printed."""
     node = _FAILED_NODE.search(message)
-    if found := _NO_CUSTOM.search(f"{message} "):
+    if match := _NO_CUSTOM.search(f"{message} "):
         return Error(
-            f"LiteRT has no kernel for custom op '{found[1]}'", file=file, hint="run it where its library is linked"
+            f"LiteRT has no kernel for custom op '{match[1]}'", file=file, hint="run it where its library is linked"
         )
     if "Select TensorFlow op" in message:
         what = f"LiteRT can't run it: it needs TensorFlow ops (Flex){f', such as {node[1]}' if node else ''}"

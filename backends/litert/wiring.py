@@ -1,4 +1,5 @@
-"""How the operators of a model are wired, read from the file: the runtime tells only of the first subgraph's."""
+"""Which operators produce and consume which tensors, read from the file: the runtime describes only the first
+subgraph."""
 
 from __future__ import annotations
 
@@ -18,10 +19,10 @@ _CUSTOM = "CUSTOM"
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator; tensors by their index in the subgraph, optional ones that are left out are not listed."""
+    """One operator, with the indices of its tensors in the subgraph; absent optional ones are not listed."""
 
     kind: str
-    """As in the schema (`CONV_2D`); the code of a custom one."""
+    """The schema's name (`CONV_2D`); the code of a custom operator."""
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
@@ -34,49 +35,49 @@ class Wiring:
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     names: tuple[str, ...] = field(repr=False)
-    """Of all tensors; empty where one has none."""
+    """The names of all tensors; empty if one has none."""
 
     @cached_property
     def makers(self) -> dict[int, Operator]:
-        """The operator that makes a tensor; constants and inputs have none."""
+        """The operator that produces each tensor; constants and inputs have none."""
         return {tensor: operator for operator in self.operators for tensor in operator.outputs}
 
     @cached_property
     def activations(self) -> tuple[int, ...]:
-        """The inputs and what is computed from them, in program order: no constants, in whatever form."""
-        found = dict.fromkeys(self.inputs)
+        """The inputs and the tensors that are computed from them, in program order: no constants, quantized or not."""
+        tensors = dict.fromkeys(self.inputs)
         for operator in self.operators:
-            if any(tensor in found for tensor in operator.inputs):
-                found.update(dict.fromkeys(operator.outputs))
-        return tuple(found)
+            if any(tensor in tensors for tensor in operator.inputs):
+                tensors.update(dict.fromkeys(operator.outputs))
+        return tuple(tensors)
 
     def unique_names(self) -> dict[str, int]:
-        """Activations by name; those without a name and those that share one are left out."""
-        found: dict[str, int] = {}
+        """The index of activations by name, without those whose name is empty or not unique."""
+        by_name: dict[str, int] = {}
         shared: set[str] = set()
         for tensor in self.activations:
             name = self.names[tensor]
-            if name in found:
+            if name in by_name:
                 shared.add(name)
-            found[name] = tensor
-        return {name: tensor for name, tensor in found.items() if name and name not in shared}
+            by_name[name] = tensor
+        return {name: tensor for name, tensor in by_name.items() if name and name not in shared}
 
     def leads_to(self, tensor: int) -> set[int]:
-        """All tensors that `tensor` is computed from, itself too."""
-        found: set[int] = set()
+        """All tensors that `tensor` is computed from, itself included."""
+        sources: set[int] = set()
         left = [tensor]
         while left:
             at = left.pop()
-            if at not in found:
-                found.add(at)
+            if at not in sources:
+                sources.add(at)
                 left += self.makers[at].inputs if at in self.makers else ()
-        return found
+        return sources
 
 
 def wirings(model: str | os.PathLike[str] | bytes) -> dict[str, Wiring]:
     """The wiring of each signature's subgraph by the signature's key; without signatures the first's under ''.
 
-    For models that the runtime has loaded, and so has checked. Raises `Error` where the file can't be read.
+    For models that the runtime has loaded and thereby checked. Raises `Error` if the file can't be read.
     """
     with _bytes_of(model) as data:
         schema: Any = importlib.import_module("ai_edge_litert.schema_py_generated")
@@ -85,9 +86,13 @@ def wirings(model: str | os.PathLike[str] | bytes) -> dict[str, Wiring]:
         table = schema.Model.GetRootAs(data, 0)
         codes = [_kind(table.OperatorCodes(at), kinds) for at in range(table.OperatorCodesLength())]
         signatures = [table.SignatureDefs(at) for at in range(table.SignatureDefsLength())]
-        keyed = {_text(one.SignatureKey()): int(one.SubgraphIndex()) for one in signatures if one.SignatureKey()}
-        found = {at: _wiring(at, table.Subgraphs(at), codes) for at in set((keyed or {"": 0}).values())}
-        return {key: found[at] for key, at in (keyed or {"": 0}).items()}
+        keyed = {
+            _text(signature.SignatureKey()): int(signature.SubgraphIndex())
+            for signature in signatures
+            if signature.SignatureKey()
+        }
+        wirings_by_index = {at: _wiring(at, table.Subgraphs(at), codes) for at in set((keyed or {"": 0}).values())}
+        return {key: wirings_by_index[at] for key, at in (keyed or {"": 0}).items()}
 
 
 @contextlib.contextmanager
@@ -110,11 +115,12 @@ def _kind(code: Any, kinds: dict[int, str]) -> str:
 
 def _wiring(at: int, subgraph: Any, codes: Sequence[str]) -> Wiring:
     operators = (subgraph.Operators(i) for i in range(subgraph.OperatorsLength()))
-    made = (
-        Operator(codes[int(one.OpcodeIndex())], _tensors(one, "Inputs"), _tensors(one, "Outputs")) for one in operators
+    operators_of_graph = (
+        Operator(codes[int(operator.OpcodeIndex())], _tensors(operator, "Inputs"), _tensors(operator, "Outputs"))
+        for operator in operators
     )
     names = (_text(subgraph.Tensors(i).Name()) for i in range(subgraph.TensorsLength()))
-    return Wiring(at, tuple(made), _tensors(subgraph, "Inputs"), tuple(names))
+    return Wiring(at, tuple(operators_of_graph), _tensors(subgraph, "Inputs"), tuple(names))
 
 
 def _tensors(table: Any, side: str) -> tuple[int, ...]:

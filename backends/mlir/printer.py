@@ -1,8 +1,8 @@
-"""xDSL's printer, made to print what MLIR's own TFL dialect reads, what people read well, and a few times faster.
+"""xDSL's printer, extended to print text that MLIR's own TFL dialect reads and that people read easily, and faster.
 
-What differs: values are called after their tensors; simple ops print in MLIR's short form; properties that MLIR's
-dialect does not model stand among the discardable attributes; strings may hold any bytes; large constants are named as
-resources, which `text.py` writes after the module; and the text of an attribute is made once for each object.
+What differs: values are named after their tensors; simple ops print in MLIR's short form; properties that MLIR's
+dialect does not have print as discardable attributes; strings may hold any bytes; large constants print as keys of
+resources, which `text.py` writes after the module; and the text of an attribute is built once for each object.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ UNMODELLED: Mapping[str, frozenset[str]] = {
         "tfl.unique": "idx_out_type",
     }.items()
 }
-"""Properties of ours that MLIR's TFL dialect refuses as properties (it derives or ignores them)."""
+"""Properties that MLIR's TFL dialect does not accept as properties (it derives or ignores them)."""
 
 SHORT_FORM = frozenset(
     [
@@ -62,9 +62,9 @@ SHORT_FORM = frozenset(
         "tfl.not_equal",
     ]
 )
-"""Ops that MLIR's dialect prints as `tfl.add %a, %b {…} : type` where all types are one."""
+"""Ops that MLIR's dialect prints as `tfl.add %a, %b {…} : type` if all types are equal."""
 MOST_LISTED = 16
-"""Scales and indices of sparse constants: longer lists are left out where constants are."""
+"""Longer lists of scales, or of indices of sparse constants, are shortened if constants are left out."""
 
 _NOTHING: frozenset[str] = frozenset()
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_$.]*")
@@ -75,9 +75,9 @@ _LONGEST_KEY = 60
 
 
 def quoted(text: str) -> str:
-    """A string literal: printable characters stand as they are, everything else as `\\XX` for each byte.
+    """A string literal: printable characters are unchanged, all others are written as `\\XX` for each byte.
 
-    Bytes that are no UTF-8 are surrogates in `text` and come out as the bytes they were.
+    Bytes that are not UTF-8 are surrogates in `text`, and are written as the original bytes.
     """
     if _PLAIN.fullmatch(text):
         return f'"{text}"'
@@ -93,14 +93,15 @@ def _escaped(character: str) -> str:
 
 
 def name_text(text: str) -> str:
-    """A bare identifier where `text` is one, else a string literal."""
+    """`text` itself if it is a bare identifier, else a string literal."""
     return text if _BARE.fullmatch(text) else quoted(text)
 
 
 class TextPrinter(Printer):
-    """Prints into `parts`, which its owner empties; `resources` gathers the blobs that were named.
+    """Appends text to `parts`, which its owner empties; `resources` collects the blobs of the keys that were printed.
 
-    With `elide` large constants and long lists are left out; with `elide_above` constants of more elements than that.
+    With `elide`, large constants and long lists are left out; with `elide_above`, also constants with more elements
+    than that.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class TextPrinter(Printer):
         self._constant_name = ""
         self._details: Mapping[str, DictionaryAttr] = {}
         self.most_listed = MOST_LISTED if elide else None
-        """Lists of more items are cut short; attributes that hold lists ask for it."""
+        """Lists with more items than this are shortened (see `text.shown_items`)."""
 
     # Output.
 
@@ -140,7 +141,7 @@ class TextPrinter(Printer):
     # Attributes and types.
 
     def text_of(self, attribute: Attribute) -> str:
-        """The text of an attribute, made once for each object (an equal one costs its hash, which may be large)."""
+        """The text of an attribute, built once for each object (finding an equal one would cost its hash)."""
         if self.printing_location:  # a location inside another prints without `loc(…)`
             return self._make_text(attribute)
         known = self._texts.get(id(attribute))
@@ -173,7 +174,7 @@ class TextPrinter(Printer):
         self.parts.append(name_text(string))
 
     def print_float(self, value: float, type: AnyFloat) -> None:
-        """As xDSL, but other types than f32 and f64 in a form that MLIR's lexer takes too (`1e-05` is none)."""
+        """As in xDSL, but types other than f32 and f64 in a form that MLIR's lexer accepts too (not `1e-05`)."""
         before = len(self.parts)
         super().print_float(value, type)
         text = "".join(self.parts[before:])
@@ -187,7 +188,7 @@ class TextPrinter(Printer):
         return self._make_text(attribute)
 
     def blob_key(self, attribute: ArrayElementsAttr) -> str:
-        """The resource that holds the attribute's bytes: one for each blob, however often it is used."""
+        """The key of the resource with the attribute's bytes: one for each blob, even if it is used several times."""
         if self._elide:
             return ELIDED
         blob = attribute.blob
@@ -220,7 +221,9 @@ class TextPrinter(Printer):
         self.after_op()
 
     def _print_module(self, module: ModuleOp) -> None:
-        """`builtin.module @name attributes {…} {…}`, where the attributes say what all ops of a kind have."""
+        """`builtin.module @name attributes {…} {…}`, with the attributes that all ops of a kind have
+        (`shared_details`).
+        """
         outer, self._details = self._details, shared_details(module)
         attributes = dict(module.attributes)
         if self._details:
@@ -273,7 +276,7 @@ class TextPrinter(Printer):
             self.exit_scope()
 
     def _one_dictionary(self, op: Operation) -> str:
-        """Properties and attributes in one dictionary, as the short form has them."""
+        """Properties and attributes in one dictionary, as in MLIR's short form."""
         entries = self._entries({**op.properties, **self._own_attributes(op)})
         return f" {{{entries}}}" if entries else ""
 
@@ -290,7 +293,7 @@ class TextPrinter(Printer):
             self.parts.append(f" {{{others}}}")
 
     def _own_attributes(self, op: Operation) -> Mapping[str, Attribute]:
-        """The attributes of an op without those that the module says of all ops of its kind."""
+        """The attributes of an op without those that the module states for all ops of its kind."""
         shared = self._details.get(op.name)
         if shared is None:
             return op.attributes
@@ -310,30 +313,32 @@ class TextPrinter(Printer):
         return "%" + (self._ssa_values.get(value) or self._named(value))
 
     def print_ssa_value(self, value: SSAValue) -> str:
-        """Prints the value, which gets a name of its own where it is met first; returns the name."""
+        """Prints the value and returns its name, which it gets when it is printed first."""
         name = self._ssa_values.get(value) or self._named(value)
         self.parts.append("%" + name)
         return name
 
     def _named(self, value: SSAValue) -> str:
-        """A name that no other value of the scope has: after the tensor, else after the text, else a number."""
-        wanted = wanted_name(value)
-        name = self._get_new_valid_name_id() if wanted is None else self._unique(wanted)
+        """A name that is unique in the scope: from the tensor's name, else from the text that was read, else
+        a number.
+        """
+        preferred = wanted_name(value)
+        name = self._get_new_valid_name_id() if preferred is None else self._unique(preferred)
         self._ssa_values[value] = name
         return name
 
     def forget(self, value: SSAValue) -> None:
-        """Frees the name of a value, which gets one anew where it is met again."""
+        """Frees the name of a value; it gets a new one when it is printed again."""
         name = self._ssa_values.pop(value, None)
         if name is not None:
             self.ssa_names.pop(name, None)
 
-    def _unique(self, wanted: str) -> str:
-        count = self.ssa_names.get(wanted, 0)
-        name = f"{wanted}_{count}" if count else wanted
-        while name != wanted and name in self.ssa_names:
+    def _unique(self, preferred: str) -> str:
+        count = self.ssa_names.get(preferred, 0)
+        name = f"{preferred}_{count}" if count else preferred
+        while name != preferred and name in self.ssa_names:
             count += 1
-            name = f"{wanted}_{count}"
-        self.ssa_names[wanted] = count + 1
+            name = f"{preferred}_{count}"
+        self.ssa_names[preferred] = count + 1
         self.ssa_names.setdefault(name, 1)
         return name

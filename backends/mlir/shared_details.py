@@ -1,9 +1,9 @@
-"""What all ops of a kind have in common beyond what they compute, said once: the module says it in place of each op.
+"""States details that all ops of a kind have in common once, on the module, instead of on each op.
 
 ```mlir
 module attributes {tfl.op_details = {tfl.reshape = {tfl.no_options}}} { …
 ```
-says that every reshape of the file comes without its table of options.
+says that every reshape in the file has no options table.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from tflir.ir import names
 
 
 def shared_details(module: ModuleOp) -> Mapping[str, DictionaryAttr]:
-    """By the name of an op: the details that all ops of that name have, alike."""
+    """By the name of an op: the details that are equal for all ops of that name."""
     found: dict[str, dict[str, Attribute]] = {}
     for op in module.walk():
         if not op.name.startswith("tfl.") or not (op.results or op.operands):
             continue
-        held = {key: attr for key in names.FILE_DETAILS if (attr := op.attributes.get(key)) is not None}
-        known = found.setdefault(op.name, held)
-        if known and known != held:
-            found[op.name] = {key: attr for key, attr in known.items() if held.get(key) == attr}
+        of_op = {key: attr for key in names.FILE_DETAILS if (attr := op.attributes.get(key)) is not None}
+        known = found.setdefault(op.name, of_op)
+        if known and known != of_op:
+            found[op.name] = {key: attr for key, attr in known.items() if of_op.get(key) == attr}
     return {name: DictionaryAttr(details) for name, details in sorted(found.items()) if details}

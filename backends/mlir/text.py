@@ -11,7 +11,7 @@ from tflir.backends.mlir.printer import TextPrinter
 from tflir.ir.blob import Blob
 
 _ALIGNMENT = bytes([16, 0, 0, 0])
-"""What MLIR wants before a resource's bytes: the alignment that it is to give them, as a little-endian word."""
+"""The alignment of a resource, as a little-endian word, which MLIR expects before its bytes."""
 _FLUSH = 1 << 12
 
 
@@ -26,8 +26,8 @@ def write_text(
 ) -> None:
     """Writes `module` to `out`.
 
-    `elide` leaves out the bytes of large constants, so that the text can't be made a model again; without
-    `locations` tensors lose their names. `generic` prints every op in MLIR's generic form. `elide_above` leaves out
+    `elide` leaves out the bytes of large constants, so that the text can't be read as a model again; without
+    `locations`, tensors lose their names. `generic` prints every op in MLIR's generic form. `elide_above` leaves out
     constants of more elements than that, small ones too.
     """
     printer = TextPrinter(locations=locations, elide=elide, generic=generic, elide_above=elide_above)

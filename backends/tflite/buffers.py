@@ -1,7 +1,7 @@
-"""The buffers of a file: tables that say where bytes lie, and the bytes, streamed after everything else.
+"""The buffers of a file: tables with the positions of bytes, and the bytes, which are streamed after all tables.
 
-A buffer's bytes start at a multiple of 16 with their length before them, which leaves up to 12 bytes unused after the
-buffer before. Where 8 are left, the next buffer's table stands there instead of among the other tables.
+A buffer's bytes start at a multiple of 16, preceded by their length, which leaves a gap of up to 12 bytes after the
+previous buffer. If the gap has 8 bytes or more, the next buffer's table is stored in it, not among the other tables.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SLOTS = 3
 _DATA, _OFFSET, _SIZE = 0, 1, 2
 _PLACEHOLDER = 0x7FFFFFF1
 _SAMPLE = 256
-"""First bytes that equal constants must share before they are compared whole."""
+"""The first bytes that two constants must have in common before all bytes are compared."""
 
 
 @dataclass
@@ -35,15 +35,15 @@ class _Entry:
     index: int
     blob: Blob
     table: int | None
-    """Where its table is among the tables; None: with its bytes."""
+    """The position of its table among the other tables; None if the table is stored directly before the bytes."""
     field: int | None
-    """Where that table says where the bytes are."""
+    """The position of the field in that table that holds the position of the bytes."""
 
 
 class BufferTables:
     """Builds the vector of buffers, and writes their bytes.
 
-    `outside`: bytes are addressed by `Buffer.offset` and `Buffer.size`, for files past what offsets reach.
+    `outside`: bytes are addressed by `Buffer.offset` and `Buffer.size`, for files larger than flatbuffer offsets allow.
     """
 
     def __init__(self, builder: flatbuffers.Builder, *, outside: bool) -> None:
@@ -53,7 +53,7 @@ class BufferTables:
         self._vector = 0
 
     def add(self, blobs: Sequence[Blob | None]) -> int:
-        """Packs the tables and the vector of them; returns the vector."""
+        """Packs the tables and the vector of them; returns the vector's position."""
         order = _least_padding([i for i, blob in enumerate(blobs) if blob is not None], blobs)
         previous: Blob | None = None
         tables: dict[int, int | None] = {}
@@ -82,7 +82,7 @@ class BufferTables:
         return self._builder.EndObject()
 
     def _packed(self, index: int, blob: Blob) -> _Entry:
-        """A table among the others; where the bytes are is filled in when they are written."""
+        """A table among the others; the position of the bytes is filled in when they are written."""
         builder = self._builder
         builder.StartObject(_SLOTS)
         if self.outside:
@@ -97,7 +97,7 @@ class BufferTables:
         return _Entry(index, blob, builder.EndObject(), field)
 
     def write(self, out: BinaryIO, head: bytearray, progress: Callable[[int], None]) -> int:
-        """Writes all bytes after `head`, filling in there where they are; returns the size of the file."""
+        """Writes `head` and all bytes, and fills their positions into the head; returns the size of the file."""
         end = len(head)
         vector = len(head) - self._vector + _LENGTH
         known: dict[tuple[int, bytes], tuple[int, int]] = {}
@@ -126,7 +126,7 @@ class BufferTables:
         return out.tell()
 
     def _lead(self, entry: _Entry, table: int, vtable: int) -> bytes:
-        """What stands before the bytes: their table, where it is not among the others, and their length."""
+        """The data before the bytes: their table, unless it is among the others, and their length."""
         length = b"" if self.outside else struct.pack("<I", entry.blob.nbytes)
         if entry.table is not None:
             return length
@@ -143,12 +143,14 @@ class BufferTables:
 
 
 def _gap(blob: Blob) -> int:
-    """Bytes left between a buffer's end and the length of the next."""
+    """Bytes between a buffer's end and the length of the next buffer."""
     return -(blob.nbytes + _LENGTH) % ALIGNMENT
 
 
 def _least_padding(order: list[int], blobs: Sequence[Blob | None]) -> list[int]:
-    """The buffers in order, but for the one after which most padding would follow: nothing follows the last."""
+    """The buffers in order, except that the one with the largest gap after it becomes the last, which needs
+    no padding.
+    """
 
     def padding(index: int) -> int:
         blob = blobs[index]
@@ -161,7 +163,7 @@ def _least_padding(order: list[int], blobs: Sequence[Blob | None]) -> list[int]:
 
 
 def _stream(out: BinaryIO, start: int, blob: Blob, progress: Callable[[int], None]) -> bytes:
-    """Writes the bytes of `blob` at `start`; returns the first of them."""
+    """Writes the bytes of `blob` at `start`; returns the first `_SAMPLE` of them."""
     written = 0
     for count in blob.write_to(out):
         written += count
@@ -172,13 +174,13 @@ def _stream(out: BinaryIO, start: int, blob: Blob, progress: Callable[[int], Non
     return out.read(min(_SAMPLE, blob.nbytes))
 
 
-def _equal(out: BinaryIO, one: int, other: int, count: int) -> bool:
-    """Whether `count` bytes at two places of the file are the same."""
+def _equal(out: BinaryIO, first: int, second: int, count: int) -> bool:
+    """Whether `count` bytes at two positions of the file are equal."""
     for offset in range(0, count, CHUNK):
         size = min(CHUNK, count - offset)
-        out.seek(one + offset)
+        out.seek(first + offset)
         left = out.read(size)
-        out.seek(other + offset)
+        out.seek(second + offset)
         if left != out.read(size):
             return False
     return True

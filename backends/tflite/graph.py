@@ -41,7 +41,7 @@ Record = dict[str, Any]
 
 
 class ModelExport(Protocol):
-    """What the export of a subgraph needs of the model's."""
+    """What the export of a subgraph needs from that of the model."""
 
     one_code_per_op: bool
 
@@ -127,7 +127,7 @@ class GraphExport:
         return len(self.tensors) - 1
 
     def _details(self, record: Record, value_type: Attribute, extras: DictionaryAttr) -> None:
-        """Blockwise scales: tensors of their own that the quantization refers to."""
+        """Adds the tensors with blockwise scales that the quantization refers to."""
         element = element_of(value_type)
         if isinstance(element, UniformQuantizedType) and element.layout.blocks:
             record["quantization"] = {"details": self._blocks(element, record.get("name", ""))}
@@ -161,7 +161,7 @@ class GraphExport:
         return "BlockwiseQuantization", {"scales": index, "zero_points": -1, "block_size": long[0] if long else 1}
 
     def _add_detached(self, attr: DictionaryAttr) -> int:
-        """A tensor that stands in an attribute; the same attribute is the same tensor."""
+        """The index of a tensor that an attribute describes; equal attributes share a tensor."""
         known = self._detached.get(attr)
         if known is not None:
             return known
@@ -338,7 +338,7 @@ class GraphExport:
     def _add_intermediate(self, attr: DictionaryAttr) -> int:
         if not attr.data:
             return -1
-        self._detached.pop(attr, None)  # each op has intermediates of its own, alike or not
+        self._detached.pop(attr, None)  # ops never share intermediates, even if they are equal
         return self._add_detached(attr)
 
     def _results(self, op: Operation) -> list[int]:
@@ -360,13 +360,13 @@ class GraphExport:
             self._after.append((len(self.operators), after))
 
     def _resolve_control(self) -> None:
-        """Control edges by the ops' new positions; edges of ops that are gone go with them."""
+        """Control edges by the ops' new positions; those of removed ops are dropped."""
         for position, after in self._after:
             self.edges += [(self._positions[i], position) for i in after if i in self._positions]
 
 
 def _listed(op: Operation) -> int:
-    """How many operands an operator lists though the last of them are absent."""
+    """How many operands an operator lists in the file, which may leave out absent ones at the end."""
     if isinstance(count := op.attributes.get(names.OPERAND_COUNT), IntegerAttr):
         return cast("IntegerAttr[Any]", count).value.data
     if isinstance(op, TflOp) and op.INFO.absent_bias_unlisted and op.INFO.bias is not None:

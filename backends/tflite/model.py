@@ -27,14 +27,14 @@ _LOCATION = "buffer_location"
 _OUTSIDE = b"outside flatbuffers"
 _LONGEST_VERSION = 16
 _MALFORMED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
-"""What reading an attribute of another form than ours raises: text can be edited."""
+"""Exceptions from reading malformed attributes, since users can edit text."""
 
 
 def export_model(module: ModuleOp, *, one_code_per_op: bool = False) -> Writer:
     """The model of `module`, laid out and ready to be written.
 
     `one_code_per_op` gives all uses of an operator the highest version among them, as TensorFlow does.
-    Raises `Error` where the module has no form in the format.
+    Raises `Error` if the format can't express the module.
     """
     try:
         return ModelExport(module, one_code_per_op).writer()
@@ -102,7 +102,7 @@ class ModelExport:
         return index
 
     def external_buffer(self, buffer: ExternalBufferAttr) -> int:
-        """The id of an external buffer, entered where the model does not list it yet."""
+        """The id of an external buffer, which is added to the model if it is new."""
         wanted = buffer.data
         groups = self._fields.setdefault("external_buffer_groups", [])
         listed = self._fields.setdefault("external_buffers", [])
@@ -136,12 +136,12 @@ class ModelExport:
 
     def _associated_files(self) -> bytes:
         """The zip archive to append; empty for none."""
-        held = self.module.attributes.get(names.ASSOCIATED_FILES)
-        if held is None:
+        archive = self.module.attributes.get(names.ASSOCIATED_FILES)
+        if archive is None:
             return b""
-        if not isinstance(held, ArrayElementsAttr):
+        if not isinstance(archive, ArrayElementsAttr):
             raise Error(f"{names.ASSOCIATED_FILES} is no tensor of bytes", hint="leave it out, or as it was written")
-        return held.blob.view().tobytes()
+        return archive.blob.view().tobytes()
 
     def _signature(self, attr: DictionaryAttr, model: Record) -> Record:
         entries = attr.data

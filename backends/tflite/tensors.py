@@ -1,4 +1,4 @@
-"""A value's type, name and extras as a tensor's record: the reverse of the frontend."""
+"""Converts a value's type, name and `tfl.tensor` attribute to a tensor's record: the reverse of the frontend."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _TENSOR_FIELDS = {field.name: field for field in schema().tables["Tensor"].field
 def tensor_record(
     value_type: Attribute, name: str | None, extras: DictionaryAttr, *, ranked: bool, constant: bool = False
 ) -> Record:
-    """The record of a tensor, its buffer and details apart; `ranked`: whether this subgraph's tensors say so."""
+    """The record of a tensor without its buffer and quantization details; `ranked`: whether this subgraph's tensors set
+    `has_rank`."""
     element = element_of(value_type)
     if element is None or (kind := schema_name(element)) is None:
         raise Error(f"a value of type {value_type} can't be a tensor of a model", location=name or "")
@@ -59,13 +60,13 @@ def tensor_record(
 
 
 def _quantization(element: Attribute, extras: DictionaryAttr) -> Record:
-    """Scales of the type, with what the extras say beyond them; details are the caller's."""
+    """The scales of the type and the fields of the extras, without details, which the caller adds."""
     record: Record = {}
     if isinstance(element, UniformQuantizedType) and not element.layout.blocks:
         record = _uniform(element.layout)
-    kept = extras.data.get("quantization")
-    if isinstance(kept, DictionaryAttr):
-        plain = {k: v for k, v in kept.data.items() if k != "details"}
+    stored = extras.data.get("quantization")
+    if isinstance(stored, DictionaryAttr):
+        plain = {k: v for k, v in stored.data.items() if k != "details"}
         record |= attribute_to_record("QuantizationParameters", DictionaryAttr(plain))
     return record
 
@@ -81,7 +82,7 @@ def _uniform(layout: Layout) -> Record:
 
 
 def sparsity_record(parameters: SparsityParameters, *, empty_map: bool = False) -> Record:
-    """The record of a sparse tensor's encoding; `empty_map`: without blocks, the map of them is there all the same."""
+    """The record of a sparse tensor's encoding; `empty_map`: without blocks, it has an empty map instead of none."""
     record: Record = {"traversal_order": parameters.traversal_order}
     if parameters.block_map or empty_map:
         record["block_map"] = parameters.block_map
@@ -113,6 +114,6 @@ def extras_of(attr: Attribute | None, count: int) -> list[DictionaryAttr]:
 
 
 def detached_name(attr: DictionaryAttr) -> str | None:
-    """The name of a tensor held as an attribute."""
+    """The name of a tensor that an attribute describes."""
     name = attr.data.get("name")
     return name.data if isinstance(name, StringAttr) else None

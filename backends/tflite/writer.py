@@ -1,7 +1,7 @@
 """Packs records into a flatbuffer and streams it to a file: tables first, the constants' bytes after them.
 
 Equal strings, vectors and tables are written once. Each buffer's bytes start at a multiple of 16 and are
-copied from where they lie, a piece at a time; past 2 GB they lie outside the root table, addressed by
+copied from their source piece by piece; in a file of more than 2 GB they lie outside the root table, addressed by
 `Buffer.offset` and `Buffer.size`.
 """
 
@@ -21,16 +21,16 @@ from tflir.ir.schema import IDENTIFIER, SCALARS, Field, Table, schema
 
 Record = Mapping[str, Any]
 LARGEST_ROOT = 2_000_000_000
-"""Offsets inside a flatbuffer are read as signed 32-bit numbers; beyond this, buffers lie outside it."""
+"""Offsets inside a flatbuffer are read as signed 32-bit numbers; with more bytes, buffers lie outside it."""
 
 
 def _payload(buffers: Sequence[Blob | None]) -> int:
-    """Bytes that the buffers take at most."""
+    """An upper bound of the bytes that the buffers take."""
     return sum(blob.nbytes + 2 * ALIGNMENT for blob in buffers if blob is not None)
 
 
 def lies_outside(buffers: Sequence[Blob | None]) -> bool:
-    """Whether a model of these buffers is so large that they lie outside its root table."""
+    """Whether a model with these buffers is so large that they must lie outside its root table."""
     return _payload(buffers) > LARGEST_ROOT
 
 
@@ -56,8 +56,8 @@ class Writer:
     def write(self, out: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> int:
         """Writes the file and returns its size; `out` must allow reading and seeking.
 
-        Constants that turn out to be equal bytes once they are made share one place. `progress` is told
-        how many bytes were written since the last time.
+        Constants whose bytes prove equal when they are computed are stored once. `progress` is called with
+        the number of bytes written since its last call.
         """
         out.write(self._head)
         self.size = self._buffers.write(out, self._head, progress)
@@ -69,7 +69,7 @@ class Writer:
         return self.size
 
     def _table(self, table: Table, record: Record) -> int:
-        """Packs a table after what it refers to; an equal one that was packed before serves again."""
+        """Packs a table after what it refers to; an equal table that was packed before is used again."""
         entries: list[tuple[Field, Any]] = []
         for field in table.fields:
             value = record.get(field.name)
@@ -84,10 +84,10 @@ class Writer:
             elif (offset := self._reference(field, value)) is not None:
                 entries.append((field, offset))
         key = (table.name, *((field.slot, repr(value)) for field, value in entries))
-        made = self._made.get(key)
-        if made is None:
-            made = self._made[key] = self._pack(table, entries)
-        return made
+        position = self._made.get(key)
+        if position is None:
+            position = self._made[key] = self._pack(table, entries)
+        return position
 
     def _pack(self, table: Table, entries: list[tuple[Field, Any]]) -> int:
         builder = self._builder
@@ -103,12 +103,12 @@ class Writer:
                 tags.append((field.slot - 1, tag))
             else:
                 builder.PrependUOffsetTRelativeSlot(field.slot, value, 0)
-        for slot, tag in tags:  # one byte each: last, so that they leave no holes
+        for slot, tag in tags:  # one byte each: last, so that no padding is needed
             builder.PrependUint8Slot(slot, tag, 0)
         return builder.EndObject()
 
     def _width(self, entry: tuple[Field, Any]) -> int:
-        """Bytes of a field; wide ones first leave no holes."""
+        """Bytes of a field; wide fields are stored first, so that no padding is needed."""
         field = entry[0]
         if field.kind in ("scalar", "enum"):
             return struct.calcsize(SCALARS[self._schema.scalar_of(field.of)])

@@ -1,1 +1,1 @@
-"""The commands of `tflir`, a file each, and what they share: arguments, inputs, outputs and the terminal."""
+"""The commands of `tflir`, one in each file, and their common parts: arguments, inputs, outputs and the terminal."""

@@ -1,4 +1,4 @@
-"""The tables of analyses as plain text, whose columns line up."""
+"""Prints the tables of analyses as plain text with aligned columns."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
 
 
 def print_analyses(reports: Iterable[PassReport]) -> bool:
-    """Prints the tables of the passes that only look, on stdout; returns whether there were any."""
-    found = [report for report in reports if report.only_looked]
-    for number, report in enumerate(found):
+    """Prints the tables of analysis passes on stdout; returns whether there were any."""
+    analyses = [report for report in reports if report.only_looked]
+    for number, report in enumerate(analyses):
         if number:
             print()
         for line in table_lines(report):
             print(line)
-    return bool(found)
+    return bool(analyses)
 
 
 def table_lines(report: PassReport) -> Iterator[str]:
-    """The lines of a report's tables: title, names of columns, a row a line. Numbers stand on the right."""
+    """The lines of a report's tables: title, names of columns, then the rows. Numbers are aligned to the right."""
     for number, (title, rows) in enumerate(report.tables.items()):
         if number:
             yield ""

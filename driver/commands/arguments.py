@@ -1,4 +1,4 @@
-"""The arguments of each command, made from the declarations of the options."""
+"""Builds the arguments of each command from the declarations of the options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tflir.options import of_command
 
 
 class Help(argparse.HelpFormatter):
-    """Help whose lines break between words alone, so that any value in it can be copied."""
+    """Help text whose lines break only between words, so that every value in it can be copied."""
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return textwrap.wrap(" ".join(text.split()), width, break_long_words=False, break_on_hyphens=False)
@@ -29,7 +29,7 @@ class _Join(argparse.Action):
 
 
 def typed(take: Callable[[Any], Any]) -> Callable[[str], Any]:
-    """`take` with errors as argparse wants them."""
+    """`take` with errors as argparse expects them."""
 
     def parse(text: str) -> Any:
         try:
@@ -40,27 +40,29 @@ def typed(take: Callable[[Any], Any]) -> Callable[[str], Any]:
     return parse
 
 
-def _add(parser: argparse.ArgumentParser, said: Option, command: str) -> None:
-    """Adds one option; what says what is made is in the namespace only where it is given."""
-    flags = [*([said.short] if said.short else []), said.flag]
-    how: dict[str, Any] = {"dest": said.name, "help": said.help.replace("%", "%%")}
-    if said not in COMMANDS:
+def _add(parser: argparse.ArgumentParser, declared: Option, command: str) -> None:
+    """Adds one option; one of `options.Settings` is in the namespace only if it is given."""
+    flags = [*([declared.short] if declared.short else []), declared.flag]
+    how: dict[str, Any] = {"dest": declared.name, "help": declared.help.replace("%", "%%")}
+    if declared not in COMMANDS:
         how["default"] = argparse.SUPPRESS
-    if said.take is None:
+    if declared.take is None:
         parser.add_argument(*flags, action="store_true", **how)
         return
-    how |= {"metavar": said.metavar, "type": typed(said.take), "required": command in said.required}
-    parser.add_argument(*flags, action=_Join if said.many else "store", **how)
+    how |= {"metavar": declared.metavar, "type": typed(declared.take), "required": command in declared.required}
+    parser.add_argument(*flags, action=_Join if declared.many else "store", **how)
 
 
 @dataclass(frozen=True)
 class Command:
-    """What the help says of a command."""
+    """The help of a command."""
 
     brief: str
     description: str
     model: str
-    """What its MODEL may be."""
+    """The kinds of file that its MODEL may be."""
+    others: str = ""
+    """What further models are for; '' where it takes one alone."""
 
 
 COMMAND_HELP: dict[str, Command] = {
@@ -79,14 +81,24 @@ COMMAND_HELP: dict[str, Command] = {
         "Shows subgraphs, signatures, operators, tensors and where the bytes are.",
         ".tflite, or .mlir text",
     ),
+    "benchmark": Command(
+        "measure the latency of models",
+        "Runs models in LiteRT, in turns and each in a process of its own, and shows their latency side by side.",
+        ".tflite, or .mlir text",
+        "models to show beside it",
+    ),
 }
 """The commands of `tflir`; each is a module of this package."""
 
 
 def add_commands(commands: Any) -> None:
     """Adds each command with its model and its options."""
-    for name, said in COMMAND_HELP.items():
-        parser = commands.add_parser(name, help=said.brief, description=said.description, formatter_class=Help)
-        parser.add_argument("model", metavar="MODEL", type=typed(path), help=said.model)
+    for name, command_help in COMMAND_HELP.items():
+        parser = commands.add_parser(
+            name, help=command_help.brief, description=command_help.description, formatter_class=Help
+        )
+        parser.add_argument("model", metavar="MODEL", type=typed(path), help=command_help.model)
+        if command_help.others:
+            parser.add_argument("others", metavar="OTHER", nargs="*", type=typed(path), help=command_help.others)
         for option in of_command(name):
             _add(parser, option, name)

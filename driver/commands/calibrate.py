@@ -1,4 +1,4 @@
-"""`tflir calibrate`: representative data in, ranges of activations out."""
+"""`tflir calibrate`: records the ranges of activations on representative data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILE = ".json"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Calibrates as the arguments say; returns the exit status."""
+    """Runs the command; returns the exit status."""
     options = options_from(vars(arguments))
     target: str = arguments.output
     check_there(arguments.model)
@@ -62,7 +62,7 @@ def _ending(target: str) -> str:
 
 
 def _check(arguments: argparse.Namespace, options: Options) -> None:
-    """Refuses an output that would harm a file, can't be meant, or can't be written."""
+    """Raises `Error` if the output would overwrite another file, has a wrong ending, or can't be written."""
     target: str = arguments.output
     if target != STDOUT and _ending(target) not in (_FILE, _MODEL):
         raise Error("is neither .json nor .tflite", file=target, hint="name the output so", status=_USAGE)

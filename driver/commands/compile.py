@@ -1,4 +1,4 @@
-"""`tflir compile`: one model in, one model out."""
+"""`tflir compile`: compiles a model to a model."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from tflir.commands.terminal import Note, progress, say
 from tflir.content import STDIN
 from tflir.facts import facts_in_force
 from tflir.files import TEXT, to_bytes, write
+from tflir.flags import OptionWarning
 from tflir.ir.errors import Error, printable
-from tflir.options import Options, OptionWarning, options_from
+from tflir.options import Options, options_from
 from tflir.remarks import larger_because
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from tflir.report.verify import Verification
 
 _USAGE = 2
-"""Samples of the representative data that --verify runs."""
+"""--verify runs this many samples of the representative data."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compiles as the arguments say; returns the exit status."""
+    """Runs the command; returns the exit status."""
     options = options_from(vars(arguments))
     with facts_in_force(options.plugins):
         return _run(arguments, options)
@@ -72,20 +73,23 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
 def _verified(
     source: Input, compiled: str | bytes | None, arguments: argparse.Namespace, options: Options
 ) -> Verification | None:
-    """What running both models shows: printed with --verify, and for a report where there is data to run."""
+    """Compares both models, with --verify, whose tables it prints, or for a report if there is data; else None."""
     for_report = arguments.report and options.representative_dataset is not None
     if source.is_text or compiled is None or not (arguments.verify or for_report):
         return None
     from tflir.report.verify import compare, print_verification
 
-    found = compare(source.model, compiled, _samples(source, options), options, quiet=arguments.quiet)
+    verification = compare(source.model, compiled, _samples(source, options), options, quiet=arguments.quiet)
     if arguments.verify and not arguments.quiet:
-        print_verification(found)
-    return found
+        from tflir.benchmarking import latency_line
+
+        print_verification(verification)
+        say(latency_line(source.model, compiled))
+    return verification
 
 
 def _samples(source: Input, options: Options) -> Samples:
-    """Some of the representative data by signature; 0, for random samples, without any."""
+    """Some of the representative data by signature; 0 (random samples) if there is none."""
     from tflir.comparison import dataset_samples
 
     try:
@@ -102,7 +106,9 @@ def _converter(source: Input, options: Options) -> Converter:
 
 
 def _target(arguments: argparse.Namespace, options: Options) -> str:
-    """Where the result goes; refuses what would harm a file, can't be meant, or can't be written."""
+    """The path of the result. Raises `Error` if it would overwrite another file, has a wrong ending, or can't
+    be written.
+    """
     if not arguments.output and (arguments.model == STDIN or is_stream(arguments.model)):
         raise Error("has no name to make one of for the output", file=arguments.model, hint="give -o", status=_USAGE)
     target: str = arguments.output or str(pathlib.Path(arguments.model).with_suffix(".opt.tflite"))
@@ -125,9 +131,9 @@ def _target(arguments: argparse.Namespace, options: Options) -> str:
 
 
 def _convert(converter: Converter, target: str, arguments: argparse.Namespace) -> tuple[int, str | bytes | None]:
-    """Converts to `target` with a progress bar on a terminal; returns its size, and what LiteRT can take of it.
+    """Converts to `target` with a progress bar on a terminal; returns its size, and the model in a form for LiteRT.
 
-    That is the path, the bytes where they went into a stream, and None for text.
+    That form is the path, the bytes if they were written to a stream, and None for text.
     """
     with warnings.catch_warnings():
         for said_already in (DeprecationWarning, OptionWarning):
@@ -157,7 +163,7 @@ def _is_text(target: str) -> bool:
 
 
 def _say(converter: Converter, source: Input, target: str, size: int, arguments: argparse.Namespace) -> None:
-    """The result in one line; with -v what each pass did and declined."""
+    """Prints the result in one line; with -v also what each pass did and declined."""
     if arguments.quiet:
         return
     for remark in converter.remarks:
@@ -181,7 +187,7 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 def _size(nbytes: int) -> str:
-    """A size as people read it: 1.2 MB."""
+    """A human-readable size: 1.2 MB."""
     value = float(nbytes)
     for unit in ("B", "kB", "MB"):
         if value < 1000:

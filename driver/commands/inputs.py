@@ -1,4 +1,4 @@
-"""The model that a command is given: a file, or what comes through a pipe or standard input, which is read once."""
+"""The input model of a command: a file, or the content of a pipe or standard input, which is read once."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Input:
-    """One model, as a `.tflite` or as text."""
+    """A model as a `.tflite`, as text, or in a format of a plug-in."""
 
     name: str
-    """As it is called in messages."""
+    """Its name in messages."""
     is_text: bool
-    """It is no `.tflite`: text, or of a kind that a plug-in reads."""
+    """Whether it is not a `.tflite` but text, or in a format of a plug-in."""
     size: int
-    """Bytes, when the command began."""
+    """Its bytes when the command began."""
     content: bytes | None = None
-    """What a stream gave; None for a file."""
+    """The content of a stream; None for a file."""
 
     def load(self) -> ModuleOp:
-        """The module. Raises `Error` where this is no valid model."""
+        """The module. Raises `Error` if this is not a valid model."""
         if self.content is None:
             return load(self.name)
         try:
@@ -50,25 +50,25 @@ class Input:
 
     @property
     def model(self) -> str | bytes:
-        """What LiteRT takes: the path, or the bytes."""
+        """The model as LiteRT loads it: the path, or the bytes."""
         return self.name if self.content is None else self.content
 
 
 def given(path: str) -> Input:
-    """The input that `path` means: `-` is standard input. A stream is read here. Raises `Error` where that fails."""
+    """The input at `path`; `-` is standard input. A stream is read here. Raises `Error` if that fails."""
     if path == STDIN:
         return _streamed(read_stdin(), STDIN_NAME)
     if is_stream(path):
         return _streamed(read_content(path), path)
     try:
         size = os.stat(path).st_size
-    except (OSError, ValueError):  # reading it says why
+    except (OSError, ValueError):  # reading the file will raise an error that says why
         size = 0
     return Input(path, pathlib.Path(path).suffix == TEXT or frontend_of(path) is not None, size)
 
 
 def check_there(path: str) -> None:
-    """Raises `Error` where no file is at `path`: to be asked before what is made of its name is looked at."""
+    """Raises `Error` if there is no file at `path`: a check before the path is used to derive others."""
     if path != STDIN and not os.path.lexists(path):
         hint = "check the path and its permissions"
         raise Error("can't be read: no such file or directory", file=path, hint=hint)

@@ -1,4 +1,4 @@
-"""`tflir inspect`: what is in a model, for a person at a glance or (`--json`) for machines."""
+"""`tflir inspect`: shows the contents of a model as tables, or with `--json` for programs."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from tflir.inspection import Inspection, Port
 
 JSON_VERSION = 1
-"""Raised when a key of the JSON document changes its meaning or goes."""
+"""Increased when a key of the JSON document is removed or changes its meaning."""
 _MOST_PORTS, _MOST_ROWS, _MOST_CONSTANTS = 12, 24, 10
 _BAR = 10
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Inspects as the arguments say; returns the exit status."""
+    """Runs the command; returns the exit status."""
     from tflir.inspection import inspect_module
     from tflir.report.facts import plain
 
     source = given(arguments.model)
-    found = inspect_module(source.load(), source.name, source.size)
+    inspection = inspect_module(source.load(), source.name, source.size)
     if arguments.json:
-        print(json.dumps(plain({"version": JSON_VERSION, **asdict(found)}), indent=1, allow_nan=False))
+        print(json.dumps(plain({"version": JSON_VERSION, **asdict(inspection)}), indent=1, allow_nan=False))
         return 0
-    _Page(found, output_console(), everything=bool(arguments.verbose)).print()
+    _Page(inspection, output_console(), everything=bool(arguments.verbose)).print()
     return 0
 
 
@@ -149,36 +149,36 @@ class _Page:
         self._table("Metadata", ("name", "bytes"), rows, flexible=0, numbers=(1,))
 
 
-def _summary(found: Inspection) -> Iterator[tuple[str, str]]:
-    yield "file", found.file
-    parts = [f"{human_size(found.constant_bytes)} constants"]
-    if found.metadata_bytes:
-        parts.append(f"{human_size(found.metadata_bytes)} metadata")
-    if (rest := found.bytes - found.constant_bytes - found.metadata_bytes) > 0:
+def _summary(inspection: Inspection) -> Iterator[tuple[str, str]]:
+    yield "file", inspection.file
+    parts = [f"{human_size(inspection.constant_bytes)} constants"]
+    if inspection.metadata_bytes:
+        parts.append(f"{human_size(inspection.metadata_bytes)} metadata")
+    if (rest := inspection.bytes - inspection.constant_bytes - inspection.metadata_bytes) > 0:
         parts.append(f"{human_size(rest)} graph")
-    yield "size", f"{human_size(found.bytes)}: {', '.join(parts)}"
-    if found.description:
-        yield "description", found.description
-    needs = f", needs runtime {found.min_runtime_version}" if found.min_runtime_version else ""
-    yield "schema", f"version {found.schema_version}{needs}"
-    yield "quantization", _quantization_text(found)
-    if zeros := _overall_zeros(found):
+    yield "size", f"{human_size(inspection.bytes)}: {', '.join(parts)}"
+    if inspection.description:
+        yield "description", inspection.description
+    needs = f", needs runtime {inspection.min_runtime_version}" if inspection.min_runtime_version else ""
+    yield "schema", f"version {inspection.schema_version}{needs}"
+    yield "quantization", _quantization_text(inspection)
+    if zeros := _overall_zeros(inspection):
         yield "zeros", zeros
-    if found.variables:
-        yield "variables", str(found.variables)
-    outside = [f"{kind.name} x{kind.count}" for kind in found.operators if kind.custom]
-    if found.associated_files:
-        shown = found.associated_files[:_MOST_PORTS]
+    if inspection.variables:
+        yield "variables", str(inspection.variables)
+    outside = [f"{kind.name} x{kind.count}" for kind in inspection.operators if kind.custom]
+    if inspection.associated_files:
+        shown = inspection.associated_files[:_MOST_PORTS]
         yield (
             "files",
-            ", ".join(shown) + (f" and {more} more" if (more := len(found.associated_files) - len(shown)) else ""),
+            ", ".join(shown) + (f" and {more} more" if (more := len(inspection.associated_files) - len(shown)) else ""),
         )
     if outside:
         yield "custom ops", ", ".join(outside)
 
 
-def _quantization_text(found: Inspection) -> str:
-    facts = found.quantization
+def _quantization_text(inspection: Inspection) -> str:
+    facts = inspection.quantization
     counts = (
         (facts.hybrid_operators, "hybrid operator"),
         (facts.quantized_activations, "quantized activation"),
@@ -192,9 +192,9 @@ def _quantization_text(found: Inspection) -> str:
     return f"{facts.scheme} ({said})" if said else facts.scheme
 
 
-def _overall_zeros(found: Inspection) -> str:
-    """The share of zeros in all large constants together."""
-    counted = [constant for constant in found.constants if constant.zeros is not None]
+def _overall_zeros(inspection: Inspection) -> str:
+    """The share of zeros over all large constants."""
+    counted = [constant for constant in inspection.constants if constant.zeros is not None]
     elements = sum(math.prod(constant.shape) for constant in counted)
     if not elements:
         return ""
@@ -203,14 +203,14 @@ def _overall_zeros(found: Inspection) -> str:
 
 
 def shape_text(shape: Sequence[int] | None) -> str:
-    """1x28x28x1 with ? where a dimension is dynamic, `scalar`, or * where even the rank is unknown."""
+    """`1x28x28x1`, with ? for a dynamic dimension; `scalar`; or * if even the rank is unknown."""
     if shape is None:
         return "*"
     return "x".join("?" if size < 0 else str(size) for size in shape) or "scalar"
 
 
 def _port_rows(title: tuple[str, str], inputs: list[Port], outputs: list[Port], most: int | None) -> list[Row]:
-    """A row for each input and output; the first bears the title."""
+    """A row for each input and output; the first row has the title."""
     rows: list[Row] = []
     for side, ports in (("in", inputs), ("out", outputs)):
         for at, port in enumerate(ports[:most]):
@@ -230,7 +230,7 @@ def _more(count: int, columns: int) -> list[Row]:
 
 
 def _without_empty(headers: Sequence[str], rows: list[Row]) -> tuple[list[str], list[Row]]:
-    """The table without its last columns where nothing stands in them."""
+    """The table without its last columns if they are empty."""
     last = len(headers)
     while last > 1 and not any(row[last - 1] for row in rows):
         last -= 1
@@ -238,7 +238,7 @@ def _without_empty(headers: Sequence[str], rows: list[Row]) -> tuple[list[str], 
 
 
 def _share(part: int, whole: int) -> tuple[Any, Any]:
-    """A share in figures and as a bar."""
+    """A share as a number and as a bar."""
     from rich.text import Text
 
     if not part:

@@ -1,4 +1,4 @@
-"""Where results go: what would harm a file, or can't be written, is refused before the work begins."""
+"""Checks output paths before the work begins, and writes to standard output."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Path = str | os.PathLike[str]
 
 
 def check_outputs(outputs: Sequence[Path], inputs: Iterable[Any], *, force: bool) -> None:
-    """Raises `Error` where an output is an input, another output, a file that is there, or one that can't be written.
+    """Raises `Error` if an output is an input, another output, a file that exists, or one that can't be written.
 
-    `inputs`: models, data and statistics; what is no path is passed over. `force` allows files that are there.
+    `inputs`: models, data and statistics; those that are not paths are ignored. `force` allows files that exist.
     """
     read = [os.fspath(cast(Path, source)) for source in inputs if isinstance(source, str | os.PathLike)]
     for number, target in enumerate(outputs):
@@ -39,7 +39,7 @@ def check_outputs(outputs: Sequence[Path], inputs: Iterable[Any], *, force: bool
 
 
 def write_stdout(data: bytes) -> None:
-    """Writes to standard output, as bytes where it takes them."""
+    """Writes to standard output, as bytes if it accepts them."""
     sys.stdout.flush()
     if hasattr(sys.stdout, "buffer"):
         sys.stdout.buffer.write(data)
@@ -48,16 +48,18 @@ def write_stdout(data: bytes) -> None:
         sys.stdout.write(data.decode())
 
 
-def _is_same(one: Path, other: Path) -> bool:
-    """Whether two paths mean one file, by whatever links or spellings; a device may be read and written at once."""
-    if os.path.exists(one) and os.path.exists(other):
-        device = is_stream(one) and not pathlib.Path(one).is_fifo()
-        return os.path.samefile(one, other) and not device
-    return os.path.realpath(one) == os.path.realpath(other)
+def _is_same(first: Path, second: Path) -> bool:
+    """Whether two paths name the same file, even through links; not for devices, which may be read and
+    written at once.
+    """
+    if os.path.exists(first) and os.path.exists(second):
+        device = is_stream(first) and not pathlib.Path(first).is_fifo()
+        return os.path.samefile(first, second) and not device
+    return os.path.realpath(first) == os.path.realpath(second)
 
 
 def _files_of(source: str) -> Sequence[Path]:
-    """The files that an input is: itself, those of a folder of data, or the module of a function."""
+    """The files of an input: itself, those in a folder of data, or the Python module of a function."""
     if os.path.isfile(source) or not (os.path.isdir(source) or ":" in source):
         return [source]
     from tflir.data.dataset import files_of

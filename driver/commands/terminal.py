@@ -1,4 +1,4 @@
-"""What the commands say to a person: consoles, progress and sizes. rich is imported only when it is used."""
+"""Output for the terminal: consoles, progress bars, sizes and tables. rich is imported only when it is used."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Row = list[Any]
-"""The cells of a table's row: strings, and rich's texts where they are coloured."""
+"""The cells of a table's row: strings, or `rich` texts if they are coloured."""
 
 Note = Callable[[int, int], None]
-"""Told how much is done and how much there is."""
+"""Called with how much is done and how much there is in total."""
 PATIENCE = 1.0
 """Seconds of work before a bar appears."""
 _WIDE = 120
-"""Columns where there is no terminal to ask."""
+"""Columns of the output if it is not a terminal."""
 _NARROWEST = 16
-"""What is left of names however narrow the terminal is."""
+"""The least width of names in tables, even on a narrow terminal."""
 _GAP = 3
-"""Columns between those of a table."""
+"""Characters between the columns of a table."""
 
 
 def error_console() -> Console:
@@ -37,16 +37,16 @@ def error_console() -> Console:
 
 
 def output_console() -> Console:
-    """A console on stdout: what a command was asked for."""
+    """A console on stdout: the result of a command."""
     return _console(sys.stdout)
 
 
 def _console(stream: TextIO) -> Console:
-    """Colours only on a terminal, and not where NO_COLOR is set (https://no-color.org)."""
+    """A console with colours only on a terminal, and not if NO_COLOR is set (https://no-color.org)."""
     from rich.console import Console
 
     if stream.errors == "strict" and hasattr(stream, "reconfigure"):
-        cast(Any, stream).reconfigure(errors="replace")  # a terminal that knows few characters still shows the rest
+        cast(Any, stream).reconfigure(errors="replace")  # characters outside the terminal's encoding become ?
     plain = not stream.isatty() or bool(os.environ.get("NO_COLOR"))
     width = None if stream.isatty() or os.environ.get("COLUMNS") else _WIDE
     colours = None if plain else "auto"
@@ -55,9 +55,9 @@ def _console(stream: TextIO) -> Console:
 
 @contextlib.contextmanager
 def progress(label: str, total: int | None = None, *, unit: str = "") -> Generator[Note]:
-    """A bar on stderr, where that is a terminal and the work lasts; gives the function to tell of progress.
+    """A bar on stderr, if that is a terminal and the work takes long; yields the function to report progress to.
 
-    `unit`: of what the bar shows how many a second.
+    `unit`: the unit of the rate that the bar shows, as in samples per second.
     """
     if not sys.stderr.isatty():
         yield lambda done, of: None
@@ -70,7 +70,7 @@ def progress(label: str, total: int | None = None, *, unit: str = "") -> Generat
 
 
 class _Bar:
-    """Shows nothing until work has lasted `PATIENCE` seconds."""
+    """A progress bar that appears after `PATIENCE` seconds of work."""
 
     def __init__(self, label: str, total: int | None, unit: str) -> None:
         self._label = label
@@ -107,19 +107,19 @@ class _Bar:
 
 
 def say(line: str) -> None:
-    """Prints a line on stderr, without what could move a terminal's cursor: names in models may hold anything."""
+    """Prints a line on stderr without control characters, since names in models may contain any."""
     print(printable(line), file=sys.stderr)
 
 
 def decibels(snr_db: float) -> str:
-    """A signal-to-noise ratio: 42.1 dB; ∞ where nothing differs."""
+    """A signal-to-noise ratio: 42.1 dB; ∞ if nothing differs."""
     if math.isinf(snr_db):
         return "∞" if snr_db > 0 else "-∞"
     return f"{snr_db:.1f} dB"
 
 
 def human_size(nbytes: int) -> str:
-    """A size as people read it: 1.2 MB."""
+    """A human-readable size: 1.2 MB."""
     value = float(nbytes)
     for unit in ("B", "kB", "MB"):
         if value < (1000 if unit == "B" else 999.95):
@@ -129,7 +129,7 @@ def human_size(nbytes: int) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """A share of `whole`: 12.3%, <0.1% for what is there but hardly, 0 for none; '' where there is no whole."""
+    """A share of `whole`: 12.3%; <0.1% for a small one; 0 for none; '' if `whole` is 0."""
     if not whole:
         return ""
     share = 100 * part / whole
@@ -143,7 +143,7 @@ def percent(part: float, whole: float) -> str:
 
 
 def shorten(name: str, width: int) -> str:
-    """`name` in at most `width` columns: its start and its end, which say most."""
+    """`name` in at most `width` columns: its start and its end, without the middle."""
     if len(name) <= width or width < 3:
         return name
     tail = (width - 1) * 2 // 3
@@ -159,9 +159,9 @@ def plain_table(
     flexible: int = 0,
     numbers: Sequence[int] = (),
 ) -> Table:
-    """A table without frames: names in column `flexible` are shortened to fit, `numbers` lie right.
+    """A table without frames: names in column `flexible` are shortened to fit, `numbers` are aligned to the right.
 
-    On a narrow console columns of bars go; what is wider still must be printed with `crop=False`.
+    On a narrow console, columns with bars are left out; a table that is still wider must be printed with `crop=False`.
     """
     from rich import box
     from rich.cells import cell_len
@@ -191,11 +191,11 @@ def plain_table(
         shown = [shorten(row[i], room) if i == flexible and isinstance(row[i], str) else row[i] for i in kept]
         table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in shown))
     least = sum(widths) - widths[at] + min(room, widths[at]) + _GAP * (len(widths) - 1)
-    if least > console.width:  # a terminal breaks lines better than columns of a letter each are read
+    if least > console.width:  # wrapped lines are easier to read than columns of single letters
         table.width = least
     return table
 
 
 def _room(width: int, widths: Sequence[int], flexible: int) -> int:
-    """The columns that are left for one column beside the others."""
+    """The width that remains for one column besides the others."""
     return width - sum(widths) + widths[flexible] - _GAP * (len(widths) - 1)

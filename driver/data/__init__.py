@@ -1,1 +1,1 @@
-"""Representative data: where samples are read from, calibration with them, and the ranges that it records."""
+"""Representative data: reading samples, calibration, and recorded ranges."""

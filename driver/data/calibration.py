@@ -1,4 +1,4 @@
-"""Calibration: runs representative data through the model in LiteRT and records what every activation ranges over."""
+"""Calibration: runs the model in LiteRT on representative data and records the range of every activation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _MOST = np.finfo(np.float32).max
 _FAR = 4096
-"""Samples after which no more are looked for, should a signature still have none."""
+"""After this many samples, reading stops even if a signature has no sample yet."""
 Note = Callable[[int, int], None]
 
 
@@ -52,12 +52,12 @@ def calibrate(
 ) -> Recorded:
     """The smallest and largest element of every float32 tensor of `module` over `dataset`.
 
-    The runtime computes them itself: a copy of the module has reductions for outputs. `samples` limits how many are
-    taken, `shard` (i, n) takes every n-th of those from the i-th on, `scaling` says what their values stand for.
-    Variables start anew with each sample; `tf_compat` lets them go on and runs without the default delegate, as
-    TensorFlow's calibrator does. `progress` is told samples done and in all, 0 where that is not known. Raises `Error`
-    where the model can't be run, where a sample does not fit its inputs, and where a tensor takes a value that is not
-    finite.
+    The runtime computes them: the outputs of a copy of the module are reductions of all tensors. `samples` limits the
+    number of samples, `shard` (i, n) selects every n-th of them from the i-th on, `scaling` converts stored values to
+    real ones. Variables are reset before each sample; with `tf_compat` they persist, and the default delegate is not
+    used, as in TensorFlow's calibrator. `progress` is called with the number of samples done and of all samples (0 if
+    not known). Raises `Error` if the model can't be run, if a sample does not fit its inputs, or if a tensor has a
+    value that is not finite.
     """
     observed = snapshot(module)
     PreserveQuantizedPass().run(observed)
@@ -81,32 +81,32 @@ def calibrate(
 
 
 def _keeps_state(module: ModuleOp, probes: dict[str, Probe]) -> bool:
-    """Whether a run of the model depends on those before it, where variables go on."""
+    """Whether a run of the model depends on earlier runs if variables persist."""
     return any(probe.states for probe in probes.values()) or any(op.name == "tfl.var_handle" for op in module.walk())
 
 
 def samples_of(model: Model, module: ModuleOp, options: Options, *, most: int) -> dict[str, list[Sample]]:
-    """The first of a dataset's samples for each signature, `most` at most. Raises `Error` where one does not fit.
+    """The first samples of a dataset for each signature, at most `most`. Raises `Error` if one does not fit.
 
-    `module` is of the same model; `options` say what the samples are.
+    `module` is that of the same model; `options` define the dataset.
     """
     runner = IsolatedRunner(model, fallback=True)
-    found: dict[str, list[Sample]] = {entry.key: [] for entry in runner.entries}
+    samples: dict[str, list[Sample]] = {entry.key: [] for entry in runner.entries}
     entries = in_file_order(runner.entries, module)
     limit, scaling = options.calibration_samples, options.scaling
     masks = _masks(module)
     data = Dataset(options.representative_dataset, entries, limit=limit, scaling=scaling, masks=masks)
     for number, (entry, values) in enumerate(data):
-        if len(found[entry.key]) < most:
-            found[entry.key].append(values)
-        if number >= _FAR or all(len(part) >= most for part in found.values()):
+        if len(samples[entry.key]) < most:
+            samples[entry.key].append(values)
+        if number >= _FAR or all(len(part) >= most for part in samples.values()):
             break
     runner.close()
-    return found
+    return samples
 
 
 def _masks(module: ModuleOp) -> set[str]:
-    """Inputs that may be infinite."""
+    """The names of inputs that may be infinite, such as attention masks."""
     return {name for function in entry_functions(module) for name in masks_among_inputs(function)}
 
 
@@ -129,7 +129,7 @@ def in_file_order(entries: Sequence[Entry], module: ModuleOp) -> list[Entry]:
 
 @contextlib.contextmanager
 def _saved(module: ModuleOp) -> Generator[pathlib.Path]:
-    """The module as a file, which the runtime maps: no second copy of its constants in memory."""
+    """Writes the module to a file, which the runtime maps, so that its constants are in memory only once."""
     with temporary_file() as (out, path):
         write_model(module, out)
         out.flush()
@@ -137,7 +137,7 @@ def _saved(module: ModuleOp) -> Generator[pathlib.Path]:
             yield path
         except Error as error:
             if error.file == str(path):
-                error.file = ""  # nobody knows this file
+                error.file = ""  # the temporary file means nothing to the user
             raise
 
 
@@ -157,13 +157,13 @@ class _Collected:
         self._samples = 0
 
     def add(self, entry: Entry, outputs: dict[str, Array], number: int) -> None:
-        """Takes in what one sample's run gave."""
+        """Adds the outputs of the run of one sample."""
         self._samples += 1
         name = self._by_key[entry.key]
         probe = self._probes[name]
         high, low, *extras = _in_order(entry, outputs)
         self._check(probe, high, low, number)
-        high, low = np.clip(high, -_MOST, _MOST), np.clip(low, -_MOST, _MOST)  # infinite where that was no fault
+        high, low = np.clip(high, -_MOST, _MOST), np.clip(low, -_MOST, _MOST)  # values of masks may be infinite
         held = self._extremes.get(name)
         self._extremes[name] = (
             (high.copy(), low.copy()) if held is None else (np.maximum(held[0], high), np.minimum(held[1], low))
@@ -179,16 +179,16 @@ class _Collected:
                 layer.add(sequence, anew=self._anew)
 
     def _check(self, probe: Probe, high: Array, low: Array, number: int) -> None:
-        """Refuses values that are not finite."""
+        """Raises `Error` for values that are not finite."""
         good = np.isfinite(high) & np.isfinite(low) | (high < low)  # a tensor without elements has none
         flags = np.array([meaning[0].is_nan_flag for meaning in probe.meanings], np.bool_)
         if not flags.size:
             return
-        for place in np.flatnonzero(~good | flags):
-            slot = probe.meanings[place][0]
-            if good[place] and high[place] <= 0:
+        for position in np.flatnonzero(~good | flags):
+            slot = probe.meanings[position][0]
+            if good[position] and high[position] <= 0:
                 continue
-            if not flags[place] and not np.isnan([high[place], low[place]]).any() and self._is_mask(slot):
+            if not flags[position] and not np.isnan([high[position], low[position]]).any() and self._is_mask(slot):
                 continue
             values = list(values_of(self._functions[slot.function]))
             name = name_of(values[slot.position]) or f"value {slot.position}"
@@ -199,7 +199,7 @@ class _Collected:
             )
 
     def _is_mask(self, slot: Slot) -> bool:
-        """Whether nothing can tell the value's infinity from a large number."""
+        """Whether the value may be infinite, since every use treats infinity like a large number."""
         if slot.function not in self._masks:
             function = self._functions[slot.function]
             found = may_be_infinite(function)
@@ -207,17 +207,17 @@ class _Collected:
         return slot.position in self._masks[slot.function]
 
     def recorded(self) -> Recorded:
-        """All that was seen."""
-        found: dict[tuple[str, int], tuple[float, float]] = dict(self._states)
+        """All ranges that were recorded."""
+        ranges: dict[tuple[str, int], tuple[float, float]] = dict(self._states)
         for name, (high, low) in self._extremes.items():
             for place, meaning in enumerate(self._probes[name].meanings):
                 if high[place] < low[place] or meaning[0].is_nan_flag:
                     continue  # a branch that was not taken
                 for slot in meaning:
                     key = (slot.function, slot.position)
-                    one = float(low[place]), float(high[place])
-                    held = found.get(key, one)
-                    found[key] = min(held[0], one[0]), max(held[1], one[1])
+                    span = float(low[place]), float(high[place])
+                    held = ranges.get(key, span)
+                    ranges[key] = min(held[0], span[0]), max(held[1], span[1])
         inner: dict[tuple[str, int], list[Span | None]] = {}
         for (name, position), layer in self._layers.items():
             if layer is None:
@@ -225,18 +225,18 @@ class _Collected:
             inner[name, position] = layer.intermediates()
             cell, state = layer.cell(), self._position_of_cell(name, layer)
             if self._anew and cell is not None and state is not None:
-                held = found.get((name, state), cell)
-                found[name, state] = min(held[0], cell[0]), max(held[1], cell[1])
-        return Recorded(fingerprint(self._module), self._samples, found, inner)
+                held = ranges.get((name, state), cell)
+                ranges[name, state] = min(held[0], cell[0]), max(held[1], cell[1])
+        return Recorded(fingerprint(self._module), self._samples, ranges, inner)
 
     def _position_of_cell(self, name: str, layer: Layer) -> int | None:
-        """Where the layer's cell state stands; TensorFlow sees what it is after a sequence only."""
+        """The position of the layer's cell state, of which TensorFlow only sees the value after a sequence."""
         cell = layer.op.operands[19]
         return next((n for n, value in enumerate(values_of(self._functions[name])) if value is cell), None)
 
 
 def _in_order(entry: Entry, outputs: dict[str, Array]) -> list[Array]:
-    """The vectors of largest and smallest elements, then the other outputs."""
+    """The outputs of a run: the vectors of largest and smallest elements, then the others."""
     if not entry.key:
         return [outputs[port.name] for port in entry.outputs]
     extras = [outputs[f"{EXTRA}_{number}"] for number in range(len(outputs) - 2)]
@@ -244,13 +244,13 @@ def _in_order(entry: Entry, outputs: dict[str, Array]) -> list[Array]:
 
 
 def _functions_of_signatures(module: ModuleOp) -> dict[str, str]:
-    """The function of each signature, by what the runtime calls it. Raises `Error` where it can't tell two apart."""
+    """The function of each signature by the runtime's name for it. Raises `Error` if two have the same such name."""
     held: Any = module.attributes.get(SIGNATURES, ())
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for record in held:
         key: str = record.data["key"].data
         called = runtime_name(key)
-        if called != key and (called in found or not called):
+        if called != key and (called in by_name or not called):
             raise Error(f"signature '{key}' has a NUL in its key, where names end", hint="give it another key")
-        found[called] = record.data["function"].root_reference.data
-    return found
+        by_name[called] = record.data["function"].root_reference.data
+    return by_name

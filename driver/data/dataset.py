@@ -1,7 +1,7 @@
-"""Representative data: arrays in files, folders of them or of images, a function, or what the API is given.
+"""Representative data from arrays in files, folders of files or images, a function, or an object in Python.
 
-A sample is one value for each input of a signature (or of the model, where it has none). Samples are read one after the
-other; however many there are, one is in memory.
+A sample has a value for each input of a signature (or of the model, if it has no signatures). Samples are read one
+after the other, so that only one is in memory.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from tflir.ir.near import near
 Values = dict[str, Array]
 T = TypeVar("T")
 _END = object()
-"""Stands after the last sample."""
+"""Marks the end of the samples."""
 _SCALING = ("scale", "offset")
 _FORMS = "a list of arrays in the order of the inputs, a dict by input name, or (signature key, dict)"
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """What stored values stand for: value * scale + offset; of one number, or of one for each channel."""
+    """The real value of a stored value: value * scale + offset, with one number or one for each channel."""
 
     scale: Any = 1.0
     offset: Any = 0.0
 
     def of(self, value: Array) -> Array:
-        """The numbers that `value` stands for, float32. Raises `Error` where it can't be scaled."""
+        """The real numbers for `value` as float32. Raises `Error` if it can't be scaled."""
         if value.dtype.kind not in "fiub":
             raise Error(f"values of type {value.dtype.name} have no scale", hint="leave --input-scale out")
         try:
@@ -50,17 +50,17 @@ class Scaling:
 
 
 def _asked(what: str, hint: str, call: Callable[[], T]) -> T:
-    """What `call`, which runs a user's code, gives. Whatever that raises is an `Error` of `what`, but Ctrl-C."""
+    """Returns `call()`, which runs a user's code. Every exception except Ctrl-C becomes an `Error` about `what`."""
     try:
         return call()
     except (Error, MemoryError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # sys.exit, and whatever else a user's code raises
+    except BaseException as error:  # a user's code may even call sys.exit
         raise Error(f"{what} {_said(error)}", hint=hint) from error
 
 
 def _said(error: BaseException) -> str:
-    """What a user's code raised, in words."""
+    """Describes an exception of a user's code."""
     try:
         text = f"{type(error).__name__}: {error}".removesuffix(": ")
     except BaseException:  # its own description may raise too
@@ -71,9 +71,9 @@ def _said(error: BaseException) -> str:
 class Dataset:
     """Samples for the entries of one model.
 
-    Iterating gives `(entry, values by input name)`. Raises `Error` naming the input and the sample (counted from 1)
-    where a value is missing, has the wrong shape or type, or is not finite, and where there is no sample at all.
-    The inputs whose tensors `masks` names may be infinite.
+    Iterating yields `(entry, values by input name)`. Raises `Error`, which names the input and the sample (counted
+    from 1), if a value is missing, has the wrong shape or type, or is not finite, and if there is no sample at all.
+    Inputs whose tensors are in `masks` may be infinite.
     """
 
     def __init__(
@@ -100,12 +100,12 @@ class Dataset:
             self.count = len(range(first - 1, self.count, of))
 
     def __iter__(self) -> Iterator[tuple[Entry, Values]]:
-        found = False
+        any_sample = False
         first, of = self._shard
         for number, sample in enumerate(self._given(), 1):
             if self._limit is not None and number > self._limit:
                 break
-            found = True
+            any_sample = True
             if (number - first) % of:
                 continue
             try:
@@ -114,11 +114,11 @@ class Dataset:
                 error.what = f"sample {number}: {error.what}"
                 error.file = error.file or self.name
                 raise
-        if not found:
+        if not any_sample:
             raise Error("has no samples", file=self.name, hint="give at least one; a hundred is usual")
 
     def _given(self) -> Iterator[Any]:
-        """What the source gives; whatever is raised in it is raised as `Error`."""
+        """Yields the items of the source; its exceptions are raised as `Error`."""
         hint = f"give an iterable of samples, each {_FORMS}"
         try:
             samples = _asked("fails with", hint, lambda: iter(self._samples()))
@@ -144,14 +144,16 @@ class Dataset:
         return made
 
     def _fits(self, port: Port, value: Any) -> Array:
-        """`value` as the input takes it, scaled as the user says where the input stands for real numbers."""
-        found = _array(port, value)
+        """`value` as the input needs it, scaled by the user's scaling if the input has real numbers."""
+        array = _array(port, value)
         if self._scaling is not None and (port.dtype.kind == "f" or port.scales.size):
-            found = self._scaling.of(found)
-        return _checked(port, found, port.tensor in self._masks)
+            array = self._scaling.of(array)
+        return _checked(port, array, port.tensor in self._masks)
 
     def _uses(self, sample: Any) -> list[tuple[Entry, Any]]:
-        """The entries that a sample is for, and its values: one that is named, or all whose inputs it has."""
+        """The entries that a sample is for, with its values: the one that it names, or all for whose inputs
+        it has values.
+        """
         if isinstance(sample, tuple) and len(cast(Any, sample)) == 2 and isinstance(sample[0], str):
             key, values = cast("tuple[str, Any]", sample)
             for entry in self._entries:
@@ -161,9 +163,9 @@ class Dataset:
             raise Error(f"the model has no signature '{key}'{near(key, known)}", hint=f"it has {', '.join(known)}")
         if len(self._entries) == 1 or not isinstance(sample, Mapping):
             return [(self._entries[0], sample)]
-        given = list(cast("Mapping[str, Any]", sample))
-        found = [entry for entry in self._entries if _covers(given, entry)]
-        return [(entry, sample) for entry in found or self._entries[:1]]
+        names_given = list(cast("Mapping[str, Any]", sample))
+        entries = [entry for entry in self._entries if _covers(names_given, entry)]
+        return [(entry, sample) for entry in entries or self._entries[:1]]
 
 
 def _covers(names: Sequence[str], entry: Entry) -> bool:
@@ -171,7 +173,9 @@ def _covers(names: Sequence[str], entry: Entry) -> bool:
 
 
 def _names(name: str, port: Port) -> bool:
-    """Whether `name` means the input: the signature's name, the tensor's, or that without what exporters put around."""
+    """Whether `name` is the input's name in the signature, its tensor's name, or that without what exporters
+    add to it.
+    """
     if name in (port.name, port.tensor):
         return True
     bare = port.tensor.removeprefix("serving_default_").rpartition(":")[0] or port.tensor
@@ -216,7 +220,7 @@ def _array(port: Port, value: Any) -> Array:
 
 
 def _checked(port: Port, found: Array, is_mask: bool) -> Array:
-    """The values as the input takes them; a mask may be infinite."""
+    """The values in the input's shape and type. Raises `Error` if they do not fit; a mask may be infinite."""
     if found.dtype.kind in "SUO" or port.dtype.kind in "SUO":
         if (found.dtype.kind in "SUO") != (port.dtype.kind in "SUO"):
             raise Error(f"input '{port.name}' wants {port.dtype.name}, not {found.dtype.name}", hint="convert the data")
@@ -248,7 +252,7 @@ def _path(source: Any) -> str | None:
 def _reader(
     source: Any, entries: Sequence[Entry], scaling: Scaling | None
 ) -> tuple[Callable[[], Iterable[Any]], int | None]:
-    """What gives the samples, from the start each time, and how many there are where that is known."""
+    """A function that yields the samples, from the start at each call, and their number if that is known."""
     name = _path(source)
     if name is None:
         given = getattr(source, "input_gen", source)
@@ -277,7 +281,7 @@ _ARRAYS = (".npz", ".npy")
 
 
 def files_of(source: str) -> list[pathlib.Path]:
-    """The files that a dataset of this name is read from, as far as they are there, without opening one."""
+    """The existing files that a dataset of this name is read from; none is opened."""
     path = pathlib.Path(source)
     if path.is_dir():
         return _files(path, (*_ARRAYS, *ENDINGS))
@@ -302,14 +306,16 @@ def _files(folder: pathlib.Path, endings: tuple[str, ...]) -> list[pathlib.Path]
 def _folder(
     folder: pathlib.Path, entries: Sequence[Entry], scaling: Scaling | None
 ) -> tuple[list[pathlib.Path], Callable[[pathlib.Path], Any]]:
-    """The files of a folder, a sample each, and what reads one. Raises `Error` where they are of several kinds."""
+    """The files of a folder, one for each sample, and the function that reads one. Raises `Error` if kinds
+    are mixed.
+    """
     kinds = {endings: found for endings in ((".npz",), (".npy",), ENDINGS) if (found := _files(folder, endings))}
     if not kinds:
         hint = "put one in for each sample"
         raise Error("has no .npz files, no .npy files and no images", file=str(folder), hint=hint)
     if len(kinds) > 1:
-        said = " and ".join(endings[0] for endings in kinds)
-        raise Error(f"has files of several kinds ({said})", file=str(folder), hint="keep one kind in it")
+        kinds_found = " and ".join(endings[0] for endings in kinds)
+        raise Error(f"has files of several kinds ({kinds_found})", file=str(folder), hint="keep one kind in it")
     ((endings, files),) = kinds.items()
     if endings == (".npz",):
         return files, lambda file: _one_sample(file, entries, scaling)
@@ -327,9 +333,9 @@ def _one_sample(file: pathlib.Path, entries: Sequence[Entry], scaling: Scaling |
 
 
 def _own_scaling(archive: Archive, entries: Sequence[Entry], other: Scaling | None) -> Scaling | None:
-    """What the arrays `scale` and `offset` of an archive say of its uint8 arrays; None where there are none.
+    """The scaling of an archive's uint8 arrays by its arrays `scale` and `offset`; None if it has none.
 
-    Raises `Error` where --input-scale or --input-offset (`other`) say it too.
+    Raises `Error` if --input-scale or --input-offset (`other`) is given too.
     """
     names = [name for name in archive.names if name in _SCALING and not any(_means(name, e) for e in entries)]
     if not names or not any(archive.dtype(name) == np.uint8 for name in archive.names):
@@ -353,12 +359,12 @@ def _scaled_by(own: Scaling | None, sample: Mapping[str, Array]) -> Mapping[str,
 
 
 def _samples_of(archive: Archive, entries: Sequence[Entry], own: Scaling | None) -> Iterator[Any]:
-    """The samples of an archive, by name where its arrays have the inputs' names, else in their order."""
+    """The samples of an archive, by name if its arrays have the inputs' names, else in the order of the arrays."""
     names = [name for name in archive.names if own is None or name not in _SCALING]
     keyed = [entry for entry in entries if any(name.startswith(f"{entry.key}/") for name in names if entry.key)]
     if keyed:
         streams = [_keyed(archive, entry.key, own) for entry in keyed]
-        while streams:  # by turns, so that the first samples are of every signature
+        while streams:  # alternate between signatures, so that the first samples cover all of them
             for stream in list(streams):
                 if (sample := next(stream, None)) is None:
                     streams.remove(stream)
@@ -366,13 +372,13 @@ def _samples_of(archive: Archive, entries: Sequence[Entry], own: Scaling | None)
                     yield sample
         return
     if any(_covers(names, entry) for entry in entries):
-        wanted = {name for entry in entries if _covers(names, entry) for name in names if _means(name, entry)}
-        chosen = [name for name in names if name in wanted]
+        names_read = {name for entry in entries if _covers(names, entry) for name in names if _means(name, entry)}
+        chosen = [name for name in names if name in names_read]
         yield from (_scaled_by(own, sample) for sample in archive.samples(chosen))
         return
     count = len(entries[0].inputs)
     if len(names) < count or (len(names) > count and any(_names(n, p) for n in names for p in entries[0].inputs)):
-        yield from archive.samples(names)  # an error there names what is missing
+        yield from archive.samples(names)  # its error names the missing array
         return
     for sample in archive.samples(names[:count]):
         yield list(_scaled_by(own, sample).values())
@@ -386,7 +392,7 @@ def _keyed(archive: Archive, key: str, own: Scaling | None) -> Iterator[tuple[st
 
 
 def _function(module: str, function: str) -> Callable[[], Iterable[Any]]:
-    """`module:function`; modules of the working folder too."""
+    """The function that `module:function` names; the module may be in the working folder."""
     sys.path.insert(0, os.getcwd())
     try:
         what = f"module {module} can't be imported:"

@@ -13,13 +13,15 @@ from tflir.ir.errors import Error
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-"""What an image is converted to, by the number of channels of the input."""
+"""Pillow's mode that an image is converted to, by the number of channels of the input."""
 _WIDE = ("I", "F")
-"""How the modes begin whose values go beyond a byte."""
+"""Prefixes of Pillow's modes whose values take more than a byte."""
 
 
 def read_image(file: pathlib.Path, port: Port) -> Array:
-    """The image as the input `port` takes it, values from 0 to 255. Raises `Error` where there is no such form."""
+    """The image in the shape of the input `port`, with values from 0 to 255. Raises `Error` if it is not an
+    image input.
+    """
     height, width, channels, first = _form(port, file)
     pillow = _pillow(file)
     try:
@@ -31,7 +33,7 @@ def read_image(file: pathlib.Path, port: Port) -> Array:
             pixels = np.asarray(image.resize(size, pillow.Image.Resampling.BILINEAR))
     except (Error, MemoryError):
         raise
-    except Exception as error:  # decoders raise many kinds
+    except Exception as error:  # decoders raise many kinds of exceptions
         what = f"is damaged, or no image ({type(error).__name__}: {error})"
         raise Error(what, file=str(file), hint="leave it out, or save it again") from None
     pixels = pixels.reshape(pixels.shape[0], pixels.shape[1], channels)

@@ -1,4 +1,5 @@
-"""`.npz` archives and `.npy` files, read a sample at a time. Whatever is wrong with one is an `Error` that names it."""
+"""Reads `.npz` archives and `.npy` files one sample at a time. Every fault in a file raises an `Error` that
+names it."""
 
 from __future__ import annotations
 
@@ -19,19 +20,19 @@ from tflir.ir.errors import Error
 
 _ARRAY = ".npy"
 _LARGEST = 1 << 30
-"""Bytes that are read as one array at most, where they are many times what the file holds."""
+"""The most bytes of an array that takes more than `_EXPANDS` times its bytes in the file."""
 _EXPANDS = 4
-"""How many times its bytes in the file an array may be without that."""
+"""An array may have this many times its bytes in the file without a limit."""
 _HINT = "write it again with numpy"
 
 
 def _called(name: str) -> str:
-    """An array in a message: that of an `.npy` file has no name."""
+    """The name of an array in messages; that of an `.npy` file has none."""
     return f"array '{name}'" if name else "its array"
 
 
 class _Container(Protocol):
-    """Arrays by name, as `.npz` and `.npy` have them."""
+    """A file with arrays by name: an `.npz` or an `.npy`."""
 
     def namelist(self) -> list[str]: ...
     def open(self, name: str) -> IO[bytes]: ...
@@ -62,7 +63,7 @@ class _Header:
 
 
 class Archive:
-    """Arrays whose first axis is the samples. Raises `Error` where the file holds no arrays of numbers or text."""
+    """Arrays whose first axis is the sample. Raises `Error` if the file does not contain arrays of numbers or text."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = pathlib.Path(path)
@@ -80,24 +81,24 @@ class Archive:
         return next((header.shape[0] for header in self._headers.values() if header.shape), 0)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Of an array, the samples' axis among it."""
+        """The shape of an array, including the axis of samples."""
         return self._headers[name].shape
 
     def dtype(self, name: str) -> np.dtype[Any]:
-        """Of an array."""
+        """The dtype of an array."""
         return self._headers[name].dtype
 
     def whole(self, names: Sequence[str] | None = None) -> Mapping[str, Array]:
-        """Every array (or each of `names`), all of it."""
+        """All arrays (or those in `names`), completely."""
         with self._open() as held:
             return {name: self._read(held, name) for name in (self.names if names is None else names)}
 
     def samples(self, names: Sequence[str]) -> Iterator[dict[str, Array]]:
-        """One slice of each array of `names` after the other. Raises `Error` where they have not the same length."""
+        """Yields the i-th slices of all arrays in `names` for each i. Raises `Error` if their lengths differ."""
         lengths = {name: self._headers[name].shape[0] if self._headers[name].shape else 0 for name in names}
         if len(set(lengths.values())) > 1:
-            said = ", ".join(f"'{name}' has {length}" for name, length in lengths.items())
-            raise self._error(f"arrays of different lengths: {said}", hint="axis 0 is the samples")
+            lengths_text = ", ".join(f"'{name}' has {length}" for name, length in lengths.items())
+            raise self._error(f"arrays of different lengths: {lengths_text}", hint="axis 0 is the samples")
         with self._open() as held, ExitStack() as stack:
             streams = {name: self._slices(stack.enter_context(held.open(name + _ARRAY)), name, held) for name in names}
             for _ in range(next(iter(lengths.values()), 0)):
@@ -115,7 +116,7 @@ class Archive:
             raise
         except FileNotFoundError:
             raise self._error("no such file", hint="check the path") from None
-        except Exception as error:  # of the archive, its compression, the headers: there are a dozen kinds
+        except Exception as error:  # archive, compression and headers raise a dozen kinds of exceptions
             kind = "an .npy file" if self.path.suffix == _ARRAY else "an .npz archive"
             raise self._error(f"is damaged, or not {kind} ({type(error).__name__}: {error})") from None
 
@@ -158,7 +159,7 @@ class Archive:
         return values.reshape(header.shape, order="F" if header.fortran else "C")
 
     def _check_size(self, name: str, size: int) -> None:
-        """Refuses what would take far more memory than the file takes on the disk."""
+        """Raises `Error` if an array would take far more memory than the file takes on disk."""
         if size > max(_LARGEST, _EXPANDS * os.path.getsize(self.path)):
             raise self._error(f"{_called(name)} has samples of {size >> 20} MB", hint="axis 0 is the samples")
 

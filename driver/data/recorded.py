@@ -1,4 +1,4 @@
-"""Recorded ranges apart from a module: merged, written to a file, and put onto a module."""
+"""Recorded ranges outside a module: they are merged, written to a file, and recorded on a module."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ Span = tuple[float, float]
 _FORMAT = "tflir statistics"
 _VERSION = 1
 _MOST_BYTES = 1 << 26
-"""Of a statistics file: a million tensors take less."""
+"""The most bytes of a statistics file: a million tensors take less."""
 _LARGEST_COUNT = 2**63 - 1
 _EDGE = 64
-"""Bytes from each end of a constant that the fingerprint takes in."""
+"""The fingerprint includes this many bytes from each end of a constant."""
 _LEAST_MAXIMUM = float(np.finfo(np.float32).tiny)
-"""What TensorFlow's running maximum starts from."""
+"""The initial value of TensorFlow's running maximum."""
 
 
 @dataclass(frozen=True)
 class Recorded:
     """Ranges by (function, position); see `logged.values_of` for positions.
 
-    They are what the tensors held; `apply` makes TensorFlow's of them. Merging is exact and in any order.
+    They are the ranges of the tensors; `apply` can derive TensorFlow's from them. Merging is exact in any order.
     """
 
     model: str
-    """The fingerprint of the model that they are of."""
+    """The fingerprint of the model that the ranges belong to."""
     samples: int = 0
     ranges: dict[tuple[str, int], Span] = field(default_factory=dict[tuple[str, int], Span])
     inner: dict[tuple[str, int], list[Span | None]] = field(default_factory=dict[tuple[str, int], list[Span | None]])
     """Ranges of the five intermediate tensors of an LSTM op, by the position of its result."""
 
     def merged(self, other: Recorded) -> Recorded:
-        """The ranges that hold both. Raises `Error` where they are of different models."""
+        """The ranges that contain both. Raises `Error` if they belong to different models."""
         if self.model != other.model:
             raise Error("are statistics of another model", hint="calibrate the same file")
         ranges = dict(self.ranges)
@@ -68,29 +68,29 @@ class Recorded:
         return Recorded(self.model, self.samples + other.samples, ranges, inner)
 
     def apply(self, module: ModuleOp, *, tf_compat: bool = False) -> None:
-        """Records the ranges on the values of `module`, in the place of those that it has for them.
+        """Records the ranges on the values of `module`, replacing those that it has.
 
-        `tf_compat`: with what TensorFlow's calibrator adds to them. Raises `Error` where they are of another model.
+        `tf_compat`: changed as by TensorFlow's calibrator. Raises `Error` if they belong to another model.
         """
         self.check(module)
         for function in functions(module):
             name = function.sym_name.data
-            found: dict[SSAValue, Range] = {}
+            ranges: dict[SSAValue, Range] = {}
             for position, value in enumerate(values_of(function)):
                 if (span := self.ranges.get((name, position))) is not None:
-                    found[value] = Range(*span)
+                    ranges[value] = Range(*span)
                 if (spans := self.inner.get((name, position))) is not None and isinstance(value, OpResult):
                     _set_intermediates(value.op, spans)
             if tf_compat:
-                found = contaminated(function, found)
-                found = {value: Range(one.low, max(one.high, _LEAST_MAXIMUM)) for value, one in found.items()}
-            set_ranges(function, dict(found))
+                ranges = contaminated(function, ranges)
+                ranges = {value: Range(one.low, max(one.high, _LEAST_MAXIMUM)) for value, one in ranges.items()}
+            set_ranges(function, dict(ranges))
 
     def check(self, module: ModuleOp) -> None:
-        """Raises `Error` where the ranges are of another model, or of tensors that the module has not."""
+        """Raises `Error` if the ranges belong to another model, or to tensors that the module does not have."""
         if fingerprint(module) != self.model:
             raise Error("the statistics are of another model", hint="calibrate this one")
-        sizes = {one.sym_name.data: sum(1 for _ in values_of(one)) for one in functions(module)}
+        sizes = {function.sym_name.data: sum(1 for _ in values_of(function)) for function in functions(module)}
         for name, position in (*self.ranges, *self.inner):
             if name not in sizes:
                 raise Error(f"has ranges of a function '{name}', which the model lacks", hint="calibrate this model")
@@ -121,21 +121,21 @@ def _union(a: Span | None, b: Span) -> Span:
 
 
 def read_recorded(paths: Sequence[Any], module: ModuleOp | None = None) -> Recorded:
-    """The statistics of one or more files, merged. Raises `Error` where one is not such a file, or not of `module`."""
-    found: Recorded | None = None
+    """The statistics of one or more files, merged. Raises `Error` if one is not such a file, or not of `module`."""
+    merged: Recorded | None = None
     for path in paths:
-        one = _read(path)
+        recorded = _read(path)
         try:
             if module is not None:
-                one.check(module)
-            found = one if found is None else found.merged(one)
+                recorded.check(module)
+            merged = recorded if merged is None else merged.merged(recorded)
         except Error as error:
             error.file = str(path)
             raise
-    assert found is not None
-    if module is not None and not found.samples:
+    assert merged is not None
+    if module is not None and not merged.samples:
         raise Error("has no samples", file=str(paths[0]), hint="calibrate with at least one")
-    return found
+    return merged
 
 
 def _read(path: Any) -> Recorded:
@@ -157,12 +157,12 @@ def _read(path: Any) -> Recorded:
         if (ranges or inner) and not document["samples"]:
             raise ValueError
         return Recorded(str(document["model"]), _count(document["samples"]), ranges, inner)
-    except (ArithmeticError, KeyError, TypeError, ValueError):  # among them numbers that no float holds
+    except (ArithmeticError, KeyError, TypeError, ValueError):  # including numbers that are too large for a float
         raise Error("is no statistics file of this version", file=str(path), hint="make it anew") from None
 
 
 def _count(value: Any) -> int:
-    """A whole number that is not negative. Raises `ValueError` for anything else."""
+    """A non-negative integer. Raises `ValueError` for anything else."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST_COUNT:
         raise ValueError
     return value
@@ -185,21 +185,21 @@ def _set_intermediates(op: Operation, spans: Sequence[Span | None]) -> None:
         if isinstance(held, ArrayAttr)
         else [_empty_intermediate(name) for name in INTERMEDIATES]
     )
-    made: list[Attribute] = []
+    records: list[Attribute] = []
     for item, span in zip(items, spans, strict=False):
         extras = with_range(item.data.get("tensor"), None if span is None else Range(*span))
-        made.append(DictionaryAttr(dict(item.data) | ({"tensor": extras} if extras is not None else {})))
-    op.attributes[names.INTERMEDIATES] = ArrayAttr(made)
+        records.append(DictionaryAttr(dict(item.data) | ({"tensor": extras} if extras is not None else {})))
+    op.attributes[names.INTERMEDIATES] = ArrayAttr(records)
 
 
 def _empty_intermediate(name: str) -> DictionaryAttr:
-    """A tensor that holds nothing but its range."""
+    """The record of a tensor without data that only has a range."""
     value = elements(np.zeros(0, np.float32))
     return DictionaryAttr({"type": value.type, "name": StringAttr(name), "value": value})
 
 
 def _encoded(name: str) -> bytes:
-    """The bytes of a name, whatever the file had in its place."""
+    """The bytes of a name; names in a file may have bytes that are not UTF-8."""
     return name.encode("utf-8", "backslashreplace")
 
 

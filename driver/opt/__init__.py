@@ -1,1 +1,1 @@
-"""`tflir-opt`: its command line, its run over the parts of an input, and what it says about passes."""
+"""`tflir-opt`: its command line, the run over the parts of an input, and the help about passes."""

@@ -1,8 +1,8 @@
-"""The command line of `tflir-opt`: made from the table of its options, and passes as flags of their own.
+"""The command line of `tflir-opt`: the options in its table, and a flag for each pass.
 
 `--tfl-optimize --tfl-quantize='x=1'` runs passes in the order in which they are given, as `mlir-opt` does. Switches
-take `=true` and `=false`, and long names may have one dash. What is asked of xDSL and plug-ins waits until a flag is
-met that is none of ours.
+accept `=true` and `=false`, and long names may have one dash. xDSL and plug-ins are imported only if there is a flag
+that tflir does not have itself.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ constants of more than 32 elements are left out of the text (dense_resource<__el
 exit status: 0 done; 1 the program or a pass failed; 2 wrong usage; 3 a demanded type or op set can't be met
 """
 _OTHERS = ("--help", "--version", "--no-verify-each", "--no-verify-input")
-"""Flags that the parser makes beside those of the table."""
+"""Flags that the parser has in addition to those of the table."""
 _ON, _OFF = ("true", "1"), ("false", "0")
 
 
 def parse(given: Sequence[str]) -> argparse.Namespace:
-    """The arguments; passes given as flags have become the pipeline."""
+    """The parsed arguments; passes given as flags are in the pipeline."""
     parser = build_parser()
     words, passes = _sorted_out(list(given), parser)
     arguments = parser.parse_args(words)
@@ -91,7 +91,7 @@ def _add(to: Any, flag: Flag) -> None:
 
 
 def _sorted_out(given: list[str], parser: argparse.ArgumentParser) -> tuple[list[str], list[str]]:
-    """The words that argparse reads, and the passes that were given as flags, in their order."""
+    """The words for argparse, and the passes that were given as flags, in their order."""
     words: list[str] = []
     passes: list[str] = []
     known = by_name()
@@ -116,7 +116,9 @@ def _sorted_out(given: list[str], parser: argparse.ArgumentParser) -> tuple[list
 
 
 def _load_objects(given: Sequence[str], known: Mapping[str, Flag]) -> bool:
-    """Loads the plug-ins that are named as `module:OBJECT`, so that their passes may be flags; whether any is."""
+    """Loads the plug-ins that are named as `module:OBJECT`, so that their passes may be flags; returns
+    whether there are any.
+    """
     loaded = False
     for word, following in zip(given, [*given[1:], ""], strict=True):
         name, equals, value = word.partition("=")
@@ -133,13 +135,13 @@ def _load_objects(given: Sequence[str], known: Mapping[str, Flag]) -> bool:
 
 
 def _with_two_dashes(name: str, known: Iterable[str]) -> str:
-    """`-tfl-optimize` and `-split-input-file` as `mlir-opt` takes them too."""
+    """Adds a dash to `-tfl-optimize` and `-split-input-file`, which `mlir-opt` accepts too."""
     long = name.startswith("-") and not name.startswith("--") and len(name) > 2 and name not in known
     return f"-{name}" if long and (f"-{name}" in known or _is_ours(name[1:])) else name
 
 
 def _of_flag(flag: Flag, name: str, equals: str, value: str, word: str, parser: argparse.ArgumentParser) -> list[str]:
-    """The words for a flag of ours: switches with their truth value, and values that may be left out, filled in."""
+    """The words for a flag of the table: switches with `=true` or `=false` resolved, and omitted values filled in."""
     if flag.is_switch and equals:
         if value.lower() not in (*_ON, *_OFF):
             parser.error(f"argument {name}: '{value}' is neither true nor false")
@@ -165,7 +167,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _is_pass(name: str, others: bool) -> bool:
-    """Whether a pass has this name; others are asked, which imports xDSL, only where they may have it."""
+    """Whether a pass has this name; the passes of xDSL and plug-ins are imported only if they may have it."""
     if _is_ours(name):
         return True
     if not (others or _may_be_of_xdsl(name) or _are_there_plugins()):
@@ -176,9 +178,11 @@ def _is_pass(name: str, others: bool) -> bool:
 
 
 def _may_be_of_xdsl(name: str) -> bool:
-    """Whether the text of xDSL's table of passes has the name; a flag that nobody knows is no reason to import it."""
-    found = importlib.util.find_spec("xdsl")
-    folders = found.submodule_search_locations if found is not None else None
+    """Whether the source text of xDSL's table of passes contains the name, so that a mistyped flag does not
+    import xDSL.
+    """
+    spec = importlib.util.find_spec("xdsl")
+    folders = spec.submodule_search_locations if spec is not None else None
     tables = (pathlib.Path(folder, "transforms", "__init__.py") for folder in folders or ())
     return any(f'"{name}"' in table.read_text("utf-8") for table in tables if table.is_file())
 

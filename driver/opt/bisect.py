@@ -1,7 +1,7 @@
 """`--bisect CHECK`: the first rewrite after which a check fails, found by running the pipeline up to some of them.
 
-The check is of outputs, on random inputs in the reference interpreter, or a command that ends with another status than
-for the program before. A program in the middle of a pass may be one that can't be checked; another near it is taken.
+The check compares outputs on random inputs in the reference interpreter, or it is a command that fails if it ends with
+another status than for the original program. If a program in the middle of a pass can't be checked, one near it is.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from xdsl.passes import ModulePass
 
 Check = Callable[["ModuleOp"], bool | None]
-"""Whether a program passes; None where it can't be told."""
+"""Whether a program passes; None if it can't be checked."""
 _OUTPUTS = "outputs"
 _TOLERANCE = 1e-5
 _TRIES = 8
-"""Programs near one that can't be checked that are tried instead."""
+"""How many other programs are tried if one can't be checked."""
 
 
 def check_of(text: str, module: ModuleOp, *, as_model: bool) -> Check:
-    """The check that `outputs`, `outputs=TOLERANCE` or a command stands for, beside the program before."""
+    """The check for `outputs`, `outputs=TOLERANCE` or a command, with `module` as the original program."""
     word, equals, tolerance = text.partition("=")
     if word.strip() != _OUTPUTS:
         return by_command(text, module, as_model=as_model, option="--bisect")
@@ -46,7 +46,7 @@ def check_of(text: str, module: ModuleOp, *, as_model: bool) -> Check:
 
 
 class Bisection:
-    """The search in one pipeline on one program."""
+    """The search for the rewrite in a run of one pipeline on one program."""
 
     def __init__(self, module: ModuleOp, passes: Sequence[ModulePass], context: Context, check: Check) -> None:
         self.module = module
@@ -56,7 +56,7 @@ class Bisection:
         self.runs = 0
 
     def answer(self) -> list[str]:
-        """What is to be said. Raises `Error` where there is nothing to find."""
+        """The result in words. Raises `Error` if the check does not fail after all rewrites, or fails before them."""
         last = self._after(None)[1]
         if last is None:
             raise Error("the passes rewrite nothing: there is nothing to bisect", status=USAGE)
@@ -82,7 +82,7 @@ class Bisection:
         ]
 
     def _between(self, good: int, bad: int) -> tuple[int, bool] | None:
-        """A rewrite between two, near the middle, and whether the check passes after it."""
+        """A rewrite near the middle between two, and whether the check passes after it."""
         middle = (good + bad) // 2
         near = sorted(range(max(good + 1, middle - _TRIES), min(bad, middle + _TRIES)), key=lambda at: abs(at - middle))
         for at in near[:_TRIES]:
@@ -95,7 +95,7 @@ class Bisection:
         return self.check(self._after(count)[0])
 
     def _after(self, count: int | None) -> tuple[ModuleOp, Event | None]:
-        """The program after `count` rewrites, None for all, and the last of them."""
+        """The program after `count` rewrites (None: after all), and the last of them."""
         module = snapshot(self.module)
         last: list[Event] = []
 

@@ -1,11 +1,11 @@
-"""`--verify-diagnostics`: errors against the comments that expect them.
+"""`--verify-diagnostics`: compares errors with the comments that expect them.
 
 ```mlir
 // expected-error @+1 {{unknown op}}
 %0 = "tfl.ad"(%a, %a) : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
 ```
-`@+N`, `@-N`, `@above`, `@below` say on which line; without one it is the comment's own. `expected-error-re`
-holds regular expressions between `{{` and `}}` inside its text. An error whose line is not known fits any.
+`@+N`, `@-N`, `@above`, `@below` say on which line; without one it is the comment's own. The text of `expected-error-re`
+may contain regular expressions between `{{` and `}}`. An error whose line is not known fits any comment.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class _Expected:
 
 
 def check(part: bytes, found: Error | None, file: str, *, only_expected: bool = False) -> list[str]:
-    """What does not agree between the comments in `part` and the error that it gave; empty where all does.
+    """The differences between the comments in `part` and the errors in `found`; empty if they agree.
 
-    With `only_expected` an error that no comment speaks of agrees too.
+    With `only_expected`, errors without a comment are allowed.
     """
     expected = list(_expectations(part.decode("utf-8", "surrogateescape")))
     problems: list[str] = []
@@ -55,14 +55,14 @@ def check(part: bytes, found: Error | None, file: str, *, only_expected: bool = 
 
 
 def _expectations(text: str) -> list[_Expected]:
-    found: list[_Expected] = []
+    expectations: list[_Expected] = []
     for number, line in enumerate(text.splitlines(), 1):
         _, comment, after = line.partition("//")
         match = _EXPECTED.search(after) if comment else None
         if match:
             regular, where, message = match.groups()
-            found.append(_Expected(_line(where, number), message, regular is not None))
-    return found
+            expectations.append(_Expected(_line(where, number), message, regular is not None))
+    return expectations
 
 
 def _line(where: str | None, number: int) -> int | None:

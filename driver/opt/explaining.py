@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def explained(asked: str, passes: Sequence[ModulePass], reports: Sequence[PassReport], model: str) -> Iterator[str]:
-    """What the pass that was asked about did, rule by rule where it has any. Raises `Error` for an unknown rule."""
+    """What the pass in question did, rule by rule if it has rules. Raises `Error` for an unknown rule."""
     name, _, rule = asked.partition("=")
     for each, report in zip(passes, reports, strict=True):
         if each.name != name:

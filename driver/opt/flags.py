@@ -1,7 +1,7 @@
-"""The options of `tflir-opt`, each declared once: its names, what it takes, what it does, and what it needs for that.
+"""The options of `tflir-opt`, each declared once: its names, its values, its help, and the options that it needs.
 
-The parser of the command line, the warnings and the documentation's page are made from this table. Nothing here needs
-more than the standard library. Options have their names in `mlir-opt` as further names.
+The parser of the command line, the warnings and the documentation's page are made from this table. This module needs
+only the standard library. The names of the same options in `mlir-opt` are accepted too.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from typing import Any
 
 REPRODUCER = "tflir-reproducer.mlir"
 MARKER = "// -----"
-"""What stands between the parts of an input where no other marker is given."""
+"""The default marker between the parts of an input."""
 PASSES, TEXT = "-p", "--emit mlir"
-"""What an option has no effect without: a pipeline, output as text."""
+"""Values of `Flag.without`: a pipeline, output as text."""
 
 
 def not_empty(value: str) -> str:
-    """Takes a text that holds more than spaces."""
+    """Accepts a text with more than blanks."""
     if not value.strip():
         raise ValueError("is empty")
     return value
 
 
 def count(value: str) -> int:
-    """Takes a whole number from 0 on."""
+    """Accepts an integer >= 0."""
     if not (value.isascii() and value.isdigit() and len(value) < 19):
         raise ValueError(f"'{value}' is no whole number from 0 on")
     return int(value)
 
 
 def names(value: str) -> list[str]:
-    """Takes names with commas between them."""
+    """Accepts names separated by commas."""
     return [name for each in value.split(",") if (name := each.strip())]
 
 
@@ -43,27 +43,27 @@ class Flag:
     name: str
     help: str
     also: tuple[str, ...] = ()
-    """Its further names: short ones, and those of `mlir-opt`."""
+    """Its other names: short ones, and those of `mlir-opt`."""
     metavar: str = ""
-    """What its value is called; empty for a switch."""
+    """The name of its value in the help; empty for a switch."""
     take: Callable[[str], Any] = not_empty
-    """What makes the value of a text, or raises `ValueError`."""
+    """Converts a text to the value, or raises `ValueError`."""
     default: Any = None
     many: bool = False
-    """It may be given several times; `take` gives a list."""
+    """It may be given several times; `take` returns a list."""
     alone: str | None = None
-    """The value of the flag without one, where it may be left out: such a flag takes its value after `=` only."""
+    """The value that is used if the flag is given without one; such a flag accepts a value only after `=`."""
     choices: tuple[str, ...] = ()
     negative: bool = False
-    """A switch that is on, with `--no-…` to switch it off."""
+    """Whether it is a switch that is on by default, with `--no-…` to switch it off."""
     off: tuple[str, ...] = ()
     """Names of `mlir-opt` that switch it off."""
     without: str = ""
-    """What it does nothing without, which is said in a warning: `PASSES` or `TEXT`."""
+    """What it has no effect without, which a warning says: `PASSES` or `TEXT`."""
     same: bool = False
-    """Accepted because `mlir-opt` has it: what it asks for is always so here."""
+    """Whether it is accepted only because `mlir-opt` has it: it requests what tflir always does."""
     excludes: tuple[str, ...] = field(default=())
-    """Flags beside which it is refused."""
+    """Flags that it can't be combined with."""
 
     @property
     def attribute(self) -> str:
@@ -75,11 +75,11 @@ class Flag:
         return not self.metavar
 
     def is_given(self, value: Any) -> bool:
-        """Whether a value is another than the default."""
+        """Whether a value differs from the default."""
         return value not in (self.default, False, None) and value != []
 
     def check(self, value: str) -> Any:
-        """The value of a text, or an error that lists what there is to choose from."""
+        """The value for a text; the error about a wrong one lists the choices."""
         if self.choices and value not in self.choices:
             raise ValueError(f"'{value}' is none of {', '.join(self.choices)}")
         return self.take(value)
@@ -87,7 +87,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Group:
-    """Options that belong together, under one heading of the help."""
+    """Options under one heading of the help."""
 
     title: str
     flags: tuple[Flag, ...]
@@ -211,5 +211,5 @@ def all_flags() -> Sequence[Flag]:
 
 
 def by_name() -> dict[str, Flag]:
-    """Every option by each of its names."""
+    """All options, by each of their names."""
     return {name: flag for flag in all_flags() for name in (flag.name, *flag.also)}

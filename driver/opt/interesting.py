@@ -1,4 +1,5 @@
-"""When a smaller module still shows what is looked for: the pipeline fails in the same way, or a command says so."""
+"""Checks for reduction: whether a pipeline fails on a smaller module in the same way, or a command ends the
+same way."""
 
 from __future__ import annotations
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 Interesting = Callable[["ModuleOp"], bool]
 _NAMES = re.compile(r"(?<!\w)'[^']*'|s\b|\"[^\"]*\"|@[\w.]+|[-+]?\d[\w.+-]*|tensor<[^ ]*>")
-"""What may differ in the message of one failure: names, numbers, types, and whether it is of one op or of several."""
+"""Parts of a message that may differ although the failure is the same: names, numbers, types, plurals."""
 _SAME = 2
-"""Clauses of the message that must be the same: of `tfl-quantize: no scale: at …` the first two."""
+"""How many clauses of the message must be equal: the first two of `tfl-quantize: no scale: at …`."""
 
 
 def by_pipeline(passes: Sequence[ModulePass], module: ModuleOp, context: Context, *, verify_each: bool) -> Interesting:
-    """Whether the pipeline fails as it does on `module`: its message may differ in names and numbers."""
+    """A check whether the pipeline fails as it does on `module`; the message may differ in names and numbers."""
 
     def failure(candidate: ModuleOp) -> str | None:
         try:
@@ -38,15 +39,15 @@ def by_pipeline(passes: Sequence[ModulePass], module: ModuleOp, context: Context
             return f"{error.status} {': '.join(clauses[:_SAME])}"
         return None
 
-    wanted = failure(module)
-    if wanted is None:
+    expected = failure(module)
+    if expected is None:
         hint = "reduce a module on which it does not, or give a test with --reduce-test"
         raise Error("the pipeline does not fail: there is nothing to reduce", hint=hint, status=USAGE)
-    return lambda candidate: failure(candidate) == wanted
+    return lambda candidate: failure(candidate) == expected
 
 
 def by_command(command: str, module: ModuleOp, *, as_model: bool, option: str = "--reduce-test") -> Interesting:
-    """Whether `command FILE` ends with the status that it ends with for `module`; FILE is text, or a `.tflite`."""
+    """A check whether `command FILE` ends with the same status as for `module`; FILE is text, or a `.tflite`."""
     words = shlex.split(command)
 
     def status(candidate: ModuleOp) -> int | None:
@@ -59,13 +60,13 @@ def by_command(command: str, module: ModuleOp, *, as_model: bool, option: str = 
             try:
                 return subprocess.run([*words, path], capture_output=True, check=False).returncode
             except OSError as error:
-                said = (error.strerror or str(error)).lower()
-                raise Error(f"{option} {words[0]}: {said}", hint="name a command", status=USAGE) from None
+                message = (error.strerror or str(error)).lower()
+                raise Error(f"{option} {words[0]}: {message}", hint="name a command", status=USAGE) from None
 
-    wanted = status(module)
-    if wanted is None:
+    expected = status(module)
+    if expected is None:
         raise Error("the module can't be written as a .tflite", hint="reduce it as text", status=1)
-    return lambda candidate: status(candidate) == wanted
+    return lambda candidate: status(candidate) == expected
 
 
 def _write(module: ModuleOp, path: str, as_model: bool) -> None:

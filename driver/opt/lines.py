@@ -1,7 +1,7 @@
-"""The text of a program line by line, kept up to date while rewrites change it: what is done to lines, not the whole.
+"""The lines of a program, updated while rewrites change it: each rewrite becomes a list of edits of single lines.
 
-A line is an op, with what is inside of it. Values keep their names; a value in the place of another takes its name over
-where nothing else has it, so that only lines change whose op did.
+A line is an op, including its regions. Values keep their names; a value that replaces another takes over its name if
+that is free, so that only the lines of changed ops change.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class Lines:
             self._number(op)
 
     def all(self) -> list[tuple[int, str]]:
-        """Every line, in order."""
+        """All lines, in order."""
         return [(self._numbers[op], self._texts[self._numbers[op]]) for op in self._ops()]
 
     def after(self, event: Event) -> list[Edit]:
-        """What a rewrite that was just done changed."""
+        """The edits of the rewrite that was just done."""
         if event.rule == SWEEP:
             return self._swept()
-        gone = [state.op for state in event.removed]
-        edits = list(self._removed(gone))
+        removed = [state.op for state in event.removed]
+        edits = list(self._removed(removed))
         renamed = [user for _, op in event.changed for user in self._renamed(op)]
         edits += self._added(self._line_of(op) for op in event.added)
         kept = [*event.added, *(op for _, op in event.changed), *event.rewired, *renamed, event.root.op]
@@ -48,21 +48,21 @@ class Lines:
         return edits
 
     def _renamed(self, op: Operation) -> Iterator[Operation]:
-        """Names the results of a changed op anew; the ops that read them."""
+        """Renames the results of a changed op; returns the ops that read them."""
         for result in op.results:
             self._printer.forget(result)
             yield from (use.operation for use in result.uses)
 
     def _swept(self) -> list[Edit]:
-        """What differs from before, found by looking at every line."""
+        """The edits since the last call, by comparing every line."""
         now = list(self._ops())
-        there = set(now)
-        edits = list(self._removed([op for op in self._numbers if op not in there]))
+        present = set(now)
+        edits = list(self._removed([op for op in self._numbers if op not in present]))
         edits += self._added(op for op in now)
         return edits + list(self._changed(now))
 
     def _ops(self) -> Iterator[Operation]:
-        """The ops that are lines: those of the module, and of its functions."""
+        """The ops that have a line: those of the module, and those of its functions."""
         for op in self.module.ops:
             yield op
             if isinstance(op, FuncOp):
@@ -70,7 +70,7 @@ class Lines:
                     yield from block.ops
 
     def _line_of(self, op: Operation) -> Operation | None:
-        """The op whose line shows `op`; None where it is not in the module any more."""
+        """The op whose line contains `op`; None if it is no longer in the module."""
         line: Operation | None = op
         while line is not None:
             owner = line.parent_op()
@@ -95,7 +95,7 @@ class Lines:
                 yield "-", number, -1, ""
 
     def _added(self, ops: Iterable[Operation | None]) -> list[Edit]:
-        """New lines, each after those that it stands behind."""
+        """Edits that add lines, ordered so that the line before each already exists."""
         edits: list[Edit] = []
         for op in ops:
             new: list[Operation] = []
@@ -129,10 +129,10 @@ class Lines:
     def _header(self, function: FuncOp) -> str:
         """The first line of a function."""
         printer = self._printer
-        taken = [f"%{printer.print_ssa_value(value)}: {printer.text_of(value.type)}" for value in function.args]
+        arguments = [f"%{printer.print_ssa_value(value)}: {printer.text_of(value.type)}" for value in function.args]
         given = [printer.text_of(kind) for kind in function.function_type.outputs]
         results = given[0] if len(given) == 1 else f"({', '.join(given)})"
-        return f"func.func @{function.sym_name.data}({', '.join(taken)}) -> {results}"
+        return f"func.func @{function.sym_name.data}({', '.join(arguments)}) -> {results}"
 
 
 def _before(op: Operation) -> Operation | None:

@@ -1,6 +1,6 @@
 """`tflir-opt`: reads a model or its text, runs passes on it and prints it, as `mlir-opt` does.
 
-Parsing the arguments needs nothing but the standard library.
+Parsing the arguments needs only the standard library.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the result of `tflir-opt` goes, as text or as a model."""
+"""Writes the result of `tflir-opt` as text or as a model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TFLITE, MLIR = "tflite", "mlir"
 
 
 class Output:
-    """What is printed, how, and where to."""
+    """The format and the destination of the output."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.path: str = arguments.output
@@ -41,11 +41,11 @@ class Output:
             raise Error("a model is no text for a terminal", hint="name a file with -o", status=USAGE)
 
     def text(self, module: ModuleOp) -> str:
-        """The program as the options have it printed."""
+        """The text of the program as the options request it."""
         return module_text(module, **self._how)
 
     def write(self, module: ModuleOp, *, whole: bool = False) -> None:
-        """Writes the program to where it goes; `whole` text reads back as the same module, whatever the options say."""
+        """Writes the program to the output; with `whole`, text is complete and reads back as the same module."""
         if self.format == MLIR:
             how: dict[str, Any] = (
                 {**self._how, "elide": False, "elide_above": None, "locations": True} if whole else self._how
@@ -65,7 +65,7 @@ class Output:
             writer.write(out)
 
     def write_string(self, text: str) -> None:
-        """Writes text that is made already."""
+        """Writes a text to the output."""
         with self._out() as out:
             out.write(text.encode())
 

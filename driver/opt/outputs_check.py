@@ -1,4 +1,4 @@
-"""Whether a program still gives the outputs that another gave, on the same inputs in the reference interpreter."""
+"""Compares the outputs of two programs on the same inputs in the reference interpreter."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 Inputs = Sequence[Sequence[Array]]
-"""Numbers for the inputs of each signature, in order."""
+"""Real numbers for the inputs of each signature, in order."""
 Outputs = Mapping[tuple[str, str], Array]
-"""Numbers by the key of the signature and the name of the output, in order."""
+"""Real numbers by the key of the signature and the name of the output, in order."""
 
 
 def random_inputs(module: ModuleOp) -> Inputs:
-    """Random numbers, the same each time. Raises `Error` for inputs that take strings."""
+    """Random numbers with a fixed seed. Raises `Error` for string inputs."""
     rng = np.random.default_rng(SEED)
-    made: list[list[Array]] = []
+    samples: list[list[Array]] = []
     for entry in Session(module).entries:
         ports = [_described(port) for port in entry.inputs]
         values = random_sample(ports, rng)
-        made.append([port.decode(values[port.name]) for port in ports])
-    return made
+        samples.append([port.decode(values[port.name]) for port in ports])
+    return samples
 
 
 def recorded_inputs(module: ModuleOp, path: str) -> Inputs:
-    """The first sample of an `.npz` archive. Raises `Error` where it has none that fits an input."""
+    """The first sample of an `.npz` archive. Raises `Error` if it has no value that fits an input."""
     archive = Archive(path)
     return [[_first(archive, port) for port in entry.inputs] for entry in Session(module).entries]
 
 
 def _first(archive: Archive, port: Port) -> Array:
-    """The first sample of an input, with a batch of 1 where that is all it lacks."""
+    """The first sample of an input; a missing batch dimension of 1 is added."""
     file = str(archive.path)
     if port.name not in archive.names:
         hint = f"it holds {', '.join(archive.names)}"
@@ -63,44 +63,44 @@ def _first(archive: Archive, port: Port) -> Array:
 
 
 def outputs_of(module: ModuleOp, inputs: Inputs) -> Outputs:
-    """The outputs of every signature. Numbers are quantized, and integers made numbers, where tensors are quantized.
+    """The outputs of every signature, as real numbers: quantized inputs are quantized, quantized outputs dequantized.
 
-    Raises `Error` where the program can't be run.
+    Raises `Error` if the program can't be run.
     """
     session = Session(module)
-    found: dict[tuple[str, str], Array] = {}
+    outputs_found: dict[tuple[str, str], Array] = {}
     for entry, values in zip(session.entries, inputs, strict=True):
-        given = [_described(port).encode(value) for value, port in zip(values, entry.inputs, strict=True)]
-        outputs = session.run(given, entry.key)
-        found |= {(entry.key, port.name): _described(port).decode(outputs[port.name]) for port in entry.outputs}
-    return found
+        encoded = [_described(port).encode(value) for value, port in zip(values, entry.inputs, strict=True)]
+        outputs = session.run(encoded, entry.key)
+        outputs_found |= {(entry.key, port.name): _described(port).decode(outputs[port.name]) for port in entry.outputs}
+    return outputs_found
 
 
 def moved(wanted: Outputs, found: Outputs, tolerance: float | None) -> str:
-    """Which output has moved, in words; '' for none.
+    """Which output differs, in words; '' if none does.
 
-    An output may move by `tolerance` times its largest element; with None as far as it likes, if its shape stays and it
-    is finite where it was, and the program may have further outputs.
+    An output may differ by `tolerance` times its largest element. With None, values may differ arbitrarily if the shape
+    is the same and finite elements are finite, and the program may have additional outputs.
     """
     if len(found) < len(wanted) or (tolerance is not None and len(found) > len(wanted)):
         return f"makes {len(found)} outputs of {len(wanted)}"
-    for ((_, name), one), other in zip(wanted.items(), found.values(), strict=False):
-        if not _near(one, other, tolerance):
-            return f"moves output '{name}'{_by(one, other)}"
+    for ((_, name), before), after in zip(wanted.items(), found.values(), strict=False):
+        if not _near(before, after, tolerance):
+            return f"moves output '{name}'{_by(before, after)}"
     return ""
 
 
 def outputs_check(module: ModuleOp, tolerance: float) -> Callable[[ModuleOp], bool | None]:
     """A check that the outputs of every signature are those of `module` on random inputs, within `tolerance`.
 
-    It gives None for a program that can't be run.
+    It returns None for a program that can't be run.
     """
     inputs = random_inputs(module)
-    wanted = outputs_of(module, inputs)
+    expected = outputs_of(module, inputs)
 
     def check(candidate: ModuleOp) -> bool | None:
         try:
-            return not moved(wanted, outputs_of(candidate, inputs), tolerance)
+            return not moved(expected, outputs_of(candidate, inputs), tolerance)
         except Error:
             return None
 
@@ -108,7 +108,7 @@ def outputs_check(module: ModuleOp, tolerance: float) -> Callable[[ModuleOp], bo
 
 
 def _described(port: Port) -> Described:
-    """An input or output as the runtime describes it, which says how numbers are stored."""
+    """An input or output in the form of LiteRT's description, which encodes and decodes real numbers."""
     element = element_of(port.type)
     none = np.zeros(0)
     scales, points, axis = none, none, 0
@@ -120,23 +120,23 @@ def _described(port: Port) -> Described:
     return Described(port.name, port.tensor, port.position, shape, dtype_of(port.type), scales, points, axis)
 
 
-def _by(one: Array, other: Array) -> str:
-    if one.shape != other.shape:
-        return f" from shape {one.shape} to {other.shape}"
-    if one.dtype.kind not in "fiub" or other.dtype.kind not in "fiub":
+def _by(before: Array, after: Array) -> str:
+    if before.shape != after.shape:
+        return f" from shape {before.shape} to {after.shape}"
+    if before.dtype.kind not in "fiub" or after.dtype.kind not in "fiub":
         return ""
     with np.errstate(invalid="ignore"):
-        difference = np.abs(one.astype(np.float64) - other.astype(np.float64))
+        difference = np.abs(before.astype(np.float64) - after.astype(np.float64))
     return f" by {float(np.nanmax(difference, initial=0.0)):.3g}"
 
 
-def _near(one: Array, other: Array, tolerance: float | None) -> bool:
-    if one.shape != other.shape:
+def _near(before: Array, after: Array, tolerance: float | None) -> bool:
+    if before.shape != after.shape:
         return False
-    if one.dtype.kind not in "fiub" or other.dtype.kind not in "fiub":
-        return bool(np.array_equal(one, other))
-    one, other = one.astype(np.float64), other.astype(np.float64)
+    if before.dtype.kind not in "fiub" or after.dtype.kind not in "fiub":
+        return bool(np.array_equal(before, after))
+    before, after = before.astype(np.float64), after.astype(np.float64)
     if tolerance is None:
-        return bool(np.isfinite(other[np.isfinite(one)]).all())
-    largest = float(np.max(np.abs(one[np.isfinite(one)]), initial=0.0))
-    return bool(np.allclose(one, other, rtol=0.0, atol=tolerance * largest, equal_nan=True))
+        return bool(np.isfinite(after[np.isfinite(before)]).all())
+    largest = float(np.max(np.abs(before[np.isfinite(before)]), initial=0.0))
+    return bool(np.allclose(before, after, rtol=0.0, atol=tolerance * largest, equal_nan=True))

@@ -1,4 +1,4 @@
-"""What `tflir-opt` says about itself: passes, their options, dialects."""
+"""Help of `tflir-opt`: lists of passes, their options, rules, plug-ins and dialects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ON_A_MODEL = "name a model, and the pass with its options with -p"
 
 
 def answer(arguments: argparse.Namespace) -> int:
-    """Prints what was asked for."""
+    """Prints the requested list."""
     if arguments.explain:
         name, equals, rule = arguments.explain.partition("=")
         print(explain_rule(find_pass(name), rule) if equals else explain(find_pass(name)))
@@ -42,7 +42,7 @@ def answer(arguments: argparse.Namespace) -> int:
 
 
 def explain(pass_class: type[ModulePass]) -> str:
-    """What a pass does, with its options."""
+    """The documentation of a pass with its options."""
     lines = [pass_class.name, "", _documentation(pass_class)]
     if rules := _rules(pass_class):
         lines += ["", "rules:", *rules]
@@ -52,7 +52,7 @@ def explain(pass_class: type[ModulePass]) -> str:
 
 
 def _rules(pass_class: type[ModulePass]) -> list[str]:
-    """The rules of a pass with what each does, where they don't depend on an option without a default."""
+    """The rules of a pass with their documentation; none if they depend on an option without a default."""
     try:
         patterns = list(pass_class().rules()) if issubclass(pass_class, RewritePass) else []
     except TypeError:
@@ -62,7 +62,7 @@ def _rules(pass_class: type[ModulePass]) -> list[str]:
 
 
 def explain_rule(pass_class: type[ModulePass], name: str) -> str:
-    """What a rule of a pass does. Raises `Error` (status 2) where the pass has no such rule."""
+    """The documentation of a rule of a pass. Raises `Error` (status 2) if the pass has no such rule."""
     try:
         patterns = list(pass_class().rules()) if issubclass(pass_class, RewritePass) else []
     except TypeError:  # an option that has no default
@@ -76,7 +76,7 @@ def explain_rule(pass_class: type[ModulePass], name: str) -> str:
 
 
 def _documentation(pass_class: type[ModulePass]) -> str:
-    """The docstring of a pass, a generated one (`Name(field=…)`) left out."""
+    """The docstring of a pass; empty if it is only the generated one of a dataclass (`Name(field=…)`)."""
     text = inspect.cleandoc(pass_class.__doc__ or "")
     return "(no documentation)" if not text or text.startswith(f"{pass_class.__name__}(") else text
 
@@ -89,7 +89,7 @@ def _option_lines(pass_class: type[ModulePass]) -> Iterator[str]:
 
 
 def _help_lines(pass_class: type[ModulePass]) -> Iterator[str]:
-    """Each option, and below it what it is for and which values it takes."""
+    """Each option, and below it its help and its values."""
     for option, line in zip(pass_options(pass_class), _option_lines(pass_class), strict=True):
         yield line
         text = option_help(pass_class).get(option.name, "")
@@ -128,7 +128,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _plugin_lines() -> Iterator[str]:
-    """Each plug-in, what it brings, and which of its names another has too."""
+    """Each plug-in, what it adds, and which of its names another plug-in has too."""
     universes, all_plugins = plugin_universes(), plugins()
     register_all()
     for name in dict.fromkeys([*all_plugins, *universes]):
@@ -140,9 +140,9 @@ def _plugin_lines() -> Iterator[str]:
         if name in all_plugins:
             facts = all_plugins[name].facts
             brought["facts, with --plugin"] = [f"{op} {field}" for op, held in facts.items() for field in held]
-        for kind, found in brought.items():
-            if found:
-                yield f"    {kind}: {', '.join(found)}"
+        for kind, entries in brought.items():
+            if entries:
+                yield f"    {kind}: {', '.join(entries)}"
     for kind, registry in KINDS:
         for name, owners in registry.clashes():
             yield f"clash: {kind.replace('_', ' ')} '{name}' is in {' and in '.join(owners)}"

@@ -1,8 +1,8 @@
 """The smallest module that is still interesting, by delta debugging.
 
-Parts of one kind, such as ops, are left out many at a time: all, then halves, quarters and so on, so that one part
-among n is found in about 2 log n tests. Kinds are gone through until none makes the module smaller. Every module that
-is tested is valid, if the first one was.
+Parts of one kind, such as ops, are removed many at a time: all, then halves, quarters and so on, so that a single
+needed part among n is found in about 2 log n tests. This is repeated for all kinds until no part can be removed. Every
+module that is tested is valid if the first one was.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from tflir.snapshot import snapshot
 
 
 def reduced(module: ModuleOp, is_interesting: Interesting) -> ModuleOp:
-    """The smallest module that was found. `is_interesting` holds for `module` and must not change what it is given."""
+    """The smallest module that was found. `is_interesting` must be true for `module`, and must not modify its
+    argument.
+    """
     return _Reduction(module, is_interesting).run()
 
 
 class _Reduction:
-    """`module` is the smallest so far."""
+    """A reduction; `module` is the smallest interesting module so far."""
 
     def __init__(self, module: ModuleOp, is_interesting: Interesting) -> None:
         self.module = module
@@ -45,7 +47,7 @@ class _Reduction:
         return self.module
 
     def _minimise(self, kind: Kind) -> bool:
-        """Leaves out as many parts of one kind as can be; returns whether there were any."""
+        """Removes as many parts of one kind as possible; returns whether it removed any."""
         any_smaller = False
         count = len(kind.parts(self.module))
         length = count
@@ -62,7 +64,7 @@ class _Reduction:
         return any_smaller
 
     def _try(self, kind: Kind, chosen: Iterable[int]) -> bool:
-        """Leaves the chosen parts out of a copy, which becomes the module where it is smaller and interesting."""
+        """Removes the chosen parts from a copy, which replaces the module if it is smaller and interesting."""
         candidate = snapshot(self.module)
         parts = kind.parts(candidate)
         if not kind.remove(candidate, [parts[index] for index in chosen]):

@@ -1,7 +1,7 @@
-"""What can be left out of a module, kind by kind, so that what is left is valid.
+"""Removes parts from a module, kind by kind, so that the rest is valid.
 
-The results of an op that is left out become arguments of the function; in a function that others call, whose arguments
-are fixed, constants of zeros.
+The results of a removed op become arguments of the function, or constants of zeros in a function that others call,
+whose arguments are fixed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MOST_DIM = 1 << 24
 
 @dataclass(frozen=True)
 class Kind:
-    """Parts of one kind: which there are, and how some of them are left out, or nothing is, where that can't be."""
+    """Parts of one kind: the function that lists them, and the one that removes some of them, if that is possible."""
 
     name: str
     parts: Callable[[ModuleOp], Sequence[Any]]
@@ -37,26 +37,26 @@ class Kind:
 
 
 def tidy(module: ModuleOp) -> None:
-    """Leaves out arguments that nothing reads, of functions that nothing calls, and signatures that fit no more."""
+    """Removes unused arguments of functions that nothing calls, and signatures that no longer fit their function."""
     called = _called(module)
     for function in functions(module):
         if function.sym_name.data not in called:
             _drop_unused_arguments(function)
     held = module.attributes.get(names.SIGNATURES)
     if isinstance(held, ArrayAttr):
-        kept = [one for one in cast("ArrayAttr[Attribute]", held) if _still_fits(one, module)]
+        kept = [signature for signature in cast("ArrayAttr[Attribute]", held) if _still_fits(signature, module)]
         module.attributes[names.SIGNATURES] = ArrayAttr(kept)
         if not kept:
             del module.attributes[names.SIGNATURES]
 
 
 def _still_fits(signature: Attribute, module: ModuleOp) -> bool:
-    """Whether the function of a signature is there and has as many inputs and outputs as it names."""
+    """Whether the function of a signature exists and has as many inputs and outputs as the signature."""
     if not isinstance(signature, DictionaryAttr):
         return False
     reference = signature.data.get("function")
     name = reference.root_reference.data if isinstance(reference, SymbolRefAttr) else ""
-    function = next((one for one in functions(module) if one.sym_name.data == name), None)
+    function = next((candidate for candidate in functions(module) if candidate.sym_name.data == name), None)
     if function is None:
         return False
     counts = (len(function.function_type.inputs), len(function.function_type.outputs))
@@ -69,7 +69,7 @@ def _called(module: ModuleOp) -> set[str]:
 
 
 def _named_by(op: Operation) -> Iterable[str]:
-    """The functions that an op, or one in its regions, names."""
+    """The functions that an op, or an op in its regions, names."""
     for inner in op.walk():
         if inner.name == "tfl.call_once":
             yield str(getattr(inner.properties.get("session_init_function"), "data", ""))
@@ -85,13 +85,13 @@ def _named_by(op: Operation) -> Iterable[str]:
 
 
 def _remove_functions(module: ModuleOp, chosen: Sequence[FuncOp]) -> bool:
-    gone = {function.sym_name.data for function in chosen}
-    if len(gone) == sum(1 for _ in functions(module)):
+    removed = {function.sym_name.data for function in chosen}
+    if len(removed) == sum(1 for _ in functions(module)):
         return False
     for function in chosen:
         function.detach()
         function.erase(safe_erase=False)
-    users = [op for function in functions(module) for op in function.body.block.ops if gone & set(_named_by(op))]
+    users = [op for function in functions(module) for op in function.body.block.ops if removed & set(_named_by(op))]
     return _remove_ops(module, users) if users else True
 
 
@@ -133,15 +133,15 @@ def _remove_ops(module: ModuleOp, chosen: Sequence[Operation]) -> bool:
 
 
 def _stand_in(result: OpResult, function: FuncOp, *, fixed: bool) -> SSAValue | None:
-    """A value in place of a result: an argument of the function, or where those are fixed, zeros."""
+    """A value that replaces a result: an argument of the function, or zeros if the arguments are fixed."""
     block = function.body.block
     if fixed:
         return _zeros(result)
-    made = block.insert_arg(result.type, len(block.args))
-    made.location = names.named(names.name_of(result))
+    argument = block.insert_arg(result.type, len(block.args))
+    argument.location = names.named(names.name_of(result))
     if function.arg_attrs is not None:
         function.arg_attrs = ArrayAttr([*function.arg_attrs.data, DictionaryAttr({})])
-    return made
+    return argument
 
 
 def _zeros(result: OpResult) -> SSAValue | None:
@@ -149,13 +149,13 @@ def _zeros(result: OpResult) -> SSAValue | None:
     block = result.op.parent
     if value is None or block is None:
         return None
-    made = ConstOp.create(result_types=[result.type], properties={"value": value}, location=result.op.location)
-    block.insert_op_before(made, result.op)
-    return made.results[0]
+    constant = ConstOp.create(result_types=[result.type], properties={"value": value}, location=result.op.location)
+    block.insert_op_before(constant, result.op)
+    return constant.results[0]
 
 
 def _splat(value_type: Attribute) -> ArrayElementsAttr | None:
-    """A constant of zeros of a type; None where there is none, as for quantized or dynamic ones."""
+    """A constant of zeros of a type; None if that is impossible, as for quantized or dynamic types."""
     element, shape = element_of(value_type), shape_of(value_type)
     if not isinstance(value_type, TensorType) or element is None or isinstance(element, UniformQuantizedType):
         return None
@@ -176,15 +176,15 @@ def _results(module: ModuleOp) -> list[tuple[FuncOp, int]]:
 
 def _remove_results(module: ModuleOp, chosen: Sequence[tuple[FuncOp, int]]) -> bool:
     for function in dict.fromkeys(function for function, _ in chosen):
-        gone = {index for one, index in chosen if one is function}
+        removed = {index for one, index in chosen if one is function}
         last = function.body.block.last_op
         if not isinstance(last, ReturnOp):
             return False
-        kept = [value for index, value in enumerate(last.operands) if index not in gone]
+        kept = [value for index, value in enumerate(last.operands) if index not in removed]
         last.operands = kept
         if function.res_attrs is not None:
             attrs = function.res_attrs.data
-            function.res_attrs = ArrayAttr([one for index, one in enumerate(attrs) if index not in gone])
+            function.res_attrs = ArrayAttr([one for index, one in enumerate(attrs) if index not in removed])
         function.update_function_type()
     return True
 
@@ -195,8 +195,8 @@ def _drop_unused_arguments(function: FuncOp) -> None:
     if not unused:
         return
     if function.arg_attrs is not None:
-        gone = {argument.index for argument in unused}
-        function.arg_attrs = ArrayAttr([one for i, one in enumerate(function.arg_attrs.data) if i not in gone])
+        removed = {argument.index for argument in unused}
+        function.arg_attrs = ArrayAttr([attrs for i, attrs in enumerate(function.arg_attrs.data) if i not in removed])
     for argument in reversed(unused):
         block.erase_arg(argument)
     function.update_function_type()
@@ -206,7 +206,7 @@ def _drop_unused_arguments(function: FuncOp) -> None:
 
 
 def _constants(module: ModuleOp) -> list[tuple[Operation, str]]:
-    """The properties that hold more than one value again and again."""
+    """The properties with constants whose elements are not all equal."""
     return [
         (op, name)
         for op in module.walk()

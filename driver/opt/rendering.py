@@ -1,4 +1,4 @@
-"""Errors as a compiler shows them: the line of the source, a caret below it, and notes.
+"""Prints errors as compilers do: the line of the source, a caret below it, and notes.
 
 ```
 error: a.mlir:3:8: tfl-require-integer: has no integer form (tfl.cos 'y')
@@ -25,11 +25,11 @@ _WIDEST = 120
 """Columns of a source line that are shown."""
 
 Places = Mapping[Operation, Span]
-"""Where each op of a text stands."""
+"""The position of each op in the text."""
 
 
 def give_place(error: Error, places: Places) -> None:
-    """Says in an error about an op that came from text where it stands there, and in which function."""
+    """Adds the position in the text and the function to an error about an op that was read from text."""
     if _AT.match(error.file) or (op := _operation(error, places)) is None:
         return
     at = text_place(op) if op not in places else _of_name(op, places[op])
@@ -50,7 +50,9 @@ def rendered(error: Error, source: bytes | None) -> str:
 
 
 def _operation(error: Error, places: Places) -> Operation | None:
-    """The op that an error is about: itself where it was read, else the one that made the tensor of its name."""
+    """The op that an error is about: itself if it was read from the text, else the op there with the same
+    tensor name.
+    """
     op = error.operation if isinstance(error.operation, Operation) else None
     if op is not None and (op in places or text_place(op)):
         return op
@@ -62,7 +64,7 @@ def _operation(error: Error, places: Places) -> Operation | None:
 
 
 def _of_name(op: Operation, span: Span) -> str:
-    """The place of an op's name in its line, which follows those of its results."""
+    """The position of an op's name in its line, after the names of its results."""
     at = span.get_location()
     line_end = span.input.content.find("\n", span.start)
     line = span.input.content[span.start : line_end if line_end >= 0 else None]
@@ -71,10 +73,10 @@ def _of_name(op: Operation, span: Span) -> str:
 
 
 def _source_lines(where: str, source: bytes) -> Iterator[str]:
-    if (found := _AT.match(where)) is None:
+    if (match := _AT.match(where)) is None:
         return
     lines = source.split(b"\n")
-    number, column = int(found[2]), int(found[3])
+    number, column = int(match[2]), int(match[3])
     if not 1 <= number <= len(lines):
         return
     line = lines[number - 1].decode("utf-8", "replace").rstrip("\r").replace("\t", " ")

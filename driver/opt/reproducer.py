@@ -1,6 +1,6 @@
-"""Reproducers: the program before a pass that failed, and the pipeline that makes it fail again.
+"""Reproducers: files with the program before a pass that failed, and the pipeline that makes it fail again.
 
-`tflir-opt FILE --run-reproducer` runs one, ours or `mlir-opt`'s, which keeps the pipeline in its resources:
+`tflir-opt FILE --run-reproducer` runs one of tflir or of `mlir-opt`, which stores the pipeline in resources:
 `{-# external_resources: { mlir_reproducer: { pipeline: "builtin.module(…)" } } #-}`.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _HEAD = "tflir reproducer"
 _COMMAND = re.compile(rb"^// (?:tflir-opt|configuration:) ([^\n]*)$", re.MULTILINE)
-"""A line of ours, or of older `mlir-opt`s: `// configuration: -pass-pipeline='…' -verify-each=true`."""
+"""A line of tflir, or of an older `mlir-opt`: `// configuration: -pass-pipeline='…' -verify-each=true`."""
 _FLAG = "pass-pipeline="
 _MLIR = re.compile(rb"\bmlir_reproducer\s*+:\s*+\{([^{}\"]*+(?:\"(?:[^\"\\]|\\.)*+\"[^{}\"]*+)*+)\}")
 _PIPELINE = re.compile(rb'\bpipeline\s*+:\s*+"((?:[^"\\]|\\.)*+)"')
@@ -33,7 +33,9 @@ _VERIFY_EACH = re.compile(rb"\bverify_each\s*+:\s*+(true|false)")
 
 
 def write_reproducer(path: str, source: str, command: str, each: ModulePass, module: ModuleOp) -> None:
-    """Leaves `module` and what makes `each` fail on it at `path`, where nothing else is there; says so."""
+    """Writes `module` and the command with which `each` fails on it to `path`, unless another file is there;
+    prints a note.
+    """
     if not _may_take(path, source):
         say(f"note: no reproducer at {path}: another file is there: name one with --reproducer")
         return
@@ -50,10 +52,10 @@ def write_reproducer(path: str, source: str, command: str, each: ModulePass, mod
 
 
 def pipeline_of(data: bytes, file: str) -> tuple[str, bool | None]:
-    """The pipeline that a reproducer names, and whether each pass is to be verified, where it says so."""
-    if (section := _MLIR.search(data)) is not None and (found := _PIPELINE.search(section[1])) is not None:
+    """The pipeline in a reproducer, and whether to verify after each pass (None if it does not say)."""
+    if (section := _MLIR.search(data)) is not None and (match := _PIPELINE.search(section[1])) is not None:
         verify = _VERIFY_EACH.search(section[1])
-        text = found[1].replace(b'\\"', b'"').replace(b"\\22", b'"').replace(b"\\\\", b"\\")
+        text = match[1].replace(b'\\"', b'"').replace(b"\\22", b'"').replace(b"\\\\", b"\\")
         return _text(text), None if verify is None else verify[1] == b"true"
     for line in _COMMAND.finditer(data):
         try:
@@ -74,7 +76,7 @@ def _text(data: bytes) -> str:
 
 
 def _may_take(path: str, source: str) -> bool:
-    """Whether a reproducer may be written at `path`: nothing is there but an older one that is not the input."""
+    """Whether a reproducer may be written to `path`: there is no file, or an older reproducer that is not the input."""
     if not os.path.isfile(path):
         return True
     if source != STDIN and os.path.exists(source) and os.path.samefile(path, source):

@@ -1,4 +1,4 @@
-"""Rewrites one by one: stopping after some, telling a trace and times of each, and what rules did on a model."""
+"""Follows single rewrites: stops after some of them, records a trace and times, and explains the rules of a pass."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Rewrites:
-    """Who listens to the rewrites of one run of the command."""
+    """The listeners to the rewrites of one run of the command."""
 
     def __init__(self, arguments: argparse.Namespace, name: str) -> None:
         self.limit: int | None = arguments.stop_after_rewrite
@@ -33,12 +33,12 @@ class Rewrites:
             raise Error("--trace follows one program", hint="leave out --split-input-file", status=USAGE)
 
     def within_limit(self, passes: list[ModulePass]) -> list[ModulePass]:
-        """The passes that run: none, where the program before the first rewrite is wanted."""
+        """The passes to run: none if the program before the first rewrite is requested."""
         return [] if self.limit == 0 else passes
 
     @contextmanager
     def followed(self, module: ModuleOp, validation: Validation | None = None) -> Generator[None]:
-        """Listens while passes run on `module`, validates rewrites, and ends them after the one that was named."""
+        """Listens while passes run on `module`, validates rewrites, and stops after the rewrite that was requested."""
         trace = self._trace(module)
         told = 0
 
@@ -75,7 +75,7 @@ class Rewrites:
 
 @contextmanager
 def stopping(tell: Observer) -> Generator[None]:
-    """Tells of rewrites until `tell` stops them, which ends this block."""
+    """Passes rewrites to `tell`, which may stop them by an exception; that ends this block."""
     try:
         with observing(tell):
             yield
@@ -91,7 +91,7 @@ def event_text(event: Event) -> str:
 
 
 def event_lines(event: Event) -> Iterator[str]:
-    """What the rewrite did: the ops before and after."""
+    """The ops before and after the rewrite."""
     yield event_text(event)
     for sign, lines in (("-", event.before()), ("+", event.after())):
         yield from (f"{sign} {line}" for line in lines)

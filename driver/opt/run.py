@@ -1,4 +1,4 @@
-"""The work of `tflir-opt`: each part of the input is read, put through the passes and printed."""
+"""Runs `tflir-opt`: each part of the input is read, transformed by the passes and printed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _ONLY_EXPECTED = "only-expected"
 
 
 def run(arguments: argparse.Namespace, given: list[str]) -> int:
-    """Does what the arguments say; returns the exit status."""
+    """Runs the command; returns the exit status."""
     with facts_in_force(arguments.plugin or ()):
         session = Session(arguments, given)
         try:
@@ -77,12 +77,12 @@ class Session:
         self._check()
 
     def shown(self, error: Error, source: bytes | None) -> str:
-        """The error as it is printed: one line, below it the source line and notes where a person reads it."""
+        """The printed form of an error: one line; on a terminal also the source line and notes."""
         when = self.arguments.show_source
         return rendered(error, source) if when == "always" or (when == "auto" and sys.stderr.isatty()) else str(error)
 
     def _check(self) -> None:
-        """Refuses options that can't be meant (status 2)."""
+        """Raises `Error` (status 2) for options that can't be combined."""
         arguments = self.arguments
         if self.output.format == TFLITE and (arguments.split_input_file or arguments.verify_diagnostics):
             raise Error("--emit tflite writes one model", hint="leave out --split-input-file", status=USAGE)
@@ -94,14 +94,14 @@ class Session:
             raise Error("--reduce has no pipeline", hint=hint, status=USAGE)
 
     def _warn_of_idle(self) -> None:
-        """Says which options do nothing beside the others."""
+        """Warns about options that have no effect with the others."""
         missing = {PASSES: not self.passes, TEXT: self.output.format == TFLITE}
         for flag in all_flags():
             if missing.get(flag.without) and flag.is_given(getattr(self.arguments, flag.attribute)):
                 say(f"warning: {flag.name} does nothing without {flag.without}")
 
     def run(self) -> int:
-        """Does it all; returns the exit status."""
+        """Processes the whole input; returns the exit status."""
         self._warn_of_idle()
         if self.arguments.dump_pass_pipeline and self.passes:
             listed = ",".join(pass_text(each, defaults=True) for each in self.passes)
@@ -145,7 +145,7 @@ class Session:
         return read_stdin() if self.arguments.input == STDIN else read_content(self.arguments.input)
 
     def _reproduced(self) -> str:
-        """The pipeline that the input itself names."""
+        """The pipeline of a reproducer in the input."""
         from tflir.opt.reproducer import pipeline_of
 
         self.source = self._read()
@@ -168,7 +168,7 @@ class Session:
         return module
 
     def _check_roundtrip(self, module: ModuleOp) -> None:
-        """Prints the program, reads that, and prints it again: both texts must be one."""
+        """Prints the program, reads the text, and prints it again: both texts must be equal."""
         from tflir.frontends.mlir import parse_text
 
         for generic in (False, True):
@@ -184,13 +184,13 @@ class Session:
     # Parts.
 
     def _run_parts(self) -> int:
-        """Every part of the input by itself; an error in one does not end the others."""
+        """Processes every part of the input; an error in one does not stop the others."""
         data = self._read()
         status = 0
         outputs: list[str] = []
         marker: str | None = self.arguments.split_input_file
         for part in _split(data, marker.encode()) if marker else [data]:
-            found: Error | None = None
+            raised: Error | None = None
             try:
                 module = self._parse(part)
                 if self.arguments.verify_roundtrip:
@@ -200,19 +200,19 @@ class Session:
             except Error as error:
                 if self.arguments.debug and not self.arguments.verify_diagnostics:
                     raise
-                found = error
-            problems = self._problems(part, found)
+                raised = error
+            problems = self._problems(part, raised)
             for problem in problems:
                 print(f"error: {problem}", file=sys.stderr)
             if problems:
-                status = status or (found.status if found is not None else 1)
+                status = status or (raised.status if raised is not None else 1)
         if not self.arguments.verify_diagnostics and not (self._analysed and self.arguments.output == STDOUT):
             self.output.write_string(f"{self.arguments.output_split_marker}\n".join(outputs))
         self.watcher.say_times()
         return status
 
     def _problems(self, part: bytes, found: Error | None) -> list[str]:
-        """What is wrong with a part: its error, or what does not agree with the errors that it says to expect."""
+        """The problems of a part: its error, or the differences from the errors that its comments expect."""
         if not self.arguments.verify_diagnostics:
             return [self.shown(found, part)] if found is not None else []
         from tflir.opt.diagnostics import check
@@ -266,7 +266,7 @@ class Session:
         self.watcher.say_statistics(reports)
 
     def _validation(self) -> Validation | None:
-        """What runs the program around each pass, where that is asked for."""
+        """The validation that runs the program before and after each pass, if it is requested."""
         arguments = self.arguments
         if not (arguments.validate_each or arguments.validate_rewrites):
             if arguments.validate_inputs:
@@ -277,7 +277,7 @@ class Session:
         return Validation(arguments.validate_inputs)
 
     def _failed(self, module: ModuleOp, each: ModulePass, before: ModuleOp) -> None:
-        """Leaves what a bug report needs: the program before the pass that failed, and the command."""
+        """Writes what a bug report needs: the program before the pass that failed, and the command."""
         self.watcher.failed(each, module)
         if self.arguments.verify_diagnostics:
             return
@@ -313,8 +313,8 @@ class Session:
 
 
 def _is_model(path: str) -> bool:
-    """Whether the file is no text: a model by its identifier or its name, or what a plug-in reads. A stream is told
-    apart when it is read."""
+    """Whether the file is not text but a model, by its identifier or name, or in a format of a plug-in. For a stream,
+    this is decided when it is read."""
     if is_stream(path):
         return False
     try:
@@ -327,10 +327,10 @@ def _is_model(path: str) -> bool:
 
 
 def _split(data: bytes, marker: bytes) -> Iterator[bytes]:
-    """The parts between lines that begin with `marker`, each after as many line ends as stood before it."""
+    """The parts between lines that begin with `marker`, each after blank lines, so that its line numbers are right."""
     separator = re.compile(rb"^[ \t]*" + re.escape(marker) + rb"[^\n]*\n?", re.MULTILINE)
     start = 0
-    for found in separator.finditer(data):
-        yield b"\n" * data.count(b"\n", 0, start) + data[start : found.start()]
-        start = found.end()
+    for match in separator.finditer(data):
+        yield b"\n" * data.count(b"\n", 0, start) + data[start : match.start()]
+        start = match.end()
     yield b"\n" * data.count(b"\n", 0, start) + data[start:]

@@ -15,7 +15,7 @@ from tflir.passes.rewriting.events import SWEEP, Event
 
 
 class Trace:
-    """The steps of one run, told one after the other."""
+    """Records the rewrites of one run as steps."""
 
     def __init__(self, module: ModuleOp, title: str) -> None:
         self.title = title
@@ -24,7 +24,7 @@ class Trace:
         self._steps: list[dict[str, Any]] = []
 
     def tell(self, event: Event) -> None:
-        """Takes a rewrite in."""
+        """Records a rewrite."""
         self._steps.append(
             {
                 "pass": event.pass_name,
@@ -47,5 +47,5 @@ class Trace:
 
 
 def described_root(event: Event) -> str:
-    """The op that a rule was tried on, as it is called in messages."""
+    """The op that a rule was tried on, as messages name it."""
     return described(event.root.op)

@@ -1,4 +1,4 @@
-"""The page of `--trace`: one file of HTML that needs nothing else. Arrow keys go from step to step."""
+"""The page of `--trace`: one self-contained HTML file. The arrow keys move from step to step."""
 
 from __future__ import annotations
 

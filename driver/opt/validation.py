@@ -1,8 +1,8 @@
-"""`--validate-each` and `--validate-rewrites`: a program is run before and after, in the reference interpreter.
+"""`--validate-each` and `--validate-rewrites`: run the program before and after, in the reference interpreter.
 
-Each pass declares how far it may move outputs (`TflPass.changes`): `exact` not at all, `rounding` by the roundings of
-another order of the same sums, `lossy` by what it gives up on purpose, where outputs must still have their shapes and
-be finite where they were. The first pass, or rewrite, that moves an output further is an error.
+Each pass declares how much it may change outputs (`TflPass.changes`): `exact` not at all, `rounding` by rounding errors
+of another order of the same sums, `lossy` by a loss of accuracy that is intended, where outputs must have the same
+shapes and finite elements must be finite. The first pass, or rewrite, that changes an output more is an error.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from tflir.passes.rewriting.events import Event
 
 TOLERANCE: dict[str, float | None] = {"exact": 0.0, "rounding": 1e-4, "lossy": None}
-"""How far an output may move, beside its largest element; None: as far as it likes."""
+"""How much an output may change, relative to its largest element; None: by any amount."""
 STEPS = 0.05
-"""The same for `rounding` where tensors are quantized: an integer that is rounded otherwise moves by a whole step."""
+"""The same for `rounding` if tensors are quantized: an integer that is rounded differently changes by a whole step."""
 
 
 class Validation:
-    """What the outputs of a program are before each pass, and whether they stay so."""
+    """Runs a program before and after each pass and compares its outputs."""
 
     def __init__(self, data: str | None = None) -> None:
         """Programs run on the first sample of the `.npz` archive `data`, or on random inputs."""
         self._data = data
         self._inputs: Inputs | None = None
         self._wanted: Outputs | None = None
-        """What the program gave when it last could be run; each program is run once."""
+        """The outputs of the last program that could be run; each program is run once."""
         self._tolerance: float | None = None
         self._declared = ""
         self._said = False
         self.checked = 0
-        """Comparisons that were made."""
+        """The number of comparisons so far."""
 
     def before(self, each: ModulePass, module: ModuleOp) -> None:
-        """Runs the program as it is before the pass, where the one after the last pass did not run."""
+        """Runs the program before the pass, unless it ran after the last pass."""
         self._tolerance, self._declared = _tolerance(each, module), _declared(each)
         if self._inputs is None:
             self._inputs = self._inputs_of(module)
@@ -50,10 +50,10 @@ class Validation:
             self._wanted = self._outputs(module, f"before {each.name}")
 
     def after(self, each: ModulePass, module: ModuleOp) -> None:
-        """Runs it after the pass. Raises `Error` where an output has moved further than the pass declares."""
-        found = self._outputs(module, f"after {each.name}")
-        self._compare(found, each.name)
-        self._wanted = found
+        """Runs it after the pass. Raises `Error` if an output has changed more than the pass declares."""
+        outputs = self._outputs(module, f"after {each.name}")
+        self._compare(outputs, each.name)
+        self._wanted = outputs
 
     def after_rewrite(self, event: Event, module: ModuleOp) -> None:
         """The same after one rewrite of the pass."""
@@ -78,16 +78,16 @@ class Validation:
             self._skip(f"{when}: {error}")
             return None
 
-    def _compare(self, found: Outputs | None, what: str) -> None:
-        if self._wanted is None or found is None:
+    def _compare(self, outputs: Outputs | None, what: str) -> None:
+        if self._wanted is None or outputs is None:
             return
         self.checked += 1
-        if how := moved(self._wanted, found, self._tolerance):
+        if how := moved(self._wanted, outputs, self._tolerance):
             hint = f"mend the rule, or declare the pass otherwise (changes = …, now '{self._declared}')"
             raise Error(f"{what} {how}, and the pass declares '{self._declared}'", hint=hint)
 
     def _skip(self, why: str) -> None:
-        """Says once that a program could not be run: an op without a kernel, inputs that can't be made up."""
+        """Warns once that a program could not be run: it has an op without a kernel, or string inputs."""
         if not self._said:
             self._said = True
             say(f"note: not validated {why}")
@@ -100,5 +100,5 @@ def _tolerance(each: ModulePass, module: ModuleOp) -> float | None:
 
 
 def _declared(each: ModulePass) -> str:
-    """What a pass declares; passes of others, which declare nothing, may be lossy."""
+    """How much a pass declares to change outputs; `lossy` for passes of other packages, which declare nothing."""
     return getattr(each, "changes", "lossy")

@@ -1,4 +1,4 @@
-"""The passes that `tflir-opt` runs: those of its pipeline, PDL patterns, and the one that is to be explained."""
+"""The passes that `tflir-opt` runs: those of its pipeline, PDL patterns, and the one of `--explain`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def passes_of(pipeline: str, arguments: argparse.Namespace) -> list[ModulePass]:
-    """The passes of the pipeline, then those that options add. Raises `Error` (status 2) where one is wrong."""
+    """The passes of the pipeline, then those that options add. Raises `Error` (status 2) if one is not valid."""
     passes = parse_pipeline(pipeline) if pipeline.strip() else []
     for path in arguments.pdl or ():
         from tflir.passes.rewriting.pdl import ApplyPdlPass

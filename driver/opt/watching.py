@@ -1,4 +1,4 @@
-"""What is printed while passes run: the program before and after them, times, statistics, tables of analyses."""
+"""Prints while passes run: the program before and after them, times, statistics, tables of analyses."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from tflir.passes.base import PassReport, RuleReport
 
 _ROOT = "builtin_module_no-symbol-name"
-"""The folder of what is printed of a module, as `mlir-opt` calls it."""
+"""The folder of the printed modules, with the name that `mlir-opt` gives it."""
 
 
 class Watcher:
-    """The hooks around each pass, and what is said when all are done. `text` is how a program is printed."""
+    """The hooks around each pass, and the output at the end. `text` converts a program to text."""
 
     def __init__(
         self, arguments: argparse.Namespace, passes: list[ModulePass], text: Callable[[ModuleOp], str]
@@ -36,7 +36,7 @@ class Watcher:
         self.arguments = arguments
         self.times: list[tuple[str, float]] = []
         self._rules: dict[int, dict[str, RuleReport]] = {}
-        """What the rules of a pass did, by where the pass stands among the times."""
+        """The reports on the rules of a pass, by the position of the pass among the times."""
         self._untold: list[int] = []
         self._text = text
         self._before_change = arguments.print_ir_before_change
@@ -93,15 +93,15 @@ class Watcher:
         with whole_file(str(path)) as out:
             out.write(f"// -----// IR Dump {when} {each.name}{how} //----- //\n{text}".encode())
 
-    # What is said at the end.
+    # Output at the end.
 
     def note_rules(self, reports: list[PassReport]) -> None:
-        """Keeps what the rules of the passes did that ran last, for the times of each."""
+        """Keeps the reports on the rules of the passes that ran last, for `say_times`."""
         self._rules.update(zip(self._untold, (report.rules for report in reports), strict=True))
         self._untold.clear()
 
     def say_statistics(self, reports: list[PassReport]) -> None:
-        """What each pass did and declined, with `--pass-statistics`."""
+        """Prints what each pass did and declined, with `--pass-statistics`."""
         if self.arguments.pass_statistics:
             for report in reports:
                 for line in _statistics(report):
@@ -109,13 +109,13 @@ class Watcher:
 
     @contextmanager
     def timed(self, what: str) -> Generator[None]:
-        """Notes how long something beside the passes took."""
+        """Records how long a step other than a pass took."""
         start = time.perf_counter()
         yield
         self.times.append((what, time.perf_counter() - start))
 
     def say_times(self) -> None:
-        """How long each step took, with `--timing`."""
+        """Prints how long each step took, with `--timing`."""
         if not self.arguments.timing:
             return
         total = sum(seconds for _, seconds in self.times)

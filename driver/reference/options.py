@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tflir.command_options import COMMANDS
+from tflir.flags import TargetSpec
 from tflir.option import ModeName, Option
-from tflir.options import TargetSpec, table
+from tflir.options import table
 
 _MODES: dict[ModeName, str] = {
     ModeName.NONE: "no `--optimize`",
@@ -62,12 +63,12 @@ def _effects() -> Iterator[str]:
         yield f"`{said.flag}` takes part in every mode beside {_flags(said.used_by)}, which run the model on it."
 
 
-def _effect(said: Option, mode: ModeName) -> str:
-    if mode in said.turns:
+def _effect(declared: Option, mode: ModeName) -> str:
+    if mode in declared.turns:
         return "other mode"
-    if said.everywhere_if is not None and mode not in said.modes:
+    if declared.everywhere_if is not None and mode not in declared.modes:
         return "with DEFAULT"
-    return "yes" if mode in said.modes else "warned" if mode in said.warned else "refused"
+    return "yes" if mode in declared.modes else "warned" if mode in declared.warned else "refused"
 
 
 def _commands() -> Iterator[str]:
@@ -75,22 +76,24 @@ def _commands() -> Iterator[str]:
     yield ""
     yield "| option | of | what it does | refused |"
     yield "|---|---|---|---|"
-    for said in COMMANDS:
-        yield f"| {_spelling(said)} | {', '.join(said.commands)} | {said.help} | {_relations(said)} |"
+    for declared in COMMANDS:
+        yield f"| {_spelling(declared)} | {', '.join(declared.commands)} | {declared.help} | {_relations(declared)} |"
 
 
-def _spelling(said: Option) -> str:
-    names = " ".join([*([f"`{said.short}`"] if said.short else []), f"`{said.flag}`"])
+def _spelling(declared: Option) -> str:
+    names = " ".join([*([f"`{declared.short}`"] if declared.short else []), f"`{declared.flag}`"])
     return names
 
 
-def _relations(said: Option) -> str:
-    found = [f"without {_flags(said.needs)}"] if said.needs else []
-    by_others = (other.name for other in table().values() if said.name in other.excludes)
-    excluded = [name for name in (*said.excludes, *by_others) if set(table()[name].commands) & set(said.commands)]
+def _relations(declared: Option) -> str:
+    relations = [f"without {_flags(declared.needs)}"] if declared.needs else []
+    by_others = (other.name for other in table().values() if declared.name in other.excludes)
+    excluded = [
+        name for name in (*declared.excludes, *by_others) if set(table()[name].commands) & set(declared.commands)
+    ]
     if excluded:
-        found.append(f"beside {_flags(tuple(dict.fromkeys(excluded)))}")
-    return "; ".join(found)
+        relations.append(f"beside {_flags(tuple(dict.fromkeys(excluded)))}")
+    return "; ".join(relations)
 
 
 def _flags(names: tuple[str, ...]) -> str:

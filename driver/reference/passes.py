@@ -23,14 +23,14 @@ def page() -> str:
     return "\n".join([_HEAD, *(line for name in pass_names() for line in _pass(load_pass(name)))])
 
 
-def _pass(found: type[ModulePass]) -> Iterator[str]:
-    yield f"## `{found.name}`"
+def _pass(pass_class: type[ModulePass]) -> Iterator[str]:
+    yield f"## `{pass_class.name}`"
     yield ""
-    yield inspect.cleandoc(found.__doc__ or "")
+    yield inspect.cleandoc(pass_class.__doc__ or "")
     yield ""
-    options = list(pass_options(found))
+    options = list(pass_options(pass_class))
     if options:
-        help_of = option_help(found)
+        help_of = option_help(pass_class)
         yield "| option | type | default | |"
         yield "|---|---|---|---|"
         for each in options:

@@ -1,4 +1,4 @@
-"""What a report says beside the passes' own facts, as JSON has it: verification, layers, sizes by kind of op."""
+"""Facts of a report besides those of the passes, in the form of JSON: verification, layers, sizes by kind of op."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ Model = str | os.PathLike[str] | bytes
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def verification_facts(found: Verification) -> dict[str, Any]:
-    """How far outputs and layers are from the original's, and what to skip.
+def verification_facts(verification: Verification) -> dict[str, Any]:
+    """The differences of outputs and layers from the original's, and the ops to skip.
 
-    Ratios are in dB, null where they are infinite: `identical` says whether that is because nothing differs.
+    Ratios are in dB, null if they are infinite: `identical` says whether that is because nothing differs.
     """
     return {
-        "inputs": found.inputs,
-        "samples": found.samples,
-        "random": found.random,
-        "outputs": [_output(output) for output in found.outputs],
-        "layers": [_layer(layer) for layer in found.layers],
-        "layers_missing": found.layers_missing,
-        "skip": [_suggestion(one) for one in found.advice.skip],
-        "flag": found.advice.flag,
-        "instead": found.advice.instead,
-        "notes": list(found.advice.notes),
+        "inputs": verification.inputs,
+        "samples": verification.samples,
+        "random": verification.random,
+        "outputs": [_output(output) for output in verification.outputs],
+        "layers": [_layer(layer) for layer in verification.layers],
+        "layers_missing": verification.layers_missing,
+        "skip": [_suggestion(suggestion) for suggestion in verification.advice.skip],
+        "flag": verification.advice.flag,
+        "instead": verification.advice.instead,
+        "notes": list(verification.advice.notes),
     }
 
 
@@ -77,14 +77,20 @@ def _layer(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _suggestion(one: Suggestion) -> dict[str, Any]:
-    return {"signature": one.signature, "op": one.op, "name": one.name, "pattern": one.pattern, "why": one.why}
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    return {
+        "signature": suggestion.signature,
+        "op": suggestion.op,
+        "name": suggestion.name,
+        "pattern": suggestion.pattern,
+        "why": suggestion.why,
+    }
 
 
 def sizes_by_kind(original: Model, compiled: Model) -> list[dict[str, Any]]:
     """Bytes of constants, and how many ops there are, of each kind of op in both models; the most bytes first.
 
-    A constant counts for the first op that uses it. Raises `Error` where one is no valid model.
+    A constant counts for the first op that uses it. Raises `Error` if one is not a valid model.
     """
     sides = [{kind.name.upper(): kind for kind in inspect_file(model).operators} for model in (original, compiled)]
     before, after = sides
@@ -102,23 +108,23 @@ def sizes_by_kind(original: Model, compiled: Model) -> list[dict[str, Any]]:
 
 
 def unicode_text(text: str) -> str:
-    """`text` with U+FFFD for each byte that was no UTF-8 in the model."""
+    """`text` with U+FFFD for each byte that is not UTF-8 in the model."""
     return _SURROGATE.sub("\ufffd", text)
 
 
 def visible_text(text: str) -> str:
-    """`text` with U+FFFD for what no reader sees, or what would turn the direction of the text around it."""
+    """`text` with U+FFFD for invisible characters and those that change the direction of the text around them."""
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 def plain(value: Any, clean: Callable[[str], str] = unicode_text) -> Any:
-    """`value` as JSON can hold it: numpy's numbers as Python's, what is not finite as None, the rest as text.
+    """`value` in the types of JSON: numpy's numbers as Python's, infinity and NaN as None, other objects as text.
 
     `clean` is applied to every text.
     """
     if isinstance(value, Mapping):
         return {clean(str(key)): plain(part, clean) for key, part in cast("Mapping[Any, Any]", value).items()}
-    if hasattr(value, "tolist"):  # of numpy: numbers and arrays
+    if hasattr(value, "tolist"):  # numpy's numbers and arrays
         return plain(value.tolist(), clean)
     if value is None or isinstance(value, bool | int):
         return value

@@ -1,7 +1,7 @@
-"""The part of the report's page that verification fills: outputs, error per layer as a chart, ranges, what to skip.
+"""The sections of the report's page on verification: outputs, a chart of the error per layer, ranges, ops to skip.
 
-The charts are SVG in percent of their width and pixels of their height, so that they fit any screen and their text
-keeps its size.
+The charts are SVG with widths in percent and heights in pixels, so that they fit any screen and their text keeps its
+size.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ td.range { min-width: 10rem; }
 """
 _HEIGHT = 220
 _LEAST_TOP, _MOST_TOP = 40, 100
-"""dB at the chart's top: as the best layer needs, within these."""
+"""The limits of the ratio in dB at the chart's top, which is chosen by the best layer."""
 _STEP = 20
 _HAIR = 2
-"""Pixels that even the worst bar is high."""
+"""The least height of a bar in pixels."""
 _SLIM, _ROW = 6, 18
-"""Pixels: the height of an interval's bar, and of its row."""
+"""The height in pixels of an interval's bar and of its row."""
 
 
 def sections(found: Mapping[str, Any]) -> Iterator[str]:
-    """The sections on `found`, the report's facts of verification (`report_facts.verification_facts`)."""
+    """The sections on `found`, the report's facts of verification (`facts.verification_facts`)."""
     yield f'<h2 id="outputs">Outputs beside the original’s</h2>\n<p class="faint">{html.escape(found["inputs"])}</p>\n'
     several = len({output["signature"] for output in found["outputs"]}) > 1
     yield from table("Outputs", _signature(several) + _OUTPUTS, found["outputs"])
@@ -56,7 +56,7 @@ def sections(found: Mapping[str, Any]) -> Iterator[str]:
         return
     several = len({layer["signature"] for layer in layers}) > 1
     yield '<h2 id="layers">Error per layer</h2>\n'
-    yield from _chart(layers, {one["name"] for one in found["skip"]})
+    yield from _chart(layers, {suggestion["name"] for suggestion in found["skip"]})
     yield from table("Error per layer", _signature(several) + _LAYERS, layers)
     yield '<h2 id="ranges">Ranges and scales</h2>\n'
     yield '<p class="faint">Values seen in the original, on what the compiled tensor can hold.</p>\n'
@@ -70,33 +70,33 @@ def _advice(found: Mapping[str, Any]) -> Iterator[str]:
     if found["skip"]:
         yield "<p>Noise comes in at these ops. To leave them float, compile with</p>\n"
         yield f"<p><code>{html.escape(found['flag'])}</code></p>\n<ul>\n"
-        for one in found["skip"]:
-            name = f"<code>{html.escape(one['name'])}</code>"
-            yield f"<li>{html.escape(one['op'])} {name}: {html.escape(one['why'])}</li>\n"
+        for suggestion in found["skip"]:
+            name = f"<code>{html.escape(suggestion['name'])}</code>"
+            yield f"<li>{html.escape(suggestion['op'])} {name}: {html.escape(suggestion['why'])}</li>\n"
         yield "</ul>\n"
     for note in found["notes"]:
         yield f"<p>{html.escape(note)}</p>\n"
     if not found["skip"] and not found["notes"]:
         poor = any(_ratio(output) < GOOD_DB for output in found["outputs"])
-        said = "Nothing is known to help." if poor else f"Nothing: every output has {GOOD_DB:.0f} dB or more."
-        yield f"<p>{said}</p>\n"
+        message = "Nothing is known to help." if poor else f"Nothing: every output has {GOOD_DB:.0f} dB or more."
+        yield f"<p>{message}</p>\n"
 
 
 def _ratio(row: Mapping[str, Any]) -> float:
-    """The row's signal-to-noise ratio in dB, which JSON can't say where it is infinite."""
+    """The row's signal-to-noise ratio in dB, restored if it is infinite, which JSON can't express."""
     if row["snr_db"] is None:
         return math.inf if row["identical"] else -math.inf
     return float(row["snr_db"])
 
 
 def _chart(layers: Sequence[Mapping[str, Any]], blamed: set[str]) -> Iterator[str]:
-    """A bar a layer in program order: the higher, the closer to the original."""
+    """A bar for each layer in program order: the higher, the closer to the original."""
     ratios = [_ratio(layer) for layer in layers]
     best = max((ratio for ratio in ratios if math.isfinite(ratio)), default=0)
     top = min(_MOST_TOP, max(_LEAST_TOP, math.ceil(best / _STEP) * _STEP))
     least = min(ratios)
-    said = f"Signal-to-noise ratio of {len(layers)} layers in program order, the worst {decibels(least)}"
-    yield f'<figure><div class="chart"><svg role="img" aria-label="{said}" height="{_HEIGHT}">\n'
+    label = f"Signal-to-noise ratio of {len(layers)} layers in program order, the worst {decibels(least)}"
+    yield f'<figure><div class="chart"><svg role="img" aria-label="{label}" height="{_HEIGHT}">\n'
     for level in range(0, top + 1, _STEP):
         y = _HEIGHT * (1 - level / top)
         yield f'<line x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
@@ -135,7 +135,7 @@ def _verdict_cell(row: Row) -> Cell:
 
 
 def _several_cell(key: str) -> Callable[[Row], Cell]:
-    """One number; how many there are, and from where to where they go, where there are several."""
+    """A single number; for several numbers, their count and their range."""
 
     def cell(row: Row) -> Cell:
         held = row[key]
@@ -147,7 +147,9 @@ def _several_cell(key: str) -> Callable[[Row], Cell]:
 
 
 def _interval_cell(row: Row) -> Cell:
-    """What is held as a bar, what is seen as a slimmer one on it; what sticks out is cut off."""
+    """The range that the tensor can represent as a bar, and the observed range as a thinner bar on it,
+    clipped to the cell.
+    """
     low, high, held = row["low"], row["high"], row["held"]
     if low is None or high is None:
         return "", None

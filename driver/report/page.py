@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: sizes as bars, passes, a table of tensors that sorts."""
+"""The report as a self-contained HTML page: sizes as bars, passes, and a sortable table of tensors."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ for (const head of document.querySelectorAll("table.sortable th")) {
   });
 }
 """
-# The columns of tensors that are known; what else a pass tells of stands after them.
+# The known columns of tensors; further keys of a pass get columns after them.
 _COLUMNS = {
     "tensor": text("tensor", "tensor", "name"),
     "from": text("from", "from"),
@@ -93,9 +93,9 @@ def page(facts: Mapping[str, Any]) -> Iterator[str]:
     yield "<h2>Passes</h2>\n"
     if not facts["passes"]:
         yield "<p>None: the model came out as it went in.</p>\n"
-    for one in facts["passes"]:
-        yield from _pass_section(one)
-    rows = [row for one in facts["passes"] for row in one["tensors"]]
+    for pass_facts in facts["passes"]:
+        yield from _pass_section(pass_facts)
+    rows = [row for pass_facts in facts["passes"] for row in pass_facts["tensors"]]
     if rows:
         yield from _tensors(rows)
     for title, listed in _further_tables(facts["passes"]).items():
@@ -115,30 +115,32 @@ def _sizes(before: int, after: int) -> Iterator[str]:
         yield f"<p>{before / after:.2f} to 1, {percent(after, before)} of what it was.</p>\n"
 
 
-def _pass_section(one: Mapping[str, Any]) -> Iterator[str]:
-    done = ", ".join(f"{times} {html.escape(what)}" for what, times in one["counts"].items())
-    yield f"<h3>{html.escape(one['name'])}</h3>\n<p>{done or 'Nothing to do.'}</p>\n"
-    if not one["declined"]:
+def _pass_section(pass_facts: Mapping[str, Any]) -> Iterator[str]:
+    done = ", ".join(f"{times} {html.escape(what)}" for what, times in pass_facts["counts"].items())
+    yield f"<h3>{html.escape(pass_facts['name'])}</h3>\n<p>{done or 'Nothing to do.'}</p>\n"
+    if not pass_facts["declined"]:
         return
     yield "<table><thead><tr><th>left alone because</th><th>first</th>"
     yield '<th class="number">times</th></tr></thead><tbody>\n'
-    for row in one["declined"]:
+    for row in pass_facts["declined"]:
         first = f'<td class="name">{html.escape(row["first"])}</td>'
         yield f'<tr><td>{html.escape(row["why"])}</td>{first}<td class="number">{row["times"]}</td></tr>\n'
     yield "</tbody></table>\n"
 
 
 def _further_tables(passes: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """The other tables of all passes, those of one title together."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for one in passes:
-        for title, rows in one.get("tables", {}).items():
-            found.setdefault(title, []).extend(rows)
-    return found
+    """The other tables of all passes; tables with the same title are joined."""
+    by_title: dict[str, list[Mapping[str, Any]]] = {}
+    for pass_facts in passes:
+        for title, rows in pass_facts.get("tables", {}).items():
+            by_title.setdefault(title, []).extend(rows)
+    return by_title
 
 
 def _columns_of(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
-    """A column for each key: those of tensors as there, numbers to the right, the rest as text."""
+    """A column for each key: as in the table of tensors if it has the key, else numbers aligned to the right,
+    or text.
+    """
     present = {key: value for row in reversed(rows) for key, value in row.items()}
     return [_column(key, present[key]) for key in dict.fromkeys(key for row in rows for key in row)]
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from tflir.report.verify import Verification
 
 JSON_VERSION = 1
-"""Raised when a key of the JSON document changes its meaning or goes."""
+"""Increased when a key of the JSON document is removed or changes its meaning."""
 ENDINGS = (".json", ".html")
 
 
 def check_path(path: str | os.PathLike[str]) -> None:
-    """Refuses, before any work, a report that can't be written for its name (status 2)."""
+    """Raises `Error` (status 2) before any work if a report of this name can't be written."""
     target = pathlib.Path(path)
     if target.suffix.lower() not in ENDINGS:
         raise Error("a report is .json or .html", file=str(target), hint="the ending says what to write", status=2)
@@ -42,9 +42,9 @@ def write_report(
 ) -> None:
     """Writes what the passes did to `path`, in the form that its ending names.
 
-    `title` is what was compiled. `verification` adds how far outputs and layers are from the original's, `models`
-    (the original and the compiled one) how many bytes of constants each kind of op has in both. Raises `Error` where
-    the ending is neither .json nor .html, where the file can't be written, and where one of `models` can't be read.
+    `title` names the model. `verification` adds the differences of outputs and layers from the original's, `models`
+    (the original and the compiled one) the bytes of constants of each kind of op in both. Raises `Error` if the ending
+    is neither .json nor .html, if the file can't be written, or if one of `models` can't be read.
     """
     from tflir.report.facts import plain, sizes_by_kind, unicode_text, verification_facts, visible_text
     from tflir.report.page import page

@@ -1,4 +1,4 @@
-"""What to leave float where a quantized model's outputs are poor: the ops that add most of the noise themselves."""
+"""Suggests ops to keep in float if a quantized model's outputs are poor: those that add most of the noise."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tflir.commands.terminal import decibels
+from tflir.flags import OpsSet
 from tflir.ir.errors import Error
-from tflir.options import OpsSet
 
 if TYPE_CHECKING:
     from tflir.backends.litert.compare import OutputComparison
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from tflir.options import Options
 
 GOOD_DB = 20.0
-"""Outputs of so much signal to noise need nothing; inputs of so much are clean, and the op is to blame."""
+"""Outputs with at least this ratio are good; if an op's inputs have it, the noise in its result is its own."""
 _MOST = 3
 _LEAST_SHARE = 0.1
-"""Less of the worst op's noise, or of the poor output's, is too little: to skip the op would be in vain."""
+"""An op with less than this share of the worst op's noise, or of the poor output's, is not suggested."""
 _LEAST_FALL_DB = 6.0
-"""How much an op must lose: less is what every op of a deep model loses, and skipping a few of them gains nothing."""
+"""The least loss of an op that is suggested: every op of a deep model loses some dB, and skipping a few has
+no effect."""
 _WASTED = 4
-"""How many times the range that is used may be held before that is a reason."""
+"""A represented range that is more than this many times the used range is given as a reason."""
 _CLIPPED = 1.05
 _INPUT = "input"
 _INT16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
@@ -35,13 +36,13 @@ _INT16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 @dataclass(frozen=True)
 class Suggestion:
-    """An op to leave float, and why."""
+    """An op to keep in float, and why."""
 
     signature: str
     op: str
     name: str
     pattern: str
-    """What `--skip` takes to mean this op and no other."""
+    """The value of `--skip` that matches only this op."""
     why: str
 
 
@@ -51,18 +52,18 @@ class Advice:
 
     skip: tuple[Suggestion, ...] = ()
     notes: tuple[str, ...] = ()
-    """What is wrong where skipping ops is no help."""
+    """Other problems, which skipping ops does not solve."""
     skipped: tuple[str, ...] = ()
-    """What was given to --skip already."""
+    """The values of --skip that were already given."""
     instead: str = ""
-    """What to do in the place of --skip, where it can't be given beside the other options."""
+    """What to do instead of --skip, if that can't be combined with the other options."""
 
     @property
     def flag(self) -> str:
-        """`--skip A,B`, quoted for a shell; '' where nothing is to be skipped so."""
+        """`--skip A,B`, quoted for a shell; '' if there is nothing to skip."""
         if not self.skip or self.instead:
             return ""
-        return f"--skip {shlex.quote(','.join((*self.skipped, *(one.pattern for one in self.skip))))}"
+        return f"--skip {shlex.quote(','.join((*self.skipped, *(suggestion.pattern for suggestion in self.skip))))}"
 
 
 def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], options: Options | None = None) -> Advice:
@@ -70,28 +71,30 @@ def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], options
 
     `options`: those that the model was compiled with.
 
-    Noise is counted as noise over signal: what an op's result has above the noisiest of its inputs is its own. Ops
-    whose inputs are poor already are not blamed, nor those that are float anyway, lead to no poor output, or add
-    little beside that output's noise.
+    Noise is measured as noise over signal: an op adds what its result has above the noisiest of its inputs. Not
+    suggested are ops whose inputs are already poor, ops that are float, and ops that do not lead to a poor output or
+    add little compared with that output's noise.
     """
     from tflir.backends.litert.layers import noise_ratio
 
-    poor = {(one.signature, one.name): noise_ratio(one.least_db) for one in outputs if one.least_db < GOOD_DB}
+    poor = {(item.signature, item.name): noise_ratio(item.least_db) for item in outputs if item.least_db < GOOD_DB}
     reach = [layer for layer in layers if _led_to(layer, poor)]
     standing_out = [layer for layer in reach if _to_blame(layer, min(_led_to(layer, poor)))]
-    # Signatures may share ops: one suggestion each.
+    # Signatures may share ops: suggest each only once.
     blamed = {layer.name: layer for layer in sorted(standing_out, key=lambda layer: layer.added)}
     worst = sorted(blamed.values(), key=lambda layer: -layer.added)[:_MOST]
     worst = [layer for layer in worst if layer.added >= _LEAST_SHARE * worst[0].added]
     names = sorted({layer.name for layer in layers})
-    skip = tuple(Suggestion(one.signature, one.op, one.name, pattern(one.name, names), _why(one)) for one in worst)
-    random = {one.signature for one in outputs if one.random}
+    skip = tuple(
+        Suggestion(item.signature, item.op, item.name, pattern(item.name, names), _why(item)) for item in worst
+    )
+    random = {item.signature for item in outputs if item.random}
     notes = _notes(reach, random, bool(poor) and bool(layers) and not skip, options)
     return Advice(skip, tuple(notes), *_skipping(options))
 
 
 def _skipping(options: Options | None) -> tuple[tuple[str, ...], str]:
-    """What --skip has already, and what stands in its place where it can't be given."""
+    """The values of --skip so far, and what to do instead if it can't be used."""
     if options is None:
         return (), ""
     if options.replaces_passes:
@@ -100,7 +103,7 @@ def _skipping(options: Options | None) -> tuple[tuple[str, ...], str]:
 
 
 def _led_to(layer: Layer, poor: Mapping[tuple[str, str], float]) -> list[float]:
-    """The noise over signal of the poor outputs that are computed from a layer."""
+    """The noise over signal of the poor outputs that depend on a layer."""
     return [poor[layer.signature, name] for name in layer.feeds if (layer.signature, name) in poor]
 
 
@@ -113,14 +116,14 @@ def _to_blame(layer: Layer, output_noise: float) -> bool:
 
 def _why(layer: Layer) -> str:
     before = "exact inputs" if math.isinf(layer.input_snr_db) else f"inputs of {decibels(layer.input_snr_db)}"
-    said = f"from {before} to {decibels(layer.snr_db)}"
-    return f"{said}; {range_fault(layer)}" if range_fault(layer) else said
+    loss = f"from {before} to {decibels(layer.snr_db)}"
+    return f"{loss}; {range_fault(layer)}" if range_fault(layer) else loss
 
 
 def range_fault(layer: Layer) -> str:
-    """What is wrong with the range that a layer's integers hold, beside what the original's values take; '' if nothing.
+    """What is wrong with the range that a layer's integers represent, given the original's values; '' if nothing.
 
-    Values are the tensor's own, in its own units.
+    Values are real numbers, in the tensor's units.
     """
     if layer.held is None or not layer.low <= layer.high:
         return ""
@@ -147,16 +150,16 @@ def _notes(reach: Iterable[Layer], random: set[str], unexplained: bool, options:
 
 
 def _less_noise(options: Options | None) -> str:
-    """What to do where there is no op to blame."""
+    """What to do if no op can be suggested."""
     if options is None or _INT16 not in options.target_spec.supported_ops:
         return f"int16 activations add less: --supported-ops {_INT16.name}"
     return "leave more ops float with --skip or --quantize-only"
 
 
 def pattern(name: str, others: Iterable[str]) -> str:
-    """What `--skip` takes to mean the tensor `name` and none of the `others`, which a regular expression may match too.
+    """The value of `--skip` that matches the tensor `name`, but none of the `others`, as a regular expression might.
 
-    Commas part patterns there, so that in a name they are written as any character.
+    Commas separate patterns in the option, so that a comma in the name is written as `.`.
     """
     from tflir.passes.name_filter import expression
 

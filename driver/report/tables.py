@@ -1,4 +1,4 @@
-"""Tables of the report's page: a column is a header and what makes its cells; every table sorts by its headers."""
+"""Tables of the report's page: a column has a header and a function that makes its cells. Tables sort by any column."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Column:
     cell: Callable[[Row], Cell]
     style: str = ""
     total: Callable[[Sequence[Row]], str] | None = None
-    """What stands below the column, of all rows."""
+    """The cell below the column, computed from all rows."""
 
 
 def table(label: str, columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
-    """A table that is told apart by `label`; wider ones than the screen scroll by themselves."""
+    """A table with the accessible name `label`; one that is wider than the screen scrolls horizontally."""
     yield f'<div class="wide" role="region" aria-label="{html.escape(label)}" tabindex="0"><table class="sortable">'
     yield "<thead><tr>"
     for column in columns:
@@ -51,14 +51,14 @@ def _class(column: Column) -> str:
 
 
 def _number(value: float) -> str:
-    """As JavaScript reads it."""
+    """The number as JavaScript reads it."""
     if value in (float("inf"), float("-inf")):
         return "Infinity" if value > 0 else "-Infinity"
     return f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
 def text(header: str, key: str, style: str = "") -> Column:
-    """The row's `key` as text; nothing where it is missing."""
+    """The row's `key` as text; empty if it is missing."""
     return Column(header, lambda row: (html.escape(_said(row.get(key))), None), style)
 
 
@@ -75,7 +75,7 @@ def figure(header: str, key: str) -> Column:
 
 
 def counted(header: str, key: str) -> Column:
-    """The row's `key`, a whole number, with its sum."""
+    """The row's `key`, an integer, with its sum."""
     return Column(header, figure(header, key).cell, "number", lambda rows: str(_sum(rows, key)))
 
 
@@ -90,7 +90,7 @@ def sized(header: str, key: str) -> Column:
 
 
 def plain_sized(header: str, key: str) -> Column:
-    """The row's `key` in bytes, without a sum: rows that exclude each other have none."""
+    """The row's `key` in bytes, without a sum, for rows that exclude each other."""
     return Column(header, sized(header, key).cell, "number")
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tflir.backends.litert.run import Model
     from tflir.options import Options
 
-# From how many dB on an output is called what, and in which colour.
+# Grades of an output: the least dB, the word, and the colour.
 _GRADES = (
     (math.inf, "identical", "green"),
     (20.0, "good", "green"),
@@ -31,29 +31,29 @@ _GRADES = (
 )
 _WORST = 10
 _WIDTH = 120
-"""Columns of the tables as text."""
+"""The width in characters of the tables as text."""
 _NAME = 40
-"""Columns of a name that stands in full elsewhere."""
+"""The width of a name that is shown in full elsewhere."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What running both models showed."""
+    """The result of comparing both models."""
 
     outputs: list[OutputComparison]
     layers: list[Layer]
-    """Activations in program order; none where the compiled model is not quantized, or can't be looked into."""
+    """Activations in program order; none if the compiled model is not quantized, or if its tensors can't be read."""
     samples: int
-    """How many inputs ran; of layers, `layers.MOST_SAMPLES` at most."""
+    """How many samples ran; for layers, at most `layers.MOST_SAMPLES`."""
     random: bool
-    """Whether these were made up."""
+    """Whether the samples were random."""
     advice: Advice = field(default_factory=Advice)
     layers_missing: str = ""
-    """Why there are no layers though the model is quantized; '' otherwise."""
+    """Why there are no layers although the model is quantized; '' otherwise."""
 
     @property
     def inputs(self) -> str:
-        """What ran, in words: '3 random inputs'."""
+        """The samples in words: '3 random inputs'."""
         return f"{self.samples} random inputs" if self.random else f"{self.samples} samples"
 
     def __str__(self) -> str:
@@ -68,19 +68,19 @@ class Verification:
 
 
 def grade(snr_db: float) -> tuple[str, str]:
-    """What a signal-to-noise ratio is called, and the colour to print it in."""
+    """The word for a signal-to-noise ratio, and the colour to print it in."""
     return next((word, colour) for least, word, colour in _GRADES if snr_db >= least)
 
 
 def verify(original: Model, compiled: Model, console: Console | None = None, samples: Samples = 0) -> Verification:
-    """Compares the two models on `samples`, inputs or how many to make up (0: a few), and prints tables.
+    """Compares the two models on `samples`, inputs or the number of random inputs (0: a few), and prints tables.
 
-    Where the compiled model is quantized its activations are compared too, and what to skip is suggested where outputs
-    are poor. Raises `Error` where one of the models can't be run.
+    If the compiled model is quantized, its activations are compared too, and ops to skip are suggested if outputs are
+    poor. Raises `Error` if one of the models can't be run.
     """
-    found = compare(original, compiled, samples)
-    print_verification(found, console)
-    return found
+    verification = compare(original, compiled, samples)
+    print_verification(verification, console)
+    return verification
 
 
 def compare(
@@ -91,7 +91,7 @@ def compare(
     *,
     quiet: bool = False,
 ) -> Verification:
-    """`verify` without a table; `options` are those that the model was compiled with, `quiet` leaves out the bars."""
+    """As `verify` but without tables; the model was compiled with `options`, and `quiet` turns off progress bars."""
     from tflir.backends.litert.compare import RANDOM_SAMPLES, compare_models
     from tflir.backends.litert.isolated import isolated
     from tflir.backends.litert.layers import compare_layers, is_quantized
@@ -107,7 +107,7 @@ def compare(
     try:
         with _bar("comparing layers", quiet) as note:
             layers = isolated(compare_layers, original, compiled, given, progress=note, file=file)
-    except Error as error:  # outputs came out, perhaps by a delegate: that is worth more than nothing
+    except Error as error:  # the comparison of outputs is still useful
         return Verification(outputs, [], count, random, layers_missing=error.what)
     return Verification(outputs, layers, count, random, advice(outputs, layers, options))
 
@@ -123,37 +123,39 @@ def _bar(label: str, quiet: bool) -> contextlib.AbstractContextManager[Note]:
 
 
 def worst(layers: Sequence[Layer], most: int = _WORST) -> list[Layer]:
-    """The layers of the worst signal-to-noise ratio, the worst first; those that are identical are not among them."""
+    """The layers with the lowest signal-to-noise ratio, the lowest first, without those that are identical."""
     return sorted((layer for layer in layers if layer.snr_db < math.inf), key=lambda layer: layer.snr_db)[:most]
 
 
-def print_verification(found: Verification, console: Console | None = None) -> None:
-    """Shows the facts as tables, on stderr unless told otherwise."""
+def print_verification(verification: Verification, console: Console | None = None) -> None:
+    """Prints the facts as tables, on stderr by default."""
     console = console or error_console()
-    _print_outputs(found, console)
-    for key in sorted({output.signature for output in found.outputs if output.random and not found.random}):
+    _print_outputs(verification, console)
+    for key in sorted(
+        {output.signature for output in verification.outputs if output.random and not verification.random}
+    ):
         console.print(f"signature '{printable(key)}' ran on random inputs: the data has none for it")
-    if found.layers_missing:
-        console.print(f"layers can't be compared: {printable(found.layers_missing)}")
-    if shown := worst(found.layers):
+    if verification.layers_missing:
+        console.print(f"layers can't be compared: {printable(verification.layers_missing)}")
+    if shown := worst(verification.layers):
         console.print()
-        _print_layers(shown, len(found.layers), console)
-    if found.advice.skip:
+        _print_layers(shown, len(verification.layers), console)
+    if verification.advice.skip:
         console.print()
-        how = found.advice.instead or "to leave them float, compile with"
+        how = verification.advice.instead or "to leave them float, compile with"
         console.print(f"Noise comes in at these ops; {how}", style="bold")
-        if found.advice.flag:
-            console.print(f"  {printable(found.advice.flag)}", soft_wrap=True)
-        for one in found.advice.skip:
-            console.print(f"  {one.op} '{printable(shorten(one.name, _NAME))}': {one.why}")
-    for said in found.advice.notes:
-        console.print(printable(said))
+        if verification.advice.flag:
+            console.print(f"  {printable(verification.advice.flag)}", soft_wrap=True)
+        for suggestion in verification.advice.skip:
+            console.print(f"  {suggestion.op} '{printable(shorten(suggestion.name, _NAME))}': {suggestion.why}")
+    for note in verification.advice.notes:
+        console.print(printable(note))
 
 
-def _print_outputs(found: Verification, console: Console) -> None:
-    several = len({output.signature for output in found.outputs}) > 1
+def _print_outputs(verification: Verification, console: Console) -> None:
+    several = len({output.signature for output in verification.outputs}) > 1
     rows: list[Row] = []
-    for output in found.outputs:
+    for output in verification.outputs:
         shape = "x".join(map(str, output.shape)) or "scalar"
         ratio, verdict = _graded(output.snr_db)
         figures = [shape, ratio, f"{output.max_difference:.3g}", verdict]
@@ -164,7 +166,7 @@ def _print_outputs(found: Verification, console: Console) -> None:
             rows.append([*([""] if several else []), where, *figures])
     headers = [*(["signature"] if several else []), "output", "shape", "signal to noise", "largest difference", ""]
     at = int(several)
-    title = f"Outputs beside the original's, {found.inputs}"
+    title = f"Outputs beside the original's, {verification.inputs}"
     console.print(plain_table(console, title, headers, rows, flexible=at, numbers=(at + 2, at + 3)), crop=False)
 
 
@@ -186,7 +188,7 @@ def _graded(snr_db: float) -> tuple[Text, Text]:
 
 
 def scales(layer: Layer) -> str:
-    """The scale of a layer's integers; how many where there are several; '' for none."""
+    """The scale of a layer's integers; the number of scales if there are several; '' for none."""
     if len(layer.scales) > 1:
         return f"{len(layer.scales)} scales"
     return f"{layer.scales[0]:.4g}" if layer.scales else ""

@@ -1,4 +1,4 @@
-"""From MLIR text to a module of the `tfl` dialect."""
+"""Reads MLIR text as a module of the `tfl` dialect."""
 
 from tflir.frontends.mlir.text import parse_text
 

@@ -1,6 +1,6 @@
-"""Takes up a module as MLIR and TensorFlow spell it: constants, names, signatures and metadata in our attributes.
+"""Converts a module as MLIR and TensorFlow write it: names, signatures and metadata become attributes of tflir.
 
-What is taken up does not stay: each fact stands in one place.
+The original attributes are removed, so that each fact is stored in one place.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SEMANTICS = "tf_saved_model.semantics"
 
 
 def adopt(module: ModuleOp) -> None:
-    """Brings `module`, just parsed, into the form that the rest of tflir reads."""
+    """Converts `module`, as it was parsed, to the form that the rest of tflir reads."""
     _take_metadata(module)
     details = _details(module)
     signatures: list[Attribute] = []
@@ -57,7 +57,7 @@ def adopt(module: ModuleOp) -> None:
 
 
 def _details(module: ModuleOp) -> Mapping[str, Mapping[str, Attribute]]:
-    """What the module says of all ops of a kind, by their name."""
+    """The details that the module states for all ops of a kind, by the op's name."""
     said = module.attributes.pop(names.OP_DETAILS, None)
     if not isinstance(said, DictionaryAttr):
         return {}
@@ -65,9 +65,9 @@ def _details(module: ModuleOp) -> Mapping[str, Mapping[str, Attribute]]:
 
 
 def _one_name(location: LocationAttr) -> LocationAttr:
-    """The name of a tensor that several ops were made into: their names, joined as TensorFlow's exporter does."""
-    found = list(dict.fromkeys(_name_parts(location)))
-    return names.named(";".join(found)) if found else location
+    """The name of a tensor with a fused location: the names of the ops in it, joined as in TensorFlow's exporter."""
+    parts = list(dict.fromkeys(_name_parts(location)))
+    return names.named(";".join(parts)) if parts else location
 
 
 def _name_parts(location: Attribute) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _name_parts(location: Attribute) -> Iterator[str]:
 
 
 def _take_metadata(module: ModuleOp) -> None:
-    """`{name = "bytes"}` becomes `[["name", dense<…>], …]`, which keeps order and holds any bytes."""
+    """`{name = "bytes"}` becomes `[["name", dense<…>], …]`, which keeps the order and can hold any bytes."""
     metadata = module.attributes.get(names.METADATA)
     if isinstance(metadata, DictionaryAttr):
         module.attributes[names.METADATA] = ArrayAttr(
@@ -97,7 +97,7 @@ def _bytes(value: Attribute) -> Attribute:
 
 
 def _take_interface(function: FuncOp) -> Iterator[Attribute]:
-    """Names the tensors of an entry function; gives its signatures where it is exported."""
+    """Names the tensors of an entry function; returns its signatures if it is exported."""
     entry = function.attributes.pop(_ENTRY, None)
     inputs, outputs = _entry_names(entry, "inputs"), _entry_names(entry, "outputs")
     if not function.is_declaration:
@@ -137,21 +137,21 @@ def _name_results(function: FuncOp, outputs: Sequence[str]) -> None:
 
 
 def _aliases(function: FuncOp, which: str, fallback: Sequence[str]) -> ArrayAttr[Attribute]:
-    """`[["alias", position], …]` of the arguments or results, whose index paths go."""
+    """`[["alias", position], …]` of the arguments or results, whose index paths are removed."""
     attribute = function.properties.get(which)
     entries = list(cast("ArrayAttr[DictionaryAttr]", attribute)) if isinstance(attribute, ArrayAttr) else []
-    found: list[Attribute] = []
+    aliases: list[Attribute] = []
     for position, entry in enumerate(entries):
         path = entry.data.get(_PATH)
         parts = list(cast("ArrayAttr[Any]", path)) if isinstance(path, ArrayAttr) else []
         if parts:
-            found.append(_alias(str(parts[0].data), position))
-    if found:
+            aliases.append(_alias(str(parts[0].data), position))
+    if aliases:
         left = [DictionaryAttr({k: v for k, v in entry.data.items() if k != _PATH}) for entry in entries]
         function.properties.pop(which)
         if any(entry.data for entry in left):
             function.properties[which] = ArrayAttr(left)
-        return ArrayAttr(found)
+        return ArrayAttr(aliases)
     return ArrayAttr([_alias(name, position) for position, name in enumerate(fallback)])
 
 

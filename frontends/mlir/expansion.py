@@ -1,4 +1,4 @@
-"""Refuses a text whose constants stand for far more than it holds."""
+"""Refuses a text whose constants expand to far more bytes than the text has."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tflir.ir.tfl.constants import SparseConstOp, SparseQConstOp
 
 
 def check_expansion(module: ModuleOp, parser: TextParser, held: int) -> None:
-    """Raises `Error` at the constant with which those of `module` take more than `held` bytes of text can stand for.
+    """Raises `Error` at the first constant that exceeds the budget (`ir/budget.py`) of a text of `held` bytes.
 
-    A constant counts as often as ops hold it. What is never written does not count: variables, constants without data,
-    and the dense form beside a sparse constant.
+    A constant counts once for each op that holds it. Data that is never written does not count: variables, constants
+    without data, and the dense form of a sparse constant.
     """
     budget = Budget(held)
     seen: set[int] = set()
@@ -33,11 +33,11 @@ def check_expansion(module: ModuleOp, parser: TextParser, held: int) -> None:
             _spend(budget, value, parser.place_of(position))
 
 
-def _spend(budget: Budget, value: ArrayElementsAttr, place: str) -> None:
+def _spend(budget: Budget, value: ArrayElementsAttr, position: str) -> None:
     try:
         budget.spend(value.blob.nbytes)
     except Error as error:
-        error.file = place
+        error.file = position
         raise
 
 

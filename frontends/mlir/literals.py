@@ -1,4 +1,5 @@
-"""The inside of `dense<…>` as a constant: numbers nested in brackets, one for all, hexadecimal, or strings."""
+"""Parses the text inside `dense<…>`: numbers in nested brackets, a single value for all elements, hexadecimal bytes, or
+strings."""
 
 from __future__ import annotations
 
@@ -23,13 +24,13 @@ _HEX = re.compile(r"-?0[xX][0-9A-Fa-f]+")
 _BARE_POINT = re.compile(r"(?<=\d)\.(?=[^\d]|$)")
 _COMPLEX = re.compile(r"\(([^(),]*),([^(),]*)\)")
 _MOST_REPEATED = 1 << 24
-"""Bytes that one string for all elements may take."""
+"""The most bytes that a single string for all elements may expand to."""
 _LARGE_SPLAT = 1 << 16
-"""A value for more bytes than these is repeated when it is written, not held."""
+"""If a single value expands to more bytes than this, they are generated when they are written."""
 
 
 def dense_constant(body: str, value_type: TensorType[Attribute]) -> ArrayElementsAttr:
-    """The constant `dense<body> : value_type`. Raises `ValueError` saying what is wrong."""
+    """The constant `dense<body> : value_type`. Raises `ValueError` that says what is wrong."""
     shape = shape_of(value_type) or ()
     if any(d < 0 for d in shape):
         raise ValueError(f"a constant can't have the dynamic shape of {value_type}")
@@ -50,7 +51,7 @@ def dense_constant(body: str, value_type: TensorType[Attribute]) -> ArrayElement
 
 
 def _numbers(body: str, name: str, is_complex: bool) -> npt.NDArray[Any]:
-    """The elements as an array of the type that holds one unpacked element."""
+    """The elements as an array with an item for each element, even if the constant packs several to a byte."""
     dtype = _unpacked(name)
     if not body:
         return np.zeros(0, dtype)
@@ -76,7 +77,7 @@ def _no_number(word: str) -> NoReturn:
 
 
 def _unpacked(name: str) -> np.dtype[Any]:
-    """What one element is held as; int4 and its kin as a byte."""
+    """The dtype of an unpacked element; a byte for integers of 2 or 4 bits."""
     if name in PACKED_BITS:
         return np.dtype(np.uint8 if name.startswith("U") else np.int8)
     dtype = numpy_dtype(name)
@@ -114,7 +115,7 @@ def _integer(item: Any, bits: int, unsigned: bool) -> int:
 
 
 def _float(item: Any, dtype: np.dtype[Any]) -> Any:
-    """The number, or the one whose bits a hexadecimal literal gives."""
+    """A decimal literal, or a hexadecimal literal with the bits of the number."""
     if isinstance(item, str):
         bits = int(item, 16)
         if not 0 <= bits < 1 << (8 * dtype.itemsize):
@@ -133,7 +134,7 @@ def _float(item: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _splat(array: npt.NDArray[Any], name: str, shape: tuple[int, ...], element: Attribute) -> ArrayElementsAttr:
-    """One value for all elements."""
+    """The constant with a single value for all elements."""
     nbytes = stored_bytes(name, math.prod(shape)) or 0
     pattern = array.tobytes()
     if any(pattern) and nbytes <= _LARGE_SPLAT:
@@ -144,7 +145,9 @@ def _splat(array: npt.NDArray[Any], name: str, shape: tuple[int, ...], element: 
 
 
 def _from_hex(body: str, name: str, shape: tuple[int, ...], element: Attribute) -> ArrayElementsAttr:
-    """MLIR's hexadecimal form: the elements' bytes, or those of one for all; bool a bit, int4 a byte each."""
+    """MLIR's hexadecimal form: the bytes of all elements, or of a single one for all. A bool takes a bit, an
+    int4 a byte.
+    """
     if not body.startswith('"0x') or not body.endswith('"'):
         raise ValueError("bytes are written as 0x and hexadecimal digits")
     try:
@@ -168,19 +171,19 @@ def _from_hex(body: str, name: str, shape: tuple[int, ...], element: Attribute) 
 
 
 def _string_constant(body: str, shape: tuple[int, ...], element: Attribute) -> ArrayElementsAttr:
-    """Strings as the runtime lays them out: their number, each one's offset and the end, then the bytes."""
-    found = [unescape(match.group(1).encode("utf-8", "surrogateescape")) for match in _STRING.finditer(body)]
+    """Strings as the runtime stores them: their number, the offset of each and of the end, then the bytes."""
+    items = [unescape(match.group(1).encode("utf-8", "surrogateescape")) for match in _STRING.finditer(body)]
     if _STRING.sub("", body).strip(" \n\t[],"):
         raise ValueError("the elements are no strings in brackets")
     count = math.prod(shape)
-    is_splat = len(found) == 1 and not body.startswith("[")
-    if len(found) != count and not is_splat:
-        raise ValueError(f"{len(found)} strings where the type has {count}")
+    is_splat = len(items) == 1 and not body.startswith("[")
+    if len(items) != count and not is_splat:
+        raise ValueError(f"{len(items)} strings where the type has {count}")
     times = count if is_splat else 1
-    nbytes = 4 * (count + 2) + times * sum(map(len, found))
+    nbytes = 4 * (count + 2) + times * sum(map(len, items))
     if is_splat and nbytes > _MOST_REPEATED:
         raise ValueError(f"one string {times} times takes {nbytes} bytes, more than {_MOST_REPEATED}")
-    lengths = np.tile(np.array([len(item) for item in found], np.int64), times)
+    lengths = np.tile(np.array([len(item) for item in items], np.int64), times)
     ends = np.cumsum(np.concatenate([[4 * (count + 2)], lengths]))
     head = np.concatenate([[count], ends]).astype("<i4").tobytes()
-    return from_blob(ArrayBlob(np.frombuffer(head + b"".join(found) * times, np.uint8)), shape, element)
+    return from_blob(ArrayBlob(np.frombuffer(head + b"".join(items) * times, np.uint8)), shape, element)

@@ -1,8 +1,8 @@
-"""xDSL's parser, made to read all that MLIR prints of TFL programs, and a few times faster.
+"""xDSL's parser, extended to read everything that MLIR prints of TFL programs, and a few times faster.
 
-What differs: strings may hold any bytes; aliases may stand behind their use; constants become
-`ArrayElementsAttr` as they are read; locations of every kind; types that were read once are not read again;
-unknown names come with near ones. This is the place that leans on xDSL's parser from inside.
+What differs: strings may hold any bytes; aliases may be defined after their use; constants become
+`ArrayElementsAttr` as they are read; locations of every kind are read; the text of a type is parsed once;
+errors about unknown names suggest similar ones. Only this module uses private methods of xDSL's parser.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ _SHORT_OP = re.compile(r"(?:%[\w$.:,%\s-]*+=\s*+)?(?:tfl\.|(arith\.constant)\s)"
 _INTEGER = re.compile(r"-?(?:0x[0-9A-Fa-f]+|[0-9]+)")
 _LONGEST_MEMO = 1 << 16
 _MOST_FOREIGN = 1 << 16
-"""Elements of a constant whose type no model holds: xDSL holds each, a splat's too."""
+"""The most elements of a constant whose type no model has: xDSL stores each of them, even those of a splat."""
 _FREE = 1 << 20
 _PER_CHARACTER = 64
-"""Characters that aliases may stand for: so many, and so many for each character of the text."""
+"""The characters that aliases may expand to: this many, and this many for each character of the text."""
 
 
 class TextLexer(MLIRLexer):
-    """Every string literal is one kind of token, whatever its bytes; usual tokens take one regular expression."""
+    """Lexes every string literal as the same kind of token, and the usual tokens by one regular expression."""
 
     def lex(self) -> Token[MLIRTokenKind, str]:
         match = _TOKEN.match(self.input.content, self.pos)
@@ -101,7 +101,7 @@ class TextLexer(MLIRLexer):
 
 
 def literal_text(literal: str) -> str:
-    """What a string literal stands for; bytes that are no UTF-8 become surrogates."""
+    """The text of a string literal; bytes that are not UTF-8 become surrogates."""
     if "\\" not in literal:
         return literal[1:-1]
     return unescape(literal[1:-1].encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
@@ -116,22 +116,22 @@ class TextParser(Parser):
         self._parser_state.current_token = self._parser_state.lexer.lex()
         self.resources = resources
         self.positions: dict[Operation, Span] = {}
-        """Where each op's text starts."""
+        """The position in the text where each op starts."""
         self._start = self._current_token.span
         self._types: dict[str, TypeAttribute] = {}
         self._aliases = {m.group(1): m.end() for m in _ALIAS.finditer(text)}
         self._resolving: set[str] = set()
         self._sizes: dict[str, int] = {}
-        """Characters that each alias stands for, written out."""
+        """The characters that each alias expands to."""
         self._expanded = 0
-        """Characters that all aliases used so far stand for."""
+        """The characters that all uses of aliases so far expand to."""
         self._most_expanded = _FREE + _PER_CHARACTER * len(text)
         self.splats: list[tuple[Position, ArrayElementsAttr]] = []
-        """Every constant of one value, and where its text starts."""
+        """Every constant with a single value for all elements, and the position where its text starts."""
         self._held = Budget(len(text))
 
     def place(self) -> str:
-        """File, line and column that the parser has come to."""
+        """File, line and column of the parser's current position."""
         return str(self._current_token.span.get_location())
 
     def place_of(self, position: Position) -> str:
@@ -161,7 +161,7 @@ class TextParser(Parser):
         return super()._parse_extended_type_or_attribute(attr_or_dialect_name, is_type)  # pyright: ignore[reportCallIssue, reportArgumentType] -- none of xDSL's overloads takes a plain bool
 
     def _resolve_alias(self, alias: str) -> None:
-        """Reads an alias that stands further down."""
+        """Reads an alias that is defined later in the text."""
         at = self._aliases.get(alias)
         if at is None or alias in self.attribute_aliases:
             return
@@ -176,7 +176,7 @@ class TextParser(Parser):
         self._resolving.discard(alias)
 
     def _expand(self, alias: str) -> None:
-        """Counts what a use of the alias stands for: attributes are hashed and printed as if they were written out."""
+        """Counts the characters that a use of the alias expands to, since attributes are hashed and printed in full."""
         self._expanded += self._sizes.get(alias, 0)
         if self._expanded > self._most_expanded:
             self.raise_error("aliases of aliases stand for far more than the text holds")
@@ -213,7 +213,7 @@ class TextParser(Parser):
         return cast("TypeAttribute | None", found)
 
     def _checked(self, parse: Any) -> Any:
-        """What `parse` gives; an attribute that does not verify is an error at its place."""
+        """The result of `parse`; an attribute that does not verify is an error at its position."""
         at = self.pos
         try:
             return parse()
@@ -266,7 +266,7 @@ class TextParser(Parser):
         return self._checked(lambda: from_blob(blob, shape, element))
 
     def _parse_builtin_densearray_attr(self) -> DenseArrayBase[Any] | None:
-        """`array<i32: 1, 2>`, whose floats may be hexadecimal as MLIR prints those that are not finite."""
+        """`array<i32: 1, 2>`; floats may be hexadecimal, as MLIR prints those that are not finite."""
         at = self.pos
         match = _ARRAY.match(self.lexer.input.content, at)
         if match is None:
@@ -310,7 +310,7 @@ class TextParser(Parser):
         return found
 
     def _range_end(self, start: FileLineColLoc) -> LocationAttr:
-        """`"file":1:2 to 3:4`; xDSL has no ranges, so where it starts stands for it."""
+        """`"file":1:2 to 3:4`; xDSL has no location of a range, so only its start is kept."""
         self.parse_optional_integer()
         self.parse_punctuation(":")
         self.parse_integer()
@@ -324,7 +324,7 @@ class TextParser(Parser):
         return super().parse_module(allow_implicit_module)
 
     def check_defined(self) -> None:
-        """Raises where a value is used that nothing defines."""
+        """Raises a parse error if a value is used that nothing defines."""
         for name in self.forward_ssa_references:
             use = re.compile(rf"%{re.escape(name)}(?![\w$.-])").search(self.lexer.input.content)
             at = use.start() if use else self.pos
@@ -341,7 +341,9 @@ class TextParser(Parser):
         return op
 
     def _operation(self, start: Span) -> Operation:
-        """Also `tfl.add %a, %b {…} : type` and `tfl.greater(%a, %b) {…} : (…) -> …`, as MLIR prints some ops."""
+        """Reads an op; also `tfl.add %a, %b {…} : type` and `tfl.greater(%a, %b) {…} : (…) -> …`, MLIR's
+        short forms.
+        """
         short = _SHORT_OP.match(self.lexer.input.content, start.start)
         if short is None:
             return super().parse_operation()
@@ -357,7 +359,7 @@ class TextParser(Parser):
         return op
 
     def _arith_constant(self, start: Span) -> Operation:
-        """`arith.constant dense<…> : tensor<…>`; xDSL's own would not take what we read constants as."""
+        """`arith.constant dense<…> : tensor<…>`; xDSL's own method would not accept `ArrayElementsAttr`."""
         results = self._parse_op_result_list()
         self._consume_token()
         attributes = self.parse_optional_attr_dict()
@@ -413,7 +415,7 @@ class TextParser(Parser):
         return found
 
     def _knows_dialect(self, name: str) -> bool:
-        """Whether a dialect is known, which then has no ops beside its own."""
+        """Whether a dialect is known, so that an op that it does not define is an error."""
         return any(dialect.name == name for dialect in self.ctx.loaded_dialects)
 
     def _unknown_op(self, name: str) -> NoReturn:

@@ -1,7 +1,7 @@
 """The section `{-# dialect_resources: {builtin: {key: "0x…"}} #-}` that holds the bytes of large constants.
 
-It is read from the file's bytes, apart from the program: the values may be gigabytes, and xDSL's own reader
-keeps them as text in one store for the whole process, where equal keys of two files meet.
+It is read from the file's bytes, separately from the program: the values may have gigabytes, and xDSL's own parser
+keeps them as text in one store for the whole process, where equal keys in two files collide.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _TOKEN = re.compile(
 _ESCAPE = re.compile(rb'\\([0-9A-Fa-f]{2}|[nt"\\])')
 _LETTERS = {b"n": b"\n", b"t": b"\t", b'"': b'"', b"\\": b"\\"}
 _DEEPEST = 16
-"""Dictionaries in one another; MLIR writes three."""
+"""The deepest nesting of dictionaries; MLIR writes three levels."""
 _WORD = 4
-"""Bytes before a resource's data: the alignment it wants, little-endian."""
+"""Bytes before a resource's data: its alignment, little-endian."""
 
 
 def unescape(body: bytes) -> bytes:
-    """The bytes that the inside of a string literal stands for. Raises `ValueError` for an unknown escape."""
+    """The bytes of a string literal whose inside is `body`. Raises `ValueError` for an unknown escape."""
 
     def one(match: re.Match[bytes]) -> bytes:
         what = match.group(1)
@@ -41,14 +41,14 @@ def unescape(body: bytes) -> bytes:
 
 
 def split_resources(data: memoryview, file: str) -> tuple[str, dict[str, Blob]]:
-    """The program's text, and the resources that stand after it. Raises `Error` where their section is malformed."""
+    """The program's text, and the resources that follow it. Raises `Error` if their section is malformed."""
     opening = _OPENING.search(data)
     if opening is None:
         return _decoded(data), {}
     section = _Section(data, opening.start(), file)
     end = section.read()
     tail = _decoded(data[end:])
-    if tail.strip():  # what follows keeps its line numbers
+    if tail.strip():  # replace the section by blank lines, so that line numbers after it are right
         tail = "\n" * bytes(data[opening.start() : end]).count(b"\n") + tail
     return _decoded(data[: opening.start()]) + tail, section.resources
 
@@ -58,7 +58,7 @@ def _decoded(data: memoryview) -> str:
 
 
 class _Section:
-    """A reader of the section; `at` is the byte it has come to."""
+    """A reader of the section; `at` is the position of the next byte."""
 
     def __init__(self, data: memoryview, at: int, file: str) -> None:
         self.data = data
@@ -67,7 +67,7 @@ class _Section:
         self.resources: dict[str, Blob] = {}
 
     def read(self) -> int:
-        """Reads all of it and returns where it ends."""
+        """Reads the whole section and returns the position of its end."""
         self._expect(b"{-#")
         self._entries((), b"#-}")
         return self.at

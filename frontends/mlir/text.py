@@ -1,4 +1,4 @@
-"""Reads MLIR text: bytes to a module that may be handed to passes once it is verified."""
+"""Reads MLIR text as a module that passes can run on once it is verified."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def parse_text(
     verify: bool = True,
     places: dict[Operation, Span] | None = None,
 ) -> ModuleOp:
-    """The module that the text `data` of file `name` holds, verified unless `verify` is false.
+    """The module in the text `data` of file `name`, verified unless `verify` is false.
 
-    `context` says which dialects are known (default: ours and xDSL's); `places` is told where each op stands in the
+    `context` has the known dialects (default: ours and xDSL's); `places` receives the position of each op in the
     text. Raises `Error` with line and column.
     """
     text, resources = split_resources(memoryview(data), name)
@@ -72,7 +72,7 @@ def _place(parser: TextParser | None, name: str) -> str:
 
 
 def _error(parser: TextParser | None, error: ParseError) -> Error:
-    """The first line of what xDSL says, at its place."""
+    """The error with the first line of xDSL's message and its position."""
     if parser is not None and error.msg.startswith("values used but not defined"):
         try:
             parser.check_defined()

@@ -1,1 +1,1 @@
-"""From a `.tflite` file to a module of the `tfl` dialect."""
+"""Reads a `.tflite` file as a module of the `tfl` dialect."""

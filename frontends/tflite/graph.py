@@ -1,4 +1,4 @@
-"""Imports one subgraph: a function whose ops stand in the file's order, each constant before its first use."""
+"""Imports one subgraph as a function with its ops in the file's order and each constant before its first use."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Edges = Mapping[int, Sequence[int]]
 
 
 class GraphImport:
-    """The import of one subgraph; `build` gives its function."""
+    """The import of one subgraph; `build` returns its function."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class GraphImport:
         return [self.types.type_of(index) for index in self._indices("inputs")]
 
     def output_types(self) -> list[Attribute]:
-        """Types of the outputs; a constant output is ranked even where its tensor does not say so."""
+        """Types of the outputs; a constant output is ranked even if its tensor does not say so."""
         inputs = set(self._indices("inputs"))
         return [
             NONE
@@ -112,7 +112,7 @@ class GraphImport:
             function.attributes[names.UNUSED_TENSORS] = ArrayAttr([self.types.detached(i) for i in unused])
 
     def _control_attributes(self) -> dict[int, Attribute]:
-        """For each operator with control edges: its id and the ids it comes after."""
+        """For each operator with control edges: its id and the ids of the operators that must run before it."""
         ids = sorted({i for after, befores in self.edges.items() for i in (after, *befores)})
         return {
             i: DictionaryAttr(
@@ -157,7 +157,7 @@ class GraphImport:
         return self.tensors[index].get("name", str(index))
 
     def _extras(self, indices: Sequence[int], value_types: Sequence[Attribute]) -> Iterator[tuple[str, Attribute]]:
-        """The `tfl.tensor` attribute of these results, where there is anything to say."""
+        """The `tfl.tensor` attribute of these results; None if their types tell everything."""
         extras = [
             (self.types.extras(index, value_type) if index >= 0 else None) or DictionaryAttr({})
             for index, value_type in zip(indices, value_types, strict=True)
@@ -169,7 +169,7 @@ class GraphImport:
             yield names.TENSOR, extras[0] if len(extras) == 1 else ArrayAttr(extras)
 
     def _no_value(self) -> SSAValue:
-        """The one `tfl.no_value` of this function, at its start."""
+        """The single `tfl.no_value` of this function, at its start."""
         if self.absent is None:
             op = NoValueOp.create(result_types=[NONE], properties={"value": UnitAttr()})
             if self.block.first_op is None:
@@ -192,7 +192,7 @@ class GraphImport:
         return value
 
     def _constant(self, index: int) -> Operation:
-        """The op of a tensor that nothing writes: a constant, a variable or bytes outside the file."""
+        """The op for a tensor that no operator writes: a constant, a variable or bytes outside the file."""
         record = self.tensors[index]
         value_type = self.types.type_of(index, constant=True)
         attributes = dict(self._extras([index], [value_type]))
@@ -215,7 +215,7 @@ class GraphImport:
         return constant_op(value, value_type, attributes)
 
     def _zeros(self, index: int, value_type: Attribute) -> ArrayElementsAttr:
-        """What a variable starts as; `index` keeps variables of one shape apart."""
+        """The initial value of a variable; `index` keeps variables of equal shape distinct."""
         name = self.types.element_name(index)
         shape = tuple(1 if d < 0 else d for d in shape_of(value_type) or ())
         size = 1
@@ -242,7 +242,7 @@ class GraphImport:
 
 
 def constant_op(value: ArrayElementsAttr, value_type: Attribute, attributes: dict[str, Attribute]) -> Operation:
-    """`tfl.pseudo_const`, or `tfl.pseudo_qconst` where the type is quantized."""
+    """`tfl.pseudo_const`, or `tfl.pseudo_qconst` if the type is quantized."""
     if isinstance(element_of(value_type), UniformQuantizedType):
         return QConstOp.create(
             result_types=[value_type],

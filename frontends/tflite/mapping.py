@@ -1,7 +1,7 @@
-"""Reads a model's file or maps it into memory, and turns every way in which that fails into one line.
+"""Reads a model's file or maps it into memory, and reports every failure in one line.
 
-A mapped file that another program cuts short ends the process that looks at the missing pages. Usual models are read;
-only those so large that it would cost are mapped, and `FileBlob` asks for the file's size before it looks at them.
+If another program truncates a mapped file, reading the missing pages kills the process. So most models are read; only
+large ones are mapped, and `FileBlob` checks the file's size before it reads from the mapping.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tflir.ir.blob import ArrayBlob, Blob, FileBlob, Source
 from tflir.ir.errors import Error
 
 _MAPPED = 1 << 26
-"""Bytes from which a file is mapped, not read."""
+"""Files of at least this many bytes are mapped, not read."""
 
 
 @dataclass
@@ -28,7 +28,7 @@ class ModelFile:
     _blobs: dict[tuple[int, int], Blob] = field(default_factory=dict[tuple[int, int], Blob])
 
     def blob(self, offset: int, nbytes: int) -> Blob:
-        """The bytes at `offset`, as one blob however often they are asked for."""
+        """The bytes at `offset`; the same blob for each request of the same bytes."""
         known = self._blobs.get((offset, nbytes))
         if known is None:
             if self.source is None:
@@ -40,7 +40,7 @@ class ModelFile:
 
 
 def open_model(path: str | os.PathLike[str]) -> ModelFile:
-    """The bytes of the file at `path`. Raises `Error` where it can't be read or is empty."""
+    """The bytes of the file at `path`. Raises `Error` if it can't be read or is empty."""
     try:
         source = Source(path)
         if source.size() < _MAPPED:

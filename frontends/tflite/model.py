@@ -1,4 +1,4 @@
-"""Imports a whole model: subgraphs as functions, and what the model holds beside them as attributes."""
+"""Imports a whole model: its subgraphs become functions, its other fields attributes of the module."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PLAIN_FIELDS = ("metadata_buffer", "external_buffer_groups", "external_buffers"
 
 
 def import_model(file: ModelFile) -> ModuleOp:
-    """The module of the model in `file`. Raises `Error` where the file is no valid model."""
+    """The module of the model in `file`. Raises `Error` if the file is not a valid model."""
     return ModelImport(file).build()
 
 
@@ -91,7 +91,7 @@ class ModelImport:
             raise malformed(f"tensor '{name}' has a shape of rank {shape.size} and one of rank {signature.size}")
 
     def buffer(self, index: int, needed: int | None = None) -> Blob | None:
-        """The bytes of buffer `index`, cut to the `needed` ones; None where it has none."""
+        """The bytes of buffer `index`, at most the first `needed` ones; None if it has none."""
         if index == 0 or index >= len(self.buffers):
             return None
         record = self.buffers[index]
@@ -105,9 +105,9 @@ class ModelImport:
             if data is None or not data.size:
                 return None
             offset, size = data.__array_interface__["data"][0] - self._base, data.size
-        taken = size if needed is None else min(size, needed)
-        self._budget.spend(taken)
-        return self.file.blob(offset, taken)
+        length = size if needed is None else min(size, needed)
+        self._budget.spend(length)
+        return self.file.blob(offset, length)
 
     def _bytes_at(self, offset: int, size: int) -> bytes:
         if offset + size > len(self.file.data):
@@ -116,7 +116,7 @@ class ModelImport:
         return bytes(self.file.data[offset : offset + size])
 
     def build(self) -> ModuleOp:
-        """The module, with everything."""
+        """The complete module."""
         edges = self._control_edges()
         operators = Operators(self.model.get("operator_codes", []), self._signature, self._bytes_at)
         externals = self._external_buffers()
@@ -138,7 +138,9 @@ class ModelImport:
         return ModuleOp(list(functions), self._attributes(edges is not None))
 
     def _public(self) -> set[int]:
-        """The subgraphs that the runtime can be asked for; those that nothing calls where no signature names one."""
+        """The subgraphs that a caller can run: those of signatures, or, without signatures, those that no
+        operator calls.
+        """
         signed = {int(record.get("subgraph_index", 0)) for record in self.model.get("signature_defs") or ()}
         return {0, *signed} - self._called() if signed else set(range(len(self.subgraphs))) - self._called()
 
@@ -156,8 +158,8 @@ class ModelImport:
         return self.symbols[index], graph.input_types(), graph.output_types()
 
     def _called(self) -> set[int]:
-        """Subgraphs that an operator calls; the others are entries."""
-        found: set[int] = set()
+        """The subgraphs that operators call; the others are entry points."""
+        called: set[int] = set()
         fields = _subgraph_fields()
         for subgraph in self.subgraphs:
             for operator in subgraph.get("operators", []):
@@ -165,8 +167,8 @@ class ModelImport:
                     table, options = operator.get(field) or ("", None)
                     for key in fields.get(table, ()):
                         value: Any = cast(Record, options or {}).get(key, 0)
-                        found.update(np.atleast_1d(value).tolist())
-        return found - {0}
+                        called.update(np.atleast_1d(value).tolist())
+        return called - {0}
 
     def _external_buffers(self) -> dict[int, ExternalBuffer]:
         groups = self.model.get("external_buffer_groups", [])
@@ -194,11 +196,13 @@ class ModelImport:
         return entries
 
     def _control_edges(self) -> list[dict[int, list[int]]] | None:
-        """For each subgraph, operator → those it comes after; None where there is no (readable) such metadata."""
-        found = [blob for name, blob in self._metadata() if name == control.METADATA_NAME]
-        if len(found) != 1 or found[0] is None:
+        """For each subgraph, operator → those that must run before it; None if there is no (readable)
+        metadata of them.
+        """
+        blobs = [blob for name, blob in self._metadata() if name == control.METADATA_NAME]
+        if len(blobs) != 1 or blobs[0] is None:
             return None
-        decoded = control.decode_edges(found[0].view().tobytes())
+        decoded = control.decode_edges(blobs[0].view().tobytes())
         if decoded is None or len(decoded) != len(self.subgraphs):
             return None
         edges: list[dict[int, list[int]]] = []
@@ -234,14 +238,14 @@ class ModelImport:
         return attributes
 
     def _associated_files(self) -> npt.NDArray[np.uint8] | None:
-        """The zip archive after the model; one that lies in a buffer of the model is part of it."""
+        """The zip archive after the model; one inside a buffer of the model is part of that buffer."""
         start = zip_start(self.file.data)
         if start is None or any(end > start for end in self._buffer_ends()):
             return None
         return np.frombuffer(placed(bytes(self.file.data[start:]), 0), np.uint8)
 
     def _buffer_ends(self) -> Iterator[int]:
-        """Where the bytes of the buffers end in the file."""
+        """The positions in the file where the bytes of the buffers end."""
         for record in self.buffers:
             if record.get("offset", 0) > 1:
                 yield record["offset"] + record.get("size", 0)
@@ -268,7 +272,7 @@ class ModelImport:
         return DictionaryAttr(entries)
 
     def _interface(self, index: int, field: str) -> dict[int, int]:
-        """Tensor → its first position among the `field` (inputs or outputs) of subgraph `index`."""
+        """Tensor → its first position in `field` (inputs or outputs) of subgraph `index`."""
         known = self._positions.get((index, field))
         if known is None:
             known = self._positions[index, field] = {}
@@ -286,20 +290,20 @@ def _alias(record: Record, positions: dict[int, int], key: str) -> Attribute:
 
 
 def _metadata_value(name: str, blob: Blob | None, has_edges: bool) -> list[Attribute]:
-    """The bytes of a metadata entry; control edges stand on the ops instead."""
+    """The bytes of a metadata entry; empty for control edges, which are attributes of the ops."""
     if name == control.METADATA_NAME and has_edges:
         return []
-    held: Any = blob if blob is not None else ArrayBlob(np.zeros(0, np.uint8))
-    return [from_blob(held, (held.nbytes,), element_type("UINT8"))]
+    value: Any = blob if blob is not None else ArrayBlob(np.zeros(0, np.uint8))
+    return [from_blob(value, (value.nbytes,), element_type("UINT8"))]
 
 
 def _symbols(subgraphs: list[Record]) -> list[str]:
-    """A symbol for each subgraph: its own name, or one made where that is empty or taken."""
-    wanted = [cast(str, subgraph.get("name", "")) for subgraph in subgraphs]
-    taken = set(wanted)
+    """A symbol for each subgraph: its name, or a new one if the name is empty or already used."""
+    symbol_names = [cast(str, subgraph.get("name", "")) for subgraph in subgraphs]
+    taken = set(symbol_names)
     used: set[str] = set()
     symbols: list[str] = []
-    for index, name in enumerate(wanted):
+    for index, name in enumerate(symbol_names):
         symbol = name
         if not symbol or symbol in used or not symbol.isprintable():
             symbol = "main" if index == 0 else f"fn_{index}"
@@ -311,9 +315,9 @@ def _symbols(subgraphs: list[Record]) -> list[str]:
 
 
 def _subgraph_fields() -> dict[str, list[str]]:
-    """Options table → its fields that number subgraphs."""
-    found: dict[str, list[str]] = {}
+    """Options table → its fields with indices of subgraphs."""
+    fields_of: dict[str, list[str]] = {}
     for key in SUBGRAPH_FIELDS:
         table, field = key.split(".")
-        found.setdefault(table, []).append(field)
-    return found
+        fields_of.setdefault(table, []).append(field)
+    return fields_of

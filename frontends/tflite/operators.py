@@ -1,4 +1,4 @@
-"""An operator's record as a typed op; as `tfl.builtin` where no typed op can hold all of it."""
+"""Converts an operator's record to a typed op, or to `tfl.builtin` if no typed op can represent all of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CARRIED_FIELDS = ("mutating_variable_inputs", "custom_options_format")
 
 
 class Operators:
-    """Builds the ops of one model. `signatures` gives each function's name, argument and result types."""
+    """Builds the ops of one model. `signatures` has each function's name, argument and result types."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Operators:
         attributes: dict[str, Attribute],
         no_value: Callable[[], SSAValue],
     ) -> Operation:
-        """The op of `record`; `attributes` gains what its properties don't say."""
+        """The op for `record`; fields that no property holds are added to `attributes`."""
         refuse_unknown("Operator", record)
         code = self._code(record)
         number = max(code.get("builtin_code", 0), code.get("deprecated_builtin_code", 0))
@@ -81,18 +81,18 @@ class Operators:
         return cast(Record, self.codes[index])
 
     def _carry(self, record: Record, attributes: dict[str, Attribute], custom: bool) -> None:
-        """Fields of the operator's table that no property holds."""
-        kept: Record = {}
+        """Adds the fields of the operator's table that no property holds to `attributes`."""
+        carried: Record = {}
         for name in _CARRIED_FIELDS:
             value = record.get(name)
             if isinstance(value, np.ndarray) and not value.size:
                 value = None
             if value is not None and value is not False and not (isinstance(value, int) and value == 0):
-                kept[name] = value
+                carried[name] = value
         if not custom and (data := self._custom_options(record)) is not None:
-            kept["custom_options"] = np.frombuffer(data, np.uint8)
-        if kept:
-            attributes[names.OPERATOR_FIELDS] = record_to_attribute("Operator", kept)
+            carried["custom_options"] = np.frombuffer(data, np.uint8)
+        if carried:
+            attributes[names.OPERATOR_FIELDS] = record_to_attribute("Operator", carried)
         if (debug := record.get("debug_metadata_index", -1)) != -1:
             attributes[names.DEBUG_INDEX] = IntegerAttr(debug, i32)
 
@@ -140,7 +140,7 @@ class Operators:
         attributes: dict[str, Attribute],
         no_value: Callable[[], SSAValue],
     ) -> Operation | None:
-        """The typed op, or None where its definition can't hold this operator."""
+        """The typed op, or None if its definition can't represent this operator."""
         table, options = _options(record)
         basic = name == "LSTM" and options is not None and options.get("kernel_type", 0) == 1
         op = cast("type[TflOp] | None", op_class_by_name("tfl.basic_lstm")) if basic else op_class(name)
@@ -150,17 +150,17 @@ class Operators:
             attributes = {**attributes, names.NO_OPTIONS: UnitAttr()}
         if op is IfOp or op is WhileOp:
             return self._control_flow(op, options, operands, result_types, attributes)
-        given = len(operands)
+        listed = len(operands)
         operands = _padded(op, operands, no_value)
         if not _fits(op, tuple(v.type for v in operands), tuple(result_types)):
             return None
-        if len(operands) != given:
-            attributes = {**attributes, names.OPERAND_COUNT: IntegerAttr(given, i32)}
+        if len(operands) != listed:
+            attributes = {**attributes, names.OPERAND_COUNT: IntegerAttr(listed, i32)}
         properties = properties_of(op, options or {}, self.symbol_of)
         if name == "QUANTIZE":
             properties["qtype"] = result_types[0]
-        made = op.build_from(operands, result_types, properties, attributes)
-        return made if _is_fit(made) else None
+        candidate = op.build_from(operands, result_types, properties, attributes)
+        return candidate if _is_fit(candidate) else None
 
     def _control_flow(
         self,
@@ -170,7 +170,9 @@ class Operators:
         result_types: list[Attribute],
         attributes: dict[str, Attribute],
     ) -> Operation | None:
-        """`tfl.if` or `tfl.while` whose regions each call a function; None where types don't meet."""
+        """`tfl.if` or `tfl.while` whose regions each call a function; None if the types of the functions
+        don't match.
+        """
         fields = ("cond_subgraph_index", "body_subgraph_index")
         passed = operands
         if op is IfOp:
@@ -194,7 +196,7 @@ class Operators:
             call = CallOp(SymbolRefAttr(symbol), arguments, callee_results)
             block.add_ops([call, YieldOp.create(operands=call.results)])
             regions.append(Region(block))
-        made = op.create(
+        control_op = op.create(
             operands=operands if op is WhileOp else operands[:1],
             result_types=result_types,
             attributes=attributes,
@@ -203,7 +205,7 @@ class Operators:
                 dict[str, Attribute], {"is_stateless": IntegerAttr.from_bool(False)} if op is WhileOp else {}
             ),
         )
-        return made if _is_fit(made) else None
+        return control_op if _is_fit(control_op) else None
 
     def _generic(
         self,
@@ -214,7 +216,7 @@ class Operators:
         result_types: list[Attribute],
         attributes: dict[str, Attribute],
     ) -> Operation:
-        """`tfl.builtin`, which holds any operator code with any options table that the schema knows."""
+        """`tfl.builtin`, which represents any operator code with any options table of the schema."""
         properties: dict[str, Attribute] = {"code": IntegerAttr(number, i32), "version": IntegerAttr(version, i32)}
         table, options = _options(record)
         if table is not None and options is not None:
@@ -237,7 +239,7 @@ class Operators:
 
 
 def _options(record: Record) -> tuple[str | None, Record | None]:
-    """Table and fields of an operator's options; (None, None) where it has none."""
+    """Table and fields of an operator's options; (None, None) if it has none."""
     found = record.get("builtin_options") or record.get("builtin_options_2")
     if found is None:
         return None, None
@@ -254,7 +256,9 @@ def _options(record: Record) -> tuple[str | None, Record | None]:
 
 
 def _is_fit(op: TflOp) -> bool:
-    """Whether a kernel takes the op as it stands in the file; else `op` is let go, and no pass touches the operator."""
+    """Whether a kernel accepts the op. If not, `op` is erased, and the caller builds a `tfl.builtin`, which
+    no pass changes.
+    """
     try:
         if isinstance(op, IfOp | WhileOp):
             op.verify_()
@@ -268,7 +272,7 @@ def _is_fit(op: TflOp) -> bool:
 
 @cache
 def _shape(op: type[TflOp]) -> tuple[list[tuple[TensorOf, bool]], list[tuple[TensorOf, bool]]]:
-    """Constraint of each operand and result, and whether it is variadic."""
+    """The constraint of each operand and result, and whether it is variadic."""
     definition = op.get_irdl_definition()
 
     def rows(defs: Sequence[tuple[str, Any]], single: type) -> list[tuple[TensorOf, bool]]:
@@ -285,7 +289,7 @@ def _element_constraint(constraint: Any) -> TensorOf:
 
 
 def _padded(op: type[TflOp], operands: list[SSAValue], no_value: Callable[[], SSAValue]) -> list[SSAValue]:
-    """The operands, with trailing optional ones that the file does not list marked absent."""
+    """The operands, with a `tfl.no_value` for each trailing optional one that the file does not list."""
     rows = _shape(op)[0]
     if any(variadic for _, variadic in rows):
         return operands

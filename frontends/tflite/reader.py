@@ -28,13 +28,14 @@ _DTYPES = {"bool": "?", "byte": "i1", "ubyte": "u1", "long": "<i8", "ulong": "<u
     if name not in ("bool", "byte", "ubyte", "long", "ulong")
 }
 _MOST_WORK_PER_BYTE = 8
-"""Tables and vectors may be shared, but a file that refers to so much more than it holds is hostile."""
+"""Tables and vectors may be shared, but a file that refers to more than this many times its bytes is refused."""
 _SHARED_STRING = 8
-"""A string that is read again costs one for so many of its bytes: it is held once, but written each time as text."""
+"""A string that is referred to again counts a byte for this many of its bytes: it is stored once, but printed each
+time."""
 
 
 def malformed(what: str) -> Error:
-    """The error for a file that is no valid flatbuffer of the schema."""
+    """The error for a file that is not a valid flatbuffer of the schema."""
     return Error(f"malformed file: {what}", hint="the file is damaged or no .tflite model; fetch or export it again")
 
 
@@ -51,7 +52,7 @@ class Reader:
         self._work_left = _MOST_WORK_PER_BYTE * self.size + 65536
 
     def root(self) -> Record:
-        """The whole `Model`, buffers' bytes and other scalar vectors as views."""
+        """The whole `Model`; bytes of buffers and other scalar vectors are views of the file."""
         if self.size < 8:
             raise malformed(f"{self.size} bytes are too few for a model")
         if bytes(self.data[4:8]) != IDENTIFIER:
@@ -59,13 +60,13 @@ class Reader:
         return self._table(self._schema.tables["Model"], self._follow(0, "root"))
 
     def spend(self, work: int) -> None:
-        """Notes `work` bytes that are read. Raises `Error` where that is far more than the file holds."""
+        """Counts `work` bytes that are read. Raises `Error` if the total is far more than the bytes of the file."""
         self._work_left -= work
         if self._work_left < 0:
             raise malformed("its tables refer to far more than the file holds")
 
     def _follow(self, at: int, what: str) -> int:
-        """The position that the offset stored at `at` leads to."""
+        """The position that the offset stored at `at` refers to."""
         if at < 0 or at + 4 > self.size:
             raise malformed(f"{what}: offset lies outside the file")
         target = at + _U32.unpack_from(self.data, at)[0]
@@ -113,7 +114,7 @@ class Reader:
         return record
 
     def _plan(self, table: Table) -> list[tuple[int, str, Callable[[int], Any]]]:
-        """How to read each field of `table`, worked out once."""
+        """How to read each field of `table`, computed once."""
         plan = [(field.slot, field.name, self._field_reader(table, field)) for field in table.fields]
         self._plans[table.name] = plan
         return plan
@@ -167,7 +168,7 @@ class Reader:
             count = self._length(at, dtype.itemsize, what)
             known = np.frombuffer(self.data, dtype, count, at + 4)
             self._vectors[key] = known
-        self.spend(8 + known.nbytes)  # for each use: what reads the vector reads all of it, every time
+        self.spend(8 + known.nbytes)  # for each use: every consumer of the vector reads all of it
         return known
 
     def _tables(self, table: Table, at: int, what: str) -> list[Record]:

@@ -1,4 +1,4 @@
-"""Sparse constants: `tfl.pseudo_sparse_const` with its encoding, the stored elements as they lie in the file."""
+"""Sparse constants: `tfl.pseudo_sparse_const` with its encoding and the stored elements of the file."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _NO_BYTES = ArrayBlob(np.zeros(0, np.uint8))
 def sparse_constant(
     types: TensorTypes, index: int, value_type: Attribute, attributes: dict[str, Attribute]
 ) -> Operation:
-    """The op of sparse tensor `index`. Raises `Error` where its encoding does not fit its shape or data."""
+    """The op for the sparse tensor `index`. Raises `Error` if its encoding does not fit its shape or data."""
     record, name = types.tensors[index], types.element_name(index)
     shape = dimensions(record)
     parameters = _parameters(record["sparsity"], record.get("name", str(index)))
     if not parameters.block_map and record["sparsity"].get("block_map") is not None:
         attributes = attributes | {names.EMPTY_BLOCK_MAP: UnitAttr()}
-    compressed = types.stored(index) or _NO_BYTES  # of a tensor that is zero throughout nothing is stored
+    compressed = types.stored(index) or _NO_BYTES  # nothing is stored of a tensor with only zeros
     if numpy_dtype(name) is None or min(shape, default=0) < 0:
         raise malformed(f"sparse tensor '{record.get('name', index)}' has no data")
     count = stored_elements(parameters)
@@ -47,7 +47,7 @@ def sparse_constant(
         )
     stored = from_blob(compressed, (count,), element_type(name))
     dense_bytes = stored_bytes(name, math.prod(shape)) or 0
-    # What MLIR keeps beside the stored elements: a dense value, which nothing reads before it is decoded.
+    # MLIR's op has a dense value too; it is decoded only if something reads it.
     dense = from_blob(RepeatedBlob(b"\0", dense_bytes, index), shape, element_type(name))
     quantized = isinstance(element_of(value_type), UniformQuantizedType)
     properties: dict[str, Attribute] = {

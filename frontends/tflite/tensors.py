@@ -1,4 +1,4 @@
-"""A tensor's record as a type, the bytes of its constant, and what neither of them says."""
+"""Converts a tensor's record to a type, the bytes of a constant, and an attribute with the other fields."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ _TYPE_NAMES = schema().enums["TensorType"].names
 
 
 def dimensions(record: Record) -> tuple[int, ...]:
-    """The shape with -1 where it is dynamic."""
-    wanted = record.get("shape_signature")
-    if wanted is None or not wanted.size:
-        wanted = record.get("shape")
-    return () if wanted is None else tuple(wanted.tolist())
+    """The shape with -1 for dynamic dimensions."""
+    signature = record.get("shape_signature")
+    if signature is None or not signature.size:
+        signature = record.get("shape")
+    return () if signature is None else tuple(signature.tolist())
 
 
 class TensorTypes:
-    """Types of one subgraph's tensors. `buffer` gives the bytes of a buffer index, None where it has none."""
+    """Types of one subgraph's tensors. `buffer` returns the bytes of a buffer index; None if it has none."""
 
     def __init__(self, tensors: list[Record], buffer: Callable[[int, int | None], Blob | None]) -> None:
         self.tensors = tensors
         self._buffer = buffer
         ranked = sum(1 for t in tensors if t.get("has_rank"))
         self.has_rank = 2 * ranked >= len(tensors)
-        """What most tensors say; only exceptions are noted on them."""
+        """The value of `has_rank` in most tensors; only exceptions are stored with the tensor."""
 
     def element_name(self, index: int) -> str:
         return _TYPE_NAMES[self.tensors[index].get("type", 0)]
 
     def constant(self, index: int) -> ArrayElementsAttr | None:
-        """The value of tensor `index` where it is a constant: a buffer with data, or no elements at all."""
+        """The value of tensor `index` if it is a constant (it has a buffer with data, or no elements); else None."""
         record, name = self.tensors[index], self.element_name(index)
         shape = record.get("shape")
         static = () if shape is None else tuple(shape.tolist())
@@ -76,11 +76,11 @@ class TensorTypes:
         return from_blob(blob, static, element_type(name))
 
     def stored(self, index: int) -> Blob | None:
-        """All bytes of the buffer of tensor `index`: what a sparse tensor stores."""
+        """All bytes of the buffer of tensor `index`; in a sparse tensor, the stored elements."""
         return self._buffer(self.tensors[index].get("buffer", 0), None)
 
     def type_of(self, index: int, constant: bool = False) -> Attribute:
-        """The type of tensor `index`; a shape of rank 0 that nothing says is one leaves it unranked."""
+        """The type of tensor `index`; unranked if the shape is empty and nothing confirms that it is a scalar."""
         record = self.tensors[index]
         shape = dimensions(record)
         element = self._quantized(record, self.element_name(index), shape) or element_type(self.element_name(index))
@@ -89,7 +89,7 @@ class TensorTypes:
         return tensor_type(tuple(shape), element)
 
     def _quantized(self, record: Record, name: str, shape: tuple[int, ...]) -> UniformQuantizedType | None:
-        """The quantized element type where MLIR's `!quant.uniform` can say it."""
+        """The quantized element type if MLIR's `!quant.uniform` can express it; else None."""
         quantization = record.get("quantization")
         if not quantization or "details" in quantization:
             return None
@@ -111,31 +111,31 @@ class TensorTypes:
         return None if layout is None else UniformQuantizedType.get(storage, Float32Type(), layout)
 
     def extras(self, index: int, value_type: Attribute) -> DictionaryAttr | None:
-        """What `value_type` does not say of tensor `index`; None where there is nothing."""
+        """The fields of tensor `index` that `value_type` does not tell; None if there are none."""
         record = self.tensors[index]
-        found: dict[str, Attribute] = {}
+        fields: dict[str, Attribute] = {}
         signature, shape = record.get("shape_signature"), record.get("shape")
         if signature is not None and signature.size:
             usual = np.where(signature < 0, 1, signature)
             if shape is None or not np.array_equal(usual, shape):
-                found["shape"] = integers(() if shape is None else shape)
+                fields["shape"] = integers(() if shape is None else shape)
             if (signature >= 0).all():
-                found["signature"] = UnitAttr()
-        self._extra_rank(record, value_type, found)
-        self._extra_quantization(record, value_type, found)
+                fields["signature"] = UnitAttr()
+        self._extra_rank(record, value_type, fields)
+        self._extra_quantization(record, value_type, fields)
         if variants := record.get("variant_tensors"):
             field = next(f for f in schema().tables["Tensor"].fields if f.name == "variant_tensors")
-            found["variant_tensors"] = field_to_attribute(field, variants)
+            fields["variant_tensors"] = field_to_attribute(field, variants)
         refuse_unknown("Tensor", record)
-        return DictionaryAttr(found) if found else None
+        return DictionaryAttr(fields) if fields else None
 
-    def _extra_rank(self, record: Record, value_type: Attribute, found: dict[str, Attribute]) -> None:
+    def _extra_rank(self, record: Record, value_type: Attribute, fields: dict[str, Attribute]) -> None:
         says = bool(record.get("has_rank"))
         usual = self.has_rank and not isinstance(value_type, UnrankedTensorType)
         if says != usual:
-            found["has_rank"] = BoolAttr.from_bool(says)
+            fields["has_rank"] = BoolAttr.from_bool(says)
 
-    def _extra_quantization(self, record: Record, value_type: Attribute, found: dict[str, Attribute]) -> None:
+    def _extra_quantization(self, record: Record, value_type: Attribute, fields: dict[str, Attribute]) -> None:
         quantization = {k: v for k, v in record.get("quantization", {}).items() if not _is_empty(v)}
         element = getattr(value_type, "element_type", None)
         if isinstance(element, UniformQuantizedType):
@@ -147,7 +147,7 @@ class TensorTypes:
         entries = dict(record_to_attribute("QuantizationParameters", quantization).data)
         if details is not None:
             entries["details"] = self._details(*details)
-        found["quantization"] = DictionaryAttr(entries)
+        fields["quantization"] = DictionaryAttr(entries)
 
     def _details(self, table: str, record: Record | None) -> DictionaryAttr:
         if record is None:
@@ -190,16 +190,16 @@ def _is_empty(value: Any) -> bool:
 
 
 def _check_strings(record: Record, name: str, blob: Blob, count: int) -> None:
-    """A string constant must be laid out as the runtime reads it."""
+    """Checks that a string constant has the layout that the runtime reads."""
     if name != "STRING":
         return
     data = blob.view()
     what = f"string tensor '{record.get('name', '')}'"
     if data.size < 8 or int(data[:4].view("<i4")[0]) < 0:
         raise malformed(f"{what}: {data.size} bytes are too few")
-    held = int(data[:4].view("<i4")[0])
-    if 4 * (held + 2) > data.size:
-        raise malformed(f"{what}: {held} strings don't fit {data.size} bytes")
-    offsets = data[4 : 4 * (held + 2)].view("<i4").astype(np.int64)
-    if offsets[0] != 4 * (held + 2) or (np.diff(offsets) < 0).any() or offsets[-1] > data.size:
+    string_count = int(data[:4].view("<i4")[0])
+    if 4 * (string_count + 2) > data.size:
+        raise malformed(f"{what}: {string_count} strings don't fit {data.size} bytes")
+    offsets = data[4 : 4 * (string_count + 2)].view("<i4").astype(np.int64)
+    if offsets[0] != 4 * (string_count + 2) or (np.diff(offsets) < 0).any() or offsets[-1] > data.size:
         raise malformed(f"{what}: its offsets are out of order")

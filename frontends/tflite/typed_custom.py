@@ -1,4 +1,4 @@
-"""A custom operator as the typed op of the plug-in that knows its code."""
+"""Converts a custom operator to the typed op that a plug-in defines for its code."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ def typed_custom_op(
     result_types: Sequence[Attribute],
     attributes: Mapping[str, Attribute],
 ) -> TypedCustomOp | None:
-    """The op; None, with a warning, where its definition can't hold this operator, which stays a `tfl.custom`."""
-    made: TypedCustomOp | None = None
+    """The typed op; None, with a warning, if its definition can't represent this operator, which then is a
+    `tfl.custom`.
+    """
+    typed: TypedCustomOp | None = None
     try:
         properties = kind.read_options(data) if data is not None else {}
-        made = kind.create(
+        typed = kind.create(
             operands=operands, result_types=result_types, properties=properties, attributes=dict(attributes)
         )
-        made.verify_()
+        typed.verify_()
         if data is not None:
-            made.keep_options(data)
+            typed.keep_options(data)
     except (ArithmeticError, AttributeError, Error, LookupError, TypeError, ValueError, VerifyException) as error:
-        if made is not None:
-            made.erase(drop_references=True)
+        if typed is not None:
+            typed.erase(drop_references=True)
         why = str(error).strip().partition("\n")[0]
         code = kind.INFO.custom_code
         warnings.warn(f"{kind.name} can't hold an operator {code}: {why}: it stays tfl.custom", RuntimeWarning, 2)
         return None
-    return made
+    return typed

@@ -1,4 +1,4 @@
-"""The flatbuffer schema of a `.tflite` file as data: reader, verifier, writer and option mapping run off it."""
+"""The flatbuffer schema of a `.tflite` file as data, which the reader, the verifier, the writer and the options use."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SCALARS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Enum:
-    """Names and numbers of an enumeration, and the scalar type that stores it."""
+    """The names of an enumeration with their numbers, and the scalar type that stores them."""
 
     name: str
     storage: str
@@ -41,8 +41,8 @@ class Field:
     """One field of a table.
 
     `kind` is `scalar`, `enum`, `string`, `table`, `union` or `vector`; `of` names the scalar, enum,
-    table or union, or the element of a vector (a scalar, an enum or a table). A union's tag lies in
-    the slot before `slot`. `default` is a number, or None where absence means "none".
+    table or union, or the element of a vector (a scalar, an enum or a table). A union's tag is in
+    the slot before `slot`. `default` is a number, or None if an absent field has no value.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Schema:
 
 
 def _entries(text: str) -> Iterator[list[str]]:
-    """The declarations as lists of words; an indented line goes on with the one before."""
+    """The declarations as lists of words; an indented line continues the one before."""
     words: list[str] = []
     for line in text.splitlines():
         if not line.strip() or line.startswith("#"):
@@ -155,8 +155,8 @@ def schema() -> Schema:
 @cache
 def options_tags() -> dict[str, tuple[str, int]]:
     """Options table → (`builtin_options` or `builtin_options_2`, its tag there)."""
-    found: dict[str, tuple[str, int]] = {}
+    tags: dict[str, tuple[str, int]] = {}
     for field, union in (("builtin_options", "BuiltinOptions"), ("builtin_options_2", "BuiltinOptions2")):
         for tag, table in enumerate(schema().unions[union], 1):
-            found[table] = (field, tag)
-    return found
+            tags[table] = (field, tag)
+    return tags

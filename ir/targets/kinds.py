@@ -17,7 +17,7 @@ and a `*` alone is any kind.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -41,6 +41,8 @@ _SHORT = {
 }
 _WORDS = {"f32": "float", "f16": "float16", "bf16": "bfloat16", "f64": "float64", "bool": "bool", "str": "string"}
 _LONG = {"i": "int", "u": "uint"}
+_HOW = {"qc": " per channel", "qb": " in blocks"}
+_USUALLY_SCALED = ("i8", "u8", "i16", "i4", "i2", "u4")
 
 
 @lru_cache(maxsize=65536)
@@ -102,15 +104,26 @@ def short_name(name: str) -> str:
 
 
 def kind_in_words(kind: str) -> str:
-    """`qci8` is `int8 per channel`."""
+    """`qci8` is `int8 per channel`, `i8` is `int8 without a scale`, `qi32` is `int32 with a scale`."""
     if kind == ABSENT:
         return "nothing"
-    bare = kind.removeprefix("q")
-    how = {"c": " per channel", "b": " in blocks"}.get(bare[:1], "") if kind != bare else ""
-    bare = bare[1:] if how else bare
+    how = next((words for prefix, words in _HOW.items() if kind.startswith(prefix)), "")
+    bare = kind.lstrip("q").lstrip("cb") if kind.startswith("q") else kind
     if bare in _WORDS:
         return _WORDS[bare]
-    return f"{_LONG.get(bare[:1], bare[:1])}{bare[1:]}{how}{' without a scale' if kind in ('i8', 'u8', 'i16') else ''}"
+    if bare in _USUALLY_SCALED:
+        how = how or ("" if kind.startswith("q") else " without a scale")
+    elif kind.startswith("q"):
+        how = how or " with a scale"
+    return f"{_LONG.get(bare[:1], bare[:1])}{bare[1:]}{how}"
+
+
+def kinds_in_words(kinds: Iterable[str]) -> str:
+    """`float, int8 or uint8`: several kinds; scales per channel are not named where one scale is taken too."""
+    known = dict.fromkeys(kinds)
+    named = [kind for kind in known if not (kind.startswith("qc") and f"q{kind[2:]}" in known)]
+    words = list(dict.fromkeys(map(kind_in_words, named)))
+    return " or ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else "".join(words) or "nothing"
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@
 takes("ADD SUB", ("f32 f32 -> f32", "qi8 qi8 -> qi8"), SCALES_ARE_NEAR, otherwise="float or int8 only")
 fails("crashes", "DEQUANTIZE", "qbi8", reason="int8 in blocks")
 ```
-An op is looked up by its operator. Where a `Defect` describes it, that is the verdict. Else it is taken where one of the
-rows has a pattern of its kinds and every need of that row is met; the reason for a refusal is the first need that is
-not met, or that no row has its kinds. An operator without rows is taken where `others` says so.
+An op is looked up by its operator. Where a `Defect` describes it, that is the verdict. Else it is taken where one of
+the rows has a pattern of its kinds and every need of that row is met; the reason for a refusal is the first need that
+is not met, or that no row has its kinds. An operator without rows is taken where `others` says so.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ from typing import Generic, TypeVar
 
 from xdsl.ir import Operation
 
-from tflir.ir.targets.kinds import Pattern, kind_in_words, pattern
+from tflir.ir.targets.kinds import Pattern, kind_in_words, kinds_in_words, pattern
 from tflir.ir.targets.site import Site
 from tflir.ir.targets.verdict import Status, Verdict
+
+ANY = "*"
+"""In place of operators: a defect that any op may have."""
 
 
 @dataclass(frozen=True)
@@ -144,11 +147,13 @@ class Target:
     """What is said of operators without a row where they are refused."""
     runs_in: str = ""
     """The target that runs the ops that this one refuses; empty: nothing does."""
+    mended_by: tuple[str, ...] = ()
+    """The passes that rewrite what it refuses into forms that it takes, in their order."""
 
     def verdict(self, op: Operation) -> Verdict:
         """Whether the target takes an op of a module, and why not."""
         site = Site(op, self)
-        for defect in self._defects.of(site.operator):
+        for defect in (*self._defects.of(site.operator), *self._defects.of(ANY)):
             if defect.describes(site):
                 return Verdict(defect.status, defect.reason, defect.mend, defect.known or self.known)
         rows = self._rows.of(site.operator)
@@ -186,12 +191,12 @@ def _first_unmet(row: Row, site: Site) -> Need | None:
 
 
 def _kinds_in_words(site: Site, rows: list[Row]) -> str:
-    """`takes float, int8, not int16`: the operand that differs from what the rows take."""
+    """`takes float or int8, not int16`: the operand that differs from what the rows take."""
     for index, kind in enumerate(site.kinds):
         ports = [each.operands[index] for row in rows for each in row.patterns if index < len(each.operands)]
         if not ports or any(port.takes(kind) for port in ports):
             continue
-        taken = dict.fromkeys(chain.from_iterable(sorted(port.kinds) for port in ports))
+        taken = kinds_in_words(chain.from_iterable(sorted(port.kinds) for port in ports))
         place = "" if index == 0 else f" as operand {index}"
-        return f"takes {', '.join(map(kind_in_words, taken))}{place}, not {kind_in_words(kind)}"
-    return f"no kernel for {', '.join(map(kind_in_words, (*site.kinds, *site.result_kinds)))} together"
+        return f"takes {taken}{place}, not {kind_in_words(kind)}"
+    return f"no kernel for {' beside '.join(map(kind_in_words, site.kinds))} to {kinds_in_words(site.result_kinds)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tflir.ir.targets.needs import has_rank, numbers, result_has_rank, stored
+from tflir.ir.targets.needs import has_rank, result_has_rank, stored
 from tflir.ir.targets.target import Target, fails, refuses, takes
 from tflir.ir.targets.xnnpack_needs import (
     ACCESSED,
@@ -60,6 +60,7 @@ from tflir.ir.targets.xnnpack_needs import (
     WHOLE_BLOCKS,
     coarse_products,
     last_axis,
+    left_empty,
     no_zero_point,
     same_scale,
     scales_along,
@@ -118,7 +119,8 @@ ROWS = (
           ("f32 f32/f16/qi8/qci8/qi4/qci4/qbi4/qi2/qci2 f32/f16? -> f32", "f16 f16 f16/f32? -> f16",
            "qi8 qi8/qci8/qi4/qci4/qi2/qci2 qi32/qci32? -> qi8", "qu8 qu8 qi32? -> qu8"),
           DENSE_VERSION, DEFAULT_FORMAT, has_rank(1, 2), FLOAT_OR_KNOWN_WEIGHTS, scales_along(1, lambda site: 0),
-          WHOLE_BLOCKS, INT2_PER_CHANNEL, PACKED_CHANNELS, BIAS_PER_CHANNEL, FLOAT_OR_KNOWN_BIAS, BIAS_AS_WIDE, CLAMPED),
+          WHOLE_BLOCKS, INT2_PER_CHANNEL, PACKED_CHANNELS, BIAS_PER_CHANNEL, FLOAT_OR_KNOWN_BIAS, BIAS_AS_WIDE,
+          CLAMPED),
     takes("BATCH_MATMUL", ("f32 f32/qi8/qci8 -> f32", "f16 f16 -> f16", "qi8 qi8 -> qi8", "qu8 qu8 -> qu8"),
           MATRICES, scales_along(1, last_axis), no_zero_point(1, ("qi8",))),
     takes("AVERAGE_POOL_2D", _FLOAT, POOL_STEPS, CLAMPED, otherwise=_FLOAT_ONLY, mend=MEND),
@@ -166,10 +168,15 @@ DEFECTS = (
     fails("unloadable", "RESIZE_BILINEAR", ("qi8 i32 -> qi8", "qu8 i32 -> qu8"),
           lambda site: site.is_static(1) and not same_scale(site),
           reason="another scale than its operand's", mend=MEND, known=_MEASURED),
-    fails("unloadable", "FULLY_CONNECTED", ("f32 qbi8/qbi2 f32? -> f32", "qi8 qbi8/qbi4/qbi2 qi32/qci32? -> qi8"), whole_blocks,
+    fails("unloadable", "FULLY_CONNECTED", ("f32 qbi8/qbi2 f32? -> f32", "qi8 qbi8/qbi4/qbi2 qi32/qci32? -> qi8"),
+          whole_blocks,
           reason="weights in blocks other than int4 beside float activations", mend=_LEGALIZE, known=_MEASURED),
     fails("unloadable", "CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED", _8_BIT_LAYERS, coarse_products,
           reason="a product of scales from 256 times the result's", mend=_LEGALIZE, known=_MEASURED),
+    fails("unloadable", "CONV_2D FULLY_CONNECTED", ("f32 qi8/qci8 *", "qi8 qi8/qci8 *"), left_empty,
+          reason="sparse weights behind DENSIFY", mend="tfl-densify-fold", known=_MEASURED),
+    fails("crashes", "ADD SUB MUL", ("any qbi8/qbi4/qbi2", "qbi8/qbi4/qbi2 any"),
+          reason="a tensor in blocks", mend=_LEGALIZE, known=_MEASURED),
     fails("crashes", "DEQUANTIZE", "qbi8 -> f32", lambda site: site.is_static(0),
           reason="int8 in blocks", mend=_LEGALIZE, known=_MEASURED),
 )  # fmt: skip
@@ -182,4 +189,5 @@ XNNPACK = Target(
     known=_SOURCE,
     no_row="the delegate has no such op",
     runs_in="litert",
+    mended_by=(MEND,),
 )

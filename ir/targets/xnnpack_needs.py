@@ -16,6 +16,7 @@ from tflir.ir.targets.kinds import blockwise, kind_of
 from tflir.ir.targets.needs import has_rank, inputs, numbers, option_is, result_has_rank, results
 from tflir.ir.targets.site import Site, is_operator, is_stored, layout_of, shape_in_file
 from tflir.ir.targets.target import Need
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import CustomOp, SparseConstOp, SparseQConstOp
 from tflir.ir.tfl.indexing import DensifyOp
 from tflir.ir.tfl.quantization import DequantizeOp
@@ -70,7 +71,7 @@ def known_beforehand(index: int, what: str) -> Need:
 
     def met(site: Site) -> bool:
         value = site.inputs[index]
-        return is_unpacked(value) or _is_dense(value)
+        return is_unpacked(value) or is_stored(value)
 
     return Need(f"{what} computed at run time", met)
 
@@ -209,6 +210,19 @@ FEW_OPERANDS = inputs(2, 5, "not 2 to 5 operands", MEND)
 FEW_RESULTS = results(2, 4, "not 2 to 4 results", MEND)
 DEFAULT_FORMAT = option_is("weights_format", "DEFAULT", "shuffled weights")
 DENSE_VERSION = Need("sparse weights (version 8)", lambda site: site.version != 8)
+
+
+def left_empty(site: Site) -> bool:
+    """Whether weights come from a DENSIFY that the delegate skips, for a kernel that reads them all the same."""
+    info = site.op.INFO if isinstance(site.op, TflOp) else None
+    if info is None or site.version == 8:
+        return False
+    source = site.inputs[info.sparse[0]]
+    if not isinstance(source, OpResult) or not isinstance(source.op, DensifyOp) or not unpacks(source.op):
+        return False
+    return ("int8" if site.kinds[0] == "qi8" else "hybrid") not in info.densify
+
+
 NO_MASKS = Need(
     "an ellipsis, new-axis or shrink-axis mask",
     lambda site: not any(site.option(f"{mask}_mask") for mask in ("ellipsis", "new_axis", "shrink_axis")),

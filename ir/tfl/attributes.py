@@ -124,7 +124,7 @@ def _integers_text(values: Sequence[int] | IndexVector, printer: Printer) -> str
 
 @dataclass(frozen=True)
 class ExternalBuffer:
-    """Where the bytes of a constant lie outside the model."""
+    """The position of a constant's bytes outside the model."""
 
     group_name: str
     offset: int
@@ -160,8 +160,8 @@ class ExternalBufferAttr(Data[ExternalBuffer]):
 class DimensionMetadata:
     """How one dimension of a sparse tensor is stored; immutable, compared by value.
 
-    A dense dimension has its size; a compressed one (SPARSE_CSR) has segments and indices. They are kept
-    as given when they are numpy integers, else in the narrowest of uint8, uint16 and int32.
+    A dense dimension has its size; a compressed one (SPARSE_CSR) has segments and indices. Both are kept
+    unchanged if they are numpy integers, and else stored in the narrowest of uint8, uint16 and int32.
     """
 
     __slots__ = ("_hash", "dense_size", "format", "indices", "segments")
@@ -202,7 +202,7 @@ class DimensionMetadata:
 
 
 def _sample(values: IndexVector) -> tuple[int, ...]:
-    """What a hash is made of: some of the values, whatever integers hold them."""
+    """Some of the values, to compute a hash from, independent of their integer type."""
     middle = len(values) // 2
     return (len(values), *values[:8].tolist(), *values[middle : middle + 8].tolist(), *values[-8:].tolist())
 
@@ -288,7 +288,7 @@ class SparsityParameterAttr(Data[SparsityParameters]):
 
 @irdl_attr_definition
 class ControlType(ParametrizedAttribute, TypeAttribute):
-    """`!tfl.control`: a value that only orders ops."""
+    """`!tfl.control`: a value without data that only orders ops."""
 
     name = "tfl.control"
 

@@ -30,7 +30,7 @@ from tflir.ir.tfl.kernel_elements import check_elements
 from tflir.ir.tfl.shapes import Rule, require
 from tflir.ir.tfl.words import check_words
 
-# How a property is spelled in the IR, for each kind of option field.
+# The constraint of a property, for each kind of option field.
 I32 = IntegerAttr.constr(i32)
 I64 = IntegerAttr.constr(i64)
 BOOL = IntegerAttr.constr(i1)
@@ -51,7 +51,7 @@ _GENERIC = frozenset(("operands", "properties", "regions", "successors"))
 
 @cache
 def _has_defaults(op: type[IRDLOperation]) -> bool:
-    """Whether the definition of an op gives properties or attributes by default, which xDSL looks for in each op."""
+    """Whether the definition of an op has default properties or attributes, which xDSL searches for each time."""
     definition = op.get_irdl_definition()
     every = (*definition.properties.values(), *definition.attributes.values())
     return any(not isinstance(each, OptionalDef) and each.default_value is not None for each in every)
@@ -59,7 +59,7 @@ def _has_defaults(op: type[IRDLOperation]) -> bool:
 
 @cache
 def _filler() -> Callable[..., None]:
-    """What fills in a new op; it needs the definitions of ops, which need this module."""
+    """The function that fills in a new op; imported late, since it imports ops, which import this module."""
     from tflir.ir.tfl.builders import fill_in
 
     return fill_in
@@ -68,13 +68,14 @@ def _filler() -> Callable[..., None]:
 class TflOp(IRDLOperation, ABC):
     """An operator of the `tfl` dialect that a builtin operator of the schema stands for.
 
-    An operand that is left out is a `tfl.no_value`. `INFO` says what is true of the operator;
-    properties are the option fields under their own names.
+    An operand that is left out is a `tfl.no_value`. `INFO` holds facts about the operator;
+    properties are the option fields of the schema under their own names.
     """
 
     INFO: ClassVar[OpInfo]
     RULES: ClassVar[tuple[Rule, ...]] = ()
-    """What the runtime needs of shapes and element types together; a family's stand in its base class."""
+    """What the runtime requires of shapes and element types together; a base class holds the rules of a family of
+    ops."""
 
     def __init__(
         self,
@@ -85,12 +86,12 @@ class TflOp(IRDLOperation, ABC):
         location: LocationAttr | None = None,
         **options: Any,
     ) -> None:
-        """Builds an op of values, in order or by name, and of options by name: `AddOp(x, y, activation="RELU")`.
+        """Builds an op from operands, in order or by name, and options by name: `AddOp(x, y, activation="RELU")`.
 
-        A value may be given as the op that makes it, and None (or nothing) where an operand is left out. Options are
+        An operand may be given as the op that produces it, and as None (or not at all) if it is left out. Options are
         plain Python values, and the schema's defaults where they are not given. The types of the results follow from
         operands and options where the op's rules say them; else give `result_type` or `result_types`.
-        Raises `Error` saying what is missing or wrong. The keywords of xDSL's own constructor (`operands=[…]`,
+        Raises `Error` that says what is missing or wrong. The keywords of xDSL's own constructor (`operands=[…]`,
         `properties={…}`, `regions=[…]`) work as there.
         """
         if not operands and not _GENERIC.isdisjoint(options):
@@ -116,7 +117,7 @@ class TflOp(IRDLOperation, ABC):
         successors: Sequence[Block] = (),
         regions: Sequence[Region] = (),
     ) -> Self:
-        """The op over flat operands and results, as xDSL's `create` makes it, in half of the time."""
+        """The op with flat operands and results, as xDSL's `create` builds it, in half of the time."""
         if successors or regions or _has_defaults(cls):
             return super().create(
                 operands=operands,
@@ -151,7 +152,7 @@ class TflOp(IRDLOperation, ABC):
         super().__post_init__()
 
     def option(self, name: str) -> Any:
-        """The value of an option in plain Python, the schema's default where the op doesn't have it.
+        """The value of an option in plain Python; the schema's default if the op does not have the property.
 
         `op.option("stride_h")` is 2, `op.option("activation")` is "RELU". Raises `Error` for an unknown name.
         """
@@ -170,7 +171,7 @@ class TflOp(IRDLOperation, ABC):
         self.check_rules()
 
     def check_rules(self) -> None:
-        """Raises `Unfit` where no kernel of the runtime takes the op, well formed though it is."""
+        """Raises `Unfit` if no kernel of the runtime accepts the op, although it is well formed."""
         require(bool(self.results) or not self.get_irdl_definition().results, "it has no result")
         check_words(self, self.INFO.options)
         check_elements(self, self.INFO.builtin)
@@ -185,7 +186,9 @@ class TflOp(IRDLOperation, ABC):
         properties: Mapping[str, Attribute],
         attributes: Mapping[str, Attribute] | None = None,
     ) -> TflOp:
-        """The op over flat operands and results, without IRDL's sorting into groups (half the time)."""
+        """The op with flat operands and results, without IRDL's grouping of operands (which takes as long as the
+        rest).
+        """
         return cls.create(
             operands=operands, result_types=result_types, properties=properties, attributes=attributes or {}
         )

@@ -16,7 +16,7 @@ _TYPE = "qtype"
 
 
 def fill_in(op: TflOp, given: Sequence[Any], named: dict[str, Any], types: Sequence[Attribute] | None) -> None:
-    """Makes `op` what operands, in order or by name, options by name and the types of its results say."""
+    """Sets operands (`given` in order, or by name), options (by name) and the types of the results of `op`."""
     kind = type(op)
     operands = operands_of(kind, given, named)
     properties = properties_from(kind, named, len(operands))

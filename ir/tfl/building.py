@@ -1,7 +1,7 @@
-"""How an op is built from values and options by name: `FullyConnectedOp(x, w, b, activation="RELU")`.
+"""Builds ops from operands and options by name: `FullyConnectedOp(x, w, b, activation="RELU")`.
 
-One plan a class is worked out from its definition and from the schema's table of its options; building an op then is
-dictionary look-ups.
+A plan for each class is computed once from its definition and the schema's table of its options; after that, building
+an op only looks things up in dictionaries.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from tflir.ir.tfl.options import FieldPlan, default_of, option_plan
 from tflir.ir.types import NONE
 
 Value = SSAValue | Operation | None
-"""What may be given for an operand: a value, the op whose only result it is, or None where it is left out."""
+"""What may be given for an operand: a value, the op whose only result it is, or None if the operand is left out."""
 
 SHORT = {"activation": "fused_activation_function"}
-"""Short names of options, beside those of the schema."""
+"""Short names of options, accepted beside those of the schema."""
 _COUNTS = ("num_splits", "num")
 """Options that say how many results an op has."""
 
@@ -44,24 +44,24 @@ class BuildPlan:
     optional: frozenset[str]
     """Operands that may be left out."""
     variadic: bool
-    """The one operand stands for any number of them."""
+    """The definition's only operand stands for any number of operands."""
     results: int
     many_results: bool
-    """The last result stands for any number of them."""
+    """The definition's last result stands for any number of results."""
     options: Mapping[str, FieldPlan | None]
-    """The properties by name; None: one that is no field of the options' table."""
+    """The properties by name; None for a property that is not a field of the options' table."""
     defaults: Mapping[str, Attribute]
-    """What the options are that must be there, where they are not given."""
+    """The defaults of required properties."""
     needed: tuple[str, ...]
     """Properties that must be given, since they have no default."""
 
 
 def tensor_constraint(definition: OperandDef | ResultDef) -> TensorOf | None:
-    """What an operand or a result may be, where that is a tensor of certain kinds."""
-    found: Any = definition.constr
-    while isinstance(found, RangeLengthConstraint):
-        found = cast(Any, found).constraint
-    inner = cast(Any, found).constr if isinstance(found, RangeOf) else None
+    """The constraint on an operand or a result if it restricts the element kinds of a tensor; else None."""
+    constraint: Any = definition.constr
+    while isinstance(constraint, RangeLengthConstraint):
+        constraint = cast(Any, constraint).constraint
+    inner = cast(Any, constraint).constr if isinstance(constraint, RangeOf) else None
     return inner if isinstance(inner, TensorOf) else None
 
 
@@ -70,7 +70,9 @@ def build_plan(op: type[IRDLOperation]) -> BuildPlan:
     """The plan of a class."""
     definition = op.get_irdl_definition()
     optional = {
-        name for name, each in definition.operands if (found := tensor_constraint(each)) is not None and found.optional
+        name
+        for name, each in definition.operands
+        if (constraint := tensor_constraint(each)) is not None and constraint.optional
     }
     fields = {plan.prop: plan for plan in option_plan(op)} if issubclass(op, TflOp) else {}
     required = [name for name, each in definition.properties.items() if not isinstance(each, OptPropertyDef)]
@@ -94,7 +96,7 @@ def build_plan(op: type[IRDLOperation]) -> BuildPlan:
 def operands_of(
     op: type[IRDLOperation], given: Sequence[Value | Sequence[Value]], named: dict[str, Any]
 ) -> list[SSAValue]:
-    """The operands in order, of positional and named ones; those named are taken out of `named`.
+    """The operands in order, from positional and named ones; the latter are removed from `named`.
 
     A trailing operand that may be left out becomes the result of a new `tfl.no_value`.
     """
@@ -130,7 +132,7 @@ def _value(op: type[IRDLOperation], name: str, given: Any) -> SSAValue:
 
 
 def properties_from(op: type[IRDLOperation], given: Mapping[str, Any], operands: int) -> dict[str, Attribute]:
-    """The properties that options by name stand for, with the defaults of those that are not given."""
+    """The properties for options by name, with the defaults of those that are not given."""
     try:
         return dict(_properties_once(op, tuple(given.items()), operands))
     except TypeError:  # a value that is a list or the like
@@ -142,7 +144,7 @@ def _properties_once(
     op: type[IRDLOperation], given: tuple[tuple[str, Any], ...], operands: int
 ) -> Mapping[str, Attribute]:
     if any(isinstance(value, float) for _, value in given):
-        raise TypeError  # 0.0 and -0.0 are one key
+        raise TypeError  # 0.0 and -0.0 are equal as keys
     return _properties(op, dict(given), operands)
 
 
@@ -164,14 +166,14 @@ def _properties(op: type[IRDLOperation], given: Mapping[str, Any], operands: int
 
 
 def check_complete(op: type[IRDLOperation], properties: Mapping[str, Attribute]) -> None:
-    """Refuses an op without an option that has no default."""
+    """Raises `Error` if an option without a default is missing."""
     for name in build_plan(op).needed:
         if name not in properties:
             _refuse(op, f"needs its option {name}")
 
 
 def option_attribute(op: type[IRDLOperation], name: str, value: Any) -> Attribute:
-    """The attribute of an option's value in plain Python."""
+    """The attribute for an option's value in plain Python."""
     if isinstance(value, Attribute):
         return value
     if isinstance(value, str | int):
@@ -195,7 +197,7 @@ def _attribute(op: type[IRDLOperation], name: str, value: Any) -> Attribute:
 
 
 def _number(plan: FieldPlan, value: Any) -> Any:
-    """An option's value as the schema has it: enumerations by number, vectors as arrays."""
+    """An option's value as the schema stores it: enumerations by number, vectors as arrays."""
     if plan.field.kind == "enum" and isinstance(value, str):
         return schema().enums[plan.field.of].numbers[value]
     if plan.field.kind == "vector":
@@ -206,7 +208,7 @@ def _number(plan: FieldPlan, value: Any) -> Any:
 
 
 def _plain(op: type[IRDLOperation], name: str, value: Any) -> Attribute:
-    """The attribute of a property that no table of the schema knows, by what its definition says of it."""
+    """The attribute for a property that no table of the schema has, by the constraint in the op's definition."""
     constraint: Any = op.get_irdl_definition().properties[name].constr
     if constraint == BOOL:
         return BoolAttr.from_bool(bool(value))
@@ -224,9 +226,9 @@ def _plain(op: type[IRDLOperation], name: str, value: Any) -> Attribute:
 
 
 def option_value(op: IRDLOperation, name: str) -> Any:
-    """The value of an option in plain Python; the schema's default where the op doesn't have it.
+    """The value of an option in plain Python; the schema's default if the op does not have the property.
 
-    Enumerations are strings, vectors lists. Raises `Error` where the op has no such option.
+    Enumerations are strings, vectors lists. Raises `Error` if the op has no such option.
     """
     name = SHORT.get(name, name)
     options = build_plan(type(op)).options
@@ -242,7 +244,7 @@ def option_value(op: IRDLOperation, name: str) -> Any:
 
 
 def _python(held: Attribute | None) -> Any:
-    """A property that no table of the schema knows: what its attribute holds, or the attribute."""
+    """The Python value of a property that no table of the schema has; the attribute itself if it has no such value."""
     if isinstance(held, UnitAttr):
         return True
     data = getattr(held, "data", None)
@@ -252,7 +254,7 @@ def _python(held: Attribute | None) -> Any:
 
 
 def result_count(op: type[IRDLOperation], properties: Mapping[str, Attribute]) -> int:
-    """How many results an op of these options has."""
+    """How many results an op with these properties has."""
     plan = build_plan(op)
     if not plan.many_results:
         return plan.results
@@ -268,7 +270,7 @@ def _refuse(op: type[IRDLOperation], what: str) -> NoReturn:
 
 
 def usage(op: type[IRDLOperation]) -> str:
-    """`AddOp(lhs, rhs, fused_activation_function='NONE')`: how the op is built."""
+    """The signature of the op's constructor, such as `AddOp(lhs, rhs, fused_activation_function='NONE')`."""
     plan = build_plan(op)
     operands = [f"{name}=None" if name in plan.optional else name for name in plan.operands]
     if plan.variadic:

@@ -1,4 +1,4 @@
-"""Constants, operands that are left out, and operators that only bytes describe."""
+"""Constants, the placeholder of omitted operands, and operators whose options are opaque bytes."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from tflir.ir.tfl.constraints import ANY, ANY_OR_NONE, FLOAT, TYPE, VALUE
 from tflir.ir.types import element_of, schema_name, shape_of
 
 ELEMENTS = AnyAttr()
-"""What holds a constant's elements."""
+"""The attribute with a constant's elements."""
 
 
 def _check_value(value: Attribute, result: Attribute, shaped: bool = True) -> None:
-    """Elements that are there are of the result's storage type and, where `shaped`, of its shape."""
+    """Checks that the elements, unless left out, have the result's storage type and, if `shaped`, its shape."""
     if not isinstance(value, ArrayElementsAttr | DenseResourceAttr | DenseIntOrFPElementsAttr):
         raise VerifyException(f"a constant's value is dense<…> or dense_resource<…>, not {value}")
     value_type = cast("Attribute", value.get_type())
-    wanted, found = shape_of(result), shape_of(value_type) or ()
-    fits = wanted is None or len(wanted) == len(found)
-    fits = fits and all(w in (f, -1) for w, f in zip(wanted or (), found, strict=False))
+    expected, actual = shape_of(result), shape_of(value_type) or ()
+    fits = expected is None or len(expected) == len(actual)
+    fits = fits and all(w in (f, -1) for w, f in zip(expected or (), actual, strict=False))
     held = schema_name(element_of(value_type) or value_type)
     if held is None or schema_name(element_of(result) or result) != held or (shaped and not fits):
         raise VerifyException(f"its value is a {value_type}, which does not fit {result}")
 
 
 def _check_sparse(op: SparseConstOp | SparseQConstOp) -> None:
-    """The stored elements are of the result's storage type, and the encoding is one of its shape."""
+    """Checks that the stored elements have the result's storage type, and that the encoding fits its shape."""
     _check_value(op.value, op.output.type)
     _check_value(op.compressed_data, op.output.type, shaped=False)
     shape, stored = shape_of(op.output.type), op.compressed_data

@@ -17,7 +17,7 @@ from tflir.ir.types import element_kind, element_of, type_fault
 
 @dataclass(frozen=True)
 class TensorOf(AttrConstraint[TypeAttribute]):
-    """A ranked or unranked tensor whose element kind is one of `kinds`; empty: any tensor.
+    """A ranked or unranked tensor whose element kind is in `kinds`; if that is empty, any tensor.
 
     Kinds are the table's: F32, F16, BF16, I1 … I64, UI8 …, QI8, QUI8, QI16 … (quantized storage), TFL_Str,
     RESOURCE, VARIANT, C64 …. `optional` also takes `none`, the type of an operand that is left out.
@@ -27,7 +27,7 @@ class TensorOf(AttrConstraint[TypeAttribute]):
     optional: bool = False
 
     def accepts(self, attr: Attribute) -> bool:
-        """Whether a value of type `attr` may stand here."""
+        """Whether a value of type `attr` satisfies the constraint."""
         if isinstance(attr, NoneType):
             return self.optional
         element = element_of(attr)
@@ -60,7 +60,7 @@ ANY_OR_NONE = tensor(optional=True)
 VALUE = tensor(*_FLOATS, *_NARROW, *_INTEGERS, *_COMPLEX, *_QUANTIZED, "I1", "TFL_Str")
 """Any element that is data: neither a handle nor a variant."""
 NUMBER = tensor(*_FLOATS, *_NARROW, *_INTEGERS, *_COMPLEX, *_QUANTIZED)
-"""Anything that arithmetic works on, quantized or not."""
+"""Any element that arithmetic applies to, quantized or not."""
 INDEX = tensor("I16", "I32", "I64")
 INT32_OR_64 = tensor("I32", "I64")
 INT32 = tensor("I32")
@@ -70,12 +70,12 @@ FLOAT = tensor(*_FLOATS)
 COMPLEX = tensor(*_COMPLEX)
 QUANTIZED = tensor(*_QUANTIZED)
 KEY_OR_VALUE = tensor("F32", "I32", "I64", "TFL_Str")
-"""What hash tables hold."""
+"""The keys and values of hash tables."""
 RESOURCE = tensor("RESOURCE")
 FLOAT_OR_QUANTIZED = tensor(*_FLOATS, "QI8", "QUI8", "QI16", "QUI16")
 """Activations of the layers: float or quantized to 8 or 16 bits."""
 WEIGHTS = tensor(*_FLOATS, "QI2", "QI4", "QUI4", "QI8", "QUI8", "QI16", "I2", "I4", "UI4", "I8", "UI8", "I16")
-"""Weights; integers that are not quantized in the type have scales that the type can't say (blockwise)."""
+"""Weights. Integers without a quantized type have scales that the type can't express (blockwise ones)."""
 BIAS = tensor(*_FLOATS, "I32", "I64", "QI32", "QUI32", "QI64")
 BIAS_OR_NONE = tensor(*BIAS.kinds, optional=True)
 WEIGHTS_OR_NONE = tensor(*WEIGHTS.kinds, optional=True)

@@ -1,4 +1,4 @@
-"""Control flow: branches and loops over regions, the one-time initializer, and what holds regions together.
+"""Control flow: branches and loops over regions, their terminator, and the one-time initializer.
 
 ```mlir
 %0 = "tfl.while"(%a) <{is_stateless = false}> ({
@@ -58,37 +58,39 @@ SUBGRAPH_FIELDS: dict[str, str] = {
     "WhileOptions.body_subgraph_index": "body",
     "WhileOptions.cond_subgraph_index": "cond",
 }
-"""Option fields that number a subgraph (`Table.field`): the property or region that stands for it."""
+"""Option fields (`Table.field`) with the index of a subgraph, and the property or region that replaces the index."""
 
 
 @irdl_op_definition
 class YieldOp(IRDLOperation):
-    """Ends a region and hands its values on."""
+    """Ends a region and returns values from it."""
 
     name = "tfl.yield"
     inputs = var_operand_def(ANY_OR_NONE)
     traits = traits_def(IsTerminator(), Pure())
 
 
-def _compatible(one: Attribute, other: Attribute) -> bool:
-    """Whether the runtime can hand a value from one type to the other: same storage, shapes that agree where known."""
-    if one == other:
+def _compatible(given: Attribute, expected: Attribute) -> bool:
+    """Whether the runtime can pass a value of type `given` as `expected`: same storage, shapes that agree where
+    known.
+    """
+    if given == expected:
         return True
-    elements = element_of(one), element_of(other)
+    elements = element_of(given), element_of(expected)
     if None in elements or len({schema_name(element) for element in elements if element}) != 1:
         return False
-    left, right = shape_of(one), shape_of(other)
+    left, right = shape_of(given), shape_of(expected)
     if left is None or right is None:
         return True
     return len(left) == len(right) and all(a == b or -1 in (a, b) for a, b in zip(left, right, strict=True))
 
 
-def _check_types(what: str, found: Sequence[Attribute], wanted: Sequence[Attribute]) -> None:
-    if len(found) != len(wanted):
-        raise VerifyException(f"{what}: {len(found)} values where {len(wanted)} are wanted")
-    for number, (one, other) in enumerate(zip(found, wanted, strict=True)):
-        if not _compatible(one, other):
-            raise VerifyException(f"{what}: value {number} is {one} where {other} is wanted")
+def _check_types(what: str, given: Sequence[Attribute], expected: Sequence[Attribute]) -> None:
+    if len(given) != len(expected):
+        raise VerifyException(f"{what}: {len(given)} values where {len(expected)} are wanted")
+    for number, (given_type, expected_type) in enumerate(zip(given, expected, strict=True)):
+        if not _compatible(given_type, expected_type):
+            raise VerifyException(f"{what}: value {number} is {given_type} where {expected_type} is wanted")
 
 
 def _yielded(region: Region) -> Sequence[Attribute]:
@@ -98,7 +100,7 @@ def _yielded(region: Region) -> Sequence[Attribute]:
 
 @irdl_op_definition
 class IfOp(TflOp):
-    """Runs one of two regions by a boolean; they see the values around them."""
+    """Runs one of two regions, selected by a boolean; the regions can use the values around them."""
 
     name = "tfl.if"
     INFO: ClassVar = OpInfo("IF", "IfOptions", (1, 1))

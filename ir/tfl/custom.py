@@ -1,4 +1,4 @@
-"""Typed ops of a vendor: what a custom operator of the format becomes where a plug-in knows its code.
+"""Typed ops for a vendor's custom operators; a plug-in defines them.
 
 ```python
 @irdl_op_definition
@@ -16,8 +16,8 @@ class SoftClipOp(TypedCustomOp):
     def write_options(self) -> bytes:
         return struct.pack("<f", self.limit.value.data)
 ```
-Passes treat the op by its `INFO` as they do a builtin one. A class without the two methods keeps the bytes as they are,
-in `custom_option`.
+Passes treat the op by its `INFO`, like a builtin one. A class without the two methods keeps the bytes of the options
+unchanged in `custom_option`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tflir.ir.tfl.attributes import ConstBytesAttr
 from tflir.ir.tfl.base import TflOp
 
 RAW_OPTIONS = "tfl.custom_option"
-"""The bytes of the options in the file, where the op itself would write what they say in other ones."""
+"""The bytes of the options in the file, if `write_options` encodes the same options in other bytes."""
 _BYTES = "custom_option"
 
 
@@ -42,15 +42,15 @@ class TypedCustomOp(TflOp, ABC):
 
     @classmethod
     def read_options(cls, data: bytes) -> dict[str, Attribute]:
-        """The properties that the options of the file stand for. Raises `ValueError` where they are no such options."""
+        """The properties for the bytes of the options in the file. Raises `ValueError` if they can't be decoded."""
         return {_BYTES: ConstBytesAttr(data)}
 
     def write_options(self) -> bytes:
-        """The options as the vendor's kernel reads them."""
+        """The options as bytes that the vendor's kernel reads."""
         return self.custom_option.data if self.custom_option is not None else b""
 
     def keep_options(self, data: bytes) -> None:
-        """Notes the bytes of the file where the op would write others for the same options."""
+        """Stores the bytes of the file on the op if `write_options` encodes the same options in other bytes."""
         if self.write_options() != data:
             self.attributes[RAW_OPTIONS] = ConstBytesAttr(data)
 

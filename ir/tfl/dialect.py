@@ -89,7 +89,7 @@ FAMILIES: dict[str, str] = {
         var_handle read_variable assign_variable hashtable hashtable_find hashtable_import hashtable_size
     """,
 }
-"""Module in this package: the ops it defines, without `tfl.`."""
+"""By module in this package: the ops that it defines, without `tfl.`."""
 
 _FAMILY_OF = {f"tfl.{op}": family for family, ops in FAMILIES.items() for op in ops.split()}
 
@@ -117,10 +117,10 @@ def op_class(builtin: str) -> type[TflOp] | None:
 
     LSTM gives `tfl.lstm`; its other kernel is `tfl.basic_lstm`.
     """
-    found = op_class_by_name(f"tfl.{builtin.lower()}")
-    if found is None or not issubclass(found, TflOp) or found.INFO.builtin != builtin:
+    op = op_class_by_name(f"tfl.{builtin.lower()}")
+    if op is None or not issubclass(op, TflOp) or op.INFO.builtin != builtin:
         return None
-    return found
+    return op
 
 
 def get_dialect() -> Dialect:

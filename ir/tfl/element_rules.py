@@ -1,4 +1,4 @@
-"""Rules of operators that work element by element, of reductions, and of the element types that kernels mix."""
+"""Shape rules of elementwise operators and reductions, and rules on the element types that kernels can combine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def unchanged(op: Operation) -> None:
 
 
 def all_alike(op: Operation) -> None:
-    """Operands and result have one shape."""
+    """Operands and result have the same shape."""
     first = shape(op.operands[0]) if op.operands else None
     for number, value in enumerate(op.operands):
         dims = shape(value)
@@ -60,39 +60,39 @@ def prelu(op: Operation) -> None:
 
 
 def select(op: Operation) -> None:
-    """Both choices have the result's shape; the condition too, or it is one value, or one a row."""
-    condition, one, other = (shape(value) for value in op.operands)
-    if not fit(one, other):
-        refuse(f"choices of shapes {text(one or ())} and {text(other or ())}")
-    result(op, one)
-    if condition is None or one is None or fit(condition, one):
+    """Both choices have the result's shape; so has the condition, or it is a single value, or a value for each row."""
+    condition, when_true, when_false = (shape(value) for value in op.operands)
+    if not fit(when_true, when_false):
+        refuse(f"choices of shapes {text(when_true or ())} and {text(when_false or ())}")
+    result(op, when_true)
+    if condition is None or when_true is None or fit(condition, when_true):
         return
-    by_row = len(condition) == 1 and (bool(one) and same(condition[0], one[0]))
-    require(not condition or by_row, f"condition of shape {text(condition)} for choices of {text(one)}")
+    by_row = len(condition) == 1 and (bool(when_true) and same(condition[0], when_true[0]))
+    require(not condition or by_row, f"condition of shape {text(condition)} for choices of {text(when_true)}")
 
 
 def reduction(op: Operation) -> None:
-    """The axes of operand 1 go, or become 1 with keep_dims."""
+    """The axes of operand 1 are removed, or have size 1 with keep_dims."""
     source, axes = shape(op.operands[0]), constant(op.operands[1])
     if source is None or axes is None:
         return
-    gone = {axis(number, len(source)) for number in axes}
+    reduced = {axis(number, len(source)) for number in axes}
     if flag(op, "keep_dims"):
-        result(op, tuple(1 if n in gone else dim for n, dim in enumerate(source)))
+        result(op, tuple(1 if n in reduced else dim for n, dim in enumerate(source)))
     else:
-        result(op, tuple(dim for n, dim in enumerate(source) if n not in gone))
+        result(op, tuple(dim for n, dim in enumerate(source) if n not in reduced))
 
 
 def arg_reduction(op: Operation) -> None:
-    """The axis of operand 1 goes."""
+    """The axis of operand 1 is removed."""
     source, number = shape(op.operands[0]), scalar(op.operands[1], "axis")
     if source is not None and number is not None:
-        gone = axis(number, len(source))
-        result(op, (*source[:gone], *source[gone + 1 :]))
+        reduced = axis(number, len(source))
+        result(op, (*source[:reduced], *source[reduced + 1 :]))
 
 
 def cumsum(op: Operation) -> None:
-    """The shape stays; the axis is one of the input's."""
+    """The result has the input's shape; operand 1 is one of its axes."""
     source, number = shape(op.operands[0]), scalar(op.operands[1], "axis")
     if source is not None and number is not None:
         axis(number, len(source))
@@ -100,7 +100,7 @@ def cumsum(op: Operation) -> None:
 
 
 def segments(op: Operation) -> None:
-    """A segment's number for each row of the input."""
+    """Operand 1 has a segment number for each row of the input."""
     source, numbers = shape(op.operands[0]), rank(op.operands[1], 1, "segment_ids")
     if source is not None and numbers is not None:
         fits = bool(source) and same(source[0], numbers[0])
@@ -109,13 +109,13 @@ def segments(op: Operation) -> None:
 
 
 def storage(value: SSAValue) -> str | None:
-    """The schema's element type of a tensor; None where it has none."""
+    """The schema's element type of a tensor; None if it has none."""
     element = element_of(value.type)
     return None if element is None else schema_name(element)
 
 
 def elements_alike(*operands: int, results: bool = True) -> Rule:
-    """These operands (none named: all) and, unless `results` is false, the results have one element type."""
+    """These operands (if none is named, all) and, unless `results` is false, the results have the same element type."""
 
     def rule(op: Operation) -> None:
         values: list[SSAValue] = [op.operands[n] for n in operands] if operands else list(op.operands)
@@ -130,26 +130,27 @@ def elements_alike(*operands: int, results: bool = True) -> Rule:
 
 
 def _element(value: SSAValue) -> str:
-    found = element_of(value.type)
-    return storage(value) or "" if isinstance(found, UniformQuantizedType) else str(found)
+    element = element_of(value.type)
+    return storage(value) or "" if isinstance(element, UniformQuantizedType) else str(element)
 
 
 _FLOATS = ("FLOAT32", "FLOAT16", "BFLOAT16", "FLOAT64")
 
 
 def layer_elements(source: int, weights: int, bias: int | None = None) -> Rule:
-    """Float layers have floats of one width, or integer weights; integer layers have no float at all."""
+    """In a float layer, all floats have the same width, and weights may be integers; an integer layer has no float."""
 
     def rule(op: Operation) -> None:
-        first = storage(op.operands[source])
+        input_element = storage(op.operands[source])
         others: list[SSAValue] = [op.operands[weights], *op.results]
         if bias is not None and bias < len(op.operands) and not is_absent(op.operands[bias]):
             others.append(op.operands[bias])
         for value in others:
-            kind = storage(value)
-            if kind == first or (first in _FLOATS and value is op.operands[weights] and kind not in _FLOATS):
+            element = storage(value)
+            is_weight = value is op.operands[weights]
+            if element == input_element or (input_element in _FLOATS and is_weight and element not in _FLOATS):
                 continue
-            if first in _FLOATS or kind in _FLOATS:
+            if input_element in _FLOATS or element in _FLOATS:
                 refuse(f"elements of {_element(value)} beside an input of {_element(op.operands[source])}")
 
     return rule

@@ -1,4 +1,4 @@
-"""Tensors made of a shape, a range or one value, and what asks for a shape."""
+"""Tensors made from a shape, a range or a value, and the ops that return the shape or rank of a tensor."""
 
 from __future__ import annotations
 

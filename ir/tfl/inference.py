@@ -1,7 +1,7 @@
-"""The types of an op's results from its operands and options, where its rules of shapes say them.
+"""Infers the types of an op's results from its operands and options.
 
-The rules that verify an op say which shape its result must have; here the same rules are asked on an op whose results
-have no known shape yet, and what they require is taken.
+The rules that verify an op compute the shape that each result must have. Inference runs the same rules on an op whose
+results are unranked, and takes the shapes that they require.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from tflir.ir.types import element_of, element_type, elements_of_kind, tensor_ty
 
 _MOST = 4096
 _known: dict[tuple[object, ...], tuple[object, list[Attribute]]] = {}
-"""Types that were found before for ops of the same class, operand types and options, told apart by identity; what is
-so told apart is kept beside them, so that nothing else gets its identity."""
+"""A cache of inferred types by class, operand types and options of the op. The key holds the `id` of types and options;
+the value holds these objects too, so that no other object can get the same `id`."""
 
 
 def known_results(
     op: type[TflOp], operands: Sequence[SSAValue], properties: Mapping[str, Attribute]
 ) -> list[Attribute] | None:
-    """The types of the results of such an op, where they were found before."""
-    known = _known.get(_key(op, operands, properties))
-    return None if known is None else known[1]
+    """The types of the results of such an op if they are in the cache."""
+    entry = _known.get(_key(op, operands, properties))
+    return None if entry is None else entry[1]
 
 
 def _key(op: type[TflOp], operands: Sequence[SSAValue], properties: Mapping[str, Attribute]) -> tuple[object, ...]:
@@ -41,7 +41,7 @@ def _key(op: type[TflOp], operands: Sequence[SSAValue], properties: Mapping[str,
 
 
 def infer_results(op: TflOp, count: int) -> list[Attribute]:
-    """The types of `op`'s `count` results. Raises `Error` where they don't follow, or the op can't be."""
+    """The types of `op`'s `count` results. Raises `Error` if they can't be inferred, or if the op is not valid."""
     definitions = op.get_irdl_definition().results
     elements = [_element(op, index if index < len(definitions) else -1) for index in range(count)]
     set_results(op, [UnrankedTensorType(element) for element in elements])
@@ -56,18 +56,18 @@ def infer_results(op: TflOp, count: int) -> list[Attribute]:
 
 
 def result_shapes(op: TflOp) -> Mapping[int, Shape]:
-    """The shapes of the results of `op` by their number, as far as they follow from its operands and options alone.
+    """The shapes of the results of `op` by their index, as far as they follow from its operands and options alone.
 
-    -1 is a dynamic dimension. Raises `Error` where no such op can be.
+    -1 is a dynamic dimension. Raises `Error` if the op is not valid.
     """
     unranked = [UnrankedTensorType(element) for value in op.results if (element := element_of(value.type)) is not None]
     if len(unranked) < len(op.results):
         return {}
-    asked = type(op).create(operands=op.operands, result_types=unranked, properties=op.properties)
+    candidate = type(op).create(operands=op.operands, result_types=unranked, properties=op.properties)
     try:
-        return _required(asked).shapes
+        return _required(candidate).shapes
     finally:
-        asked.drop_all_references()
+        candidate.drop_all_references()
 
 
 def _required(op: TflOp) -> Required:
@@ -84,30 +84,33 @@ def _types(op: TflOp, required: Required, elements: Sequence[Attribute]) -> list
 
 
 def set_results(op: TflOp, types: Sequence[Attribute]) -> None:
-    """Gives an op that nothing reads yet results of these types."""
+    """Gives an op whose results have no uses yet results of these types."""
     op.results = SSAValues(OpResult(each, op, index) for index, each in enumerate(types))
 
 
 def _element(op: TflOp, index: int) -> Attribute:
     definition = op.get_irdl_definition()
-    wanted = tensor_constraint(definition.results[index][1])
-    if wanted is None:
+    result_constraint = tensor_constraint(definition.results[index][1])
+    if result_constraint is None:
         _ask(op, "the element type of its result")
     for number, value in enumerate(op.operands):
-        taken = tensor_constraint(definition.operands[min(number, len(definition.operands) - 1)][1])
+        constraint = tensor_constraint(definition.operands[min(number, len(definition.operands) - 1)][1])
         element = element_of(value.type)
-        counts = number > 0 and taken is not None and taken.kinds <= INDEX.kinds
-        if taken is not None and taken.kinds == wanted.kinds and element is not None and not counts:
+        if constraint is None or element is None or constraint.kinds != result_constraint.kinds:
+            continue
+        if number == 0 or not constraint.kinds <= INDEX.kinds:
             return _same(op, element)
-    if len(wanted.kinds) == 1:
-        return elements_of_kind(next(iter(wanted.kinds)))
-    if wanted.kinds == FLOAT.kinds:
+    if len(result_constraint.kinds) == 1:
+        return elements_of_kind(next(iter(result_constraint.kinds)))
+    if result_constraint.kinds == FLOAT.kinds:
         return element_type("FLOAT32")
     _ask(op, "the element type of its result")
 
 
 def _same(op: TflOp, element: Attribute) -> Attribute:
-    """The element of a result that has the operand's: of a quantized one only where the op keeps its scale."""
+    """The operand's element type as that of the result. Raises `Error` if it is quantized and the op may change the
+    scale.
+    """
     if isinstance(element, UniformQuantizedType):
         keeps = op.INFO.same_scale or op.INFO.moves_elements
         if not keeps or element.layout.axes:

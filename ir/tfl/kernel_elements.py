@@ -1,4 +1,4 @@
-"""Which elements the runtime's kernels compute with, for operators whose MLIR form takes more than any kernel does."""
+"""The element types that the runtime's kernels support, for operators whose MLIR definition allows more."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tflir.ir.tfl.shapes import refuse
 from tflir.ir.types import element_of, schema_name
 
 _FLOATS = "FLOAT32 FLOAT16 BFLOAT16"
-"""What a float kernel takes, by itself or in the default delegate."""
+"""What a float kernel of the runtime or of its default delegate supports."""
 _BYTES_AND_INT16 = "INT8 UINT8 INT16"
 
-# The operator, the elements that operand 0 may have without a scale, and those that it may have with one.
+# By operator: the elements that operand 0 may have if it is not quantized, and those that it may have if it is.
 ELEMENTS: dict[str, tuple[str, str]] = {
     "ABS": (f"{_FLOATS} INT16 INT32", "INT8 INT16"),
     "ADD": (f"{_FLOATS} INT16 INT32 INT64", _BYTES_AND_INT16),
@@ -58,7 +58,7 @@ ELEMENTS: dict[str, tuple[str, str]] = {
 
 
 def check_elements(op: Operation, builtin: str) -> None:
-    """Refuses elements of operand 0 that no kernel of the operator computes with."""
+    """Raises `Unfit` if no kernel of the operator supports the elements of operand 0."""
     if builtin not in ELEMENTS or not op.operands:
         return
     element = element_of(op.operands[0].type)

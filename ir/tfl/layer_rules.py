@@ -1,4 +1,4 @@
-"""Shapes of layers: convolutions, matrix products and pools."""
+"""Shape rules of layers: convolutions, matrix products, pooling and resizing. Letters such as NHWC name dimensions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tflir.ir.tfl.shapes import (
 
 
 def conv_2d(op: Operation) -> None:
-    """NHWC by OHWI, in groups where the filter has a part of the input's channels."""
+    """NHWC input, OHWI filter; grouped if the filter has fewer input channels than the input."""
     source, kernel = rank(op.operands[0], 4, "input"), rank(op.operands[1], 4, "filter")
     _positive(op, "stride_h", "stride_w", "dilation_h_factor", "dilation_w_factor")
     if kernel is not None:
@@ -38,18 +38,18 @@ def conv_2d(op: Operation) -> None:
     result(op, (source[0], *_windows(op, source, kernel[1], kernel[2]), kernel[0]))
 
 
-def _groups(inputs: int, taken: int, outputs: int) -> None:
-    if inputs < 0 or taken < 0:
+def _groups(input_channels: int, filter_channels: int, output_channels: int) -> None:
+    if input_channels < 0 or filter_channels < 0:
         return
-    if taken == 0 or inputs % taken:
-        refuse(f"filter of {taken} input channels for an input of {inputs}")
-    groups = inputs // taken
-    if outputs >= 0 and (groups == 0 or outputs % groups):
-        refuse(f"{outputs} output channels are no multiple of {groups} groups")
+    if filter_channels == 0 or input_channels % filter_channels:
+        refuse(f"filter of {filter_channels} input channels for an input of {input_channels}")
+    groups = input_channels // filter_channels
+    if output_channels >= 0 and (groups == 0 or output_channels % groups):
+        refuse(f"{output_channels} output channels are no multiple of {groups} groups")
 
 
 def depthwise_conv_2d(op: Operation) -> None:
-    """NHWC by 1HWO: each channel of the input makes as many of the output."""
+    """NHWC input, 1HWO filter: each input channel gives the same number of output channels."""
     source, kernel = rank(op.operands[0], 4, "input"), rank(op.operands[1], 4, "filter")
     _positive(op, "stride_h", "stride_w", "dilation_h_factor", "dilation_w_factor")
     if kernel is None:
@@ -64,32 +64,32 @@ def depthwise_conv_2d(op: Operation) -> None:
 
 
 def transpose_conv(op: Operation) -> None:
-    """NHWC by OHWI, to the shape that operand 0 says."""
-    wanted = vector(op.operands[0], 4, "output_shape")
+    """NHWC input, OHWI filter; operand 0 is the shape of the result."""
+    output = vector(op.operands[0], 4, "output_shape")
     kernel, source = rank(op.operands[1], 4, "filter"), rank(op.operands[2], 4, "input")
     _positive(op, "stride_h", "stride_w")
     if kernel is not None:
         _bias(op, 3, kernel[0])
     if kernel is not None and source is not None:
         require(same(kernel[3], source[3]), f"filter of {kernel[3]} input channels for an input of {source[3]}")
-    if wanted is not None:
+    if output is not None:
         if kernel is not None:
-            require(same(wanted[3], kernel[0]), f"output_shape has {wanted[3]} channels, the filter {kernel[0]}")
-        require(min(wanted) >= 0, f"output_shape {list(wanted)} is none")
+            require(same(output[3], kernel[0]), f"output_shape has {output[3]} channels, the filter {kernel[0]}")
+        require(min(output) >= 0, f"output_shape {list(output)} is none")
         if kernel is not None and source is not None:
-            _run_back(op, source, wanted, kernel)
-        result(op, tuple(wanted))
+            _run_back(op, source, output, kernel)
+        result(op, tuple(output))
 
 
-def _run_back(op: Operation, source: Shape, wanted: Sequence[int], kernel: Shape) -> None:
-    """A convolution of what is wanted gives as many positions as the input has."""
-    height, width = _windows(op, (*wanted,), kernel[1], kernel[2])
-    fits = same(source[0], wanted[0]) and same(source[1], height) and same(source[2], width)
-    require(fits, f"output_shape {list(wanted)} takes an input of {height}x{width}, not of {text(source)}")
+def _run_back(op: Operation, source: Shape, output: Sequence[int], kernel: Shape) -> None:
+    """The convolution of a tensor of the result's shape must have as many positions as the input."""
+    height, width = _windows(op, (*output,), kernel[1], kernel[2])
+    fits = same(source[0], output[0]) and same(source[1], height) and same(source[2], width)
+    require(fits, f"output_shape {list(output)} takes an input of {height}x{width}, not of {text(source)}")
 
 
 def conv_3d(op: Operation) -> None:
-    """NDHWC by DHWIO."""
+    """NDHWC input, DHWIO filter."""
     source, kernel = rank(op.operands[0], 5, "input"), rank(op.operands[1], 5, "filter")
     _positive(op, "stride_d", "stride_h", "stride_w")
     if kernel is None:
@@ -101,21 +101,21 @@ def conv_3d(op: Operation) -> None:
 
 
 def conv_3d_transpose(op: Operation) -> None:
-    """NDHWC by DHWOI, to the shape that operand 0 says."""
-    wanted = vector(op.operands[0], 5, "output_shape")
+    """NDHWC input, DHWOI filter; operand 0 is the shape of the result."""
+    output = vector(op.operands[0], 5, "output_shape")
     kernel, source = rank(op.operands[1], 5, "filter"), rank(op.operands[2], 5, "input")
     if kernel is not None:
         _bias(op, 3, kernel[3])
     if kernel is not None and source is not None:
         require(same(source[4], kernel[4]), f"filter of {kernel[4]} input channels for an input of {source[4]}")
-    result(op, None if wanted is None else tuple(wanted))
+    result(op, None if output is None else tuple(output))
 
 
 _FUSED_ROWS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
 
 
 def fully_connected(op: Operation) -> None:
-    """Rows of the input by rows of an [out, in] filter."""
+    """Every row of the input times every row of an [out, in] filter."""
     fused = op.properties.get("fused_activation_function")
     if isinstance(fused, StringAttr) and fused.data not in _FUSED_ROWS:
         refuse(f"fused_activation_function can't be '{fused.data}' here ({', '.join(_FUSED_ROWS)})")
@@ -133,35 +133,35 @@ def fully_connected(op: Operation) -> None:
     elements = size(source)
     if elements >= 0 and (width == 0 or elements % width):
         refuse(f"filter of {width} inputs for an input of {text(source)}")
-    found = shape(op.results[0]) if op.results else None
+    actual = shape(op.results[0]) if op.results else None
     rows = elements // width if elements >= 0 and width else -1
-    if found is None:
+    if actual is None:
         result(op, (rows, units))
     else:
-        _rows(found, rows, units)
+        _rows(actual, rows, units)
 
 
-def _rows(found: Shape, rows: int, units: int) -> None:
-    """The result is [rows, units]; what lists the rows in more dimensions is taken too."""
-    fits = bool(found) and same(found[-1], units) and same(size(found[:-1]), rows)
-    require(fits, f"result has shape {text(found)} where the op gives {text((rows, units))}")
+def _rows(actual: Shape, rows: int, units: int) -> None:
+    """The result is [rows, units]; the rows may also be spread over several dimensions."""
+    fits = bool(actual) and same(actual[-1], units) and same(size(actual[:-1]), rows)
+    require(fits, f"result has shape {text(actual)} where the op gives {text((rows, units))}")
 
 
 def batch_matmul(op: Operation) -> None:
     """Matrices in the last two dimensions, the others broadcast."""
-    one, other = rank(op.operands[0], (2, 5), "x"), rank(op.operands[1], (2, 5), "y")
-    if one is None or other is None:
+    lhs, rhs = rank(op.operands[0], (2, 5), "x"), rank(op.operands[1], (2, 5), "y")
+    if lhs is None or rhs is None:
         return
-    rows, inner = reversed(one[-2:]) if flag(op, "adj_x") else one[-2:]
-    summed, columns = reversed(other[-2:]) if flag(op, "adj_y") else other[-2:]
-    require(same(inner, summed), f"matrices {text(one)} and {text(other)} differ in the length that is summed")
-    batch = broadcast((one[:-2], other[:-2]), "batches")
+    rows, inner = reversed(lhs[-2:]) if flag(op, "adj_x") else lhs[-2:]
+    summed, columns = reversed(rhs[-2:]) if flag(op, "adj_y") else rhs[-2:]
+    require(same(inner, summed), f"matrices {text(lhs)} and {text(rhs)} differ in the length that is summed")
+    batch = broadcast((lhs[:-2], rhs[:-2]), "batches")
     assert batch is not None
     result(op, (*batch, rows, columns))
 
 
 def pool(op: Operation) -> None:
-    """Windows of an NHWC input."""
+    """Pooling over windows of an NHWC input."""
     source = rank(op.operands[0], 4, "input")
     _positive(op, "stride_h", "stride_w", "filter_height", "filter_width")
     if source is not None:
@@ -170,7 +170,7 @@ def pool(op: Operation) -> None:
 
 
 def channels_last(factor: int) -> Rule:
-    """Blocks of pixels to depth (`factor` 1) or back (-1), `block_size` on a side."""
+    """Moves blocks of `block_size` x `block_size` pixels to depth (`factor` 1) or back (-1)."""
 
     def rule(op: Operation) -> None:
         source = rank(op.operands[0], 4, "input")
@@ -190,16 +190,16 @@ def channels_last(factor: int) -> Rule:
 
 
 def resize(op: Operation) -> None:
-    """An NHWC input to the height and width that operand 1 says."""
-    source, wanted = rank(op.operands[0], 4, "input"), vector(op.operands[1], 2, "size")
-    if wanted is not None:
-        require(min(wanted) > 0, f"size {text(wanted)} is none")
+    """Resizes an NHWC input to the height and width in operand 1."""
+    source, height_width = rank(op.operands[0], 4, "input"), vector(op.operands[1], 2, "size")
+    if height_width is not None:
+        require(min(height_width) > 0, f"size {text(height_width)} is none")
     if source is not None:
-        result(op, (source[0], *(wanted or (-1, -1)), source[3]))
+        result(op, (source[0], *(height_width or (-1, -1)), source[3]))
 
 
 def one_kind_of_corners(op: Operation) -> None:
-    """Corners are aligned, or pixels have half a pixel's centre."""
+    """`align_corners` and `half_pixel_centers` exclude each other."""
     if flag(op, "align_corners") and flag(op, "half_pixel_centers"):
         refuse("align_corners and half_pixel_centers exclude each other")
 
@@ -227,7 +227,7 @@ def _bias(op: Operation, operand: int, channels: int) -> None:
 
 
 def _windows(op: Operation, source: Shape, height: int, width: int) -> tuple[int, int]:
-    """Height and width of what a window of this size gives."""
+    """The result's height and width for a window of this size."""
     return (
         _positions(op, source[1], height, option(op, "stride_h", 1), option(op, "dilation_h_factor", 1)),
         _positions(op, source[2], width, option(op, "stride_w", 1), option(op, "dilation_w_factor", 1)),

@@ -69,7 +69,7 @@ class ConcatEmbeddingsOp(VariadicOp):
 
 @irdl_op_definition
 class HashtableLookupOp(VariadicOp):
-    """Rows of a constant table by key, and whether each was found."""
+    """Rows of a constant table by key, and whether the table has each key."""
 
     name = "tfl.hashtable_lookup"
     INFO: ClassVar = OpInfo("HASHTABLE_LOOKUP", None, (1, 1))
@@ -115,7 +115,7 @@ class CallOp(VariadicOp):
 
 @irdl_op_definition
 class DelegateOp(VariadicOp):
-    """Nodes that a delegate has taken over; not for files."""
+    """Operators that a delegate runs; the runtime creates it, and no file contains it."""
 
     name = "tfl.delegate"
     INFO: ClassVar = OpInfo("DELEGATE", None, (0, 0))

@@ -217,6 +217,7 @@ class BatchMatMulOp(TflOp):
         (1, 4),
         pure=True,
         quantizable=True,
+        symmetric=(1,),
         dynamic_range=(1,),
         hybrid=True,
         asymmetric_inputs=True,

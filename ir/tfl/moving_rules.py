@@ -1,4 +1,4 @@
-"""Rules of operators that move elements: reshapes, joins, parts, pads, blocks."""
+"""Shape rules of operators that move elements: reshape, concatenation, split, padding, space to batch."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from tflir.ir.tfl.shapes import (
 
 
 def reshape(op: Operation) -> None:
-    """As many elements as before, in the shape that the operand or `new_shape` says."""
-    source, wanted = shape(op.operands[0]), _new_shape(op)
-    if wanted is not None:
-        result(op, _resolved(wanted, size(source)))
+    """The same number of elements in the shape that operand 1 or `new_shape` gives."""
+    source, target = shape(op.operands[0]), _new_shape(op)
+    if target is not None:
+        result(op, _resolved(target, size(source)))
     _elements_stay(op, source)
 
 
@@ -43,47 +43,47 @@ def _new_shape(op: Operation) -> list[int] | None:
     return list(cast("DenseArrayBase[Any]", held).get_values()) if isinstance(held, DenseArrayBase) else None
 
 
-def _resolved(wanted: list[int], elements: int) -> Shape:
-    """The shape with the dimension that is left open worked out, where `elements` are known."""
-    if wanted == [0] and elements == 1:
+def _resolved(target: list[int], elements: int) -> Shape:
+    """The shape with its -1 replaced by the size that follows from the number of elements, if that is known."""
+    if target == [0] and elements == 1:
         return ()  # how old converters wrote a scalar
-    require(wanted.count(-1) <= 1 and min(wanted, default=0) >= -1, f"new shape {text(wanted)} is none")
-    known = size(tuple(dim for dim in wanted if dim != -1))
-    if -1 not in wanted:
-        require(same(known, elements), f"{elements} elements in shape {text(wanted)}")
-        return tuple(wanted)
-    if elements < 0 or not known:
-        return tuple(wanted)
-    require(elements % known == 0, f"{elements} elements in shape {text(wanted)}")
-    return tuple(elements // known if dim == -1 else dim for dim in wanted)
+    require(target.count(-1) <= 1 and min(target, default=0) >= -1, f"new shape {text(target)} is none")
+    given_elements = size(tuple(dim for dim in target if dim != -1))
+    if -1 not in target:
+        require(same(given_elements, elements), f"{elements} elements in shape {text(target)}")
+        return tuple(target)
+    if elements < 0 or not given_elements:
+        return tuple(target)
+    require(elements % given_elements == 0, f"{elements} elements in shape {text(target)}")
+    return tuple(elements // given_elements if dim == -1 else dim for dim in target)
 
 
 def _elements_stay(op: Operation, source: Shape | None) -> None:
-    found = shape(op.results[0])
-    require(same(size(source), size(found)), f"{size(source)} elements in shape {text(found or ())}")
+    target = shape(op.results[0])
+    require(same(size(source), size(target)), f"{size(source)} elements in shape {text(target or ())}")
 
 
 def squeeze(op: Operation) -> None:
-    """Dimensions of 1 go: those of `squeeze_dims`, or all."""
+    """Dimensions of size 1 are removed: those in `squeeze_dims`, or all if it is empty."""
     source, held = shape(op.operands[0]), op.properties.get("squeeze_dims")
     if source is None:
         return
     listed = [int(item.value.data) for item in cast("ArrayAttr[Any]", held)] if isinstance(held, ArrayAttr) else []
-    gone = {axis(number, len(source)) for number in listed}
-    for number in gone:
+    removed = {axis(number, len(source)) for number in listed}
+    for number in removed:
         require(same(source[number], 1), f"dimension {number} of {text(source)} is not 1")
-    if gone:
-        result(op, tuple(dim for n, dim in enumerate(source) if n not in gone))
+    if removed:
+        result(op, tuple(dim for n, dim in enumerate(source) if n not in removed))
     elif -1 not in source:
         result(op, tuple(dim for dim in source if dim != 1))
 
 
 def expand_dims(op: Operation) -> None:
-    """A dimension of 1 before the given one."""
+    """A dimension of size 1 is inserted before the given one."""
     source, number = shape(op.operands[0]), scalar(op.operands[1], "axis")
     if source is not None and number is not None:
-        place = axis(number, len(source) + 1)
-        result(op, (*source[:place], 1, *source[place:]))
+        position = axis(number, len(source) + 1)
+        result(op, (*source[:position], 1, *source[position:]))
 
 
 def transpose(op: Operation) -> None:
@@ -92,35 +92,35 @@ def transpose(op: Operation) -> None:
     order = vector(op.operands[1], -1 if source is None else len(source), "perm")
     if source is None or order is None:
         return
-    places = [number % len(source) if -len(source) <= number < len(source) else -1 for number in order]
-    require(sorted(places) == list(range(len(source))), f"perm {order} is no order of {len(source)} dimensions")
-    result(op, tuple(source[place] for place in places))
+    axes = [number % len(source) if -len(source) <= number < len(source) else -1 for number in order]
+    require(sorted(axes) == list(range(len(source))), f"perm {order} is no order of {len(source)} dimensions")
+    result(op, tuple(source[number] for number in axes))
 
 
 def concatenation(op: Operation) -> None:
-    """One shape but for the axis, whose lengths add up; no kernel has an activation."""
+    """The operands' shapes are equal except along the axis, where sizes add up; no kernel has a fused activation."""
     require(bool(op.operands), "nothing is joined")
     fused = op.properties.get("fused_activation_function")
     require(not isinstance(fused, StringAttr) or fused.data == "NONE", "its kernel has no fused activation")
-    known = [dims for value in op.operands if (dims := shape(value)) is not None]
-    if not known:
+    shapes = [dims for value in op.operands if (dims := shape(value)) is not None]
+    if not shapes:
         return
-    along = axis(option(op, "axis"), len(known[0]))
-    total = 0 if len(known) == len(op.operands) else -1
-    common = list(known[0])
-    for dims in known:
+    along = axis(option(op, "axis"), len(shapes[0]))
+    total = 0 if len(shapes) == len(op.operands) else -1
+    common = list(shapes[0])
+    for dims in shapes:
         total = -1 if -1 in (total, dims[along : along + 1] or (-1,)) else total
-        others = fit((*known[0][:along], *known[0][along + 1 :]), (*dims[:along], *dims[along + 1 :]))
-        if len(dims) != len(common) or not others:
-            refuse(f"shapes {text(known[0])} and {text(dims)} differ beside axis {along}")
+        others_fit = fit((*shapes[0][:along], *shapes[0][along + 1 :]), (*dims[:along], *dims[along + 1 :]))
+        if len(dims) != len(common) or not others_fit:
+            refuse(f"shapes {text(shapes[0])} and {text(dims)} differ beside axis {along}")
         total = -1 if total < 0 or dims[along] < 0 else total + dims[along]
-        common = [max(one, other) for one, other in zip(common, dims, strict=True)]
+        common = [max(left, right) for left, right in zip(common, dims, strict=True)]
     common[along] = total
     result(op, tuple(common))
 
 
 def pack(op: Operation) -> None:
-    """Operands of one shape along a new axis."""
+    """Operands of the same shape are stacked along a new axis."""
     count = option(op, "values_count", len(op.operands))
     require(count == len(op.operands) > 0, f"values_count is {count} of {len(op.operands)} operands")
     first = shape(op.operands[0])
@@ -128,8 +128,8 @@ def pack(op: Operation) -> None:
         if not fit(shape(value), first):
             refuse(f"shapes {text(first or ())} and {text(shape(value) or ())} are packed")
     if first is not None:
-        place = axis(option(op, "axis"), len(first) + 1)
-        result(op, (*first[:place], count, *first[place:]))
+        position = axis(option(op, "axis"), len(first) + 1)
+        result(op, (*first[:position], count, *first[position:]))
 
 
 def unpack(op: Operation) -> None:
@@ -139,39 +139,39 @@ def unpack(op: Operation) -> None:
     require(count == len(op.results), f"num is {count} of {len(op.results)} results")
     if source is None:
         return
-    place = axis(option(op, "axis"), len(source))
-    require(same(source[place], count), f"{count} slices of dimension {place} of {text(source)}")
-    _results(op, (*source[:place], *source[place + 1 :]))
+    position = axis(option(op, "axis"), len(source))
+    require(same(source[position], count), f"{count} slices of dimension {position} of {text(source)}")
+    _results(op, (*source[:position], *source[position + 1 :]))
 
 
 def split(op: Operation) -> None:
-    """Parts of one size."""
-    place, source = scalar(op.operands[0], "split_dim"), shape(op.operands[1])
+    """Parts of equal size along an axis."""
+    along, source = scalar(op.operands[0], "split_dim"), shape(op.operands[1])
     count = _parts(op)
-    if place is None or source is None:
+    if along is None or source is None:
         return
-    place = axis(place, len(source), "split_dim")
+    along = axis(along, len(source), "split_dim")
     require(
-        source[place] < 0 or source[place] % count == 0, f"{count} equal parts of dimension {place} of {text(source)}"
+        source[along] < 0 or source[along] % count == 0, f"{count} equal parts of dimension {along} of {text(source)}"
     )
-    part = source[place] // count if source[place] >= 0 else -1
-    _results(op, (*source[:place], part, *source[place + 1 :]))
+    part = source[along] // count if source[along] >= 0 else -1
+    _results(op, (*source[:along], part, *source[along + 1 :]))
 
 
 def split_v(op: Operation) -> None:
-    """Parts of the sizes that operand 1 says, of which one may be left open."""
-    source, place = shape(op.operands[0]), scalar(op.operands[2], "split_dim")
+    """Parts of the sizes in operand 1; one of them may be -1 and takes the remaining elements."""
+    source, along = shape(op.operands[0]), scalar(op.operands[2], "split_dim")
     sizes = vector(op.operands[1], _parts(op), "size_splits")
-    if source is None or place is None or sizes is None:
+    if source is None or along is None or sizes is None:
         return
-    place = axis(place, len(source), "split_dim")
-    total, known = source[place], sum(part for part in sizes if part >= 0)
+    along = axis(along, len(source), "split_dim")
+    total, given = source[along], sum(part for part in sizes if part >= 0)
     left = [part for part in sizes if part < 0]
-    fits = total < 0 or (known <= total if left else known == total)
+    fits = total < 0 or (given <= total if left else given == total)
     require(len(left) <= 1 and min(sizes, default=0) >= -1 and fits, f"parts {list(sizes)} of {total}")
     for number, part in enumerate(sizes):
-        length = part if part >= 0 else (total - known if total >= 0 else -1)
-        result(op, (*source[:place], length, *source[place + 1 :]), number)
+        length = part if part >= 0 else (total - given if total >= 0 else -1)
+        result(op, (*source[:along], length, *source[along + 1 :]), number)
 
 
 def _parts(op: Operation) -> int:
@@ -180,32 +180,32 @@ def _parts(op: Operation) -> int:
     return count
 
 
-def _results(op: Operation, wanted: Shape) -> None:
+def _results(op: Operation, expected: Shape) -> None:
     for number in range(len(op.results)):
-        result(op, wanted, number)
+        result(op, expected, number)
 
 
 def pad(op: Operation) -> None:
-    """Elements before and after, a pair of counts for each dimension."""
+    """Operand 1 has the number of elements before and after each dimension."""
     source, pairs = _pairs(op)
     if source is not None and pairs is not None:
         result(op, tuple(-1 if dim < 0 else dim + sum(pair) for dim, pair in zip(source, pairs, strict=True)))
 
 
 def padding_value(op: Operation) -> None:
-    """One value is put around."""
+    """The padding value is a single element."""
     count = size(shape(op.operands[2]))
     require(same(count, 1), f"{count} values to pad with")
 
 
 def mirror_pad(op: Operation) -> None:
-    """As `pad`, from no more elements than there are."""
+    """As `pad`; a dimension can't be padded with more elements than it has."""
     source, pairs = _pairs(op)
     if source is None or pairs is None:
         return
-    edge = 0 if "SYMMETRIC" in str(op.properties.get("mode")) else 1
+    excluded = 0 if "SYMMETRIC" in str(op.properties.get("mode")) else 1
     for dim, pair in zip(source, pairs, strict=True):
-        require(dim < 0 or max(pair) <= dim - edge or max(pair) == 0, f"{max(pair)} mirrored of {dim} elements")
+        require(dim < 0 or max(pair) <= dim - excluded or max(pair) == 0, f"{max(pair)} mirrored of {dim} elements")
     result(op, tuple(-1 if dim < 0 else dim + sum(pair) for dim, pair in zip(source, pairs, strict=True)))
 
 
@@ -223,7 +223,7 @@ def _pairs(op: Operation) -> tuple[Shape | None, list[tuple[int, int]] | None]:
 
 
 def tile(op: Operation) -> None:
-    """Each dimension as often as operand 1 says."""
+    """Each dimension is repeated as often as operand 1 says."""
     source = shape(op.operands[0])
     times = vector(op.operands[1], -1 if source is None else len(source), "multiples")
     require(times is None or min(times, default=0) >= 0, f"multiples {times} are none")
@@ -232,7 +232,7 @@ def tile(op: Operation) -> None:
 
 
 def broadcast_to(op: Operation) -> None:
-    """The shape that operand 1 says, to which the input broadcasts."""
+    """The result has the shape in operand 1, to which the input must broadcast."""
     source, wanted = shape(op.operands[0]), vector(op.operands[1], -1, "shape")
     if wanted is None:
         return
@@ -246,7 +246,7 @@ def broadcast_to(op: Operation) -> None:
 
 
 def reverse_sequence(op: Operation) -> None:
-    """A length for each batch."""
+    """Operand 1 has a length for each batch."""
     source, lengths = shape(op.operands[0]), rank(op.operands[1], 1, "seq_lengths")
     if source is not None:
         batch = axis(option(op, "batch_dim"), len(source), "batch_dim")
@@ -257,7 +257,7 @@ def reverse_sequence(op: Operation) -> None:
 
 
 def batch_to_space(factor: int) -> Rule:
-    """Batches to blocks of the spatial dimensions (`factor` 1), then cropped; or padded and back (-1)."""
+    """Moves batches to blocks of the spatial dimensions and crops (`factor` 1), or pads and moves them back (-1)."""
 
     def rule(op: Operation) -> None:
         source, blocks = shape(op.operands[0]), rank(op.operands[1], 1, "block_shape")

@@ -1,4 +1,4 @@
-"""An operator's option fields as properties and back: one plan a class, worked out from schema and definition."""
+"""Converts an operator's option fields to properties and back, by a plan that is computed once for each class."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ IndexOf = Callable[[str], int]
 
 
 def _enum_names(table: str, field: str) -> Mapping[int, str]:
-    found = next(f for f in schema().tables[table].fields if f.name == field)
-    return schema().enums[found.of].names
+    definition = next(f for f in schema().tables[table].fields if f.name == field)
+    return schema().enums[definition.of].names
 
 
 def _type_to_attribute(value: Any) -> Attribute:
@@ -36,7 +36,7 @@ def _type_to_attribute(value: Any) -> Attribute:
 
 
 def _unknown(value: Any) -> Attribute:
-    """A number of an enumeration that the schema has no word for; no op that verifies holds it."""
+    """A number that the schema's enumeration does not have; the verifier rejects an op with it."""
     return IntegerAttr(value, i32)
 
 
@@ -78,7 +78,7 @@ def _floats_from(attr: Attribute) -> Any:
     return np.array([item.value.data for item in cast("ArrayAttr[FloatAttr[Any]]", attr)], np.float32)
 
 
-# Fields that MLIR spells in a way of its own: to the attribute, and from it.
+# Fields with an attribute of their own in MLIR: the functions to the attribute and from it.
 _SPELLED: dict[str, tuple[Callable[[Any], Attribute], Callable[[Attribute], Any]]] = {
     "SqueezeOptions.squeeze_dims": (_integer_list, _integers_from),
     "BucketizeOptions.boundaries": (_float_list, _floats_from),
@@ -91,14 +91,14 @@ _SPELLED: dict[str, tuple[Callable[[Any], Attribute], Callable[[Attribute], Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldPlan:
-    """One option field: its property, whether that must be there, and how it is converted."""
+    """One option field: its property, whether that is required, and how it is converted."""
 
     field: Field
     prop: str
     required: bool
     subgraph: bool
     named: bool
-    """The subgraph stands as a string, not as a symbol."""
+    """The subgraph's name is stored as a string, not as a symbol."""
     to_attribute: Callable[[Any], Attribute]
     from_attribute: Callable[[Attribute], Any]
 
@@ -119,7 +119,7 @@ def _field_plan(op: type[TflOp], table: str, field: Field) -> FieldPlan | None:
 
 @cache
 def option_plan(op: type[TflOp]) -> tuple[FieldPlan, ...]:
-    """The option fields of `op` that its properties hold, in the schema's order."""
+    """The option fields of `op` that are properties, in the schema's order."""
     table = op.INFO.options
     if table is None:
         return ()
@@ -128,7 +128,7 @@ def option_plan(op: type[TflOp]) -> tuple[FieldPlan, ...]:
 
 
 def properties_of(op: type[TflOp], record: Mapping[str, Any], symbol_of: SymbolOf) -> dict[str, Attribute]:
-    """The properties that option fields become; `symbol_of` names the function of a subgraph index."""
+    """The properties for option fields; `symbol_of` returns the name of the function for a subgraph index."""
     assert op.INFO.options is not None or not record
     if op.INFO.options is not None:
         refuse_unknown(op.INFO.options, record)
@@ -148,7 +148,7 @@ def properties_of(op: type[TflOp], record: Mapping[str, Any], symbol_of: SymbolO
 
 
 def _kept(plan: FieldPlan, value: Any) -> Attribute:
-    """The attribute of a value; small ones are made once, since that costs 70 µs."""
+    """The attribute for a value; those of numbers and short lists are cached, since building one costs 70 µs."""
     return _made_once(plan, value) if plan.field.kind in ("scalar", "enum") else plan.to_attribute(value)
 
 
@@ -158,14 +158,14 @@ def _made_once(plan: FieldPlan, value: Any) -> Attribute:
 
 
 def default_of(field: Field) -> Any:
-    """What an absent field stands for."""
+    """The value of an absent field."""
     if field.kind == "vector":
         return np.zeros(0, np.int32)
     return "" if field.kind == "string" else field.default
 
 
 def subgraph_property(field: Field, value: Any, symbol_of: SymbolOf) -> Attribute:
-    """Subgraph indices as symbols: one, or an array of them."""
+    """Subgraph indices as symbols: a single one, or an array."""
     if field.kind == "vector":
         return ArrayAttr([SymbolRefAttr(symbol_of(int(index))) for index in value])
     return SymbolRefAttr(symbol_of(int(value)))
@@ -182,7 +182,7 @@ def subgraph_indices(field: Field, attr: Attribute, index_of: IndexOf) -> Any:
 
 
 def options_of(op: TflOp, index_of: IndexOf) -> Record:
-    """The option fields that an op's properties stand for, defaults left out."""
+    """The option fields for an op's properties, without fields that have their default."""
     record: Record = {}
     for plan in option_plan(type(op)):
         attr = op.properties.get(plan.prop)

@@ -1,4 +1,4 @@
-"""Rules of operators that pick elements or make them: slices, look-ups, searches, fills."""
+"""Shape rules of operators that select or create elements: slice, gather, scatter, top-k, one-hot, fill."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from tflir.ir.tfl.shapes import axis, fit, option, rank, refuse, require, result
 
 
 def slice_(op: Operation) -> None:
-    """The block of `size` (-1: all that is left) at `begin`."""
+    """The block of `size` elements (-1: all that follow) from `begin`."""
     source = shape(op.operands[0])
     length = -1 if source is None else len(source)
     begins, sizes = vector(op.operands[1], length, "begin"), vector(op.operands[2], length, "size")
     if source is None or sizes is None:
         return
-    wanted: list[int] = []
+    target: list[int] = []
     for number, (dim, count) in enumerate(zip(source, sizes, strict=True)):
         begin = begins[number] if begins is not None else -1
         require(begins is None or begin >= 0, f"begin {begin}")
         require(count >= -1, f"size {count}")
         if dim >= 0 and begin >= 0:
             require(begin + max(count, 0) <= dim, f"{count} elements from {begin} of {dim}")
-        wanted.append(count if count >= 0 else (dim - begin if dim >= 0 and begin >= 0 else -1))
-    result(op, tuple(wanted))
+        target.append(count if count >= 0 else (dim - begin if dim >= 0 and begin >= 0 else -1))
+    result(op, tuple(target))
 
 
 def strided_slice(op: Operation) -> None:
-    """As numpy's slices; where nothing but whole dimensions are masked, the shape is worked out."""
+    """As numpy's slices; with an ellipsis or a new axis in the masks, the shape is not computed."""
     source, begin = shape(op.operands[0]), rank(op.operands[1], 1, "begin")
     count = -1 if begin is None else begin[0]
     begins, ends, steps = (
@@ -38,22 +38,22 @@ def strided_slice(op: Operation) -> None:
     require(count <= len(source), f"{count} slices of {len(source)} dimensions")
     if begins is None or ends is None or steps is None:
         return
-    wanted: list[int] = []
+    target: list[int] = []
     for number, dim in enumerate(source):
         if number >= len(steps):
-            wanted.append(dim)
+            target.append(dim)
         elif option(op, "shrink_axis_mask") >> number & 1:
-            place = 0 if option(op, "begin_mask") >> number & 1 else begins[number]
-            require(dim < 0 or -dim <= place < dim, f"index {place} of {dim} elements")
+            start = 0 if option(op, "begin_mask") >> number & 1 else begins[number]
+            require(dim < 0 or -dim <= start < dim, f"index {start} of {dim} elements")
         else:
             bounds = (
                 None if option(op, "begin_mask") >> number & 1 else begins[number],
                 None if option(op, "end_mask") >> number & 1 else ends[number],
             )
-            wanted.append(
+            target.append(
                 -1 if dim < 0 or option(op, "offset") else len(range(*slice(*bounds, steps[number]).indices(dim)))
             )
-    result(op, tuple(wanted))
+    result(op, tuple(target))
 
 
 def gather(op: Operation) -> None:
@@ -71,7 +71,7 @@ def gather(op: Operation) -> None:
 
 
 def gather_nd(op: Operation) -> None:
-    """The indices' last dimension picks in the first ones of `params`."""
+    """Each vector along the last dimension of the indices addresses the first dimensions of `params`."""
     params, indices = shape(op.operands[0]), shape(op.operands[1])
     if params is None or indices is None:
         return
@@ -82,20 +82,20 @@ def gather_nd(op: Operation) -> None:
 
 
 def scatter_nd(op: Operation) -> None:
-    """Updates, one for each index vector, in the shape that operand 2 says."""
+    """The result has the shape in operand 2; there is an update for each index vector."""
     indices, updates = shape(op.operands[0]), shape(op.operands[1])
-    wanted = vector(op.operands[2], -1, "shape")
-    if wanted is None:
+    target = vector(op.operands[2], -1, "shape")
+    if target is None:
         return
     if indices is not None and indices and indices[-1] >= 0:
-        require(indices[-1] <= len(wanted), f"indices of {indices[-1]} numbers in {len(wanted)} dimensions")
-        if not fit(updates, (*indices[:-1], *wanted[indices[-1] :])):
-            refuse(f"updates of shape {text(updates or ())} at indices of {text(indices)} in {text(wanted)}")
-    result(op, tuple(wanted))
+        require(indices[-1] <= len(target), f"indices of {indices[-1]} numbers in {len(target)} dimensions")
+        if not fit(updates, (*indices[:-1], *target[indices[-1] :])):
+            refuse(f"updates of shape {text(updates or ())} at indices of {text(indices)} in {text(target)}")
+    result(op, tuple(target))
 
 
 def dynamic_update_slice(op: Operation) -> None:
-    """A block no larger than the operand, at a place in each of its dimensions."""
+    """The update is no larger than the operand, and operand 2 has a start index for each dimension."""
     whole, update = shape(op.operands[0]), shape(op.operands[1])
     if whole is not None:
         vector(op.operands[2], len(whole), "start_indices")
@@ -106,7 +106,7 @@ def dynamic_update_slice(op: Operation) -> None:
 
 
 def embedding_lookup(op: Operation) -> None:
-    """A row for each index."""
+    """The result has a row for each index."""
     lookup, table = rank(op.operands[0], 1, "lookup"), shape(op.operands[1])
     if table is not None:
         require(len(table) >= 2, f"a table of shape {text(table)}")
@@ -114,51 +114,51 @@ def embedding_lookup(op: Operation) -> None:
 
 
 def topk(op: Operation) -> None:
-    """The k largest of the last dimension."""
+    """The results have k elements in the last dimension."""
     source, count = shape(op.operands[0]), scalar(op.operands[1], "k")
     if source is None:
         return
     require(bool(source), "an input without dimensions")
     if count is not None:
         require(source[-1] < 0 or 0 <= count <= source[-1], f"the {count} largest of {source[-1]}")
-    wanted = (*source[:-1], -1 if count is None else count)
-    result(op, wanted)
-    result(op, wanted, 1)
+    target = (*source[:-1], -1 if count is None else count)
+    result(op, target)
+    result(op, target, 1)
 
 
 def one_hot(op: Operation) -> None:
-    """A new axis of `depth`."""
+    """The result has a new axis of size `depth`."""
     source, depth = shape(op.operands[0]), scalar(op.operands[1], "depth")
     scalar(op.operands[2], "on_value")
     scalar(op.operands[3], "off_value")
     if source is not None:
         number = option(op, "axis", -1)
         require(-1 <= number <= len(source), f"axis {number} of a tensor of {len(source) + 1} dimensions")
-        place = number % (len(source) + 1)
-        result(op, (*source[:place], -1 if depth is None else depth, *source[place:]))
+        position = number % (len(source) + 1)
+        result(op, (*source[:position], -1 if depth is None else depth, *source[position:]))
 
 
 def fill(op: Operation) -> None:
-    """The shape that operand 0 says, of one value."""
-    wanted = vector(op.operands[0], -1, "dims")
+    """The result has the shape in operand 0; operand 1 is a single value."""
+    target = vector(op.operands[0], -1, "dims")
     rank(op.operands[1], 0, "value")
-    if wanted is not None:
-        require(min(wanted, default=0) >= 0, f"shape {list(wanted)}")
-        result(op, tuple(wanted))
+    if target is not None:
+        require(min(target, default=0) >= 0, f"shape {list(target)}")
+        result(op, tuple(target))
 
 
 def shape_of_input(op: Operation) -> None:
-    """A number for each dimension."""
+    """The result is a vector with an element for each dimension of the input."""
     source = shape(op.operands[0])
     result(op, (-1 if source is None else len(source),))
 
 
 def no_dimensions(op: Operation) -> None:
-    """The result is one number."""
+    """The result is a scalar."""
     result(op, ())
 
 
 def where(op: Operation) -> None:
-    """An index vector for each element found."""
+    """The result has an index vector for each element that is not zero; their number is not known."""
     source = shape(op.operands[0])
     result(op, (-1, -1 if source is None else len(source)))

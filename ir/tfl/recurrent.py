@@ -29,7 +29,7 @@ INTERMEDIATES = (
     "input_to_output_intermediate",
     "effective_hidden_scale_intermediate",
 )
-"""The intermediate tensors of an LSTM: its gates before they are normalized, and what is projected."""
+"""The intermediate tensors of an LSTM: its gates before they are normalized, and the input of the projection."""
 INPUT_OR_NONE = tensor(*FLOAT_OR_QUANTIZED.kinds, optional=True)
 
 
@@ -113,7 +113,8 @@ class UnidirectionalSequenceLSTMOp(_LSTM):
 
 @irdl_op_definition
 class BidirectionalSequenceLSTMOp(TflOp):
-    """Two long short-term memory layers over a sequence; one output if `merge_outputs`, else one for each way."""
+    """Two long short-term memory layers over a sequence; one output if `merge_outputs`, else one for each
+    direction."""
 
     name = "tfl.bidirectional_sequence_lstm"
     INFO: ClassVar = OpInfo(

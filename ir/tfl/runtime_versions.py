@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 
 def min_runtime_version(builtin: str, version: int) -> str:
-    """The first release with this version of an operator; "" where none is on record."""
+    """The first release with this version of an operator; "" if none is known."""
     releases = _RELEASES.get(builtin, "").split()
     release = releases[version - 1] if 0 < version <= len(releases) else ""
     return "" if release == _NONE else release
 
 
 def latest(versions: Iterable[str]) -> str:
-    """The highest of releases, "" left out; "" for none."""
+    """The highest release, where "" is ignored; "" if there is none."""
     return max(filter(None, versions), key=_numbers, default="")
 
 

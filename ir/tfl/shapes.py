@@ -1,7 +1,7 @@
-"""What the rules of operators on shapes are made of: shapes with unknown dimensions, and refusals in plain words.
+"""Functions that shape rules are made of: shapes with unknown dimensions, and requirements with an error message.
 
-A rule is a function of an op that raises `Unfit` where the runtime could not prepare the op. It says nothing about
-what is not known: an unranked tensor fits everything, and a dimension of -1 any size.
+A rule is a function of an op that raises `Unfit` if the runtime could not prepare the op. What is not known always
+satisfies a rule: an unranked tensor fits every shape, and a dimension of -1 every size.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ Shape = tuple[int, ...]
 Rule = Callable[[Operation], None]
 _CONSTANT = "tfl.pseudo_const"
 _MOST_READ = 4096
-"""Constants of more elements are data, not shapes or axes."""
+"""Constants with more elements than this are data, not shapes or axes, and are not read."""
 
 
 class Unfit(VerifyException):
-    """An op that is well formed, and that no kernel of the runtime takes."""
+    """An op is well formed, but no kernel of the runtime accepts it."""
 
 
 def refuse(what: str) -> NoReturn:
-    """Says that an op can't be."""
+    """Raises `Unfit` with this message."""
     raise Unfit(what)
 
 
 def require(holds: bool, what: str) -> None:
-    """Refuses with `what` unless it holds."""
+    """Raises `Unfit` with the message `what` unless `holds`."""
     if not holds:
         raise Unfit(what)
 
 
 def shape(value: SSAValue) -> Shape | None:
-    """The shape of a value; None where it is not known, or the operand is left out."""
+    """The shape of a value; None if it is not known, or if the operand is left out."""
     return shape_of(value.type)
 
 
@@ -56,20 +56,20 @@ def text(dims: Iterable[int]) -> str:
     return f"[{', '.join('?' if d < 0 else str(d) for d in dims)}]"
 
 
-def same(one: int, other: int) -> bool:
+def same(left: int, right: int) -> bool:
     """Whether two dimensions may be equal."""
-    return one == other or one < 0 or other < 0
+    return left == right or left < 0 or right < 0
 
 
-def fit(one: Shape | None, other: Shape | None) -> bool:
+def fit(left: Shape | None, right: Shape | None) -> bool:
     """Whether two shapes may be equal."""
-    if one is None or other is None or one == other:
+    if left is None or right is None or left == right:
         return True
-    return len(one) == len(other) and all(map(same, one, other))
+    return len(left) == len(right) and all(map(same, left, right))
 
 
 def size(dims: Shape | None) -> int:
-    """The number of elements; -1 where it is not known."""
+    """The number of elements; -1 if it is not known."""
     count = 1
     for dim in (-1,) if dims is None else dims:
         if dim < 0:
@@ -79,7 +79,7 @@ def size(dims: Shape | None) -> int:
 
 
 def rank(value: SSAValue, wanted: int | tuple[int, int], what: str) -> Shape | None:
-    """The shape of a value that must have this rank, or one between two."""
+    """The shape of a value that must have this rank, or a rank between two numbers."""
     dims = shape(value)
     least, most = wanted if isinstance(wanted, tuple) else (wanted, wanted)
     if dims is not None and not least <= len(dims) <= most:
@@ -89,7 +89,7 @@ def rank(value: SSAValue, wanted: int | tuple[int, int], what: str) -> Shape | N
 
 
 def vector(value: SSAValue, length: int, what: str) -> Sequence[int] | None:
-    """The numbers of a vector of `length` (-1: any), where they are constant."""
+    """The elements of a value that must be a vector of `length` (-1: any length); None if they are not constant."""
     dims = rank(value, 1, what)
     if dims is not None:
         require(same(dims[0], length), f"{what} has {dims[0]} numbers where {length} are needed")
@@ -101,36 +101,36 @@ class Required:
     """What rules require of the results of an op."""
 
     shapes: dict[int, Shape] = field(default_factory=dict[int, Shape])
-    """As far as the rules require any."""
+    """By index of the result; without those that the rules do not determine."""
     of_constants: bool = False
-    """Whether they looked at the numbers of constants for it."""
+    """Whether the rules read the elements of constants."""
 
 
 _required: ContextVar[Required | None] = ContextVar("what rules require of results", default=None)
-"""Where that is noted, while someone asks for it."""
+"""Where `result` and `constant` record that, during `required_results`."""
 
 
 def required_results(check: Callable[[], None]) -> Required:
     """What `check`, the rules of an op, requires of the op's results."""
-    noted = Required()
-    token = _required.set(noted)
+    required = Required()
+    token = _required.set(required)
     try:
         check()
     finally:
         _required.reset(token)
-    return noted
+    return required
 
 
-def result(op: Operation, wanted: Shape | None, index: int = 0) -> None:
-    """The result must have the shape that the op gives it."""
-    if wanted is not None and (noted := _required.get()) is not None:
-        noted.shapes[index] = wanted
-    found = shape(op.results[index])
-    if not fit(found, wanted):
-        assert found is not None
-        assert wanted is not None
+def result(op: Operation, expected: Shape | None, index: int = 0) -> None:
+    """Requires that the result has the shape that follows from the operands; None: not known."""
+    if expected is not None and (required := _required.get()) is not None:
+        required.shapes[index] = expected
+    actual = shape(op.results[index])
+    if not fit(actual, expected):
+        assert actual is not None
+        assert expected is not None
         which = "result" if len(op.results) == 1 else f"result {index}"
-        refuse(f"{which} has shape {text(found)} where the op gives {text(wanted)}")
+        refuse(f"{which} has shape {text(actual)} where the op gives {text(expected)}")
 
 
 def axis(number: int, dims: int, what: str = "axis") -> int:
@@ -141,8 +141,8 @@ def axis(number: int, dims: int, what: str = "axis") -> int:
 
 def option(op: Operation, name: str, default: int = 0) -> int:
     """An integer or boolean property."""
-    found = op.properties.get(name)
-    return cast("IntegerAttr[Any]", found).value.data if isinstance(found, IntegerAttr) else default
+    attr = op.properties.get(name)
+    return cast("IntegerAttr[Any]", attr).value.data if isinstance(attr, IntegerAttr) else default
 
 
 def flag(op: Operation, name: str) -> bool:
@@ -151,9 +151,9 @@ def flag(op: Operation, name: str) -> bool:
 
 
 def constant(value: SSAValue) -> list[int] | None:
-    """The integers that a value holds, as a flat list; None where they are not known before the model runs."""
-    if (noted := _required.get()) is not None:
-        noted.of_constants = True
+    """The integers of a value, as a flat list; None if they are not known before the model runs."""
+    if (required := _required.get()) is not None:
+        required.of_constants = True
     if not isinstance(value, OpResult) or value.op.name != _CONSTANT:
         return None
     held = value.op.properties.get("value")
@@ -170,7 +170,7 @@ def _is_plain(attributes: dict[str, Attribute]) -> bool:
 
 
 def scalar(value: SSAValue, what: str) -> int | None:
-    """The integer of a value that must have one element, where it is constant."""
+    """The integer of a value that must have one element; None if it is not constant."""
     dims = shape(value)
     require(same(size(dims), 1), f"{what} of shape {text(dims or ())} is not one number")
     numbers = constant(value)
@@ -178,7 +178,7 @@ def scalar(value: SSAValue, what: str) -> int | None:
 
 
 def broadcast(shapes: Sequence[Shape | None], what: str = "operands") -> Shape | None:
-    """The shape that all broadcast to, dimensions counted from the last."""
+    """The shape that all shapes broadcast to, aligned at the last dimension; None if one of them is not known."""
     known = [dims for dims in shapes if dims is not None]
     if len(known) == len(shapes) and all(dims == known[0] for dims in known):
         return known[0]
@@ -192,6 +192,6 @@ def broadcast(shapes: Sequence[Shape | None], what: str = "operands") -> Shape |
 
 
 def _columns(shapes: Sequence[Shape]) -> Iterable[list[int]]:
-    """Their last dimensions, then those before, 1 where a shape has no more."""
+    """The last dimension of all shapes, then the one before it, and so on; 1 if a shape has no more dimensions."""
     for back in range(1, max(map(len, shapes), default=0) + 1):
         yield [dims[-back] if back <= len(dims) else 1 for dims in shapes]

@@ -1,4 +1,4 @@
-"""What an op is, as the rules of operator versions see it."""
+"""Describes an op for the rules of operator versions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _tensor(value: SSAValue) -> TensorSig | None:
 
 
 def _named_options(op: TflOp) -> dict[str, object]:
-    """Options with enums by name; subgraphs don't matter to a version."""
+    """The op's options with enums by name, without subgraphs, on which no version depends."""
     table = op.INFO.options
     if table is None:
         return {}
@@ -50,7 +50,7 @@ def _named_options(op: TflOp) -> dict[str, object]:
 def needed_version(op: Operation, *, tensorflow: bool = False) -> int:
     """The operator version that `op` needs by its types and options; 1 for ops without a builtin.
 
-    `tensorflow` gives ops with sparse weights the versions that TensorFlow does.
+    If `tensorflow`, ops with sparse weights get the versions that TensorFlow gives them.
     """
     if not isinstance(op, TflOp):
         return 1
@@ -61,7 +61,7 @@ def needed_version(op: Operation, *, tensorflow: bool = False) -> int:
 
 
 def _operand_count(op: TflOp) -> int:
-    """Operands as the file lists them: trailing ones may not even be marked absent."""
+    """The number of operands in the file, which may leave out trailing ones instead of marking them absent."""
     from tflir.ir.names import OPERAND_COUNT
 
     attr: Attribute | None = op.attributes.get(OPERAND_COUNT)

@@ -64,7 +64,7 @@ class StablehloConvolutionOp(VariadicOp):
 
 @irdl_op_definition
 class StablehloSliceOp(VariadicOp):
-    """A block with strides."""
+    """A block of the operand, with strides."""
 
     name = "tfl.stablehlo_slice"
     INFO: ClassVar = OpInfo("STABLEHLO_SLICE", "StablehloSliceOptions", (0, 0))
@@ -75,7 +75,7 @@ class StablehloSliceOp(VariadicOp):
 
 @irdl_op_definition
 class StablehloCustomCallOp(VariadicOp):
-    """A call that only its target knows."""
+    """A call of a function that only the target knows."""
 
     name = "tfl.stablehlo_custom_call"
     INFO: ClassVar = OpInfo("STABLEHLO_CUSTOM_CALL", "StablehloCustomCallOptions", (0, 0))
@@ -114,7 +114,7 @@ class StablehloScatterOp(VariadicOp):
 
 @irdl_op_definition
 class StablehloDynamicSliceOp(VariadicOp):
-    """A block that starts where operands say."""
+    """A block of the operand; other operands give its start."""
 
     name = "tfl.stablehlo_dynamic_slice"
     INFO: ClassVar = OpInfo("STABLEHLO_DYNAMIC_SLICE", "StablehloDynamicSliceOptions", (0, 0))
@@ -123,7 +123,7 @@ class StablehloDynamicSliceOp(VariadicOp):
 
 @irdl_op_definition
 class StablehloDynamicUpdateSliceOp(VariadicOp):
-    """The operand with a block replaced where operands say."""
+    """The operand with a block replaced; other operands give its start."""
 
     name = "tfl.stablehlo_dynamic_update_slice"
     INFO: ClassVar = OpInfo("STABLEHLO_DYNAMIC_UPDATE_SLICE", None, (0, 0))
@@ -131,7 +131,7 @@ class StablehloDynamicUpdateSliceOp(VariadicOp):
 
 @irdl_op_definition
 class StablehloPadOp(VariadicOp):
-    """A value around and between the elements."""
+    """The operand with a padding value around and between its elements."""
 
     name = "tfl.stablehlo_pad"
     INFO: ClassVar = OpInfo("STABLEHLO_PAD", "StablehloPadOptions", (1, 1))

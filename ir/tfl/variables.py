@@ -1,4 +1,4 @@
-"""Resource variables and hash tables: state that outlives a run."""
+"""Resource variables and hash tables: state that persists from one run to the next."""
 
 from __future__ import annotations
 

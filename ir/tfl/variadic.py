@@ -1,4 +1,4 @@
-"""What the operators outside TensorFlow's dialect share: any number of values, and subgraphs by name."""
+"""Definitions for operators outside TensorFlow's dialect: any number of operands and results, and subgraphs by name."""
 
 from __future__ import annotations
 

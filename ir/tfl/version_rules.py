@@ -1,4 +1,4 @@
-"""A use of an operator, and the conditions that rules of operator versions are made of."""
+"""A description of one use of an operator, and the conditions that rules of operator versions are made of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class TensorSig:
     """One operand or result: schema name of its element type, dimensions (-1 dynamic; None unranked) and more.
 
-    `scales` are how many scales it has and the first of them; None where it is not quantized.
+    `scales` is the number of its scales and the first of them; None if it is not quantized.
     """
 
     dtype: str
@@ -30,11 +30,11 @@ class OpSig:
     outputs: tuple[TensorSig | None, ...]
     options: Mapping[str, object]
     tensorflow: bool = False
-    """Versions as TensorFlow gives them, where those make the runtime read sparse weights wrongly."""
+    """Whether to give the versions that TensorFlow gives even if these make the runtime read sparse weights wrongly."""
 
 
 Rule = Callable[[OpSig], int]
-"""The version that one condition asks for; 1 where it doesn't hold."""
+"""The version that one condition requires; 1 if it does not hold."""
 
 
 def tensor_at(tensors: Sequence[TensorSig | None], position: int) -> TensorSig | None:
@@ -47,7 +47,7 @@ def type_at(tensors: Sequence[TensorSig | None], position: int) -> str:
 
 
 def file_shape(tensor: TensorSig | None) -> tuple[int, ...]:
-    """Dimensions as the file's `shape` has them: 1 for the dynamic ones, none where unranked."""
+    """Dimensions as the file's `shape` has them: 1 for the dynamic ones, none if unranked."""
     if tensor is None or tensor.shape is None:
         return ()
     return tuple([1 if d < 0 else d for d in tensor.shape])
@@ -72,25 +72,25 @@ def scale_per_index(tensor: TensorSig | None, dimension: int) -> bool:
 
 
 def _expanded(versions: dict[str, int]) -> dict[str, int]:
-    """FLOAT8 stands for both kinds of it."""
+    """Replaces the key FLOAT8 by the two float8 types of the schema."""
     float8 = versions.pop("FLOAT8", 0)
     return versions | ({"FLOAT8_E4M3FN": float8, "FLOAT8_E5M2": float8} if float8 else {})
 
 
 def by_type(position: int, **versions: int) -> Rule:
-    """By the element type of an operand."""
+    """The version by the element type of an operand, as in `by_type(0, INT8=2, INT16=4)`."""
     table = _expanded(versions)
     return lambda sig: table.get(type_at(sig.inputs, position), 1)
 
 
 def by_result(position: int, **versions: int) -> Rule:
-    """By the element type of a result."""
+    """The version by the element type of a result."""
     table = _expanded(versions)
     return lambda sig: table.get(type_at(sig.outputs, position), 1)
 
 
 def by_both(**versions: int) -> Rule:
-    """By the element type that the first operand and the first result share."""
+    """The version by the element type that the first operand and the first result have in common."""
 
     def rule(sig: OpSig) -> int:
         dtype = type_at(sig.inputs, 0)
@@ -100,7 +100,7 @@ def by_both(**versions: int) -> Rule:
 
 
 Kernel = tuple[str, str, str]
-"""Element types of data, weights and result: what chooses the kernel of a linear op."""
+"""Element types of data, weights and result, which select the kernel of a linear op."""
 
 I16_I16: Kernel = ("INT16", "INT16", "INT16")
 I16_I8: Kernel = ("INT16", "INT8", "INT16")
@@ -111,17 +111,19 @@ HYBRID: Kernel = ("FLOAT32", "INT8", "FLOAT32")
 
 
 def kernel_of(sig: OpSig, weights: int = 1) -> Kernel:
-    """The kernel that a use asks for, with its weights at this operand."""
+    """The kernel that a use of an operator needs, whose weights are this operand."""
     return type_at(sig.inputs, 0), type_at(sig.inputs, weights), type_at(sig.outputs, 0)
 
 
 def by_kernel(kernel: Kernel, version: int, weights: int = 1) -> Rule:
-    """By the element types of data, weights and result."""
+    """`version` for this kernel."""
     return lambda sig: version if kernel_of(sig, weights) == kernel else 1
 
 
 def hybrid(plain: int, asymmetric: int, weights: int = 1) -> Rule:
-    """Float data, int8 weights, float result: by whether the kernel quantizes data asymmetrically."""
+    """The version for float data, int8 weights and float result, by whether the kernel quantizes data
+    asymmetrically.
+    """
 
     def rule(sig: OpSig) -> int:
         if kernel_of(sig, weights) != HYBRID:
@@ -132,7 +134,7 @@ def hybrid(plain: int, asymmetric: int, weights: int = 1) -> Rule:
 
 
 def hybrid_cell(plain: int, asymmetric: int) -> Rule:
-    """As `hybrid`, for the cells whose rule leaves the data's type out."""
+    """As `hybrid`, for the recurrent cells, whose rule ignores the type of the data."""
 
     def rule(sig: OpSig) -> int:
         if type_at(sig.inputs, 1) != "INT8" or type_at(sig.outputs, 0) != "FLOAT32":
@@ -146,7 +148,7 @@ def hybrid_cell(plain: int, asymmetric: int) -> Rule:
 
 
 def by_rank(position: int, *steps: tuple[int, int]) -> Rule:
-    """Steps (rank, version), from the highest rank down: the first that the operand's rank reaches."""
+    """`steps` are (rank, version) by falling rank: the version of the first whose rank the operand has or exceeds."""
 
     def rule(sig: OpSig) -> int:
         rank = rank_at(sig.inputs, position)
@@ -159,7 +161,7 @@ def by_rank(position: int, *steps: tuple[int, int]) -> Rule:
 
 
 def wide_broadcast(version: int) -> Rule:
-    """Shapes of two operands that differ, one of them of more than 4 dimensions."""
+    """`version` if two operands have different shapes, and one has more than 4 dimensions."""
 
     def rule(sig: OpSig) -> int:
         ranks = [rank_at(sig.inputs, position) for position in range(len(sig.inputs))]
@@ -171,7 +173,7 @@ def wide_broadcast(version: int) -> Rule:
 
 
 def by_option(version: int, *fields: str) -> Rule:
-    """Any of these options is set: not 0 and not false."""
+    """`version` if any of these options is set: not 0 and not false."""
     return lambda sig: version if any(sig.options.get(field) for field in fields) else 1
 
 
@@ -180,7 +182,7 @@ def always(version: int) -> Rule:
 
 
 def plain_int16(version: int, *positions: int) -> Rule:
-    """Int16 numbers: the first operand is int16 and none at these positions is quantized."""
+    """`version` if the first operand is int16 and no operand at these positions is quantized."""
 
     def rule(sig: OpSig) -> int:
         if type_at(sig.inputs, 0) != "INT16":
@@ -191,7 +193,7 @@ def plain_int16(version: int, *positions: int) -> Rule:
 
 
 def fine_int16(version: int) -> Rule:
-    """Quantized int16 whose scales need not be powers of two."""
+    """`version` if the op is quantized to int16 with scales that need not be powers of two."""
 
     def rule(sig: OpSig) -> int:
         if sig.options.get("pot_scale_int16", True):

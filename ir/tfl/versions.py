@@ -1,4 +1,4 @@
-"""Which version of an operator a use of it needs, by TensorFlow's rules.
+"""Which version of an operator a particular use needs, by TensorFlow's rules.
 
 TensorFlow states the rules as chains of conditions. For nearly every op the chain runs from the
 highest version to the lowest, so its answer is the highest version that any one condition asks for;
@@ -45,13 +45,8 @@ __all__ = ["OpSig", "TensorSig", "op_version"]
 
 
 def op_version(sig: OpSig) -> int:
-    """The version that this use needs; 1 for ops without rules, custom ones too."""
-    version = 1
-    for rule in RULES.get(sig.builtin, ()):
-        asked = rule(sig)
-        if asked > version:
-            version = asked
-    return version
+    """The version that this use of an operator needs; 1 for operators without rules, such as custom ones."""
+    return max((rule(sig) for rule in RULES.get(sig.builtin, ())), default=1)
 
 
 def _conv_2d(sig: OpSig) -> int:
@@ -90,7 +85,7 @@ def _fully_connected(sig: OpSig) -> int:
 
 
 def _fully_connected_special(sig: OpSig, kernel: Kernel) -> int:
-    """What comes before the count of operands; 0 for the rest.
+    """The version from the conditions that precede those on the number of operands; 0 if none of them holds.
 
     TensorFlow asks whether weights are sparse after their types, and so makes ops of versions that the default delegate
     takes, though it reads sparse weights as dense ones, and fails on int8 ones that a DENSIFY makes.

@@ -1,1 +1,1 @@
-"""Passes that change nothing: what they find is in the tables of their reports."""
+"""Passes that change nothing: their results are tables in their reports."""

@@ -1,4 +1,4 @@
-"""What an analysis is: a pass that leaves the module as it is and fills tables of its report."""
+"""The base class of analyses: passes that do not change the module and fill the tables of their report."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tflir.passes.base import PassReport, TflPass
 
 
 class AnalysisPass(TflPass):
-    """Looks at a module. `tflir-opt` prints the tables of its report on stdout, in place of the program."""
+    """An analysis of a module. `tflir-opt` prints the tables of its report on stdout instead of the program."""
 
     @abstractmethod
     def analyse(self, module: ModuleOp, report: PassReport) -> None:
-        """Fills `report.table(title)` with rows, dictionaries from the name of a column to a value."""
+        """Fills `report.table(title)` with rows, which are dictionaries from the name of a column to a value."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         report.only_looked = True

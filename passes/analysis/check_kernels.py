@@ -1,4 +1,4 @@
-"""`tfl-check-kernels`: which ops a target does not run, by the table of its kernels."""
+"""`tfl-check-kernels`: lists the ops that a target can't run according to the table of its kernels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_OPERATORS = (CallOp, ReturnOp, YieldOp, NoValueOp)
 @dataclass(frozen=True)
 class CheckKernelsPass(AnalysisPass):
     """
-    Prints the ops that a target does not run, and why; `require` makes the first of them an error.
+    Prints the ops that a target can't run, and why; with `require`, the first of them is an error.
 
     ```mlir
     %0 = "tfl.cos"(%x) : (tensor<4xf32>) -> tensor<4xf32> loc("y")
@@ -35,16 +35,16 @@ class CheckKernelsPass(AnalysisPass):
     // tfl.cos  y  it has no kernel
     %0 = "tfl.cos"(%x) : (tensor<4xf32>) -> tensor<4xf32> loc("y")
     ```
-    where the comment is a row of its table, and the module stays as it is.
+    where the comment is a row of the printed table, and the module does not change.
     """
 
     name = "tfl-check-kernels"
     changes = "exact"
 
     kernels: str = "litert"
-    """The target: litert, or one whose table a plug-in brings."""
+    """The target: litert, or one whose table a plug-in registers."""
     require: bool = False
-    """An op that does not run is an error."""
+    """An op that the target can't run is an error."""
 
     def analyse(self, module: ModuleOp, report: PassReport) -> None:
         table = KERNEL_TABLES.get(self.kernels)

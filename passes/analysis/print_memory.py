@@ -1,4 +1,4 @@
-"""`tfl-print-memory`: how much memory the values of each function take at once, and where that is most."""
+"""`tfl-print-memory`: prints the peak memory of the activations of each function, and the op at which it occurs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tflir.passes.base import PassReport
 @dataclass(frozen=True)
 class PrintMemoryPass(AnalysisPass):
     """
-    Prints the most bytes that the activations of each function take at one time, and at which op.
+    Prints the largest number of bytes that the activations of each function take at one time, and at which op.
 
     ```mlir
     %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
@@ -32,9 +32,9 @@ class PrintMemoryPass(AnalysisPass):
     %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
     func.return %0 : tensor<4xf32>
     ```
-    where the comment is a row of its table, and the module stays as it is: 16 bytes are read and 16 are written. A
-    value lives from the op that makes it to the last one that reads it; constants and values of unknown size are left
-    out.
+    where the comment is a row of the printed table (16 bytes are read and 16 are written), and the module does not
+    change. A value is live from the op that makes it to the last op that reads it; constants and values of unknown size
+    are not counted.
     """
 
     name = "tfl-print-memory"
@@ -72,7 +72,7 @@ def _is_constant(op: Operation) -> bool:
 
 
 def _bytes(value: SSAValue) -> int:
-    """Bytes of a value; 0 for constants and where the size is not known."""
+    """The size of a value in bytes; 0 for constants and values of unknown size."""
     element, shape = element_of(value.type), shape_of(value.type)
     if (isinstance(value, OpResult) and _is_constant(value.op)) or element is None or shape is None:
         return 0

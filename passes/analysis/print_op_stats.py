@@ -1,4 +1,4 @@
-"""`tfl-print-op-stats`: which ops there are, how many, and the bytes of the constants that they read."""
+"""`tfl-print-op-stats`: counts the ops of each kind, and the bytes of the constants that they read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tflir.passes.base import PassReport
 @dataclass(frozen=True)
 class PrintOpStatsPass(AnalysisPass):
     """
-    Prints how many ops of each kind there are, and the bytes of the constants that they read.
+    Prints the number of ops of each kind, and the bytes of the constants that they read.
 
     ```mlir
     %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
@@ -30,8 +30,8 @@ class PrintOpStatsPass(AnalysisPass):
     %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
     %1 = "tfl.relu"(%0) : (tensor<4xf32>) -> tensor<4xf32>
     ```
-    where the comment is a row of its table, and the module stays as it is. A constant that several ops read is counted
-    for the first of them.
+    where the comment is a row of the printed table, and the module does not change. A constant that several ops read is
+    counted for the first of them.
     """
 
     name = "tfl-print-op-stats"
@@ -60,10 +60,10 @@ def _type(op: Operation) -> str:
 
 
 def _constant_bytes(value: object, seen: set[int]) -> int:
-    """The bytes of a constant, the first time that it is met."""
+    """The bytes of a constant that was not counted before; `seen` has the blobs that were."""
     if not isinstance(value, OpResult):
         return 0
-    held = [attr for attr in value.op.properties.values() if isinstance(attr, ArrayElementsAttr)]
-    fresh = [attr for attr in held if id(attr.blob) not in seen]
-    seen.update(id(attr.blob) for attr in fresh)
-    return sum(attr.blob.nbytes for attr in fresh)
+    stored = [attr for attr in value.op.properties.values() if isinstance(attr, ArrayElementsAttr)]
+    new = [attr for attr in stored if id(attr.blob) not in seen]
+    seen.update(id(attr.blob) for attr in new)
+    return sum(attr.blob.nbytes for attr in new)

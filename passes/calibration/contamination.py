@@ -1,7 +1,8 @@
-"""What TensorFlow's calibrator records beside a tensor's own values: those of the op that overwrites it in place.
+"""Imitates an error of TensorFlow's calibrator: a tensor's range includes the result of an op that overwrites it.
 
-Its runtime gives the result of some ops the memory of an operand, and the calibrator logs the operands of an op once
-more after it has run. The operand's range then holds the result's too (docs/semantics.md, Calibration).
+The runtime computes some ops in place, so that the result has the memory of an operand, and the calibrator logs the
+operands of an op again after it has run. The operand's range then includes the result's (docs/semantics.md,
+Calibration).
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ _FIRST_OR_SECOND = frozenset(("tfl.add", "tfl.sub", "tfl.mul", "tfl.div"))
 _FIRST = frozenset(("tfl.softmax", "tfl.dynamic_update_slice"))
 _SAME_BUFFER = frozenset(("tfl.reshape", "tfl.expand_dims", "tfl.squeeze", "tfl.bitcast"))
 _SCALAR = 4
-"""Bytes of what is too small to be worth it."""
+"""A tensor of at most this many bytes is not overwritten in place."""
 
 
 def contaminated(function: FuncOp, ranges: dict[SSAValue, Range]) -> dict[SSAValue, Range]:
-    """`ranges` with those of operands that an op overwrites joined with that op's result's."""
-    found = dict(ranges)
+    """`ranges`, where the range of an operand that an op overwrites is united with the range of the op's result."""
+    united = dict(ranges)
     for op in function.body.block.ops:
         value = _overwritten(op)
         if value is not None and value in ranges and op.results[0] in ranges:
-            found[value] = ranges[value].union(ranges[op.results[0]])
-    return found
+            united[value] = ranges[value].union(ranges[op.results[0]])
+    return united
 
 
 def _overwritten(op: Operation) -> SSAValue | None:
-    """The operand whose memory the op's result takes; None where it has memory of its own."""
+    """The operand whose memory the op's result uses; None if the result has memory of its own."""
     candidates = 2 if op.name in _FIRST_OR_SECOND else 1 if op.name in _FIRST else 0
     if not candidates or _is_output(op.results[0]):
         return None
@@ -49,7 +50,7 @@ def _is_output(value: SSAValue) -> bool:
 
 
 def _size(value: SSAValue) -> int:
-    """Bytes of a tensor; a dynamic dimension counts as 1."""
+    """The size of a tensor in bytes, where a dynamic dimension counts as 1; 0 if the size is not known."""
     element, shape = element_of(value.type), shape_of(value.type)
     if element is None or shape is None or (name := schema_name(element)) is None:
         return 0
@@ -57,7 +58,10 @@ def _size(value: SSAValue) -> int:
 
 
 def _is_free(value: SSAValue) -> bool:
-    """Whether one op alone reads the tensor, and the buffer that it may share, and it lies in the arena."""
+    """Whether the runtime may overwrite a tensor.
+
+    The tensor must be in the runtime's arena, and only one op may read it or any tensor that shares its buffer.
+    """
     if not isinstance(value, OpResult) or isinstance(value.op, CONSTANTS) or is_state(value):
         return False
     readers = sum(1 for _ in value.uses)

@@ -1,4 +1,4 @@
-"""Builds the ops that reduce values and gather the results."""
+"""Builds the ops that reduce values to their extremes and collect the results in vectors."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tflir.passes.rewriting.values import const_op
 
 NO_HIGH = float(np.finfo(np.float32).min)
 NO_LOW = float(np.finfo(np.float32).max)
-"""The vectors' elements where nothing was observed: high below low."""
+"""The elements of the vectors for values that were not observed: the maximum is less than the minimum."""
 _SCALAR = tensor_type((), f32)
 
 
 class Emitter:
-    """Puts new ops into `function`, before the op `at` (which can be moved on)."""
+    """Inserts new ops into `function` before the op `at`, which may be set to another op."""
 
     def __init__(self, function: FuncOp, at: Operation | None = None) -> None:
         self._block = function.body.block
@@ -38,7 +38,7 @@ class Emitter:
         self.at: Operation = first
 
     def insert(self, op: Operation) -> SSAValue:
-        """Puts `op` in place; returns its first result."""
+        """Inserts `op`; returns its first result."""
         self._block.insert_op_before(op, self.at)
         return op.results[0]
 
@@ -59,16 +59,16 @@ class Emitter:
         return high, low
 
     def has_nan(self, value: SSAValue) -> SSAValue:
-        """1 where `value` has NaN, else 0, as a float scalar."""
+        """A float scalar that is 1 if `value` contains NaN, else 0."""
         if not shape_of(value.type):
             value = self._flat(value)
         shape = shape_of(value.type) or ()
-        unlike = self.insert(NotEqualOp.create(operands=[value, value], result_types=[tensor_type(shape, i1)]))
-        number = self.insert(CastOp.create(operands=[unlike], result_types=[tensor_type(shape, f32)]))
+        is_nan = self.insert(NotEqualOp.create(operands=[value, value], result_types=[tensor_type(shape, i1)]))
+        number = self.insert(CastOp.create(operands=[is_nan], result_types=[tensor_type(shape, f32)]))
         return self.extremes(number)[0]
 
     def _flat(self, value: SSAValue) -> SSAValue:
-        """A vector of the elements of `value`, whose rank is 0 or known only when the model runs."""
+        """A vector of the elements of `value`, whose rank is 0 or unknown until the model runs."""
         shape = self.constant(np.array([-1], np.int32))
         return self.insert(ReshapeOp.create(operands=[value, shape], result_types=[tensor_type((-1,), f32)]))
 
@@ -96,15 +96,15 @@ class Emitter:
             ConcatenationOp.create(operands=pieces, result_types=[tensor_type((length,), f32)], properties=how)
         )
 
-    def merged(self, held: tuple[SSAValue, SSAValue], found: tuple[SSAValue, SSAValue]) -> list[SSAValue]:
-        """The two vectors that hold both of two pairs."""
+    def merged(self, old: tuple[SSAValue, SSAValue], new: tuple[SSAValue, SSAValue]) -> list[SSAValue]:
+        """The maxima of two vectors of maxima, and the minima of two vectors of minima."""
         return [
             self.insert(kind.create(operands=[a, b], result_types=[a.type]))
-            for kind, a, b in zip((MaximumOp, MinimumOp), held, found, strict=True)
+            for kind, a, b in zip((MaximumOp, MinimumOp), old, new, strict=True)
         ]
 
     def nothing(self, length: int) -> tuple[SSAValue, SSAValue]:
-        """The two vectors where nothing was observed yet."""
+        """The two vectors before anything was observed."""
         high, low = (self.constant(np.full(length, value, np.float32)) for value in (NO_HIGH, NO_LOW))
         return high, low
 

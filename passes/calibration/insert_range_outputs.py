@@ -1,4 +1,4 @@
-"""`tfl-insert-range-outputs`: has the runtime compute what each float32 value ranges over."""
+"""`tfl-insert-range-outputs`: instruments a model so that the runtime computes the range of each float32 value."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from tflir.passes.calibration.logged import is_float32, is_state
 from tflir.passes.calibration.slots import Meaning
 
 HIGH, LOW = "tflir_high", "tflir_low"
-"""Names of the outputs that hold the largest and the smallest elements, where the model has signatures."""
+"""Names of the outputs that hold the largest and the smallest elements, for models with signatures."""
 EXTRA = "tflir_extra"
 
 
 @dataclass
 class Probe:
-    """What the outputs of one entry function mean."""
+    """The meaning of the outputs of one instrumented entry function."""
 
     meanings: list[Meaning]
-    """Of each element of the two vectors that come first."""
+    """The meaning of each element of the two vectors, which are the first two outputs."""
     states: list[int] = field(default_factory=list[int])
-    """Positions of the variable tensors, each an output after the vectors."""
+    """Positions of the variable tensors, each of which is an output after the vectors."""
     sequences: list[int] = field(default_factory=list[int])
-    """Positions of the results of LSTM ops; their inputs are the outputs after those."""
+    """Positions of the results of LSTM ops, whose inputs are the outputs after those."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class InsertRangeOutputsPass(TflPass):
       func.return %4, %5 : tensor<2xf32>, tensor<2xf32>
     }
     ```
-    Values that only reorder another's elements share its place. Branches hand their vectors on, loops carry them.
-    Variable tensors of recurrent ops, and the inputs of LSTM ops, become outputs of their own after the two.
+    Values that only reorder the elements of another value share its elements of the vectors. Branches return their
+    vectors, and loops carry them from one iteration to the next. The variable tensors of recurrent ops and the inputs
+    of LSTM ops become further outputs after the two vectors.
     """
 
     name = "tfl-insert-range-outputs"
@@ -72,7 +73,7 @@ class InsertRangeOutputsPass(TflPass):
 
 
 def insert_range_outputs(module: ModuleOp) -> dict[str, Probe]:
-    """Does the pass's work on `module`; returns what the outputs of each function that can be run then mean."""
+    """Does the pass's work on `module`; returns the meaning of the outputs of each entry function, by its name."""
     entries = list(entry_functions(module))
     instrumenter = Instrumenter(module)
     probes: dict[str, Probe] = {}
@@ -87,17 +88,18 @@ def _function_name(signature: DictionaryAttr) -> str:
 
 
 def _rename_outputs(module: ModuleOp, probes: dict[str, Probe]) -> None:
-    held = module.attributes.get(names.SIGNATURES)
-    if not isinstance(held, ArrayAttr):
+    """Gives the outputs of each signature the names of the instrumented function's outputs."""
+    signatures = module.attributes.get(names.SIGNATURES)
+    if not isinstance(signatures, ArrayAttr):
         return
-    made: list[Attribute] = []
-    for entry in cast("ArrayAttr[DictionaryAttr]", held):
+    renamed: list[Attribute] = []
+    for entry in cast("ArrayAttr[DictionaryAttr]", signatures):
         probe = probes[_function_name(entry)]
         extras = len(probe.states) + len(probe.sequences)
         aliases = [HIGH, LOW, *(f"{EXTRA}_{i}" for i in range(extras))]
         outputs = [ArrayAttr([StringAttr(name), IntegerAttr(i, i32)]) for i, name in enumerate(aliases)]
-        made.append(DictionaryAttr(dict(entry.data) | {"outputs": ArrayAttr(cast(list[Attribute], outputs))}))
-    module.attributes[names.SIGNATURES] = ArrayAttr(made)
+        renamed.append(DictionaryAttr(dict(entry.data) | {"outputs": ArrayAttr(cast(list[Attribute], outputs))}))
+    module.attributes[names.SIGNATURES] = ArrayAttr(renamed)
 
 
 def _instrument_entry(function: FuncOp, instrumenter: Instrumenter) -> Probe:
@@ -110,7 +112,7 @@ def _instrument_entry(function: FuncOp, instrumenter: Instrumenter) -> Probe:
 
 
 def _recurrent(function: FuncOp) -> tuple[list[SSAValue], list[int], list[int]]:
-    """Variable tensors and inputs of LSTM ops, to be outputs, with the positions that they are for."""
+    """The variable tensors and the inputs of LSTM ops, and the positions for which each kind becomes an output."""
     states: dict[int, SSAValue] = {}
     sequences: dict[int, SSAValue] = {}
     position = len(function.body.block.args)

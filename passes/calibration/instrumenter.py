@@ -1,8 +1,9 @@
-"""Adds reductions to functions, and carries their results out of branches and loops.
+"""Adds reductions to functions, and passes their results out of branches and loops.
 
-A branch returns vectors that hold its own ranges and nothing in the places of the other branch's. A loop carries
-vectors that its body widens at each turn; what its condition computes is computed again by the body and after the loop,
-since a condition has no results of its own. Each call gets a copy of the function that it calls: its results change.
+The two branches of an IF return vectors of the same length: each branch has its own ranges in its part of the vectors,
+and the values of "not observed" in the other branch's part. A WHILE carries vectors that its body widens in each
+iteration. A condition can't return ranges, so the body and the code after the loop compute the condition's values
+again. Each call gets a copy of the function that it calls, since the results of the function change.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ Pair = tuple[SSAValue, SSAValue]
 
 
 def at_end(function: FuncOp) -> Emitter:
-    """Puts ops before the function's return."""
+    """An emitter that inserts ops before the function's return."""
     return Emitter(function, function.body.block.last_op)
 
 
 def results_of(function: FuncOp) -> list[SSAValue]:
-    """What the function returns."""
+    """The values that the function returns."""
     last = function.body.block.last_op
     return list(last.operands) if isinstance(last, ReturnOp) else []
 
 
 def set_results(function: FuncOp, values: Sequence[SSAValue]) -> None:
-    """Has the function return `values`."""
+    """Makes the function return `values`."""
     last = function.body.block.last_op
     assert isinstance(last, ReturnOp)
     last.operands = values
@@ -48,9 +49,10 @@ def set_results(function: FuncOp, values: Sequence[SSAValue]) -> None:
 
 
 def _add_arguments(function: FuncOp, types: Sequence[Attribute]) -> Sequence[SSAValue]:
+    """Appends arguments to a function and returns them."""
     block = function.body.block
-    for added in types:
-        block.insert_arg(added, len(block.args))
+    for type_ in types:
+        block.insert_arg(type_, len(block.args))
     if function.arg_attrs is not None:
         function.arg_attrs = ArrayAttr([*function.arg_attrs.data, *[DictionaryAttr({})] * len(types)])
     set_results(function, results_of(function))
@@ -58,16 +60,16 @@ def _add_arguments(function: FuncOp, types: Sequence[Attribute]) -> Sequence[SSA
 
 
 class Instrumenter:
-    """Adds the reductions of one module."""
+    """Adds reductions to the functions of one module."""
 
     def __init__(self, module: ModuleOp) -> None:
         self._module = module
         called = {_callee(op) for op in module.walk() if isinstance(op, CallOp)}
-        self._pristine = {f.sym_name.data: f.clone() for f in functions(module) if f.sym_name.data in called}
+        self._originals = {f.sym_name.data: f.clone() for f in functions(module) if f.sym_name.data in called}
         self._copies = 0
 
     def observe(self, function: FuncOp, name: str) -> Vectors:
-        """Adds the reductions of every logged value of `function`, which is, or is a copy of, the one called `name`."""
+        """Adds the reductions of every logged value of `function`, which is the function `name` or a copy of it."""
         vectors = Vectors()
         emit = Emitter(function)
         wanted = {value: Slot(name, position) for position, value in logged(function)}
@@ -80,11 +82,11 @@ class Instrumenter:
             assert following is not None
             emit.at = following
             slots = [wanted.get(result) for result in op.results]
-            done = self._control_flow(function, op, vectors) if isinstance(op, IfOp | WhileOp) else op
-            here: dict[SSAValue, Slot] = {
-                result: slot for result, slot in zip(done.results, slots, strict=False) if slot is not None
+            current = self._control_flow(function, op, vectors) if isinstance(op, IfOp | WhileOp) else op
+            results: dict[SSAValue, Slot] = {
+                result: slot for result, slot in zip(current.results, slots, strict=False) if slot is not None
             }
-            self._observe(vectors, places, emit, here, done.results)
+            self._observe(vectors, places, emit, results, current.results)
         return vectors
 
     def _observe(
@@ -95,85 +97,90 @@ class Instrumenter:
         wanted: Mapping[SSAValue, Slot],
         values: Iterable[SSAValue],
     ) -> None:
+        """Adds the reductions of those `values` that have a slot in `wanted`.
+
+        `places` has the index of each reduced value in the vectors.
+        """
         for value in values:
             if (slot := wanted.get(value)) is None:
                 continue
-            maker = value.owner if isinstance(value.owner, Operation) else None
-            if maker is not None and maker.name in REORDERS and maker.operands[0] in places:
-                places[value] = places[maker.operands[0]]
+            op = value.owner if isinstance(value.owner, Operation) else None
+            if op is not None and op.name in REORDERS and op.operands[0] in places:
+                places[value] = places[op.operands[0]]
                 vectors.singles[places[value]].append(slot)
                 continue
             places[value] = vectors.add(slot, *emit.extremes(value))
-            if maker is not None and maker.name in MAY_MAKE_NAN:
+            if op is not None and op.name in MAY_MAKE_NAN:
                 flag = emit.has_nan(value)
                 vectors.add(Slot(slot.function, slot.position, is_nan_flag=True), flag, flag)
 
     def _control_flow(self, function: FuncOp, op: IfOp | WhileOp, vectors: Vectors) -> Operation:
-        """Carries what happens in the op's regions into `vectors`; returns the op, or what replaces it."""
+        """Adds the ranges of the op's regions to `vectors`; returns the op, or the op that replaces it."""
         calls = [_only_call(region) for region in op.regions]
         if None in calls:
             return op
-        first, second = (self._pristine[_callee(call)] for call in cast("list[CallOp]", calls))
+        first, second = (self._originals[_callee(call)] for call in cast("list[CallOp]", calls))
         if isinstance(op, IfOp):
             return self._branch(function, op, (first, second), vectors)
         return self._loop(function, op, first, second, vectors)
 
     def _copy(self, function: FuncOp) -> FuncOp:
-        made = function.clone()
+        """Adds a copy of a function to the module, under a name of its own."""
+        copy = function.clone()
         self._copies += 1
-        made.sym_name = type(made.sym_name)(f"{made.sym_name.data}_observed_{self._copies}")
-        made.attributes.pop(names.SUBGRAPH_NAME, None)
-        self._module.body.block.add_op(made)
-        return made
+        copy.sym_name = type(copy.sym_name)(f"{copy.sym_name.data}_observed_{self._copies}")
+        copy.attributes.pop(names.SUBGRAPH_NAME, None)
+        self._module.body.block.add_op(copy)
+        return copy
 
     def _branch(self, function: FuncOp, op: IfOp, callees: Sequence[FuncOp], vectors: Vectors) -> Operation:
         copies = [self._copy(callee) for callee in callees]
-        found = [self.observe(copy, callee.sym_name.data) for copy, callee in zip(copies, callees, strict=True)]
-        lengths = [len(each.meanings) for each in found]
+        observed = [self.observe(copy, callee.sym_name.data) for copy, callee in zip(copies, callees, strict=True)]
+        lengths = [len(branch.meanings) for branch in observed]
         if not any(lengths):
             return op
-        for side, (copy, each) in enumerate(zip(copies, found, strict=True)):
+        for side, (copy, branch) in enumerate(zip(copies, observed, strict=True)):
             emit = at_end(copy)
-            own = each.pack(emit) if lengths[side] else None
+            own = branch.pack(emit) if lengths[side] else None
             other = emit.nothing(lengths[1 - side]) if lengths[1 - side] else None
             order = [pair for pair in ((own, other) if side == 0 else (other, own)) if pair is not None]
-            pair = [emit.joined((), [each[i] for each in order]) for i in range(2)]
+            pair = [emit.joined((), [vector[i] for vector in order]) for i in range(2)]
             set_results(copy, [*results_of(copy), *pair])
         made = _with_calls(op, copies, list(op.operands))
-        vectors.add_part([*found[0].meanings, *found[1].meanings], *made.results[-2:])
+        vectors.add_part([*observed[0].meanings, *observed[1].meanings], *made.results[-2:])
         _replace(op, made)
         return made
 
     def _loop(self, function: FuncOp, op: WhileOp, cond: FuncOp, body: FuncOp, vectors: Vectors) -> Operation:
-        carries = [self._copy(cond), self._copy(body)]
-        turn = self.observe(carries[1], body.sym_name.data)
-        decision = Vectors()
+        new_cond, new_body = self._copy(cond), self._copy(body)
+        in_body = self.observe(new_body, body.sym_name.data)
+        in_cond = Vectors()
         if _can_repeat(cond):
-            self._repeat(cond, carries[1], carries[1].body.block.args, Emitter(carries[1]), decision)
-        meanings = [*decision.meanings, *turn.meanings]
+            self._repeat(cond, new_body, new_body.body.block.args, Emitter(new_body), in_cond)
+        meanings = [*in_cond.meanings, *in_body.meanings]
         if not meanings:
             return op
         before = Emitter(function, op)
         start = before.nothing(len(meanings))
         types = [value.type for value in start]
-        _add_arguments(carries[0], types)
-        held = _add_arguments(carries[1], types)
-        emit = at_end(carries[1])
-        pairs = [each.pack(emit) for each in (decision, turn) if each.meanings]
+        _add_arguments(new_cond, types)
+        carried = _add_arguments(new_body, types)
+        emit = at_end(new_body)
+        pairs = [observed.pack(emit) for observed in (in_cond, in_body) if observed.meanings]
         new = emit.joined((), [pair[0] for pair in pairs]), emit.joined((), [pair[1] for pair in pairs])
-        set_results(carries[1], [*results_of(carries[1]), *emit.merged((held[0], held[1]), new)])
-        made = _with_calls(op, carries, [*op.operands, *start])
+        set_results(new_body, [*results_of(new_body), *emit.merged((carried[0], carried[1]), new)])
+        made = _with_calls(op, [new_cond, new_body], [*op.operands, *start])
         following = op.next_op
         _replace(op, made)
         vectors.add_part(meanings, *made.results[-2:])
-        if decision.meanings:
+        if in_cond.meanings:
             last = Vectors()
             self._repeat(cond, function, made.results[:-2], Emitter(function, following), last)
             vectors.add_part(last.meanings, *last.pack(Emitter(function, following)))
         return made
 
     def _repeat(self, cond: FuncOp, into: FuncOp, values: Sequence[SSAValue], emit: Emitter, vectors: Vectors) -> None:
-        """Computes in `into`, from `values`, what `cond` computes, and observes it."""
+        """Inserts a copy of the ops of `cond` into `into`, with `values` as arguments, and adds their reductions."""
         copy = cond.clone()
         wanted = {value: Slot(cond.sym_name.data, position) for position, value in logged(copy)}
         if not wanted:
@@ -199,19 +206,23 @@ def _callee(call: CallOp) -> str:
 
 
 def _only_call(region: Region) -> CallOp | None:
+    """The call, if the region consists of one call and a yield; else None."""
     first = region.block.first_op
     return first if isinstance(first, CallOp) and isinstance(first.next_op, YieldOp) else None
 
 
 def _can_repeat(cond: FuncOp) -> bool:
-    """Whether computing `cond` once more changes nothing."""
+    """Whether `cond` has no side effects, so that it may be computed again."""
     return all(
         isinstance(op, (*CONSTANTS, ReturnOp)) or (isinstance(op, TflOp) and op.INFO.pure) for op in cond.body.block.ops
     )
 
 
 def _with_calls(op: IfOp | WhileOp, callees: Sequence[FuncOp], operands: Sequence[SSAValue]) -> Operation:
-    """The op over calls of other functions, with the results that the last of these has; its region's arguments too."""
+    """A copy of the op with these operands, whose regions call other functions.
+
+    Its results are those of the last function. The regions of a WHILE have arguments like the operands.
+    """
     results = list(callees[-1].function_type.outputs.data)
     regions: list[Region] = []
     for region, callee in zip(op.regions, callees, strict=True):

@@ -1,4 +1,4 @@
-"""Which values of a function calibration records, and where each stands."""
+"""Which values of a function calibration records, and the position of each value in the function."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAY_MAKE_NAN = frozenset(
     f"tfl.{name}"
     for name in ["div", "floor_div", "floor_mod", "pow", "sqrt", "rsqrt", "log", "bitcast", "custom", "builtin"]
 )
-"""Ops that can make NaN of finite elements; all others do so by way of an infinity, which the ranges show."""
+"""Ops that may return NaN for finite operands. Other ops only do so by way of an infinity, which the ranges show."""
 
 
 def is_float32(value: SSAValue) -> bool:
@@ -42,7 +42,7 @@ def is_float32(value: SSAValue) -> bool:
 
 
 def values_of(function: FuncOp) -> Iterator[SSAValue]:
-    """A function's arguments, then its ops' results in program order; a value's place in this is its *position*."""
+    """A function's arguments, then its ops' results in program order; a value's index in this is its *position*."""
     block = function.body.block
     yield from block.args
     for op in block.ops:
@@ -50,30 +50,32 @@ def values_of(function: FuncOp) -> Iterator[SSAValue]:
 
 
 def is_state(value: SSAValue) -> bool:
-    """Whether `value` is a variable tensor, which the op that reads it updates."""
+    """Whether `value` is a variable tensor, such as an LSTM's state, which the op that reads it updates."""
     return isinstance(value, OpResult) and isinstance(value.op, ConstOp) and names.IS_VARIABLE in value.op.attributes
 
 
 def logged(function: FuncOp) -> list[tuple[int, SSAValue]]:
     """(position, value) of every float32 tensor that some op reads or writes.
 
-    Excepted are constants in any form, and values within parts that `tfl-preserve-quantized` marked to stay float.
+    Constants in any form are excluded, and so are values in parts that `tfl-preserve-quantized` marked to stay float.
     """
-    found: list[tuple[int, SSAValue]] = []
+    positions: list[tuple[int, SSAValue]] = []
     for position, value in enumerate(values_of(function)):
         if not is_float32(value) or _is_preserved(value):
             continue
         if isinstance(value, BlockArgument):
             if any(not isinstance(use.operation, ReturnOp) for use in value.uses):
-                found.append((position, value))
+                positions.append((position, value))
         elif not is_constant(value) and not is_state(value):
-            found.append((position, value))
-    return found
+            positions.append((position, value))
+    return positions
 
 
 def _is_preserved(value: SSAValue) -> bool:
-    """Whether all ops around a value stay as they are, so that no range of it is needed."""
-    around = [use.operation for use in value.uses if not isinstance(use.operation, ReturnOp)]
+    """Whether no op that makes or reads the value will be changed, so that its range is not needed."""
+    neighbours = [use.operation for use in value.uses if not isinstance(use.operation, ReturnOp)]
     if isinstance(value, OpResult):
-        around.append(value.op)
-    return bool(around) and all(KEEP_FLOAT in op.attributes or MODEL_QUANTIZED in op.attributes for op in around)
+        neighbours.append(value.op)
+    return bool(neighbours) and all(
+        KEEP_FLOAT in op.attributes or MODEL_QUANTIZED in op.attributes for op in neighbours
+    )

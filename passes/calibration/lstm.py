@@ -1,8 +1,8 @@
-"""What an LSTM computes inside, where the runtime shows nothing: gates, cell state and hidden value, in numpy.
+"""Computes the inner values of an LSTM, which the runtime does not show, in numpy: gates, cell state, hidden value.
 
 i, f, o = σ(W x + R h + P∘c + b),  g = tanh(W x + R h + b),  c' = f∘c + i∘g,  h' = o∘tanh(c')  (Sak et al.,
-arXiv:1402.1128), with a projection of h' where there is one, layer normalization of the gates before their bias (Ba et
-al., arXiv:1607.06450), and i = 1 - f where input and forget gate are coupled.
+arXiv:1402.1128), with an optional projection of h', optional layer normalization of the gates before their bias (Ba et
+al., arXiv:1607.06450), and i = 1 - f if input and forget gate are coupled.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from tflir.passes.calibration.logged import values_of
 from tflir.passes.rewriting.values import producer
 
 Array = npt.NDArray[Any]
-"""Of float32."""
+"""A float32 array."""
 Span = tuple[float, float]
+"""The smallest and the largest element."""
 
 _GATES = 4
-"""Input, forget, cell, output, as the operands have them."""
+"""Input, forget, cell and output gate, in the order of the operands."""
 _WEIGHTS, _RECURRENT, _PEEPHOLE, _BIAS, _NORM = 1, 5, 9, 12, 20
 _PROJECTION, _PROJECTION_BIAS, _STATE, _CELL = 16, 17, 18, 19
 _CELL_GATE = 2
@@ -35,7 +36,7 @@ _LAYER_NORM_FLOOR = 1e-8
 
 @dataclass
 class Layer:
-    """One LSTM op: the extremes of what it computes inside, over all sequences given so far."""
+    """One LSTM op, and the extremes of its inner values over all sequences given so far."""
 
     op: Operation
     constants: dict[int, Array]
@@ -45,21 +46,24 @@ class Layer:
 
     @staticmethod
     def at(function: FuncOp, position: int) -> Layer | None:
-        """The layer whose result stands at `position`; None where its weights are no constants."""
+        """The layer whose result is at `position` in the function; None if its weights are not constants."""
         value = next(value for number, value in enumerate(values_of(function)) if number == position)
         assert isinstance(value, OpResult)
-        held: dict[int, Array] = {}
+        constants: dict[int, Array] = {}
         for index, operand in enumerate(value.op.operands):
-            maker = producer(operand)
-            if isinstance(maker, ConstOp) and index not in (_STATE, _CELL):
-                held[index] = as_numpy(maker.value).astype(np.float32)
-        major: Any = value.op.properties.get("time_major")
-        if _RECURRENT + 1 not in held:
+            op = producer(operand)
+            if isinstance(op, ConstOp) and index not in (_STATE, _CELL):
+                constants[index] = as_numpy(op.value).astype(np.float32)
+        time_major: Any = value.op.properties.get("time_major")
+        if _RECURRENT + 1 not in constants:
             return None
-        return Layer(value.op, held, major is None or bool(major.value.data))
+        return Layer(value.op, constants, time_major is None or bool(time_major.value.data))
 
     def add(self, sequence: Array, *, anew: bool) -> None:
-        """Runs over a sequence of shape (batch, time, features), or (time, batch, features); `anew`: from zeros."""
+        """Runs the layer over a sequence of shape (batch, time, features), or (time, batch, features) if time-major.
+
+        With `anew`, the state starts from zeros, else from that at the end of the sequence before.
+        """
         steps = sequence if self.time_major else np.swapaxes(sequence, 0, 1)
         if steps.ndim == 2:
             steps = steps[None]
@@ -85,26 +89,25 @@ class Layer:
         return hidden, cell
 
     def _gate(self, gate: int, x: Array, h: Array, c: Array | None) -> Array:
-        """The gate before its activation."""
-        held = self.constants
-        total = x @ held[_WEIGHTS + gate].T + h @ held[_RECURRENT + gate].T
+        """The value of a gate before its activation function."""
+        constants = self.constants
+        total = x @ constants[_WEIGHTS + gate].T + h @ constants[_RECURRENT + gate].T
         peephole = _PEEPHOLE + (gate if gate < _CELL_GATE else _CELL_GATE)
-        if c is not None and peephole in held:
-            total = total + held[peephole] * c
-        if _NORM + gate in held:
+        if c is not None and peephole in constants:
+            total = total + constants[peephole] * c
+        if _NORM + gate in constants:
             self._note(f"gate {gate}", total)
             centred = total - total.mean(axis=-1, keepdims=True)
-            total = (
-                centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + _LAYER_NORM_FLOOR) * held[_NORM + gate]
-            )
-        return total + held.get(_BIAS + gate, np.float32(0))
+            deviation = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + _LAYER_NORM_FLOOR)
+            total = centred / deviation * constants[_NORM + gate]
+        return total + constants.get(_BIAS + gate, np.float32(0))
 
     def _note(self, name: str, values: Array) -> None:
         low, high = self.spans.get(name, (np.inf, -np.inf))
         self.spans[name] = min(low, float(values.min())), max(high, float(values.max()))
 
     def intermediates(self) -> list[Span | None]:
-        """Spans of the op's five intermediate tensors: the gates where they are normalized, and the hidden value."""
+        """Spans of the op's five intermediate tensors: the four gates (None if not normalized) and the hidden value."""
         return [*(self.spans.get(f"gate {gate}") for gate in range(_GATES)), self.spans.get("hidden")]
 
     def cell(self) -> Span | None:

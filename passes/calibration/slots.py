@@ -1,4 +1,4 @@
-"""What the elements of the vectors that instrumented functions return mean."""
+"""The meaning of the elements of the two vectors (maxima and minima) that instrumented functions return."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from tflir.passes.calibration.emit import Emitter
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A value whose largest and smallest element stand at some place of the vectors."""
+    """A value whose largest and smallest element are at some index of the vectors."""
 
     function: str
     position: int
     """See `logged.values_of`."""
     is_nan_flag: bool = False
-    """The place holds 1 where the value has NaN, else 0."""
+    """The element is 1 if the value contains NaN, else 0, instead of an extreme of the value."""
 
 
 Meaning = tuple[Slot, ...]
-"""The values that share one place: the first is what was reduced, the others reorder its elements."""
+"""The values that share one index: the first was reduced, and the others only reorder its elements."""
 
 
 @dataclass
 class Vectors:
-    """Reductions of one function's values, on their way into its two vectors: single ones first, then whole parts."""
+    """Collects the reductions of one function's values for its two vectors.
+
+    First come the scalars of single values, and then the whole vectors (parts) of branches and loops.
+    """
 
     singles: list[list[Slot]] = field(default_factory=list[list[Slot]])
     highs: list[SSAValue] = field(default_factory=list[SSAValue])
@@ -37,22 +40,22 @@ class Vectors:
 
     @property
     def meanings(self) -> list[Meaning]:
-        """Of each element of the vectors."""
+        """The meaning of each element of the vectors."""
         return [*(tuple(slots) for slots in self.singles), *self.parts]
 
     def add(self, slot: Slot, high: SSAValue, low: SSAValue) -> int:
-        """Takes in the two scalars of one value; returns its place."""
+        """Adds the two scalars of one value; returns their index in the vectors."""
         self.singles.append([slot])
         self.highs.append(high)
         self.lows.append(low)
         return len(self.singles) - 1
 
     def add_part(self, meanings: list[Meaning], high: SSAValue, low: SSAValue) -> None:
-        """Takes in the vectors of a branch or a loop."""
+        """Adds the vectors of a branch or a loop."""
         self.parts += meanings
         self.high_parts.append(high)
         self.low_parts.append(low)
 
     def pack(self, emit: Emitter) -> tuple[SSAValue, SSAValue]:
-        """The two vectors, largest elements first."""
+        """Inserts ops that make the two vectors, and returns the maxima and the minima."""
         return emit.joined(self.highs, self.high_parts), emit.joined(self.lows, self.low_parts)

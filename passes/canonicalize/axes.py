@@ -1,9 +1,9 @@
-"""The order of a tensor's elements beside those of another one: reshapes and transposes as arithmetic.
+"""Arithmetic of reshapes and transposes: the positions of a tensor's elements in the source of a chain of such ops.
 
-A `Layout` says where each element of a tensor lies in the tensor that a chain of reshapes and transposes began with.
-Take a source of shape 2x3x4. Transposed by (0, 2, 1) it has the shape 2x4x3 and the axes (2, 12) (4, 1) (3, 4): two
-steps of 12 elements, four of 1, three of 4. A reshape changes the shape alone. Neighbouring axes that are one run in
-the source, such as (2, 12) (3, 4), are merged into (6, 4), so that two chains of the same effect have equal layouts.
+For example, a source of shape 2x3x4 that is transposed by (0, 2, 1) has the shape 2x4x3. Its axes are (2, 12) (4, 1)
+(3, 4), pairs of a size and a stride in the source: two steps of 12 elements, four of 1, three of 4. A reshape changes
+only the shape. Neighbouring axes that are contiguous in the source, such as (2, 12) (3, 4), are merged into (6, 4), so
+that two chains with the same effect have equal layouts.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from dataclasses import dataclass
 
 Shape = tuple[int, ...]
 Axis = tuple[int, int]
-"""Size, and the distance in the source between neighbours, in elements."""
+"""The size of an axis, and its stride: the distance in the source between neighbours along it, in elements."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The shape of a tensor and its elements' places in the source, as merged axes, the slowest first."""
+    """The shape of a tensor and the positions of its elements in the source, as merged axes, the outermost first."""
 
     shape: Shape
     axes: tuple[Axis, ...]
 
     @property
     def is_in_order(self) -> bool:
-        """Whether the elements are in the order of the source: at most a reshape lies between."""
+        """Whether the elements have the order of the source, so that at most a reshape is needed."""
         return len(self.axes) <= 1
 
 
@@ -41,7 +41,7 @@ def reshaped(layout: Layout, shape: Shape) -> Layout:
 
 
 def transposed(layout: Layout, order: Sequence[int]) -> Layout | None:
-    """The layout after a transpose; None where a dimension is made of parts of axes, as in 2x3 -> 3x2 -> transpose."""
+    """The layout after a transpose; None if a dimension consists of parts of axes, as in 2x3 -> 3x2 -> transpose."""
     groups = _grouped(layout.axes, layout.shape)
     if groups is None:
         return None
@@ -50,7 +50,7 @@ def transposed(layout: Layout, order: Sequence[int]) -> Layout | None:
 
 
 def _merged(axes: Iterable[Axis]) -> tuple[Axis, ...]:
-    """Axes without those of size 1, neighbours that are one run in the source made one."""
+    """The axes without those of size 1; neighbours that are contiguous in the source are merged."""
     made: list[Axis] = []
     for size, step in axes:
         if size == 1:
@@ -62,7 +62,7 @@ def _merged(axes: Iterable[Axis]) -> tuple[Axis, ...]:
 
 
 def _grouped(axes: Sequence[Axis], shape: Shape) -> list[list[Axis]] | None:
-    """The axes, split where need be, that make up each dimension of `shape`."""
+    """The axes of each dimension of `shape`, split where necessary; None if they can't be split evenly."""
     left = list(reversed(axes))
     groups: list[list[Axis]] = []
     for size in shape:
@@ -87,7 +87,7 @@ def _grouped(axes: Sequence[Axis], shape: Shape) -> list[list[Axis]] | None:
 
 @dataclass(frozen=True)
 class Steps:
-    """The ops that make a layout from its source, each where it is needed: reshape, transpose, reshape."""
+    """The ops that make a layout from its source: reshape, transpose, reshape; None for one that is not needed."""
 
     before: Shape | None = None
     order: tuple[int, ...] | None = None
@@ -95,12 +95,12 @@ class Steps:
 
     @property
     def transposes(self) -> int:
-        """How many transposes there are."""
+        """The number of transposes."""
         return int(self.order is not None)
 
     @property
     def count(self) -> int:
-        """How many ops there are."""
+        """The number of ops."""
         return sum(step is not None for step in (self.before, self.order, self.after))
 
 
@@ -124,7 +124,7 @@ def _candidates(source: Shape, layout: Layout) -> Iterable[Steps]:
 
 
 def _from_whole_source(source: Shape, layout: Layout) -> Steps | None:
-    """A transpose of the source as it is, where each axis is made of whole dimensions of it."""
+    """A transpose of the source without a reshape before it, if each axis consists of whole dimensions of it."""
     places = [place for place, size in enumerate(source) if size != 1]
     step_of = dict(zip(places, _steps_of([source[place] for place in places]), strict=True))
     place_of = {step: place for place, step in step_of.items()}
@@ -158,7 +158,7 @@ def _with_ones(order: list[int], source: Shape, shape: Shape) -> list[int]:
 
 
 def _to_whole_result(source: Shape, layout: Layout) -> Steps | None:
-    """A reshape and a transpose that makes the result's shape, where each dimension of it is one run of the source."""
+    """A reshape and a transpose to the result's shape, if each dimension of it is contiguous in the source."""
     groups = _grouped(layout.axes, layout.shape)
     if groups is None:
         return None

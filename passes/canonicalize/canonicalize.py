@@ -1,7 +1,8 @@
-"""`tfl-canonicalize`: one normal form, bit-identical.
+"""`tfl-canonicalize`: brings a model into a normal form with bit-identical outputs.
 
-Its parts are sweeps over a function and not rules on ops: a chain is judged by all of its ops and their readers, and a
-common subexpression by what came before it. Each sweep is linear, and the rounds end when none of them finds anything.
+Its parts are sweeps over a function, not rules on ops: whether a chain can be shortened depends on all of its ops and
+their users, and whether an op is a common subexpression depends on all ops before it. Each sweep takes linear time, and
+the rounds end when no sweep changes anything.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tflir.passes.canonicalize.no_ops import remove_no_ops
 from tflir.passes.canonicalize.unused import remove_unused_functions, remove_unused_ops
 
 _MOST_ROUNDS = 8
-"""Each round shortens the program; two are usual."""
+"""The largest number of rounds; usually there are two."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class CanonicalizePass(TflPass):
     """
     Brings a model into a normal form with fewer ops and bytes. Outputs are bit-identical, and so are their names.
 
-    Chains of reshapes and transposes get at most one transpose between two reshapes; ops of constants are computed
-    where that makes the file no larger; ops that do nothing, common subexpressions, ops that nothing reads and
-    functions that nothing calls are removed.
+    Chains of reshapes and transposes are reduced to at most one transpose between two reshapes. Ops whose operands are
+    constants are computed if this does not make the file larger. Ops that do nothing, common subexpressions, ops that
+    nothing reads and functions that nothing calls are removed.
 
     ```mlir
     %a = "tfl.transpose"(%x, %p0312) : (tensor<1x8x8x4xf32>, tensor<4xi32>) -> tensor<1x4x8x8xf32>
@@ -46,12 +47,12 @@ class CanonicalizePass(TflPass):
     changes = "exact"
 
     share_constants: bool = True
-    """Equal constants become one. Passes that quantize constants want one for each op that reads it."""
+    """Replace equal constants by one. Passes that quantize constants need one for each op that reads it."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for _ in range(_MOST_ROUNDS):
             before = report.counts.total()
-            report.declined.clear()  # what a round before declined is declined again
+            report.declined.clear()  # each round declines the same again
             report.examples.clear()
             for function in functions(module):
                 fold_constants(function, report)

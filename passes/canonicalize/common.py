@@ -1,4 +1,4 @@
-"""Common subexpressions: of two ops that compute the same from the same operands the first is kept."""
+"""Common subexpression elimination: of two ops that compute the same from equal operands, the first is kept."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ from tflir.passes.rewriting.values import is_returned
 _OF_ONE_TENSOR = frozenset((names.VERSION, names.TENSOR, *names.OP_CARRIED))
 """Attributes in which two ops that compute the same may differ."""
 Number = Callable[[SSAValue], Hashable]
+"""Gives two values the same key if they are known to have equal elements."""
 
 
 def remove_common(function: FuncOp, report: PassReport) -> None:
-    """Removes ops whose results another op has already made. Constants stay, but count as one where they are equal."""
+    """Removes ops whose results another op has already computed.
+
+    Equal constants are kept, but two ops that read equal constants count as having equal operands.
+    """
     first: dict[Hashable, Operation] = {}
     numbers: dict[SSAValue, Hashable] = {}
 
@@ -38,9 +42,10 @@ def remove_common(function: FuncOp, report: PassReport) -> None:
 
 
 def share_constants(function: FuncOp, report: PassReport) -> None:
-    """Has equal constants be one: the writer stores their bytes once anyhow, and so their tensor once too.
+    """Replaces equal constants by one, so that a file has one tensor for them (it has their bytes once in any case).
 
-    Quantized ones stay apart: the runtime prepares them for the op that reads them, in ways that other ops can't read.
+    Quantized constants are not shared: the runtime repacks them for the op that reads them, and other ops could not
+    read the result.
     """
     first: dict[Hashable, Operation] = {}
     for op in list(function.body.block.ops):
@@ -54,14 +59,14 @@ def share_constants(function: FuncOp, report: PassReport) -> None:
 
 
 def _key(op: Operation, number: Number) -> Hashable:
-    """What two ops that compute the same have in common."""
+    """A key that is equal for two ops that compute the same."""
     attributes = frozenset((k, v) for k, v in op.attributes.items() if k not in _OF_ONE_TENSOR)
     operands = tuple(number(operand) for operand in op.operands)
     return type(op), op.name, operands, frozenset(op.properties.items()), tuple(op.result_types), attributes
 
 
 def _merge(op: Operation, known: Operation) -> bool:
-    """Has `known` stand for `op`, which is removed; not where an output would lose its name."""
+    """Replaces `op` by `known`, unless an output would lose its name; returns whether it did."""
     pairs = list(zip(op.results, known.results, strict=True))
     if not all(can_replace(old, new) for old, new in pairs):
         return False

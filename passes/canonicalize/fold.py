@@ -23,15 +23,18 @@ from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import const_op, is_returned, qconst_op
 
 _SMALL = 32
-"""Bytes that an op and its tensor take at least in a file: a constant of so many is no growth."""
+"""The least number of bytes that an op and its tensor take in a file: a constant of this size does not enlarge it."""
 _STORED = (DequantizeOp, DensifyOp)
-"""How a constant is stored, and made what its readers read when the model is loaded: that was chosen."""
+"""Ops that convert a constant from its stored form when the model is loaded: folding would undo a choice of storage."""
 _LARGEST = 1 << 24
-"""Bytes of operands and results of one op that is computed here."""
+"""An op whose operands or results have more bytes than this is not computed here."""
 
 
 def fold_constants(function: FuncOp, report: PassReport) -> None:
-    """Replaces ops by their results where these are LiteRT's to the bit and take no more bytes than what they free."""
+    """Replaces ops of constants by their results, if these do not take more bytes than the constants that they free.
+
+    Only ops are computed whose results are those of LiteRT to the bit.
+    """
     for op in list(function.body.block.ops):
         if not _is_candidate(op):
             continue
@@ -55,7 +58,7 @@ def _is_candidate(op: Operation) -> bool:
     ):
         return False
     if any(is_returned(result) for result in op.results):
-        return False  # the runtime takes no constant for an output
+        return False  # the runtime does not accept a constant as an output
     return all(_is_known(operand.owner) for operand in op.operands)
 
 
@@ -64,12 +67,12 @@ def _is_known(constant: Any) -> bool:
         return True
     if not isinstance(constant, ConstOp | QConstOp):
         return False
-    held = constant.properties.get("value")
-    return names.NO_DATA not in constant.attributes and may_change(constant) and isinstance(held, ArrayElementsAttr)
+    value = constant.properties.get("value")
+    return names.NO_DATA not in constant.attributes and may_change(constant) and isinstance(value, ArrayElementsAttr)
 
 
 def _too_large(op: Operation) -> str | None:
-    """Why the file would grow, or the work take long; None where neither is so."""
+    """The reason, if folding the op would make the file larger or take too long; else None."""
     freed = sum(_bytes_of(operand) for operand in op.operands if not operand.has_more_than_one_use())
     made = 0
     for result in op.results:
@@ -84,8 +87,8 @@ def _too_large(op: Operation) -> str | None:
 
 
 def _bytes_of(value: Any) -> int:
-    held = value.owner.properties.get("value") if isinstance(value, OpResult) else None
-    return held.blob.nbytes if isinstance(held, ArrayElementsAttr) else 0
+    stored = value.owner.properties.get("value") if isinstance(value, OpResult) else None
+    return stored.blob.nbytes if isinstance(stored, ArrayElementsAttr) else 0
 
 
 def _array(constant: Any) -> Any:
@@ -98,7 +101,7 @@ def _fits(op: Operation, results: Sequence[Any]) -> bool:
 
 
 def replace_by_constants(op: Operation, results: Sequence[Any]) -> None:
-    """Puts constants of these elements, in storage types, in the place of an op; they keep its names and its range."""
+    """Replaces an op by constants with these elements, given in storage types; they keep its names and its range."""
     for result, array, name in zip(op.results, results, names.op_names(op), strict=True):
         element = element_of(result.type)
         assert element is not None

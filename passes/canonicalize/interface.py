@@ -1,4 +1,4 @@
-"""Replacing a value by another one that holds the same elements, without renaming an output of a function."""
+"""Replaces a value by another one that has the same elements, without renaming an output of a function."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tflir.passes.rewriting.values import is_returned
 
 
 def can_replace(old: SSAValue, new: SSAValue) -> bool:
-    """Whether `new` may stand for `old`.
+    """Whether `old` may be replaced by `new`.
 
-    The name of an output is that of the op that makes it. Where `old` is an output, the op of `new` takes its name:
-    it must be an op of one result that is no constant and no output itself.
+    The name of an output is that of the op that makes it. So if `old` is an output, the op of `new` must take its name.
+    This is only possible for an op that has one result, is not a constant, and does not make an output already.
     """
     if not is_returned(old):
         return True
@@ -24,12 +24,12 @@ def can_replace(old: SSAValue, new: SSAValue) -> bool:
 
 
 def replace(old: OpResult, new: SSAValue) -> None:
-    """Has `new` stand for `old`, which `can_replace` has allowed; the op of `old` stays."""
+    """Replaces `old` by `new`, which `can_replace` must allow; the op of `old` is not erased."""
     if is_returned(old):
         carry_name(old, new)
     old.replace_all_uses_with(new)
 
 
 def may_change(op: Operation) -> bool:
-    """Whether the order in which the op runs is free: neither a control edge nor a variable holds it."""
+    """Whether the op may be moved or removed: neither a control edge nor a variable fixes when it runs."""
     return names.CONTROL not in op.attributes and names.IS_VARIABLE not in op.attributes

@@ -1,4 +1,4 @@
-"""Chains of reshapes, squeezes and transposes in their normal form: at most one transpose between two reshapes."""
+"""Shortens chains of reshapes, squeezes and transposes to at most one transpose between two reshapes."""
 
 from __future__ import annotations
 
@@ -22,22 +22,25 @@ from tflir.passes.rewriting.values import const_op, known_elements
 
 _RESHAPING = (ReshapeOp, SqueezeOp, ExpandDimsOp)
 _MOST_DIMENSIONS = 6
-"""What the runtime's kernel of TRANSPOSE takes."""
+"""The largest number of dimensions that the runtime's TRANSPOSE kernel supports."""
 
 
 def normalize_chains(function: FuncOp, report: PassReport) -> None:
-    """Replaces each chain that its normal form makes shorter; what reads the middle of a chain keeps it."""
+    """Replaces each chain whose normal form is shorter; if others read a value inside it, the ops up to it are kept."""
     known: dict[SSAValue, tuple[SSAValue, Layout]] = {}
     for op in list(function.body.block.ops):
-        if (made := _layout(op, known)) is not None:
-            known[op.results[0]] = made
+        if (layout_of_result := _layout(op, known)) is not None:
+            known[op.results[0]] = layout_of_result
     for value, (source, layout) in list(known.items()):
         if value in known and isinstance(value, OpResult) and _is_end(value, known):
             _normalize(value, source, layout, known, report)
 
 
 def _layout(op: Operation, known: dict[SSAValue, tuple[SSAValue, Layout]]) -> tuple[SSAValue, Layout] | None:
-    """What the op's result is of, and how; None for an op that computes, and where a shape is not known."""
+    """The source of the chain that ends with the op, and the layout of the op's result in it.
+
+    None if the op is no reshape or transpose, or if a shape is not known.
+    """
     if not isinstance(op, (*_RESHAPING, TransposeOp)) or not may_change(op):
         return None
     operand = op.operands[0]
@@ -57,12 +60,12 @@ def _transposed(layout: Layout, op: TransposeOp) -> Layout | None:
     return None if order is None else transposed(layout, [int(place) % rank for place in order] if rank else [])
 
 
-def _same_elements(one: Attribute, other: Attribute) -> bool:
-    """Whether both hold the same elements; scales along an axis would move with it."""
-    element = element_of(one)
+def _same_elements(before: Attribute, after: Attribute) -> bool:
+    """Whether both types have the same element type, without scales along an axis, which would have to move with it."""
+    element = element_of(before)
     if isinstance(element, UniformQuantizedType) and element.layout.axes:
         return False
-    return element == element_of(other)
+    return element == element_of(after)
 
 
 def _is_end(value: OpResult, known: dict[SSAValue, tuple[SSAValue, Layout]]) -> bool:
@@ -77,9 +80,10 @@ def _normalize(
     known: dict[SSAValue, tuple[SSAValue, Layout]],
     report: PassReport,
 ) -> None:
-    held = shape_of(source.type)
-    assert held is not None
-    wanted = steps(held, layout)
+    """Replaces the chain from `source` to `end` by its normal form if that is shorter."""
+    source_shape = shape_of(source.type)
+    assert source_shape is not None
+    wanted = steps(source_shape, layout)
     old = list(_removable(end, known))
     transposes = sum(isinstance(op, TransposeOp) for op in old)
     if wanted.count > len(old) or (wanted.transposes, wanted.count) >= (transposes, len(old)):
@@ -101,7 +105,7 @@ def _normalize(
 
 
 def _removable(end: OpResult, known: dict[SSAValue, tuple[SSAValue, Layout]]) -> Iterator[Operation]:
-    """The ops of the chain that nothing else reads, the last first."""
+    """The ops of the chain that no op outside of it reads, the last one first."""
     value: SSAValue = end
     while isinstance(value, OpResult) and value in known:
         yield value.op
@@ -111,7 +115,7 @@ def _removable(end: OpResult, known: dict[SSAValue, tuple[SSAValue, Layout]]) ->
 
 
 def _make(wanted: Steps, source: SSAValue, end: Operation) -> SSAValue:
-    """The ops of the normal form, before `end`; the last one takes its name."""
+    """Inserts the ops of the normal form before `end`; the last one takes its name."""
     parts = ((ReshapeOp, wanted.before), (TransposeOp, wanted.order), (ReshapeOp, wanted.after))
     needed = [(kind, how) for kind, how in parts if how is not None]
     value = source

@@ -1,4 +1,4 @@
-"""Ops whose result is their operand, bit for bit: a transpose in order, a pad by nothing, `x * 1`."""
+"""Removes ops whose result is equal to an operand bit for bit, such as a transpose to the same order or `x * 1`."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ from tflir.passes.rewriting.edit import erase
 from tflir.passes.rewriting.values import known_elements
 
 Rule = Callable[[Operation], SSAValue | None]
+"""Returns the operand that the op's result is equal to; None if there is none."""
 
 
 def remove_no_ops(function: FuncOp, report: PassReport) -> None:
-    """Removes each op that does nothing; one that makes an output stays where the output would lose its name."""
+    """Removes each op that does nothing, unless a function's output would lose its name."""
     for op in list(function.body.block.ops):
         rule = _RULES.get(type(op))
         if rule is None or not may_change(op) or len(op.results) != 1 or (kept := rule(op)) is None:
@@ -58,7 +59,7 @@ def _is_static(value: SSAValue) -> bool:
 
 
 def _static(op: Operation) -> SSAValue | None:
-    """Where the operand's shape is the result's, and known, nothing is left to do."""
+    """The operand of an op that does nothing if operand and result have the same static shape and element type."""
     return op.operands[0] if _is_static(op.operands[0]) and op.operands[0].type == op.results[0].type else None
 
 
@@ -88,17 +89,17 @@ def _split(op: Operation) -> SSAValue | None:
 
 
 def _neutral(number: float, *, commutes: bool) -> Rule:
-    """The rule of `x op number` in float32. Adding 0 is not among them: it makes 0.0 of -0.0."""
+    """The rule that `x op number` is x in float32. It is not true of `x + 0`, which is 0.0 for -0.0."""
 
     def rule(op: Operation) -> SSAValue | None:
         if not isinstance(element_of(op.results[0].type), Float32Type):
             return None
         if op.properties.get("fused_activation_function") != StringAttr("NONE"):
             return None
-        for place in (1, 0) if commutes else (1,):
-            array = known_elements(op.operands[place])
+        for index in (1, 0) if commutes else (1,):
+            array = known_elements(op.operands[index])
             if array is not None and array.size and _all_are(array, number):
-                return op.operands[1 - place]
+                return op.operands[1 - index]
         return None
 
     return rule
@@ -122,7 +123,7 @@ _FUSED = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0
 
 
 def _clipped_already(op: Operation) -> SSAValue | None:
-    """A clip of what the op before it, alone or fused, has clipped at least as far."""
+    """A clipping activation has no effect if the op before it, or its fused activation, clips at least as much."""
     operand = op.operands[0]
     if not isinstance(operand, OpResult):
         return None

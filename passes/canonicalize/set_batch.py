@@ -1,4 +1,4 @@
-"""`tfl-set-batch`: a fixed number of samples in place of a batch of any size."""
+"""`tfl-set-batch`: replaces a dynamic batch dimension by a fixed number of samples."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tflir.passes.canonicalize.fold import replace_by_constants
 from tflir.passes.rewriting.values import is_returned, known_elements
 
 _SHAPE_SIZE = 64
-"""Elements of a constant that may be part of a computation of shapes."""
+"""A constant with more elements than this is not taken for part of a shape computation."""
 
 
 @dataclass(frozen=True)
 class SetBatchPass(TflPass):
     """
-    Gives each input whose first dimension is dynamic a batch of `n`. Shapes follow through the program, and what is
-    computed from shapes becomes constant.
+    Sets the first dimension of each input to `n` if it is dynamic. The shapes of all values that depend on it are
+    computed again, and values that are computed from shapes become constants.
 
     ```mlir
     func.func @main(%x: tensor<?x8xf32>) -> tensor<?x4x2xf32> {
@@ -45,7 +45,7 @@ class SetBatchPass(TflPass):
       %t = "tfl.pseudo_const"() <{value = dense<[1, 4, 2]> : tensor<3xi32>}> : () -> tensor<3xi32>
       %y = "tfl.reshape"(%x, %t) : (tensor<1x8xf32>, tensor<3xi32>) -> tensor<1x4x2xf32>
     ```
-    A program that can't have this batch, such as one with a reshape to another, is an error that names the op.
+    If the program does not work with this batch, for example because it reshapes to another, an error names the op.
     """
 
     name = "tfl-set-batch"
@@ -67,6 +67,7 @@ class SetBatchPass(TflPass):
             _forget_examples(function)
 
     def _pin(self, function: FuncOp, report: PassReport) -> bool:
+        """Sets the batch of a function's inputs; returns whether any of them had a dynamic one."""
         pinned = False
         for argument in function.body.block.args:
             shape, element = shape_of(argument.type), element_of(argument.type)
@@ -78,7 +79,7 @@ class SetBatchPass(TflPass):
 
 
 def _follow(op: Operation, report: PassReport) -> None:
-    """Gives an op's results the shapes that follow from its operands, or makes them constants."""
+    """Gives the results of an op the shapes that follow from its operands, or replaces them by constants."""
     if (arrays := _computed(op)) is not None:
         replace_by_constants(op, arrays)
         report.count("shapes computed")
@@ -100,9 +101,9 @@ def _follow(op: Operation, report: PassReport) -> None:
 
 
 def _computed(op: Operation) -> list[Any] | None:
-    """The results of an op that computes shapes from what is known; None for others."""
+    """The elements of the results of an op that computes shapes, if its operands are known; else None."""
     if any(map(is_returned, op.results)):
-        return None  # the runtime takes no constant for an output
+        return None  # the runtime does not accept a constant as an output
     if isinstance(op, ShapeOp):
         shape, element = shape_of(op.input.type), element_of(op.output.type)
         if shape is None or -1 in shape:
@@ -113,14 +114,14 @@ def _computed(op: Operation) -> list[Any] | None:
     arrays = [known_elements(operand) for operand in op.operands]
     if any(array is None or array.size > _SHAPE_SIZE or array.dtype.kind not in "biu" for array in arrays):
         return None
-    found = evaluate(op, arrays)
-    return None if found is None or any(array.size > _SHAPE_SIZE for array in found) else list(found)
+    results = evaluate(op, arrays)
+    return None if results is None or any(array.size > _SHAPE_SIZE for array in results) else list(results)
 
 
 def _forget_examples(function: FuncOp) -> None:
-    """Removes the examples of dynamic shapes that the file gave: they are out of date."""
+    """Removes the example shapes that a file has for dynamic shapes, since they are out of date."""
     if function.arg_attrs is not None:
-        function.arg_attrs = type(function.arg_attrs)([_without_shape(each) for each in function.arg_attrs.data])
+        function.arg_attrs = type(function.arg_attrs)([_without_shape(attrs) for attrs in function.arg_attrs.data])
     for op in function.body.block.ops:
         if names.TENSOR in op.attributes:
             op.attributes = dict(_without_shape(DictionaryAttr(op.attributes)).data)
@@ -128,8 +129,8 @@ def _forget_examples(function: FuncOp) -> None:
 
 def _without_shape(attributes: DictionaryAttr) -> DictionaryAttr:
     data = dict(attributes.data)
-    held: Attribute | None = data.pop(names.TENSOR, None)
-    if isinstance(held, DictionaryAttr):
-        left = {key: value for key, value in held.data.items() if key != "shape"}
-        data |= {names.TENSOR: DictionaryAttr(left)} if left else {}
+    extras: Attribute | None = data.pop(names.TENSOR, None)
+    if isinstance(extras, DictionaryAttr):
+        kept = {key: value for key, value in extras.data.items() if key != "shape"}
+        data |= {names.TENSOR: DictionaryAttr(kept)} if kept else {}
     return DictionaryAttr(data)

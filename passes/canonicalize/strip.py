@@ -1,4 +1,4 @@
-"""`tfl-strip`: leaves out what a model says for people and tools."""
+"""`tfl-strip`: removes the names and metadata of a model that are only for people and tools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _METADATA = (names.METADATA, names.DESCRIPTION, names.ASSOCIATED_FILES)
 @dataclass(frozen=True)
 class StripPass(TflPass):
     """
-    Removes the names of tensors inside a model, and its metadata. The names of inputs, outputs and signatures stay.
+    Removes the names of tensors inside a model, and its metadata. The names of inputs, outputs and signatures are kept.
 
     ```mlir
     %c = "tfl.conv_2d"(%x, %w, %b) … loc("model/block_1/conv/BiasAdd")
@@ -60,7 +60,7 @@ class StripPass(TflPass):
 
 
 def _inside(function: FuncOp) -> Iterator[Operation]:
-    """The ops that make no output."""
+    """The ops whose results the function does not return."""
     for op in function.walk():
         if op is not function and not any(map(is_returned, op.results)):
             yield op

@@ -1,4 +1,4 @@
-"""What nothing needs: pure ops that nothing reads, and functions that nothing calls."""
+"""Removes what is not used: pure ops that nothing reads, and functions that nothing calls."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tflir.passes.dead_code import remove_dead_ops
 
 
 def remove_unused_ops(function: FuncOp, report: PassReport) -> None:
-    """Removes the pure ops that nothing reads, and what only they read."""
+    """Removes the pure ops that nothing reads, and the pure ops that only these read."""
     if removed := remove_dead_ops(function):
         report.count("ops that nothing reads", removed)
 
 
 def remove_unused_functions(module: ModuleOp, report: PassReport) -> None:
-    """Removes private functions that no signature names and that no function which is needed refers to."""
+    """Removes private functions that no signature names and to which no other needed function refers."""
     by_name = {function.sym_name.data: function for function in functions(module)}
     wanted = [*entry_functions(module), *(function for function in by_name.values() if not _is_private(function))]
     needed: set[str] = set()
@@ -43,21 +43,21 @@ def _is_private(function: FuncOp) -> bool:
 
 
 def _names_in(function: FuncOp) -> Iterator[str]:
-    """Every name that stands in an op of the function, as a symbol or as text."""
+    """Every symbol and every string in the attributes of the function's ops."""
     for op in function.walk():
         if op is not function:
-            for held in (*op.properties.values(), *op.attributes.values()):
-                yield from _names_of(held)
+            for attribute in (*op.properties.values(), *op.attributes.values()):
+                yield from _names_of(attribute)
 
 
-def _names_of(held: Attribute) -> Iterator[str]:
-    if isinstance(held, SymbolRefAttr):
-        yield held.root_reference.data
-    elif isinstance(held, StringAttr):
-        yield held.data
-    elif isinstance(held, ArrayAttr):
-        for part in cast("ArrayAttr[Attribute]", held).data:
+def _names_of(attribute: Attribute) -> Iterator[str]:
+    if isinstance(attribute, SymbolRefAttr):
+        yield attribute.root_reference.data
+    elif isinstance(attribute, StringAttr):
+        yield attribute.data
+    elif isinstance(attribute, ArrayAttr):
+        for part in cast("ArrayAttr[Attribute]", attribute).data:
             yield from _names_of(part)
-    elif isinstance(held, DictionaryAttr):
-        for part in held.data.values():
+    elif isinstance(attribute, DictionaryAttr):
+        for part in attribute.data.values():
             yield from _names_of(part)

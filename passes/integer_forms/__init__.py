@@ -1,1 +1,1 @@
-"""Passes that give integer forms to ops without an integer kernel of their own."""
+"""Passes that replace ops without an integer kernel by ops that have one."""

@@ -1,7 +1,7 @@
-"""`tfl-integer-forms`: says ops without an integer kernel with ops that have one.
+"""`tfl-integer-forms`: replaces ops without an integer kernel by equivalent ops that have one.
 
-It is one sweep in the order of the program and no set of rules, since each op needs the ranges of what it reads, which
-the ops before it have just been given.
+The pass is one sweep in program order, not a set of rules, since each op needs the ranges of its operands, and these
+are computed when the ops before it are replaced.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from tflir.passes.rewriting.values import is_float, producer
 @dataclass(frozen=True)
 class IntegerFormsPass(TflPass):
     """
-    Says ops that the runtime computes in float alone with ops that have integer kernels, before scales are decided.
-    What is new gets the range that follows from the recorded ones.
+    Replaces ops that the runtime computes only in float by ops that have integer kernels, before scales are chosen.
+    New values get the ranges that follow from the recorded ranges.
 
     ```mlir
     %y = "tfl.square"(%x) : (tensor<4xf32>) -> tensor<4xf32>
@@ -46,7 +46,7 @@ class IntegerFormsPass(TflPass):
     changes = "lossy"
 
     int16: bool = False
-    """For kernels that take int16, not int8."""
+    """Replace ops that have no int16 kernel; else ops that have no int8 kernel."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):
@@ -60,20 +60,20 @@ class IntegerFormsPass(TflPass):
             if rule is None or not any(is_float(value) for value in (*op.operands, *op.results)):
                 continue
             for value in constant_operands(op):
-                if value not in ranges and (found := _range_of_constant(value)) is not None:
-                    ranges[value] = found
+                if value not in ranges and (bounds := _range_of_constant(value)) is not None:
+                    ranges[value] = bounds
             made = rule(op, Maker(op, ranges))
             if made is None:
                 report.decline("a range of what it reads was not recorded", op)
                 continue
             assert isinstance(made, OpResult)
-            self._take_place(op, made, ranges)
-            report.count(f"{op.name} in other words")
-        fresh = {value: found for value, found in ranges.items() if value not in recorded and _is_computed(value)}
-        set_ranges(function, dict(fresh))
+            self._replace(op, made, ranges)
+            report.count(f"{op.name} replaced by other ops")
+        new = {value: bounds for value, bounds in ranges.items() if value not in recorded and _is_computed(value)}
+        set_ranges(function, dict(new))
 
-    def _take_place(self, op: Operation, made: OpResult, ranges: dict[SSAValue, Range]) -> None:
-        """The new value has the name and the recorded range of the old one."""
+    def _replace(self, op: Operation, made: OpResult, ranges: dict[SSAValue, Range]) -> None:
+        """Replaces the result of `op` by `made`, which takes its name and its recorded range."""
         result = op.results[0]
         made.op.location = op.location
         if result in ranges:

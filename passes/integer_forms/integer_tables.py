@@ -1,4 +1,4 @@
-"""`tfl-integer-tables`: looks up in tables what ops without an integer kernel answer."""
+"""`tfl-integer-tables`: replaces ops without an integer kernel by lookup tables of their results."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ _WIDE: dict[Attribute, type[np.signedinteger]] = {_I32: np.int32, IntegerType(64
 @dataclass(frozen=True)
 class IntegerTablesPass(TflPass):
     """
-    Makes ops between dequantize and quantize, for which there is no integer kernel, a look-up in a table of what they
-    answer to each of the 256 integers that an int8 operand may be (65536 pairs for two operands): exactly the nearest
+    Replaces ops without an integer kernel, between dequantize and quantize, by a lookup table. The table has the op's
+    result for each of the 256 integers of an int8 operand (65536 pairs for two operands), rounded to the nearest
     integer.
 
     ```mlir
@@ -72,18 +72,19 @@ class IntegerTablesPass(TflPass):
 
 
 def _form(op: TflOp) -> bool:
+    """Replaces the op by its integer form; returns whether it has one."""
     builtin = op.INFO.builtin
     if isinstance(op, EluOp):
         return _with_kernel(op)
     if builtin == "CAST":
-        return _whole_numbers(op)
+        return _cast_to_integers(op)
     if builtin in UNARY:
         return _with_table(op, UNARY[builtin])
     return builtin in BINARY and _with_table(op, BINARY[builtin])
 
 
 def _with_kernel(op: TflOp) -> bool:
-    """The runtime has an int8 kernel, though MLIR's dialect does not say so."""
+    """Makes an op integer that has an int8 kernel in the runtime, though MLIR's dialect does not mark it as such."""
     stored, target = _stored(op.operands[0]), _target(op)
     if stored is None or target is None:
         return False
@@ -96,31 +97,29 @@ def _with_table(op: TflOp, function: Callable[..., Array]) -> bool:
     target = _target(op)
     params = None if target is None else quantized_element(target.results[0])
     sources = [_stored(value) or _scalar(value) for value in op.operands]
-    read = [source for source in sources if isinstance(source, SSAValue)]
-    if target is None or params is None or not read or None in sources:
+    tensors = [source for source in sources if isinstance(source, SSAValue)]
+    if target is None or params is None or not tensors or None in sources:
         return False
-    grid = iter(_grid(read))
+    grid = iter(_grid(tensors))
     values = [next(grid) if isinstance(source, SSAValue) else source for source in sources]
     with np.errstate(all="ignore"):
-        table = answers(function(*values).reshape(-1), params)
-    kind = tensor_type((table.size,), params)
-    held = qconst_op(kind, elements(table))
-    insert_before(op, held)
-    _replace(op, target, _gather(held.results[0], _positions(op, read), target.results[0].type))
+        integers = answers(function(*values).reshape(-1), params)
+    table = qconst_op(tensor_type((integers.size,), params), elements(integers))
+    insert_before(op, table)
+    _replace(op, target, _gather(table.results[0], _positions(op, tensors), target.results[0].type))
     return True
 
 
-def _whole_numbers(op: TflOp) -> bool:
-    """A cast of numbers to int32 or int64: what is behind the point goes."""
+def _cast_to_integers(op: TflOp) -> bool:
+    """Replaces a cast of quantized numbers to int32 or int64, which truncates them, by a lookup table."""
     element, stored = element_of(op.results[0].type), _stored(op.operands[0])
     params = None if stored is None else quantized_element(stored)
     dtype = _WIDE.get(element) if element is not None else None
     if stored is None or params is None or dtype is None:
         return False
-    value = elements(np.trunc(levels(params)).astype(dtype))
-    held = const_op(value)
-    insert_before(op, held)
-    made = _gather(held.results[0], _positions(op, [stored]), op.results[0].type)
+    table = const_op(elements(np.trunc(levels(params)).astype(dtype)))
+    insert_before(op, table)
+    made = _gather(table.results[0], _positions(op, [stored]), op.results[0].type)
     made.location = op.location
     insert_before(op, made)
     op.results[0].replace_all_uses_with(made.results[0])
@@ -129,14 +128,14 @@ def _whole_numbers(op: TflOp) -> bool:
 
 
 def _stored(value: SSAValue) -> SSAValue | None:
-    """The int8 tensor of one scale that `value` is the dequantized form of."""
-    maker = producer(value)
-    stored = maker.operands[0] if isinstance(maker, DequantizeOp) else None
+    """The int8 tensor with one scale that is dequantized to `value`; None if there is none."""
+    dequantize = producer(value)
+    stored = dequantize.operands[0] if isinstance(dequantize, DequantizeOp) else None
     return stored if stored is not None and _is_int8(stored) else None
 
 
 def _target(op: Operation) -> QuantizeOp | None:
-    """The quantize that alone reads the result, to int8 of one scale."""
+    """The quantize to int8 with one scale that is the only user of the op's result; None if there is none."""
     result = op.results[0]
     use = result.first_use
     if use is None or not result.has_one_use() or not isinstance(use.operation, QuantizeOp):
@@ -150,31 +149,31 @@ def _is_int8(value: SSAValue) -> bool:
 
 
 def _scalar(value: SSAValue) -> npt.NDArray[np.float64] | None:
-    """The number that a float constant of one element is."""
-    maker = producer(value)
-    constant = None if maker is None else float_constant(maker)
+    """The element of a float constant that has only one; None for all other values."""
+    op = producer(value)
+    constant = None if op is None else float_constant(op)
     if constant is None or constant.elements != 1:
         return None
     return constant.blob.view().view(np.float32).astype(np.float64)
 
 
-def _grid(read: Sequence[SSAValue]) -> list[Array]:
-    """What the operands stand for at each place of the table, the last operand's integers side by side."""
-    found = [params for value in read if (params := quantized_element(value)) is not None]
-    return list(np.meshgrid(*map(levels, found), indexing="ij"))
+def _grid(tensors: Sequence[SSAValue]) -> list[Array]:
+    """The real numbers of each operand for all elements of the table; the last operand's integers vary fastest."""
+    types = [params for value in tensors if (params := quantized_element(value)) is not None]
+    return list(np.meshgrid(*map(levels, types), indexing="ij"))
 
 
-def _positions(op: Operation, read: Sequence[SSAValue]) -> SSAValue:
-    """Where the answer to each element stands in the table."""
-    first, *others = (_from_zero(op, value) for value in read)
+def _positions(op: Operation, tensors: Sequence[SSAValue]) -> SSAValue:
+    """Inserts ops that compute the index into the table for each element of the operands."""
+    first, *others = (_from_zero(op, value) for value in tensors)
     for number in others:
-        wide = _combined(MulOp, op, first, _number(op, LEVELS), first.type)
-        first = _combined(AddOp, op, wide, number, _with_integers(op.results[0]))
+        row = _combined(MulOp, op, first, _number(op, LEVELS), first.type)
+        first = _combined(AddOp, op, row, number, _with_integers(op.results[0]))
     return first
 
 
 def _from_zero(op: Operation, value: SSAValue) -> SSAValue:
-    """The integers of an int8 tensor, the lowest as 0."""
+    """The integers of an int8 tensor plus 128, so that the lowest is 0, as int32."""
     cast = CastOp.create(
         operands=[value], result_types=[_with_integers(value)], attributes={names.NO_OPTIONS: UnitAttr()}
     )
@@ -198,9 +197,9 @@ def _combined(kind: type[TflOp], op: Operation, left: SSAValue, right: SSAValue,
 
 def _with_integers(value: SSAValue) -> Attribute:
     """The type of `value` with int32 elements."""
-    found = value.type
-    if isinstance(found, TensorType):
-        return tensor_type(tuple(cast("TensorType[Attribute]", found).get_shape()), _I32)
+    type_ = value.type
+    if isinstance(type_, TensorType):
+        return tensor_type(tuple(cast("TensorType[Attribute]", type_).get_shape()), _I32)
     return UnrankedTensorType(_I32)
 
 
@@ -210,7 +209,7 @@ def _gather(table: SSAValue, positions: SSAValue, made: Attribute) -> GatherOp:
 
 
 def _replace(op: Operation, target: QuantizeOp, made: Operation) -> None:
-    """`made` stands for the op and for the quantize behind it."""
+    """Replaces the op and the quantize of its result by `made`."""
     made.location = target.location
     insert_before(op, made)
     target.results[0].replace_all_uses_with(made.results[0])

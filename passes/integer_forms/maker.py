@@ -1,4 +1,4 @@
-"""Makes float ops beside another, with the ranges that follow from those of what they read."""
+"""Makes the float ops that replace another op, and computes the ranges of their results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ACTIVATION = "fused_activation_function"
 
 
 class Maker:
-    """Makes the ops that stand for `op`, in front of it. Values without a range can't be worked with: see `knows`."""
+    """Inserts the ops that replace `op` before it. They only accept operands with a known range: see `knows`."""
 
     def __init__(self, op: Operation, ranges: dict[SSAValue, Range]) -> None:
         self._op = op
@@ -35,12 +35,11 @@ class Maker:
         return self._ranges[value]
 
     def constant(self, number: float) -> SSAValue:
-        """A scalar."""
-        value = elements(np.array(number, np.float32))
-        made = const_op(value)
-        insert_before(self._op, made)
-        self._ranges[made.results[0]] = Range(number, number)
-        return made.results[0]
+        """A float32 scalar constant."""
+        constant = const_op(elements(np.array(number, np.float32)))
+        insert_before(self._op, constant)
+        self._ranges[constant.results[0]] = Range(number, number)
+        return constant.results[0]
 
     def add(self, left: SSAValue, right: SSAValue, like: Attribute, activation: str = "NONE") -> SSAValue:
         a, b = self.range(left), self.range(right)
@@ -53,43 +52,43 @@ class Maker:
     def mul(self, left: SSAValue, right: SSAValue, like: Attribute, activation: str = "NONE") -> SSAValue:
         a, b = self.range(left), self.range(right)
         ends = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]
-        found = Range(0.0 if left is right else min(ends), max(ends))
-        return self._binary(MulOp, left, right, like, activation, found)
+        bounds = Range(0.0 if left is right else min(ends), max(ends))
+        return self._binary(MulOp, left, right, like, activation, bounds)
 
     def maximum(self, value: SSAValue, least: float) -> SSAValue:
         """The larger of each element and a number."""
-        found = self.range(value)
-        made = Range(max(found.low, least), max(found.high, least))
-        return self.made(MaximumOp, [value, self.constant(least)], value.type, made)
+        old = self.range(value)
+        bounds = Range(max(old.low, least), max(old.high, least))
+        return self.made(MaximumOp, [value, self.constant(least)], value.type, bounds)
 
     def minimum(self, value: SSAValue, most: float) -> SSAValue:
         """The smaller of each element and a number."""
-        found = self.range(value)
-        made = Range(min(found.low, most), min(found.high, most))
-        return self.made(MinimumOp, [value, self.constant(most)], value.type, made)
+        old = self.range(value)
+        bounds = Range(min(old.low, most), min(old.high, most))
+        return self.made(MinimumOp, [value, self.constant(most)], value.type, bounds)
 
     def _binary(
-        self, kind: type[TflOp], left: SSAValue, right: SSAValue, like: Attribute, activation: str, found: Range
+        self, kind: type[TflOp], left: SSAValue, right: SSAValue, like: Attribute, activation: str, bounds: Range
     ) -> SSAValue:
         clip = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}.get(activation)
         if clip is not None:
-            found = Range(*(float(np.clip(edge, *clip)) for edge in (found.low, found.high)))
-        return self.made(kind, [left, right], like, found, {_ACTIVATION: StringAttr(activation)})
+            bounds = Range(*(float(np.clip(edge, *clip)) for edge in (bounds.low, bounds.high)))
+        return self.made(kind, [left, right], like, bounds, {_ACTIVATION: StringAttr(activation)})
 
     def made(
         self,
         kind: type[TflOp],
         operands: list[SSAValue],
         like: Attribute,
-        found: Range | None,
+        bounds: Range | None,
         properties: Mapping[str, Attribute] | None = None,
     ) -> SSAValue:
-        """The result of an op of this kind, with a range of its own."""
+        """The result of a new op of this kind, with type `like` and range `bounds`, if that is known."""
         op = kind.create(operands=operands, result_types=[like], properties=dict(properties or {}))
         name = names.name_of(self._op.results[0])
         self._made += 1
         op.location = names.named(None if name is None else f"{name}_form{self._made}")
         insert_before(self._op, op)
-        if found is not None:
-            self._ranges[op.results[0]] = found
+        if bounds is not None:
+            self._ranges[op.results[0]] = bounds
         return op.results[0]

@@ -1,6 +1,6 @@
-"""Which ops can be said with others that have integer kernels, and how; each rule gives the value that stands for it.
+"""Rules that replace ops by equivalent ops that have integer kernels; each returns the value that replaces the result.
 
-The forms compute the same numbers as float. A rule that needs a range that is not known gives None.
+In float, the new ops compute the same numbers. A rule returns None if it needs a range that is not known.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _square(op: Operation, make: Maker) -> SSAValue | None:
 
 
 def _negative(op: Operation, make: Maker) -> SSAValue | None:
-    """-1 is a whole step of a scale that a constant of its own has: no number changes but its sign."""
+    """x * -1. The quantized constant represents -1 exactly, so that only the sign of numbers changes."""
     x = op.operands[0]
     return make.mul(x, make.constant(-1.0), op.results[0].type) if make.knows(x) else None
 
@@ -48,7 +48,7 @@ def _not_equal(op: Operation, make: Maker) -> SSAValue | None:
 
 
 def _of_truth(op: Operation, make: Maker) -> SSAValue | None:
-    """Truth values as numbers are a choice between 1 and 0."""
+    """A cast of booleans to float selects between the constants 1 and 0."""
     if element_of(op.operands[0].type) != IntegerType(1) or not is_float(op.results[0]):
         return None
     if shape_of(op.results[0].type) is None:
@@ -106,13 +106,13 @@ _INT16: dict[str, Rule] = {
 
 
 def rule_of(op: Operation, *, int16: bool) -> Rule | None:
-    """The rule for an op whose kernels take no integers of this kind; None where there is none."""
+    """The rule for an op that has no int16 (or int8) kernel; None if there is none."""
     if not isinstance(op, TflOp) or len(op.results) != 1:
         return None
     return (_INT16 if int16 else _INT8).get(op.INFO.builtin)
 
 
 def constant_operands(op: Operation) -> list[SSAValue]:
-    """The operands that are float constants, whose ranges their elements tell."""
-    makers = ((value, producer(value)) for value in op.operands)
-    return [value for value, maker in makers if maker is not None and float_constant(maker) is not None]
+    """The operands that are float constants, whose ranges follow from their elements."""
+    producers = ((value, producer(value)) for value in op.operands)
+    return [value for value, source in producers if source is not None and float_constant(source) is not None]

@@ -1,4 +1,4 @@
-"""The functions of ops that have no integer kernel, and the tables of what they answer to each integer."""
+"""The functions of ops that have no integer kernel, and helpers to tabulate them for all integers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tflir.passes.quantization.numerics import round_half_away
 
 Array = npt.NDArray[Any]
 LEVELS = 256
-"""Integers of 8 bits."""
+"""The number of integers with 8 bits."""
 UNARY: dict[str, Callable[[Array], Array]] = {
     "CEIL": np.ceil,
     "COS": np.cos,
@@ -31,12 +31,12 @@ BINARY: dict[str, Callable[[Array, Array], Array]] = {
 
 
 def levels(params: UniformQuantizedType) -> Array:
-    """What the integers of an int8 type stand for, from the lowest to the highest."""
+    """The real numbers that the integers of an int8 type stand for, from the lowest to the highest."""
     return (np.arange(-128, 128) - int(params.layout.zero_points)) * float(params.layout.scales)
 
 
 def answers(values: Array, params: UniformQuantizedType) -> npt.NDArray[np.int8]:
-    """The nearest integers of a type; infinities are its ends, what is not a number is 0."""
+    """The values quantized to a type: infinities saturate, and NaN becomes 0."""
     with np.errstate(all="ignore"):
-        whole = round_half_away(np.where(np.isnan(values), 0.0, values) / params.layout.scales)
-    return np.clip(whole + int(params.layout.zero_points), *params.range.data).astype(np.int8)
+        steps = round_half_away(np.where(np.isnan(values), 0.0, values) / params.layout.scales)
+    return np.clip(steps + int(params.layout.zero_points), *params.range.data).astype(np.int8)

@@ -42,6 +42,9 @@ class MendXnnpackPass(RewritePass):
     inexact: bool = False
     """Rewrite also where float results differ in their last bits: L2_NORMALIZATION."""
 
+    allow_float: bool = True
+    """Integer ops may become float ones between conversions."""
+
     most_mirrored: int = 64
     """Mirror pads by more rows on one side are left alone: each row is a slice."""
 
@@ -64,8 +67,9 @@ class MendXnnpackPass(RewritePass):
         yield Relu0To1(self.always)
         if self.inexact:
             yield L2Normalization(self.always)
-        yield FunctionOfOne(self.always)
-        yield FunctionOfMany(self.always)
         yield AddTinyConstant(self.always)
-        yield SumOfFarScales(self.always)
+        if self.allow_float:
+            yield FunctionOfOne(self.always)
+            yield FunctionOfMany(self.always)
+            yield SumOfFarScales(self.always)
         yield ResizeOfOtherScale(self.always)

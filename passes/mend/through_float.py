@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects.builtin import Float32Type
+from xdsl.dialects.builtin import Float32Type, UnitAttr
 from xdsl.ir import Attribute, OpResult, SSAValue
 
 from tflir.ir.constants import as_numpy
@@ -44,6 +44,7 @@ from tflir.ir.tfl.spatial import AveragePool2DOp
 from tflir.ir.types import tensor_type
 from tflir.passes.mend.draft import Draft, known_shape
 from tflir.passes.mend.rule import MendRule, computed, quantized
+from tflir.passes.quantization.facts import VOLATILE
 from tflir.passes.rewriting import PatternRewriter, op_type_rewrite_pattern
 from tflir.passes.rewriting.values import producer
 
@@ -136,12 +137,16 @@ def as_float(draft: Draft, value: SSAValue) -> SSAValue:
         points, scales = element.layout.zero_points, element.layout.scales
         stored = as_numpy(source.value).astype(np.int32) - points.astype(np.int32)
         return draft.constant(stored.astype(np.float32) * scales.astype(np.float32))
-    return draft.add(DequantizeOp(value, result_type=tensor_type(known_shape(value), _F32)))
+    made = DequantizeOp(value, result_type=tensor_type(known_shape(value), _F32))
+    made.attributes[VOLATILE] = UnitAttr()
+    return draft.add(made)
 
 
 def as_quantized(draft: Draft, value: SSAValue, kind: Attribute) -> OpResult:
     """`value` quantized to the type `kind` of a tensor."""
-    return draft.add(QuantizeOp.create(operands=[value], result_types=[kind], properties={"qtype": kind}))
+    made = QuantizeOp.create(operands=[value], result_types=[kind], properties={"qtype": kind})
+    made.attributes[VOLATILE] = UnitAttr()
+    return draft.add(made)
 
 
 def _pools(op: AveragePool2DOp) -> bool:

@@ -1,1 +1,1 @@
-"""Rewrites that make a model smaller or faster and leave what it computes as it is."""
+"""Rewrites that make a model smaller or faster without changing what it computes."""

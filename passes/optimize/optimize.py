@@ -1,4 +1,4 @@
-"""`tfl-optimize`: fuses activations and simplifies ops, on float and on quantized values alike."""
+"""`tfl-optimize`: fuses activations and simplifies ops, on float and on quantized values."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_ax
 @dataclass(frozen=True)
 class OptimizePass(RewritePass):
     """
-    Fuses an activation into the op before it and a pad into the convolution after it, makes a strided slice of stride
-    1 a slice, and drops `(x - x) +`.
+    Fuses an activation into the op before it and a pad into the convolution after it, replaces a strided slice of
+    stride 1 by a slice, and replaces `(x - x) + y` by y.
 
     ```mlir
     %c = "tfl.conv_2d"(%x, %w, %b) <{fused_activation_function = "NONE", …}> …
@@ -42,7 +42,7 @@ class OptimizePass(RewritePass):
     ```mlir
     %y = "tfl.conv_2d"(%x, %w, %b) <{fused_activation_function = "RELU6", …}> …
     ```
-    On quantized values the fused op takes the activation's scale and zero point.
+    On quantized values, the result of the fused op has the activation's scale and zero point.
     """
 
     name = "tfl-optimize"
@@ -62,7 +62,7 @@ class OptimizePass(RewritePass):
 
 
 class FuseActivation(RewritePattern):
-    """`relu(conv(x))` is a convolution with that activation, where nothing else reads what it gives without."""
+    """Replaces `relu(conv(x))` by a convolution with that activation, if nothing else reads `conv(x)`."""
 
     does = "activations fused"
 
@@ -82,7 +82,7 @@ class FuseActivation(RewritePattern):
 
 
 class SliceOfStrideOne(RewritePattern):
-    """A strided slice that leaves nothing out is a slice."""
+    """Replaces a strided slice whose strides are all 1 by a slice."""
 
     does = "strided slices of stride 1"
 
@@ -100,7 +100,7 @@ class SliceOfStrideOne(RewritePattern):
 
 
 class AddOfNothing(RewritePattern):
-    """(x - x) + y is y; where both are quantized, y of the same scale."""
+    """Replaces `(x - x) + y` by y; if they are quantized, y must have the scale of the sum."""
 
     does = "sums with nothing"
 
@@ -108,8 +108,8 @@ class AddOfNothing(RewritePattern):
     def match_and_rewrite(self, op: AddOp, rewriter: PatternRewriter) -> None:
         if op.option("activation") != "NONE":
             return
-        for nothing, other in ((0, 1), (1, 0)):
-            source, kept = op.operands[nothing], op.operands[other]
+        for zero, other in ((0, 1), (1, 0)):
+            source, kept = op.operands[zero], op.operands[other]
             producer = producer_of(source)
             if not isinstance(producer, SubOp) or producer.operands[0] is not producer.operands[1]:
                 continue
@@ -119,7 +119,7 @@ class AddOfNothing(RewritePattern):
 
 
 class ShapeOperand(RewritePattern):
-    """A reshape whose shape is an attribute reads it as an operand."""
+    """Makes the shape of a reshape an operand if it is an attribute."""
 
     does = "shapes made operands"
 

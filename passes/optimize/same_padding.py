@@ -1,4 +1,4 @@
-"""A pad before a convolution that the convolution's own padding can do."""
+"""Replaces a pad before a convolution by the convolution's own SAME padding."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _SPATIAL = (1, 2)
 
 
 class FoldPad(RewritePattern):
-    """Lets a convolution without padding read what is before a pad that is just what SAME padding adds.
+    """Folds a pad into a convolution without padding, if the pad adds the same zeros as SAME padding.
 
-    SAME adds max((ceil(n / stride) - 1) stride + (k - 1) dilation + 1 - n, 0) zeros to n, the smaller half before.
+    SAME padding adds max((ceil(n / stride) - 1) stride + (k - 1) dilation + 1 - n, 0) zeros to a dimension of length n,
+    for a kernel of length k, the smaller half of them before it.
     """
 
     does = "pads that a convolution does itself"
@@ -47,7 +48,7 @@ class FoldPad(RewritePattern):
 def _same_padding(
     op: Conv2DOp | DepthwiseConv2DOp, shape: tuple[int, ...], kernel: tuple[int, ...]
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """What SAME padding adds before and after each dimension."""
+    """The number of zeros that SAME padding adds before and after each dimension, shape (4, 2)."""
     wanted = np.zeros((4, 2), np.int64)
     for axis, side in zip(_SPATIAL, "hw", strict=True):
         stride, dilation = op.option(f"stride_{side}"), op.option(f"dilation_{side}_factor")

@@ -23,7 +23,7 @@ _USAGE = 2
 @dataclass(frozen=True)
 class AllowFloatPass(TflPass):
     """
-    Marks the ops that `ops` names, which stay float and which integer-only conversion does not refuse.
+    Marks the ops that `ops` names: they stay float, and integer-only conversion does not refuse them.
 
     ```mlir
     %b:4 = "tfl.custom"(%x, %y, %a) <{custom_code = "TFLite_Detection_PostProcess", …}> …
@@ -32,8 +32,8 @@ class AllowFloatPass(TflPass):
     ```mlir
     %b:4 = "tfl.custom"(%x, %y, %a) <{…}> {tfl.may_stay_float, tfl.keep_float = "it was allowed to stay float"} …
     ```
-    A name is a builtin operator's (`DIV`, `tfl.div`), a custom operator's code, or `CUSTOM` for all custom operators.
-    One that names no op of the model is an error.
+    A name is that of a builtin operator (`DIV`, `tfl.div`), the code of a custom operator, or `CUSTOM` for all custom
+    operators. A name that matches no op of the model is an error.
     """
 
     name = "tfl-allow-float"
@@ -43,11 +43,11 @@ class AllowFloatPass(TflPass):
     """Names of builtin operators, codes of custom ones, or CUSTOM."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        found = [op for function in functions(module) for op in function.body.block.ops if _names(op)]
+        operators = [op for function in functions(module) for op in function.body.block.ops if _names(op)]
         for wanted in self.ops:
-            named = [op for op in found if _spelled(wanted) in map(_spelled, _names(op))]
+            named = [op for op in operators if wanted.casefold() in map(str.casefold, _names(op))]
             if not named:
-                known = {name for op in found for name in _names(op)[:1]}
+                known = {name for op in operators for name in _names(op)[:1]}
                 raise Error(
                     f"'{wanted}' names no op of the model that could stay float{near(wanted, known)}",
                     hint="give a builtin operator such as DIV, a custom operator's code, or CUSTOM for all of these",
@@ -56,17 +56,13 @@ class AllowFloatPass(TflPass):
             for op in named:
                 op.attributes[MAY_STAY_FLOAT] = UnitAttr()
                 op.attributes[KEEP_FLOAT] = StringAttr(_WHY)
-        report.count("ops allowed to stay float", sum(1 for op in found if MAY_STAY_FLOAT in op.attributes))
+        report.count("ops allowed to stay float", sum(1 for op in operators if MAY_STAY_FLOAT in op.attributes))
 
 
 def _names(op: Operation) -> tuple[str, ...]:
-    """What an op may be called, first as the runtime has it; nothing for what is no operator."""
+    """The names by which an option may refer to an op, the runtime's name first; empty if `op` is no operator."""
     if isinstance(op, CustomOp):
         return op.custom_code.data, CUSTOM
     if isinstance(op, TflOp):
         return (op.INFO.custom_code, CUSTOM, op.name) if op.INFO.custom_code else (op.INFO.builtin, op.name)
     return (op.name,) if isinstance(op, BuiltinOp) else ()
-
-
-def _spelled(name: str) -> str:
-    return name.casefold()

@@ -1,6 +1,7 @@
-"""Constants as integers of any width, zero point and layout of scales, for pairs that a person or another pass put.
+"""Quantizes constants to integers of any bit width, with any zero point and any layout of scales.
 
-Rounding is to the nearest, ties away from zero, in double precision; what the storage can't hold saturates.
+This serves quantize/dequantize pairs that a person or another pass inserted. Values are rounded to the nearest integer,
+ties away from zero, in double precision; a value that the storage type can't hold saturates.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from tflir.passes.quantization.numerics import round_half_away
 
 _BLOCK = 1 << 18
 _PACKED_ROWS = 4
-"""Rows are taken in multiples of these, so that whole bytes are packed."""
+"""A block has a multiple of this number of rows, so that its int4 or int2 elements fill whole bytes."""
 
 
 def any_blob(blob: Blob, shape: tuple[int, ...], element: UniformQuantizedType) -> Blob | None:
-    """The integers of a float32 constant as `element` has them; None for scales of blocks, or without such a tensor."""
+    """The float32 constant `blob` quantized to `element`.
+
+    None if `element` has one scale for each block, or if TensorFlow Lite has no tensor type for its integers.
+    """
     name = schema_name(element)
     nbytes = None if name is None else stored_bytes(name, math.prod(shape))
     if name is None or nbytes is None or element.layout.blocks:
@@ -40,10 +44,10 @@ def _integers(
     scales, points = layout.scales.reshape(dims), layout.zero_points.reshape(dims)
     inner = max(math.prod(shape[1:]), 1)
     rows = max(_BLOCK // inner // _PACKED_ROWS, 1) * _PACKED_ROWS
-    at = 0
+    first_row = 0
     for chunk in blob.chunks(4 * rows * inner):
         values = chunk.view(np.float32).reshape(-1, *shape[1:]).astype(np.float64)
-        part = slice(at, at + len(values)) if 0 in layout.axes else slice(None)
-        at += len(values)
-        whole = np.clip(round_half_away(values / scales[part] + points[part]), *element.range.data)
-        yield pack_bits(whole, name) if name in PACKED_BITS else whole.astype(numpy_dtype(name))
+        part = slice(first_row, first_row + len(values)) if 0 in layout.axes else slice(None)
+        first_row += len(values)
+        integers = np.clip(round_half_away(values / scales[part] + points[part]), *element.range.data)
+        yield pack_bits(integers, name) if name in PACKED_BITS else integers.astype(numpy_dtype(name))

@@ -13,7 +13,7 @@ from tflir.passes.quantization.facts import clear_marks
 @dataclass(frozen=True)
 class ClearMarksPass(TflPass):
     """
-    Removes `tfl.keep_float`, `tfl.model_quantized` and the like; no later pass needs them.
+    Removes the attributes that quantization passes leave for each other, such as `tfl.keep_float`.
 
     ```mlir
     %y = "tfl.sqrt"(%x) {tfl.keep_float = "skipped"} …

@@ -1,4 +1,4 @@
-"""Parameters that constants get from their own elements, and biases from what they are added to.
+"""Quantization parameters of constants, from their elements, and of biases, from the scales of input and weight.
 
 See docs/semantics.md, Constants, and docs/semantics.md, Biases.
 """
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation, SSAValue, Use
 
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.statistics import Range
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import bias_of, is_same_scale, uses_in_order, weight_axis
+from tflir.passes.quantization.facts import bias_of, is_same_scale, is_symmetric, uses_in_order, weight_axis
 from tflir.passes.quantization.integers import extremes
 from tflir.passes.quantization.numerics import Float64, Rows
 from tflir.passes.quantization.pairs import FloatConstant
@@ -33,10 +33,11 @@ _PER_TENSOR = -1
 
 
 class Contents:
-    """What the elements of a function's constants say about their parameters; each constant is read once.
+    """Derives the parameters of a function's constants from their elements; each constant is read only once.
 
-    `merge_zeros` gives weights that are zero throughout one scale, not one for each channel.
-    `clamped` are ranges of constants that are to be rounded to those.
+    A weight whose elements are all zero has one scale instead of one for each channel, and what the default delegate
+    reads without a zero point has none; with `tf_compat` neither holds.
+    `clamped` has the ranges to which the elements of some constants will be clamped.
     """
 
     def __init__(
@@ -46,32 +47,41 @@ class Contents:
         report: PassReport,
         *,
         per_channel: bool,
-        merge_zeros: bool = False,
+        tf_compat: bool = False,
         clamped: Mapping[SSAValue, Range],
     ) -> None:
         self._constants = constants
         self._order = order
         self._report = report
         self._per_channel = per_channel
-        self._merge_zeros = merge_zeros
+        self._tf_compat = tf_compat
         self._clamped = clamped
 
     def of_constant(self, value: SSAValue) -> UniformQuantizedType | None:
-        """Parameters of a constant that decides for itself; None for one that a bias or same-scale op decides."""
+        """Parameters of a constant that follow from its elements alone.
+
+        None for a bias, whose scale follows from the op's input and weight, and for a constant that only same-scale
+        ops read, which takes their parameters.
+        """
         axes: list[int | None] = []
         for use in uses_in_order(value, self._order):
             bias = bias_of(use.operation)
             if not is_same_scale(use.operation) and (bias is None or bias[0] != use.index):
-                axes.append(weight_axis(use.operation, use.index))
+                axes.append(self._axis(use))
         if not axes:
             return None
         constant = self._constants[value]
         weights = [axis for axis in axes if axis is not None]
         return self._weight(constant, weights[0]) if weights else self._operand(constant)
 
+    def _axis(self, use: Use) -> int | None:
+        """The channel axis of a weight; -1 if it has one scale, and a zero point of 0; None for another operand."""
+        axis = weight_axis(use.operation, use.index)
+        return _PER_TENSOR if axis is None and not self._tf_compat and is_symmetric(use) else axis
+
     def _weight(self, constant: FloatConstant, axis: int) -> UniformQuantizedType | None:
-        along = None if axis == _PER_TENSOR or not self._per_channel or axis >= len(constant.shape) else axis
-        rows = Rows.of(constant.blob, constant.shape, along)
+        channel_axis = None if axis == _PER_TENSOR or not self._per_channel or axis >= len(constant.shape) else axis
+        rows = Rows.of(constant.blob, constant.shape, channel_axis)
         if rows is None or not constant.elements:
             return None
         magnitudes = rows.magnitudes()
@@ -79,9 +89,9 @@ class Contents:
             self._report.decline("the constant holds NaN or infinity", producer(constant.value))
             return None
         scales = weight_scales(magnitudes)
-        if self._merge_zeros and not magnitudes.any():
+        if not self._tf_compat and not magnitudes.any():
             return weight_type(scales[:1], None)
-        return weight_type(scales, along)
+        return weight_type(scales, channel_axis)
 
     def _operand(self, constant: FloatConstant) -> UniformQuantizedType | None:
         if (clamped := self._clamped.get(constant.value)) is not None:
@@ -98,31 +108,31 @@ class Contents:
     def of_bias(self, propagation: Propagation, op: Operation) -> UniformQuantizedType | None:
         """Parameters of the bias of `op`; None while those of its input or weight are not known.
 
-        A bias too large for them makes the weight's scales coarser.
+        If the bias would not fit int32 with the scale that follows, the weight gets coarser scales.
         """
         bias = bias_of(op)
         assert bias is not None
         order = sorted(bias[1], key=lambda index: weight_axis(op, index) is not None)
         sources = [op.operands[index] for index in order]
         params = [propagation.params(source) for source in sources]
-        if any(one is None for one in params):
+        if None in params:
             return None
         known = cast("list[UniformQuantizedType]", params)
-        scales = bias_scales(tuple(_scales(one) for one in known))
+        scales = bias_scales(tuple(source_params.layout.scales for source_params in known))
         constant, weight = self._constants.get(op.operands[bias[0]]), sources[1]
         if constant is None or weight not in self._constants:
             return bias_type(scales)
         most = self._magnitudes(constant, scales)
         if most is None:
             return None
-        fit = fit_bias(most, float(known[0].layout.scales), _scales(known[1]), scales)
+        fit = fit_bias(most, float(known[0].layout.scales), known[1].layout.scales, scales)
         if fit.changed:
             self._coarsen(propagation, weight, known[1], fit.weight)
             self._report.decline("weight scales made coarser: the bias would not fit int32", op)
         return bias_type(fit.bias)
 
     def _magnitudes(self, bias: FloatConstant, scales: Float64) -> Float64 | None:
-        """|b| for each scale of the bias; None where it is not finite."""
+        """The largest |b| that each scale of the bias must represent; None if an element is not finite."""
         rows = Rows.of(bias.blob, bias.shape, 0 if scales.ndim and bias.shape else None)
         if rows is None:
             return None
@@ -135,12 +145,9 @@ class Contents:
     def _coarsen(
         self, propagation: Propagation, weight: SSAValue, params: UniformQuantizedType, scales: Float64
     ) -> None:
+        """Replaces the scales of a weight."""
         layout = params.layout
         made = UniformQuantizedType.get(
             params.storage, cast(Any, params.expressed), Layout(scales, layout.zero_points, layout.axes), narrow=True
         )
         propagation.states[weight].params = made
-
-
-def _scales(params: UniformQuantizedType) -> Float64:
-    return params.layout.scales

@@ -1,4 +1,4 @@
-"""Whether a model itself says how to quantize its activations."""
+"""Whether a model holds information on how to quantize its activations."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ TRAINED = "the model has quantize/dequantize pairs or fake quantization"
 
 
 def evidence(module: ModuleOp, *, tf_compat: bool = False) -> str | None:
-    """What in the model says how to quantize its activations, in words; None where nothing does.
+    """Says in words what in the model determines how to quantize its activations; None if nothing does.
 
-    Fake quantization and quantize/dequantize pairs on activations do (quantization-aware training), and recorded ranges
-    on what an op reads and on what it makes. Pairs beside integer parts that the model came with do not, nor does the
-    range that older converters wrote on inputs alone: it says what images look like. With `tf_compat` any range does.
+    Fake quantization and quantize/dequantize pairs on activations count (quantization-aware training), and so do
+    ranges recorded on the operands and results of an op. Pairs at the edge of integer parts that the input model had
+    do not count, nor do ranges on inputs alone: older converters wrote the range of pixels there. With `tf_compat`, any
+    range counts.
     """
     entries = set(entry_functions(module))
     for function in functions(module):
@@ -40,6 +41,7 @@ def evidence(module: ModuleOp, *, tf_compat: bool = False) -> str | None:
 
 
 def _is_trained_pair(op: Operation) -> bool:
+    """Whether `op` is fake quantization, or the dequantize of a pair, of an activation beside a quantizable op."""
     if isinstance(op, FakeQuantOp):
         return not is_constant(op.operands[0])
     quantize = producer(op.operands[0]) if isinstance(op, DequantizeOp) else None
@@ -48,20 +50,21 @@ def _is_trained_pair(op: Operation) -> bool:
     source = quantize.operands[0]
     if is_constant(source):
         return False
-    around = [use.operation for use in op.results[0].uses]
+    neighbours = [use.operation for use in op.results[0].uses]
     if isinstance(source, OpResult):
-        around.append(source.op)
-    return any(is_quantizable(near) for near in around)
+        neighbours.append(source.op)
+    return any(map(is_quantizable, neighbours))
 
 
 def _has_ranges(function: FuncOp) -> bool:
-    """Whether what an op computes has a range, and all that some op with an integer kernel reads and makes has one."""
+    """Whether some computed value has a range, and some quantizable op has ranges for all operands and results."""
     ranges = ranges_of(function)
-    inner = any(_is_computed(value) for value in ranges)
-    return inner and any(_is_ranged(op, ranges) for op in function.body.block.ops)
+    on_computed_value = any(_is_computed(value) for value in ranges)
+    return on_computed_value and any(_is_ranged(op, ranges) for op in function.body.block.ops)
 
 
 def _is_computed(value: SSAValue) -> bool:
+    """Whether an op computes the value; a constant or a dequantized tensor is not computed."""
     maker = producer(value)
     return isinstance(maker, TflOp) and not isinstance(maker, DequantizeOp) and not is_constant(value)
 
@@ -69,6 +72,6 @@ def _is_computed(value: SSAValue) -> bool:
 def _is_ranged(op: Operation, ranges: Mapping[SSAValue, Range]) -> bool:
     if not is_quantizable(op) and not is_same_scale(op):
         return False
-    read = [value for value in op.operands if is_float(value) and not is_constant(value)]
-    made = [value for value in op.results if is_float(value)]
-    return bool(read or made) and all(value in ranges for value in (*read, *made))
+    operands = [value for value in op.operands if is_float(value) and not is_constant(value)]
+    results = [value for value in op.results if is_float(value)]
+    return bool(operands or results) and all(value in ranges for value in (*operands, *results))

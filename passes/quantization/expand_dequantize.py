@@ -1,4 +1,4 @@
-"""`tfl-expand-dequantize`: spells out the dequantization of constants, as TensorFlow does where one is left over."""
+"""`tfl-expand-dequantize`: replaces the dequantization of a constant by arithmetic ops, as TensorFlow does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tflir.passes.rewriting.values import producer
 @dataclass(frozen=True)
 class ExpandDequantizePass(RewritePass):
     """
-    Makes a `tfl.dequantize` of a constant of one scale that a recorded range quantized cast, subtract and multiply.
+    Replaces a `tfl.dequantize` of a constant by a cast, a subtraction and a multiplication.
 
     ```mlir
     %c = "tfl.pseudo_qconst"() {volatile} …
@@ -37,6 +37,7 @@ class ExpandDequantizePass(RewritePass):
     %d = "tfl.sub"(%f, %zero_point) …
     %y = "tfl.mul"(%d, %scale) …
     ```
+    This concerns constants with one scale that were quantized because of recorded ranges (`volatile`).
     """
 
     name = "tfl-expand-dequantize"
@@ -48,7 +49,7 @@ class ExpandDequantizePass(RewritePass):
 
 
 class ExpandDequantize(RewritePattern):
-    """(cast(integers) - zero point) * scale is what a dequantize of a constant computes."""
+    """Replaces dequantize(constant) by (cast(constant) - zero point) * scale."""
 
     does = "dequantizes spelled out"
 

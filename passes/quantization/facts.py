@@ -1,4 +1,4 @@
-"""What the quantizer asks of an op: its definition's facts, and what a researcher or a flag decided about it."""
+"""Questions that the quantizer asks about an op: facts of its definition, and marks that passes set on it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT = names.KEEP_FLOAT, names.LEFT_OUT, names.M
 SHARES_SCALE = "tfl.shares_scale"
 """On an op: its float operands and results must share one scale, though MLIR does not say so."""
 VOLATILE = "volatile"
-"""On a quantize: it came from a recorded range, not from the model, and goes where nothing needs it."""
+"""On a quantize: it follows from a recorded range, not from the model, and is removed if no integer op uses it."""
 MODEL_QUANTIZED = "tfl.model_quantized"
-"""On a quantize or dequantize: it leads from or to integer parts that the model came with, and stays as it is."""
+"""On a quantize or dequantize: it converts from or to integer parts of the input model, and no pass changes it."""
 REQUANTIZES = "tfl.requantizes"
-"""On a quantize: a pass put it between parameters that two ops want differently; the first may make the second's."""
+"""On a quantize: a pass inserted it between two ops that need different parameters for a value. The op that makes the
+value may make it with the second parameters instead."""
 UNCALIBRATED = "tfl.uncalibrated"
 """On a function: no range of its values was recorded."""
 FIRST_USE_FIRST = "tfl.first_use_first"
-"""On a dequantize: TensorFlow's search for integer ops meets the users in the order of the program."""
+"""On a dequantize: TensorFlow's search for integer ops visits its users in program order, not the last one first."""
 
 
 def quantized_element(value: SSAValue) -> UniformQuantizedType | None:
@@ -35,6 +36,7 @@ def quantized_element(value: SSAValue) -> UniformQuantizedType | None:
 
 
 def _free(op: Operation) -> bool:
+    """Whether quantization may make `op` an integer op: it is no conversion and not marked to be kept float."""
     return isinstance(op, TflOp) and not isinstance(op, QuantizeOp | DequantizeOp) and KEEP_FLOAT not in op.attributes
 
 
@@ -49,7 +51,7 @@ def is_same_scale(op: Operation) -> bool:
 
 
 def fixed_output(op: Operation) -> tuple[float, int] | None:
-    """(scale, zero point) of results whose range is fixed."""
+    """(scale, zero point) of the op's results if its definition fixes their range, as for `tfl.softmax`; else None."""
     return op.INFO.fixed_output if isinstance(op, TflOp) and _free(op) else None
 
 
@@ -60,9 +62,15 @@ def bias_of(op: Operation) -> tuple[int, tuple[int, ...]] | None:
 
 
 def weight_axis(op: Operation, operand: int) -> int | None:
-    """The axis of the op's weight `operand`, -1 for one scale; None where the operand is no weight."""
+    """The channel axis if `operand` is the position of the op's weight, -1 if weights have one scale; else None."""
     weight = op.INFO.weight if isinstance(op, TflOp) and _free(op) else None
     return weight[1] if weight is not None and weight[0] == operand else None
+
+
+def is_symmetric(use: Use) -> bool:
+    """Whether the default delegate's int8 kernel reads the operand with a zero point of 0 only."""
+    op = use.operation
+    return isinstance(op, TflOp) and use.index in op.INFO.symmetric and _free(op)
 
 
 def float_operands(op: Operation) -> list[int]:
@@ -71,12 +79,12 @@ def float_operands(op: Operation) -> list[int]:
 
 
 def positions(function: FuncOp) -> dict[Operation, int]:
-    """Where each op stands in a function's body."""
+    """The position of each op in a function's body."""
     return {op: number for number, op in enumerate(function.body.block.ops)}
 
 
 def uses_in_order(value: SSAValue, order: dict[Operation, int]) -> list[Use]:
-    """A value's uses in the order of the program; what the function returns comes last, ops inside regions too."""
+    """A value's uses in program order; uses in nested regions come last."""
     last = len(order)
     return sorted(value.uses, key=lambda use: (order.get(use.operation, last), use.index))
 
@@ -91,16 +99,16 @@ MARKS = (
     UNCALIBRATED,
     FIRST_USE_FIRST,
 )
-"""What passes tell each other; nothing of it is the model's."""
+"""Attributes that passes leave for each other; none of them belongs to the model."""
 
 
 def clear_marks(module: ModuleOp, *, selection: bool = False) -> None:
-    """Removes the marks that passes left for each other; with `selection` also which ops a person left out."""
+    """Removes the marks that passes left for each other; with `selection`, also `tfl.left_out`, a person's choice."""
     for op in module.walk():
         for mark in (*MARKS, LEFT_OUT) if selection else MARKS:
             op.attributes.pop(mark, None)
 
 
 def is_preserved(op: Operation) -> bool:
-    """Whether a conversion is the model's own: see `tfl-preserve-quantized`."""
+    """Whether a quantize or dequantize belongs to the input model: see `tfl-preserve-quantized`."""
     return MODEL_QUANTIZED in op.attributes

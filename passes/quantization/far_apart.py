@@ -1,7 +1,7 @@
-"""Ops that bring together values of very different size: one scale for all of them would leave the small ones no steps.
+"""Finds ops whose operands must share one scale though their ranges differ widely.
 
-Boxes in pixels and scores in 0..1 in one output; numbers beside a constant of 1e6. Where float ops are allowed, the op
-stays float, and with it the ops after it that only move what it made.
+For example, a CONCATENATION of boxes in pixels and scores in [0, 1]: with one int8 scale, nearly all scores would round
+to 0. Where float ops are allowed, such an op stays float, and so do the ops after it that only move its elements.
 """
 
 from __future__ import annotations
@@ -19,28 +19,29 @@ from tflir.passes.rewriting.values import is_float
 
 SHARE_OF_INT8 = 1 / 16
 SHARE_OF_INT16 = 1 / 256
-"""Of its result's range, what each operand should have: with less it loses more than half of its bits."""
+"""An operand's range should be at least this fraction of the result's: with less, it loses more than half its bits."""
 WHY = "one scale for all that it brings together would leave some of it a few steps"
 
 
 def far_apart(function: FuncOp, ranges: Mapping[SSAValue, Range], share: float) -> list[Operation]:
-    """The ops of `function` that should stay float, in the order of the program."""
-    found: dict[Operation, None] = {}
+    """The ops of `function` that should stay float, in program order; `share` is one of the two fractions above."""
+    keep: dict[Operation, None] = {}
     for op in function.body.block.ops:
         if not isinstance(op, TflOp) or not is_same_scale(op):
             continue
         operands = [op.operands[index] for index in float_operands(op)]
         results = [value for value in op.results if is_float(value)]
         if len(operands) == 1:
-            if operands[0].owner in found:
-                found[op] = None
+            if operands[0].owner in keep:
+                keep[op] = None
         elif len(results) == 1 and results[0] in ranges:
             least = share * _spread(ranges[results[0]])
             own = [ranges[value] for value in operands if value in ranges and not is_constant(value)]
-            if any(0 < _spread(one) < least for one in own):
-                found[op] = None
-    return list(found)
+            if any(0 < _spread(operand_range) < least for operand_range in own):
+                keep[op] = None
+    return list(keep)
 
 
-def _spread(found: Range) -> float:
-    return max(found.high, 0.0) - min(found.low, 0.0)
+def _spread(bounds: Range) -> float:
+    """The width of a range, extended to hold 0."""
+    return max(bounds.high, 0.0) - min(bounds.low, 0.0)

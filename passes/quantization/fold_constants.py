@@ -1,4 +1,4 @@
-"""Turns `tfl.quantize` of a constant into a `tfl.pseudo_qconst` whose integers are made when they are written."""
+"""Replaces `tfl.quantize` of a constant by a `tfl.pseudo_qconst` whose integers are computed when they are written."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ _SAME_SCALE = 1e-3
 def fold_constant(quantize: QuantizeOp, report: PassReport, *, legacy_float_scale: bool, tf_compat: bool) -> None:
     """Replaces a quantize of a constant by the quantized constant.
 
-    `legacy_float_scale`: in the single-precision arithmetic of post-training quantization, not in double.
+    With `legacy_float_scale`, integers are computed in the single-precision arithmetic of TensorFlow's post-training
+    quantizer; else in double precision.
     """
     source = quantize.operands[0]
     constant = _constant(source)
@@ -78,7 +79,7 @@ def _constant(source: SSAValue) -> FloatConstant | None:
 
 
 def _keep_float(qconst: QConstOp, element: UniformQuantizedType, source: SSAValue, report: PassReport) -> None:
-    """Gives float readers the constant as it was, where the runtime could not make it float again."""
+    """Lets float ops read the float constant if the runtime has no kernel that dequantizes the integers."""
     why = why_no_dequantize(element)
     for use in list(qconst.results[0].uses) if why is not None else ():
         if isinstance(use.operation, DequantizeOp):
@@ -90,7 +91,10 @@ def _keep_float(qconst: QConstOp, element: UniformQuantizedType, source: SSAValu
 
 
 def _restore_float(quantize: QuantizeOp) -> bool:
-    """Lets float ops that a recorded range led to the quantized constant read it as it was; whether others are left."""
+    """Lets float ops read the float constant again if it was quantized because of a recorded range.
+
+    Returns whether the quantize has other users; if it has none, it is removed.
+    """
     for use in list(quantize.results[0].uses) if VOLATILE in quantize.attributes else ():
         if isinstance(use.operation, DequantizeOp):
             use.operation.results[0].replace_all_uses_with(quantize.operands[0])
@@ -113,7 +117,7 @@ def _detail(qconst: QConstOp, constant: FloatConstant, element: UniformQuantized
 
 
 def _double(rows: Rows, element: UniformQuantizedType) -> Blob | None:
-    """A weight's symmetric narrow-range int8, in double precision."""
+    """A weight as symmetric narrow-range int8, computed in double precision; None for all other element types."""
     layout = element.layout
     if element.storage.width.data != 8 or layout.zero_points.any() or not element.is_narrow:
         return None
@@ -121,7 +125,10 @@ def _double(rows: Rows, element: UniformQuantizedType) -> Blob | None:
 
 
 def _integers(rows: Rows, element: UniformQuantizedType, *, tf_compat: bool) -> Blob | None:
-    """int8 weights and operands, int32 biases and int16 coefficients, in single precision."""
+    """int8 weights and operands, int32 biases and int16 coefficients, computed in single precision.
+
+    None for element types that this arithmetic does not cover.
+    """
     layout, width = element.layout, element.storage.width.data
     if element.is_unsigned:
         return None
@@ -141,7 +148,10 @@ def _integers(rows: Rows, element: UniformQuantizedType, *, tf_compat: bool) -> 
 
 
 def _one_scale(rows: Rows, scale: Float64, *, tf_compat: bool) -> Blob:
-    """A weight with one scale: TensorFlow takes that of the content again while it is near the declared one."""
+    """A weight with one scale, as int8.
+
+    As TensorFlow does, the scale is computed from the elements again, and used if it is near the declared one.
+    """
     most = rows.magnitudes().max(initial=0)
     declared = float(scale)
     near = abs(float(most) / _INT8_MOST - declared) <= (_SAME_SCALE if tf_compat else _SAME_SCALE * declared)

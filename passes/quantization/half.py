@@ -1,7 +1,7 @@
-"""float32 to float16, to nearest even, several times as fast as numpy's own cast.
+"""Casts float32 to float16, rounding to nearest even, several times as fast as numpy's own cast.
 
-A normal float16 is the float32 with 13 bits of the fraction rounded away and another exponent bias, which integer
-operations do for a whole block. The rest (zeros, subnormals, what float16 can't hold) is left to numpy.
+A normal float16 number is the float32 number with 13 fraction bits rounded away and another exponent bias. A few
+integer operations compute this for a whole block. Numpy casts the rest: zeros, subnormals, and values too large.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _NORMALS = np.uint32(0x477FE000 - 0x38800000)  # up to 65504
 _HALF = np.uint32(0x0FFF)
 _BIAS = np.uint32((127 - 15) << 10)
 _MANY = 8
-"""Where more than one element in this many is no normal number, numpy's cast is as fast."""
+"""If more than one element in this many is not a normal float16, numpy casts the whole block, which is as fast."""
 
 
 class HalfCast:
-    """Casts blocks, using the same memory again."""
+    """Casts one block after the other and reuses its buffers."""
 
     def __init__(self) -> None:
         self._bits = np.empty(0, np.uint32)
         self._spare = np.empty(0, np.uint32)
 
     def cast(self, values: npt.NDArray[np.float32], out: npt.NDArray[np.float16]) -> None:
-        """out = float16(values), both of one dimension."""
+        """Writes float16(values) to `out`; both have one dimension and the same length."""
         size = values.size
         if size > self._bits.size:
             self._bits, self._spare = np.empty(size, np.uint32), np.empty(size, np.uint32)
@@ -47,7 +47,10 @@ class HalfCast:
         _cast_others(values, out, others)
 
     def _round(self, bits: npt.NDArray[np.uint32], spare: npt.NDArray[np.uint32]) -> None:
-        """Adds just under half of the last kept bit, a whole half where that bit is odd, and drops the rest."""
+        """Rounds float32 bits to float16 bits without a sign, ties to even.
+
+        Adds just under half of the last kept bit, exactly half if that bit is odd, and shifts the rest out.
+        """
         np.right_shift(bits, 13, out=spare)
         np.bitwise_and(spare, 1, out=spare)
         np.add(bits, spare, out=bits)

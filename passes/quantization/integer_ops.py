@@ -27,7 +27,7 @@ from tflir.passes.rewriting.values import is_float, is_returned
 
 
 def form_integer_ops(function: FuncOp, report: PassReport, *, tf_compat: bool) -> None:
-    """Rewrites every op of the function that can be; `tf_compat` leaves those that TensorFlow's search misses."""
+    """Rewrites every op of the function that can be integer; with `tf_compat`, not those TensorFlow's search misses."""
     why_not = _why_not_in_tensorflow if tf_compat else _why_not
     formable = [op for op in function.body.block.ops if is_quantizable(op) and why_not(op) is None]
     missed = _missed(function, formable) if tf_compat else set[Operation]()
@@ -46,7 +46,7 @@ def form_integer_ops(function: FuncOp, report: PassReport, *, tf_compat: bool) -
 
 
 def _source(value: SSAValue) -> SSAValue | None:
-    """The quantized tensor that `value` is the dequantized form of."""
+    """The quantized tensor that is dequantized to `value`; None if there is none."""
     if isinstance(value, OpResult) and isinstance(value.op, DequantizeOp) and not is_preserved(value.op):
         source = value.op.operands[0]
         return source if quantized_element(source) is not None else None
@@ -54,7 +54,7 @@ def _source(value: SSAValue) -> SSAValue | None:
 
 
 def _target(value: SSAValue) -> QuantizeOp | None:
-    """The quantize that alone reads `value`."""
+    """The quantize that is the only user of `value`; None if there are other users, or none."""
     use = value.first_use
     if use is None or value.has_more_than_one_use() or not isinstance(use.operation, QuantizeOp):
         return None
@@ -62,7 +62,7 @@ def _target(value: SSAValue) -> QuantizeOp | None:
 
 
 def _why_not(op: Operation) -> str | None:
-    """Why an op that has an integer kernel stays float; None where it does not."""
+    """Why an op that has an integer kernel must stay float; None if it can be an integer op."""
     if any(is_float(value) and _source(value) is None for value in op.operands):
         return "an operand has no range"
     if any(is_float(value) and _target(value) is None and not _is_unread(value) for value in op.results):
@@ -73,34 +73,36 @@ def _why_not(op: Operation) -> str | None:
 
 
 def _why_not_in_tensorflow(op: Operation) -> str | None:
-    """The same, for a converter that asks for the ranges of results that nothing reads, too."""
+    """The same as `_why_not` for TensorFlow's converter, which requires a range even on results that nothing reads."""
     if any(is_float(value) and _target(value) is None for value in op.results):
         return "a result has no range"
     return _why_not(op)
 
 
 def _is_unread(value: SSAValue) -> bool:
-    """Whether nothing reads one of several results: it takes the parameters of the op's operand."""
+    """Whether `value` is one of several results and nothing reads it: it takes the parameters of the op's operand."""
     return isinstance(value, OpResult) and value.first_use is None and len(value.op.results) > 1
 
 
 def _no_kernel(op: Operation) -> str | None:
-    """Why no kernel takes the integers that stand around `op`; None where one may."""
+    """Why no kernel of `op` supports the types of the integers around it; None if one may."""
     if not isinstance(op, TflOp):
         return None
     info = op.INFO
-    held = {*info.dynamic_range, *((info.weight[0],) if info.weight else ()), *((info.bias[0],) if info.bias else ())}
-    sources = [_source(value) for number, value in enumerate(op.operands) if number not in held]
+    weights = {*info.dynamic_range, *((info.weight[0],) if info.weight else ())}
+    biases = {info.bias[0]} if info.bias else set[int]()
+    sources = [_source(value) for index, value in enumerate(op.operands) if index not in weights | biases]
     targets = [target.results[0] if target is not None else None for target in map(_target, op.results)]
-    found = [quantized_element(value) for value in (*sources, *targets) if value is not None]
-    return why_no_integer_kernel(op, [element for element in found if element is not None])
+    elements = [quantized_element(value) for value in (*sources, *targets) if value is not None]
+    return why_no_integer_kernel(op, [element for element in elements if element is not None])
 
 
 def _missed(function: FuncOp, formable: list[Operation]) -> set[Operation]:
-    """Ops without float results that TensorFlow leaves float.
+    """The ops without float results that TensorFlow leaves float.
 
-    It goes through the users of a dequantize and stops at the first that it can't rewrite; what has a float result
-    is found again from there. The last user comes first, but the first one where the value's own range was redundant.
+    TensorFlow's search visits the users of each dequantize and stops at the first user that it can't rewrite. It finds
+    an op that it skipped again through a float result, if the op has one; an ARG_MAX, for example, has none. It
+    visits the last user first, or the first user first if the value's own range was redundant.
     """
     order = positions(function)
     known = set(formable)
@@ -122,6 +124,7 @@ def _missed(function: FuncOp, formable: list[Operation]) -> set[Operation]:
 
 
 def _form(op: Operation) -> None:
+    """Replaces the op, the quantizes of its results and its reads of dequantizes by one op on integers."""
     operands = [_source(value) or value if is_float(value) else value for value in op.operands]
     targets = [_target(value) if is_float(value) else None for value in op.results]
     own = next((params for value in operands if (params := quantized_element(value)) is not None), None)
@@ -147,10 +150,14 @@ def _form(op: Operation) -> None:
 
 
 def _result_names(op: Operation, targets: list[QuantizeOp | None]) -> list[str | None]:
-    """Its own names, where no float twin that the function returns keeps them."""
-    found: list[str | None] = []
+    """The names of the integer op's results.
+
+    They are the names of the float results, unless the function returns the dequantized form of a result: that form
+    keeps the name then, and the integer result has the name of its quantize.
+    """
+    result_names: list[str | None] = []
     for name, target in zip(names.op_names(op), targets, strict=True):
         restored = () if target is None else (use.operation for use in target.results[0].uses)
         taken = any(is_returned(r) for user in restored if isinstance(user, DequantizeOp) for r in user.results)
-        found.append(names.op_names(target)[0] if taken and target is not None else name)
-    return found
+        result_names.append(names.op_names(target)[0] if taken and target is not None else name)
+    return result_names

@@ -1,7 +1,7 @@
-"""Constants as integers, made when they are written, in the arithmetic of TensorFlow's post-training quantizer.
+"""Quantizes constants in the arithmetic of TensorFlow's post-training quantizer, at the time they are written.
 
-Rounding is to the nearest, ties away from zero. Symmetric ones multiply by the inverse of the scale in single
-precision, asymmetric ones divide in double (docs/semantics.md, Constants).
+Values are rounded to the nearest integer, ties away from zero. Symmetric quantization multiplies by the inverse of the
+scale in single precision; asymmetric quantization divides in double precision (docs/semantics.md, Constants).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tflir.ir.blob import Blob, DeferredBlob
 from tflir.passes.quantization.numerics import Float64, Rows, round_half_away
 
 _BLOCK = 1 << 16
-_AROUND = (-512.0, 512.0)
-"""Wider than int8: what lies beyond, infinity too, is rounded to the ends."""
+_CLAMPED = (-512.0, 512.0)
+"""Scaled values are clamped to these bounds, far outside int8, before they are rounded, so that none is infinite."""
 
 
 def symmetric_blob(
@@ -28,9 +28,9 @@ def symmetric_blob(
     *,
     least: int | None = None,
 ) -> Blob:
-    """clamp(round(f32(v · inverse)), least, limit) as `dtype`; an inverse for each of the rows' channels.
+    """clamp(round(f32(v · inverse)), least, limit) as `dtype`, with one inverse scale for each channel of `rows`.
 
-    `least` is -limit where it is not given.
+    `least` defaults to -limit.
     """
     bounds = (-limit if least is None else least, limit)
     key = ("symmetric", rows.blob, rows.channels, rows.columns, inverses.tobytes(), bounds, np.dtype(dtype).str)
@@ -58,7 +58,7 @@ def _symmetric(
 
 
 def _half_away_in_place(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Rounds float32 to the nearest integer, ties away from zero; `values` is used up."""
+    """Rounds float32 to the nearest integer, ties away from zero; overwrites `values`."""
     rounded = np.rint(values)
     np.subtract(values, rounded, out=values)  # exact; ±0.5 where the tie went to an even neighbour
     ties = np.abs(values) == np.float32(0.5)
@@ -71,7 +71,7 @@ def _half_away_in_place(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float
 
 
 def scaled_blob(rows: Rows, scale: float, zero_point: int, bounds: tuple[int, int]) -> Blob:
-    """clamp(round(v / scale + zero_point), *bounds) as int8, in double precision, one scale for all."""
+    """clamp(round(v / scale + zero_point), *bounds) as int8, in double precision, with one scale for all elements."""
     key = ("scaled", rows.blob, scale, zero_point, bounds)
     return DeferredBlob(rows.blob.nbytes // 4, key, lambda: _scaled(rows, scale, zero_point, bounds))
 
@@ -79,7 +79,7 @@ def scaled_blob(rows: Rows, scale: float, zero_point: int, bounds: tuple[int, in
 def _scaled(rows: Rows, scale: float, zero_point: int, bounds: tuple[int, int]) -> Iterator[npt.NDArray[np.int8]]:
     for block in rows.blocks(_BLOCK):
         exact = block.astype(np.float64) / scale + zero_point
-        yield np.clip(round_half_away(np.clip(exact, *_AROUND)), *bounds).astype(np.int8)
+        yield np.clip(round_half_away(np.clip(exact, *_CLAMPED)), *bounds).astype(np.int8)
 
 
 def inverse_of(scales: Float64) -> npt.NDArray[np.float32]:
@@ -88,7 +88,7 @@ def inverse_of(scales: Float64) -> npt.NDArray[np.float32]:
 
 
 def extremes(rows: Rows) -> tuple[float, float]:
-    """The smallest and the largest element; NaN where there is one."""
+    """The smallest and the largest element; NaN if an element is NaN, and (inf, -inf) if there are no elements."""
     low, high = np.float32(np.inf), np.float32(-np.inf)
     for block in rows.blocks():
         if block.size:

@@ -1,7 +1,7 @@
-"""Which scales the integer kernels take: beside finer ones they overflow, refuse to load, or end the process.
+"""Limits of the integer kernels on scales; with a finer result scale they overflow, refuse to load, or abort.
 
-Each kernel brings its operands' steps to those of its result with a fixed-point factor. The runtime's kernels and those
-of the default delegate, XNNPACK, were run on factors of 2^-36 to 2^40:
+Each kernel rescales from its operands' steps to those of its result with a fixed-point factor. The runtime's kernels
+and those of the default delegate, XNNPACK, were run with factors from 2^-36 to 2^40:
 
 | kernel | factor | beyond it |
 |---|---|---|
@@ -14,9 +14,9 @@ of the default delegate, XNNPACK, were run on factors of 2^-36 to 2^40:
 | fused RELU6, RELU_N1_TO_1 | bound / result < 2^31 | the model does not load |
 | comparisons | operand < 1 | the process ends |
 
-A result never needs steps finer than a fraction of its operands' own, so that one rule holds all of them: products get
-no finer steps than 1/16 (int16: all) of the product of their operands' steps, sums none finer than 2^-12 of the
-coarser operand's, everything else none finer than 1/32 of its operand's.
+A result never needs much finer steps than its operands have, so that one rule covers all these limits. The step of a
+product is at least 1/16 (int16: 1) of the product of the operands' steps, that of a sum at least 2^-12 of the coarser
+operand's step, and that of any other result at least 1/32 of the operand's step.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _OF_PRODUCT = {8: 2.0**-4, 16: 1.0}
 _OF_OPERAND = 2.0**-5
 _OF_SUM = 2.0**-12
 _OF_MERGED = 2.0**-10
-"""An operand that is requantized for an op that merges several."""
+"""For an op that merges several operands, such as CONCATENATION, each of which is requantized to the result's scale."""
 _OF_QUOTIENT = 2.0**-7
 _OF_BOUND = 2.0**-30
 _OF_BIAS = 2.0**-30
-"""The largest bias is at most 2^30 steps of the accumulator, whose steps count as an operand's."""
+"""The largest bias is at most 2^30 steps of the accumulator; the accumulator's steps are limited like an operand's."""
 _MOST_COMPARED = 0.999
 
 _RESCALES = frozenset(
@@ -56,13 +56,14 @@ _BOUNDS = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}
 
 
 def least_scale(op: TflOp, scales: Mapping[int, float], bits: int = 8) -> float:
-    """The finest scale that the op's kernel takes for its result, from those of its operands that are known.
+    """The finest scale that the op's kernel supports for its result.
 
-    The scale of a weight is the largest of its channels'; that of a bias is its largest element / 2^30. 0 where an
-    option of the op is infinite, as a slope may be: no scale makes sense then.
+    `scales` has the known scales by operand. For a weight, it is the largest scale of all channels, and for a bias,
+    its largest element / 2^30. The result is 0 if an option of the op, such as a slope, is infinite: no scale makes
+    sense then.
     """
-    found = _least_scale(op, scales, bits)
-    return found if math.isfinite(found) else 0.0
+    least = _least_scale(op, scales, bits)
+    return least if math.isfinite(least) else 0.0
 
 
 def _least_scale(op: TflOp, scales: Mapping[int, float], bits: int) -> float:
@@ -93,14 +94,14 @@ def _least_scale(op: TflOp, scales: Mapping[int, float], bits: int) -> float:
 
 
 def refused_operand(op: TflOp, scales: Mapping[int, float]) -> str | None:
-    """Why no kernel takes operands of these scales; None where one does."""
+    """Why no kernel supports operands of these scales; None if one does."""
     if op.INFO.builtin in _COMPARES and any(scale > _MOST_COMPARED for scale in scales.values()):
         return "its integer kernel compares nothing in steps of 1 and more"
     return None
 
 
 def bias_scale(most: float) -> float:
-    """What a bias whose largest element is `most` counts as in `least_scale`."""
+    """The scale to give `least_scale` for a bias whose largest element is `most` in magnitude."""
     return most * _OF_BIAS
 
 
@@ -110,6 +111,6 @@ def _fused(op: TflOp) -> str:
 
 
 def _slope(op: TflOp) -> float:
-    """How much the op may stretch its operand."""
+    """The factor by which the op may enlarge its operand: the slope of a LEAKY_RELU, or 1."""
     alpha = getattr(op.properties.get("alpha"), "value", None)
     return max(1.0, abs(float(alpha.data))) if alpha is not None else 1.0

@@ -1,7 +1,7 @@
-"""A constant that ops read with different kinds of scales is one constant for each kind.
+"""Copies a constant that several ops read if they need different kinds of scales for it.
 
-A fully connected op wants its weights' scales along axis 0, a depthwise convolution along axis 3, a matrix product one
-scale and a zero point: integers for one are wrong for the other.
+For example, FULLY_CONNECTED needs one scale for each index along axis 0 of its weights, DEPTHWISE_CONV_2D one for each
+index along axis 3, and MUL one scale and a zero point. Integers for one of them are wrong for the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ def split_by_kind(
     *,
     per_channel: bool,
 ) -> None:
-    """Gives each kind of use a constant of its own, which is added to `constants`; the first keeps the one there is."""
+    """Gives each kind of use a constant of its own: the first kind keeps the original, each other gets a copy.
+
+    The copies are added to `constants`, and to `clamped` if the original is there.
+    """
     for constant in list(constants.values()):
         by_kind: dict[int | str, FloatConstant] = {}
         for use in uses_in_order(constant.value, order):
@@ -39,7 +42,10 @@ def split_by_kind(
 
 
 def _kind(op: Operation, operand: int, *, per_channel: bool) -> int | str | None:
-    """What scales an op wants for its operand; None where it follows other values, or stays float."""
+    """The kind of scales that an op needs for its operand; None if they follow other values, or if the op stays float.
+
+    A kind is the axis of a weight's scales, `_ONE_SCALE` for a weight with one scale, or `_OPERAND`.
+    """
     bias = bias_of(op)
     if not is_quantizable(op) or is_same_scale(op) or (bias is not None and bias[0] == operand):
         return None

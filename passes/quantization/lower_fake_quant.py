@@ -1,4 +1,4 @@
-"""`tfl-lower-fake-quant`: makes quantize/dequantize pairs of fake quantization (quantization-aware training)."""
+"""`tfl-lower-fake-quant`: replaces fake quantization (quantization-aware training) by quantize/dequantize pairs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ _BITS = (2, 16)
 @dataclass(frozen=True)
 class LowerFakeQuantPass(RewritePass):
     """
-    Makes a pair of quantize and dequantize of each `tfl.fake_quant`, and of one on a constant the quantized constant.
+    Replaces each `tfl.fake_quant` by a quantize/dequantize pair, and one of a constant by the quantized constant and a
+    dequantize.
 
     ```mlir
     %y = "tfl.fake_quant"(%x) <{min = -1.0 : f32, max = 1.0 : f32, num_bits = 8 : i32, narrow_range = false}> …
@@ -41,9 +42,9 @@ class LowerFakeQuantPass(RewritePass):
     %q = "tfl.quantize"(%x) <{qtype = tensor<…x!quant.uniform<i8:f32, …>>}> …
     %y = "tfl.dequantize"(%q) …
     ```
-    The scale is (max - min) / (2^bits - 1), less one step where the range is narrow; the zero point is the integer
-    nearest to where 0 falls, within the range (Jacob et al., arXiv:1712.05877, section 3). Constants of up to 4 bits
-    are stored as int4, other values of up to 8 bits as int8, wider ones as int16.
+    The scale is (max - min) / (2^bits - 1), or (max - min) / (2^bits - 2) if the range is narrow. The zero point is
+    the integer nearest to the position of 0, clamped to the integers of the range (Jacob et al., arXiv:1712.05877,
+    section 3). Constants of up to 4 bits are stored as int4, other values of up to 8 bits as int8, all others as int16.
     """
 
     name = "tfl-lower-fake-quant"
@@ -56,7 +57,7 @@ class LowerFakeQuantPass(RewritePass):
 
 @dataclass(frozen=True)
 class _Steps:
-    """The integers of a fake quantization, signed."""
+    """The signed integers of a fake quantization, from `low` to `high`, and what they stand for."""
 
     low: int
     high: int
@@ -85,7 +86,7 @@ def _half_away(value: float) -> int:
 
 
 class LowerFakeQuant(RewritePattern):
-    """A fake quantization is a quantization to the integers of its steps, and back."""
+    """Replaces a fake quantization by a quantization to its integers and a dequantization."""
 
     does = "fake quantizations"
 
@@ -94,13 +95,13 @@ class LowerFakeQuant(RewritePattern):
         steps = _steps(op)
         source = op.operands[0]
         constant = float_constant(source.op) if isinstance(source, OpResult) else None
-        made = _of_constant(op, constant, steps) if constant is not None else _of_value(op, source, steps)
-        op.attributes.pop(names.TENSOR, None)  # the scale says what a recorded range would
-        rewriter.replace(op, DequantizeOp(made, result_type=op.results[0].type))
+        quantized = _of_constant(op, constant, steps) if constant is not None else _of_value(op, source, steps)
+        op.attributes.pop(names.TENSOR, None)  # the scale takes the place of a recorded range
+        rewriter.replace(op, DequantizeOp(quantized, result_type=op.results[0].type))
 
 
 def _of_value(op: FakeQuantOp, source: SSAValue, steps: _Steps) -> Operation:
-    """The runtime's kernels want a zero point of 0 beside int16."""
+    """The quantize of an activation. The runtime's int16 kernels require a zero point of 0."""
     if op.num_bits.value.data > 8 and steps.zero_point:
         raise fail("fake quantization of an activation to int16 that is not symmetric", op, "train it with min = -max")
     storage = IntegerType(8 if op.num_bits.value.data <= 8 else 16)
@@ -115,7 +116,7 @@ def _of_value(op: FakeQuantOp, source: SSAValue, steps: _Steps) -> Operation:
 
 
 def _of_constant(op: FakeQuantOp, constant: FloatConstant, steps: _Steps) -> QConstOp:
-    """The integers of a constant; a tie rounds up, as in the training graph."""
+    """The quantized constant; a tie rounds up, as in the training graph."""
     bits = op.num_bits.value.data
     storage = IntegerType(4 if bits <= 4 else 8 if bits <= 8 else 16)
     layout = Layout(np.float32(steps.scale), steps.zero_point)
@@ -126,13 +127,13 @@ def _of_constant(op: FakeQuantOp, constant: FloatConstant, steps: _Steps) -> QCo
     rows = Rows.of(constant.blob, constant.shape, None)
     assert rows is not None
     if schema_name(storage) in PACKED_BITS:
-        whole = np.concatenate([part.reshape(-1) for part in _rounded(rows, steps, np.int8)])
-        value = elements(whole.reshape(constant.shape), storage)
+        integers = np.concatenate([part.reshape(-1) for part in _rounded(rows, steps, np.int8)])
+        value = elements(integers.reshape(constant.shape), storage)
     else:
         value = from_blob(_blob(rows, steps, np.int8 if bits <= 8 else np.int16), constant.shape, storage)
-    made = qconst_op(qtype, value)
-    made.location = constant.source.location
-    return made
+    quantized = qconst_op(qtype, value)
+    quantized.location = constant.source.location
+    return quantized
 
 
 def _blob(rows: Rows, steps: _Steps, dtype: type[np.int8 | np.int16]) -> Blob:
@@ -143,5 +144,5 @@ def _blob(rows: Rows, steps: _Steps, dtype: type[np.int8 | np.int16]) -> Blob:
 
 def _rounded(rows: Rows, steps: _Steps, dtype: type[np.int8 | np.int16]) -> Iterator[npt.NDArray[np.integer]]:
     for block in rows.blocks(1 << 16):
-        up = np.floor(block.astype(np.float64) / steps.scale + steps.zero_point + 0.5)
-        yield np.clip(up, steps.low, steps.high).astype(dtype)
+        rounded = np.floor(block.astype(np.float64) / steps.scale + steps.zero_point + 0.5)
+        yield np.clip(rounded, steps.low, steps.high).astype(dtype)

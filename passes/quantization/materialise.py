@@ -1,4 +1,4 @@
-"""Writes decided parameters into the IR: a `tfl.quantize` after each value and a `tfl.dequantize` for its users.
+"""Inserts the chosen parameters into the IR: a `tfl.quantize` after each value and a `tfl.dequantize` for its users.
 
 See docs/semantics.md, Materialisation.
 """
@@ -20,11 +20,10 @@ from tflir.passes.rewriting.values import is_returned, producer
 
 
 def materialise(value: SSAValue, state: State, *, constant: bool, first_use_first: bool, tf_compat: bool) -> int:
-    """Inserts the pairs of a value's state; returns how many.
+    """Inserts the pairs of a value's state and returns their number.
 
-    A value that a dequantize makes starts from its source, but for a `constant`, which is quantized from its values.
-
-    `first_use_first`: see `integer_ops.FIRST_USE_FIRST`.
+    If a dequantize makes the value, its integers are requantized, except for a `constant`, which is quantized from its
+    float elements. `first_use_first` adds the mark `facts.FIRST_USE_FIRST` to the dequantize.
     """
     assert state.params is not None
     stored = value.op.operands[0] if isinstance(value, OpResult) and isinstance(value.op, DequantizeOp) else None
@@ -36,7 +35,7 @@ def materialise(value: SSAValue, state: State, *, constant: bool, first_use_firs
     users = list(value.uses)
     returned = is_returned(value)
     made = value
-    if state.replaced_by is not None:  # float users will find the pair of the value's own parameters
+    if state.replaced_by is not None:  # the op makes the value with its own parameters, before the requantization
         first = writer.quantize(value, state.replaced_by, volatile=not tf_compat)
         made = writer.dequantize(first, value, returned=returned)
     source = writer.quantize(made, state.params, requantizes=state.replaced_by is not None)
@@ -49,18 +48,18 @@ def materialise(value: SSAValue, state: State, *, constant: bool, first_use_firs
 def _requantize(
     source: SSAValue, value: SSAValue, state: State, writer: _Writer | None = None, *, tf_compat: bool
 ) -> int:
-    """A pair of other parameters for each group of users that wants them."""
+    """Inserts a pair for each group of users that need other parameters, and returns the number of pairs."""
     for params, uses in state.requants.items():
         writer = writer or _Writer(value)
-        again = writer.quantize(source, params, volatile=not tf_compat, requantizes=True)
-        restored = writer.dequantize(again, value, returned=False)
+        requantized = writer.quantize(source, params, volatile=not tf_compat, requantizes=True)
+        restored = writer.dequantize(requantized, value, returned=False)
         for op, index in uses:
             op.operands[index] = restored
     return len(state.requants)
 
 
 class _Writer:
-    """Inserts ops right after a value comes to be, one after the other."""
+    """Inserts ops one after the other, directly after the op that makes a value or at the start of its block."""
 
     def __init__(self, value: SSAValue) -> None:
         self._name = names.name_of(value)
@@ -71,7 +70,7 @@ class _Writer:
     def quantize(
         self, value: SSAValue, params: UniformQuantizedType, *, volatile: bool = True, requantizes: bool = False
     ) -> SSAValue:
-        """TensorFlow does not mark requantizations volatile, and so keeps some that nothing needs."""
+        """Inserts a quantize. TensorFlow does not mark requantizations volatile, and so keeps some without need."""
         qtype = quantized_tensor(value, params)
         op = QuantizeOp.create(operands=[value], result_types=[qtype], properties={"qtype": qtype})
         if volatile:
@@ -84,7 +83,7 @@ class _Writer:
     def dequantize(
         self, value: SSAValue, original: SSAValue, *, returned: bool, first_use_first: bool = False
     ) -> SSAValue:
-        """Back to float; what the function returns keeps the original's name."""
+        """Inserts a dequantize; its result has the name of `original` if the function returns it."""
         op = DequantizeOp.create(operands=[value], result_types=[original.type])
         if first_use_first:
             op.attributes[FIRST_USE_FIRST] = UnitAttr()
@@ -92,7 +91,7 @@ class _Writer:
         return self._insert(op)
 
     def _twin(self, kind: str) -> LocationAttr:
-        """A name for another form of the value; different ones for all of a kind."""
+        """A new name for another form of the value, such as `x_int8` and, for the second of this kind, `x_int82`."""
         if self._name is None:
             return names.UNNAMED
         self._made[kind] += 1

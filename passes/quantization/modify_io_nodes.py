@@ -1,4 +1,4 @@
-"""`tfl-modify-io-nodes`: the element types of a model's inputs and outputs."""
+"""`tfl-modify-io-nodes`: changes the element types of a model's inputs and outputs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _U8_OFFSET = 128
 @dataclass(frozen=True)
 class ModifyIONodesPass(TflPass):
     """
-    Gives the inputs and outputs of entry functions the integers that stand at them, as int8 or uint8.
+    Makes the inputs and outputs of entry functions int8 or uint8 where a quantize or dequantize is beside them.
 
     ```mlir
     func.func @main(%x: tensor<1x8xf32>) -> tensor<1x4xf32> {
@@ -45,22 +45,23 @@ class ModifyIONodesPass(TflPass):
       …
       func.return %p
     ```
-    What is quantized already changes between int8 and uint8, which have the same scale and zero points 128 apart, and
-    with `float32` becomes float: a `tfl.quantize` or `tfl.dequantize` stands between. What has no scale keeps its type,
-    or, where the pass is `strict`, is an error, unless no op computes with it: an input that nothing reads, a constant.
+    An input or output that is an integer already changes between int8 and uint8, with the same scale and zero points
+    that differ by 128, or becomes float with `float32`; a `tfl.quantize` or `tfl.dequantize` is inserted for this. An
+    input or output without a scale keeps its type. With `strict` this is an error, unless no op computes with the
+    value: an input that nothing reads, or an output that is a constant.
     """
 
     name = "tfl-modify-io-nodes"
     changes = "lossy"
 
     input_type: str = ""
-    """Type of the inputs: float32, int8 or uint8; as they are where it is not given."""
+    """Type of the inputs: float32, int8 or uint8; as they are if it is not given."""
     output_type: str = ""
     """Type of the outputs, likewise."""
     strict: bool = False
     """An input or output that can't have the type is an error."""
     tf_compat: bool = False
-    """An input that float ops read too stays float; else they read it through a dequantize."""
+    """An input that float ops read too stays float; else these ops read it through a dequantize."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for kind in (self.input_type, self.output_type):
@@ -90,28 +91,28 @@ class ModifyIONodesPass(TflPass):
 
 
 def _is_idle(value: SSAValue) -> bool:
-    """Whether no op computes with an input, or makes an output: it may come through, or be a constant, as float."""
+    """Whether no op computes with the input, or no op computes the output, so that it may be float in any case."""
     if isinstance(value, BlockArgument):
         return all(isinstance(use.operation, ReturnOp) for use in value.uses)
     return is_constant(value)
 
 
 def has_integers(module: ModuleOp) -> bool:
-    """Whether an input or output of the model is quantized, or converted from or to what is."""
+    """Whether an input or output of the model is quantized, or is beside a quantize or dequantize."""
     for function in entry_functions(module):
         last = function.body.block.last_op
         values = [*function.body.block.args, *(last.operands if isinstance(last, ReturnOp) else ())]
         if any(quantized_element(value) is not None for value in values):
             return True
-        readers = (use.operation for value in function.body.block.args for use in value.uses)
-        makers = (producer(value) for value in values)
-        if any(isinstance(op, QuantizeOp) for op in readers) or any(isinstance(op, DequantizeOp) for op in makers):
+        users = (use.operation for value in function.body.block.args for use in value.uses)
+        producers = (producer(value) for value in values)
+        if any(isinstance(op, QuantizeOp) for op in users) or any(isinstance(op, DequantizeOp) for op in producers):
             return True
     return False
 
 
 def _retyped(params: UniformQuantizedType, kind: str) -> UniformQuantizedType | None:
-    """The same scale over int8 or uint8; None where the integers have another width."""
+    """The parameters for the same real values as int8 or uint8; None if the integers have another bit width."""
     if params.storage.width.data != 8:
         return None
     unsigned = params.storage.signedness.data is Signedness.UNSIGNED
@@ -124,7 +125,7 @@ def _retyped(params: UniformQuantizedType, kind: str) -> UniformQuantizedType | 
 
 
 def _change_input(argument: BlockArgument, kind: str, *, tf_compat: bool) -> str | None:
-    """Gives an input its type; why not, where that can't be."""
+    """Gives an input its type; returns the reason if that is impossible, else None."""
     held = quantized_element(argument)
     if held is not None:
         return _change_integer_input(argument, held, kind)
@@ -153,7 +154,10 @@ def _change_input(argument: BlockArgument, kind: str, *, tf_compat: bool) -> str
 
 
 def _change_integer_input(argument: BlockArgument, held: UniformQuantizedType, kind: str) -> str | None:
-    """Puts a quantize between an input of another type and the integers that it was."""
+    """Changes the type of an integer input and inserts a quantize to the integers that ops read.
+
+    Returns the reason if that is impossible, else None.
+    """
     before = argument.type
     if kind == "float32":
         wanted = _float_type(argument)
@@ -175,7 +179,7 @@ def _change_integer_input(argument: BlockArgument, held: UniformQuantizedType, k
 
 
 def _with_type(argument: BlockArgument, wanted: Attribute) -> BlockArgument:
-    """The input with another type, and its name."""
+    """Gives an input another type; it keeps its name."""
     location = argument.location
     made = Rewriter.replace_value_with_new_type(argument, wanted)
     assert isinstance(made, BlockArgument)
@@ -190,15 +194,15 @@ def _insert_first(argument: BlockArgument, op: Operation) -> None:
 
 
 def _change_output(last: ReturnOp, index: int, kind: str) -> str | None:
-    """Gives an output its type; why not, where that can't be."""
+    """Gives an output its type; returns the reason if that is impossible, else None."""
     value = last.operands[index]
     held = quantized_element(value)
     if held is None and (kind == "float32" or not is_float(value)):
         return None
     if kind == "float32":
         made = DequantizeOp.create(operands=[value], result_types=[_float_type(value)])
-        _insert_before(last, made)
-        _pass_name_on(value, made.results[0], "int8")
+        insert_before(last, made)
+        _move_name(value, made.results[0], "int8")
         last.operands[index] = made.results[0]
         return None
     source = value
@@ -213,27 +217,23 @@ def _change_output(last: ReturnOp, index: int, kind: str) -> str | None:
     made = source if wanted == held else _requantized(last, source, wanted)
     if made is not value:
         last.operands[index] = made
-        _pass_name_on(value, made, "float32" if source is not value else str(held.storage))
+        _move_name(value, made, "float32" if source is not value else str(held.storage))
     return None
 
 
 def _requantized(last: Operation, source: SSAValue, wanted: UniformQuantizedType) -> SSAValue:
-    """The form of an output with other zero points; one for all places where it is returned."""
+    """The output requantized to other zero points; a value that is returned several times is requantized once."""
     qtype = quantized_tensor(source, wanted)
     for use in source.uses:
         if isinstance(use.operation, QuantizeOp) and use.operation.results[0].type == qtype:
             return use.operation.results[0]
     op = QuantizeOp.create(operands=[source], result_types=[qtype], properties={"qtype": qtype})
-    _insert_before(last, op)
+    insert_before(last, op)
     return op.results[0]
 
 
-def _insert_before(last: Operation, op: Operation) -> None:
-    insert_before(last, op)
-
-
-def _pass_name_on(original: SSAValue, made: SSAValue, kind: str) -> None:
-    """The output tensor keeps its name; what had it before, and is still read, gets another."""
+def _move_name(original: SSAValue, made: SSAValue, kind: str) -> None:
+    """Gives the new output the name of the old one, which is renamed with the suffix `kind`, or removed if unused."""
     name = names.name_of(original)
     if isinstance(made, OpResult):
         _rename(made, name)
@@ -246,9 +246,9 @@ def _pass_name_on(original: SSAValue, made: SSAValue, kind: str) -> None:
 
 
 def _rename(value: OpResult, name: str | None) -> None:
-    held = names.op_names(value.op)
-    held[value.index] = name
-    value.op.location = names.location_of(held)
+    result_names = names.op_names(value.op)
+    result_names[value.index] = name
+    value.op.location = names.location_of(result_names)
 
 
 def _float_type(value: SSAValue) -> Attribute:

@@ -1,4 +1,4 @@
-"""Symmetric weight quantization, streamed over blocks of a constant so that no copy of it is made.
+"""Symmetric weight quantization, block by block, so that no copy of a whole constant is made.
 
 For weights v of one tensor or channel, with M = max|v|:
 
@@ -28,16 +28,16 @@ _LEVELS = 254
 _MOST = 127
 _LEAST_RANGE = 1e-6
 _BLOCK = 1 << 16
-"""Elements that are worked on at once: a block and its temporaries stay in the cache."""
+"""The number of elements that are processed at once, so that a block and its temporaries fit the cache."""
 _READ = 1 << 20
 """Elements read from a constant at a time."""
 _NEAR_TIE = 0.4999
-"""|t - round(t)| above this may round otherwise in double precision than in single: decided exactly."""
+"""If |t - round(t)| is above this, single and double precision may round t differently, so double precision decides."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A constant as rows of float32 with a channel for each row, for each column, or one for all.
+    """A constant as rows of float32, where each row is a channel, each column is one, or there is one channel in all.
 
     `channels` is "rows", "columns" or "one".
     """
@@ -49,7 +49,10 @@ class Rows:
 
     @staticmethod
     def of(blob: Blob, shape: tuple[int, ...], axis: int | None) -> Rows | None:
-        """The view of a constant for quantization along `axis` (None: per tensor); None for an axis inside."""
+        """The view of a constant for quantization along `axis` (None: per tensor).
+
+        None if `axis` is neither the first nor the last axis: such channels are neither rows nor columns.
+        """
         if axis is None or shape[axis] == 1:
             return Rows(blob, shape, "one", math.prod(shape))
         if axis == 0:
@@ -69,10 +72,10 @@ class Rows:
             yield chunk.view(np.float32).reshape(-1, self.columns)
 
     def magnitudes(self) -> Float64:
-        """max|v| of each channel, shape `(channels,)`; NaN or infinity where a channel holds one."""
+        """max|v| of each channel, shape `(channels,)`; NaN or infinite for a channel that holds such an element."""
         if self.channels == "rows":
             parts = [np.maximum(b.max(axis=1), -b.min(axis=1)) for b in self.blocks()]
-            with np.errstate(invalid="ignore"):  # NaN is the caller's to refuse
+            with np.errstate(invalid="ignore"):  # callers check for NaN
                 return np.concatenate(parts).astype(np.float64)
         axis = None if self.channels == "one" else 0
         most: Any = np.float32(0)
@@ -83,35 +86,36 @@ class Rows:
 
 
 def symmetric_scales(magnitudes: Float64) -> Float64:
-    """Scales of narrow-range int8 for channels of the given max|v|."""
+    """Scales of narrow-range int8 for channels whose max|v| is given, shape `(channels,)`."""
     spread = 2 * magnitudes
     return np.where(spread <= _LEAST_RANGE, np.maximum(spread, _LEAST_RANGE), spread) / _LEVELS
 
 
 def quantized_blob(rows: Rows, scales: Float64) -> Blob:
-    """The int8 values of a constant, made when they are written."""
+    """The int8 values of a constant, computed when they are written; `scales` has shape `(channels,)`."""
     elements = rows.blob.nbytes // 4
     key = ("int8", rows.blob, rows.channels, rows.columns, scales.tobytes())
     return DeferredBlob(elements, key, lambda: _quantize(rows, scales))
 
 
 def _quantize(rows: Rows, scales: Float64) -> Iterator[npt.NDArray[np.int8]]:
-    at = 0
+    first_row = 0
     scratch = Scratch()
     for block in rows.blocks():
         if rows.channels == "rows":
-            part: Any = scales[at : at + len(block), None]
+            block_scales: Any = scales[first_row : first_row + len(block), None]
         else:
-            part = scales[None, :] if rows.channels == "columns" else scales[0]
-        at += len(block)
-        yield scratch.quantize(block, part)
+            block_scales = scales[None, :] if rows.channels == "columns" else scales[0]
+        first_row += len(block)
+        yield scratch.quantize(block, block_scales)
 
 
 Piece = tuple[slice, slice]
+"""A part of a 2-D block: its rows and its columns."""
 
 
 def _pieces(shape: tuple[int, ...]) -> Iterator[Piece]:
-    """Parts of a 2-D block that fit the cache."""
+    """Splits a 2-D block into parts that fit the cache."""
     rows, columns = shape
     if rows == 1:
         for start in range(0, columns, _BLOCK):
@@ -123,12 +127,12 @@ def _pieces(shape: tuple[int, ...]) -> Iterator[Piece]:
 
 
 def _within(piece: Piece, scale: npt.NDArray[Any]) -> tuple[slice, ...]:
-    """Where the scales of a piece are: an axis of length 1 serves all of them."""
+    """The index of a piece's scales in `scale`, which broadcasts to the block: along an axis of length 1, all of it."""
     return tuple(part if size > 1 else slice(None) for part, size in zip(piece[: scale.ndim], scale.shape, strict=True))
 
 
 class Scratch:
-    """Memory that quantizing one block after the other uses again."""
+    """Buffers that are reused when one block is quantized after the other."""
 
     def __init__(self) -> None:
         self._scaled = np.empty(0, np.float32)
@@ -137,10 +141,10 @@ class Scratch:
         self._out = np.empty(0, np.int8)
 
     def quantize(self, values: npt.NDArray[np.float32], scale: Any) -> npt.NDArray[np.int8]:
-        """round(v / scale), ties away from zero, exactly as in double precision; what lies beyond ±127 saturates.
+        """round(v / scale), ties away from zero, exactly as in double precision; results saturate at ±127.
 
-        `scale` is float64 and broadcasts to the 2-D `values`. Single precision decides all but the near
-        ties, which are few and decided in double. The result holds until the next call.
+        `scale` is float64 and broadcasts to the 2-D `values`. Single precision is enough except for near ties; these
+        are few and computed in double precision. The result is a buffer that the next call overwrites.
         """
         if values.size > self._near.size:
             self._near = np.zeros(-(-values.size // 8) * 8, np.bool_)
@@ -151,15 +155,15 @@ class Scratch:
         inverse = (1.0 / np.asarray(scale, np.float64)).astype(np.float32)
         for piece in _pieces(values.shape):
             self._round(values[piece], inverse[_within(piece, inverse)], out[piece], near[piece])
-        found = _nonzero(self._near[: -(-values.size // 8) * 8])
-        if found.size:
-            at = np.unravel_index(found, values.shape)
-            exact = values[at].astype(np.float64) / np.broadcast_to(scale, values.shape)[at]
-            out[at] = np.clip(round_half_away(exact), -_MOST, _MOST).astype(np.int8)
+        near_ties = _nonzero(self._near[: -(-values.size // 8) * 8])
+        if near_ties.size:
+            index = np.unravel_index(near_ties, values.shape)
+            exact = values[index].astype(np.float64) / np.broadcast_to(scale, values.shape)[index]
+            out[index] = np.clip(round_half_away(exact), -_MOST, _MOST).astype(np.int8)
         return out
 
     def _round(self, values: Any, inverse: Any, out: Any, near: Any) -> None:
-        """Rounds one piece in single precision and marks what is near a tie."""
+        """Rounds one piece to `out` in single precision, and sets `near` for the elements that are near a tie."""
         if values.size > self._scaled.size:
             self._scaled, self._rounded = np.empty(values.size, np.float32), np.empty(values.size, np.float32)
         scaled = self._scaled[: values.size].reshape(values.shape)
@@ -174,7 +178,7 @@ class Scratch:
 
 
 def _nonzero(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
-    """Positions of the few true flags, looked for eight at a time."""
+    """Positions of the few true flags. Eight flags are tested at a time, as one uint64."""
     words = np.flatnonzero(flags.view(np.uint64))
     rows, columns = np.nonzero(flags.reshape(-1, 8)[words])
     return words[rows] * 8 + columns
@@ -187,7 +191,7 @@ def round_half_away(values: Float64) -> Float64:
 
 
 def float16_blob(blob: Blob, *, clamp: bool = False) -> Blob:
-    """float32 bytes as float16, to nearest even, made when written. `clamp` limits values to ±65504."""
+    """float32 bytes cast to float16, ties to even, when they are written; `clamp` limits values to ±65504."""
 
     def make() -> Iterator[npt.NDArray[np.float16]]:
         limit = np.float32(65504)
@@ -206,7 +210,7 @@ def float16_blob(blob: Blob, *, clamp: bool = False) -> Blob:
 
 
 def float32_blob(blob: Blob) -> Blob:
-    """float16 bytes as float32; exact."""
+    """float16 bytes cast to float32, which is exact."""
 
     def make() -> Iterator[npt.NDArray[np.float32]]:
         for chunk in blob.chunks(2 * _READ):
@@ -216,26 +220,22 @@ def float32_blob(blob: Blob) -> Blob:
 
 
 def dequantized_blob(blob: Blob, shape: tuple[int, ...], layout: Layout) -> Blob:
-    """int8 bytes as float32, made when they are read: scale (q - zero_point), one scale or one for each channel."""
+    """int8 bytes dequantized to float32 when they are read: scale (q - zero_point), per tensor or per channel."""
     elements = blob.nbytes
-    if layout.axes:
-        trailing = [-1 if axis == layout.axes[0] else 1 for axis in range(len(shape))]
-        scales = layout.scales.astype(np.float32).reshape(trailing)
-        points = layout.zero_points.astype(np.float32).reshape(trailing)
-    else:
-        scales = layout.scales.astype(np.float32).reshape([1] * len(shape))
-        points = layout.zero_points.astype(np.float32).reshape([1] * len(shape))
+    dims = [-1 if axis in layout.axes else 1 for axis in range(len(shape))]
+    scales = layout.scales.astype(np.float32).reshape(dims)
+    points = layout.zero_points.astype(np.float32).reshape(dims)
     row = max(1, math.prod(shape[1:]))
 
     def make() -> Iterator[npt.NDArray[np.float32]]:
         if not shape:
             yield (blob.view().view(np.int8).astype(np.float32) - points) * scales
             return
-        at = 0
+        first_row = 0
         for chunk in blob.chunks(row * max(1, _READ // row)):
-            part = chunk.view(np.int8).reshape(-1, *shape[1:])
-            rows = slice(at, at + len(part)) if scales.shape[0] > 1 else slice(None)
-            at += len(part)
-            yield (part.astype(np.float32) - points[rows]) * scales[rows]
+            integers = chunk.view(np.int8).reshape(-1, *shape[1:])
+            rows = slice(first_row, first_row + len(integers)) if scales.shape[0] > 1 else slice(None)
+            first_row += len(integers)
+            yield (integers.astype(np.float32) - points[rows]) * scales[rows]
 
     return DeferredBlob(4 * elements, ("dequantized", blob, shape, layout), make)

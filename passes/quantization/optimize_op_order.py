@@ -1,4 +1,4 @@
-"""`tfl-optimize-op-order`: dequantizes after an op that shrinks its input, not before."""
+"""`tfl-optimize-op-order`: dequantizes the result of an op instead of its operand if the result is smaller."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern,
 @dataclass(frozen=True)
 class OptimizeOpOrderPass(RewritePass):
     """
-    Moves a `tfl.dequantize` below its only user where that keeps scales and has fewer elements.
+    Moves a `tfl.dequantize` below its only user if the user keeps scales and its result has fewer elements.
 
     ```mlir
     %d = "tfl.dequantize"(%table) : (tensor<64x32x!quant.uniform<…>>) -> tensor<64x32xf32>
@@ -44,12 +44,12 @@ class OptimizeOpOrderPass(RewritePass):
 
 
 def _elements(shape: tuple[int, ...] | None) -> int:
-    """Elements of a tensor; a dynamic dimension counts as 1."""
+    """The number of elements of a tensor; a dynamic dimension counts as 1."""
     return math.prod(max(d, 1) for d in shape or ())
 
 
 class SinkDequantize(RewritePattern):
-    """A dequantize whose only reader keeps scales and makes fewer elements stands better after it."""
+    """Moves a dequantize below its only user if the user keeps scales and its result has fewer elements."""
 
     does = "dequantize moved below"
 
@@ -79,7 +79,7 @@ def _float_operands(user: TflOp) -> list[int]:
     return [
         index
         for index, value in enumerate(user.operands)
-        if (found := element_of(value.type)) is not None and found.name in ("f32", "f16")
+        if (element := element_of(value.type)) is not None and element.name in ("f32", "f16")
     ]
 
 

@@ -1,4 +1,4 @@
-"""Constants as passes see them, and `tfl.quantize`/`tfl.dequantize` pairs that keep a tensor's name."""
+"""Float constants in whatever form the model stores them, and `tfl.quantize`/`tfl.dequantize` pairs on them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tflir.passes.rewriting.edit import insert_after
 
 @dataclass(frozen=True)
 class FloatConstant:
-    """A float32 constant: as such, or float16 or int8 behind a `tfl.dequantize`."""
+    """A float32 constant, which the model stores as float32, or as float16 or int8 with a `tfl.dequantize`."""
 
     value: SSAValue
     """The float32 value that ops read."""
@@ -31,8 +31,9 @@ class FloatConstant:
     """Its float32 bytes."""
     shape: tuple[int, ...]
     source: ConstOp | QConstOp
+    """The op that holds the stored elements."""
     stored_bytes: int
-    """What the model takes to hold it: half of the float32 bytes where it is float16, a quarter where it is int8."""
+    """The size of the stored elements: half of the float32 bytes for float16, a quarter for int8."""
 
     @property
     def elements(self) -> int:
@@ -40,14 +41,17 @@ class FloatConstant:
 
 
 def _has_data(op: ConstOp, variables: bool) -> bool:
-    """Whether the constant's data is the model's: no undefined tensor, and no variable unless those count."""
+    """Whether the model stores data for the constant; the initial zeros of variables count only with `variables`."""
     if not isinstance(op.value, ArrayElementsAttr) or names.NO_DATA in op.attributes:
         return False
     return variables or names.IS_VARIABLE not in op.attributes
 
 
 def float_constant(op: Operation, *, variables: bool = False) -> FloatConstant | None:
-    """The float32 constant that `op` makes, or None. `op` is a constant or the dequantize of a float16 one."""
+    """The float32 constant that `op` makes, if it is a float32 constant or the dequantize of a float16 one; else None.
+
+    With `variables`, the initial zeros of a variable tensor count as a constant.
+    """
     source = op
     if isinstance(op, DequantizeOp) and isinstance(read := op.operands[0], OpResult):
         source = read.op
@@ -58,15 +62,15 @@ def float_constant(op: Operation, *, variables: bool = False) -> FloatConstant |
     element = value.type.element_type
     shape = shape_of(value.type) or ()
     if source is op:
-        plain = isinstance(element, Float32Type)
-        return FloatConstant(op.results[0], value.blob, shape, source, value.blob.nbytes) if plain else None
+        is_float32 = isinstance(element, Float32Type)
+        return FloatConstant(op.results[0], value.blob, shape, source, value.blob.nbytes) if is_float32 else None
     if not isinstance(element, Float16Type) or not isinstance(element_of(op.results[0].type), Float32Type):
         return None
     return FloatConstant(op.results[0], float32_blob(value.blob), shape, source, value.blob.nbytes)
 
 
 def dequantized_constant(op: Operation) -> FloatConstant | None:
-    """The float32 constant that `op` makes of an int8 one, or None. `op` is a `tfl.dequantize`."""
+    """The float32 constant that `op` makes, if it is the dequantize of an int8 constant; else None."""
     source = op.operands[0] if isinstance(op, DequantizeOp) else None
     if not isinstance(source, OpResult) or not isinstance(source.op, QConstOp):
         return None
@@ -81,33 +85,36 @@ def dequantized_constant(op: Operation) -> FloatConstant | None:
 
 
 def copied(constant: FloatConstant) -> FloatConstant:
-    """Another constant of the same elements, right after the first, for uses that want parameters of their own."""
+    """Inserts a copy of a constant directly after it, for uses that need parameters of their own."""
     op = constant.value.owner
     assert isinstance(op, Operation)
-    made = op.clone()
-    made.location = op.location
-    insert_after(op, made)
-    again = float_constant(made) or dequantized_constant(made)
-    assert again is not None
-    return again
+    clone = op.clone()
+    clone.location = op.location
+    insert_after(op, clone)
+    copy = float_constant(clone) or dequantized_constant(clone)
+    assert copy is not None
+    return copy
 
 
 def computing_uses(value: SSAValue) -> list[Use]:
-    """The uses of a value by operators, in the order of the program; what a function returns is no computing use."""
+    """The uses of a value by operators, in program order; a use by the function's return does not count."""
     uses = [use for use in value.uses if not isinstance(use.operation, ReturnOp)]
     return list(reversed(uses)) if len(uses) > 1 else uses
 
 
 def quantized_tensor(value: SSAValue, element: UniformQuantizedType) -> Attribute:
-    """The type of `value` with quantized elements."""
-    found: Attribute = value.type
-    if isinstance(found, TensorType):
-        return tensor_type(tuple(cast("TensorType[Attribute]", found).get_shape()), element)
+    """The type of `value` with its element type replaced by `element`."""
+    type_: Attribute = value.type
+    if isinstance(type_, TensorType):
+        return tensor_type(tuple(cast("TensorType[Attribute]", type_).get_shape()), element)
     return UnrankedTensorType(element)
 
 
 def name_of_twin(constant: FloatConstant, kind: str, *, replaces: bool) -> str | None:
-    """The name of the narrow form of a constant: its own where that is all that remains of it."""
+    """The name of the narrow form of a constant.
+
+    It is the constant's own name if the narrow form replaces it, else that name with the suffix `kind`.
+    """
     name = names.op_names(constant.source)[0]
     return name if name is None or replaces else f"{name}_{kind}"
 
@@ -115,7 +122,7 @@ def name_of_twin(constant: FloatConstant, kind: str, *, replaces: bool) -> str |
 def insert_pair(
     constant: FloatConstant, element: UniformQuantizedType, after: Operation, name: str | None
 ) -> DequantizeOp:
-    """`tfl.dequantize(tfl.quantize(constant))` after op `after`, the quantized one called `name`."""
+    """Inserts `tfl.dequantize(tfl.quantize(constant))` after op `after`; the quantized tensor is called `name`."""
     qtype = tensor_type(constant.shape, element)
     quantize = QuantizeOp.create(operands=[constant.value], result_types=[qtype], properties={"qtype": qtype})
     dequantize = DequantizeOp.create(operands=quantize.results, result_types=[constant.value.type])
@@ -126,7 +133,7 @@ def insert_pair(
 
 
 def quantize_of(value: SSAValue) -> QuantizeOp | None:
-    """The `tfl.quantize` of a constant whose `tfl.dequantize` makes `value`."""
+    """The quantize, if `value` is `tfl.dequantize(tfl.quantize(constant))`; else None."""
     if not isinstance(value, OpResult) or not isinstance(value.op, DequantizeOp):
         return None
     source = value.op.operands[0]

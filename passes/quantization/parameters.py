@@ -1,8 +1,8 @@
-"""Scales and zero points from ranges, in the arithmetic of TensorFlow's post-training quantizer.
+"""Computes scales and zero points from ranges, in the arithmetic of TensorFlow's post-training quantizer.
 
-All of it is affine quantization, r = scale (q - zero_point) (Jacob et al., arXiv:1712.05877, equation 1). TensorFlow
-stores and computes scales in single precision here; which operation rounds where decides the last bit of every
-constant, so each formula says it (docs/semantics.md, Activations). f32(x) means x rounded to float32.
+This is affine quantization, r = scale (q - zero_point) (Jacob et al., arXiv:1712.05877, equation 1). TensorFlow stores
+and computes scales in single precision here. The last bit of every constant depends on where a result is rounded, so
+each formula states it: f32(x) means x rounded to float32 (docs/semantics.md, Activations).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _LEAST_SPREAD = 1e-6
 _QMIN, _QMAX = -128, 127
 _NARROW_LEVELS = 254
 _MOST_BIAS = (1 << 31) // 2 - 1
-"""Half of what int32 holds: a bias above it leaves the accumulator no room."""
+"""Half of the int32 range: with a larger bias, the accumulator could overflow."""
 
 
 def _asymmetric(low: float, high: float) -> UniformQuantizedType:
-    """int8 in [-128, 127] for values in [low, high], which holds 0:
+    """int8 in [-128, 127] for values in [low, high], a range that contains 0:
 
     scale = f32(f32(f32(high) - f32(low)) / 255),  zero_point = round(f32(-128 - low / scale))
     """
@@ -46,32 +46,32 @@ def _half_away(value: float) -> float:
 def per_tensor(
     storage: IntegerType, scale: float, zero_point: int = 0, *, narrow: bool = False
 ) -> UniformQuantizedType:
-    """The quantized type of one scale."""
+    """The quantized type with one scale for the whole tensor; `narrow` leaves the least integer out."""
     return UniformQuantizedType.get(storage, F32, Layout(scale, zero_point), narrow=narrow)
 
 
-def has_scale(found: Range) -> bool:
-    """Whether float32 can hold the spread of a range."""
+def has_scale(bounds: Range) -> bool:
+    """Whether the width of a range is finite in float32, so that a scale can be computed from it."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(np.float32(found.high) - np.float32(found.low)))
+        return bool(np.isfinite(np.float32(bounds.high) - np.float32(bounds.low)))
 
 
-def activation_type(found: Range) -> UniformQuantizedType:
-    """int8 for an activation of this range, extended to hold 0; a spread under 1e-6 is widened by that on each side."""
-    low, high = min(found.low, 0.0), max(found.high, 0.0)
+def activation_type(bounds: Range) -> UniformQuantizedType:
+    """int8 for an activation of this range, extended to contain 0, and by 1e-6 on each side if narrower than 1e-6."""
+    low, high = min(bounds.low, 0.0), max(bounds.high, 0.0)
     if high - low < _LEAST_SPREAD:
         low, high = low - _LEAST_SPREAD, high + _LEAST_SPREAD
     return _asymmetric(low, high)
 
 
-def centred_type(found: Range) -> UniformQuantizedType:
+def centred_type(bounds: Range) -> UniformQuantizedType:
     """int8 with zero point 0 for an activation of this range: scale = f32(max|range| / 127)."""
-    most = max(abs(found.low), abs(found.high), _LEAST_SPREAD)
+    most = max(abs(bounds.low), abs(bounds.high), _LEAST_SPREAD)
     return per_tensor(I8, float(np.float32(np.float32(most) / np.float32(_QMAX))))
 
 
 def constant_type(low: float, high: float) -> UniformQuantizedType:
-    """int8 for a constant operand whose elements lie in [low, high]: asymmetric, all of [-128, 127]."""
+    """int8 for a constant operand whose elements lie in [low, high]: asymmetric, with all integers of [-128, 127]."""
     return _asymmetric(*_spread(min(low, 0.0), max(high, 0.0)))
 
 
@@ -82,7 +82,7 @@ def _spread(low: float, high: float) -> tuple[float, float]:
 
 
 def weight_scales(magnitudes: Float64) -> Float64:
-    """Scales of symmetric int8 in [-127, 127] for channels of the given max|v|: f32(f32(2 max|v|) / 254)."""
+    """Scales of symmetric int8 in [-127, 127] for channels whose max|v| is given: f32(f32(2 max|v|) / 254)."""
     spread = np.where(2 * magnitudes <= _LEAST_SPREAD, np.maximum(2 * magnitudes, _LEAST_SPREAD), 2 * magnitudes)
     return (spread.astype(np.float32) / np.float32(_NARROW_LEVELS)).astype(np.float64)
 
@@ -94,7 +94,7 @@ def weight_type(scales: Float64, axis: int | None) -> UniformQuantizedType:
 
 
 def bias_scales(source_scales: tuple[Float64, ...]) -> Float64:
-    """Scale of an accumulator: f32 of the product of the scales that meet in it, per channel where one of them is."""
+    """Scale of a bias: f32 of the product of the scales of input and weight; per channel if one of them is."""
     product: Any = np.float64(1)
     for scales in source_scales:
         product = product * scales
@@ -102,23 +102,24 @@ def bias_scales(source_scales: tuple[Float64, ...]) -> Float64:
 
 
 def bias_type(scales: Float64) -> UniformQuantizedType:
-    """int32 for a bias, one scale or one for each channel."""
+    """int32 for a bias, with one scale or one for each channel."""
     return UniformQuantizedType.get(I32, F32, Layout(scales, 0, (0,) if scales.ndim else ()))
 
 
 @dataclass(frozen=True)
 class BiasFit:
-    """Scales of a bias and of its weight that keep the bias within half of int32."""
+    """Scales of a bias and of its weight with which the bias fits half of the int32 range."""
 
     bias: Float64
     weight: Float64
     changed: bool
+    """Whether the scales are coarser than those given."""
 
 
 def fit_bias(most: Float64, input_scale: float, weight: Float64, bias: Float64) -> BiasFit:
-    """Coarser scales where |bias| / scale would not fit: s_b = |b| / (2^30 - 1), s_w = s_b / s_in.
+    """Scales that are coarser for each channel whose bias would not fit: s_b = |b| / (2^30 - 1), s_w = s_b / s_in.
 
-    `most` is |b|, for each channel or the largest of all.
+    `most` is |b| for each channel, or the largest |b| if `bias` is one scale.
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         over = np.abs(most / bias) > _MOST_BIAS
@@ -129,17 +130,17 @@ def fit_bias(most: Float64, input_scale: float, weight: Float64, bias: Float64) 
 
 
 def fixed_type(scale: float, zero_point: int) -> UniformQuantizedType:
-    """int8 of a result whose range the op's definition fixes."""
+    """int8 for a result whose range the op's definition fixes."""
     return per_tensor(I8, scale, zero_point)
 
 
-def power_of_two_scale(found: Range) -> float:
-    """2^ceil(log2(max|range|)) / 32768: the cell state of an LSTM is a fixed-point number."""
-    most = max(abs(found.low), abs(found.high))
+def power_of_two_scale(bounds: Range) -> float:
+    """2^ceil(log2(max|range|)) / 32768, for the cell state of an LSTM, which is a fixed-point number."""
+    most = max(abs(bounds.low), abs(bounds.high))
     return float(2.0 ** np.ceil(np.log2(most)) / 32768) if most > 0 else 1 / 32768
 
 
 def symmetric_int16(most: float, levels: int = 32767) -> UniformQuantizedType:
-    """int16 in [-32767, 32767] around 0 for values up to `most` in magnitude: scale = f32(max / levels)."""
+    """int16 in [-32767, 32767] with zero point 0 for values up to `most` in magnitude: scale = f32(most / levels)."""
     most = max(most, _LEAST_SPREAD / 2)
     return per_tensor(I16, float(np.float32(np.float32(most) / np.float32(levels))), narrow=True)

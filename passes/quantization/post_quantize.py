@@ -1,7 +1,7 @@
-"""`tfl-post-quantize`: removes what quantization leaves over (docs/semantics.md, Clean-up).
+"""`tfl-post-quantize`: removes unneeded pairs, requantizations and constants (docs/semantics.md, Clean-up).
 
-Pairs and requantizations are rules. What nothing reads is removed by a sweep, since much of it was read by nothing
-before: quantization itself leaves it so.
+Rules remove pairs and fold requantizations. Ops that nothing reads are removed by a sweep over the whole module, since
+rules only find the ops whose last use they removed, and quantization leaves many others.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _REMOVABLE = (ConstOp, QConstOp, NoValueOp, QuantizeOp, DequantizeOp)
 @dataclass(frozen=True)
 class PostQuantizePass(TflPass):
     """
-    Removes pairs of quantize and dequantize that a recorded range brought and that no integer op came to use,
-    folds requantizations into the ops before them, and removes quantize ops, dequantize ops and constants that
-    nothing reads any more.
+    Removes quantize/dequantize pairs that were inserted for a recorded range and that no integer op uses, folds
+    requantizations into the ops before them, and removes quantize ops, dequantize ops and constants that nothing reads
+    any more.
 
     ```mlir
     %w = "tfl.pseudo_const"() …
@@ -48,8 +48,8 @@ class PostQuantizePass(TflPass):
     %q = "tfl.pseudo_qconst"() …
     %y = "tfl.fully_connected"(%x, %q, %b) …
     ```
-    Pairs at the inputs and outputs of a function stay until `tfl-modify-io-nodes` has had its say;
-    `tfl-post-quantize-remove-qdq` removes them.
+    Pairs at the inputs and outputs of a function are kept, since `tfl-modify-io-nodes` uses them;
+    `tfl-post-quantize-remove-qdq` removes them afterwards.
     """
 
     name = "tfl-post-quantize"
@@ -67,7 +67,7 @@ class PostQuantizePass(TflPass):
 @dataclass(frozen=True)
 class RemoveQDQPass(TflPass):
     """
-    Removes the pairs of quantize and dequantize at the inputs and outputs of functions that recorded ranges brought.
+    Removes the quantize/dequantize pairs at the inputs and outputs of functions that were inserted for recorded ranges.
 
     ```mlir
     %q = "tfl.quantize"(%x) {volatile} …
@@ -91,7 +91,7 @@ class RemoveQDQPass(TflPass):
 
 
 class RemovePair(RewritePattern):
-    """What reads `dequantize(quantize(x))` reads x; with `interface` also where x comes in or the pair is given out."""
+    """Replaces `dequantize(quantize(x))` by x; with `interface`, also if x is an argument or the pair is returned."""
 
     does = "pairs removed"
 
@@ -108,7 +108,7 @@ class RemovePair(RewritePattern):
         source = quantize.operands[0]
         if not self.interface and (isinstance(source, BlockArgument) or _only_returned(op)):
             return rewriter.decline("it is at an input or output")
-        if quantized_element(source) is not None:  # a requantization that others need: what is before it is finer
+        if quantized_element(source) is not None:  # a requantization: dequantizing its operand is more precise
             rewriter.set_operand(op, 0, source)
         else:
             rewriter.replace(op, source)
@@ -119,7 +119,7 @@ def _only_returned(op: DequantizeOp) -> bool:
 
 
 class RequantizeDirectly(RewritePattern):
-    """A quantize of a dequantized tensor reads the integers themselves; it is removed where they are the same."""
+    """Lets a quantize of a dequantized tensor read the integers directly; removes it if the types are equal."""
 
     does = "requantizations of the integers themselves"
 
@@ -141,7 +141,10 @@ class RequantizeDirectly(RewritePattern):
 
 
 class FoldRequantize(RewritePattern):
-    """The op before a requantization makes the new parameters itself, where its kernel can and nothing else reads."""
+    """Removes a requantization: the op before it makes its result with the new parameters.
+
+    This requires that its kernel can, and that the requantization is the only user of the result.
+    """
 
     does = "requantizations folded"
 
@@ -154,18 +157,19 @@ class FoldRequantize(RewritePattern):
             return rewriter.decline("it is the model's own: the first parameters may saturate")
         if source.has_more_than_one_use():
             return rewriter.decline("others read the value with the first parameters")
-        maker = source.op
-        if not isinstance(maker, TflOp) or isinstance(maker, QuantizeOp):
+        producing_op = source.op
+        if not isinstance(producing_op, TflOp) or isinstance(producing_op, QuantizeOp):
             return None
-        if not maker.INFO.quantizable or is_same_scale(maker) or maker.INFO.fixed_output is not None:
-            return rewriter.decline("the op before it can't have other parameters", maker)
+        info = producing_op.INFO
+        if not info.quantizable or is_same_scale(producing_op) or info.fixed_output is not None:
+            return rewriter.decline("the op before it can't have other parameters", producing_op)
         made = rewriter.replace_value_with_new_type(source, op.results[0].type)
         rewriter.replace_all_uses_with(op.results[0], made)
         rewriter.erase(op)
 
 
 def remove_unread(module: ModuleOp, report: PassReport) -> None:
-    """Removes quantize and dequantize ops and constants that nothing reads, and what only they read."""
+    """Removes quantize ops, dequantize ops and constants that nothing reads, and those that only these read."""
     pending = [op for op in module.walk() if isinstance(op, _REMOVABLE)]
     while pending:
         op = pending.pop()

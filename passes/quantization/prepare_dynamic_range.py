@@ -29,19 +29,21 @@ _ALL_OR_NOTHING = frozenset(
         "SVDF",
     )
 )
-"""Kernels that read all weights as int8 once the first of them is: a float one among them is read as garbage."""
-_ALONE = "BATCH_MATMUL"
-"""The default delegate refuses a constant with one scale that this reads after a FULLY_CONNECTED."""
-_Kind = tuple[int | None, bool]
-"""The axis of the scales, and whether the readers are those that share a constant with no others."""
+"""Ops whose kernels read all weights as int8 if the first weight is int8, and so misread a float one among them."""
 _ALL_OR_NOTHING_IN_TENSORFLOW = frozenset(("UNIDIRECTIONAL_SEQUENCE_LSTM",))
+_OWN_CONSTANT = "BATCH_MATMUL"
+"""This op shares no quantized constant with other ops: the default delegate refuses a constant with one scale that both
+a FULLY_CONNECTED and a later BATCH_MATMUL read.
+"""
+_Kind = tuple[int | None, bool]
+"""The axis of the scales, and whether the users are of the kind `_OWN_CONSTANT`."""
 
 
 @dataclass(frozen=True)
 class PrepareQuantizeDynamicRangePass(TflPass):
     """
-    Inserts `tfl.quantize`/`tfl.dequantize` pairs on the float32 weights of ops that dynamic-range
-    quantization knows: symmetric int8 in [-127, 127], per channel where the op's definition names an axis.
+    Inserts `tfl.quantize`/`tfl.dequantize` pairs on the float32 weights of ops that have dynamic-range kernels:
+    symmetric int8 in [-127, 127], per channel if the op's definition has a channel axis.
 
     ```mlir
     %w = "tfl.pseudo_const"() <{value = dense_resource<w> : tensor<64x32xf32>}> : () -> tensor<64x32xf32>
@@ -53,7 +55,7 @@ class PrepareQuantizeDynamicRangePass(TflPass):
     %d = "tfl.dequantize"(%q) : (tensor<64x32x!quant.uniform<…>>) -> tensor<64x32xf32>
     %y = "tfl.fully_connected"(%x, %d, %b) <{asymmetric_quantize_inputs = true, …}> …
     ```
-    A float16 constant behind a `tfl.dequantize` counts as the float32 one that it makes.
+    A float16 constant with a `tfl.dequantize` is treated as the float32 constant that it becomes.
     """
 
     name = "tfl-prepare-quantize-dynamic-range"
@@ -83,15 +85,15 @@ class PrepareQuantizeDynamicRangePass(TflPass):
                 continue
             groups = self._by_axis(constant, report)
             every = sum(1 for _ in constant.value.uses)
-            for (axis, product), uses in groups.items():
-                reader = "matmul" if product else "tensor" if axis is None else str(axis)
-                kind = "int8" if len(groups) == 1 else f"int8_{reader}"
+            for (axis, own), uses in groups.items():
+                user_kind = "matmul" if own else "tensor" if axis is None else str(axis)
+                kind = "int8" if len(groups) == 1 else f"int8_{user_kind}"
                 name = name_of_twin(constant, kind, replaces=len(uses) == every)
                 self._quantize(constant, op, axis, uses, name, report)
 
     def _by_axis(self, constant: FloatConstant, report: PassReport) -> dict[_Kind, list[Use]]:
-        """The quantizable uses of a constant, those that can share one quantized constant together."""
-        found: dict[_Kind, list[Use]] = {}
+        """The quantizable uses of a constant, grouped so that the uses of each group share one quantized constant."""
+        groups: dict[_Kind, list[Use]] = {}
         for use in computing_uses(constant.value):
             user = use.operation
             if LEFT_OUT in user.attributes:
@@ -101,9 +103,9 @@ class PrepareQuantizeDynamicRangePass(TflPass):
             elif user.INFO.builtin in self._all_or_nothing() and (small := self._small(user)) is not None:
                 report.decline(f"operand {small} of the op has fewer than {self.min_elements} elements", user)
             else:
-                alone = user.INFO.builtin == _ALONE and not self.tf_compat
-                found.setdefault((self._axis(user, use.index, constant.shape), alone), []).append(use)
-        return found
+                own = user.INFO.builtin == _OWN_CONSTANT and not self.tf_compat
+                groups.setdefault((self._axis(user, use.index, constant.shape), own), []).append(use)
+        return groups
 
     def _all_or_nothing(self) -> frozenset[str]:
         return _ALL_OR_NOTHING_IN_TENSORFLOW if self.tf_compat else _ALL_OR_NOTHING
@@ -115,7 +117,7 @@ class PrepareQuantizeDynamicRangePass(TflPass):
         return axis
 
     def _small(self, user: TflOp) -> int | None:
-        """The first dynamic-range operand of `user` that is too small a constant."""
+        """The index of the first weight of `user` that is a constant of too few elements; None if there is none."""
         for index in user.INFO.dynamic_range:
             value = user.operands[index] if index < len(user.operands) else None
             constant = float_constant(value.op) if isinstance(value, OpResult) else None
@@ -132,6 +134,7 @@ class PrepareQuantizeDynamicRangePass(TflPass):
         name: str | None,
         report: PassReport,
     ) -> None:
+        """Inserts a pair on the constant after `op` for the given uses, with scales along `axis` (None: one scale)."""
         rows = Rows.of(constant.blob, constant.shape, axis)
         if rows is None:
             report.decline(f"its channels lie along inner axis {axis}", op)

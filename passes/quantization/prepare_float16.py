@@ -26,7 +26,7 @@ _LARGEST = 65504.0
 @dataclass(frozen=True)
 class PrepareQuantizeFloat16Pass(TflPass):
     """
-    Makes each float32 constant that an op reads a float16 one behind a single `tfl.dequantize`.
+    Stores each float32 constant that an op reads as float16, with one `tfl.dequantize` for all its users.
 
     ```mlir
     %w = "tfl.pseudo_const"() <{value = dense_resource<w> : tensor<64x32xf32>}> : () -> tensor<64x32xf32>
@@ -36,7 +36,7 @@ class PrepareQuantizeFloat16Pass(TflPass):
     %h = "tfl.pseudo_const"() <{value = dense_resource<w> : tensor<64x32xf16>}> : () -> tensor<64x32xf16>
     %w = "tfl.dequantize"(%h) : (tensor<64x32xf16>) -> tensor<64x32xf32>
     ```
-    Values round to the nearest float16, ties to even; subnormals are kept.
+    Values are rounded to the nearest float16, ties to even; subnormal numbers are kept.
     """
 
     name = "tfl-prepare-quantize-float16"
@@ -44,11 +44,11 @@ class PrepareQuantizeFloat16Pass(TflPass):
     per_function = True
 
     min_elements: int = 64
-    """Constants of fewer elements stay float32: the op that widens them takes more bytes than they save."""
+    """Constants of fewer elements stay float32: the `tfl.dequantize` op takes more bytes than float16 saves."""
     clamp: bool = False
-    """Clamp what float16 can't hold to ±65504; else such a constant stays float32."""
+    """Clamp values that float16 can't hold to ±65504; else a constant with such values stays float32."""
     variables: bool = False
-    """Also the zeros that variable tensors start from, as TensorFlow does."""
+    """Also convert the initial zeros of variable tensors, as TensorFlow does."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for op in list(module.walk()):
@@ -59,10 +59,11 @@ class PrepareQuantizeFloat16Pass(TflPass):
                 self._narrow(constant, op, report)
 
     def _narrow(self, constant: FloatConstant, op: ConstOp, report: PassReport) -> None:
-        computing = computing_uses(constant.value)
-        uses = [use for use in computing if LEFT_OUT not in use.operation.attributes]
+        """Inserts the float16 form of a constant and lets ops read it, unless a condition prevents this."""
+        all_uses = computing_uses(constant.value)
+        uses = [use for use in all_uses if LEFT_OUT not in use.operation.attributes]
         if not uses:
-            report.decline("its op was left out" if computing else "only returned, not computed with", op)
+            report.decline("its op was left out" if all_uses else "only returned, not computed with", op)
             return
         hybrid = next((use.operation for use in uses if reads_stored_weights(use.operation)), None)
         if hybrid is not None:
@@ -100,7 +101,7 @@ class PrepareQuantizeFloat16Pass(TflPass):
 
 
 def _fits(blob: Blob) -> bool:
-    """Whether float16 holds every value of float32 `blob`, infinities and too large ones excepted."""
+    """Whether float16 can hold every element of the float32 `blob`; it can't if one is infinite or beyond ±65504."""
     for chunk in blob.chunks():
         values = chunk.view(np.float32)
         if max(float(values.max(initial=0)), -float(values.min(initial=0))) > _LARGEST:

@@ -1,4 +1,4 @@
-"""`tfl-prepare-quantize`: decides scales and zero points from recorded ranges, and inserts pairs that hold them."""
+"""`tfl-prepare-quantize`: chooses scales and zero points from recorded ranges, and inserts pairs that hold them."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ from tflir.passes.quantization.stored_weights import drop_unfit_pairs, fits
 from tflir.passes.rewriting.values import is_float, producer
 
 _STEPS_FROM_ZERO = 4 / 255
-"""Of its largest element, what a value's smallest must be above, so that no rounding makes it 0."""
-
-
+"""If the smallest element is above this fraction of the largest, int8 rounds no element to 0."""
 _LEAST_STEPS = 8
-"""Of a fixed scale, that the largest result should take."""
+"""The largest result of an op with a fixed scale should span at least this number of steps."""
 
 
 @dataclass(frozen=True)
 class PrepareQuantizePass(TflPass):
     """
-    Gives int8 parameters to every value that ranges reach, as pairs that change nothing yet.
+    Inserts a quantize/dequantize pair with int8 parameters on each value whose parameters follow from recorded ranges.
+
+    The ops between the pairs still compute in float; `tfl-quantize` makes them integer ops.
 
     ```mlir
     %y = "tfl.fully_connected"(%x, %w, %b) …        // ranges recorded on %x and %y
@@ -69,7 +69,7 @@ class PrepareQuantizePass(TflPass):
     %yq = "tfl.quantize"(%y) …
     %yd = "tfl.dequantize"(%yq) …
     ```
-    Recorded ranges are used up.
+    The recorded ranges are removed.
     """
 
     name = "tfl-prepare-quantize"
@@ -79,11 +79,11 @@ class PrepareQuantizePass(TflPass):
     per_channel: bool = True
     """Scales per channel where the op has a channel axis; else one scale a tensor."""
     everywhere: bool = False
-    """Also quantize what float ops make for integer ops that only move it; else those stay float, as in TensorFlow."""
+    """Also quantize the results of float ops that same-scale ops read; else those ops stay float, as in TensorFlow."""
     sparse_tables: bool = False
-    """A zero point of 0 for tables that are mostly zero and looked up, so that their zeros can be left out."""
+    """Give lookup tables that are mostly zero a zero point of 0, so that a sparse encoding can omit their zeros."""
     tf_compat: bool = False
-    """TensorFlow's choices where they lose accuracy."""
+    """Make TensorFlow's choices even where they lose accuracy."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):
@@ -101,7 +101,7 @@ class PrepareQuantizePass(TflPass):
             ranges, clamped = self._sound(function, ranges, report)
         kept = prune(ranges, own_ranges=not self.tf_compat, dead=dead_ops(function))
         remove_dead_ops(function)
-        kept = {value: found for value, found in kept.items() if value.first_use is not None}
+        kept = {value: bounds for value, bounds in kept.items() if value.first_use is not None}
         given = given_parameters(function, kept)
         if not self.tf_compat:
             given |= centred_parameters(function, ranges, sparse_tables=self.sparse_tables)
@@ -120,7 +120,7 @@ class PrepareQuantizePass(TflPass):
             split_by_kind(constants, clamped, positions(function), per_channel=self.per_channel)
         order = positions(function)
         contents = Contents(
-            constants, order, report, per_channel=self.per_channel, merge_zeros=not self.tf_compat, clamped=clamped
+            constants, order, report, per_channel=self.per_channel, tf_compat=self.tf_compat, clamped=clamped
         )
         spread = Propagation(
             function,
@@ -150,11 +150,16 @@ class PrepareQuantizePass(TflPass):
     def _sound(
         self, function: FuncOp, recorded: dict[SSAValue, Range], report: PassReport
     ) -> tuple[dict[SSAValue, Range], dict[SSAValue, Range]]:
-        """Ranges that kernels can take, and those that constants are clamped to; marks what better stays float."""
-        recorded = {value: found for value, found in recorded.items() if not is_constant(value)}
+        """Adapts recorded ranges to the limits of kernels, and marks ops that would lose too much precision as float.
+
+        Returns the ranges of activations, and those that the elements of constants are clamped to.
+        """
+        recorded = {value: bounds for value, bounds in recorded.items() if not is_constant(value)}
         ranges, clamped = visible_ranges(function, recorded, report)
         usable = _usable(ranges, report)
-        ranges = {v: one for v, one in usable.items() if not _near_pole(v, one, report, tables=self.everywhere)}
+        ranges = {
+            v: bounds for v, bounds in usable.items() if not _near_pole(v, bounds, report, tables=self.everywhere)
+        }
         if not self.everywhere:
             _keep_coarse_float(ranges, report)
             for op in far_apart(function, ranges, SHARE_OF_INT8):
@@ -164,7 +169,10 @@ class PrepareQuantizePass(TflPass):
 
 
 def _move_along(function: FuncOp, given: dict[SSAValue, UniformQuantizedType]) -> None:
-    """What only moves elements that have parameters has the same: no reader further on may ask for others there."""
+    """Gives the results of ops that only move elements the parameters of their operand.
+
+    As given parameters, they do not change if an op that reads such a result asks for others.
+    """
     for op in function.body.block.ops:
         operands = float_operands(op)
         if is_same_scale(op) and len(operands) == 1 and (params := given.get(op.operands[operands[0]])) is not None:
@@ -174,7 +182,10 @@ def _move_along(function: FuncOp, given: dict[SSAValue, UniformQuantizedType]) -
 
 
 def _fixed_parameters(function: FuncOp) -> dict[SSAValue, UniformQuantizedType]:
-    """Those of results whose range is fixed: all that reads them starts from there, none from another reader's copy."""
+    """The parameters of results whose range the op's definition fixes.
+
+    As given parameters, they are the start of every requantization that an op which reads such a result needs.
+    """
     fixed = ((op, fixed_output(op)) for op in function.body.block.ops)
     return {
         value: fixed_type(*params)
@@ -186,8 +197,8 @@ def _fixed_parameters(function: FuncOp) -> dict[SSAValue, UniformQuantizedType]:
 
 
 def given_parameters(function: FuncOp, ranges: dict[SSAValue, Range]) -> dict[SSAValue, UniformQuantizedType]:
-    """Parameters that a range or a quantize or dequantize in the model decides."""
-    given = {value: activation_type(found) for value, found in ranges.items()}
+    """Parameters that follow from a range, or from a quantize or dequantize in the model."""
+    given = {value: activation_type(bounds) for value, bounds in ranges.items()}
     for op in function.body.block.ops:
         if is_preserved(op):
             continue
@@ -202,29 +213,34 @@ def given_parameters(function: FuncOp, ranges: dict[SSAValue, Range]) -> dict[SS
 
 
 def _usable(ranges: dict[SSAValue, Range], report: PassReport) -> dict[SSAValue, Range]:
-    """The ranges of activations that float32 can make a scale of. What is recorded on a constant is left out: its
-    elements say more."""
-    found: dict[SSAValue, Range] = {}
-    for value, one in ranges.items():
+    """The ranges of activations whose scale is finite in float32.
+
+    A range recorded on a constant is dropped: the elements of the constant are known exactly.
+    """
+    usable: dict[SSAValue, Range] = {}
+    for value, bounds in ranges.items():
         if not is_float(value) or is_constant(value):
             continue
-        if has_scale(one):
-            found[value] = one
+        if has_scale(bounds):
+            usable[value] = bounds
         else:
-            what = f"the range {one.low:g} to {one.high:g} is too wide for a float32 scale"
-            report.decline(what, producer(value))
-    return found
+            why = f"the range {bounds.low:g} to {bounds.high:g} is too wide for a float32 scale"
+            report.decline(why, producer(value))
+    return usable
 
 
-def _near_pole(value: SSAValue, found: Range, report: PassReport, *, tables: bool) -> bool:
-    """Whether rounding to steps of the range could make a 0 that an op which reads the value can't take."""
+def _near_pole(value: SSAValue, bounds: Range, report: PassReport, *, tables: bool) -> bool:
+    """Whether int8 may round an element to 0 although an op that reads the value has a pole there, such as a DIV.
+
+    With `tables`, ops without integer kernels become lookup tables, which have an entry for 0.
+    """
     for use in value.uses:
         user = use.operation
         if tables and isinstance(user, TflOp) and not user.INFO.quantizable:
-            continue  # a table tells what the op answers to 0
+            continue
         if not isinstance(user, TflOp) or use.index not in user.INFO.poles:
             continue
-        if not found.low > _STEPS_FROM_ZERO * found.high:
+        if not bounds.low > _STEPS_FROM_ZERO * bounds.high:
             report.decline("rounded to 0, what it reads would be an error or give infinity", user)
             return True
         if isinstance(value, BlockArgument):
@@ -234,14 +250,14 @@ def _near_pole(value: SSAValue, found: Range, report: PassReport, *, tables: boo
 
 
 def _keep_coarse_float(ranges: dict[SSAValue, Range], report: PassReport) -> None:
-    """Leaves float the ops of fixed range that would have but a few steps for what was recorded of them."""
-    for value, found in ranges.items():
-        maker = producer(value)
-        fixed = None if maker is None else fixed_output(maker)
-        if maker is not None and fixed is not None and max(-found.low, found.high) < _LEAST_STEPS * fixed[0]:
+    """Keeps ops with a fixed scale float if their recorded results span only a few steps of that scale."""
+    for value, bounds in ranges.items():
+        op = producer(value)
+        fixed = None if op is None else fixed_output(op)
+        if op is not None and fixed is not None and max(-bounds.low, bounds.high) < _LEAST_STEPS * fixed[0]:
             why = "its fixed range would leave a few steps of what was recorded"
-            maker.attributes[KEEP_FLOAT] = StringAttr(why)
-            report.decline(why, maker)
+            op.attributes[KEEP_FLOAT] = StringAttr(why)
+            report.decline(why, op)
 
 
 def _in_model(value: SSAValue) -> bool:
@@ -250,24 +266,28 @@ def _in_model(value: SSAValue) -> bool:
 
 
 def _constants(function: FuncOp) -> dict[SSAValue, FloatConstant]:
-    """The float constants, with a copy for each bias and each operand of a same-scale op of those that others read."""
-    found: dict[SSAValue, FloatConstant] = {}
+    """The float constants of a function.
+
+    If several ops read a constant, each use of it as a bias or by a same-scale op gets a copy first, since the
+    parameters of such a use follow from other values of its op.
+    """
+    constants: dict[SSAValue, FloatConstant] = {}
     order = positions(function)
     for op in list(function.body.block.ops):
         constant = float_constant(op) or _unfit(op)
         if constant is None:
             continue
-        found[constant.value] = constant
+        constants[constant.value] = constant
         for use in uses_in_order(constant.value, order):
             bias = bias_of(use.operation)
             follows = is_same_scale(use.operation) or (bias is not None and bias[0] == use.index)
             if follows and not constant.value.has_one_use():
-                again = copied(constant)
-                use.operation.operands[use.index] = again.value
-                found[again.value] = again
-    return found
+                copy = copied(constant)
+                use.operation.operands[use.index] = copy.value
+                constants[copy.value] = copy
+    return constants
 
 
 def _unfit(op: Operation) -> FloatConstant | None:
-    """An int8 constant that some kernel does not take as it is: quantized anew from the values that it stands for."""
+    """An int8 constant as float, to be quantized again, if some kernel does not support its parameters; else None."""
     return None if not isinstance(op, DequantizeOp) or fits(op) else dequantized_constant(op)

@@ -1,4 +1,4 @@
-"""`tfl-preserve-quantized`: marks what the model itself has quantized, so that the passes after it leave that alone."""
+"""`tfl-preserve-quantized`: marks the quantized parts of an input model, so that later passes do not change them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _HYBRID = "its weights are quantized in the model as it came"
 @dataclass(frozen=True)
 class PreserveQuantizedPass(TflPass):
     """
-    Marks the conversions between the integer and float parts of a model that is quantized already, and the float ops
-    that these conversions enclose.
+    Marks the quantize and dequantize ops between the integer and float parts of a model that is quantized already, and
+    the float ops between these.
 
     ```mlir
     %a = "tfl.dequantize"(%q) : (tensor<4x!quant.uniform<i8:f32, 0.1>>) -> tensor<4xf32>
@@ -40,9 +40,9 @@ class PreserveQuantizedPass(TflPass):
     %b = "tfl.sqrt"(%a) {tfl.keep_float = "it lies beside integer parts that the model came with"} …
     %r = "tfl.quantize"(%b) {tfl.model_quantized} …
     ```
-    Not marked are quantize/dequantize pairs on float values, which say how to quantize the ops around them
-    (quantization-aware training), the dequantization of constants, and conversions at the inputs and outputs of a model
-    that computes in float. `tfl-clear-marks` removes the marks.
+    Not marked are quantize/dequantize pairs on float values, which specify how to quantize the ops around them
+    (quantization-aware training), dequantize ops of constants, and quantize or dequantize ops at the inputs and outputs
+    of a model that computes in float. `tfl-clear-marks` removes the marks.
     """
 
     name = "tfl-preserve-quantized"
@@ -73,10 +73,10 @@ def _keep_float(ops: Iterable[Operation], why: str, report: PassReport) -> None:
 
 @dataclass
 class IntegerParts:
-    """What encloses the integer parts that a function came with."""
+    """The ops around the integer parts that a function of the input model has."""
 
     conversions: dict[Operation, None]
-    """The quantize and dequantize ops at their edges, and those between float ops that other such edges enclose."""
+    """The quantize and dequantize ops at the edges of integer parts, and those between the `float_ops`."""
     float_ops: dict[Operation, None]
     """The float ops that are connected to these edges through float values."""
 
@@ -84,91 +84,91 @@ class IntegerParts:
 def integer_parts(function: FuncOp, *, is_entry: bool) -> IntegerParts:
     """Finds the integer parts of a function, and the float ops beside them.
 
-    From each conversion at the edge of an integer part the search goes on along its float side: through ops that make
-    or read float values, and through quantize/dequantize pairs, which are the model's own there.
+    The search starts at the quantize and dequantize ops at the edges of integer parts. It follows float values, through
+    the ops that make or read them and through quantize/dequantize pairs.
     """
-    found = IntegerParts(dict.fromkeys(_edges(function, is_entry=is_entry)), {})
-    pending = [value for op in found.conversions for value in (*op.operands, *op.results) if is_float(value)]
+    parts = IntegerParts(dict.fromkeys(_edges(function, is_entry=is_entry)), {})
+    pending = [value for op in parts.conversions for value in (*op.operands, *op.results) if is_float(value)]
     reached = set(pending)
     while pending:
         value = pending.pop()
-        near = [use.operation for use in value.uses]
+        neighbours = [use.operation for use in value.uses]
         if isinstance(value, OpResult):
-            near.append(value.op)
-        for op in near:
-            if isinstance(op, (*CONSTANTS, ReturnOp)) or op in found.conversions or op in found.float_ops:
+            neighbours.append(value.op)
+        for op in neighbours:
+            if isinstance(op, (*CONSTANTS, ReturnOp)) or op in parts.conversions or op in parts.float_ops:
                 continue
             if isinstance(op, QuantizeOp | DequantizeOp):
-                joined = _beyond(op)
-                found.conversions.update(dict.fromkeys([op, *joined]))
-                values = [each for other in joined for each in (*other.operands, *other.results)]
+                partners = _partners(op)
+                parts.conversions.update(dict.fromkeys([op, *partners]))
+                values = [v for partner in partners for v in (*partner.operands, *partner.results)]
             else:
-                found.float_ops[op] = None
+                parts.float_ops[op] = None
                 values = [*op.operands, *op.results]
-            fresh = [v for v in dict.fromkeys(values) if is_float(v) and not is_constant(v) and v not in reached]
-            reached.update(fresh)
-            pending += fresh
-    return found
+            new = [v for v in dict.fromkeys(values) if is_float(v) and not is_constant(v) and v not in reached]
+            reached.update(new)
+            pending += new
+    return parts
 
 
-def _beyond(op: Operation) -> list[Operation]:
-    """The other half of a quantize/dequantize pair."""
+def _partners(op: Operation) -> list[Operation]:
+    """The other op of a quantize/dequantize pair; a quantize may have several dequantizes."""
     if isinstance(op, QuantizeOp):
         return [use.operation for use in op.results[0].uses if isinstance(use.operation, DequantizeOp)]
-    maker = producer(op.operands[0])
-    return [maker] if isinstance(maker, QuantizeOp) else []
+    quantize = producer(op.operands[0])
+    return [quantize] if isinstance(quantize, QuantizeOp) else []
 
 
 def _edges(function: FuncOp, *, is_entry: bool) -> list[Operation]:
-    """The quantize and dequantize ops between float values and integer computation that the model came with."""
+    """The quantize and dequantize ops between float values and integer ops of the input model."""
     computed = _computed(function)
     integer_ops = {op for op in function.body.block.ops if _is_integer_op(op, computed)}
-    found: list[Operation] = []
+    edges: list[Operation] = []
     for op in function.body.block.ops:
         if isinstance(op, QuantizeOp) and not is_constant(op.operands[0]):
             requantizes = quantized_element(op.operands[0]) is not None
-            readers = [use.operation for use in op.results[0].uses]
-            read = any(isinstance(reader, QuantizeOp) or reader in integer_ops for reader in readers)
-            returned = any(isinstance(reader, ReturnOp) for reader in readers)
-            if requantizes or read or (returned and not is_entry):
-                found.append(op)
+            users = [use.operation for use in op.results[0].uses]
+            computed_with = any(isinstance(user, QuantizeOp) or user in integer_ops for user in users)
+            returned = any(isinstance(user, ReturnOp) for user in users)
+            if requantizes or computed_with or (returned and not is_entry):
+                edges.append(op)
         elif isinstance(op, DequantizeOp) and _is_boundary(op, computed, integer_ops, is_entry=is_entry):
-            found.append(op)
-    return found
+            edges.append(op)
+    return edges
 
 
 def _is_boundary(op: DequantizeOp, computed: set[SSAValue], integer_ops: set[Operation], *, is_entry: bool) -> bool:
-    """Whether a dequantize reads what integer ops computed, and no constant, input or quantized float value."""
+    """Whether a dequantize reads the result of an integer op, not a constant, an input or a quantized float value."""
     source = op.operands[0]
     if source not in computed:
         return False
-    maker = producer(source)
-    if maker is None:
+    source_op = producer(source)
+    if source_op is None:
         return not is_entry
-    if isinstance(maker, QuantizeOp) and is_float(maker.operands[0]):
+    if isinstance(source_op, QuantizeOp) and is_float(source_op.operands[0]):
         return any(use.operation in integer_ops for use in source.uses)
     return True
 
 
 def _computed(function: FuncOp) -> set[SSAValue]:
-    """The quantized values that depend on an input, a quantized float value or a loop's variable.
+    """The quantized values that depend on an argument of the function or on a quantized float value.
 
-    The rows that GATHER takes from a constant table do not: no activation was quantized there.
+    The rows that GATHER selects from a quantized constant table are not among them: they are not quantized activations.
     """
-    found: set[SSAValue] = {value for value in function.body.block.args if quantized_element(value) is not None}
+    computed: set[SSAValue] = {value for value in function.body.block.args if quantized_element(value) is not None}
     for op in function.body.block.ops:
         if isinstance(op, CONSTANTS):
             continue
-        reads = any(value in found for value in op.operands)
+        depends = any(value in computed for value in op.operands)
         if isinstance(op, QuantizeOp):
-            reads = reads or not is_constant(op.operands[0])
-        if reads:
-            found.update(value for value in op.results if quantized_element(value) is not None)
-    return found
+            depends = depends or not is_constant(op.operands[0])
+        if depends:
+            computed.update(value for value in op.results if quantized_element(value) is not None)
+    return computed
 
 
 def _is_integer_op(op: Operation, computed: set[SSAValue]) -> bool:
-    """Whether an op, conversions excepted, reads or makes quantized activations."""
+    """Whether an op other than a quantize or dequantize has quantized activations as operands or results."""
     if isinstance(op, _NO_COMPUTATION):
         return False
     return any(value in computed for value in (*op.operands, *op.results))

@@ -1,9 +1,10 @@
-"""Which parameters every value gets: those with a range spread to the values that must or may share them.
+"""Chooses the parameters of every value: they spread from values with ranges to the values that share their scale.
 
-Each float value has a state, empty at first but where a range, a constant's content or a quantize in the model decides.
-Ops are visited from a stack, last op first: an op of same scale picks one of its operands' and results' parameters
-and sets the others, one of fixed range sets its results, one with a bias sets that from its input and its weight. What
-finds its value set otherwise leaves it and asks for a requantization instead (docs/semantics.md, Propagation).
+Each float value has a state. At first it is empty unless a range, the elements of a constant or a quantize in the model
+determines the parameters. Ops are visited from a stack, the last op first. A same-scale op picks the parameters of one
+operand or result and gives them to the others; an op with a fixed range sets those of its results; and an op with a
+bias sets those of the bias, from its input and its weight. If a value already has other parameters, these are kept,
+and a requantization is noted instead (docs/semantics.md, Propagation).
 """
 
 from __future__ import annotations
@@ -32,29 +33,30 @@ Params = UniformQuantizedType
 
 @dataclass
 class State:
-    """What is decided about one value."""
+    """The parameters that were chosen for one value."""
 
     params: Params | None = None
+    """The parameters that users of the value read, except for those in `requants`."""
     given: bool = False
     """The parameters came from a range or from the model, and no op changes them."""
     replaced_by: Params | None = None
-    """What the value's own op makes, where its range is fixed otherwise than `params`: all users see `params`."""
+    """The parameters with which the value's own op makes it, if they differ: it is then requantized to `params`."""
     requants: dict[Params, list[tuple[Operation, int]]] = field(
         default_factory=dict[Params, list[tuple[Operation, int]]]
     )
-    """Operands that want other parameters."""
+    """The uses (op and operand index) that need other parameters."""
 
 
 BiasRule = Callable[["Propagation", Operation], "Params | None"]
-"""The parameters of an op's bias; None while those that they follow from are not known."""
+"""Computes the parameters of an op's bias; None while those of its input or weight are not known."""
 
 
 class Propagation:
     """The states of a function's values.
 
-    `contents` gives the parameters of the constants that decide for themselves, `given` those of other values;
-    `constants` are all float constants, in order. `results_first`: an op that merges operands takes the parameters of
-    its result, never those of an operand.
+    `constants` are all float constants, in order, each with its op. `contents` computes the parameters of a constant
+    from its elements, or None. `given` are the parameters of other values that are known from the start. With
+    `results_first`, a same-scale op with several operands takes the parameters of its result, never of an operand.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class Propagation:
         self._done: set[Operation] = set()
 
     def run(self) -> None:
-        """Spreads until nothing changes; each op is worked on once."""
+        """Spreads parameters until nothing changes; each op sets parameters once."""
         by_op = {op: value for value, op in self._constants.items()}
         while self._pending:
             op = self._pending.pop()
@@ -93,7 +95,7 @@ class Propagation:
                 self._visit(op)
 
     def params(self, value: SSAValue) -> Params | None:
-        """The parameters of a value, also of one that is quantized already."""
+        """The parameters of a value, or its type's parameters if it is quantized already; None if there are none."""
         state = self.states.get(value)
         return quantized_element(value) if state is None else state.params
 
@@ -128,24 +130,27 @@ class Propagation:
                 self._set_operand(op, bias[0], params)
 
     def _shared(self, op: Operation) -> Params | None:
-        """The parameters that an op of same scale takes for all its values."""
+        """The parameters that a same-scale op takes for all its values; None if no value has any yet."""
         operands, results = list(op.operands), list(op.results)
         if self._results_first and len(float_operands(op)) > 1:  # an operand's own range may not hold the result
             return next((params for value in results if (params := self.params(value)) is not None), None)
-        alone = [part[0] for part in (operands, results) if len(part) == 1]
-        for candidates in (alone, [*operands, *results]):
+        single = [values[0] for values in (operands, results) if len(values) == 1]
+        for candidates in (single, [*operands, *results]):
             for value in candidates:
                 state = self.states.get(value)
                 if state is not None and state.given:
                     return state.params
-        for value in (*alone, *operands, *results):
+        for value in (*single, *operands, *results):
             params = self.states[value].params if value in self.states else None
             if params is not None:
                 return params
         return None
 
     def _set_result(self, value: SSAValue, params: Params) -> None:
-        """Gives a value what its own op makes; where another is set, what the op makes is requantized to that."""
+        """Sets the parameters with which the value's own op makes it.
+
+        If the value has others already, it is requantized to those after its op.
+        """
         state = self._state(value)
         if state.params is None:
             state.params = params
@@ -154,7 +159,10 @@ class Propagation:
             state.replaced_by = params
 
     def _set_operand(self, op: Operation, index: int, params: Params) -> None:
-        """Gives a value what one of its users wants; where another is set, that user alone gets a requantized one."""
+        """Sets the parameters that one user of a value needs.
+
+        If the value has others already, it is requantized for this user only.
+        """
         value = op.operands[index]
         state = self._state(value)
         if state.params is None:
@@ -165,7 +173,7 @@ class Propagation:
             state.requants.setdefault(params, []).append((op, index))
 
     def has_pair(self, value: SSAValue, given: dict[SSAValue, Params]) -> bool:
-        """Whether the value gets a quantize: its own range decided, or it belongs to an op that was visited."""
+        """Whether the value gets a pair: it is given, a constant or an argument, or a visited op makes it."""
         if value in given or value in self._constants or isinstance(value, BlockArgument):
             return True
         return isinstance(value, OpResult) and value.op in self.visited_from_start

@@ -1,4 +1,4 @@
-"""`tfl-quantize`: forms quantized ops out of the quantize/dequantize pairs around them."""
+"""`tfl-quantize`: replaces ops between quantize/dequantize pairs by ops on integers."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from tflir.passes.rewriting.values import producer
 @dataclass(frozen=True)
 class QuantizePass(TflPass):
     """
-    Lets ops whose kernels take int8 weights beside float activations read the quantized weights, and turns
-    each quantized constant into a `tfl.pseudo_qconst`.
+    Replaces float ops between quantize/dequantize pairs by integer ops, lets ops whose kernels accept int8 weights with
+    float activations read the quantized weights, and folds each quantize of a constant to a `tfl.pseudo_qconst`.
 
     ```mlir
     %q = "tfl.quantize"(%w) <{qtype = tensor<64x32x!quant.uniform<…>>}> …
@@ -42,7 +42,7 @@ class QuantizePass(TflPass):
     %q = "tfl.pseudo_qconst"() <{qtype = tensor<64x32x!quant.uniform<…>>, value = dense_resource<w> …}> …
     %y = "tfl.fully_connected"(%x, %q, %b) …
     ```
-    Where no kernel takes them the `tfl.dequantize` stays (weight-only quantization).
+    If no kernel accepts the quantized weights, the `tfl.dequantize` is kept (weight-only quantization).
     """
 
     name = "tfl-quantize"
@@ -52,12 +52,12 @@ class QuantizePass(TflPass):
     integer: bool = True
     """Form integer ops between dequantizes and quantizes."""
     hybrid: bool = True
-    """Let ops with float activations read int8 weights where they have a kernel for it (dynamic range); without it only
-    those in functions of which no range was recorded."""
+    """Let ops with float activations read int8 weights where they have a kernel for it (dynamic range); if false, only
+    in functions without recorded ranges."""
     legacy_float_scale: bool = False
-    """Integers of constants in the single-precision arithmetic of post-training quantization, not in double."""
+    """Quantize constants in the single-precision arithmetic of post-training quantization, not in double precision."""
     tf_compat: bool = False
-    """Form hybrid ops that TensorFlow forms though the runtime computes them wrongly or not at all."""
+    """Form the hybrid ops that TensorFlow forms, even if the runtime computes them wrongly or not at all."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         widened: dict[Operation, ConstOp] = {}
@@ -71,24 +71,24 @@ class QuantizePass(TflPass):
             fold_constant(quantize, report, legacy_float_scale=self.legacy_float_scale, tf_compat=self.tf_compat)
 
     def _form_hybrid(self, op: TflOp, widened: dict[Operation, ConstOp], report: PassReport) -> None:
-        formed = False
+        quantized = False
         for index in op.INFO.dynamic_range:
             quantize = quantize_of(op.operands[index]) if index < len(op.operands) else None
             if quantize is None:
                 continue
+            quantized = True
             if not self.tf_compat and (why := _unread(op, quantize) or _unsound(op)) is not None:
                 report.decline(why, op)
                 continue
             op.operands[index] = quantize.results[0]
             op.attributes.pop(names.VERSION, None)
             report.count("operands of hybrid ops")
-            formed = True
-        if formed:
+        if quantized:
             _widen_other_operands(op, widened, report)
 
 
 def _widen_other_operands(op: TflOp, widened: dict[Operation, ConstOp], report: PassReport) -> None:
-    """float32 for the biases of a hybrid op that are float16 behind a dequantize: XNNPACK wants constants there."""
+    """Makes float16 biases beside int8 weights float32 constants: the default delegate refuses the two together."""
     for index, value in enumerate(op.operands):
         source = producer(value)
         constant = float_constant(source) if isinstance(source, DequantizeOp) else None
@@ -107,14 +107,19 @@ def _widen_other_operands(op: TflOp, widened: dict[Operation, ConstOp], report: 
 
 
 def _unread(op: TflOp, quantize: QuantizeOp) -> str | None:
+    """Why the op's hybrid kernel can't read the quantized weight; None if it can."""
     element = quantized_element(quantize.results[0])
     return None if element is None else why_no_hybrid_kernel(op, element)
 
 
-def _per_tensor_depthwise(op: TflOp) -> str | None:
-    """XNNPACK and the reference kernel disagree on, or refuse, one scale for all channels of a depthwise filter."""
-    if op.INFO.builtin == "DEPTHWISE_CONV_2D" and not _per_channel(op):
-        return "hybrid depthwise convolution wants scales per channel: weight-only instead"
+def _depthwise(op: TflOp) -> str | None:
+    """The default delegate has no hybrid depthwise convolution, and the built-in one is slower than the float kernel.
+
+    With int8 weights behind a `tfl.dequantize`, which is computed once, the delegate runs the float one, whose
+    activations are not rounded either. The built-in kernel refuses one scale for all channels.
+    """
+    if op.INFO.builtin == "DEPTHWISE_CONV_2D":
+        return "the hybrid depthwise kernel is slower than the float one: weight-only instead"
     return None
 
 
@@ -129,14 +134,15 @@ def _per_tensor_groups(op: TflOp) -> str | None:
 
 
 def _per_channel(op: TflOp) -> bool:
+    """Whether the op's filter, or the quantize of its pair, has one scale for each channel."""
     value = op.operands[1]
     quantize = quantize_of(value)
     element = element_of(quantize.results[0].type if quantize is not None else value.type)
     return isinstance(element, UniformQuantizedType) and element.is_per_axis
 
 
-_UNSOUND: tuple[Callable[[TflOp], str | None], ...] = (_per_tensor_depthwise, _per_tensor_groups)
-"""Hybrid forms that TensorFlow writes and that the runtime gets wrong; each says why, or None."""
+_UNSOUND: tuple[Callable[[TflOp], str | None], ...] = (_depthwise, _per_tensor_groups)
+"""Hybrid forms that TensorFlow writes and that the runtime computes wrongly or slowly; each says why, or None."""
 
 
 def _unsound(op: TflOp) -> str | None:

@@ -1,9 +1,9 @@
-"""Parameters of the recurrent layers, whose operands have rules of their own.
+"""Quantization parameters of recurrent layers, whose operands follow rules of their own.
 
-An LSTM's input, output and activation state are int8, its weights symmetric int8 of one scale each, its peephole and
-layer-norm coefficients int16, its cell state a fixed-point int16, its biases int32. An SVDF filters features with int8
-and time with int16. All follow from the recorded ranges of input, output, state and intermediates; where one is missing
-the layer stays float (docs/semantics.md, Recurrent layers).
+An LSTM's input, output and activation state are int8, each of its weights is symmetric int8 with one scale, its
+peephole and layer-norm coefficients are int16, its cell state is a fixed-point int16 number, and its biases are int32.
+The weights of an SVDF are int8 for features and int16 for time. All parameters follow from the recorded ranges of
+input, output, state and intermediates; if one is missing, the layer stays float (docs/semantics.md, Recurrent layers).
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ _SVDF_TIME_LEVELS = 512
 
 
 class _MissingRangeError(Exception):
-    """A range that the layer needs was not recorded; the text says which."""
+    """A range that the layer needs was not recorded; the message names it."""
 
 
 @dataclass
 class _Layer:
-    """A recurrent op, the ranges of its values, and what is decided about them."""
+    """A recurrent op, the ranges of its values, and the parameters that were chosen for them so far."""
 
     op: Operation
     ranges: Ranges
@@ -71,25 +71,28 @@ class _Layer:
     intermediates: dict[int, Params]
 
     def range(self, value: SSAValue, what: str) -> Range:
-        found = self.ranges.get(value)
-        if found is None:
+        """The recorded range of a value; raises `_MissingRangeError` with the name `what` if there is none."""
+        recorded = self.ranges.get(value)
+        if recorded is None:
             raise _MissingRangeError(what)
-        return found
+        return recorded
 
     def intermediate(self, index: int) -> Range:
-        held = self.op.attributes.get(names.INTERMEDIATES)
-        items = list(cast("ArrayAttr[Attribute]", held)) if isinstance(held, ArrayAttr) else []
+        """The recorded range of an intermediate tensor; raises `_MissingRangeError` if there is none."""
+        listed = self.op.attributes.get(names.INTERMEDIATES)
+        items = list(cast("ArrayAttr[Attribute]", listed)) if isinstance(listed, ArrayAttr) else []
         item = items[index] if index < len(items) else None
-        found = range_in(item.data.get("tensor")) if isinstance(item, DictionaryAttr) else None
-        if found is None:
+        recorded = range_in(item.data.get("tensor")) if isinstance(item, DictionaryAttr) else None
+        if recorded is None:
             raise _MissingRangeError(f"intermediate {index}")
-        return found
+        return recorded
 
     def present(self, index: int) -> bool:
+        """Whether the op has this optional operand, and it is float."""
         return index < len(self.op.operands) and is_float(self.op.operands[index])
 
     def most(self, index: int) -> float:
-        """max|v| of the constant that operand `index` is."""
+        """max|v| of the constant operand `index`; raises `_MissingRangeError` if it is not a finite constant."""
         value = self.op.operands[index]
         constant = float_constant(value.op) if isinstance(value, OpResult) else None
         rows = None if constant is None else Rows.of(constant.blob, constant.shape, None)
@@ -104,7 +107,7 @@ class _Layer:
         self.params[self.op.operands[index]] = params
 
     def weight(self, index: int) -> None:
-        """Symmetric int8 with one scale."""
+        """Chooses symmetric int8 with one scale for operand `index`."""
         self.set(index, weight_type(weight_scales(np.array([self.most(index)])), None))
 
     def scale(self, index: int) -> Any:
@@ -114,9 +117,9 @@ class _Layer:
 def recurrent_parameters(
     function: FuncOp, ranges: Ranges, report: PassReport
 ) -> Iterator[tuple[Operation, dict[SSAValue, Params]]]:
-    """Each recurrent op that can be integer with the parameters of its operands and result.
+    """Yields each recurrent op that can be integer, with the parameters of its operands and result.
 
-    Constants that it shares with others are copied; its intermediates get their types.
+    The op's constants that other ops read too are copied, and its intermediates get quantized types.
     """
     for op in list(function.body.block.ops):
         rule = _RULES.get(type(op))
@@ -134,12 +137,12 @@ def recurrent_parameters(
 
 
 def is_recurrent(op: Operation) -> bool:
-    """Whether the op has rules of its own here."""
+    """Whether the op is a recurrent layer that has rules here."""
     return type(op) in _RULES
 
 
 def _own_constants(op: Operation) -> None:
-    """Copies of the constants that other ops read too: their parameters are this op's alone."""
+    """Copies the op's constants that other ops read too, since their parameters hold for this op only."""
     for index, value in enumerate(op.operands):
         if not isinstance(value, OpResult) or value.has_one_use() or float_constant(value.op) is None:
             continue
@@ -169,8 +172,8 @@ def _lstm(layer: _Layer) -> None:
             scale = layer.scale(norm) * _LAYER_NORM_BIAS if normalised else layer.scale(0) * layer.scale(weight)
             layer.set(bias, bias_type(bias_scales((scale,))))
         if normalised and layer.present(norm):
-            found = layer.intermediate(gate)
-            layer.intermediates[gate] = symmetric_int16(max(abs(found.low), abs(found.high)))
+            gate_range = layer.intermediate(gate)
+            layer.intermediates[gate] = symmetric_int16(max(abs(gate_range.low), abs(gate_range.high)))
     hidden = layer.intermediate(_HIDDEN) if layer.present(_PROJECTION_WEIGHTS) else None
     layer.intermediates[_HIDDEN] = activation_type(hidden if hidden is not None else _hidden_or(layer, output))
     if layer.present(_PROJECTION_BIAS):
@@ -179,7 +182,7 @@ def _lstm(layer: _Layer) -> None:
 
 
 def _hidden_or(layer: _Layer, output: Range) -> Range:
-    """The recorded range of the hidden value; without a projection it is the output."""
+    """The recorded range of the hidden value, or else that of the output, which it is if there is no projection."""
     try:
         return layer.intermediate(_HIDDEN)
     except _MissingRangeError:
@@ -206,21 +209,21 @@ _RULES: dict[type[Operation], Callable[[_Layer], None]] = {
 
 
 def _set_intermediates(op: Operation, decided: Mapping[int, Params]) -> None:
-    """Types of the intermediate tensors; they hold nothing, only their scales count."""
+    """Sets the types of the intermediate tensors. They have no elements; the kernels only read their scales."""
     if not decided:
         return
-    held = op.attributes.get(names.INTERMEDIATES)
-    known = list(cast("ArrayAttr[DictionaryAttr]", held)) if isinstance(held, ArrayAttr) else []
+    listed = op.attributes.get(names.INTERMEDIATES)
+    known = list(cast("ArrayAttr[DictionaryAttr]", listed)) if isinstance(listed, ArrayAttr) else []
     items: list[Attribute] = []
     for index, name in enumerate(INTERMEDIATES):
-        found = known[index].data.get("name") if index < len(known) else None
+        known_name = known[index].data.get("name") if index < len(known) else None
         params = decided.get(index)
         width = 0 if params is None else params.storage.width.data
         element: Attribute = F32 if params is None else params
         dtype = {0: np.float32, 8: np.int8, 16: np.int16}[width]
         record = {
             "type": tensor_type((0,), element),
-            "name": found if found is not None else StringAttr(name),
+            "name": known_name if known_name is not None else StringAttr(name),
             "value": elements(np.zeros(0, dtype)),
         }
         items.append(DictionaryAttr(record))

@@ -1,4 +1,4 @@
-"""Ops that stay float because no integer kernel takes the scales that their values got."""
+"""Keeps ops float if no integer kernel supports the scales that were chosen for their values."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tflir.passes.quantization.propagation import Propagation
 from tflir.passes.rewriting.values import is_float
 
 _ROUNDED = 0.99
-"""Scales that float32 rounds are compared with a little room."""
+"""A tolerance for comparisons of scales, which are rounded to float32."""
 
 
 def keep_refused_float(function: FuncOp, spread: Propagation, report: PassReport) -> None:
-    """Marks the ops that the runtime would refuse, or end at, with what `spread` decided."""
+    """Marks the ops that the runtime would refuse, or abort in, with the parameters that `spread` chose."""
     for op in function.body.block.ops:
         if not isinstance(op, TflOp) or not is_quantizable(op):
             continue
@@ -36,7 +36,7 @@ def keep_refused_float(function: FuncOp, spread: Propagation, report: PassReport
 
 
 def _scale(spread: Propagation, value: SSAValue) -> float:
-    """The scale that an op makes or reads; the largest where there are several, 0 where none is known."""
+    """The scale of a value as its own op makes it: the largest one if there are several, 0 if none is known."""
     state = spread.states.get(value)
     params = state.replaced_by if state is not None and state.replaced_by is not None else spread.params(value)
     return 0.0 if params is None else float(np.max(params.layout.scales))

@@ -1,4 +1,4 @@
-"""`tfl-require-integer`: an error where anything but integers is computed with."""
+"""`tfl-require-integer`: refuses a model in which an op computes with float values."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ from tflir.passes.rewriting.values import is_float
 
 _STATUS = 3
 _MOST_NAMED = 8
-"""Ops that the error names; it counts the rest."""
+"""The error names this many ops, and gives the number of the others."""
 
 
 @dataclass(frozen=True)
 class RequireIntegerPass(TflPass):
     """
-    Refuses a module in which an op computes with float tensors; a quantize where a function begins and a dequantize
-    where it ends are no computation.
+    Refuses a module in which an op computes with float tensors. A quantize of a function's input and a dequantize of
+    its output are allowed.
 
     ```mlir
     %y = "tfl.sin"(%x) : (tensor<4xf32>) -> tensor<4xf32>
     ```
-    becomes an error that names `tfl.sin`, its tensor, and why it could not be an integer op, as every such op; not
+    becomes an error that names `tfl.sin`, its tensor, and the reason why it is not an integer op, and the same for
+    every other float op. This is no error:
     ```mlir
     %y = "tfl.abs"(%x) : (tensor<4x!quant.uniform<i8:f32, …>>) -> tensor<4x!quant.uniform<i8:f32, …>>
     ```
@@ -43,13 +44,13 @@ class RequireIntegerPass(TflPass):
     changes = "exact"
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        found = [(op, _why(op)) for function in functions(module) for op in _float_ops(function)]
-        if not found:
+        refused = [(op, _why(op)) for function in functions(module) for op in _float_ops(function)]
+        if not refused:
             return
-        named = "; ".join(f"{_kind(op)} '{place(op)}' ({why})" for op, why in found[:_MOST_NAMED])
-        rest = f"; and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        named = "; ".join(f"{_kind(op)} '{place(op)}' ({why})" for op, why in refused[:_MOST_NAMED])
+        rest = f"; and {len(refused) - _MOST_NAMED} more" if len(refused) > _MOST_NAMED else ""
         raise Error(
-            f"{len(found)} op{'s' if len(found) > 1 else ''} can't be integer: {named}{rest}",
+            f"{len(refused)} op{'s' if len(refused) > 1 else ''} can't be integer: {named}{rest}",
             hint="add TFLITE_BUILTINS to --supported-ops to leave them float, or name them in --allow-float",
             status=_STATUS,
         )

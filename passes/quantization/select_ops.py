@@ -1,4 +1,6 @@
-"""`tfl-select-ops`: marks the ops that quantization leaves float, or that share a scale though MLIR does not say so."""
+"""`tfl-select-ops`: marks ops that quantization must keep float, and ops that share a scale though MLIR has no such
+trait for them.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ _USAGE = 2
 @dataclass(frozen=True)
 class SelectOpsPass(TflPass):
     """
-    Marks ops with `tfl.keep_float` and why.
+    Marks ops that stay float with `tfl.keep_float` and the reason.
 
     ```mlir
     %y = "tfl.scatter_nd"(%i, %x, %s) …
@@ -35,10 +37,10 @@ class SelectOpsPass(TflPass):
     ```mlir
     %y = "tfl.scatter_nd"(%i, %x, %s) {tfl.keep_float = "its kernel fills with integer 0, …"} …
     ```
-    `quantize-only` and `skip` name ops by kind (`CONV_2D`, `tfl.conv_2d`), by the name of a tensor that they make, or
-    by a regular expression that such a name matches; or, where no op makes such a tensor, by a constant that they read.
-    These are marked with `tfl.left_out` too, and no pass changes their weights. A pattern that matches nothing is an
-    error.
+    `quantize-only` and `skip` name ops by kind (`CONV_2D`, `tfl.conv_2d`), by the name of one of their result tensors,
+    or by a regular expression that matches such a name. If no op has such a result, they name the ops that read a
+    constant of this name. Ops that these options exclude are marked with `tfl.left_out` too, and no pass changes their
+    weights. A pattern that matches nothing is an error.
     """
 
     name = "tfl-select-ops"
@@ -49,34 +51,36 @@ class SelectOpsPass(TflPass):
     skip: tuple[str, ...] = ()
     """Kinds of op, names of tensors, or regular expressions for such names: these stay float."""
     sound: bool = True
-    """Leave float what would be wrong or could not run as integers, though TensorFlow makes it so."""
+    """Keep ops float whose integer form would be wrong or could not run, though TensorFlow makes them integer."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         ops = [op for function in functions(module) for op in function.body.block.ops if isinstance(op, TflOp)]
-        constants = [op for function in functions(module) for op in function.body.block.ops if _is_made_before(op)]
+        constants = [
+            op for function in functions(module) for op in function.body.block.ops if _only_makes_constants(op)
+        ]
         only = _matching(ops, constants, self.quantize_only)
         skipped = _matching(ops, constants, self.skip)
         for op in ops:
             if self.sound and op.INFO.moves_elements:
                 op.attributes[SHARES_SCALE] = UnitAttr()
             why = "skipped" if op in skipped else "not among the ops to quantize" if only and op not in only else None
-            if why is not None and not _is_made_before(op):
+            if why is not None and not _only_makes_constants(op):
                 op.attributes[LEFT_OUT] = UnitAttr()
             elif why is None and LEFT_OUT in op.attributes:
                 why = "skipped, or not among the ops to quantize"
             if why is None and KEEP_FLOAT not in op.attributes:
                 why = _computed_bias(op) or (unsound_int8(op) if self.sound else None)
-            if why is not None and not _is_made_before(op):
+            if why is not None and not _only_makes_constants(op):
                 op.attributes[KEEP_FLOAT] = StringAttr(why)
                 report.count("ops kept float")
                 report.decline(why, op)
 
 
 def _matching(ops: list[TflOp], constants: list[Operation], patterns: tuple[str, ...]) -> set[Operation]:
-    """The ops that any of the patterns names, or whose constants it names."""
-    found: set[Operation] = set()
+    """The ops that any of the patterns names, directly or by a constant that they read."""
+    selected: set[Operation] = set()
     for pattern in patterns:
-        matches: set[Operation] = {op for op in ops if not _is_made_before(op) and _matches(op, pattern)}
+        matches: set[Operation] = {op for op in ops if not _only_makes_constants(op) and _matches(op, pattern)}
         matches = matches or _readers(op for op in constants if _makes(op, pattern))
         if not matches:
             known = {op.INFO.kind for op in ops} | {name for op in ops for name in names.op_names(op) if name}
@@ -85,24 +89,24 @@ def _matching(ops: list[TflOp], constants: list[Operation], patterns: tuple[str,
                 hint="give an op kind such as CONV_2D, a tensor's name, or a regular expression for such names",
                 status=_USAGE,
             )
-        found |= matches
-    return found
+        selected |= matches
+    return selected
 
 
-def _is_made_before(op: Operation) -> bool:
-    """Whether an op only makes a constant: there is nothing to leave out but what reads it."""
+def _only_makes_constants(op: Operation) -> bool:
+    """Whether all results of the op are constants, such as a dequantized weight: only its users can be selected."""
     return bool(op.results) and all(map(is_constant, op.results))
 
 
 def _readers(constants: Iterable[Operation]) -> set[Operation]:
-    """The ops that read any of the constants, be it through a `tfl.dequantize`."""
-    found: set[Operation] = set()
+    """The ops that read any of the constants, directly or through a `tfl.dequantize`."""
+    readers: set[Operation] = set()
     for constant in constants:
         for user in (use.operation for result in constant.results for use in result.uses):
             if isinstance(user, DequantizeOp):
-                found |= {use.operation for use in user.output.uses}
-            found.add(user)
-    return found
+                readers |= {use.operation for use in user.output.uses}
+            readers.add(user)
+    return readers
 
 
 def _matches(op: TflOp, pattern: str) -> bool:
@@ -110,16 +114,13 @@ def _matches(op: TflOp, pattern: str) -> bool:
 
 
 def _makes(op: Operation, pattern: str) -> bool:
-    """Whether the pattern names a tensor that the op makes."""
-    made = [name for name in names.op_names(op) if name]
-    if pattern in made:
-        return True
-    found = expression(pattern)
-    return any(map(found, made))
+    """Whether the pattern is the name of one of the op's results, or a regular expression that matches one."""
+    result_names = [name for name in names.op_names(op) if name]
+    return pattern in result_names or any(map(expression(pattern), result_names))
 
 
 def unsound_int8(op: TflOp) -> str | None:
-    """Why the op's int8 form would be wrong or could not run; None where it is fine."""
+    """Why the op's int8 form would be wrong or could not run; None if it is correct."""
     if op.INFO.no_int8:
         return op.INFO.no_int8
     if op.INFO.int8_activation and (fused := _fused(op)) != op.INFO.int8_activation:
@@ -136,7 +137,7 @@ def _fused(op: TflOp) -> str:
 
 
 def _computed_bias(op: TflOp) -> str | None:
-    """Integer kernels take int32 biases alone, which nothing can compute."""
+    """Why an op whose bias is computed stays float: integer kernels need an int32 bias, which no op can compute."""
     bias = bias_of(op)
     if bias is None or not _is_computed(op.operands[bias[0]]):
         return None
@@ -144,5 +145,5 @@ def _computed_bias(op: TflOp) -> str | None:
 
 
 def _is_computed(value: SSAValue) -> bool:
-    """Whether a float value is no constant, in whatever form the model stores that."""
+    """Whether a float value is not a constant in any form that the model may store."""
     return is_float(value) and not is_constant(value)

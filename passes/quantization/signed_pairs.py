@@ -1,4 +1,4 @@
-"""`tfl-signed-pairs`: int8 instead of uint8 in the quantize/dequantize pairs of quantization-aware training."""
+"""`tfl-signed-pairs`: changes the quantize/dequantize pairs of quantization-aware training from uint8 to int8."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OFFSET = 128
 @dataclass(frozen=True)
 class SignedPairsPass(TflPass):
     """
-    Gives quantize/dequantize pairs of uint8, as older training tools write them, the int8 elements that kernels take.
+    Changes uint8 quantize/dequantize pairs, as older training tools write them, to int8, which the kernels support.
 
     ```mlir
     %q = "tfl.quantize"(%x) <{qtype = tensor<4x!quant.uniform<u8:f32, 0.1:128>>}> …
@@ -42,8 +42,8 @@ class SignedPairsPass(TflPass):
     %q = "tfl.quantize"(%x) <{qtype = tensor<4x!quant.uniform<i8:f32, 0.1>>}> …
     %y = "tfl.dequantize"(%q) …
     ```
-    Values stay the same: an integer and its zero point both are less by 128. An input or output of uint8 keeps its
-    type, with a `tfl.quantize` beside it. What `tfl-preserve-quantized` marked is left alone.
+    The real values stay the same: integers and zero points are both reduced by 128. An input or output of uint8 keeps
+    its type, and a `tfl.quantize` converts it. Ops that `tfl-preserve-quantized` marked are not changed.
     """
 
     name = "tfl-signed-pairs"
@@ -73,7 +73,7 @@ def _signed(params: UniformQuantizedType) -> UniformQuantizedType:
 
 
 def _sign_quantize(op: QuantizeOp, report: PassReport) -> None:
-    """The quantize of a pair makes int8; what else reads the result still gets uint8."""
+    """Makes the quantize of a pair produce int8; users other than dequantizes still read uint8."""
     params = _unsigned8(op.results[0])
     if params is None:
         return
@@ -83,27 +83,27 @@ def _sign_quantize(op: QuantizeOp, report: PassReport) -> None:
     op.properties["qtype"] = qtype
     made = Rewriter.replace_value_with_new_type(op.results[0], qtype)
     if others:
-        again = QuantizeOp.create(operands=[made], result_types=[unsigned], properties={"qtype": unsigned})
-        again.location, op.location = op.location, names.UNNAMED
-        insert_before(others[0].operation, again)
+        requantize = QuantizeOp.create(operands=[made], result_types=[unsigned], properties={"qtype": unsigned})
+        requantize.location, op.location = op.location, names.UNNAMED
+        insert_before(others[0].operation, requantize)
         for use in others:
-            use.operation.operands[use.index] = again.results[0]
+            use.operation.operands[use.index] = requantize.results[0]
     report.count("pairs of uint8 made int8")
 
 
 def _sign_dequantize(op: DequantizeOp, report: PassReport) -> None:
-    """A dequantize of a uint8 constant or input reads it as int8."""
+    """Lets a dequantize of a uint8 constant or input read it as int8."""
     source = op.operands[0]
     params = _unsigned8(source)
     if params is None:
         return
-    maker = producer(source)
+    constant = producer(source)
     made: Operation | None = None
-    if isinstance(maker, QConstOp) and isinstance(maker.value, ArrayElementsAttr):
+    if isinstance(constant, QConstOp) and isinstance(constant.value, ArrayElementsAttr):
         qtype = quantized_tensor(source, _signed(params))
-        value = from_blob(_signed_blob(maker.value.blob), shape_of(maker.value.type) or (), IntegerType(8))
+        value = from_blob(_signed_blob(constant.value.blob), shape_of(constant.value.type) or (), IntegerType(8))
         made = qconst_op(qtype, value)
-        made.location = maker.location
+        made.location = constant.location
         report.count("constants of uint8 made int8")
     elif isinstance(source, BlockArgument):
         qtype = quantized_tensor(source, _signed(params))
@@ -115,6 +115,8 @@ def _sign_dequantize(op: DequantizeOp, report: PassReport) -> None:
 
 
 def _signed_blob(blob: Blob) -> Blob:
+    """uint8 bytes reduced by 128, as int8 bytes: this flips the highest bit."""
+
     def make() -> Iterator[npt.NDArray[np.uint8]]:
         for chunk in blob.chunks():
             yield chunk ^ np.uint8(_OFFSET)

@@ -1,4 +1,8 @@
-"""Recorded ranges as kernels can take them: without what no op can tell apart, and none too narrow for a kernel."""
+"""Adapts recorded ranges to the ops and kernels that use them.
+
+Ranges are narrowed where they contain values that no op can distinguish, such as masks of -1e9, and widened where a
+kernel does not support the scale that would follow.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ from tflir.passes.rewriting.values import producer as producer_of
 
 INT8_LEVELS = 255
 _MARGIN = 1.001
-"""Over the least scale, so that rounding to float32 does not fall below it."""
+"""A widened range has this many times the least scale, so that the scale is not below it after rounding to float32."""
 _WEIGHT_LEVELS = 127
 _ONE_SIDED = frozenset(("RELU", "RELU6"))
 
@@ -27,13 +31,16 @@ _ONE_SIDED = frozenset(("RELU", "RELU6"))
 def visible_ranges(
     function: FuncOp, recorded: dict[SSAValue, Range], report: PassReport, *, levels: int = INT8_LEVELS
 ) -> tuple[dict[SSAValue, Range], dict[SSAValue, Range]]:
-    """Ranges that end where no op can tell what lies beyond, and those that constants are to be clamped to."""
+    """The recorded ranges without the values that no op can distinguish, and the ranges to clamp constants to.
+
+    `levels` is the number of steps of the activations' integer type.
+    """
     ranges, clamped = Visible(function, recorded, ConstantRanges(), levels).narrowed()
-    for value, found in ranges.items():
-        if found != recorded[value]:
+    for value, narrow in ranges.items():
+        if narrow != recorded[value]:
             was = recorded[value]
             report.decline(
-                f"its range {was.low:g} to {was.high:g} ends at {found.low:g} and {found.high:g}: "
+                f"its range {was.low:g} to {was.high:g} ends at {narrow.low:g} and {narrow.high:g}: "
                 "nothing can tell what lies beyond",
                 producer_of(value),
             )
@@ -41,10 +48,10 @@ def visible_ranges(
 
 
 def widened_ranges(
-    function: FuncOp, found: Mapping[SSAValue, Range], clamped: Mapping[SSAValue, Range]
+    function: FuncOp, narrowed: Mapping[SSAValue, Range], clamped: Mapping[SSAValue, Range]
 ) -> dict[SSAValue, Range]:
-    """int8 ranges that give no result a scale finer than its kernel takes."""
-    ranges, scales = dict(found), _Scales(found, clamped)
+    """The ranges, widened where the int8 scale of a result would be finer than its kernel supports."""
+    ranges, scales = dict(narrowed), _Scales(narrowed, clamped)
     for op in function.body.block.ops:
         if not isinstance(op, TflOp):
             continue
@@ -64,7 +71,7 @@ def widened_ranges(
 
 
 class _Scales:
-    """The int8 scales that values will have, as far as ranges and constants say."""
+    """The int8 scales that values will have, as far as they follow from ranges and constants."""
 
     def __init__(self, ranges: Mapping[SSAValue, Range], clamped: Mapping[SSAValue, Range]) -> None:
         self._ranges = ranges
@@ -73,12 +80,12 @@ class _Scales:
         self.known: dict[SSAValue, float] = {}
 
     def of_operand(self, op: TflOp, index: int) -> float:
-        """What `least_scale` asks of an op's operand; 0 where it is not known."""
+        """The scale to give `least_scale` for an op's operand; 0 if it is not known."""
         value = op.operands[index]
         constant = self._constants.range_of(value)
         if constant is not None:
             if is_same_scale(op):
-                return 0.0  # it follows the result
+                return 0.0  # the constant takes the scale of the result
             most = max(abs(constant.low), abs(constant.high))
             if op.INFO.bias is not None and op.INFO.bias[0] == index:
                 return bias_scale(most)
@@ -86,19 +93,23 @@ class _Scales:
                 return most / _WEIGHT_LEVELS
         if value not in self.known:
             element = quantized_element(value)
-            found = self._clamped.get(value) or self._ranges.get(value) or constant
-            self.known[value] = float(np.max(element.layout.scales)) if element is not None else _scale(found)
+            bounds = self._clamped.get(value) or self._ranges.get(value) or constant
+            self.known[value] = float(np.max(element.layout.scales)) if element is not None else _scale(bounds)
         return self.known[value]
 
 
-def _scale(found: Range | None) -> float:
-    return 0.0 if found is None else (max(found.high, 0.0) - min(found.low, 0.0)) / INT8_LEVELS
+def _scale(bounds: Range | None) -> float:
+    """The int8 scale of a range, extended to contain 0; 0 if there is no range."""
+    return 0.0 if bounds is None else (max(bounds.high, 0.0) - min(bounds.low, 0.0)) / INT8_LEVELS
 
 
-def _widened(op: TflOp, found: Range, scale: float) -> Range:
-    """The range stretched to this scale: to the side on which it lies, to both where it is 0."""
+def _widened(op: TflOp, bounds: Range, scale: float) -> Range:
+    """The range, extended to contain 0, multiplied to have this int8 scale.
+
+    A range of only 0 is widened upwards if the op has no negative results, else in both directions.
+    """
     spread = scale * INT8_LEVELS
-    low, high = min(found.low, 0.0), max(found.high, 0.0)
+    low, high = min(bounds.low, 0.0), max(bounds.high, 0.0)
     if high > low:
         return Range(low * spread / (high - low), high * spread / (high - low))
     fused = op.properties.get("fused_activation_function")

@@ -1,4 +1,4 @@
-"""Constants that a model stores as integers behind a `tfl.dequantize`: which kernels take them as they are."""
+"""Constants that a model stores as integers, with a `tfl.dequantize`: whether kernels support them as they are."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _PER_TENSOR = -1
 
 
 def drop_unfit_pairs(function: FuncOp, report: PassReport) -> None:
-    """Lets ops read a float constant instead of a quantize/dequantize pair on it whose parameters no kernel takes.
+    """Removes the quantize/dequantize pairs on float constants whose parameters no kernel supports.
 
-    Example: weights trained with a zero point. They are quantized from their values, without one.
+    For example, weights may have been trained with a zero point. Without the pair, the quantizer computes parameters
+    from their elements, and these have no zero point.
     """
     for op in list(function.body.block.ops):
         quantize = producer(op.operands[0]) if isinstance(op, DequantizeOp) else None
@@ -40,23 +41,27 @@ def drop_unfit_pairs(function: FuncOp, report: PassReport) -> None:
 
 
 def fits(dequantize: Operation) -> bool:
-    """Whether every op that reads the dequantized constant has a kernel for the integers as they are stored."""
+    """Whether every op that reads the dequantized constant has a kernel for the integers as they are stored.
+
+    Ops that stay float count as having one, since they read the dequantized constant.
+    """
     params = quantized_element(dequantize.operands[0])
     if params is None:
         return False
-    return all(_takes(use.operation, use.index, params) for use in dequantize.results[0].uses)
+    return all(_supports(use.operation, use.index, params) for use in dequantize.results[0].uses)
 
 
 def stores_int8(value: SSAValue) -> bool:
-    """Whether a quantized constant has signed elements of 8 bits, and no scales by blocks."""
+    """Whether a quantized constant has int8 elements with one scale or one for each channel, not one for each block."""
     params = quantized_element(value)
     return params is not None and params.storage.width.data == 8 and not params.is_unsigned and not params.layout.blocks
 
 
-def _takes(op: Operation, index: int, params: UniformQuantizedType) -> bool:
+def _supports(op: Operation, index: int, params: UniformQuantizedType) -> bool:
+    """Whether the op's kernel supports a constant with these parameters as operand `index`."""
     layout = params.layout
     if not is_quantizable(op) and not is_same_scale(op):
-        return True  # it stays float
+        return True  # the op stays float
     if (bias := bias_of(op)) is not None and bias[0] == index:
         return params.storage.width.data > 8
     if params.storage.width.data != 8 or params.is_unsigned or layout.blocks:
@@ -70,7 +75,7 @@ def _takes(op: Operation, index: int, params: UniformQuantizedType) -> bool:
 
 
 def reads_stored_weights(op: Operation) -> bool:
-    """Whether an op computes in float with weights that are stored as integers (int4 by blocks included)."""
+    """Whether an op computes in float with weights that are stored as integers, such as int4 with block scales."""
     if (
         not isinstance(op, TflOp)
         or isinstance(op, QuantizeOp | DequantizeOp)

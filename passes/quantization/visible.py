@@ -1,13 +1,14 @@
-"""Which elements of a value the ops that read it can tell apart, and ranges without those that they can't.
+"""Narrows ranges to the values that the ops which read them can distinguish.
 
-A mask of -1e9 that is added before a softmax, a pad value of -inf before a max pooling: beyond some bound every number
-gives the same result. A range that holds them leaves no steps to the others, so it ends at that bound; what lies
-beyond is rounded to it, in constants too.
+A mask of -1e9 may be added before a softmax, or -inf may be padded before a max pooling. Below some bound, every
+number gives the same result. A scale for a range that contains such numbers would round the others to a few steps, so
+the range is ended at that bound. Numbers beyond the bound are rounded to it, in constants too.
 
-From first op to last goes what the *other* elements range over (`live`), from last to first what is told apart
-(`visible`): a softmax sees down to some distance below the least of the live elements, for each row has one of them;
-a sum passes its result's bounds on to each operand, less what the other operand can add; an op that moves elements
-passes them on as they are. See docs/semantics.md, Limits.
+Two ranges are computed for each value. The *live* range, from the first op to the last, is that of the elements that
+are not masks. The *visible* range, from the last op to the first, is that in which users distinguish numbers. A
+softmax distinguishes numbers down to some distance below the smallest live element, since each row has a live element.
+A sum passes the bounds of its result on to each operand, less what the other operand can add. An op that moves
+elements passes them on unchanged. See docs/semantics.md, Limits.
 """
 
 from __future__ import annotations
@@ -28,21 +29,21 @@ from tflir.passes.rewriting.values import is_float
 
 ALL = Range(-math.inf, math.inf)
 _WORTH_IT = 4.0
-"""A range is narrowed where it is more than this many times as wide as what is visible of it."""
+"""A range is narrowed if it is more than this many times as wide as its visible part."""
 _MASK = 1000.0
-"""A computed value that goes down to -1000 or less, and not to a hundredth of that above 0, is a mask."""
+"""A computed value contains a mask if its range goes from -1000 or less to at most a hundredth of that above 0."""
 _MASK_SHARE = 100.0
 _LARGE_FACTOR = 1000.0
-"""A constant factor from here on makes a mask of ones and zeros; a smaller one scales logits."""
+"""A constant factor of this size or more makes a mask from ones and zeros; a smaller one scales logits."""
 _MOST_STEPS = 2.0**30
 _ROW = 4096
-"""Elements in a row of which the model does not say the length."""
+"""The number of elements that a row is assumed to have if the model does not state its length."""
 _TIE = 0.05
-"""Of the live spread, how far below it a masked element must stay so that it wins no comparison."""
+"""A masked element must be below the live range by this fraction of its width, so that it never is the maximum."""
 
 
 class Visible:
-    """What is live and visible of a function's values, for activations of `levels` steps."""
+    """The live and visible ranges of a function's values, for activations of `levels` steps."""
 
     def __init__(self, function: FuncOp, ranges: dict[SSAValue, Range], constants: ConstantRanges, levels: int) -> None:
         self._ranges = ranges
@@ -58,38 +59,39 @@ class Visible:
         for op in reversed(list(function.body.block.ops)):
             for index in float_operands(op):
                 seen, value = self._seen(op, index), op.operands[index]
-                held = self._visible.get(value)
-                self._visible[value] = seen if held is None else held.union(seen)
+                known = self._visible.get(value)
+                self._visible[value] = seen if known is None else known.union(seen)
 
     def narrowed(self) -> tuple[dict[SSAValue, Range], dict[SSAValue, Range]]:
-        """The recorded ranges, and those of the constants that are to be clamped, without what nothing can tell."""
-        ranges = {value: self._narrow(value, found) for value, found in self._ranges.items()}
+        """The recorded ranges, narrowed to their visible parts, and the narrowed ranges of constants to be clamped."""
+        ranges = {value: self._narrow(value, recorded) for value, recorded in self._ranges.items()}
         clamped: dict[SSAValue, Range] = {}
         for value in self._visible:
-            found = self._constants.range_of(value)
-            if found is not None and (narrow := self._narrow(value, found)) != found:
+            whole = self._constants.range_of(value)
+            if whole is not None and (narrow := self._narrow(value, whole)) != whole:
                 clamped[value] = narrow
         return ranges, clamped
 
-    def _narrow(self, value: SSAValue, found: Range) -> Range:
+    def _narrow(self, value: SSAValue, whole: Range) -> Range:
+        """The visible part of the range of a value, or the whole range if that is not much wider."""
         seen = self._visible.get(value, ALL)
-        low, high = (min(max(end, seen.low), seen.high) for end in (found.low, found.high))
+        low, high = (min(max(end, seen.low), seen.high) for end in (whole.low, whole.high))
         if not (math.isfinite(low) and math.isfinite(high)):
-            return found
+            return whole
         if not (isinstance(value, OpResult) and is_quantizable(value.op)) and self._constants.range_of(value) is None:
-            low, high = self._within_reach(found, low, high)
-        spread = max(high, 0.0) - min(low, 0.0)
-        whole = max(found.high, 0.0) - min(found.low, 0.0)
-        return Range(low, high) if whole > _WORTH_IT * spread else found
+            low, high = self._within_reach(whole, low, high)
+        visible_width = max(high, 0.0) - min(low, 0.0)
+        whole_width = max(whole.high, 0.0) - min(whole.low, 0.0)
+        return Range(low, high) if whole_width > _WORTH_IT * visible_width else whole
 
-    def _within_reach(self, found: Range, low: float, high: float) -> tuple[float, float]:
-        """The range stretched until a QUANTIZE that reads `found` computes with no more than 2^30 steps.
+    def _within_reach(self, whole: Range, low: float, high: float) -> tuple[float, float]:
+        """The range [low, high], stretched so that a QUANTIZE of values in `whole` computes at most 2^30 steps.
 
-        The runtime's kernel takes what is beyond int32 for the least number, which is right below a zero point of 0
-        and more alone.
+        The runtime's kernel replaces numbers that int32 can't hold by the least int32 number. This is only right for
+        negative numbers, and if the range is mostly negative.
         """
         spread = max(high, 0.0) - min(low, 0.0)
-        far = found.high if -low >= high else max(found.high, -found.low)
+        far = whole.high if -low >= high else max(whole.high, -whole.low)
         needed = far * self.levels / _MOST_STEPS
         stretch = max(1.0, needed / spread) if spread > 0 else 1.0
         return low * stretch, high * stretch
@@ -97,11 +99,11 @@ class Visible:
     # ------------------------------------------------------------------------------------------ forward
 
     def range_of(self, value: SSAValue) -> Range:
-        """What a value or constant ranges over, masks included; all numbers where that is not known."""
+        """The range of a value or constant, including masks; all numbers if it is not known."""
         return self._ranges.get(value) or self._constants.range_of(value) or ALL
 
     def live(self, value: SSAValue) -> Range | None:
-        """What the elements of a value range over that are no masks; None where all of them are."""
+        """The range of a value's elements that are not masks; None if all of them are."""
         if value in self._live:
             return self._live[value]
         constant = self._constants.live_range(value)
@@ -110,19 +112,19 @@ class Visible:
     def _live_result(self, op: TflOp, value: SSAValue) -> Range | None:
         recorded = self.range_of(value)
         parts = [self.live(op.operands[index]) for index in float_operands(op)]
-        found = _combined(op, parts)
-        if found is None:
+        combined = _combined(op, parts)
+        if combined is None:
             return _unmasked(recorded)
-        low, high = (min(max(end, recorded.low), recorded.high) for end in (found.low, found.high))
+        low, high = (min(max(end, recorded.low), recorded.high) for end in (combined.low, combined.high))
         return Range(low, high)
 
     # ------------------------------------------------------------------------------------------ backward
 
     def _seen(self, op: Operation, index: int) -> Range:
-        """What `op` can tell apart of its operand `index`."""
+        """The range in which `op` distinguishes elements of its operand `index`."""
         if not isinstance(op, TflOp):
             return ALL
-        rule = _READERS.get(op.INFO.builtin)
+        rule = _VISIBLE_OPERAND.get(op.INFO.builtin)
         if rule is not None:
             return rule(self, op, index)
         if op.INFO.same_scale and op.INFO.builtin not in _NOT_PASSED_ON:
@@ -130,31 +132,31 @@ class Visible:
         return ALL
 
     def of_results(self, op: TflOp) -> Range:
-        """What is visible of an op's results, through the activation that the op ends with."""
+        """The visible range of an op's results, limited by its fused activation."""
         seen = [self._visible.get(value, ALL) for value in op.results if is_float(value)]
-        whole = Range(min(one.low for one in seen), max(one.high for one in seen)) if seen else ALL
+        whole = Range(min(part.low for part in seen), max(part.high for part in seen)) if seen else ALL
         fused = op.properties.get("fused_activation_function")
         within = _ACTIVATIONS.get(str(getattr(fused, "data", "")), ALL)
         return Range(max(whole.low, within.low), min(whole.high, within.high))
 
     def other(self, op: TflOp, index: int) -> Range:
-        """The range of the other operand of two."""
+        """The range of the other operand of an op with two operands."""
         return self.range_of(op.operands[1 - index])
 
     def splat(self, value: SSAValue) -> float | None:
-        """The number that all elements of a constant are."""
-        found = self._constants.range_of(value)
-        return found.low if found is not None and found.low == found.high else None
+        """The number that all elements of a constant are equal to; None if they differ, or if it is not a constant."""
+        bounds = self._constants.range_of(value)
+        return bounds.low if bounds is not None and bounds.low == bounds.high else None
 
 
-def _unmasked(found: Range) -> Range:
-    """A range without the mask at its far end, where it has one."""
-    low, high = found.low, found.high
+def _unmasked(whole: Range) -> Range:
+    """The range without the mask at its far end, if it has one."""
+    low, high = whole.low, whole.high
     if low <= -_MASK and low <= -_MASK_SHARE * abs(high):
         return Range(-abs(high), high)
     if high >= _MASK and high >= _MASK_SHARE * abs(low):
         return Range(low, abs(low))
-    return found
+    return whole
 
 
 _ACTIVATIONS = {
@@ -163,11 +165,11 @@ _ACTIVATIONS = {
     "RELU_N1_TO_1": Range(-1.0, 1.0),
 }
 _NOT_PASSED_ON = frozenset(("AVERAGE_POOL_2D", "RESIZE_BILINEAR", "TOPK_V2", "ADD_N"))
-"""Ops of one scale that mix elements, or show which are the largest however small."""
+"""Same-scale ops that compute sums of elements, or whose results depend on the order of all elements."""
 
 
 def _combined(op: TflOp, parts: list[Range | None]) -> Range | None:
-    """What an op makes of live elements; None where that is not followed."""
+    """The live range of an op's result, from those of its operands; None if there is no rule for the op."""
     known = [part for part in parts if part is not None]
     kind = op.INFO.builtin
     if len(known) == len(parts) == 2 and kind in ("ADD", "SUB"):
@@ -179,7 +181,10 @@ def _combined(op: TflOp, parts: list[Range | None]) -> Range | None:
             factor = b.low if kind == "MUL" else 1 / b.low
             return Range(a.low * factor, a.high * factor)
         return None
-    if kind in ("MINIMUM", "MAXIMUM"):  # beside numbers, one that holds a mask either covers them or leaves them be
+    if kind in (
+        "MINIMUM",
+        "MAXIMUM",
+    ):  # an operand that holds a mask either replaces the other's elements or keeps them
         known = [part for part in known if max(-part.low, part.high) < _MASK] or known
     if op.INFO.same_scale and known:
         return Range(min(part.low for part in known), max(part.high for part in known))
@@ -187,11 +192,12 @@ def _combined(op: TflOp, parts: list[Range | None]) -> Range | None:
 
 
 def _difference(left: float, right: float) -> float:
-    """left - right, where an infinite `left` is no bound whatever `right` is."""
+    """left - right; an infinite `left` means that there is no bound, and is returned whatever `right` is."""
     return left if math.isinf(left) else left - right
 
 
 def _softmax(visible: Visible, op: TflOp, index: int) -> Range:
+    """Below the bound, all elements of a row together are less than half a step of the result."""
     live = visible.live(op.operands[index])
     shape = shape_of(op.operands[index].type)
     row = shape[-1] if shape and shape[-1] > 0 else _ROW
@@ -270,7 +276,7 @@ def _sub(visible: Visible, op: TflOp, index: int) -> Range:
 
 
 def _mul(visible: Visible, op: TflOp, index: int) -> Range:
-    """A factor that scales passes the bounds on; one that makes a mask is itself as large as the mask needs."""
+    """A constant factor that scales passes the bounds on; one that makes a mask is clamped to what the mask needs."""
     seen = visible.of_results(op)
     if seen == ALL:
         return ALL
@@ -294,7 +300,7 @@ def _div(visible: Visible, op: TflOp, index: int) -> Range:
     return Range(seen.low * factor, seen.high * factor)
 
 
-_READERS: dict[str, Callable[[Visible, TflOp, int], Range]] = {
+_VISIBLE_OPERAND: dict[str, Callable[[Visible, TflOp, int], Range]] = {
     "SOFTMAX": _softmax,
     "LOG_SOFTMAX": _softmax,
     "REDUCE_MAX": _maximum_of,
@@ -317,3 +323,4 @@ _READERS: dict[str, Callable[[Visible, TflOp, int], Range]] = {
     "MUL": _mul,
     "DIV": _div,
 }
+"""For each kind of op, the visible range of its operand at an index."""

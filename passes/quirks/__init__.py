@@ -1,1 +1,1 @@
-"""Where TensorFlow's converter surprises: tables by topic, which `docs/quirks.md` prints."""
+"""Surprising choices of TensorFlow's converter: tables by topic, which `docs/quirks.md` prints."""

@@ -1,4 +1,4 @@
-"""Where TensorFlow surprises when it records ranges."""
+"""Surprising choices of TensorFlow when it records ranges."""
 
 from __future__ import annotations
 

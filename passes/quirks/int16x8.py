@@ -1,4 +1,4 @@
-"""Where TensorFlow surprises when it makes int16 of activations beside int8 weights."""
+"""Surprising choices of TensorFlow when it quantizes activations to int16 and weights to int8."""
 
 from __future__ import annotations
 

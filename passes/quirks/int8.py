@@ -1,4 +1,4 @@
-"""Where TensorFlow surprises when it makes int8 of weights and activations."""
+"""Surprising choices of TensorFlow when it quantizes weights and activations to int8."""
 
 from __future__ import annotations
 

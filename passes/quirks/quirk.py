@@ -1,4 +1,4 @@
-"""What is said about one surprise."""
+"""The record that describes one quirk."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Quirk:
-    """One surprise: what TensorFlow does, what is right, which of them is the default, and where that is decided.
+    """A surprising choice of TensorFlow: what it does, what is right, which of these is the default, and its code.
 
-    `tf_compat` takes TensorFlow's side. Without it `default` says whose side is taken: "ours" where TensorFlow's result
-    is wrong, does not run, or is coarser than it need be; "TensorFlow" where it is merely odd.
+    With `tf_compat`, tflir does as TensorFlow does. Without it, `default` says which choice is made: "ours" if
+    TensorFlow's result is wrong, does not run, or is less precise than necessary; "TensorFlow" if it is only unusual.
     """
 
     name: str
@@ -21,5 +21,5 @@ class Quirk:
     right: str
     """What is right, and done by default unless `default` says otherwise."""
     rule: str
-    """Where the choice is made: `module` or `module:name`, below `tflir`."""
+    """The code that makes the choice: `module` or `module:name`, below `tflir`."""
     default: str = "ours"

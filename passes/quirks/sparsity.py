@@ -1,4 +1,4 @@
-"""Where TensorFlow surprises when it leaves the zeros of weights out."""
+"""Surprising choices of TensorFlow when it stores sparse weights without their zeros."""
 
 from __future__ import annotations
 

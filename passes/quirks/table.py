@@ -1,4 +1,4 @@
-"""All quirks in one table. `python -m tflir.passes.quirks.table` prints it as it stands in `docs/quirks.md`."""
+"""All quirks in one table. `python -m tflir.passes.quirks.table` prints the table of `docs/quirks.md`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ def table() -> Iterator[str]:
     """The quirks as the rows of a Markdown table."""
     yield "| quirk | rule | TensorFlow | what is right | default | where |"
     yield "|---|---|---|---|---|---|"
-    for one in QUIRKS:
-        anchor = one.section.lower().replace(" ", "-")
-        yield (
-            f"| `{one.name}` | [{one.section}](semantics.md#{anchor}) | {one.tensorflow} | {one.right} | {one.default} "
-            f"| `tflir.{one.rule.replace(':', '.')}` |"
-        )
+    for quirk in QUIRKS:
+        section = f"[{quirk.section}](semantics.md#{quirk.section.lower().replace(' ', '-')})"
+        rule = f"`tflir.{quirk.rule.replace(':', '.')}`"
+        yield f"| `{quirk.name}` | {section} | {quirk.tensorflow} | {quirk.right} | {quirk.default} | {rule} |"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a quantized op says beside its types, and a float one does not."""
+"""Attributes that only quantized ops and tensors have, and their removal when these become float."""
 
 from __future__ import annotations
 
@@ -26,10 +26,15 @@ _FORMAT = "weights_format"
 
 
 def make_float_op(op: Operation, *, ranges: bool) -> None:
-    """Takes from an op whose values are float now what only its quantized kernel reads."""
-    held = op.properties.get(_FORMAT)
-    if isinstance(held, StringAttr) and held.data != "DEFAULT":
-        raise fail(f"weights are stored in the order {held.data}", op, "convert it from a model with plain weights")
+    """Resets the options that only quantized kernels read, for an op whose values have become float.
+
+    With `ranges`, the scales of an LSTM's intermediates become recorded ranges. Raises an error if the weights are
+    stored in an order that only a quantized kernel reads.
+    """
+    weights_format = op.properties.get(_FORMAT)
+    if isinstance(weights_format, StringAttr) and weights_format.data != "DEFAULT":
+        what = f"weights are stored in the order {weights_format.data}"
+        raise fail(what, op, "convert it from a model with plain weights")
     if _BIAS_TYPE in op.properties:
         op.properties[_BIAS_TYPE] = StringAttr("FLOAT32")
     if _ASYMMETRIC in op.properties:
@@ -37,32 +42,32 @@ def make_float_op(op: Operation, *, ranges: bool) -> None:
     op.attributes.pop(names.VERSION, None)
     intermediates = op.attributes.get(names.INTERMEDIATES)
     if isinstance(intermediates, ArrayAttr):
-        made = [_float_intermediate(item, ranges) for item in cast("ArrayAttr[Attribute]", intermediates)]
-        op.attributes[names.INTERMEDIATES] = ArrayAttr(made)
+        items = [_float_intermediate(item, ranges) for item in cast("ArrayAttr[Attribute]", intermediates)]
+        op.attributes[names.INTERMEDIATES] = ArrayAttr(items)
 
 
 def _float_intermediate(item: Attribute, ranges: bool) -> Attribute:
-    """An intermediate tensor of an LSTM: it holds nothing, its scale becomes a range."""
-    held = item.data.get("type") if isinstance(item, DictionaryAttr) else None
-    element = None if held is None else element_of(held)
-    if not isinstance(item, DictionaryAttr) or held is None or not isinstance(element, UniformQuantizedType):
+    """The float form of an intermediate tensor of an LSTM, which has no elements; its scale becomes a range."""
+    tensor = item.data.get("type") if isinstance(item, DictionaryAttr) else None
+    element = None if tensor is None else element_of(tensor)
+    if not isinstance(item, DictionaryAttr) or tensor is None or not isinstance(element, UniformQuantizedType):
         return item
-    shape = shape_of(held) or (0,)
+    shape = shape_of(tensor) or (0,)
     data = dict(item.data) | {"type": tensor_type(shape, F32), "value": elements(np.zeros(shape, np.float32))}
     extras = with_range(data.pop("tensor", None), scales_of_type(element, 0).span() if ranges else None)
     return DictionaryAttr(data | ({"tensor": extras} if extras is not None else {}))
 
 
 def forget_scales(function: FuncOp) -> None:
-    """Takes from the records of float tensors what their integers stood for."""
+    """Removes scales and zero points from the quantization records of float tensors."""
     if function.arg_attrs is not None:
-        held = zip(function.body.block.args, function.arg_attrs.data, strict=False)
-        function.arg_attrs = ArrayAttr([_plain(attrs) if is_float(value) else attrs for value, attrs in held])
+        arguments = zip(function.body.block.args, function.arg_attrs.data, strict=False)
+        function.arg_attrs = ArrayAttr([_plain(attrs) if is_float(value) else attrs for value, attrs in arguments])
     for op in function.walk():
         extras = op.attributes.get(names.TENSOR)
         if isinstance(extras, ArrayAttr):
-            both = zip(op.results, cast("ArrayAttr[Attribute]", extras), strict=False)
-            op.attributes[names.TENSOR] = ArrayAttr([without_scales(e) if is_float(v) else e for v, e in both])
+            results = zip(op.results, cast("ArrayAttr[Attribute]", extras), strict=False)
+            op.attributes[names.TENSOR] = ArrayAttr([without_scales(e) if is_float(v) else e for v, e in results])
         elif extras is not None and is_float(op.results[0]):
             op.attributes[names.TENSOR] = without_scales(extras)
             if op.attributes[names.TENSOR] == DictionaryAttr({}):
@@ -70,9 +75,10 @@ def forget_scales(function: FuncOp) -> None:
 
 
 def _plain(attrs: DictionaryAttr) -> DictionaryAttr:
-    held = attrs.data.get(names.TENSOR)
-    if held is None:
+    """The attributes of a function's argument without scales and zero points."""
+    extras = attrs.data.get(names.TENSOR)
+    if extras is None:
         return attrs
-    rest = {word: value for word, value in attrs.data.items() if word != names.TENSOR}
-    kept = without_scales(held)
+    rest = {key: value for key, value in attrs.data.items() if key != names.TENSOR}
+    kept = without_scales(extras)
     return DictionaryAttr(rest | ({names.TENSOR: kept} if kept != DictionaryAttr({}) else {}))

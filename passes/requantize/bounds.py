@@ -1,7 +1,8 @@
-"""What the results of float ops lie within by their nature, so that the clipping of a quantized type can be told.
+"""Bounds of the results of float ops, from which follows whether a quantized type clips the result.
 
-A result whose type starts at 0 is never negative, whatever its op computes: the quantized type is an activation (many
-converters leave the fused RELU out where it is). As float the op needs that activation again.
+If the smallest number of a result's quantized type is 0, the type clips negative numbers like a RELU, and many
+converters omit the op's fused RELU for this reason. The float op needs that activation again, unless its definition
+implies that its results are not negative, as for a SOFTMAX.
 """
 
 from __future__ import annotations
@@ -38,30 +39,32 @@ _OF_OP = {
     "L2_NORMALIZATION": Range(-1.0, 1.0),
 }
 _KEEP = frozenset(("MEAN",))
-"""Ops beside those of same scale whose results lie within what their operands do."""
+"""Other ops than same-scale ones whose results lie within the bounds of their operands."""
 _STAY_POSITIVE = frozenset(("ADD", "SUM", "MUL", "DIV", "BATCH_MATMUL"))
 _ADD_ZEROS = frozenset(("PAD", "SCATTER_ND", "MATRIX_DIAG"))
 _SIX = 6.0
-_UNMEANT = 1 / 16
-"""Of a requantization's span, what it may cut off without anyone having meant it: two calibrations differ by that."""
+_UNINTENDED = 1 / 16
+"""If a requantization clips less than this fraction of its range, this is an accident of two calibrations, not intended
+clipping.
+"""
 
 
 class Bounds:
-    """What the values of a function lie within, as far as it is known."""
+    """The known bounds of the values of a function."""
 
     def __init__(self) -> None:
         self._known: dict[SSAValue, Range] = {}
 
     def of(self, value: SSAValue) -> Range:
-        """What `value` lies within."""
+        """The bounds of `value`; all numbers if they are not known."""
         return self._known.get(value, _ALL)
 
-    def set(self, value: SSAValue, found: Range) -> None:
-        """Notes what `value` lies within."""
-        self._known[value] = found
+    def set(self, value: SSAValue, bounds: Range) -> None:
+        """Sets the bounds of `value`."""
+        self._known[value] = bounds
 
     def by_nature(self, op: Operation) -> Range:
-        """What the results of an op lie within whatever their types are; its operands are float by now."""
+        """The bounds of an op's results that follow from its definition and its operands, which are already float."""
         if not isinstance(op, TflOp):
             return _ALL
         info, activation = op.INFO, op.properties.get("fused_activation_function")
@@ -75,14 +78,17 @@ class Bounds:
         if info.same_scale or info.moves_elements or info.builtin in _KEEP:
             zero = [Range(0.0, 0.0)] if info.builtin in _ADD_ZEROS else []
             whole = [*operands, *zero]
-            return Range(min(one.low for one in whole), max(one.high for one in whole))
-        if info.builtin in _STAY_POSITIVE and all(one.low >= 0 for one in operands):
+            return Range(min(bounds.low for bounds in whole), max(bounds.high for bounds in whole))
+        if info.builtin in _STAY_POSITIVE and all(bounds.low >= 0 for bounds in operands):
             return _POSITIVE
         return _ALL
 
 
 def clipped_by(scales: Scales, nature: Range) -> str | None:
-    """The activation that a quantized type stands for, where `nature` alone would let values be negative; or None."""
+    """The activation that a quantized type applies by clipping, or None.
+
+    `nature` are the bounds that follow from the op: if they exclude negative numbers, nothing is clipped.
+    """
     span = scales.span()
     if span.low != 0 or nature.low >= -scales.step:
         return None
@@ -90,25 +96,26 @@ def clipped_by(scales: Scales, nature: Range) -> str | None:
 
 
 def cut_off_by(scales: Scales, source: Range, *, whole: bool) -> tuple[float | None, float | None]:
-    """What a quantize of values within `source` clips them to, at each end; None where it clips nothing.
+    """The lower and upper limit to which a quantize clips values within `source`; None for an end that is not clipped.
 
-    `whole`: also where nothing is known about the values. Else what lies beyond by a step or by a small share does not
-    count: the ranges of two calibrations differ by that.
+    With `whole`, values without known bounds count as clipped, and so does all that exceeds the range by more than a
+    step. Else, an excess of a small fraction of the range is ignored: it may come from two different calibrations.
     """
     span = scales.span()
-    beyond = scales.step if whole else max(scales.step, (span.high - span.low) * _UNMEANT)
+    beyond = scales.step if whole else max(scales.step, (span.high - span.low) * _UNINTENDED)
     low = span.low if source.low < span.low - beyond and (whole or math.isfinite(source.low)) else None
     high = span.high if source.high > span.high + beyond and (whole or math.isfinite(source.high)) else None
     return low, high
 
 
 def cut_off_before(source: Scales, nature: Range, target: Scales) -> tuple[float | None, float | None]:
-    """What an op that could have made `target` itself clips its result to by way of `source`, which is narrower.
+    """The lower and upper limit to which an op clips its result if it makes `source`, requantized to `target`.
 
-    Converters let an op make what it is requantized to, so that a narrower type between the two is there to clip.
+    A converter lets an op make the type `target` directly if it can. So if `source` has a narrower range, it is there
+    to clip.
     """
     within, whole = source.span(), target.span()
-    beyond = max(target.step, (within.high - within.low) * _UNMEANT)
+    beyond = max(target.step, (within.high - within.low) * _UNINTENDED)
     low = within.low if whole.low < within.low - beyond and nature.low < within.low - beyond else None
     high = within.high if whole.high > within.high + beyond and nature.high > within.high + beyond else None
     return low, high

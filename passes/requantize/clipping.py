@@ -1,4 +1,4 @@
-"""Ops that do as float what quantized types did on their own: clip values."""
+"""Inserts float ops that clip values where quantized types clipped them."""
 
 from __future__ import annotations
 
@@ -24,38 +24,41 @@ from tflir.passes.rewriting.values import const_op, producer
 
 _ACTIVATION = "fused_activation_function"
 _UNBOUNDED = frozenset(("DIV", "EXP", "LOG", "POW", "RSQRT"))
-"""Ops that make infinities of numbers that are rounded to 0, or values far beyond what matters."""
+"""Ops whose results may be infinite or far outside the range that matters: a quantize of these is there to clip."""
 
 
 class Clipping:
-    """Puts activations and limits where quantized types of a function clipped."""
+    """Inserts activations, minimums and maximums where the quantized types of a function clipped values."""
 
     def __init__(self, bounds: Bounds, report: PassReport) -> None:
         self._bounds = bounds
         self._report = report
 
     def of_result(self, op: Operation, result: SSAValue, scales: Scales, nature: Range) -> SSAValue:
-        """The result of an op behind the activation that its type stood for; `nature`: what it lies within without."""
+        """Applies the activation that the type of an op's result stood for; returns the value to read instead.
+
+        `scales` are those of the type, and `nature` the bounds of the result without the activation.
+        """
         activation = clipped_by(scales, nature)
         if activation is None or result.first_use is None:
             return result
         if self._fuses(op, activation):
             return result
-        found, uses = names.op_names(op), list(result.uses)
+        result_names, uses = names.op_names(op), list(result.uses)
         assert isinstance(result, OpResult)
         made = _activation_op(activation, result)
-        made.location = names.named(found[result.index])
-        found[result.index] = suffixed(result, "before_activation")
-        op.location = names.location_of(found)
+        made.location = names.named(result_names[result.index])
+        result_names[result.index] = suffixed(result, "before_activation")
+        op.location = names.location_of(result_names)
         insert_after(op, made)
         for use in uses:
             use.operation.operands[use.index] = made.results[0]
         return made.results[0]
 
     def of_quantize(self, op: QuantizeOp, source: SSAValue, scales: Scales, before: Scales | None) -> SSAValue:
-        """What is left of a float value between the ends of a quantize's type, where these are meant to cut it off.
+        """Clips a float value as a quantize with these scales did, if clipping was intended; returns the clipped value.
 
-        `before`: the scales that the value had, where the model had it as integers.
+        `before` are the scales that the value had if it was quantized in the input model, else None.
         """
         maker = producer(source)
         if not scales.is_one or (maker is None and before is None):
@@ -71,14 +74,14 @@ class Clipping:
             low, high = cut_off_before(before, self._bounds.by_nature(maker), scales)
         if high is not None and high > 0 and isinstance(maker, RsqrtOp):
             maker.operands[0] = self._limited(MaximumOp, maker.operands[0], high**-2, maker)
-            high = None  # the delegate's kernel makes NaN, not infinity, of 0
+            high = None  # the operand is limited instead, since the delegate's kernel returns NaN, not infinity, for 0
         for kind, edge in ((MaximumOp, low), (MinimumOp, high)):
             if edge is not None:
                 source = self._limited(kind, source, edge, op)
         return source
 
     def _within(self, source: SSAValue, before: Scales | None) -> Range:
-        """What a value lies within that the model had as integers with the scales `before`."""
+        """The bounds of a value, limited to the range of `before`, its scales in the input model, if it had any."""
         known = self._bounds.of(source)
         if before is None or not before.is_one:
             return known
@@ -86,7 +89,10 @@ class Clipping:
         return Range(max(known.low, span.low), min(known.high, span.high))
 
     def _activated(self, source: SSAValue, activation: str, before: Operation) -> SSAValue:
-        """The value behind an activation: fused into the op that makes it for `before` alone, or an op of its own."""
+        """The value after an activation.
+
+        The activation is fused into the op that makes the value, if `before` is the only user, else inserted there.
+        """
         maker = producer(source)
         if maker is not None and source.has_one_use() and self._fuses(maker, activation):
             self._bounds.set(source, self._bounds.by_nature(maker))
@@ -98,7 +104,7 @@ class Clipping:
         return made.results[0]
 
     def _fuses(self, op: Operation, activation: str) -> bool:
-        """Lets the op apply the activation, if it can."""
+        """Fuses the activation into the op if possible; returns whether it did."""
         self._report.count("activations that types stood for")
         if not isinstance(op, TflOp) or op.INFO.builtin not in TAKES_ACTIVATION:
             return False
@@ -108,8 +114,8 @@ class Clipping:
         return True
 
     def _limited(self, kind: type[TflOp], source: SSAValue, edge: float, op: Operation) -> SSAValue:
-        held = elements(np.array(edge, np.float32))
-        constant = const_op(held)
+        """Inserts a minimum or maximum of the value and the number `edge` before `op`."""
+        constant = const_op(elements(np.array(edge, np.float32)))
         made = kind.create(operands=[source, constant.results[0]], result_types=[source.type])
         made.location = names.named(suffixed(source, "limited"))
         insert_before(op, constant, made)
@@ -123,15 +129,16 @@ def _activation_op(activation: str, source: SSAValue) -> Operation:
 
 
 def _makes_any_scale(op: Operation) -> bool:
-    """Whether the op could have made the requantized integers itself."""
+    """Whether the op can make its result with any scale, so that no requantization of it is needed."""
     info = op.INFO if isinstance(op, TflOp) else None
     return info is not None and info.quantizable and not info.same_scale and info.fixed_output is None
 
 
 def _is_island(op: QuantizeOp, maker: Operation) -> bool:
-    """Whether a quantize leads from ops that the model computes as float to integer ones, or keeps infinities off.
+    """Whether a quantize converts the result of a float op for integer ops, or clips values that may be infinite.
 
-    One that only a dequantize reads is of a model that was trained so, whose ranges need not hold all values.
+    A quantize that only dequantizes read comes from quantization-aware training, whose ranges need not contain all
+    values.
     """
     if isinstance(maker, TflOp) and maker.INFO.builtin in _UNBOUNDED:
         return True

@@ -1,4 +1,4 @@
-"""The float32 numbers that the integers of constants stand for, made when they are written."""
+"""Float32 constants that are computed from quantized ones, or as if quantized, at the time they are written."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tflir.passes.requantize.scales import Scales
 
 Array = npt.NDArray[Any]
 _BLOCK = 1 << 16
-"""Elements that are worked on at once."""
+"""The number of elements that are processed at once."""
 
 
 def dequantized_blob(stored: ArrayElementsAttr, scales: Scales) -> Blob:
-    """(q - zero_point) * scale of each element of a constant."""
+    """The elements of a quantized constant as float32: (q - zero_point) * scale."""
     shape = shape_of(stored.type) or ()
 
     def numbers(part: Array, steps: Any, points: Any) -> Array:
@@ -35,18 +35,18 @@ def dequantized_blob(stored: ArrayElementsAttr, scales: Scales) -> Blob:
 
 
 def float_const(value: SSAValue, blob: Blob) -> ConstOp:
-    """A float32 constant of the shape of `value`."""
+    """A float32 constant with the elements `blob` and the shape of `value`; it is not inserted."""
     shape = shape_of(value.type) or ()
     return ConstOp.create(result_types=[tensor_type(shape, F32)], properties={"value": from_blob(blob, shape, F32)})
 
 
 def rounded_blob(constant: FloatConstant, scales: Scales) -> Blob:
-    """The numbers that are left of a float constant once it is quantized: round(v / scale) * scale, within bounds."""
+    """The elements of a float constant after quantization and dequantization, both with `scales`, as float32."""
 
     def numbers(part: Array, steps: Any, points: Any) -> Array:
         with np.errstate(invalid="ignore"):
-            whole = np.clip(round_half_away(part.astype(np.float64) / steps) + points, *scales.bounds)
-        return (whole - points) * steps
+            integers = np.clip(round_half_away(part.astype(np.float64) / steps) + points, *scales.bounds)
+        return (integers - points) * steps
 
     key = ("rounded", constant.blob, constant.shape, scales.key)
     return DeferredBlob(
@@ -57,7 +57,7 @@ def rounded_blob(constant: FloatConstant, scales: Scales) -> Blob:
 
 
 def _parts(array: Array, scales: Scales, numbers: Callable[[Array, Any, Any], Array]) -> Iterator[Array]:
-    """`numbers` of the array's parts in order, each beside the scales and zero points of its elements."""
+    """Calls `numbers` with each part of the array, and the scales and zero points of its elements, in order."""
     if scales.is_one:
         flat = array.reshape(-1)
         for start in range(0, flat.size, _BLOCK):
@@ -68,15 +68,15 @@ def _parts(array: Array, scales: Scales, numbers: Callable[[Array, Any, Any], Ar
     for start in range(0, len(array), count):
         part = array[start : start + count]
         steps, points = (
-            _spread(held, array.shape, start, start + len(part)) for held in (scales.scales, scales.points)
+            _expanded(per_block, array.shape, start, start + len(part)) for per_block in (scales.scales, scales.points)
         )
         yield numbers(part, steps, points).astype(np.float32)
 
 
-def _spread(held: Array, shape: tuple[int, ...], start: int, stop: int) -> Array:
-    """What belongs to rows `start` to `stop`, repeated for the elements of each block."""
-    held = held[np.arange(start, stop) * len(held) // shape[0]]
+def _expanded(per_block: Array, shape: tuple[int, ...], start: int, stop: int) -> Array:
+    """The scales or zero points of rows `start` to `stop` of a tensor, each repeated for the elements of its block."""
+    expanded = per_block[np.arange(start, stop) * len(per_block) // shape[0]]
     for axis in range(1, len(shape)):
-        if held.shape[axis] not in (1, shape[axis]):
-            held = np.repeat(held, shape[axis] // held.shape[axis], axis)
-    return held
+        if expanded.shape[axis] not in (1, shape[axis]):
+            expanded = np.repeat(expanded, shape[axis] // expanded.shape[axis], axis)
+    return expanded

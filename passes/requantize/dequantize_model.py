@@ -1,4 +1,4 @@
-"""`tfl-dequantize-model`: makes a float model of a quantized one."""
+"""`tfl-dequantize-model`: converts a quantized model to a float model."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ from tflir.passes.rewriting.edit import erase, insert_after, insert_before
 from tflir.passes.rewriting.values import is_float, producer
 
 _MOST_BITS = 16
-"""Of an activation; wider integers are biases."""
+"""Activations have at most this bit width; wider integers are biases."""
 
 
 @dataclass(frozen=True)
 class DequantizeModelPass(TflPass):
     """
-    Gives every quantized value its float form: constants become the numbers that they stand for, ops work on float32,
-    `tfl.quantize` and `tfl.dequantize` go. Where a quantized type itself clips, as one that starts at 0, the op gets
-    the activation that does so.
+    Makes every quantized value float32: constants are dequantized, ops compute in float32, and `tfl.quantize` and
+    `tfl.dequantize` are removed. If a quantized type clips a result, such as a type without negative numbers, the op
+    gets the activation that clips it in the same way.
 
     ```mlir
     %w = "tfl.pseudo_qconst"() … : () -> tensor<4x8x!quant.uniform<i8:f32:0, {…}>>
@@ -60,15 +60,16 @@ class DequantizeModelPass(TflPass):
        {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 25.5>}}}
        : (tensor<1x8xf32>, …) -> tensor<1x4xf32>
     ```
-    Ops that read integers as such (`tfl.cast`, custom ops) keep theirs between a quantize and a dequantize. Sparse
-    constants must be dense (`tfl-densify-fold`), fake quantization lowered (`tfl-lower-fake-quant`).
+    Ops that read the integers themselves (`tfl.cast`, custom ops) keep integer operands, between a quantize and a
+    dequantize. Before this pass, sparse constants must be made dense (`tfl-densify-fold`) and fake quantization must be
+    lowered (`tfl-lower-fake-quant`).
     """
 
     name = "tfl-dequantize-model"
     changes = "lossy"
 
     ranges: bool = False
-    """Record what each activation's type can hold as its range, from which it can be quantized anew."""
+    """Record the range that each activation's type can hold, so that the model can be quantized again."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):
@@ -77,7 +78,7 @@ class DequantizeModelPass(TflPass):
 
 
 class _Function:
-    """One function on its way to float."""
+    """Converts one function."""
 
     def __init__(self, function: FuncOp, report: PassReport, *, ranges: bool) -> None:
         self._function = function
@@ -87,13 +88,13 @@ class _Function:
         self._clipping = Clipping(self._bounds, report)
         self._ranges: dict[SSAValue, Range] = {}
         self._types: dict[SSAValue, Attribute] = {}
-        """What values that are float now were before."""
+        """The original types of values that have become float."""
         self._steps: dict[SSAValue, Scales] = {}
-        """The scales that they had, constants too."""
+        """The original scales of values that have become float, including constants."""
         self._requantizes: dict[Operation, Scales] = {}
-        """The scales of what is quantized in the model as it came, and quantized again."""
+        """The original scales of the operands of quantize ops that requantize."""
         self._reads_float: dict[Operation, set[int]] = {}
-        """Operands that are float in the model as it came, of ops that read integers as such."""
+        """For ops that read integers themselves, the operands that were float in the input model."""
 
     def rewrite(self) -> None:
         ops = list(self._function.walk())[1:]
@@ -108,9 +109,9 @@ class _Function:
         for op in ops:
             self._visit(op)
         forget_scales(self._function)
-        held = ranges_of(self._function)
-        found = {value: self._ranges[value] if self._keep_ranges else None for value in self._ranges}
-        set_ranges(self._function, {value: one for value, one in found.items() if one is not None or value in held})
+        recorded = ranges_of(self._function)
+        ranges = {value: bounds if self._keep_ranges else None for value, bounds in self._ranges.items()}
+        set_ranges(self._function, {v: bounds for v, bounds in ranges.items() if bounds is not None or v in recorded})
         self._function.update_function_type()
 
     def _visit(self, op: Operation) -> None:
@@ -147,7 +148,7 @@ class _Function:
         self._report.count("constants dequantized")
 
     def _variable(self, op: ConstOp | QConstOp) -> None:
-        """What a variable starts as is 0, as float too."""
+        """Makes a variable tensor float; its initial value stays 0."""
         scales = scales_of(op.output, self._function)
         if (
             scales is None
@@ -156,10 +157,10 @@ class _Function:
             or any(reads_integers(use.operation) for use in op.output.uses)
         ):
             return
-        held = op.value
-        assert isinstance(held, ArrayElementsAttr)
+        stored = op.value
+        assert isinstance(stored, ArrayElementsAttr)
         key = op.attributes.get(names.IS_VARIABLE, StringAttr(names.place(op)))
-        made = float_const(op.output, RepeatedBlob(bytes(4), 4 * held.size, ("dequantized", key)))
+        made = float_const(op.output, RepeatedBlob(bytes(4), 4 * stored.size, ("dequantized", key)))
         made.location = op.location
         made.attributes.update(op.attributes)
         insert_before(op, made)
@@ -178,20 +179,22 @@ class _Function:
         )
         if scales.is_one:
             whole = self._ranges.get(source)
-            if source not in self._types:  # float in the model, too: the quantize decided
+            if source not in self._types:  # float in the input model: its range is that of its quantizes
                 self._ranges[source] = scales.span() if whole is None else whole.union(scales.span())
             self._ranges.setdefault(value, scales.span())
         if kept:
-            again = QuantizeOp.create(operands=[value], result_types=[op.output.type], properties=dict(op.properties))
-            again.location = op.location
-            insert_before(op, again)
+            quantize = QuantizeOp.create(
+                operands=[value], result_types=[op.output.type], properties=dict(op.properties)
+            )
+            quantize.location = op.location
+            insert_before(op, quantize)
             for use in kept:
-                use.operation.operands[use.index] = again.results[0]
+                use.operation.operands[use.index] = quantize.results[0]
         replace_with(op, value)
         self._report.count("quantize ops removed")
 
     def _rounded(self, op: QuantizeOp, source: SSAValue, scales: Scales) -> SSAValue | None:
-        """What is left of a float constant that is quantized; None for what is no constant."""
+        """The float constant that a quantize of a float constant is replaced by; None if `source` is not a constant."""
         maker = producer(source)
         constant = float_constant(maker) if maker is not None else None
         if constant is None:
@@ -216,15 +219,15 @@ class _Function:
             self._report.count("float16 constants widened")
 
     def _keep(self, op: Operation) -> None:
-        """Gives an op that reads integers what it had."""
+        """Gives an op that reads the integers themselves quantized operands again, and dequantizes its results."""
         for index, value in enumerate(op.operands):
             if index in self._reads_float[op]:
                 continue
-            if (held := self._types.get(value)) is not None and _quantized_type(held) is not None:
-                again = QuantizeOp.create(operands=[value], result_types=[held], properties={"qtype": held})
-                again.location = names.named(suffixed(value, "quantized"))
-                insert_before(op, again)
-                op.operands[index] = again.results[0]
+            if (original := self._types.get(value)) is not None and _quantized_type(original) is not None:
+                quantize = QuantizeOp.create(operands=[value], result_types=[original], properties={"qtype": original})
+                quantize.location = names.named(suffixed(value, "quantized"))
+                insert_before(op, quantize)
+                op.operands[index] = quantize.results[0]
         for result in op.results:
             scales = scales_of(result, self._function)
             others = [use for use in result.uses if not reads_integers(use.operation)]
@@ -239,6 +242,7 @@ class _Function:
                 self._ranges[made.results[0]] = scales.span()
 
     def _compute(self, op: Operation) -> None:
+        """Makes the results of an op float, and inserts the activations that their types stood for."""
         quantized = any(value in self._types or value in self._steps for value in op.operands)
         if isinstance(op, TflOp):
             self._bias_without_scale(op)
@@ -251,38 +255,38 @@ class _Function:
             if scales is None:
                 continue
             span = scales.span()
-            if scales.storage.width.data > 8:  # symmetric, though the values may be of one sign
+            if scales.storage.width.data > 8:  # int16 types are symmetric even if no value is negative
                 self._ranges[made] = Range(max(span.low, nature.low), min(span.high, nature.high))
-            behind = self._clipping.of_result(op, made, scales, nature)
-            if behind is not made:
-                self._types[behind], self._steps[behind] = self._types[made], scales
-                self._ranges[behind] = self._ranges[made]
+            clipped = self._clipping.of_result(op, made, scales, nature)
+            if clipped is not made:
+                self._types[clipped], self._steps[clipped] = self._types[made], scales
+                self._ranges[clipped] = self._ranges[made]
             self._bounds.set(made, Range(max(span.low, nature.low), min(span.high, nature.high)))
         if quantized:
             make_float_op(op, ranges=self._keep_ranges)
 
     def _bias_without_scale(self, op: TflOp) -> None:
-        """Biases of some old models say no scale: it is that of the input times that of the weight."""
+        """Dequantizes a bias without a scale, as in some old models: it is the product of input and weight scale."""
         bias = op.INFO.bias
         value = op.operands[bias[0]] if bias is not None and bias[0] < len(op.operands) else None
-        held = None if value is None else producer(value)
-        if bias is None or value is None or not isinstance(held, ConstOp):
+        constant = None if value is None else producer(value)
+        if bias is None or value is None or not isinstance(constant, ConstOp):
             return
-        stored, sources = held.value, [self._steps.get(op.operands[index]) for index in bias[1]]
+        stored, sources = constant.value, [self._steps.get(op.operands[index]) for index in bias[1]]
         if not isinstance(stored, ArrayElementsAttr) or stored.element_name != "INT32":
             return
-        known = [one for one in sources if one is not None]
+        known = [source for source in sources if source is not None]
         if len(known) < len(sources) or scales_of(value, self._function) is not None:
             return
-        steps = np.prod([np.broadcast_to(one.scales.reshape(-1), stored.size) for one in known], axis=0)
+        steps = np.prod([np.broadcast_to(source.scales.reshape(-1), stored.size) for source in known], axis=0)
         scales = Scales(steps, np.zeros(stored.size, np.int64), known[0].storage, (0, 0))
         made = float_const(value, dequantized_blob(stored, scales))
-        made.location = held.location
-        insert_after(held, made)
+        made.location = constant.location
+        insert_after(constant, made)
         op.operands[bias[0]] = made.results[0]
 
     def _retype(self, value: SSAValue) -> SSAValue:
-        """Makes an activation float, unless only its integers are told by its op."""
+        """Changes the type of a quantized activation to float32; returns a value of another kind unchanged."""
         scales = scales_of(value, self._function)
         if scales is None or not scales.is_one or not _is_narrow(scales):
             return value
@@ -295,9 +299,9 @@ class _Function:
         return made
 
 
-def _quantized_type(held: Attribute) -> UniformQuantizedType | None:
-    """The quantized element type of a tensor type."""
-    element = element_of(held)
+def _quantized_type(tensor: Attribute) -> UniformQuantizedType | None:
+    """The quantized element type of a tensor type; None if it has none."""
+    element = element_of(tensor)
     return element if isinstance(element, UniformQuantizedType) else None
 
 
@@ -306,14 +310,14 @@ def _is_narrow(scales: Scales) -> bool:
 
 
 def _is_bias(op: Operation, index: int) -> bool:
-    """Whether wide integers are numbers to the op, not indices or shapes."""
+    """Whether the op reads wide integers at this operand as quantized numbers, not as indices or shapes."""
     if isinstance(op, DequantizeOp | QuantizeOp) or is_recurrent(op):
         return True
     bias = op.INFO.bias if isinstance(op, TflOp) else None
     return bias is not None and bias[0] == index
 
 
-def _float_type(held: Attribute) -> Attribute:
-    if isinstance(held, TensorType):
-        return tensor_type(tuple(cast("TensorType[Attribute]", held).get_shape()), F32)
+def _float_type(tensor: Attribute) -> Attribute:
+    if isinstance(tensor, TensorType):
+        return tensor_type(tuple(cast("TensorType[Attribute]", tensor).get_shape()), F32)
     return UnrankedTensorType(F32)

@@ -1,4 +1,4 @@
-"""Takes an op out whose result another value stands for, so that inputs and outputs keep their names."""
+"""Replaces the result of an op by another value in such a way that outputs keep their names."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from tflir.passes.rewriting.values import is_returned
 
 
 def replace_with(op: Operation, value: SSAValue) -> None:
-    """Lets all that read the one result of `op` read `value`, which takes its name where a function returns it."""
+    """Replaces the only result of `op` by `value` and erases `op`.
+
+    If the function returns the result, `value` takes its name.
+    """
     result = op.results[0]
     if is_returned(result):
         if isinstance(value, OpResult) and not is_returned(value):
-            found = names.op_names(value.op)
-            found[value.index] = names.name_of(result)
-            value.op.location = names.location_of(found)
+            result_names = names.op_names(value.op)
+            result_names[value.index] = names.name_of(result)
+            value.op.location = names.location_of(result_names)
         else:
             value = _copy(op, value)
     result.replace_all_uses_with(value)
@@ -26,7 +29,7 @@ def replace_with(op: Operation, value: SSAValue) -> None:
 
 
 def _copy(op: Operation, value: SSAValue) -> SSAValue:
-    """The same numbers under the name of the result of `op`, for `value` keeps its own."""
+    """Inserts a copy of `value` that has the name of the result of `op`, since `value` must keep its own name."""
     copy = CastOp.create(operands=[value], result_types=[value.type], attributes={names.NO_OPTIONS: UnitAttr()})
     copy.location = op.location
     insert_before(op, copy)
@@ -34,6 +37,6 @@ def _copy(op: Operation, value: SSAValue) -> SSAValue:
 
 
 def suffixed(value: SSAValue, suffix: str) -> str | None:
-    """A name for another form of a value; None where it has no name."""
+    """The name of a value with a suffix, for another form of it; None if it has no name."""
     name = names.name_of(value)
     return None if name is None else f"{name}_{suffix}"

@@ -1,7 +1,7 @@
-"""What the integers of a tensor stand for: scales and zero points, of its type or of its quantization record.
+"""Scales and zero points of a tensor, from its type or from its quantization record.
 
-A quantized value q stands for (q - zero_point) * scale (Jacob et al., arXiv:1712.05877, equation 1). The type of a
-value holds most layouts; a bias of 64 bits, a scale of 0 and scales of blocks stand in the tensor's record instead.
+An integer q stands for the real number (q - zero_point) * scale (Jacob et al., arXiv:1712.05877, equation 1). Types
+represent most layouts. The scales of 64-bit biases, scales of 0, and block scales are in the tensor's record instead.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from tflir.ir.types import element_of, shape_of
 
 _RECORD = "quantization"
 _LEAST_BITS = 2
-"""Of a number; truth values have fewer."""
-_SAID = ("scale", "zero_point", "quantized_dimension", "details")
+"""The least bit width of quantized integers; booleans have fewer bits."""
+_SCALE_FIELDS = ("scale", "zero_point", "quantized_dimension", "details")
 
 
 @dataclass(frozen=True, eq=False)
 class Scales:
-    """Scales and zero points that broadcast over the tensor once each is repeated for the elements of its block.
+    """Scales and zero points of a tensor.
 
-    Both have no dimension (one for the tensor), or as many as the tensor.
+    Both arrays have no dimension (one scale for the tensor), or as many as the tensor. Along each axis, their length is
+    1, the tensor's length, or the number of blocks, in which case each scale must be repeated for its block.
     """
 
     scales: npt.NDArray[np.float64]
@@ -48,21 +49,22 @@ class Scales:
 
     @cached_property
     def key(self) -> tuple[Any, ...]:
-        """What tells these scales from others."""
+        """A hashable key that is equal for equal scales."""
         return self.scales.shape, self.scales.tobytes(), self.points.tobytes(), self.bounds
 
     @property
     def step(self) -> float:
+        """The scale of a tensor with one scale."""
         return float(self.scales)
 
     def span(self) -> Range:
-        """The smallest and the largest value that a tensor of one scale can hold, as float32."""
+        """The smallest and the largest real number that a tensor with one scale can hold, as float32."""
         low, high = (float(np.float32((edge - int(self.points)) * self.step)) for edge in self.bounds)
         return Range(low, high)
 
 
 def scales_of(value: SSAValue, function: FuncOp) -> Scales | None:
-    """What the elements of `value` stand for; None where they are no quantized integers."""
+    """The scales of `value`; None if its elements are not quantized integers."""
     element, shape = element_of(value.type), shape_of(value.type) or ()
     if isinstance(element, UniformQuantizedType):
         return scales_of_type(element, len(shape))
@@ -79,7 +81,7 @@ def scales_of(value: SSAValue, function: FuncOp) -> Scales | None:
 
 
 def scales_of_type(element: UniformQuantizedType, rank: int) -> Scales:
-    """The scales of a quantized type of a tensor of `rank` dimensions."""
+    """The scales of a quantized element type, for a tensor with `rank` dimensions."""
     layout = element.layout
     scales, points = layout.scales, layout.zero_points
     if element.is_per_axis:
@@ -89,6 +91,7 @@ def scales_of_type(element: UniformQuantizedType, rank: int) -> Scales:
 
 
 def _record_of(value: SSAValue, function: FuncOp) -> dict[str, Attribute] | None:
+    """The quantization record of a value's tensor."""
     extras = _extras_of(value, function)
     record = extras.data.get(_RECORD) if isinstance(extras, DictionaryAttr) else None
     return dict(record.data) if isinstance(record, DictionaryAttr) else None
@@ -96,8 +99,8 @@ def _record_of(value: SSAValue, function: FuncOp) -> dict[str, Attribute] | None
 
 def _extras_of(value: SSAValue, function: FuncOp) -> Attribute | None:
     if isinstance(value, OpResult):
-        held = value.op.attributes.get(names.TENSOR)
-        return cast("ArrayAttr[Attribute]", held).data[value.index] if isinstance(held, ArrayAttr) else held
+        extras = value.op.attributes.get(names.TENSOR)
+        return cast("ArrayAttr[Attribute]", extras).data[value.index] if isinstance(extras, ArrayAttr) else extras
     assert isinstance(value, BlockArgument)
     if value.block is not function.body.block or function.arg_attrs is None:
         return None
@@ -105,19 +108,20 @@ def _extras_of(value: SSAValue, function: FuncOp) -> Attribute | None:
 
 
 def _of_record(record: dict[str, Attribute], storage: IntegerType, shape: tuple[int, ...]) -> Scales | None:
-    scales, points = (_numbers(record.get(word)) for word in ("scale", "zero_point"))
+    """The scales of a record with one scale, or one for each index along an axis; None if they are not valid."""
+    scales, points = (_numbers(record.get(key)) for key in ("scale", "zero_point"))
     if not scales.size or not np.isfinite(scales).all() or (scales < 0).any():
         return None
     points = points.astype(np.int64) if points.size == scales.size else np.zeros(scales.size, np.int64)
     bounds = _bounds(storage)
     if scales.size == 1:
         return Scales(scales.reshape(()), points.reshape(()), storage, bounds)
-    axis = record.get("quantized_dimension")
-    at = axis.value.data if isinstance(axis, IntegerAttr) and len(shape) > 1 else 0  # some biases copy their weight's
-    if not 0 <= at < len(shape) or shape[at] != scales.size:
+    recorded_axis = record.get("quantized_dimension")  # of vectors ignored: some biases have the axis of their weight
+    axis = recorded_axis.value.data if isinstance(recorded_axis, IntegerAttr) and len(shape) > 1 else 0
+    if not 0 <= axis < len(shape) or shape[axis] != scales.size:
         return None
-    along = tuple(-1 if dimension == at else 1 for dimension in range(len(shape)))
-    return Scales(scales.reshape(along), points.reshape(along), storage, bounds)
+    dims = tuple(-1 if dimension == axis else 1 for dimension in range(len(shape)))
+    return Scales(scales.reshape(dims), points.reshape(dims), storage, bounds)
 
 
 def _numbers(attr: Attribute | None) -> npt.NDArray[np.float64]:
@@ -126,11 +130,11 @@ def _numbers(attr: Attribute | None) -> npt.NDArray[np.float64]:
 
 
 def _of_blocks(details: Any, storage: IntegerType, shape: tuple[int, ...]) -> Scales | None:
-    """Scales of blocks: a tensor of its own, smaller than the one they are of along some of its dimensions."""
+    """Block scales, which are a tensor that is smaller than the quantized one along some dimensions."""
     scales = _elements(details.get("scales"))
     if scales is None or scales.ndim != len(shape) or not np.isfinite(scales).all():
         return None
-    if any(not few or many % few for few, many in zip(scales.shape, shape, strict=True)):
+    if any(not blocks or length % blocks for blocks, length in zip(scales.shape, shape, strict=True)):
         return None
     points = _elements(details.get("zero_points"))
     if points is None or points.shape != scales.shape:
@@ -151,9 +155,9 @@ def _bounds(storage: IntegerType) -> tuple[int, int]:
 
 
 def without_scales(extras: Attribute) -> Attribute:
-    """A tensor's extras without what its integers stood for."""
-    if not isinstance(extras, DictionaryAttr) or not isinstance(held := extras.data.get(_RECORD), DictionaryAttr):
+    """A tensor's extra attributes without its scales and zero points."""
+    if not isinstance(extras, DictionaryAttr) or not isinstance(record := extras.data.get(_RECORD), DictionaryAttr):
         return extras
-    rest = {word: value for word, value in held.data.items() if word not in _SAID}
-    kept = {word: value for word, value in extras.data.items() if word != _RECORD}
+    rest = {key: value for key, value in record.data.items() if key not in _SCALE_FIELDS}
+    kept = {key: value for key, value in extras.data.items() if key != _RECORD}
     return DictionaryAttr(kept | ({_RECORD: DictionaryAttr(rest)} if rest else {}))

@@ -1,6 +1,6 @@
-"""Rewriting: rules are xDSL `RewritePattern`s, and a driver of ours runs them.
+"""Rewriting: rules are xDSL `RewritePattern`s, and tflir's own driver runs them.
 
-What a pass needs: `RewritePass`, and for its rules `RewritePattern`, `op_type_rewrite_pattern` and `PatternRewriter`.
+A pass uses `RewritePass`, and its rules use `RewritePattern`, `op_type_rewrite_pattern` and `PatternRewriter`.
 """
 
 from xdsl.pattern_rewriter import RewritePattern

@@ -1,7 +1,7 @@
-"""What goes from an op to what takes its place: names, recorded ranges, decisions, and where it came from.
+"""Copies names, recorded ranges, marks and locations from an op to the op that replaces it.
 
-The location of an op is the name of its tensor, `loc("y")`; what the op was made from stands inside that name,
-`loc("y"(fused["conv", "y"]))`, so that a name is never lost to it.
+The location of an op is the name of its tensor, `loc("y")`. The ops that it was made from are listed inside the name,
+`loc("y"(fused["conv", "y"]))`, so that the tensor keeps its name.
 """
 
 from __future__ import annotations
@@ -21,15 +21,18 @@ _NONE = NoneAttr()
 
 
 def carry(old: Operation, new: Operation, fused: Iterable[Operation] = ()) -> None:
-    """Gives `new`, which makes the results that `old` made, their names, ranges and the decisions about the op."""
+    """Gives `new`, whose results replace those of `old`, their names and ranges, and the marks of `old`.
+
+    `fused` are further ops whose work `new` does: their locations become part of its location.
+    """
     if isinstance(new.location, UnknownLoc):
         new.location = old.location
-    held = old.attributes
-    if held:
+    attributes = old.attributes
+    if attributes:
         for name in names.CARRIED:
-            if name in held:
-                new.attributes.setdefault(name, held[name])
-        if names.TENSOR in held and names.TENSOR not in new.attributes:
+            if name in attributes:
+                new.attributes.setdefault(name, attributes[name])
+        if names.TENSOR in attributes and names.TENSOR not in new.attributes:
             _carry_extras(old, new)
     others = [op.location for op in fused if op is not old]
     if others:
@@ -37,39 +40,39 @@ def carry(old: Operation, new: Operation, fused: Iterable[Operation] = ()) -> No
 
 
 def _carry_extras(old: Operation, new: Operation) -> None:
-    """What the types of the results do not say: all of it where they are the same, else the recorded range."""
+    """Copies the extra attributes of tensors: all of them if the result types are equal, else only the range."""
     extras = old.attributes[names.TENSOR]
-    if all(one.type == other.type for one, other in zip(old.results, new.results, strict=True)):
+    if all(before.type == after.type for before, after in zip(old.results, new.results, strict=True)):
         new.attributes[names.TENSOR] = extras
     elif (kept := with_range(None, range_in(extras))) is not None:
         new.attributes[names.TENSOR] = kept
 
 
 def take_over(producer: Operation, op: Operation) -> None:
-    """Gives `producer`, which is to make the result of `op` as well, its name and recorded range."""
+    """Gives `producer`, whose result replaces that of `op`, the name, the recorded range and the marks of `op`."""
     sources = [producer.location, op.location]
     producer.location = from_all(op.location, sources)
     producer.attributes.pop(names.VERSION, None)
     extras = producer.attributes.pop(names.TENSOR, None)
-    held = with_range(extras, range_in(op.attributes.get(names.TENSOR)))
-    if held is not None:
-        producer.attributes[names.TENSOR] = held
+    with_new_range = with_range(extras, range_in(op.attributes.get(names.TENSOR)))
+    if with_new_range is not None:
+        producer.attributes[names.TENSOR] = with_new_range
     for name in names.CARRIED:
         if name in op.attributes:
             producer.attributes.setdefault(name, op.attributes[name])
 
 
 def carry_name(old: SSAValue, value: SSAValue) -> None:
-    """Lets `value`, which takes the place of `old`, have its name."""
+    """Gives `value`, which replaces `old`, the name of `old`."""
     assert isinstance(value, OpResult)
     if (name := names.name_of(old)) is not None:
         value.op.location = from_all(names.named(name), [value.op.location])
 
 
 def takes_name(old: SSAValue, value: SSAValue | None) -> bool:
-    """Whether `value`, which takes the place of `old`, is to have its name: where that is the name of an output.
+    """Whether `value`, which replaces `old`, must take its name, because `old` is an output.
 
-    Not where `value` is an argument, or an output itself: it keeps the name that it has.
+    If `value` is an argument or an output itself, it keeps its own name.
     """
     if not isinstance(value, OpResult) or len(value.op.results) != 1:
         return False
@@ -81,10 +84,10 @@ def _is_output(value: SSAValue) -> bool:
 
 
 def from_all(name: LocationAttr, sources: Iterable[LocationAttr]) -> LocationAttr:
-    """The location `name` of what was made from ops of these locations."""
+    """The location `name` of an op that was made from ops with the locations `sources`."""
     if not isinstance(name, NameLoc):
         return name
-    parts = tuple(dict.fromkeys(each for source in sources for each in _sources(source)))
+    parts = tuple(dict.fromkeys(part for source in sources for part in _sources(source)))
     if not parts or (len(parts) == 1 and parts[0] is name):
         return name
     return NameLoc.new((name.desc, _fused(parts)))
@@ -92,7 +95,7 @@ def from_all(name: LocationAttr, sources: Iterable[LocationAttr]) -> LocationAtt
 
 @lru_cache(maxsize=1024)
 def derived(source: LocationAttr) -> LocationAttr:
-    """The location of an op without a name of its own that was made for one of location `source`."""
+    """The location of an op without a name that was made when an op at `source` was rewritten."""
     parts = _sources(source)
     return _fused((_fused(parts),)) if parts else names.UNNAMED
 
@@ -102,10 +105,10 @@ def _fused(parts: tuple[LocationAttr, ...]) -> FusedLoc:
 
 
 def _sources(location: LocationAttr) -> tuple[LocationAttr, ...]:
-    """The places that a location stands for, each with its name."""
+    """The locations that a location was made from, each of them a name."""
     if isinstance(location, NameLoc):
         return _sources(location.location) if isinstance(location.location, FusedLoc) else (location,)
     if isinstance(location, FusedLoc):
         parts = cast("ArrayAttr[LocationAttr]", location.locations)
-        return tuple(each for part in parts for each in _sources(part))
+        return tuple(source for part in parts for source in _sources(part))
     return () if isinstance(location, UnknownLoc | NoneAttr) else (location,)

@@ -1,9 +1,9 @@
-"""Runs rules on a program until none of them has anything left to do.
+"""Runs rules on a program until none of them applies.
 
-Every op is looked at once for whether any rule is about ops of its type: a dictionary look-up. Those of which some is
-are tried in the order of the program. After a rewrite only what is near it is tried again: the new ops, the readers of
-changed values and the ops that make what they read. When nothing is left, a last sweep makes sure that no rule applies,
-also one that looks further.
+A sweep looks up the rules for the type of each op in a dictionary, and tries the rules in program order on the ops that
+have any. After a rewrite, rules are tried again on the ops near it: the new ops, the users of changed values and the
+producers of their operands. When no op is left, another sweep checks that no rule applies anywhere, since a rule may
+depend on ops that are farther away.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from tflir.passes.rewriting.events import Recorder
 from tflir.passes.rewriting.rewriter import PatternRewriter
 
 _LEAST, _PER_OP = 10_000, 16
-"""Rewrites that may happen, and so many for each op that rules are tried on; more mean that rules never settle."""
+"""The limit of rewrites: 10,000, and 16 for each op that rules are tried on. More rewrites mean that they never end."""
 _YOUNG = 50_000
-"""Objects made since the garbage collector last looked."""
+"""The number of new objects after which the garbage collector runs, during rewriting."""
 _WATCHED = 64
-"""Rewrites beyond that by which the rules are named that keep each other going."""
+"""The rules that fire in this number of rewrites beyond the limit are named in the error."""
 
 
 def rewrite(scope: Operation, patterns: Iterable[RewritePattern], report: PassReport | None = None) -> int:
-    """Rewrites the ops inside `scope` by rules until none applies; returns how many rewrites that took.
+    """Rewrites the ops inside `scope` by rules until none applies; returns the number of rewrites.
 
     `patterns` are tried on an op in their order until one rewrites something. What they did, and why they declined, is
-    added to `report`. Ops without effects of which a rewrite removed the last reader are removed.
-    Raises `Error` naming the rule where one fails, or where rules never come to an end.
+    added to `report`. An op without side effects is removed when a rewrite removes its last user.
+    Raises `Error` that names the rule if a rule fails, or the rules if they never stop rewriting.
     """
     return _Run(scope, RuleTable(patterns), report or PassReport("rewriting")).to_fixpoint()
 
 
 @contextmanager
 def collector_at_rest() -> Generator[None]:
-    """Lets the garbage collector look at more objects at a time while many are made and dropped.
+    """Lets the garbage collector run less often while many objects are made and dropped.
 
-    Ops that were removed hold each other, so that it can't be left out; at its usual pace it takes half of the time.
+    Removed ops refer to each other, so that it can't be turned off; at its usual rate it takes half of the time.
     """
     usual = gc.get_threshold()
     gc.set_threshold(max(usual[0], _YOUNG), *usual[1:]) if usual[0] else None
@@ -79,7 +79,7 @@ class _Run:
         self._rewriter.recorder = Recorder.now(report.name)
 
     def to_fixpoint(self) -> int:
-        """Sweeps until a sweep changes nothing."""
+        """Runs sweeps until one changes nothing; returns the number of rewrites."""
         with collector_at_rest():
             try:
                 while self._sweep():
@@ -89,7 +89,7 @@ class _Run:
         return self.rewrites
 
     def _sweep(self) -> bool:
-        """Tries rules on all ops, and on what that changes."""
+        """Tries rules on all ops, and again on the ops near each rewrite; returns whether anything changed."""
         before = self.rewrites
         self._stack = self._candidates()
         self._queued = set(map(id, self._stack))
@@ -98,14 +98,14 @@ class _Run:
         return self.rewrites != before
 
     def _candidates(self) -> list[Operation]:
-        """The ops of which some rule may be about, the first one last."""
-        found: list[Operation] = []
+        """The ops whose type has rules, in reverse program order, as a stack."""
+        ops: list[Operation] = []
         table = self.table
 
         def collect(block: Block) -> None:
             for op in block.ops:
                 if table[type(op)]:
-                    found.append(op)
+                    ops.append(op)
                 if op.regions:
                     for region in op.regions:
                         for inner in region.blocks:
@@ -114,17 +114,17 @@ class _Run:
         for region in self.scope.regions:
             for block in region.blocks:
                 collect(block)
-        found.reverse()
-        return found
+        ops.reverse()
+        return ops
 
     def _enqueue(self, op: Operation) -> None:
-        """Has rules tried on an op, if any is about ops of its type."""
+        """Puts an op on the stack if its type has rules and it is not there yet."""
         if self.table[type(op)] and id(op) not in self._queued:
             self._queued.add(id(op))
             self._stack.append(op)
 
     def _process(self) -> None:
-        """Tries rules until no op is left to be tried."""
+        """Tries rules on the ops of the stack until it is empty."""
         stack, queued, table, rewriter = self._stack, self._queued, self.table, self._rewriter
         visit = self._visit if rewriter.recorder is None else self._visit_recorded
         while stack:
@@ -153,7 +153,7 @@ class _Run:
         self._rewritten(rule, op)
 
     def _visit_recorded(self, op: Operation, rules: tuple[Rule, ...]) -> None:
-        """As `_visit`, with time and events."""
+        """The same as `_visit`, and records times and events."""
         recorder = self._rewriter.recorder
         assert recorder is not None
         recorder.look_at(op)
@@ -167,7 +167,7 @@ class _Run:
                 return
 
     def _rewritten(self, rule: Rule, op: Operation) -> None:
-        """A rule has rewritten something."""
+        """Counts a rewrite, and removes the ops that it left without users."""
         rewriter = self._rewriter
         rewriter.declined = None
         self.rewrites += 1
@@ -182,7 +182,7 @@ class _Run:
             self._check_settling(rule, op)
 
     def _remove_dead(self) -> None:
-        """Removes ops without effects that nothing reads since the rewrite, and what only they read."""
+        """Removes ops without side effects that have no user since the rewrite, and those that only these read."""
         rewriter = self._rewriter
         suspects = rewriter.suspects
         while suspects:
@@ -205,7 +205,7 @@ class _Run:
         return pure and names.IS_VARIABLE not in op.attributes and names.CONTROL not in op.attributes
 
     def _check_settling(self, rule: Rule, op: Operation) -> None:
-        """Ends what would never end, naming the rules that fired last."""
+        """Raises an error that names the rules which still fire, after some more rewrites beyond the limit."""
         self._late[rule.name] += 1
         if self._late.total() < _WATCHED:
             return
@@ -219,7 +219,7 @@ class _Run:
         )
 
     def _failed(self, rule: Rule, op: Operation, error: Exception) -> Error:
-        """The error of a rule that raised one, naming it."""
+        """The error to raise for an exception in a rule; it names the rule."""
         if isinstance(error, Error):
             return error
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]

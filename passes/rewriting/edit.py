@@ -1,4 +1,4 @@
-"""Putting ops beside others in their block, and taking them out."""
+"""Inserts ops before or after others in a block, and removes ops."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from xdsl.ir import Block, Operation
 
 
 def insert_before(place: Operation, *ops: Operation) -> None:
-    """Puts ops right before another, in their order."""
+    """Inserts ops directly before another, in the given order."""
     _block(place).insert_ops_before(list(ops), place)
 
 
 def insert_after(place: Operation, *ops: Operation) -> None:
-    """Puts ops right after another, in their order."""
+    """Inserts ops directly after another, in the given order."""
     _block(place).insert_ops_after(list(ops), place)
 
 
 def erase(op: Operation) -> None:
-    """Takes out an op whose results nothing reads."""
+    """Removes an op whose results nothing reads."""
     _block(op).erase_op(op)
 
 

@@ -1,7 +1,7 @@
-"""What rewrites did, one event each: which rule, on which op, what it removed, added and changed, and how long it took.
+"""Events that describe rewrites: the rule, its op, the ops that it removed, added and changed, and the time it took.
 
-Nobody listens by default, and then nothing is recorded. Ops are described when they are removed or about to change, by
-references to their immutable attributes; text is made of that only where it is asked for.
+By default there is no observer, and nothing is recorded. Otherwise the state of an op is recorded when it is removed or
+about to change, by references to its immutable attributes; text is made of that only on request.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tflir.ir import names
 
 
 class Stop(BaseException):
-    """Raised by who listens, to end rewriting where it stands; it is no error, and is not handled as one."""
+    """Raised by an observer to stop rewriting immediately; it is not an error, and is not handled as one."""
 
 
 _NO_PLACES: Mapping[Operation, LocationAttr] = {}
@@ -31,7 +31,7 @@ class OpState:
     """An op as it was at one time."""
 
     op: Operation
-    """The op itself, which may have changed or gone since."""
+    """The op itself, which may have been changed or removed since."""
     name: str
     operands: Sequence[SSAValue]
     results: Sequence[OpResult]
@@ -41,24 +41,24 @@ class OpState:
 
     @property
     def place(self) -> str:
-        """The name of its first tensor, else of one that it reads."""
+        """The name of its first result, or else of a tensor that it reads."""
         return names.place(self.op)
 
     def text(self, places: Mapping[Operation, LocationAttr] = _NO_PLACES) -> str:
         """The op in MLIR's generic form, with the names of tensors for values.
 
-        `places` are the locations of ops that had others then.
+        `places` has the former locations of ops whose locations have changed.
         """
-        reads = ", ".join(_value_text(value, places) for value in self.operands)
-        kept = [f"{key} = {value}" for key, value in self.properties.items()]
-        extra = [f"{key} = {value}" for key, value in self.attributes.items()]
-        properties = f" <{{{', '.join(kept)}}}>" if kept else ""
-        attributes = f" {{{', '.join(extra)}}}" if extra else ""
-        takes = ", ".join(str(value.type) for value in self.operands)
-        gives = ", ".join(str(result.type) for result in self.results)
-        made = ", ".join(_name_text(name) for name in names.names_in(self.location, len(self.results)))
-        left = f"{made} = " if made else ""
-        return f'{left}"{self.name}"({reads}){properties}{attributes} : ({takes}) -> ({gives})'
+        operands = ", ".join(_value_text(value, places) for value in self.operands)
+        results = ", ".join(_name_text(name) for name in names.names_in(self.location, len(self.results)))
+        property_items = ", ".join(f"{key} = {value}" for key, value in self.properties.items())
+        attribute_items = ", ".join(f"{key} = {value}" for key, value in self.attributes.items())
+        properties = f" <{{{property_items}}}>" if property_items else ""
+        attributes = f" {{{attribute_items}}}" if attribute_items else ""
+        operand_types = ", ".join(str(value.type) for value in self.operands)
+        result_types = ", ".join(str(result.type) for result in self.results)
+        left = f"{results} = " if results else ""
+        return f'{left}"{self.name}"({operands}){properties}{attributes} : ({operand_types}) -> ({result_types})'
 
 
 def _value_text(value: SSAValue, places: Mapping[Operation, LocationAttr]) -> str:
@@ -72,7 +72,7 @@ def _name_text(name: str | None) -> str:
 
 
 def state_of(op: Operation) -> OpState:
-    """The op as it is now."""
+    """The current state of an op."""
     return OpState(
         op,
         op.name,
@@ -91,25 +91,25 @@ class Event:
     pass_name: str
     rule: str
     root: OpState
-    """The op that the rule was tried on, as it was before."""
+    """The op that the rule was tried on, in its state before the rewrite."""
     removed: list[OpState] = field(default_factory=list[OpState])
     added: list[Operation] = field(default_factory=list[Operation])
     changed: list[tuple[OpState | None, Operation]] = field(default_factory=list[tuple[OpState | None, Operation]])
-    """Ops that stay, with what they were before where that is known."""
+    """Ops that were changed and not removed, with their states before the change if these are known."""
     rewired: list[Operation] = field(default_factory=list[Operation])
-    """Ops that read other values than before."""
+    """Ops some of whose operands were replaced."""
     seconds: float = 0.0
     number: int = 0
-    """Counted from 1 over all passes that ran while someone listened."""
+    """The number of the event, from 1, over all passes that ran with this observer."""
 
     def before(self) -> list[str]:
-        """The ops that the rewrite removed or changed, as they were."""
+        """The text of the ops that the rewrite removed or changed, before the rewrite."""
         states = [*self.removed, *(state for state, _ in self.changed if state is not None)]
         places = {state.op: state.location for state in states}
         return [state.text(places) for state in states]
 
     def after(self) -> list[str]:
-        """The ops that it added or changed, as they are now."""
+        """The text of the ops that the rewrite added or changed, in their current state."""
         ops = [*self.added, *(op for _, op in self.changed)]
         return [state_of(op).text() for op in dict.fromkeys(ops) if op.parent is not None]
 
@@ -118,7 +118,7 @@ Observer = Callable[[Event], None]
 
 
 class _Audience:
-    """Who is told of rewrites, and how many there have been."""
+    """An observer, and the number of events that it has received."""
 
     def __init__(self, observer: Observer) -> None:
         self.observer = observer
@@ -135,7 +135,7 @@ _audience: ContextVar[_Audience | None] = ContextVar("who is told of rewrites", 
 
 @contextmanager
 def observing(observer: Observer) -> Generator[None]:
-    """Tells `observer` of every rewrite while this lasts, right after it is done. It may raise `Stop`."""
+    """Calls `observer` after every rewrite inside the `with` block. It may raise `Stop`."""
     token = _audience.set(_Audience(observer))
     try:
         yield
@@ -145,7 +145,7 @@ def observing(observer: Observer) -> Generator[None]:
 
 @contextmanager
 def recording() -> Generator[list[Event]]:
-    """Collects the events of all rewrites while this lasts."""
+    """Collects the events of all rewrites inside the `with` block."""
     events: list[Event] = []
     with observing(events.append):
         yield events
@@ -153,7 +153,7 @@ def recording() -> Generator[list[Event]]:
 
 @contextmanager
 def sweep_told(each: ModulePass, module: ModuleOp) -> Generator[None]:
-    """Tells of what a pass without rules did, as one rewrite of the module, if someone listens."""
+    """Reports the changes of a pass without rules to the observer, if there is one, as one rewrite of the module."""
     audience = _audience.get()
     if audience is None or getattr(each, "only_rules", False):
         yield
@@ -167,12 +167,12 @@ def sweep_told(each: ModulePass, module: ModuleOp) -> Generator[None]:
 
 
 def _is_named_anew(before: ModuleOp, module: ModuleOp) -> bool:
-    """Whether the locations of two programs that are otherwise the same differ."""
-    return any(one.location != other.location for one, other in zip(before.walk(), module.walk(), strict=True))
+    """Whether the locations of two otherwise equal programs differ."""
+    return any(old.location != new.location for old, new in zip(before.walk(), module.walk(), strict=True))
 
 
 SWEEP = "(whole pass)"
-"""In place of a rule's name: all that a pass did which has no rules."""
+"""Replaces the name of a rule in the event for all changes of a pass without rules."""
 
 
 class Recorder:
@@ -187,7 +187,7 @@ class Recorder:
 
     @staticmethod
     def now(pass_name: str) -> Recorder | None:
-        """One for who listens; None where nobody does."""
+        """A recorder for the current observer; None if there is none."""
         audience = _audience.get()
         return None if audience is None else Recorder(pass_name, audience)
 
@@ -199,7 +199,7 @@ class Recorder:
         self._rewired: dict[Operation, None] = {}
 
     def look_at(self, root: Operation) -> None:
-        """Rules are about to be tried on `root`."""
+        """Records that rules are about to be tried on `root`."""
         self._root = state_of(root)
         self._started = perf_counter()
 
@@ -209,31 +209,31 @@ class Recorder:
         return self._started - before
 
     def added(self, op: Operation) -> None:
-        """`op` was put into the program."""
+        """Records that `op` was inserted."""
         self._added.append(op)
 
     def removing(self, op: Operation) -> None:
-        """`op` is about to be removed."""
+        """Records that `op` is about to be removed."""
         root = self._root
         state = self._known.pop(op, None) or (root if root is not None and root.op is op else state_of(op))
         self._changed.pop(op, None)
         self._removed.append(state)
 
     def modifying(self, op: Operation) -> None:
-        """`op` is about to be changed."""
+        """Records that `op` is about to be changed."""
         if op not in self._known:
             self._known[op] = state_of(op)
 
     def modified(self, op: Operation) -> None:
-        """`op` was changed."""
+        """Records that `op` was changed."""
         self._changed[op] = None
 
     def rewired(self, ops: Iterable[Operation]) -> None:
-        """`ops` read other values now."""
+        """Records that operands of `ops` were replaced."""
         self._rewired.update(dict.fromkeys(ops))
 
     def done(self, rule: str, seconds: float) -> None:
-        """A rule has rewritten something; tells of it."""
+        """Sends the event of a rule that has rewritten something to the observer."""
         root = self._root
         assert root is not None
         known = self._known

@@ -1,4 +1,4 @@
-"""xDSL's decorator of rules, for rules that get the rewriter of tflir."""
+"""xDSL's decorator of rules, typed for rules that use tflir's rewriter."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ OperationT = TypeVar("OperationT", bound=Operation)
 def op_type_rewrite_pattern(
     func: Callable[[PatternT, OperationT, PatternRewriter], None],
 ) -> Callable[[PatternT, Operation, XdslRewriter], None]:
-    """Marks a rule's `match_and_rewrite` as one for ops of the type, or union of types, that it is annotated with.
+    """Restricts a rule's `match_and_rewrite` to ops of the type, or union of types, that annotates its parameter.
 
-    It is xDSL's decorator, typed for the rewriter that the rules of tflir get. A rule with xDSL's works as well.
+    This is xDSL's decorator with a type for tflir's rewriter. Rules may use xDSL's decorator, too.
     """
     return cast(Any, xdsl_decorator)(func)

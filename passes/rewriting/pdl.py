@@ -1,4 +1,4 @@
-"""Rules written as PDL, MLIR's dialect of patterns: text that is matched and rewritten without any Python.
+"""Rules written in PDL, MLIR's dialect of rewrite patterns: they are text and need no Python code.
 
 ```mlir
 pdl.pattern @neg_of_neg : benefit(1) {
@@ -12,7 +12,7 @@ pdl.pattern @neg_of_neg : benefit(1) {
   }
 }
 ```
-A new op needs only the options that are not the schema's defaults. Constraints that a pattern may apply:
+A new op needs only the options that differ from the schema's defaults. A pattern may apply the constraints
 `has_one_use(value)` and `is_constant(value)`.
 """
 
@@ -58,25 +58,25 @@ _KNOWN = (
 @dataclass(frozen=True)
 class ApplyPdlPass(RewritePass):
     """
-    Applies the PDL patterns of a file until none has anything left to do, those of the greatest benefit first.
+    Applies the PDL patterns of a file until none of them matches, the patterns with the greatest benefit first.
 
     ```mlir
     %0 = "tfl.neg"(%x) …
     %1 = "tfl.neg"(%0) …
     ```
-    becomes, by a pattern that says that negation undoes itself,
+    becomes, by a pattern that removes a negation of a negation,
     ```mlir
     %x
     ```
-    A new op needs only the options that are not the schema's defaults, and its type only where that does not follow.
-    Patterns may apply the constraints `has_one_use(value)` and `is_constant(value)`.
+    A new op needs only the options that differ from the schema's defaults, and its type only if that does not follow
+    from its operands. Patterns may apply the constraints `has_one_use(value)` and `is_constant(value)`.
     """
 
     name = "tfl-apply-pdl"
     changes = "lossy"
 
     file: str
-    """The file of the patterns: MLIR text with `pdl.pattern` ops."""
+    """The file with the patterns: MLIR text with `pdl.pattern` ops."""
 
     def rules(self) -> Iterable[RewritePattern]:
         try:
@@ -89,9 +89,9 @@ class ApplyPdlPass(RewritePass):
 
 
 def pdl_rules(text: str, name: str = "patterns", context: Context | None = None) -> list[RewritePattern]:
-    """The rules that PDL text holds; `name` is what errors call it.
+    """The rules of a PDL text; errors refer to it as `name`.
 
-    `context` says which ops are known, by default ours and xDSL's. Raises `Error` where the text is wrong.
+    `context` has the known ops, by default tflir's and xDSL's. Raises `Error` if the text is not valid.
     """
     context = context or make_context()
     try:
@@ -103,9 +103,9 @@ def pdl_rules(text: str, name: str = "patterns", context: Context | None = None)
     except VerifyException as error:
         raise Error(str(error).partition("\n")[0], file=name) from None
     for op in module.walk():
-        held: Attribute | None = op.properties.get("value")
-        if isinstance(op, pdl.AttributeOp) and isinstance(held, DenseIntOrFPElementsAttr):
-            op.value = normalise(cast("DenseIntOrFPElementsAttr[Any]", held))
+        value: Attribute | None = op.properties.get("value")
+        if isinstance(op, pdl.AttributeOp) and isinstance(value, DenseIntOrFPElementsAttr):
+            op.value = normalise(cast("DenseIntOrFPElementsAttr[Any]", value))
     patterns = [op for op in module.walk() if isinstance(op, pdl.PatternOp)]
     if not patterns:
         raise Error("holds no pdl.pattern", file=name, hint="see --explain tfl-apply-pdl")
@@ -118,7 +118,7 @@ def pdl_rules(text: str, name: str = "patterns", context: Context | None = None)
 
 
 def _rule(pattern: pdl.PatternOp, title: str, file: str, context: Context) -> PdlRule:
-    """The rule of a pattern, which xDSL's interpreter of PDL is able to run."""
+    """The rule of a pattern. Raises `Error` if xDSL's interpreter of PDL can't run it."""
     rewrites = [op for op in pattern.walk() if isinstance(op, pdl.RewriteOp)]
     for op in pattern.walk():
         if not isinstance(op, _KNOWN):
@@ -150,11 +150,11 @@ def _is_constant(value: Any) -> bool:
 
 
 CONSTRAINTS: dict[str, Callable[..., bool]] = {"has_one_use": _has_one_use, "is_constant": _is_constant}
-"""What `pdl.apply_native_constraint` may name."""
+"""The constraints that `pdl.apply_native_constraint` may name."""
 
 
 class PdlRule(PDLRewritePattern):
-    """One PDL pattern as a rule, tried on ops of the type of its root."""
+    """One PDL pattern as a rule, which is tried on ops of the type of its root."""
 
     def __init__(self, rewrite: pdl.RewriteOp, name: str, context: Context) -> None:
         module = cast(pdl.PatternOp, rewrite.parent_op()).parent_op()
@@ -195,7 +195,7 @@ def _pattern_ops(rewrite: pdl.RewriteOp) -> Iterator[Operation]:
 
 @register_impls
 class _Functions(PDLRewriteFunctions):
-    """What ops in the body of a `pdl.rewrite` do; a new `tfl` op gets the options that the pattern leaves out."""
+    """Executes the ops in the body of a `pdl.rewrite`; a new `tfl` op gets the defaults of options that are omitted."""
 
     @impl(pdl.OperationOp)
     def run_operation(self, interpreter: Interpreter, op: pdl.OperationOp, args: PythonValues) -> PythonValues:

@@ -1,4 +1,4 @@
-"""A pass that is a list of rules."""
+"""The base class of passes that consist of rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tflir.passes.rewriting.driver import rewrite
 
 @dataclass(frozen=True)
 class RewritePass(TflPass):
-    """A pass that applies rules until none has anything left to do. Subclasses set `name` and write `rules`.
+    """A pass that applies rules until none of them matches. Subclasses set `name` and implement `rules`.
 
     ```python
     class DoubleIsSum(RewritePattern):
@@ -32,12 +32,12 @@ class RewritePass(TflPass):
         def rules(self) -> list[RewritePattern]:
             return [DoubleIsSum()]
     ```
-    A rule's `name` (by default that of its class) is what `--explain PASS=RULE` knows it by, and `does` what the report
-    counts.
+    `--explain PASS=RULE` finds a rule by its `name`, which defaults to the name of its class, and the report counts its
+    rewrites under `does`.
     """
 
     only_rules: ClassVar[bool] = True
-    """All that it does its rules do, each rewrite of which is told of."""
+    """Whether only rules change the module, so that observers see all changes as rewrites of rules."""
 
     @abstractmethod
     def rules(self) -> Iterable[RewritePattern]:

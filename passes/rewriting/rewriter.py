@@ -1,7 +1,7 @@
-"""What a rule changes the program with: xDSL's `PatternRewriter`, with what every rewrite of a model has to keep.
+"""The rewriter through which rules change a program: xDSL's `PatternRewriter`, which also keeps names and ranges.
 
-A model's tensors have names, recorded ranges and marks; they are locations and attributes of the ops that make them.
-The rewriter carries them from what it replaces to what it puts there, and tells the driver what to look at again.
+A model's tensors have names, recorded ranges and marks, which are locations and attributes of the ops that make them.
+The rewriter copies them from an op to its replacement, and tells the driver on which ops to try rules again.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 _RULE = "match_and_rewrite"
 New = Operation | SSAValue | Sequence[Operation]
-"""What an op is replaced with: the op that makes its results anew, several of which the last does, or a value."""
+"""The replacement of an op: another op, several ops of which the last makes the results, or a value."""
 
 
 class PatternRewriter(XdslRewriter):
-    """The rewriter that rules of tflir get; one serves a whole run.
+    """The rewriter of tflir's rules; there is one for a whole run of the driver.
 
-    Ops that are put into the program need not be in order: what an op reads and is in no block yet goes before it.
+    When an op is inserted, the ops that make its operands and are in no block yet are inserted before it.
     """
 
     def __init__(self, root: Operation, enqueue: Callable[[Operation], None]) -> None:
@@ -46,16 +46,16 @@ class PatternRewriter(XdslRewriter):
         self.root = root
         self._enqueue = enqueue
         self.declined: Decline | None = None
-        """Why the rule that is being tried has declined; None where it has not said so."""
+        """Why the rule that is being tried has declined; None if it has not declined."""
         self._fresh: dict[Operation, bool] = {}
-        """The ops that the rule put into the program, and whether they had no name."""
+        """The ops that the rule has inserted, and whether each had no name."""
         self.suspects: list[Operation] = []
-        """Ops of which a reader went, and that may be read by nothing now."""
+        """Ops that lost a user, and may have none now."""
         self.recorder: Recorder | None = None
 
     @property
     def insertion_point(self) -> InsertPoint:
-        """Where ops are put by default: before the op that the rule is tried on."""
+        """Where ops are inserted by default: before the op that the rule is tried on."""
         return self._point or InsertPoint.before(self.root)
 
     @insertion_point.setter
@@ -63,14 +63,14 @@ class PatternRewriter(XdslRewriter):
         self._point = point
 
     def start(self, root: Operation) -> None:
-        """Prepares for a rule on `root`."""
+        """Prepares for rules to be tried on `root`."""
         self.root = self._current_operation = root
         self._point = None
         self.has_done_action = False
         if self._fresh:
             self._fresh = {}
 
-    # What a rule says.
+    # Reasons.
 
     def decline(self, reason: str, op: Operation | None = None) -> None:
         """Says why the rule does not apply, as in `return rewriter.decline("weight used by two ops")`."""
@@ -84,18 +84,18 @@ class PatternRewriter(XdslRewriter):
     def constant(
         self, value: npt.ArrayLike | Attribute, name: str | None = None, element: Attribute | None = None
     ) -> OpResult:
-        """A constant tensor of this name before the op that the rule is tried on.
+        """Inserts a constant tensor with this name before the op that the rule is tried on.
 
-        `value` is an array, or an attribute of elements. `element` is the element type where the array does not say
-        it: a quantized type for stored integers, int4 for an int8 array.
+        `value` is an array, or an elements attribute. `element` is the element type if the array's dtype does not
+        determine it, such as a quantized type for stored integers, or int4 for an int8 array.
         """
         stored = None if element is None else storage_type(element)
-        held: Any = value if isinstance(value, Attribute) else elements(np.asarray(value), stored)
+        attribute: Any = value if isinstance(value, Attribute) else elements(np.asarray(value), stored)
         if isinstance(element, UniformQuantizedType):
-            kind = tensor_type(tuple(held.type.get_shape()), element)
-            made = qconst_op(kind, held)
+            kind = tensor_type(tuple(attribute.type.get_shape()), element)
+            made = qconst_op(kind, attribute)
         else:
-            made = ConstOp.create(result_types=[held.get_type()], properties={"value": held})
+            made = ConstOp.create(result_types=[attribute.get_type()], properties={"value": attribute})
         if name is not None:
             made.location = names.named(name)
         self.insert(made)
@@ -104,20 +104,20 @@ class PatternRewriter(XdslRewriter):
     # Changes.
 
     def insert(self, op: Any, insertion_point: InsertPoint | None = None) -> Any:
-        """Puts one op or several into the program, by default before the op that the rule is tried on."""
+        """Inserts one op or several, by default before the op that the rule is tried on."""
         self.has_done_action = True
         point = insertion_point or self._point
         block, before = (self.root.parent, self.root) if point is None else (point.block, point.insert_before)
         assert block is not None
-        for each in (op,) if isinstance(op, Operation) else op:
+        for new in (op,) if isinstance(op, Operation) else op:
             if before is not None:
-                self._put(each, before)
+                self._put(new, before)
             else:
-                self._append(each, block)
+                self._append(new, block)
         return op
 
     def _append(self, op: Operation, block: Block) -> None:
-        """Puts an op, and what it reads that is in no block, at the end of a block."""
+        """Inserts an op, after the ops of its operands that are in no block, at the end of a block."""
         for value in op.operands:
             if isinstance(value, OpResult) and value.op.parent is None:
                 self._append(value.op, block)
@@ -125,7 +125,7 @@ class PatternRewriter(XdslRewriter):
         self._note_new(op)
 
     def _put(self, op: Operation, before: Operation) -> None:
-        """Puts an op, and what it reads that is in no block, before another."""
+        """Inserts an op, after the ops of its operands that are in no block, before another."""
         for value in op.operands:
             if isinstance(value, OpResult) and value.op.parent is None:
                 self._put(value.op, before)
@@ -134,7 +134,7 @@ class PatternRewriter(XdslRewriter):
         self._note_new(op)
 
     def _note_new(self, op: Operation) -> None:
-        """Tells of an op that was put into the program; one without a name gets the place that it was made for."""
+        """Registers an inserted op. If it has no name, its location is derived from the op that is rewritten."""
         unnamed = isinstance(op.location, UnknownLoc)
         if unnamed:
             op.location = carrying.derived(self.root.location)
@@ -152,27 +152,27 @@ class PatternRewriter(XdslRewriter):
         *,
         fused: Iterable[Operation] = (),
     ) -> None:
-        """Replaces `op` with another op, several of which the last makes its results, or a value.
+        """Replaces `op` by another op, by several ops of which the last makes the results, or by a value.
 
-        The names of its tensors, their recorded ranges, and what was decided about the op go to what replaces it.
-        `fused` are further ops whose work the new one does: their locations become part of its own, and those that
-        nothing reads any more are removed.
+        The replacement gets the names of the op's tensors, their recorded ranges, and the op's marks. `fused` are
+        further ops whose work the new op does: their locations become part of its location, and they are removed if
+        nothing reads them any more.
         """
         self.has_done_action = True
         made, values = self._parted(new_ops, new_results)
         olds = op.results
         if len(values) != len(olds):
             raise ValueError(f"{op.name} has {len(olds)} results, and is replaced with {len(values)} values")
-        maker = made[-1] if made and values is made[-1].results else self._maker_of(values)
-        if maker is not None:
-            if self._fresh.get(maker):
-                maker.location = names.UNNAMED
-            carrying.carry(op, maker, fused)
-        for each in made:
-            if each.parent is None:
-                self._put(each, op)
+        successor = made[-1] if made and values is made[-1].results else self._inserted_op_of(values)
+        if successor is not None:
+            if self._fresh.get(successor):
+                successor.location = names.UNNAMED
+            carrying.carry(op, successor, fused)
+        for new in made:
+            if new.parent is None:
+                self._put(new, op)
         for old, value in zip(olds, values, strict=True):
-            if value is not None and maker is None and carrying.takes_name(old, value):
+            if value is not None and successor is None and carrying.takes_name(old, value):
                 self._before(value.owner)
                 carrying.carry_name(old, value)
                 self._modified(value.owner)
@@ -184,25 +184,25 @@ class PatternRewriter(XdslRewriter):
     def _parted(
         self, new: New, results: Sequence[SSAValue | None] | None
     ) -> tuple[Sequence[Operation], Sequence[SSAValue | None]]:
-        """What an op is replaced with: ops to put in its place, and a value for each of its results."""
+        """The replacement of an op as ops to insert, and a value for each of the op's results."""
         if isinstance(new, Operation):
             return (new,) if new.parent is None else (), new.results if results is None else results
         if isinstance(new, SSAValue):
             return (), (new,)
         return new, results if results is not None else new[-1].results if new else ()
 
-    def _maker_of(self, values: Sequence[SSAValue | None]) -> Operation | None:
-        """The op that the rule put into the program and whose results these are, where they are all of them."""
+    def _inserted_op_of(self, values: Sequence[SSAValue | None]) -> Operation | None:
+        """The op that the rule has inserted and whose results are exactly these values; None if there is none."""
         first = values[0] if values else None
         if not isinstance(first, OpResult) or first.op not in self._fresh or tuple(values) != tuple(first.op.results):
             return None
         return first.op
 
     def fuse(self, op: Operation, into: Operation, **options: Any) -> None:
-        """Lets `into`, whose only result `op` reads, do what `op` does as well, by these options.
+        """Fuses `op` into `into`, whose only result it reads, by setting options of `into`.
 
-        `rewriter.fuse(relu, into=conv, activation="RELU")`: the convolution's result takes the type, the name and
-        the recorded range of the activation's, which is removed.
+        For example, with `rewriter.fuse(relu, into=conv, activation="RELU")` the convolution's result takes the type,
+        the name and the recorded range of the activation's result, and the activation is removed.
         """
         self._before(into)
         for name, value in options.items():
@@ -216,14 +216,14 @@ class PatternRewriter(XdslRewriter):
         self._modified(into)
 
     def modify(self, op: Operation, **options: Any) -> None:
-        """Sets options of an op by name: `rewriter.modify(conv, padding="SAME")`."""
+        """Sets options of an op by name, such as `rewriter.modify(conv, padding="SAME")`."""
         self._before(op)
         for name, value in options.items():
             cast(TflOp, op).set_option(name, value)
         self._modified(op)
 
     def set_operand(self, op: Operation, index: int, value: SSAValue) -> None:
-        """Lets an op read `value` as its operand number `index`."""
+        """Replaces the operand number `index` of an op by `value`."""
         self._before(op)
         old = op.operands[index]
         op.operands[index] = value
@@ -232,7 +232,7 @@ class PatternRewriter(XdslRewriter):
         self._modified(op)
 
     def erase(self, op: Operation, safe_erase: bool = True) -> None:
-        """Removes an op that nothing reads; so go the ops without effects that only it read."""
+        """Removes an op that nothing reads; the driver then removes the ops without side effects that only it read."""
         self.has_done_action = True
         if self.recorder is not None:
             self.recorder.removing(op)
@@ -246,10 +246,10 @@ class PatternRewriter(XdslRewriter):
             if result.first_use is not None:
                 op.erase(safe_erase)
                 return
-        op.drop_all_references()  # as `erase` does it, without values to stand for results that nothing reads
+        op.drop_all_references()  # like `op.erase`, which would also replace results, but these have no users
 
     def replace_all_uses_with(self, from_value: SSAValue, to_value: SSAValue | None, safe_erase: bool = True) -> None:
-        """Lets everything that reads one value read another."""
+        """Replaces a value by another in all its users."""
         if from_value is to_value:
             return
         if to_value is None:
@@ -258,9 +258,9 @@ class PatternRewriter(XdslRewriter):
         uses = tuple(from_value.uses)
         enqueue = self._enqueue
         for use in uses:
-            reader = use.operation
-            reader.operands[use.index] = to_value
-            enqueue(reader)
+            user = use.operation
+            user.operands[use.index] = to_value
+            enqueue(user)
         if uses:
             self.has_done_action = True
         if to_value.name_hint is None and from_value.name_hint is not None:
@@ -269,13 +269,13 @@ class PatternRewriter(XdslRewriter):
             self.recorder.rewired([use.operation for use in uses])
 
     def replace_uses_with_if(self, from_value: SSAValue, to_value: SSAValue, predicate: Callable[[Use], bool]) -> None:
-        """Lets the readers for which `predicate` holds read another value."""
+        """Replaces a value by another in the uses for which `predicate` holds."""
         uses = [use for use in from_value.uses if predicate(use)]
         for use in uses:
             self.set_operand(use.operation, use.index, to_value)
 
     def replace_value_with_new_type(self, val: SSAValue, new_type: Attribute) -> SSAValue:
-        """Gives a value another type; the op's version in the file is then no longer its own."""
+        """Gives a value another type; this removes the version that the file recorded for its op."""
         self.has_done_action = True
         owner = val.block.parent_op() if isinstance(val, BlockArgument) else val.owner
         if isinstance(val, OpResult):
@@ -289,7 +289,7 @@ class PatternRewriter(XdslRewriter):
         return made
 
     def handle_operation_modification(self, op: Operation) -> None:
-        """What `notify_op_modified` tells: the op, its readers and what it reads are looked at again."""
+        """Called by `notify_op_modified`: rules are tried again on the op and its users."""
         self._modified(op)
 
     def _before(self, op: Operation | Block) -> None:

@@ -1,4 +1,4 @@
-"""What passes ask about a value, and how they make a constant: stated once."""
+"""Questions that many passes ask about a value, and functions that make constants."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def is_returned(value: SSAValue) -> bool:
 
 
 def known_elements(value: SSAValue) -> npt.NDArray[Any] | None:
-    """The elements of a constant that is not quantized, of its shape; None where they are not known.
+    """The elements of a constant that is not quantized, as an array of its shape; None if they are not known.
 
-    They are not where the value is computed, a variable, or a constant whose data was left out of the text.
+    They are not known if the value is computed, is a variable, or is a constant whose data was omitted from the text.
     """
     op = producer(value)
     if not isinstance(op, ConstOp) or not isinstance(op.value, ArrayElementsAttr):
@@ -44,10 +44,10 @@ def known_elements(value: SSAValue) -> npt.NDArray[Any] | None:
 
 
 def const_op(value: ArrayElementsAttr) -> ConstOp:
-    """The constant of these elements, in no block yet."""
+    """A constant with these elements; it is not inserted into a block."""
     return ConstOp.create(result_types=[value.type], properties={"value": value})
 
 
 def qconst_op(qtype: Attribute, value: ArrayElementsAttr) -> QConstOp:
-    """The quantized constant of type `qtype` that stores these elements, in no block yet."""
+    """A quantized constant of type `qtype` that stores these elements; it is not inserted into a block."""
     return QConstOp.create(result_types=[qtype], properties={"qtype": qtype, "value": value})

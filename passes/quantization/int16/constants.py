@@ -40,9 +40,11 @@ from tflir.passes.rewriting.values import const_op, qconst_op
 
 INT16 = IntegerType(16)
 _LEAST_RATIO = 2.0**-30
-"""Of input scale times weight scale to output scale; the kernels take what is below 2**-31 for 0, bias and all."""
+"""The least ratio of input scale times weight scale to output scale. For a ratio below 2**-31, the kernels compute 0,
+even if there is a bias.
+"""
 _INT64_LIMIT = 2**47
-"""What the kernels' 64-bit accumulators may reach before they are scaled."""
+"""The largest magnitude that the kernels' 64-bit accumulators may have before they are rescaled."""
 _INT32_LIMIT = 2**31 - 1
 
 
@@ -53,18 +55,18 @@ def int16_type(scale: float) -> UniformQuantizedType:
 
 def weight_scale(weight: FloatConstant) -> float:
     """The largest scale of the channels of a weight."""
-    found = constant_range(weight.blob)
-    return max(-found.low, found.high) / INT8_MOST
+    bounds = constant_range(weight.blob)
+    return max(-bounds.low, bounds.high) / INT8_MOST
 
 
 def scale_of(value: SSAValue) -> float:
-    """The scale of an int16 value; 0 where TensorFlow has 0, which no type can say."""
+    """The scale of an int16 value; 0 if it has none in its type, which can't represent TensorFlow's scale of 0."""
     element = element_of(value.type)
     return float(element.layout.scales) if isinstance(element, UniformQuantizedType) else 0.0
 
 
 class Constants:
-    """The quantized forms of a function's constants, each made once."""
+    """Makes the quantized forms of a function's constants, each form only once."""
 
     def __init__(
         self,
@@ -83,13 +85,13 @@ class Constants:
         self._made: dict[tuple[SSAValue, object], SSAValue] = {}
 
     def made_of(self, value: SSAValue) -> SSAValue | None:
-        """The one form that TensorFlow gives a constant, as soon as it has: from then on there is no other."""
+        """The quantized form of a constant in TensorFlow, which makes only one for all users; None if not made yet."""
         return self._made.get((value, None))
 
     def operand(self, constant: FloatConstant, scale: float | None) -> SSAValue:
-        """The int16 form of a constant: of this scale, else of the one that its elements ask for."""
-        found = self._clamped.get(constant.value) or constant_range(constant.blob)
-        own = activation_scale(found) or (0.0 if self._tf_compat else 1.0 / INT16_MOST)
+        """The int16 form of a constant, with the given scale, or if it is None, with the scale for its elements."""
+        bounds = self._clamped.get(constant.value) or constant_range(constant.blob)
+        own = activation_scale(bounds) or (0.0 if self._tf_compat else 1.0 / INT16_MOST)
         chosen = own if scale is None else scale
         blob = int16_blob(constant.blob, chosen)
         if self._tf_compat and scale is not None and scale != own:
@@ -97,13 +99,13 @@ class Constants:
         return self._make(constant, blob, INT16, np.array([chosen], np.float32), None)
 
     def weights_and_bias(self, op: TflOp, input_scale: float, output_scale: float) -> None:
-        """Makes the op read int8 weights and a bias of their scale."""
+        """Makes the op read int8 weights and a bias whose scale follows from theirs."""
         assert op.INFO.weight is not None
         assert op.INFO.bias is not None
         position, axis = op.INFO.weight
         weight, bias = constant_of(op.operands[position]), self._bias(op)
         bits = self._bits if self._tf_compat or chooses_bias_type(op) else 64
-        if weight is None:  # only where TensorFlow is followed: weights that are no constant are int16 by now
+        if weight is None:  # only with `tf_compat`: weights that are not constant were made int16
             scales = np.array([scale_of(op.operands[position])], np.float32)
         else:
             rows = Rows.of(weight.blob, weight.shape, axis if self._per_channel else None)
@@ -120,7 +122,11 @@ class Constants:
     def _magnitudes(
         self, rows: Rows, bias: FloatConstant | None, bits: int, input_scale: float, output_scale: float
     ) -> Float32:
-        """What the int8 weights of each channel reach: more than the weights do where sums or kernel need it."""
+        """The real magnitude that the integer 127 stands for in each channel of the weights.
+
+        It is the largest magnitude of the channel's weights, or more if the accumulator or the kernel needs a coarser
+        scale.
+        """
         magnitudes = rows.magnitudes().astype(np.float32)
         sums = np.zeros(len(magnitudes), np.float32) if bias is None else bias.blob.view().view(np.float32)
         if self._tf_compat:
@@ -143,19 +149,22 @@ class Constants:
         key = (constant.value, None if self._tf_compat else (storage, scales.tobytes(), axis))
         if key in self._made:
             return self._made[key]
-        alone = not constant.value.has_more_than_one_use()
-        made = _constant_op(constant.shape, blob, storage, scales, axis)
-        made.location = names.named(name_of_twin(constant, str(storage).replace("i", "int"), replaces=alone))
-        insert_after(constant.source, made)
+        replaces = not constant.value.has_more_than_one_use()
+        op = _constant_op(constant.shape, blob, storage, scales, axis)
+        op.location = names.named(name_of_twin(constant, str(storage).replace("i", "int"), replaces=replaces))
+        insert_after(constant.source, op)
         self._report.count("quantized constants")
-        self._made[key] = made.results[0]
-        return made.results[0]
+        self._made[key] = op.results[0]
+        return op.results[0]
 
 
 def _constant_op(
     shape: Sequence[int], blob: Blob, storage: IntegerType, scales: Float32, axis: int | None
 ) -> ConstOp | QConstOp:
-    """The constant with its scales in the type, or beside it where the type can't say them."""
+    """The constant with its scales in the type, or in an attribute if no type can represent them.
+
+    A type can't represent 64-bit integers with scales, nor a scale of 0.
+    """
     value = from_blob(blob, tuple(shape), storage)
     per_axis = axis is not None and len(scales) > 1
     if storage.width.data <= 32 and (scales > 0).all():
@@ -166,7 +175,7 @@ def _constant_op(
     record: dict[str, Any] = {"scale": scales, "zero_point": np.zeros(len(scales), np.int64)}
     if axis:
         record["quantized_dimension"] = axis
-    said = record_to_attribute("QuantizationParameters", record)
     op = const_op(value)
-    op.attributes[names.TENSOR] = DictionaryAttr({"quantization": said})
+    quantization = record_to_attribute("QuantizationParameters", record)
+    op.attributes[names.TENSOR] = DictionaryAttr({"quantization": quantization})
     return op

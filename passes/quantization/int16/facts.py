@@ -1,4 +1,4 @@
-"""What the quantizer asks of an op's definition and its operands."""
+"""Questions that the 16x8 quantizer asks about an op's definition and its operands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tflir.passes.rewriting.values import is_float
 
 _TYPE_BLIND = frozenset(("RANK", "SHAPE"))
 _SAME_MAGNITUDES = frozenset(("MATRIX_DIAG", "NEG", "REVERSE_SEQUENCE", "REVERSE_V2"))
-"""Ops beside those of `same_scale` whose kernels pass integers on: zeros and other signs need no other scale."""
+"""Other ops than those with `same_scale` whose results have the integers of the operand, or 0, or their negatives."""
 
 
 def is_int16(value: SSAValue) -> bool:
@@ -28,33 +28,33 @@ def is_linear(op: TflOp) -> bool:
 
 
 def chooses_bias_type(op: Operation) -> bool:
-    """Whether the op says how wide its bias and its sums are; else its kernel has them 64 bits wide."""
+    """Whether an option of the op sets the bit width of its bias and sums; else its kernel uses 64 bits."""
     return isinstance(op, Conv2DOp | FullyConnectedOp | TransposeConvOp)
 
 
 def takes_any_type(op: Operation) -> bool:
-    """Whether the op looks at no element of its operand."""
+    """Whether the op reads no element of its operand, only its shape."""
     return isinstance(op, TflOp) and op.INFO.builtin in _TYPE_BLIND
 
 
 def activations(op: TflOp) -> list[int]:
-    """The operands that are int16 where the op is: numbers that are neither weights nor biases."""
-    apart = (op.INFO.weight[0], op.INFO.bias[0]) if op.INFO.weight is not None and op.INFO.bias is not None else ()
-    return [i for i, v in enumerate(op.operands) if i not in apart and (is_float(v) or is_int16(v))]
+    """The positions of the operands that are int16 if the op is: the float ones that are neither weight nor bias."""
+    excluded = (op.INFO.weight[0], op.INFO.bias[0]) if op.INFO.weight is not None and op.INFO.bias is not None else ()
+    return [i for i, v in enumerate(op.operands) if i not in excluded and (is_float(v) or is_int16(v))]
 
 
 def constant_of(value: SSAValue) -> FloatConstant | None:
-    """The float32 constant that `value` is, stored as such, as float16 or as int8; or None."""
+    """The constant, if `value` is a float32 constant that is stored as float32, float16 or int8; else None."""
     if not isinstance(value, OpResult):
         return None
     return float_constant(value.op) or dequantized_constant(value.op)
 
 
 def copies_scale(op: TflOp) -> bool:
-    """Whether the results take the scale of the one int16 operand, whose elements they are."""
+    """Whether the results consist of elements of the only int16 operand, and so take its scale."""
     return (op.INFO.same_scale or op.INFO.builtin in _SAME_MAGNITUDES) and len(activations(op)) == 1
 
 
 def shares_scale(op: TflOp) -> bool:
-    """Whether the int16 operands, of which there are several, take the scale of the result."""
+    """Whether the op has several int16 operands that all take the scale of the result."""
     return op.INFO.same_scale and len(activations(op)) > 1

@@ -2,12 +2,12 @@
 
 With M the largest magnitude of a tensor or a channel, `f32` the rounding to float32, and ties away from zero:
 
-    activation   scale = f32(M / 32767), the range made to hold 0
+    activation   scale = f32(M / 32767), with the range extended to contain 0
     int16        q = round(f32(v * f32(1 / scale))), at most 32767 in magnitude
     weight       scale = f32(M / 127), q = round(f32(v * f32(127 / M))), at most 127 in magnitude
     bias         scale = f32(input scale * weight scale), q = round(f32(v * f32(1 / scale)))
 
-Constants are quantized while they are written: a blob made here holds no array. See docs/semantics.md, 16x8 scales.
+Constants are quantized while they are written: the blobs made here hold no arrays. See docs/semantics.md, 16x8 scales.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ Float32 = npt.NDArray[np.float32]
 INT16_MOST = 32767
 INT8_MOST = 127
 FIXED_SCALE = 2.0**-15
-"""The scale of results that lie in [-1, 1] whatever the data: their kernels know no other."""
+"""The scale of results that always lie in [-1, 1], such as those of SOFTMAX: their kernels support no other."""
 NO_SCALE = 2.0**-149
-"""For a scale of 0, which types can't say."""
+"""Used in place of a scale of 0, which types can't represent."""
 
 
-def activation_scale(found: Range) -> float:
-    """The scale of an int16 activation; 0 where nothing but 0 was recorded."""
-    most = np.float32(max(abs(min(found.low, 0.0)), abs(max(found.high, 0.0))))
+def activation_scale(bounds: Range) -> float:
+    """The scale of an int16 activation with this range; 0 if the range is only 0."""
+    most = np.float32(max(abs(min(bounds.low, 0.0)), abs(max(bounds.high, 0.0))))
     return float(most / np.float32(INT16_MOST))
 
 
 def constant_range(blob: Blob) -> Range:
-    """The smallest and the largest element of a float32 constant, and 0."""
+    """The range of a float32 constant's elements, extended to contain 0."""
     low = high = np.float32(0)
     for chunk in blob.chunks():
         values = chunk.view(np.float32)
@@ -48,7 +48,7 @@ def constant_range(blob: Blob) -> Range:
 
 
 def int16_blob(blob: Blob, scale: float) -> Blob:
-    """float32 bytes as int16 of this scale."""
+    """float32 bytes quantized to int16 with this scale."""
     inverse = _inverse(np.float32(scale))
     end = np.float32(2 * INT16_MOST * scale)
 
@@ -60,7 +60,7 @@ def int16_blob(blob: Blob, scale: float) -> Blob:
 
 
 def rescaled_blob(blob: Blob, scale: float, rescaled: float) -> Blob:
-    """float32 bytes as int16 of one scale and then, from those integers, of another."""
+    """float32 bytes quantized to int16 with scale `scale` and then requantized to scale `rescaled`."""
     inverse, step = _inverse(np.float32(rescaled)), np.float32(scale)
     first = int16_blob(blob, scale)
 
@@ -72,33 +72,33 @@ def rescaled_blob(blob: Blob, scale: float, rescaled: float) -> Blob:
 
 
 def weight_blob(rows: Rows, magnitudes: Float32) -> Blob:
-    """float32 weights as int8 whose channels reach these magnitudes."""
+    """float32 weights quantized to int8, where 127 stands for the given magnitude of the channel."""
     nonzero = np.where(magnitudes == 0, np.float32(1), magnitudes)
     inverses = np.where(magnitudes == 0, np.float32(0), np.float32(INT8_MOST) / nonzero)
 
     def make() -> Iterator[npt.NDArray[np.int8]]:
-        at = 0
+        first_row = 0
         for block in rows.blocks():
             if rows.channels == "rows":
-                part: Any = inverses[at : at + len(block), None]
+                block_inverses: Any = inverses[first_row : first_row + len(block), None]
             else:
-                part = inverses
-            at += len(block)
-            yield _rounded(block * part, INT8_MOST).astype(np.int8)
+                block_inverses = inverses
+            first_row += len(block)
+            yield _rounded(block * block_inverses, INT8_MOST).astype(np.int8)
 
     key = ("16x8", rows.blob, rows.channels, rows.columns, inverses.tobytes())
     return DeferredBlob(rows.blob.nbytes // 4, key, make)
 
 
 def bias_blob(blob: Blob, scales: Float32, bits: int) -> Blob:
-    """float32 biases as integers of `bits` bits, with a scale for each or one for all."""
+    """float32 biases quantized to integers of `bits` bits, with a scale for each or one for all."""
     inverses = np.array([_inverse(scale) for scale in scales], np.float32)
     kind = np.dtype(f"int{bits}")
     most = np.iinfo(kind).max
 
     def make() -> Iterator[npt.NDArray[Any]]:
         exact = _rounded(blob.view().view(np.float32) * inverses, np.inf).astype(np.float64)
-        # The largest integer is no double: what would reach it is put there after the cast.
+        # float64 can't represent the largest integer: values that reach it are replaced after the cast.
         limited = np.where(np.abs(exact) < most, exact, 0).astype(kind)
         yield np.where(np.abs(exact) < most, limited, np.where(exact < 0, -most, most)).astype(kind)
 
@@ -106,7 +106,7 @@ def bias_blob(blob: Blob, scales: Float32, bits: int) -> Blob:
 
 
 def bias_magnitudes(magnitudes: Float32, biases: Float32, input_scale: float, limit: int) -> Float32:
-    """The magnitudes that weights need for their biases to stay within the middle half of `limit`."""
+    """The magnitudes of channels, larger where the bias in steps of the accumulator would exceed half of `limit`."""
     scale = magnitudes / np.float32(INT8_MOST)
     reach = np.abs(biases) if len(magnitudes) > 1 else np.abs(biases).max(keepdims=True, initial=0)
     tight = reach >= 0.5 * input_scale * scale.astype(np.float64) * limit
@@ -119,7 +119,7 @@ def _inverse(scale: np.float32) -> np.float32:
 
 
 def _rounded(values: Float32, most: float) -> Float32:
-    """To the nearest integer, ties away from zero, at most `most` in magnitude."""
+    """Rounds to the nearest integer, ties away from zero, and clamps to [-most, most]."""
     whole = np.trunc(values)
     rest = values - whole
     whole += rest >= 0.5

@@ -30,9 +30,9 @@ _LEVELS = 2**16 - 1
 @dataclass(frozen=True)
 class QuantizeInt16x8Pass(TflPass):
     """
-    Makes every op whose kernel takes int16 activations compute in int16, with zero points of 0: scales from the
-    recorded ranges, weights int8, biases as wide as `bias_bits`. The others keep float32 and read it through a
-    `tfl.dequantize`.
+    Makes every op that has a kernel for int16 activations compute in int16. All zero points are 0, the scales follow
+    from recorded ranges, weights are int8, and biases have `bias_bits` bits. The other ops stay float32 and read int16
+    values through a `tfl.dequantize`.
 
     ```mlir
     %y = "tfl.fully_connected"(%x, %w, %b) <{…}> : (tensor<1x4xf32>, tensor<2x4xf32>, tensor<2xf32>) -> tensor<1x2xf32>
@@ -43,22 +43,22 @@ class QuantizeInt16x8Pass(TflPass):
     %f = "tfl.fully_connected"(%q, %i8, %i64) <{quantized_bias_type = "INT64", …}> …
     %y = "tfl.dequantize"(%f) …
     ```
-    The result of an op that only moves elements has its operand's scale; an op that brings together several tensors
-    (`tfl.concatenation`, `tfl.select_v2`) has one scale, its result's, for all of them; `tfl.softmax`, `tfl.tanh` and
-    `tfl.logistic` answer in steps of 2^-15. The ranges are gone afterwards.
+    The result of an op that only moves elements has its operand's scale. All operands of an op that merges several
+    tensors (`tfl.concatenation`, `tfl.select_v2`) have the scale of its result. The results of `tfl.softmax`,
+    `tfl.tanh` and `tfl.logistic` have the scale 2^-15. The recorded ranges are removed.
     """
 
     name = "tfl-quantize-int16x8"
     changes = "lossy"
 
     tf_compat: bool = False
-    """TensorFlow's ops, scales and extra conversions, those included that the runtime can't load or gets wrong."""
+    """TensorFlow's ops, scales and extra conversions, even where the runtime can't load them or gets them wrong."""
     per_channel: bool = True
     """A scale for each channel of the weights; else one scale a tensor."""
     strict: bool = False
-    """Float32 ops that can't become int16 ones are an error."""
+    """A float32 op that can't become an int16 op is an error."""
     bias_bits: int = 64
-    """Width of biases, and of the sums that they start: 64 or 32."""
+    """Bit width of biases, and of the accumulators that they are added to: 64 or 32."""
     input_type: str = "float32"
     """Type of the model's inputs that int16 ops read: float32 or int16."""
     output_type: str = "float32"
@@ -68,10 +68,10 @@ class QuantizeInt16x8Pass(TflPass):
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         self._check_options()
-        found = [(function, *self._ranges(function, report)) for function in functions(module)]
+        with_ranges = [(function, *self._ranges(function, report)) for function in functions(module)]
         choices = [
             Choice(function, ranges, clamped, tf_compat=self.tf_compat, strict=self.strict)
-            for function, ranges, clamped in found
+            for function, ranges, clamped in with_ranges
         ]
         declined = {op: why for choice in choices for op, why in choice.declined.items()}
         refused = {op: why for op, why in declined.items() if MAY_STAY_FLOAT not in op.attributes}
@@ -80,7 +80,7 @@ class QuantizeInt16x8Pass(TflPass):
         for op, why in declined.items():
             report.decline(why, op)
         entries = set(entry_functions(module))
-        for (function, ranges, clamped), choice in zip(found, choices, strict=True):
+        for (function, ranges, clamped), choice in zip(with_ranges, choices, strict=True):
             if not ranges:
                 function.attributes[UNCALIBRATED] = UnitAttr()
             entry = function in entries
@@ -97,11 +97,11 @@ class QuantizeInt16x8Pass(TflPass):
         remove_unread(module, report)
 
     def _ranges(self, function: FuncOp, report: PassReport) -> tuple[dict[SSAValue, Range], dict[SSAValue, Range]]:
-        """What activations range over, and the ranges that constants are clamped to."""
+        """The ranges of activations, and the ranges that constants are clamped to."""
         ranges = ranges_of(function)
         if not self.tf_compat:
             remove_trained_pairs(function, ranges, report)
-            ranges = {value: found for value, found in ranges_of(function).items() if not is_constant(value)}
+            ranges = {value: bounds for value, bounds in ranges_of(function).items() if not is_constant(value)}
         return (ranges, {}) if self.tf_compat else visible_ranges(function, ranges, report, levels=_LEVELS)
 
     def _check_options(self) -> None:
@@ -113,6 +113,7 @@ class QuantizeInt16x8Pass(TflPass):
 
 
 def _refusal(declined: dict[Operation, str]) -> Error:
+    """The error that lists ops which can't be int16, grouped by reason."""
     by_reason: dict[str, list[str]] = {}
     for op, why in declined.items():
         by_reason.setdefault(why, []).append(f"{op.name} '{names.place(op)}'")

@@ -34,7 +34,7 @@ from tflir.passes.rewriting.values import is_float
 
 @dataclass(frozen=True)
 class Settings:
-    """What the pass's options say to one function."""
+    """The pass's options as they apply to one function."""
 
     tf_compat: bool
     per_channel: bool
@@ -45,7 +45,7 @@ class Settings:
 
 
 class Rewrite:
-    """The rewrite of one function."""
+    """Rewrites the chosen ops of one function."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Rewrite:
         self._function.update_function_type()
 
     def _refuse(self, side: str, value: SSAValue, index: int) -> None:
-        """Refuses an input or output that stays float32 where that is not allowed."""
+        """Reports an input or output that can't be int16; an error with `exact_types`."""
         name = names.name_of(value) or index
         what = f"{side} '{name}' can't be int16: no int16 op {'reads' if side == 'input' else 'makes'} it"
         if self._settings.exact_types:
@@ -118,7 +118,7 @@ class Rewrite:
         assert op.INFO.weight is not None
         position = op.INFO.weight[0]
         if constant_of(op.operands[position]) is None:
-            # Only TensorFlow comes here: no kernel takes int16 weights.
+            # This happens only with `tf_compat`: no kernel supports int16 weights.
             op.operands[position] = self._values.as_int16(op.operands[position], op)
         self._constants.weights_and_bias(op, input_scale, output_scale)
 
@@ -129,16 +129,18 @@ class Rewrite:
             return FIXED_SCALE
         if copies_scale(op) or (self._compat and tensorflow.takes_first_scale(op.INFO)):
             return scale_of(op.operands[positions[0]])
-        found = self._values.scale(result)
-        return found if self._compat else max(found, least_scale(op, self._operand_scales(op, positions), bits=16))
+        recorded = self._values.scale(result)
+        if self._compat:
+            return recorded
+        return max(recorded, least_scale(op, self._operand_scales(op, positions), bits=16))
 
     def _operand_scales(self, op: TflOp, positions: list[int]) -> dict[int, float]:
-        found = {index: scale_of(op.operands[index]) for index in positions}
+        scales = {index: scale_of(op.operands[index]) for index in positions}
         if is_linear(op) and op.INFO.weight is not None:
             weight = constant_of(op.operands[op.INFO.weight[0]])
             if weight is not None:
-                found[op.INFO.weight[0]] = weight_scale(weight)
-        return found
+                scales[op.INFO.weight[0]] = weight_scale(weight)
+        return scales
 
     def _set_options(self, op: TflOp) -> None:
         if isinstance(op, AddOp | SubOp):
@@ -147,14 +149,14 @@ class Rewrite:
             op.properties["quantized_bias_type"] = StringAttr(f"INT{self._settings.bias_bits}")
 
     def _set_version(self, op: TflOp) -> None:
-        """The version follows from the types; TensorFlow's table has higher ones."""
+        """Removes the recorded version, so that it follows from the types, or sets TensorFlow's higher version."""
         if op in self._choice.ops:
             op.attributes.pop(names.VERSION, None)
         if self._compat and (version := tensorflow.VERSIONS.get(op.INFO.builtin)) is not None:
             op.attributes[names.VERSION] = IntegerAttr(version, i32)
 
     def _return(self, op: ReturnOp) -> None:
-        """The function returns float32 under the names that its results had, or int16 where that is asked for."""
+        """Lets the function return float32 under the original names, or int16 with `integer_outputs`."""
         returned: dict[SSAValue, SSAValue] = {}
         for index, value in enumerate(op.operands):
             if self._settings.integer_outputs and is_float(value):
@@ -168,11 +170,11 @@ class Rewrite:
 
 
 def _swap_names(value: SSAValue, wide: SSAValue) -> None:
-    """Gives the float32 form of an op's result the name of that."""
+    """Gives the float32 form of a result its name; the int16 result is renamed with the suffix `_int16`."""
     name = names.name_of(value)
     if name is None or not isinstance(value, OpResult) or not isinstance(wide, OpResult):
         return
-    found = names.op_names(value.op)
-    found[value.index] = f"{name}_int16"
-    value.op.location = names.location_of(found)
+    result_names = names.op_names(value.op)
+    result_names[value.index] = f"{name}_int16"
+    value.op.location = names.location_of(result_names)
     wide.op.location = names.named(name)

@@ -1,4 +1,4 @@
-"""Pairs of quantization-aware training where activations become int16, whose finer steps need none."""
+"""Removes the 8-bit pairs of quantization-aware training: int16 activations have finer steps and do not need them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tflir.passes.rewriting.edit import erase
 from tflir.passes.rewriting.values import is_float, is_returned, producer
 
 _BEYOND = 0.02
-"""Of a pair's range, how far recorded values may go beyond it: further out the pair clips, and stays."""
+"""Recorded values may exceed a pair's range by this fraction of its width; beyond that, the pair clips them."""
 
 
 def remove_trained_pairs(function: FuncOp, ranges: dict[SSAValue, Range], report: PassReport) -> None:
-    """Lets ops read the float value in front of a pair of 8 bits, whose steps are coarser than int16's.
+    """Lets ops read the operand of an 8-bit pair instead of its result.
 
-    A pair that clips what was recorded in front of it stays.
+    A pair is kept if it clips values of the recorded range of its operand.
     """
     for op in list(function.body.block.ops):
         quantize = producer(op.operands[0]) if isinstance(op, DequantizeOp) else None
@@ -43,19 +43,22 @@ def remove_trained_pairs(function: FuncOp, ranges: dict[SSAValue, Range], report
 
 
 def _take_name(source: SSAValue, op: Operation) -> bool:
-    """Gives an op whose result the function now returns the name of what it returned; whether that can be."""
-    maker = producer(source)
-    if maker is None or len(maker.results) != 1 or is_returned(source):
+    """Gives the op that makes `source`, which the function is to return instead, the name of the result of `op`.
+
+    Returns whether this is possible.
+    """
+    source_op = producer(source)
+    if source_op is None or len(source_op.results) != 1 or is_returned(source):
         return False
-    maker.location = op.location
+    source_op.location = op.location
     return True
 
 
-def _holds(params: UniformQuantizedType, found: Range | None) -> bool:
-    """Whether integers of one scale hold a range, as good as; True where no range was recorded."""
-    if found is None or params.layout.axes:
-        return found is None
+def _holds(params: UniformQuantizedType, recorded: Range | None) -> bool:
+    """Whether integers with one scale cover a range up to a margin; True if no range was recorded."""
+    if recorded is None or params.layout.axes:
+        return recorded is None
     scale, point = float(params.layout.scales), int(params.layout.zero_points)
     low, high = ((end - point) * scale for end in params.range.data)
     margin = _BEYOND * (high - low)
-    return low - margin <= found.low and found.high <= high + margin
+    return low - margin <= recorded.low and recorded.high <= high + margin

@@ -1,4 +1,4 @@
-"""The two forms of a function's values, float32 and int16, and the ops that lead from one to the other.
+"""The two forms of a function's values, float32 and int16, and the ops that convert one form to the other.
 
 See docs/semantics.md, 16x8 conversions.
 """
@@ -24,15 +24,15 @@ from tflir.passes.quantization.int16.numerics import activation_scale
 from tflir.passes.quantization.pairs import quantized_tensor
 
 _LEAST_SCALE = 2.0**-27
-"""The scale of values that are always 0, or as good as: 6, where an activation ends, is less than 2^31 steps of it."""
+"""The scale of values that are always (almost) 0. As kernels require, RELU6's bound is less than 2^31 steps of it."""
 
 
 class Values:
-    """Values of one function as ops ask for them.
+    """Converts the values of one function to the form that each op needs.
 
-    A value is quantized or dequantized once, where it is made, for all who want it so. TensorFlow does it before
-    each use, but for the function's arguments: those it turns into int16 on the spot, and then the float ops before
-    the first int16 one read int16, too.
+    A value is quantized or dequantized once, after the op that makes it, for all users. TensorFlow does so before each
+    use, except for the function's arguments: it quantizes them at once, so that the float ops before the first int16 op
+    read int16, too.
     """
 
     def __init__(
@@ -47,19 +47,23 @@ class Values:
         self._shared: dict[SSAValue, bool] = {}
         self._ours: set[SSAValue] = set()
         self._unread: set[SSAValue] = set()
-        """Arguments that no int16 op has read yet, as far as TensorFlow has come."""
+        """Arguments that no int16 op visited so far has read; used with `tf_compat`."""
 
     def is_ours(self, value: SSAValue) -> bool:
-        """Whether a value was made int16 here; a model may have int16 values of its own."""
+        """Whether this object made the value int16; an input model may have int16 values, too."""
         return value in self._ours
 
     def scale(self, value: SSAValue) -> float:
-        """The scale that the recorded range of a float value asks for."""
-        found = activation_scale(self._ranges[value])
-        return found if self._tf_compat else max(found, _LEAST_SCALE)
+        """The int16 scale that follows from the recorded range of a float value."""
+        scale = activation_scale(self._ranges[value])
+        return scale if self._tf_compat else max(scale, _LEAST_SCALE)
 
     def argument(self, argument: BlockArgument, *, retype: bool) -> None:
-        """Readies an argument that int16 ops read: it becomes int16 itself, or, for TensorFlow, all read its twin."""
+        """Prepares an argument that int16 ops read.
+
+        With `retype`, it becomes int16 itself. Else, with `tf_compat`, it is quantized and all its users read the
+        quantized form.
+        """
         if retype:
             made = self.make_int16(argument, self.scale(argument))
         elif self._tf_compat:
@@ -73,7 +77,7 @@ class Values:
             self._unread.add(made)
 
     def make_int16(self, value: SSAValue, scale: float) -> SSAValue:
-        """Gives a value the int16 type of this scale."""
+        """Changes the type of a value to int16 with this scale."""
         location = value.location if isinstance(value, BlockArgument) else None
         made = Rewriter.replace_value_with_new_type(value, quantized_tensor(value, int16_type(scale)))
         if isinstance(made, BlockArgument) and location is not None:  # the name of an input
@@ -82,7 +86,7 @@ class Values:
         return made
 
     def as_int16(self, value: SSAValue, user: Operation, scale: float | None = None) -> SSAValue:
-        """The int16 form of `value` for op `user`, of this scale or of its own."""
+        """The int16 form of `value` for op `user`, with the given scale, or if it is None, with the value's own."""
         constant = constant_of(value)
         if constant is not None:
             if self._tf_compat and self._is_shared(value) and scale is not None:
@@ -96,13 +100,13 @@ class Values:
         return self._quantized(value, user, self.scale(value) if scale is None else scale)
 
     def _is_shared(self, constant: SSAValue) -> bool:
-        """Whether several ops read a constant, or did before they became int16 ones."""
+        """Whether several ops read a constant at the first call; later, int16 ops read its quantized form instead."""
         if constant not in self._shared:
             self._shared[constant] = len({use.operation for use in constant.uses}) > 1
         return self._shared[constant]
 
     def read_float(self, op: Operation) -> None:
-        """Gives an op that stays as it is, and what is in its regions, float32 operands again."""
+        """Gives an op that stays float, and the ops in its regions, float32 operands again."""
         for inner in op.walk():
             for index, value in enumerate(inner.operands):
                 if value in self._ours:
@@ -139,7 +143,7 @@ class Values:
         return known
 
     def _insert(self, op: Operation, value: SSAValue, user: Operation | None) -> None:
-        """Puts `op`, which reads `value`, right after what makes the value; for TensorFlow, right before its user."""
+        """Inserts `op`, which reads `value`, directly after the op that makes it; with `tf_compat`, before its user."""
         if self._tf_compat and user is not None:
             self._block.insert_op_before(op, user)
         elif isinstance(value, OpResult):
@@ -151,7 +155,10 @@ class Values:
 
 
 def _let_read(use: Use, value: SSAValue) -> None:
-    """Gives an op another operand unless its definition has nothing of the kind; TensorFlow asks no kernel."""
+    """Gives an op another operand, unless the op's definition forbids its type.
+
+    As in TensorFlow, the operand is replaced even if no kernel supports the combination of types.
+    """
     op, before = use.operation, use.operation.operands[use.index]
     op.operands[use.index] = value
     try:
@@ -163,9 +170,9 @@ def _let_read(use: Use, value: SSAValue) -> None:
 
 
 def _with_element(value: SSAValue, element: Attribute) -> Attribute:
-    found = value.type
-    if isinstance(found, TensorType):
-        return tensor_type(tuple(cast("TensorType[Attribute]", found).get_shape()), element)
+    type_ = value.type
+    if isinstance(type_, TensorType):
+        return tensor_type(tuple(cast("TensorType[Attribute]", type_).get_shape()), element)
     return UnrankedTensorType(element)
 
 

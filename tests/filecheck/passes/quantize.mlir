@@ -12,7 +12,7 @@ func.func @hybrid(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
   func.return %y : tensor<1x2xf32>
 }
 
-// Without scales for each channel no kernel computes a depthwise convolution rightly: the weights stay behind a dequantize.
+// The float kernel of a depthwise convolution is faster than the hybrid one: the weights stay behind a dequantize.
 // CHECK-LABEL: func.func @depthwise
 // TENSOR-LABEL: func.func @depthwise
 // COMPAT-LABEL: func.func @depthwise
@@ -20,7 +20,8 @@ func.func @depthwise(%x: tensor<1x4x4x2xf32>) -> tensor<1x4x4x2xf32> {
   %w = "tfl.pseudo_const"() <{value = dense<[[[[1.0, 2.0], [3.0, 4.0]]]]> : tensor<1x1x2x2xf32>}> : () -> tensor<1x1x2x2xf32>
   %none = "tfl.no_value"() <{value}> : () -> none
   // CHECK: [[Q:%.*]] = "tfl.pseudo_qconst"
-  // CHECK: "tfl.depthwise_conv_2d"(%{{.*}}, [[Q]],
+  // CHECK-NEXT: [[D:%.*]] = "tfl.dequantize"([[Q]])
+  // CHECK: "tfl.depthwise_conv_2d"(%{{.*}}, [[D]],
   // TENSOR: [[Q:%.*]] = "tfl.pseudo_qconst"
   // TENSOR-NEXT: [[D:%.*]] = "tfl.dequantize"([[Q]])
   // TENSOR: "tfl.depthwise_conv_2d"(%{{.*}}, [[D]],

@@ -1,0 +1,109 @@
+"""What options are set to: flags as `tf.lite` names them, types, targets; and what is no option at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import Any, cast
+
+from tflir.ir.errors import Error
+from tflir.ir.near import near
+from tflir.option import QUANTIZING, Option, each, member_of, one_of, option, spelled
+
+_USAGE = 2
+_TYPES = ("float16", "int8", "float32")
+
+
+class Optimize(Enum):
+    """What to optimize for, as `tf.lite.Optimize`."""
+
+    DEFAULT = "DEFAULT"
+    """Quantize: weights to int8 (dynamic range), or float16 with `supported_types = [float16]`."""
+    OPTIMIZE_FOR_SIZE = "OPTIMIZE_FOR_SIZE"
+    """Deprecated: the same as DEFAULT."""
+    OPTIMIZE_FOR_LATENCY = "OPTIMIZE_FOR_LATENCY"
+    """Deprecated: the same as DEFAULT."""
+    EXPERIMENTAL_SPARSITY = "EXPERIMENTAL_SPARSITY"
+    """Store weights without their zeros where that makes the model smaller; quantizes nothing on its own."""
+
+
+class OpsSet(Enum):
+    """Kinds of operators that a target runs, as `tf.lite.OpsSet`."""
+
+    TFLITE_BUILTINS = "TFLITE_BUILTINS"
+    """All of LiteRT's; with a dataset: what can't be integer stays float."""
+    TFLITE_BUILTINS_INT8 = "TFLITE_BUILTINS_INT8"
+    """Alone: integer operators only, an error where that can't be met."""
+    EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8 = (
+        "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+    )
+    """int16 activations beside int8 weights; with TFLITE_BUILTINS what has no such kernel stays float."""
+
+
+class UnknownAttributeError(Error, AttributeError):
+    """An option that there is not was set: it would do nothing."""
+
+
+class OptionWarning(UserWarning):
+    """An option does nothing beside the others."""
+
+
+def refuse_unknown(owner: str, name: str, known: Sequence[str]) -> None:
+    """Raises `UnknownAttributeError` where `name` is none of the `known` options of `owner`."""
+    if name not in known:
+        what = f"{owner} has no option '{name}'{near(name, known)}"
+        raise UnknownAttributeError(what, hint="leave it out", status=_USAGE)
+
+
+@dataclass
+class TargetSpec:
+    """What the target device supports, as `tf.lite.TargetSpec`."""
+
+    supported_ops: Sequence[OpsSet] = option(
+        (OpsSet.TFLITE_BUILTINS,),
+        Option(
+            "--supported-ops",
+            f"kinds of operators that the target runs: {', '.join(OpsSet.__members__)}; "
+            "without the first nothing stays float",
+            "OPS[,OPS…]",
+            each(member_of(OpsSet)),
+            many=True,
+            modes=QUANTIZING,
+        ),
+    )
+    supported_types: Sequence[Any] = option(
+        (),
+        Option(
+            "--supported-types",
+            "float16: float16 constants instead of int8 weights; int8",
+            "TYPE[,TYPE…]",
+            each(one_of(_TYPES)),
+            many=True,
+            modes=QUANTIZING,
+        ),
+    )
+    """numpy dtypes or their names; `float16` asks for float16 constants, `int8` or none for int8."""
+
+    def type_names(self) -> tuple[str, ...]:
+        """The supported types as names: float16, int8 …"""
+        return tuple(spelled(kind).lower() for kind in self.supported_types)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets an option; one that does nothing is refused, not forgotten."""
+        refuse_unknown("target_spec", name, [one.name for one in fields(TargetSpec)])
+        super().__setattr__(name, tuple(cast("Iterator[Any]", value)) if isinstance(value, Iterator) else value)
+
+
+DEPRECATED = (Optimize.OPTIMIZE_FOR_SIZE, Optimize.OPTIMIZE_FOR_LATENCY)
+IO_TYPES = ("float32", "int8", "uint8", "int16")
+REQUANTIZED = ("int8", "int16", "float32")
+SPARSITY_TARGETS = ("balanced", "size", "latency")
+OBJECTIVES = ("latency", "size", "accuracy")
+
+
+def target_name(value: Any) -> str:
+    """Takes the name of a target that there is, those of plug-ins included."""
+    from tflir.ir.targets import TARGETS
+
+    return one_of(TARGETS.names())(value)

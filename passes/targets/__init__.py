@@ -1,0 +1,1 @@
+"""Passes that fit a program to the kernels of a target."""

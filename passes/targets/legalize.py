@@ -1,0 +1,88 @@
+"""`tfl-legalize`: no op in a form that a target computes wrongly, does not load, or crashes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation
+
+from tflir.ir.errors import Error
+from tflir.ir.functions import functions
+from tflir.ir.names import place
+from tflir.ir.targets import TARGETS, Target, Verdict
+from tflir.ir.targets.site import is_operator
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.targets.weight_forms import SUFFIXES, WeightForms, stored_integers
+
+_UNMET = 3
+_SAID = {"wrong": "computes it wrongly", "unloadable": "does not load it", "crashes": "crashes on it"}
+
+
+@dataclass(frozen=True)
+class LegalizePass(TflPass):
+    """
+    Gives ops that a target runs wrongly, or not at all, weights of another form: wider integers, a dequantize, float32.
+
+    ```mlir
+    %q = "tfl.pseudo_qconst"() <{qtype = tensor<8x64x!quant.uniform<i4:f32, 0.1>>, value = dense<-8> …}> …
+    %y = "tfl.fully_connected"(%x, %q, %b) …
+    ```
+    becomes, since the built-in kernel reads the int4 number -8 as 8,
+    ```mlir
+    %q = "tfl.pseudo_qconst"() <{qtype = tensor<8x64x!quant.uniform<i8<-8:7>:f32, 0.1>>, value = dense<-8> …}> …
+    %y = "tfl.fully_connected"(%x, %q, %b) …
+    ```
+    An op without such a form is named in a warning; `require` makes it an error (status 3).
+    """
+
+    name = "tfl-legalize"
+    changes = "lossy"
+    per_function = True
+
+    target: str = "litert"
+    """The target: litert, xnnpack, or another one of the tables."""
+    require: bool = False
+    """An op that has no legal form is an error."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        target = TARGETS.get(self.target)
+        for function in functions(module):
+            self._legalize(function, target, report)
+
+    def _legalize(self, function: FuncOp, target: Target, report: PassReport) -> None:
+        forms = WeightForms(function)
+        for op in list(function.walk()):
+            if op is function or not is_operator(op) or (defect := defect_of(op, target)) is None:
+                continue
+            if _mend(op, target, forms):
+                report.count("ops made legal")
+                continue
+            what = f"{self.target} {_SAID[defect.status]}: {defect.reason}"
+            if self.require:
+                error = Error(f"{self.name}: {what}", op=op.name, location=place(op), status=_UNMET)
+                error.operation = op
+                raise error
+            report.decline(what, op)
+            report.remarks.append(f"{op.name} '{place(op)}': {what}")
+        forms.drop_unread()
+
+
+def defect_of(op: Operation, target: Target) -> Verdict | None:
+    """What is wrong with an op on a target or, where it refuses the op, on the target that runs the rest; or None."""
+    verdict = target.verdict(op)
+    if verdict.status == "refused" and target.runs_in:
+        verdict = TARGETS.get(target.runs_in).verdict(op)
+    return verdict if verdict.status in _SAID else None
+
+
+def _mend(op: Operation, target: Target, forms: WeightForms) -> bool:
+    """Lets an op read its weights in the first form that the target runs; False where there is none."""
+    indices = [index for index, value in enumerate(op.operands) if stored_integers(value) is not None]
+    before = list(op.operands)
+    for form in SUFFIXES:
+        if forms.set(op, indices, form) and defect_of(op, target) is None:
+            return True
+        op.operands = before
+    return False
