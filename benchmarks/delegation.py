@@ -40,6 +40,8 @@ class Count:
     """Where, by what is said and done."""
     other_nodes: list[str] = field(default_factory=list[str])
     unloadable: list[str] = field(default_factory=list[str])
+    loaded: list[str] = field(default_factory=list[str])
+    """Models that load though the tables say that they do not."""
     unread: list[str] = field(default_factory=list[str])
 
 
@@ -71,9 +73,12 @@ def look_at(path: pathlib.Path, name: str, count: Count) -> None:
     try:
         real: Delegated = isolated(delegated, str(path), file=name)
     except (tflir.Error, RuntimeError, ValueError) as error:
-        count.unloadable.append(_unloadable(name, str(error), sites, verdicts))
+        why = " ".join(str(error).split())[:160]
+        count.unloadable.append(f"{name}: {why}; the tables: {_said_unloadable(sites, verdicts) or 'nothing'}")
         return
     count.models += 1
+    if said := _said_unloadable(sites, verdicts):
+        count.loaded.append(f"{name}: {said}")
     if [site.operator for site in sites] != real.operators:
         count.unread.append(f"{name}: {len(sites)} ops where the runtime has {len(real.operators)}, or others")
         return
@@ -96,16 +101,15 @@ def look_at(path: pathlib.Path, name: str, count: Count) -> None:
         count.disagreements[said].append(f"{name} #{number}")
 
 
-def _unloadable(name: str, why: str, sites: list[Site], verdicts: list[Verdict]) -> str:
-    """A line on a model that does not load, with what the tables say of it."""
+def _said_unloadable(sites: list[Site], verdicts: list[Verdict]) -> str:
+    """What the tables say that keeps a model from loading: its delegate, and the kernels that run what that refuses."""
     litert = TARGETS.get("litert")
-    said = [
-        f"{site.operator} {verdict.status}, {verdict.reason}"
-        for site, first in zip(sites, verdicts, strict=True)
-        for verdict in (first, litert.verdict(site.op))
-        if verdict.status in ("unloadable", "crashes")
-    ]
-    return f"{name}: {why[:160]}; the tables: {'; '.join(dict.fromkeys(said)) or 'nothing'}"
+    said: list[str] = []
+    for site, delegate in zip(sites, verdicts, strict=True):
+        verdict = litert.verdict(site.op) if delegate.status == "refused" else delegate
+        if verdict.status in ("unloadable", "crashes"):
+            said.append(f"{site.operator} {verdict.status}, {verdict.reason}")
+    return "; ".join(dict.fromkeys(said))
 
 
 def show(count: Count) -> None:
@@ -113,6 +117,7 @@ def show(count: Count) -> None:
     for title, lines in (
         ("not compared", count.unread),
         ("not loaded by the runtime", count.unloadable),
+        ("loaded, though the tables say otherwise", count.loaded),
         ("another number of delegate nodes", count.other_nodes),
     ):
         print(f"\n{title}: {len(lines)}")

@@ -12,6 +12,7 @@ tflir.run_passes(module, "tfl-prepare-quantize-dynamic-range,tfl-quantize,tfl-po
 tflir.save(module, "small.tflite")  # dumps gives bytes, or text
 print(tflir.compare("model.tflite", module))  # how close the outputs are
 print(tflir.benchmark(["model.tflite", module]))  # how long a run takes
+print(*tflir.check(module, "xnnpack,tflm"), sep="\n")  # which ops these targets take
 outputs = tflir.interpret(module, {"x": array})  # run in numpy, without a runtime
 ```
 """
@@ -27,6 +28,7 @@ from tflir.ir.extensions import on_unknown
 
 if TYPE_CHECKING:
     from tflir.benchmarking import benchmark
+    from tflir.checking import check
     from tflir.comparison import compare
     from tflir.converter import Converter
     from tflir.files import dumps, load, loads, save
@@ -42,6 +44,7 @@ __all__ = [
     "TargetSpec",
     "__version__",
     "benchmark",
+    "check",
     "compare",
     "dumps",
     "interpret",
@@ -55,6 +58,7 @@ __all__ = [
 _LAZY = {
     "Converter": "converter",
     "benchmark": "benchmarking",
+    "check": "checking",
     "compare": "comparison",
     "dumps": "files",
     "interpret": "interpretation",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tflir.option import Option, duration, part, path, text, whole
+from tflir.option import Option, duration, each, part, path, text, whole
 
 COMMANDS: tuple[Option, ...] = (
     Option(
@@ -16,7 +16,12 @@ COMMANDS: tuple[Option, ...] = (
         "--output", ".json, or .tflite: MODEL with its ranges", "OUT", path, short="-o", name="output",
         commands=("calibrate",), required=("calibrate",),
     ),
-    Option("--json", "for machines", name="json", excludes=("verbose",), commands=("inspect", "benchmark")),
+    Option("--json", "for machines", name="json", excludes=("verbose",), commands=("inspect", "benchmark", "check")),
+    Option(
+        "--target", "what the model is to run on: xnnpack (default), litert, tflm, ethos-u, or one of a plug-in",
+        "NAME[,NAME…]", each(text), many=True, name="targets", commands=("check",),
+    ),
+    Option("--strict", "exit with status 1 where an op is not taken", name="strict", commands=("check",)),
     Option(
         "--threads", "run on N threads (default: 1)", "N", whole, name="threads", commands=("benchmark",)
     ),
@@ -44,5 +49,8 @@ COMMANDS: tuple[Option, ...] = (
         commands=("compile", "inspect"),
     ),
     Option("--quiet", "print errors only", short="-q", name="quiet", commands=("compile", "calibrate")),
-    Option("--debug", "show tracebacks", name="debug", commands=("compile", "calibrate", "inspect", "benchmark")),
+    Option(
+        "--debug", "show tracebacks", name="debug",
+        commands=("compile", "calibrate", "inspect", "benchmark", "check"),
+    ),
 )  # fmt: skip

@@ -43,7 +43,7 @@ def compare(
     if data is None:
         return run_both(first, second, samples or 0, quiet=True)
     given = dataset_samples(
-        first, lambda: _module(original), Options(representative_dataset=data), samples or MOST_SAMPLES
+        first, lambda: module_of(original), Options(representative_dataset=data), samples or MOST_SAMPLES
     )
     return run_both(first, second, given, quiet=True)
 
@@ -76,7 +76,8 @@ def runnable(model: Any) -> str | bytes:
     return to_bytes(load(name)) if name.endswith(TEXT) else name
 
 
-def _module(model: Any) -> ModuleOp:
+def module_of(model: Any) -> ModuleOp:
+    """The module of a model that is given by its path, its bytes, or as a module."""
     from xdsl.dialects.builtin import ModuleOp
 
     from tflir.files import load, load_bytes

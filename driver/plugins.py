@@ -21,8 +21,8 @@ from xdsl.universe import XDSL_UNIVERSE, Universe
 from tflir.facts import wanted
 from tflir.ir.errors import Error
 from tflir.ir.extensions import CUSTOM_KERNELS, CUSTOM_OPS, DIALECTS, FRONTENDS, OURS, RULES, Registry
-from tflir.ir.kernel_tables import KERNEL_TABLES
 from tflir.ir.near import near
+from tflir.ir.targets.registry import TARGETS
 from tflir.passes.sparsity.machines import COST_TABLES
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
     from xdsl.pattern_rewriter import RewritePattern
 
-    from tflir.ir.kernel_tables import KernelTable
+    from tflir.ir.targets import Target
     from tflir.ir.tfl.custom import TypedCustomOp
     from tflir.passes.sparsity.machines import Machine
 
@@ -59,8 +59,8 @@ class Plugin:
     """By name: rewrite patterns for `tfl-apply-rules{rules=NAME}`."""
     cost_tables: Mapping[str, Callable[[], Machine]] = field(default_factory=_nothing)
     """By name: measured times of a CPU, for `cpu=NAME` of the passes that choose by time."""
-    kernel_tables: Mapping[str, Callable[[], KernelTable]] = field(default_factory=_nothing)
-    """By name: the kernels of a target, for `tfl-check-kernels{kernels=NAME}`."""
+    targets: Mapping[str, Callable[[], Target]] = field(default_factory=_nothing)
+    """By name: what the kernels of a target take, for `tflir check --target NAME` and `tfl-check-kernels`."""
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=_nothing)
     """By op, such as `tfl.conv_2d`: fields of its `OpInfo` that differ on this plug-in's target."""
     universe: Universe | None = None
@@ -73,7 +73,7 @@ KINDS: tuple[tuple[str, Registry[Any]], ...] = (
     ("frontends", FRONTENDS),
     ("rules", RULES),
     ("cost_tables", COST_TABLES),
-    ("kernel_tables", KERNEL_TABLES),
+    ("targets", TARGETS),
 )
 """The fields of a `Plugin` with entries by name, and the registry of each."""
 

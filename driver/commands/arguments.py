@@ -24,7 +24,7 @@ class _Join(argparse.Action):
     """Joins the values of a repeated flag."""
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
-        held: tuple[Any, ...] = getattr(namespace, self.dest, ())
+        held: tuple[Any, ...] = getattr(namespace, self.dest, None) or ()
         setattr(namespace, self.dest, tuple(dict.fromkeys(held + values)))
 
 
@@ -79,6 +79,11 @@ COMMAND_HELP: dict[str, Command] = {
     "inspect": Command(
         "show what is in a model",
         "Shows subgraphs, signatures, operators, tensors and where the bytes are.",
+        ".tflite, or .mlir text",
+    ),
+    "check": Command(
+        "show which ops a target takes",
+        "Shows which ops of MODEL a target's kernels take, why not the others, and which pass mends them.",
         ".tflite, or .mlir text",
     ),
     "benchmark": Command(

@@ -20,9 +20,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, NoneType, StringAttr
-from xdsl.ir import Attribute, OpResult, SSAValue
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute, BlockArgument, OpResult, SSAValue
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
@@ -78,21 +80,22 @@ def blockwise(value: SSAValue) -> DictionaryAttr | None:
 
 def tensor_details(value: SSAValue) -> DictionaryAttr | None:
     """What the file says of a tensor beside its type; None where there is nothing."""
-    if not isinstance(value, OpResult):
+    if isinstance(value, BlockArgument):
         return _argument_details(value)
+    if not isinstance(value, OpResult):
+        return None
     held = value.op.attributes.get(names.TENSOR)
     if isinstance(held, ArrayAttr):
-        held = held.data[value.index]
+        held = cast("ArrayAttr[Attribute]", held).data[value.index]
     return held if isinstance(held, DictionaryAttr) else None
 
 
-def _argument_details(value: SSAValue) -> DictionaryAttr | None:
-    function = value.owner.parent_op() if not isinstance(value, OpResult) else None
-    arguments = getattr(function, "arg_attrs", None)
-    if not isinstance(arguments, ArrayAttr):
+def _argument_details(value: BlockArgument) -> DictionaryAttr | None:
+    function = value.owner.parent_op()
+    arguments = function.arg_attrs if isinstance(function, FuncOp) else None
+    if arguments is None or value.index >= len(arguments.data):
         return None
-    mine = arguments.data[value.index] if value.index < len(arguments.data) else None
-    held = mine.data.get(names.TENSOR) if isinstance(mine, DictionaryAttr) else None
+    held = arguments.data[value.index].data.get(names.TENSOR)
     return held if isinstance(held, DictionaryAttr) else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from tflir.ir.targets.site import Site
 from tflir.ir.targets.target import Need
@@ -11,7 +11,7 @@ from tflir.ir.targets.target import Need
 
 def option_is(name: str, wanted: Any, reason: str, mend: str = "") -> Need:
     """An option has one value, or one of a tuple of values."""
-    allowed = wanted if isinstance(wanted, tuple) else (wanted,)
+    allowed = cast("tuple[Any, ...]", wanted) if isinstance(wanted, tuple) else (wanted,)
     return Need(reason, lambda site: site.option(name) in allowed, mend)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from xdsl.dialects.builtin import DenseArrayBase
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
@@ -14,15 +14,13 @@ from tflir.ir.constness import CONSTANTS
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.schema import schema
 from tflir.ir.targets.kinds import ABSENT, kind_of, tensor_details
+from tflir.ir.targets.verdict import Verdict
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import BuiltinOp, CustomOp
 from tflir.ir.tfl.control_flow import YieldOp
 from tflir.ir.tfl.shapes import constant
 from tflir.ir.tfl.signature import needed_version
 from tflir.ir.types import element_of, shape_of
-
-if TYPE_CHECKING:
-    from tflir.ir.targets.target import Target
 
 _NO_OPERATORS = (*CONSTANTS, CallOp, FuncOp, ReturnOp, YieldOp)
 
@@ -43,10 +41,18 @@ def operator_of(op: Operation) -> str:
     return op.name
 
 
+class Judge(Protocol):
+    """What says whether ops are taken: a `Target`."""
+
+    def verdict(self, op: Operation) -> Verdict:
+        """Whether an op is taken, and why not."""
+        ...
+
+
 class Site:
     """One op, as a target sees it. What it tells is worked out when it is asked for."""
 
-    def __init__(self, op: Operation, target: Target) -> None:
+    def __init__(self, op: Operation, target: Judge) -> None:
         self.op = op
         self.target = target
 

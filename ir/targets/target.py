@@ -47,6 +47,8 @@ class Row:
     patterns: tuple[Pattern, ...]
     """Empty: any kinds."""
     needs: tuple[Need, ...] = ()
+    never: bool = False
+    """Whether no op meets the needs: the row is there for its reason and its mend."""
     otherwise: str = ""
     """The reason where no pattern matches, `float only`; empty: the kinds that it takes and those that it got."""
     mend: str = ""
@@ -85,12 +87,13 @@ def takes(
     known: str = "",
 ) -> Row:
     """A row; operators stand in one string, with spaces between them, and `kinds` are patterns."""
-    return Row(tuple(operators.split()), _patterns(kinds), needs, otherwise, mend, known)
+    return Row(tuple(operators.split()), _patterns(kinds), needs, False, otherwise, mend, known)
 
 
-def refuses(operators: str, reason: str, mend: str = "", known: str = "") -> Row:
-    """Operators that are refused whatever their operands are, with a reason and a mend of their own."""
-    return takes(operators, (), Need(reason, lambda site: False), mend=mend, known=known)
+def refuses(operators: str, kinds: str | tuple[str, ...] = (), *, reason: str, mend: str = "", known: str = "") -> Row:
+    """A row that no op meets: operators, of these kinds, that are refused with a reason and a mend of their own."""
+    needs = (Need(reason, lambda site: False),)
+    return Row(tuple(operators.split()), _patterns(kinds), needs, never=True, mend=mend, known=known)
 
 
 def fails(
@@ -167,8 +170,10 @@ class Target:
         for row, need in unmet:
             assert need is not None
             return self._refused(need.reason, need.mend or row.mend, row.known)
-        row = rows[0]
-        return self._refused(row.otherwise or _kinds_in_words(site, rows), row.mend, row.known)
+        taking = [row for row in rows if not row.never]
+        if not taking:
+            return self._refused(self.no_row)
+        return self._refused(taking[0].otherwise or _kinds_in_words(site, taking), known=taking[0].known)
 
     def _refused(self, reason: str, mend: str = "", known: str = "") -> Verdict:
         return Verdict("refused", reason, mend, known or self.known)

@@ -7,19 +7,13 @@ shape that the file leaves out as that of a scalar.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
 
 import numpy as np
-from xdsl.ir import Operation, OpResult, SSAValue
 
-from tflir.ir.targets.kinds import blockwise, kind_of
 from tflir.ir.targets.needs import has_rank, inputs, numbers, option_is, result_has_rank, results
-from tflir.ir.targets.site import Site, is_operator, is_stored, layout_of, shape_in_file
+from tflir.ir.targets.site import Site, layout_of
 from tflir.ir.targets.target import Need
-from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import CustomOp, SparseConstOp, SparseQConstOp
-from tflir.ir.tfl.indexing import DensifyOp
-from tflir.ir.tfl.quantization import DequantizeOp
+from tflir.ir.tfl.constants import CustomOp
 
 MEND = "tfl-mend-xnnpack"
 MOST_DIMENSIONS = 6
@@ -27,105 +21,6 @@ MOST_DIMENSIONS = 6
 UP_TO_6 = has_rank(0, 0, MOST_DIMENSIONS)
 SECOND_UP_TO_6 = has_rank(1, 0, MOST_DIMENSIONS)
 RESULT_UP_TO_6 = result_has_rank(0, MOST_DIMENSIONS)
-
-
-# Weights: constants, and constants that DEQUANTIZE and DENSIFY restore, which the delegate does itself beforehand.
-
-
-def unpacks(op: Operation) -> bool:
-    """Whether the delegate computes the op while the model is loaded: it restores a constant."""
-    if isinstance(op, DensifyOp):
-        source = op.operands[0]
-        sparse = isinstance(source, OpResult) and isinstance(source.op, SparseConstOp | SparseQConstOp)
-        return sparse and kind_of(source) in ("f16", "f32", "i8", "qi8", "qci8")
-    if not isinstance(op, DequantizeOp) or kind_of(op.results[0]) != "f32":
-        return False
-    source = op.operands[0]
-    return kind_of(source) in ("f16", "qi8", "qci8", "qbi8") and (_is_dense(source) or is_unpacked(source))
-
-
-def _is_dense(value: SSAValue) -> bool:
-    sparse = isinstance(value, OpResult) and isinstance(value.op, SparseConstOp | SparseQConstOp)
-    return is_stored(value) and not sparse
-
-
-def is_unpacked(value: SSAValue) -> bool:
-    """Whether a value is a constant that the delegate restores while the model is loaded."""
-    return isinstance(value, OpResult) and unpacks(value.op)
-
-
-def readers(value: SSAValue) -> Iterator[Operation]:
-    """The operators that read a value."""
-    return (use.operation for use in value.uses if is_operator(use.operation))
-
-
-def _readers_taken(site: Site) -> bool:
-    if not unpacks(site.op):
-        return True
-    rest = (op for op in readers(site.op.results[0]) if not unpacks(op))
-    return all(site.target.verdict(op).status != "refused" for op in rest)
-
-
-def known_beforehand(index: int, what: str) -> Need:
-    """An operand is a constant, as it is stored or behind ops that restore it."""
-
-    def met(site: Site) -> bool:
-        value = site.inputs[index]
-        return is_unpacked(value) or is_stored(value)
-
-    return Need(f"{what} computed at run time", met)
-
-
-RESTORES_A_CONSTANT = Need("sparse or float16 data that is no constant", lambda site: unpacks(site.op))
-READERS_TAKEN = Need("an op that reads the constant is refused", _readers_taken)
-WEIGHTS_KNOWN = known_beforehand(1, "weights")
-BIAS_KNOWN = known_beforehand(2, "a bias")
-SLOPE_KNOWN = known_beforehand(1, "a slope")
-
-
-def _is_half(value: SSAValue) -> bool:
-    """Whether a float operand is read as float16: all that reads it are layers, as their weights or their bias."""
-    if not isinstance(value, OpResult) or not isinstance(value.op, DequantizeOp) or not is_unpacked(value):
-        return False
-    if kind_of(value.op.operands[0]) != "f16":
-        return False
-    layers = ("tfl.conv_2d", "tfl.depthwise_conv_2d", "tfl.fully_connected")
-    uses = [use for use in value.uses if is_operator(use.operation)]
-    return all(use.operation.name in layers and use.index > 0 for use in uses)
-
-
-def _bias_fits(site: Site) -> bool:
-    """A float bias is as wide as float weights are, or wider."""
-    if not site.has(2) or site.kinds[1] not in ("f32", "f16"):
-        return True
-    halves = [site.kinds[n] == "f16" or _is_half(site.inputs[n]) for n in (1, 2)]
-    return not (halves[1] and not halves[0])
-
-
-BIAS_AS_WIDE = Need("a float16 bias beside float32 weights", _bias_fits)
-BIAS_LISTED = inputs(3, 3, "without a bias", MEND)
-
-
-def scales_along(index: int, axis: Callable[[Site], int]) -> Need:
-    """Scales per channel lie along one axis and have no zero points."""
-
-    def met(site: Site) -> bool:
-        element = layout_of(site.inputs[index])
-        if element is None or not element.layout.axes or element.layout.blocks:
-            return True
-        return element.layout.axes == (axis(site),) and not element.layout.zero_points.any()
-
-    return Need("scales per channel along another axis, or with zero points", met)
-
-
-def no_zero_point(index: int, kinds: tuple[str, ...]) -> Need:
-    """Weights of these kinds are symmetric."""
-
-    def met(site: Site) -> bool:
-        element = layout_of(site.inputs[index])
-        return site.kinds[index] not in kinds or element is None or not element.layout.zero_points.any()
-
-    return Need("weights with a zero point", met)
 
 
 # Scales.
@@ -170,7 +65,7 @@ def _slopes_near(site: Site) -> bool:
 
 
 SUM_SCALES = Need("an operand's scale below 1/1024 or from 256 times the result's", _sum_scales_near, MEND)
-PRODUCT_SCALE = Need("a product of scales below 1/65536 or from 256 times the result's", _product_scale_near)
+PRODUCT_SCALE = Need("a product of scales below 1/65536 or from 256 times the result's", _product_scale_near, MEND)
 RESCALE = Need("a scale below 1/256 or above 128 times the result's", _rescale_near)
 SLOPES = Need("a slope of 0, or scales too far apart", _slopes_near)
 
@@ -183,13 +78,19 @@ def coarse_products(site: Site) -> bool:
     return source * float(np.max(weights.layout.scales)) / made >= 2.0**8
 
 
+def has_zero_points(site: Site) -> bool:
+    """Whether operand 1 has a zero point other than 0."""
+    element = layout_of(site.inputs[1])
+    return element is not None and bool(element.layout.zero_points.any())
+
+
 def same_scale(site: Site) -> bool:
     """Whether operand 0 and the result, where they are quantized, have one scale and zero point."""
     one, other = layout_of(site.inputs[0]), layout_of(site.op.results[0])
     return one is None or other is None or one.layout == other.layout
 
 
-UNCHANGED_SCALE = Need("another scale than its operand's", same_scale, MEND)
+UNCHANGED_SCALE = Need("another scale than its operand's", same_scale)
 
 
 def _uint8_joined_alike(site: Site) -> bool:
@@ -208,20 +109,6 @@ CLAMPED = option_is("activation", ("NONE", "RELU", "RELU6", "RELU_N1_TO_1"), "a 
 BETA_1 = option_is("beta", 1.0, "a beta other than 1")
 FEW_OPERANDS = inputs(2, 5, "not 2 to 5 operands", MEND)
 FEW_RESULTS = results(2, 4, "not 2 to 4 results", MEND)
-DEFAULT_FORMAT = option_is("weights_format", "DEFAULT", "shuffled weights")
-DENSE_VERSION = Need("sparse weights (version 8)", lambda site: site.version != 8)
-
-
-def left_empty(site: Site) -> bool:
-    """Whether weights come from a DENSIFY that the delegate skips, for a kernel that reads them all the same."""
-    info = site.op.INFO if isinstance(site.op, TflOp) else None
-    if info is None or site.version == 8:
-        return False
-    source = site.inputs[info.sparse[0]]
-    if not isinstance(source, OpResult) or not isinstance(source.op, DensifyOp) or not unpacks(source.op):
-        return False
-    return ("int8" if site.kinds[0] == "qi8" else "hybrid") not in info.densify
-
 
 NO_MASKS = Need(
     "an ellipsis, new-axis or shrink-axis mask",
@@ -238,58 +125,6 @@ def _pool_steps(site: Site) -> bool:
 
 
 POOL_STEPS = Need("a stride larger than the window", _pool_steps)
-
-
-def _even_channels(site: Site) -> bool:
-    divisor = {"i4": 2, "i2": 4}.get(site.kinds[1][-2:], 1)
-    return site.shape(1)[-1] % divisor == 0
-
-
-PACKED_CHANNELS = Need("packed weights of a number of input channels that ends within a byte", _even_channels)
-
-
-def _per_channel_int2(site: Site) -> bool:
-    return site.kinds[1] != "qi2" or site.shape(1)[0] == 1
-
-
-INT2_PER_CHANNEL = Need("int2 weights with one scale", _per_channel_int2)
-
-
-def _bias_per_channel(site: Site) -> bool:
-    if not site.has(2) or site.kinds[2] == "f32":
-        return True
-    return int(np.prod(site.shape(2), dtype=np.int64)) == site.shape(1)[0]
-
-
-BIAS_PER_CHANNEL = Need("a bias that is not one number a channel", _bias_per_channel)
-
-
-def _constant_bias_or_float(site: Site) -> bool:
-    return not site.has(2) or site.kinds[2] == "f32" or BIAS_KNOWN.met(site)
-
-
-FLOAT_OR_KNOWN_BIAS = Need("an integer bias computed at run time", _constant_bias_or_float)
-
-
-def _float_or_known_weights(site: Site) -> bool:
-    return site.kinds[1] == "f32" or WEIGHTS_KNOWN.met(site)
-
-
-FLOAT_OR_KNOWN_WEIGHTS = Need("integer weights computed at run time", _float_or_known_weights)
-
-
-def whole_blocks(site: Site) -> bool:
-    """Whether weights in blocks have blocks of a multiple of 32 elements."""
-    value = site.inputs[1]
-    element = layout_of(value)
-    if element is not None and element.layout.blocks:
-        return element.layout.blocks[-1] % 32 == 0
-    details = blockwise(value)
-    size = None if details is None else getattr(getattr(details.data.get("blocksize"), "value", None), "data", 0)
-    return size is None or size % 32 == 0
-
-
-WHOLE_BLOCKS = Need("blocks that are no multiple of 32 elements", whole_blocks)
 
 
 def _has_groups(site: Site) -> bool:
@@ -333,11 +168,7 @@ def _target_shape(site: Site) -> list[int] | None:
 
 
 SHAPE_KNOWN = Need("a shape computed at run time", lambda site: _target_shape(site) is not None)
-NOT_LEGACY = Need(
-    "a shape of [-1] or [0]",
-    lambda site: _target_shape(site) not in ([-1], [0]),
-    MEND,
-)
+NOT_LEGACY = Need("a shape of [-1] or [0]", lambda site: _target_shape(site) not in ([-1], [0]))
 SOME_AXES = numbers(1, lambda axes: 0 < len(axes) <= MOST_DIMENSIONS, "axes that are not constant, or none")
 PADS = numbers(1, lambda pads: min(pads, default=0) >= 0, "paddings that are not constant, or negative")
 PADS_FIT = Need(
@@ -399,37 +230,3 @@ def _is_attention(site: Site) -> bool:
 
 
 ATTENTION = Need("a composite other than scaled_dot_product_attention", _is_attention)
-
-
-# Variables: the delegate takes them where it knows one kind and shape for all that is read and assigned.
-
-
-def _first_access(handle: SSAValue, site: Site) -> Operation | None:
-    """The first op, in the order of the file, that reads or assigns the variable and is taken."""
-    users = {use.operation for use in handle.uses}
-    block = site.op.parent_block()
-    if block is None:
-        return None
-    return next((op for op in block.ops if op in users and _accessed(op) is not None), None)
-
-
-def _accessed(op: Operation) -> SSAValue | None:
-    """What an op reads from a variable or assigns to it."""
-    value = op.operands[1] if op.name == "tfl.assign_variable" else op.results[0] if op.results else None
-    fits = value is not None and kind_of(value) in ("f32", "f16", "qi8", "qu8")
-    unranked_read = op.name == "tfl.read_variable" and value is not None and not shape_in_file(value)
-    return value if fits and not unranked_read else None
-
-
-def _same_as_first(site: Site) -> bool:
-    mine, first = _accessed(site.op), _first_access(site.op.operands[0], site)
-    theirs = None if first is None else _accessed(first)
-    if mine is None or theirs is None or not isinstance(site.op.operands[0], OpResult):
-        return False
-    return kind_of(mine) == kind_of(theirs) and shape_in_file(mine) == shape_in_file(theirs)
-
-
-SAME_AS_FIRST = Need("a shape or element type that other ops on the variable do not have", _same_as_first)
-ACCESSED = Need(
-    "no op of the delegate reads or assigns it", lambda site: _first_access(site.op.results[0], site) is not None
-)

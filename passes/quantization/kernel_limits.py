@@ -1,18 +1,8 @@
 """Limits of the integer kernels on scales; with a finer result scale they overflow, refuse to load, or abort.
 
-Each kernel rescales from its operands' steps to those of its result with a fixed-point factor. The runtime's kernels
-and those of the default delegate, XNNPACK, were run with factors from 2^-36 to 2^40:
-
-| kernel | factor | beyond it |
-|---|---|---|
-| ADD, SUB | operand / result < 2^19 (int16: 2^14) | the process ends |
-| SQUARED_DIFFERENCE | operand² / result < 2^12 | the process ends |
-| convolutions | operand weight / result < 2^8 | the delegate does not load |
-| MUL | operand operand / result < 2^17 (int16: 2^4) | results wrap around |
-| RELU, ABS, LEAKY_RELU, QUANTIZE | operand / result < 2^23 (int16: 2^15) | results wrap around |
-| HARD_SWISH | operand / result < 2^7 | the model does not load |
-| fused RELU6, RELU_N1_TO_1 | bound / result < 2^31 | the model does not load |
-| comparisons | operand < 1 | the process ends |
+Each kernel rescales from its operands' steps to those of its result with a fixed-point factor of limited size.
+`ir/targets/litert_scales.py` holds the factor from which on each of the runtime's kernels fails, and
+`ir/targets/xnnpack.py` those that the default delegate does not load.
 
 A result never needs much finer steps than its operands have, so that one rule covers all these limits. The step of a
 product is at least 1/16 (int16: 1) of the product of the operands' steps, that of a sum at least 2^-12 of the coarser

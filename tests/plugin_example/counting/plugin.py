@@ -20,6 +20,6 @@ PLUGIN = Plugin(
     frontends={".lines": _from("lines", "read")},
     rules={"acme-activations": lambda: _from("rules", "patterns")()()},
     cost_tables={"acme": _from("target", "CHIP")},
-    kernel_tables={"acme": _from("target", "KERNELS")},
+    targets={"acme": _from("target", "KERNELS")},
     facts={"tfl.tanh": {"quantizable": False}, "tfl.conv_2d": {"int16": False}},
 )

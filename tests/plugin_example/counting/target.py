@@ -1,11 +1,14 @@
 """What the vendor's chip runs and how fast it is."""
 
-from tflir.ir.kernel_tables import KernelTable
+from tflir.ir.targets.elements import target_by_elements
 from tflir.passes.sparsity.machines import BATCHES, SHARES, Machine
 
 _EVEN = dict.fromkeys((64, 2048), 1.0)
-KERNELS = KernelTable(
+KERNELS = target_by_elements(
+    "acme",
     {"CONV_2D": ("", "INT8"), "RELU": ("FLOAT32", "INT8"), "AcmeSoftClip": ("FLOAT32", "INT8")},
+    "the vendor's chip",
+    known="published: the vendor's manual",
 )
 """Convolutions of int8 alone; activations in float too; no other operator."""
 CHIP = Machine(
