@@ -99,7 +99,7 @@ class L2Normalization(MendRule):
         draft = Draft(op)
         square = draft.add(SquareOp(op.input, result_type=kind))
         total = draft.add(SumOp(square, draft.numbers([len(shape) - 1]), keep_dims=True))
-        least = draft.add(MaximumOp(total, draft.constant(_LEAST_SQUARE.reshape(())), result_type=total.type))
+        least = draft.add(MaximumOp(total, draft.constant(np.array(_LEAST_SQUARE)), result_type=total.type))
         inverse = draft.add(RsqrtOp(least, result_type=total.type))
         made = draft.add(MulOp(op.input, inverse, activation=op.option("activation"), result_type=kind))
         self.put(rewriter, draft, made)

@@ -1,5 +1,5 @@
 // RUN: tflir-opt %s -p tfl-mend-xnnpack{always=true} | filecheck %s
-// RUN: tflir-opt %s -p tfl-mend-xnnpack{always=true inexact=true} | filecheck %s --check-prefix=INEXACT
+// RUN: tflir-opt %s -p tfl-mend-xnnpack{always=true,inexact=true} | filecheck %s --check-prefix=INEXACT
 
 // CHECK-LABEL: func.func @square
 // CHECK: %y = "tfl.square"(%x)
