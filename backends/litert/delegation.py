@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tflir.backends.litert.run import Model, Runner
+from tflir.backends.litert.quiet import quiet
+from tflir.backends.litert.run import reason
 
 _DELEGATE = "DELEGATE"
 
@@ -28,11 +30,17 @@ class Delegated:
         return {number for partition in self.partitions for number in partition}
 
 
-def delegated(model: Model) -> Delegated:
-    """Loads a model, on one thread, and looks at its operators. Raises `Error` if it can't be loaded."""
-    runner = Runner(model, num_threads=1)
-    outputs = runner.allocate()
-    return delegated_of(runner.operators(), outputs)
+def delegated(path: str) -> Delegated:
+    """Loads the model at `path`, on one thread, and looks at its operators. Raises `Error` if it can't be loaded."""
+    litert = importlib.import_module("ai_edge_litert.interpreter")
+    try:
+        with quiet():
+            interpreter = litert.Interpreter(path, num_threads=1)
+            interpreter.allocate_tensors()  # when the delegate takes operators
+    except (RuntimeError, ValueError) as error:
+        raise reason(str(error), (), path) from None
+    outputs = [int(detail["index"]) for detail in interpreter.get_output_details()]
+    return delegated_of(interpreter._get_ops_details(), outputs)
 
 
 def delegated_of(listed: Sequence[Mapping[str, Any]], outputs: Sequence[int] = ()) -> Delegated:

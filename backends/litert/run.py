@@ -133,16 +133,6 @@ class Runner:
             values = {port.name: port.encode(_value_of(port, sample)) for port in entry.inputs}
             return lambda: signature(**values)
 
-    def allocate(self) -> list[int]:
-        """Allocates tensors, which is when the delegate takes operators; returns the outputs of the first subgraph.
-
-        Those of a model with signatures are allocated already: the runtime does so when it describes a signature.
-        """
-        with self._runtime():
-            if not any(entry.key for entry in self.entries):
-                self._interpreter.allocate_tensors()
-            return [int(detail["index"]) for detail in self._interpreter.get_output_details()]
-
     def operators(self) -> list[dict[str, Any]]:
         """The first subgraph's, as the runtime describes them: `op_name`, `inputs` and `outputs` (tensors by index).
 
