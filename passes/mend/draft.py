@@ -36,6 +36,7 @@ class Draft:
     def __init__(self, op: Operation) -> None:
         self.op = op
         self.ops: list[Operation] = []
+        self._vectors: dict[tuple[int, ...], OpResult] = {}
 
     def add(self, made: TflOp) -> OpResult:
         """Notes an op, and gives its first result."""
@@ -68,7 +69,10 @@ class Draft:
 
     def numbers(self, values: Sequence[int]) -> OpResult:
         """A vector of int32, as shapes, places and sizes are given."""
-        return self.constant(np.array(values, np.int32))
+        key = tuple(values)
+        if key not in self._vectors:
+            self._vectors[key] = self.constant(np.array(key, np.int32))
+        return self._vectors[key]
 
     def reshape(self, value: SSAValue, shape: Sequence[int]) -> SSAValue:
         """The same elements in another shape, of which one dimension may be -1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -12,12 +13,15 @@ from xdsl.rewriter import Rewriter
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.targets import TARGETS
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.mend.draft import Draft
 from tflir.passes.mend.gain import worthwhile
 from tflir.passes.rewriting import PatternRewriter, RewritePattern
+from tflir.passes.rewriting.carrying import from_all
 
 _MOST_DIMENSIONS = 6
+_TARGET = TARGETS.get("xnnpack")
 UNKNOWN_SHAPE = "shapes are known only when the model runs"
 
 
@@ -31,10 +35,11 @@ class MendRule(RewritePattern):
     def put(self, rewriter: PatternRewriter, draft: Draft, *made: SSAValue | None) -> None:
         """Puts what `draft` holds in the place of its op, whose results `made` stand for; None for one unread."""
         draft.prune(made)
-        if not self.always and not worthwhile([draft.op], draft.ops):
+        if (why := self._not_better(draft)) is not None:
             draft.discard()
-            return rewriter.decline("the form that the delegate takes is not faster here")
+            return rewriter.decline(why)
         made = tuple(_of_type(draft, value, old.type) for value, old in zip(made, draft.op.results, strict=True))
+        _name_steps(draft, made)
         if len(made) > 1:
             _name_results(draft, made)
             rewriter.replace(draft.op, [value.op for value in made if draft.has(value)], made)
@@ -42,6 +47,18 @@ class MendRule(RewritePattern):
             rewriter.replace(draft.op, only.op)
         elif only is not None:
             rewriter.replace(draft.op, only)
+
+    def _not_better(self, draft: Draft) -> str | None:
+        """Why the op stays: the delegate takes it, or not what would stand for it, or that is not faster."""
+        verdict = _TARGET.verdict(draft.op)
+        if verdict.taken:
+            return "the delegate takes it as it is"
+        for made in draft.ops:
+            if not (other := _TARGET.verdict(made)).taken:
+                return f"the delegate does not take what would stand for it: {other.reason}"
+        if self.always or verdict.status != "refused" or worthwhile([draft.op], draft.ops):
+            return None
+        return "the form that the delegate takes is not faster here"
 
 
 def computed(*values: SSAValue) -> str | None:
@@ -89,6 +106,24 @@ def _of_type(draft: Draft, value: SSAValue | None, kind: Attribute) -> SSAValue 
     if draft.has(value) and value.type != kind:
         return Rewriter.replace_value_with_new_type(value, kind)
     return value
+
+
+def _name_steps(draft: Draft, results: Sequence[SSAValue | None]) -> None:
+    """Names what the ops of a draft make after the tensor that they are for: `y_slice`, `y_slice_1`, `y_concatenation`.
+
+    What makes a result gets the result's own name.
+    """
+    base = names.op_names(draft.op)[0]
+    if base is None:
+        return
+    count = Counter[str]()
+    for made in draft.ops:
+        if any(value is result for value in made.results for result in results):
+            continue
+        kind = made.name.removeprefix("tfl.")
+        name = f"{base}_{kind}_{count[kind]}" if count[kind] else f"{base}_{kind}"
+        made.location = from_all(names.named(name), [draft.op.location])
+        count[kind] += 1
 
 
 def _name_results(draft: Draft, made: Sequence[SSAValue | None]) -> None:
