@@ -2,9 +2,9 @@
 
 latency_table.py ir/targets/latency/measured/CPU.json [--only CONV_2D,ADD]
 
-Ops are measured in models of several equal ones beside each other (`latency_ops.py`), on one thread, with the default
-delegate and without; the least of many runs counts. Each model has a process of its own, and a whole table takes some
-minutes. What a run costs beside its ops is measured too (`fixed_costs`) and taken off.
+Ops are measured in models of several equal ones beside each other (`latency_models.py`, `latency_ops.py`), on one
+thread, with the default delegate and without; the least of many runs counts. Each model has a process of its own, and a
+whole table takes some minutes. What a run costs beside its ops is measured too (`fixed_costs`) and taken off.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from forked import forked
-from latency_ops import Make, cases, invocations, loop_of, model_of
+from latency_models import Make, invocations, loop_of, model_of
+from latency_ops import cases
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import VerifyException
 

@@ -77,7 +77,7 @@ class Grid:
     def _beyond(self, places: Sequence[float], sizes: Sequence[int]) -> float:
         """What the sizes add that are larger than the largest of their axis."""
         more = 0.0
-        for number, (_, axis) in enumerate(self._zip(places)):
+        for number, axis in enumerate(self.axes):
             if sizes[number] > axis[-1]:
                 ends = [min(max(at, 0.0), len(each) - 1) for at, each in self._zip(places)]
                 steep = _STEEPEST

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import takewhile
 from typing import NamedTuple
 
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation, OpResult, SSAValue
 
+from tflir.ir.constness import is_constant
 from tflir.ir.targets.kinds import ABSENT, kind_of
 from tflir.ir.targets.site import Site, is_stored, operator_of, shape_in_file
 from tflir.ir.targets.target import Target
+from tflir.ir.tfl.constants import SparseConstOp, SparseQConstOp
 
 
 class Work(NamedTuple):
@@ -27,7 +30,7 @@ class Work(NamedTuple):
     kernel: str
     """The operator, with a variant behind a dot where there are several ways through it."""
     kind: str
-    """Of the first activation, and of the weight where that differs: `qi8`, `f32*qi8`. Scales a channel count as one."""
+    """Of the first activation, and of the weight where that differs: `qi8`, `f32*qi8`, of however many scales."""
     sizes: tuple[int, ...]
     """At least 1 each; what they count depends on the kernel."""
 
@@ -117,12 +120,24 @@ def _transposed(operator: str, site: Site) -> Work:
 
 
 def _conv_3d(operator: str, site: Site) -> Work:
-    return _sized(operator, _weighted(site, 0, 1), math.prod(site.result_shape()[:-1]) * math.prod(site.shape(1)))
+    channels = (1, *site.shape(1))[-1]
+    depth = math.prod(site.shape(1)) // max(channels, 1)
+    return _sized(operator, _weighted(site, 0, 1), math.prod(site.result_shape()[:-1]), depth, channels)
 
 
 def _fully_connected(operator: str, site: Site) -> Work:
     rows, depth = (*site.shape(1), 1, 1)[:2]
-    return _sized(operator, _weighted(site, 0, 1), math.prod(site.shape(0)) // max(depth, 1), depth, rows)
+    batch = math.prod(site.shape(0)) // max(depth, 1)
+    return _sized(operator, _weighted(site, 0, 1), batch, round(depth * _stored_share(site.inputs[1])), rows)
+
+
+def _stored_share(value: SSAValue) -> float:
+    """The part of a weight's elements that is stored: less than 1 where it is sparse."""
+    made = value.op if isinstance(value, OpResult) else None
+    if not isinstance(made, SparseConstOp | SparseQConstOp):
+        return 1.0
+    stored = getattr(made.compressed_data, "size", 0)
+    return stored / _count(value) if stored else 1.0
 
 
 def _batch_matmul(operator: str, site: Site) -> Work:
@@ -156,13 +171,50 @@ def _binary(operator: str, site: Site) -> Work:
     out = _count(site.op.results[0])
     if len(counts) < 2 or counts[0] == counts[1] == out:
         return _sized(operator, _kind(site), out)
-    variant = "scalar" if min(counts) == 1 and max(counts) == out else "broadcast"
-    return _sized(f"{operator}.{variant}", _kind(site), out)
+    if min(counts) == 1 and max(counts) == out:
+        return _sized(f"{operator}.scalar", _kind(site), out)
+    run = _alike(site.result_shape(), site.shape(0 if counts[0] < counts[1] else 1))
+    return _sized(f"{operator}.broadcast", _kind(site), out // run, run)
+
+
+def _alike(large: tuple[int, ...], small: tuple[int, ...]) -> int:
+    """How many elements of the larger operand lie beside each other that read the smaller one in one way: each its own
+    element, or all the same."""
+    pairs = list(zip(reversed(large), (*reversed(small), *(1,) * len(large)), strict=False))
+    same = math.prod(one for one, two in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    repeated = math.prod(one for one, two in takewhile(lambda pair: pair[1] == 1, pairs))
+    return max(same, repeated, 1)
 
 
 def _joined(operator: str, site: Site) -> Work:
+    """Pieces that are copied, and elements of each: `axis` says how much lies beside each other."""
     parts = [value for value in (*site.inputs, *site.op.results) if _kind_of(value) == _plain(site.result_kinds[0])]
-    return _sized(operator, _plain(site.result_kinds[0]), max(len(parts) - 1, 1), sum(map(_count, site.op.results)))
+    joins = len(site.op.results) == 1
+    whole = parts[-1] if joins else parts[0]
+    shape, axis = shape_in_file(whole), _axis(operator, site)
+    outer = math.prod(shape[: axis % len(shape)]) if shape else 1
+    pieces = outer * max(len(parts) - 1, 1)
+    return _sized(operator, _plain(site.result_kinds[0]), pieces, _count(whole) // max(pieces, 1))
+
+
+def _axis(operator: str, site: Site) -> int:
+    if operator == "SPLIT":
+        return (site.numbers(0) or [-1])[0]
+    if operator == "SPLIT_V":
+        return (site.numbers(2) or [-1])[0]
+    return int(site.option("axis") or 0)
+
+
+def _cut(operator: str, site: Site) -> Work:
+    """Runs of elements that lie beside each other in operand and result, and elements of each."""
+    made, read = site.result_shape(), site.shape(0)
+    count, run = _count(site.op.results[0]), 1
+    for one, two in zip(reversed(made), reversed(read), strict=False):
+        run *= min(one, two)
+        if one != two:
+            break
+    run = min(max(run, 1), count)
+    return _sized(operator, _kind(site), count // run, run)
 
 
 def _kind_of(value: SSAValue) -> str:
@@ -177,13 +229,18 @@ def _transpose(operator: str, site: Site) -> Work:
 
 def _converted(operator: str, site: Site) -> Work:
     """A change of kind; of a constant it is made once, when the model is loaded or first run."""
-    kernel = f"{operator}.constant" if is_stored(site.inputs[0]) else operator
+    kernel = f"{operator}.constant" if is_constant(site.inputs[0]) else operator
     return _sized(kernel, f"{_kind(site)}>{_plain(site.result_kinds[0])}", _count(site.op.results[0]))
 
 
 def _results(operator: str, site: Site) -> Work:
     kind = _plain(site.result_kinds[0]) if site.result_kinds else _kind(site)
     return _sized(operator, kind, sum(_count(value) for value in site.op.results))
+
+
+def _pixels(operator: str, site: Site) -> Work:
+    shape = site.result_shape()
+    return _sized(operator, _kind(site), math.prod(shape[:-1]), *shape[-1:])
 
 
 def _selected(operator: str, site: Site) -> Work:
@@ -213,9 +270,11 @@ _WORK: dict[str, Callable[[str, Site], Work]] = {
     **_each("ADD SUB MUL DIV MAXIMUM MINIMUM SQUARED_DIFFERENCE POW FLOOR_DIV FLOOR_MOD ATAN2 PRELU", _binary),
     **_each("EQUAL NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL LOGICAL_AND LOGICAL_OR", _binary),
     **_each("CONCATENATION PACK UNPACK SPLIT SPLIT_V", _joined),
+    **_each("SLICE STRIDED_SLICE PAD PADV2", _cut),
     **_each("TRANSPOSE", _transpose),
     **_each("QUANTIZE DEQUANTIZE DENSIFY CAST", _converted),
-    **_each("SLICE STRIDED_SLICE GATHER GATHER_ND EMBEDDING_LOOKUP PAD PADV2 MIRROR_PAD TILE BROADCAST_TO", _results),
-    **_each("FILL ONE_HOT RANGE SCATTER_ND RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR SHAPE", _results),
+    **_each("GATHER GATHER_ND EMBEDDING_LOOKUP MIRROR_PAD TILE BROADCAST_TO", _results),
+    **_each("FILL ONE_HOT RANGE SCATTER_ND SHAPE", _results),
+    **_each("RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR", _pixels),
     **_each("SELECT SELECT_V2", _selected),
 }
