@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=64, help="of the encoder's constant (default: 64)")
     parser.add_argument("--only", choices=["models", "encoder"], help="one part only")
     parser.add_argument("--no-save", action="store_true", help="leave results/ as it is")
-    parser.add_argument("--table", action="store_true", help="measure what passes/sparsity/machines.py holds instead")
+    parser.add_argument("--table", action="store_true", help="measure what ir/targets/sparse_times.py holds instead")
     given = parser.parse_args()
     if given.table:
         sparsity_table.run(sparsity_table.Timing(given.seconds, given.among))

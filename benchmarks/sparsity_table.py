@@ -1,4 +1,4 @@
-"""Measures the numbers in `passes/sparsity/machines.py` on this machine: times relative to dense, as lines to copy."""
+"""Measures the numbers in `ir/targets/sparse_times.py` on this machine: times relative to dense, as lines to copy."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def _mending(name: str, integer_only: bool) -> str:
 
 
 def target_remark(module: ModuleOp, name: str) -> str:
-    """How many ops of a module a target runs, and which it refuses most: `xnnpack runs 7 of 9 ops; it leaves 2 GATHER`."""
+    """How many ops a target runs, and what it refuses most: `xnnpack runs 7 of 9 ops; it leaves 2 GATHER`."""
     from tflir.ir.functions import functions
     from tflir.ir.targets import TARGETS, partitions
     from tflir.ir.targets.site import is_operator, operator_of

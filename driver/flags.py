@@ -1,4 +1,4 @@
-"""What options are set to: flags as `tf.lite` names them, types, targets; and what is no option at all."""
+"""The values of options: flags named as in `tf.lite`, types, targets; and the error about an unknown option."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ class OpsSet(Enum):
 
 
 class UnknownAttributeError(Error, AttributeError):
-    """An option that there is not was set: it would do nothing."""
+    """An unknown option was set, which would have no effect."""
 
 
 class OptionWarning(UserWarning):
-    """An option does nothing beside the others."""
+    """An option has no effect with the others."""
 
 
 def refuse_unknown(owner: str, name: str, known: Sequence[str]) -> None:
-    """Raises `UnknownAttributeError` where `name` is none of the `known` options of `owner`."""
+    """Raises `UnknownAttributeError` if `name` is not one of the `known` options of `owner`."""
     if name not in known:
         what = f"{owner} has no option '{name}'{near(name, known)}"
         raise UnknownAttributeError(what, hint="leave it out", status=_USAGE)
@@ -90,7 +90,7 @@ class TargetSpec:
         return tuple(spelled(kind).lower() for kind in self.supported_types)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Sets an option; one that does nothing is refused, not forgotten."""
+        """Sets an option; raises `UnknownAttributeError` for an unknown name, which would have no effect."""
         refuse_unknown("target_spec", name, [one.name for one in fields(TargetSpec)])
         super().__setattr__(name, tuple(cast("Iterator[Any]", value)) if isinstance(value, Iterator) else value)
 

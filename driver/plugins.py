@@ -22,8 +22,8 @@ from tflir.facts import wanted
 from tflir.ir.errors import Error
 from tflir.ir.extensions import CUSTOM_KERNELS, CUSTOM_OPS, DIALECTS, FRONTENDS, OURS, RULES, Registry
 from tflir.ir.near import near
+from tflir.ir.targets.cpus import COST_TABLES
 from tflir.ir.targets.registry import TARGETS
-from tflir.passes.sparsity.machines import COST_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from xdsl.pattern_rewriter import RewritePattern
 
     from tflir.ir.targets import Target
+    from tflir.ir.targets.cpus import Cpu
     from tflir.ir.tfl.custom import TypedCustomOp
-    from tflir.passes.sparsity.machines import Machine
 
 GROUP, EXTENSIONS = "xdsl.universe", "tflir.plugins"
 _BUILT_IN = ("tflir", "xdsl")
@@ -57,8 +57,8 @@ class Plugin:
     """By ending, such as `.acme`: a function from the content and the name of a file to its module."""
     rules: Mapping[str, Callable[[], Iterable[RewritePattern]]] = field(default_factory=_nothing)
     """By name: rewrite patterns for `tfl-apply-rules{rules=NAME}`."""
-    cost_tables: Mapping[str, Callable[[], Machine]] = field(default_factory=_nothing)
-    """By name: measured times of a CPU, for `cpu=NAME` of the passes that choose by time."""
+    cost_tables: Mapping[str, Callable[[], Cpu]] = field(default_factory=_nothing)
+    """By name: measured times of a CPU, for `cpu=NAME` of the passes that choose by time and of estimates."""
     targets: Mapping[str, Callable[[], Target]] = field(default_factory=_nothing)
     """By name: what the kernels of a target take, for `tflir check --target NAME` and `tfl-check-kernels`."""
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=_nothing)

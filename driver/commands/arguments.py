@@ -62,7 +62,7 @@ class Command:
     model: str
     """The kinds of file that its MODEL may be."""
     others: str = ""
-    """What further models are for; '' where it takes one alone."""
+    """The help of further models; '' if the command accepts only one."""
 
 
 COMMAND_HELP: dict[str, Command] = {

@@ -30,7 +30,7 @@ class OpInfo:
     fills_zero: bool = False
     """Its integer kernel fills the result with integer 0, whatever the zero point: only a zero point of 0 is right."""
     symmetric: tuple[int, ...] = ()
-    """Operands that the int8 kernel of the default delegate reads with zero point 0 only; the built-in one reads any."""
+    """Operands that the int8 kernel of the default delegate reads only with zero point 0; the built-in one with any."""
     no_int8: str = ""
     """Why its int8 form can't run or is wrong, although MLIR quantizes it (QuantizableResult)."""
     int8_activation: str = ""

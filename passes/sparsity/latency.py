@@ -1,4 +1,4 @@
-"""Estimates the time of ops with sparse weights relative to dense ones, by interpolation in tables (`machines.py`).
+"""Estimates the time of ops with sparse weights relative to dense ones, by interpolation in measured tables.
 
 All times are ratios: 0.5 is twice as fast as the op with dense weights. The time of a sparse kernel depends on the
 share of blocks that are stored. The tables are for square weights; others count as n x n, n = sqrt(rows x columns).
@@ -10,7 +10,9 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
-from tflir.passes.sparsity.machines import BATCHES, COST_TABLES, MEASURED, SHARES
+from tflir.ir.errors import Error
+from tflir.ir.targets.cpus import COST_TABLES
+from tflir.ir.targets.sparse_times import BATCHES, MEASURED, SHARES, Machine
 
 CPUS = tuple(MEASURED)
 _MANY = 16
@@ -25,30 +27,39 @@ def direct(kernel: str, block: int, cpu: str, shape: Sequence[int], share: float
     The weight has `shape` and blocks of length `block`, of which the part `share` (0 to 1) is stored; `rows` vectors
     are multiplied by it in a run.
     """
-    table = COST_TABLES.get(cpu).direct[kernel, block]
+    table = _machine(cpu).direct[kernel, block]
     by_size = {size: _along(dict(zip(SHARES, line, strict=True)), share) for size, line in table.items()}
     return max(_by_size(by_size, shape) * _more(kernel, cpu, rows), _LEAST)
 
 
 def alone(kernel: str, cpu: str, shape: Sequence[int], rows: int) -> float:
     """The time of the runtime's own dense kernel relative to the delegate's."""
-    return _by_size(COST_TABLES.get(cpu).alone[kernel], shape) * max(_more(kernel, cpu, rows), 1.0)
+    return _by_size(_machine(cpu).alone[kernel], shape) * max(_more(kernel, cpu, rows), 1.0)
 
 
 def convolved(cpu: str, shape: Sequence[int]) -> float:
     """The time of an int8 fully connected op rewritten as a convolution, relative to the original."""
-    return _by_size(COST_TABLES.get(cpu).convolved, shape)
+    return _by_size(_machine(cpu).convolved, shape)
 
 
 def widened(cpu: str, shape: Sequence[int], rows: int) -> float:
     """The time of a float convolution with `rows` output positions relative to the hybrid one."""
-    machine = COST_TABLES.get(cpu)
+    machine = _machine(cpu)
     return _by_size(machine.many_positions if rows >= _MANY else machine.few_positions, shape)
+
+
+def _machine(cpu: str) -> Machine:
+    """The sparse times of a CPU. Raises `Error` (status 2) where they were not measured."""
+    found = COST_TABLES.get(cpu).sparse
+    if found is None:
+        hint = f"use {', '.join(CPUS)}, or measure it with benchmarks/sparsity.py --table"
+        raise Error(f"no times of sparse weights are known of cpu '{cpu}'", hint=hint, status=2)
+    return found
 
 
 def _more(kernel: str, cpu: str, rows: int) -> float:
     """The factor of a ratio if `rows` vectors are multiplied at once instead of one."""
-    points = dict(zip(map(math.log2, BATCHES), COST_TABLES.get(cpu).more_rows[kernel], strict=True))
+    points = dict(zip(map(math.log2, BATCHES), _machine(cpu).more_rows[kernel], strict=True))
     return _along(points, math.log2(rows), clamp=True)
 
 

@@ -16,7 +16,7 @@ class TargetedPass(TflPass, ABC):
     target: str = TARGETS[0]
     """balanced: least bytes x time, neither larger nor slower than dense; size: fewest bytes; latency: least time."""
     cpu: str = ANY
-    """The CPU whose measured times are used: any, or the name of a cost table (`machines.py`)."""
+    """The CPU whose measured times are used: any, or the name of a cost table (`ir/targets/cpus.py`)."""
 
     def __post_init__(self) -> None:
         self.preference.check()

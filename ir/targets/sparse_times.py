@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tflir.ir.extensions import Registry
-
 SHARES = (0.1, 0.2, 0.3, 0.5)
 """Shares of blocks that are stored."""
 BATCHES = (1, 4, 16, 64)
@@ -186,5 +184,3 @@ _AVX512_CACHED = Machine(
 
 MEASURED = {"avx2": _AVX2, "avx512": _AVX512, "avx512-cached": _AVX512_CACHED}
 """The measured machines by name. If no CPU is asked for, the first one decides whether an option is slower."""
-COST_TABLES: Registry[Machine] = Registry("cpu", {name: (lambda one=one: one) for name, one in MEASURED.items()})
-"""All cost tables: those measured here, and those of plug-ins."""
