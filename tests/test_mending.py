@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mending import ELEMENTS, FLOAT, INT8, UINT8, Mended, integers, left, loaded, numbers, one, outputs, program, tensor
 
 import tflir
 
+cases = settings(max_examples=40, deadline=None)
 SIZES = st.integers(1, 5)
 SHAPES = st.lists(SIZES, min_size=1, max_size=4)
 KINDS = st.sampled_from(ELEMENTS)
@@ -29,6 +30,7 @@ def vector(count: int) -> str:
     return f"tensor<{count}xi32>"
 
 
+@cases
 @given(st.data(), SHAPES, KINDS, st.sampled_from(("REFLECT", "SYMMETRIC")))
 def test_mirror_pads(data: st.DataObject, shape: list[int], element: str, mode: str) -> None:
     most = [size - (mode == "REFLECT") for size in shape]
@@ -41,6 +43,7 @@ def test_mirror_pads(data: st.DataObject, shape: list[int], element: str, mode: 
     assert_same(one("mirror_pad", options, shape, [wanted], element, numbers("p", pads), constant))
 
 
+@cases
 @given(st.data(), SHAPES, KINDS)
 def test_broadcasts(data: st.DataObject, shape: list[int], element: str) -> None:
     ones = data.draw(st.lists(st.booleans(), min_size=len(shape), max_size=len(shape)))
@@ -57,6 +60,7 @@ def test_broadcasts_to_many_elements_on_several_axes(element: str) -> None:
     assert_same(one("broadcast_to", "", (3, 1, 1), [wanted], element, numbers("p", wanted), f"%p : {vector(3)}"))
 
 
+@cases
 @given(st.data(), SHAPES, KINDS)
 def test_tiles(data: st.DataObject, shape: list[int], element: str) -> None:
     times = data.draw(st.lists(st.integers(1, 7), min_size=len(shape), max_size=len(shape)))
@@ -66,6 +70,7 @@ def test_tiles(data: st.DataObject, shape: list[int], element: str) -> None:
     assert_same(one("tile", "", shape, [wanted], element, numbers("p", times), f"%p : {vector(len(shape))}"))
 
 
+@cases
 @given(st.tuples(SIZES, SIZES, SIZES, SIZES), st.integers(1, 7), st.integers(2, 7), KINDS, st.booleans())
 def test_nearest_neighbours(
     shape: tuple[int, int, int, int], high: int, wide: int, element: str, centred: bool
@@ -79,6 +84,7 @@ def test_nearest_neighbours(
     assert set(mended.differences()) == {0.0}
 
 
+@cases
 @given(SHAPES, st.integers(1, 12), st.data(), KINDS)
 def test_packs_and_unpacks(shape: list[int], count: int, data: st.DataObject, element: str) -> None:
     axis = data.draw(st.integers(0, len(shape)))
@@ -91,6 +97,7 @@ def test_packs_and_unpacks(shape: list[int], count: int, data: st.DataObject, el
     assert_same(program(line, tensor(shape, element), tensor(packed, element)))
 
 
+@cases
 @given(SHAPES, st.lists(SIZES, min_size=2, max_size=9), st.data(), KINDS)
 def test_splits(shape: list[int], sizes: list[int], data: st.DataObject, element: str) -> None:
     axis = data.draw(st.integers(0, len(shape) - 1))
@@ -102,6 +109,7 @@ def test_splits(shape: list[int], sizes: list[int], data: st.DataObject, element
     assert_same(one("split_v", options, source, results, element, constants, more))
 
 
+@cases
 @given(SHAPES, st.integers(5, 12), st.data(), KINDS)
 def test_splits_in_many(shape: list[int], count: int, data: st.DataObject, element: str) -> None:
     axis = data.draw(st.integers(0, len(shape) - 1))
@@ -113,6 +121,7 @@ def test_splits_in_many(shape: list[int], count: int, data: st.DataObject, eleme
     assert_same(program(numbers("d", axis) + line, tensor(source, element), *[tensor(shape, element)] * count))
 
 
+@cases
 @given(SHAPES, st.integers(6, 30), st.data(), KINDS)
 def test_concatenations(shape: list[int], count: int, data: st.DataObject, element: str) -> None:
     axis = data.draw(st.integers(0, len(shape) - 1))
@@ -150,6 +159,7 @@ _INDEX: dict[str, Any] = {
 }
 
 
+@cases
 @given(st.data(), st.lists(st.integers(1, 9), min_size=1, max_size=4), KINDS)
 def test_strided_slices(data: st.DataObject, shape: list[int], element: str) -> None:
     entries: list[tuple[Any, ...]] = []
@@ -179,6 +189,7 @@ def test_an_ellipsis_stands_for_the_dimensions_in_between() -> None:
     assert_same(text)
 
 
+@cases
 @given(st.data(), SHAPES, KINDS)
 def test_gathers(data: st.DataObject, shape: list[int], element: str) -> None:
     axis = data.draw(st.integers(0, len(shape) - 1))
