@@ -17,9 +17,8 @@ import collections
 import pathlib
 from dataclasses import dataclass, field
 
-from delegated import Delegated, delegated
-
 import tflir
+from tflir.backends.litert.delegation import delegated
 from tflir.backends.litert.isolated import isolated
 from tflir.ir.functions import functions
 from tflir.ir.targets import TARGETS, Verdict, partitions
@@ -71,8 +70,8 @@ def look_at(path: pathlib.Path, name: str, count: Count) -> None:
     sites = [Site(op, target) for op in function.body.block.ops if is_operator(op)]
     verdicts = [target.verdict(site.op) for site in sites]
     try:
-        real: Delegated = isolated(delegated, str(path), file=name)
-    except (tflir.Error, RuntimeError, ValueError) as error:
+        real = isolated(delegated, str(path), file=name)
+    except tflir.Error as error:
         why = " ".join(str(error).split())[:160]
         count.unloadable.append(f"{name}: {why}; the tables: {_said_unloadable(sites, verdicts) or 'nothing'}")
         return
@@ -83,19 +82,18 @@ def look_at(path: pathlib.Path, name: str, count: Count) -> None:
         count.unread.append(f"{name}: {len(sites)} ops where the runtime has {len(real.operators)}, or others")
         return
     found = len(partitions(function, target, {site.op: each for site, each in zip(sites, verdicts, strict=True)}))
-    if found == real.nodes:
+    if found == len(real.partitions):
         count.nodes_agreeing += 1
     else:
-        count.other_nodes.append(f"{name}: {found} delegate nodes, {real.nodes} in the runtime")
-    taken = {node for partition in real.partitions for node in partition}
+        count.other_nodes.append(f"{name}: {found} delegate nodes, {len(real.partitions)} in the runtime")
     for number, (site, verdict) in enumerate(zip(sites, verdicts, strict=True)):
         if number in real.unseen:
             continue
         count.sites += 1
-        if (number in taken) == (verdict.status == "taken"):
+        if (number in real.taken) == (verdict.status == "taken"):
             count.agreeing += 1
             continue
-        does = "takes" if number in taken else "refuses"
+        does = "takes" if number in real.taken else "refuses"
         kinds = f"{' '.join(site.kinds)} -> {' '.join(site.result_kinds)}"
         said = f"{site.operator} {kinds}: the runtime {does} it; the table: {verdict.status} {verdict.reason}".strip()
         count.disagreements[said].append(f"{name} #{number}")

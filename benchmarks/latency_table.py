@@ -25,8 +25,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import VerifyException
 
 from tflir.backends.litert.compare import random_sample
+from tflir.backends.litert.delegation import delegated_of
 from tflir.backends.litert.run import Runner
-from tflir.backends.litert.timing import delegated
 from tflir.files import to_bytes
 from tflir.ir.errors import Error
 from tflir.ir.targets.latency.work import Work, work_of
@@ -78,7 +78,8 @@ def prepared(model: bytes, delegate: bool) -> tuple[Callable[[], None], bool]:
     entry = runner.entries[0]
     sample = random_sample(entry.inputs, np.random.default_rng(0))
     run = runner.prepare(entry, sample)  # the delegate takes ops when tensors are allocated
-    ops, taken, _ = delegated(runner.operators())
+    found = delegated_of(runner.operators())
+    ops, taken = len(found.operators), len(found.taken)
     return run, ops == taken
 
 

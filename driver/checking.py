@@ -11,6 +11,7 @@ from tflir.ir.functions import functions
 from tflir.ir.names import place
 from tflir.ir.targets import TARGETS, Target, Verdict, partitions
 from tflir.ir.targets.kinds import ABSENT, kind_in_words
+from tflir.ir.targets.latency import estimate
 from tflir.ir.targets.site import Site, is_operator
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _NO_DATA = (ABSENT, "i32", "i64", "bool", "resource", "qi32", "qci32", "qi64", "qci64")
 """Kinds of operands that say how an op computes rather than what with: axes, shapes, biases."""
 
+_TIMED = ("xnnpack", "litert")
+"""Targets of which times are measured."""
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE", "CAST")
 
 
@@ -117,13 +120,14 @@ def check(
 def check_target(module: ModuleOp, target: Target) -> TargetCheck:
     """What one target makes of a module."""
     then = TARGETS.get(target.runs_in) if target.runs_in else None
-    shares = estimated_shares(module, target)
+    every = [op for function in functions(module) for op in function.walk() if is_operator(op)]
+    verdicts = {op: target.verdict(op) for op in every}
+    shares = _estimated_shares(module, target, verdicts)
     ops: list[CheckedOp] = []
     found: list[CheckedPartition] = []
     for function in functions(module):
         name = function.sym_name.data
         sites = [Site(op, target) for op in function.walk() if is_operator(op)]
-        verdicts = {site.op: target.verdict(site.op) for site in sites}
         numbers = {site.op: number for number, site in enumerate(sites)}
         ops += (
             _checked(name, number, site, verdicts[site.op], then, shares.get(site.op))
@@ -133,9 +137,11 @@ def check_target(module: ModuleOp, target: Target) -> TargetCheck:
     return TargetCheck(target, tuple(ops), tuple(found))
 
 
-def estimated_shares(module: ModuleOp, target: Target) -> Mapping[Operation, float]:
-    """The share of each op in the estimated time of the model on a target; empty where nothing estimates it."""
-    return {}
+def _estimated_shares(
+    module: ModuleOp, target: Target, verdicts: Mapping[Operation, Verdict]
+) -> Mapping[Operation, float]:
+    """The share of each op in the estimated time of the model on a target; empty where its times are not measured."""
+    return estimate(module, target.name, verdicts=verdicts).share if target.name in _TIMED else {}
 
 
 def _checked(

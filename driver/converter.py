@@ -164,6 +164,7 @@ class Converter(Settings):
             self.remarks += result_remarks(options, self.reports)
             module = self._smaller(module, options)
             if options.target is not None:
+                module = self._no_slower(module, options)
                 self.remarks.append(target_remark(module, options.target))
             if self.reports:
                 with within_limits():
@@ -240,6 +241,17 @@ class Converter(Settings):
         self.reports = reports
         self.remarks.append(f"not quantized: with DEFAULT it would take {size} bytes, without {least}")
         return alone
+
+    def _no_slower(self, module: ModuleOp, options: Options) -> ModuleOp:
+        """`module`, or the model in another mode if speed counts and the target would run it slower than before."""
+        from tflir.no_slower import no_slower
+
+        chosen = no_slower(module, options, self.reports, self._read)
+        if chosen is None:
+            return module
+        self.reports = chosen.reports
+        self.remarks.append(chosen.remark)
+        return chosen.module
 
     def convert(self) -> bytes:
         """The compiled `.tflite`. Raises `Error` if the model can't be compiled with these options."""

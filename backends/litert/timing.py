@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tflir.backends.litert.compare import SEED, random_sample
+from tflir.backends.litert.delegation import delegated_of
 from tflir.backends.litert.isolated import Died, Process
 from tflir.backends.litert.memory import peak_memory, resident_memory
 from tflir.backends.litert.profiler import OpTime, profile
@@ -146,8 +147,9 @@ def load(job: Job) -> dict[str, Any]:
     entry = _entry(runner, job.signature)
     _running.again = runner.prepare(entry, random_sample(entry.inputs, np.random.default_rng(SEED)))
     loading = time.perf_counter() - began
-    ops, taken, partitions = delegated(runner.operators())
-    return {"load": loading, "ops": ops, "delegated": taken, "partitions": partitions}
+    found = delegated_of(runner.operators())
+    counts = {"ops": len(found.operators), "delegated": len(found.taken), "partitions": len(found.partitions)}
+    return {"load": loading, **counts}
 
 
 def run(seconds: float) -> dict[str, Any]:
@@ -177,24 +179,3 @@ def _entry(runner: Runner, signature: str) -> Entry:
         hint = f"there are {', '.join(entry.key for entry in runner.entries) or 'none'}"
         raise Error(f"no signature is called '{signature}'", file=runner.file, hint=hint)
     return found[0]
-
-
-def delegated(listed: Sequence[dict[str, Any]]) -> tuple[int, int, int]:
-    """How many operators there are, how many of them the delegate runs, and in how many partitions.
-
-    The runtime does not say which it runs: those that lead to a partition's results, but not to its inputs.
-    """
-    ops = [one for one in listed if one["op_name"] != "DELEGATE"]
-    makers = {int(tensor): number for number, one in enumerate(ops) for tensor in one["outputs"]}
-    taken: set[int] = set()
-    partitions = [one for one in listed if one["op_name"] == "DELEGATE"]
-    for partition in partitions:
-        given = {int(tensor) for tensor in partition["inputs"]}
-        left = [int(tensor) for tensor in partition["outputs"]]
-        while left:
-            tensor = left.pop()
-            if tensor in given or makers.get(tensor) in taken or tensor not in makers:
-                continue
-            taken.add(makers[tensor])
-            left += [int(one) for one in ops[makers[tensor]]["inputs"]]
-    return len(ops), len(taken), len(partitions)

@@ -51,7 +51,7 @@ _BUILTIN = {
     "RELU_0_TO_1": 0.3,
     "RELU_N1_TO_1": 7.0,
     "RSQRT": 65.0,
-    "SOFTMAX": 2.0,
+    "SOFTMAX": 2.3,
     "SQRT": 2.3,
     "SQUARED_DIFFERENCE": 7.4,
     "STRIDED_SLICE": 4.7,
@@ -59,8 +59,10 @@ _BUILTIN = {
 }
 """Nanoseconds for each element of the result, of kernels that do not copy whole runs."""
 _MOVES = frozenset(("CONCATENATION", "GATHER", "PACK", "RESHAPE", "SLICE", "SPLIT", "STRIDED_SLICE", "TILE", "UNPACK"))
-_DELEGATED, _DELEGATED_BYTES, _DELEGATED_SOFTMAX = 0.05, 0.2, 0.9
-"""Nanoseconds for each element that the delegate computes, also of an 8-bit product, and of a softmax."""
+_DELEGATED, _DELEGATED_BYTES = 0.05, 0.2
+"""Nanoseconds for each element that the delegate computes, and of an 8-bit product."""
+_SOFTMAX, _SOFTMAX_ROW = 0.45, 45.0
+"""Nanoseconds for each element of the delegate's softmax, and for each row of them."""
 _TAP, _TAP_OF_ALL, _DELEGATED_TAP = 0.9, 0.1, 0.05
 """Nanoseconds for each element that an 8-bit average reads, also of one average of all, and that a float one reads."""
 
@@ -103,7 +105,8 @@ def _delegated(op: Operation) -> float:
     if name == "AVERAGE_POOL_2D":
         return _START_DELEGATED + size.elements * _taps(op) * _DELEGATED_TAP
     if name == "SOFTMAX":
-        return _START_DELEGATED + size.elements * _DELEGATED_SOFTMAX
+        rows = size.elements / _shape(op.results[0])[-1]
+        return _START_DELEGATED + size.elements * _SOFTMAX + rows * _SOFTMAX_ROW
     is_product = name == "MUL" and size.is_short
     return _START_DELEGATED + size.elements * (_DELEGATED_BYTES if is_product else _DELEGATED)
 

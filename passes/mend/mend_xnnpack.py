@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tflir.passes.mend.mirroring import MirrorPad
-from tflir.passes.mend.numbers import L2Normalization, Power, Relu0To1, SumOfMany
-from tflir.passes.mend.repeating import BroadcastTo, ResizeNearest, Tile
+from tflir.passes.mend.numbers import L2Normalization, MissingBias, Power, Relu0To1, SumOfMany
+from tflir.passes.mend.repeating import BroadcastOfReader, BroadcastTo, ResizeNearest, Tile
 from tflir.passes.mend.scales import AddTinyConstant, ResizeOfOtherScale
-from tflir.passes.mend.shapes import DimensionsOfOne
+from tflir.passes.mend.shapes import DimensionsOfOne, ShapeOfReshape
 from tflir.passes.mend.slicing import GatherInOrder, SliceToTheEnd, StridedSlice
 from tflir.passes.mend.stacking import ConcatenationOfMany, Pack, Split, SplitV, Unpack
 from tflir.passes.mend.through_float import FunctionOfMany, FunctionOfOne, SumOfFarScales
@@ -50,6 +50,7 @@ class MendXnnpackPass(RewritePass):
 
     def rules(self) -> Iterator[RewritePattern]:
         yield MirrorPad(self.always, self.most_mirrored)
+        yield BroadcastOfReader(self.always)
         yield BroadcastTo(self.always)
         yield Tile(self.always)
         yield ResizeNearest(self.always)
@@ -59,9 +60,11 @@ class MendXnnpackPass(RewritePass):
         yield SplitV(self.always)
         yield ConcatenationOfMany(self.always)
         yield DimensionsOfOne(self.always)
+        yield ShapeOfReshape(self.always)
         yield SliceToTheEnd(self.always)
         yield StridedSlice(self.always)
         yield GatherInOrder(self.always)
+        yield MissingBias(self.always)
         yield Power(self.always)
         yield SumOfMany(self.always)
         yield Relu0To1(self.always)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from xdsl.dialects.builtin import NoneType
 from xdsl.ir import SSAValue
 
 from tflir.ir.tfl.activations import L2NormalizationOp, Relu0To1Op, ReluOp
 from tflir.ir.tfl.arithmetic import AddNOp, AddOp, DivOp, MaximumOp, MinimumOp, MulOp, PowOp
 from tflir.ir.tfl.elementwise import RsqrtOp, SqrtOp, SquareOp
+from tflir.ir.tfl.linear import Conv2DOp, DepthwiseConv2DOp
 from tflir.ir.tfl.reduction import SumOp
 from tflir.passes.mend.draft import Draft, known_shape
 from tflir.passes.mend.rule import MendRule, computed
@@ -99,10 +101,29 @@ class L2Normalization(MendRule):
         draft = Draft(op)
         square = draft.add(SquareOp(op.input, result_type=kind))
         total = draft.add(SumOp(square, draft.numbers([len(shape) - 1]), keep_dims=True))
-        least = draft.add(MaximumOp(total, draft.constant(_LEAST_SQUARE.reshape(())), result_type=total.type))
+        least = draft.add(MaximumOp(total, draft.constant(np.array(_LEAST_SQUARE)), result_type=total.type))
         inverse = draft.add(RsqrtOp(least, result_type=total.type))
         made = draft.add(MulOp(op.input, inverse, activation=op.option("activation"), result_type=kind))
         self.put(rewriter, draft, made)
+
+
+@dataclass(frozen=True)
+class MissingBias(MendRule):
+    """A convolution without a bias gets one of zeros: the delegate wants it listed."""
+
+    does = "convolutions given a bias of zeros"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: Conv2DOp | DepthwiseConv2DOp, rewriter: PatternRewriter) -> None:
+        if not isinstance(op.operands[2].type, NoneType):
+            return None
+        if not is_float(op.operands[0]):
+            return rewriter.decline("its input is no float32")
+        draft = Draft(op)
+        bias = draft.constant(np.zeros(known_shape(op.results[0])[-1], np.float32))
+        operands = [*op.operands[:2], bias]
+        made = type(op).create(operands=operands, result_types=op.result_types, properties=op.properties)
+        self.put(rewriter, draft, draft.add(made))
 
 
 def _power(draft: Draft, base: SSAValue, exponent: float) -> SSAValue | None:

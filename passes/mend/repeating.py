@@ -7,12 +7,17 @@ from math import prod
 
 import numpy as np
 
+from tflir.ir.tfl.arithmetic import AddOp, DivOp, MaximumOp, MinimumOp, MulOp, SquaredDifferenceOp, SubOp
 from tflir.ir.tfl.shaping import BroadcastToOp, TileOp
 from tflir.ir.tfl.spatial import ResizeNearestNeighborOp
+from tflir.ir.types import shape_of
 from tflir.passes.mend.draft import Draft, known_shape
 from tflir.passes.mend.rule import UNKNOWN_SHAPE, MendRule, is_static, moved
 from tflir.passes.rewriting import PatternRewriter, op_type_rewrite_pattern
 from tflir.passes.rewriting.values import known_elements
+
+_BROADCASTING = (AddOp, SubOp, MulOp, DivOp, MaximumOp, MinimumOp, SquaredDifferenceOp)
+_MOST_BROADCAST = 4
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,30 @@ class BroadcastTo(MendRule):
             return rewriter.decline(UNKNOWN_SHAPE)
         draft = Draft(op)
         self.put(rewriter, draft, draft.spread(op.input, known_shape(op.output)))
+
+
+@dataclass(frozen=True)
+class BroadcastOfReader(MendRule):
+    """A broadcast whose readers all broadcast by themselves to the same shape is not needed.
+
+    `broadcast_to(x, [1, 8, 8, 16]) + y` with y of [1, 8, 8, 16] is `x + y`.
+    """
+
+    does = "broadcasts left to their readers"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: BroadcastToOp, rewriter: PatternRewriter) -> None:
+        if (why := moved(op, [op.input])) is not None:
+            return rewriter.decline(why)
+        if len(known_shape(op.output)) > _MOST_BROADCAST:
+            return rewriter.decline("built-in kernels broadcast 4 dimensions at most")
+        for use in op.output.uses:
+            reader = use.operation
+            if not isinstance(reader, _BROADCASTING) or shape_of(reader.operands[1 - use.index].type) != known_shape(
+                op.output
+            ):
+                return rewriter.decline("what reads it does not broadcast to its shape")
+        self.put(rewriter, Draft(op), op.input)
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,12 @@ class MendRule(RewritePattern):
         if (why := self._not_better(draft)) is not None:
             draft.discard()
             return rewriter.decline(why)
-        made = tuple(_of_type(draft, value, old.type) for value, old in zip(made, draft.op.results, strict=True))
-        _name_steps(draft, made)
-        if len(made) > 1:
-            _name_results(draft, made)
-            rewriter.replace(draft.op, [value.op for value in made if draft.has(value)], made)
-        elif draft.has(only := made[0]):
+        typed = [_of_type(draft, value, old.type) for value, old in zip(made, draft.op.results, strict=True)]
+        _name_steps(draft, typed)
+        if len(typed) > 1:
+            _name_results(draft, typed)
+            rewriter.replace(draft.op, [value.op for value in typed if draft.has(value)], typed)
+        elif draft.has(only := typed[0]):
             rewriter.replace(draft.op, only.op)
         elif only is not None:
             rewriter.replace(draft.op, only)

@@ -12,12 +12,13 @@ from tflir.ir.constants import as_numpy
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.constants import QConstOp
+from tflir.ir.tfl.quantization import QuantizeOp
 from tflir.ir.tfl.spatial import ResizeBilinearOp
 from tflir.ir.types import tensor_type
 from tflir.passes.canonicalize.interface import can_replace
 from tflir.passes.mend.draft import Draft, known_shape
 from tflir.passes.mend.rule import MendRule, computed, quantized
-from tflir.passes.mend.through_float import as_quantized, far_scales
+from tflir.passes.mend.through_float import far_scales
 from tflir.passes.rewriting import PatternRewriter, op_type_rewrite_pattern
 from tflir.passes.rewriting.values import producer
 
@@ -79,7 +80,9 @@ class ResizeOfOtherScale(MendRule):
         draft = Draft(op)
         kind = tensor_type(known_shape(op.output), source)
         same = type(op).create(operands=op.operands, result_types=[kind], properties=op.properties)
-        self.put(rewriter, draft, as_quantized(draft, draft.add(same), op.output.type))
+        kind = op.output.type
+        made = QuantizeOp.create(operands=[draft.add(same)], result_types=[kind], properties={"qtype": kind})
+        self.put(rewriter, draft, draft.add(made))
 
 
 def _adds_nothing(op: AddOp | SubOp, place: int, result: UniformQuantizedType) -> bool:

@@ -57,7 +57,7 @@ class Unpack(MendRule):
         if (why := moved(op, [op.input])) is not None:
             return rewriter.decline(why)
         shape = known_shape(op.input)
-        axis = op.option("axis") % len(shape)
+        axis: int = op.option("axis") % len(shape)
         rest = (*shape[:axis], *shape[axis + 1 :])
         if rest.count(-1) > 1 or -1 in shape[axis : axis + 2]:
             return rewriter.decline(UNKNOWN_SHAPE)
@@ -124,7 +124,7 @@ class ConcatenationOfMany(MendRule):
             return rewriter.decline("it has an activation")
         if (why := moved(op, values)) is not None:
             return rewriter.decline(why)
-        axis = op.option("axis") % len(known_shape(op.output))
+        axis: int = op.option("axis") % len(known_shape(op.output))
         if any(known_shape(value)[axis] < 0 for value in values):
             return rewriter.decline(UNKNOWN_SHAPE)
         draft = Draft(op)

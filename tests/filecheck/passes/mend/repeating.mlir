@@ -62,3 +62,14 @@ func.func @uneven(%x: tensor<1x2x2x3xf32>) -> tensor<1x3x3x3xf32> {
   %y = "tfl.resize_nearest_neighbor"(%x, %s) <{align_corners = false, half_pixel_centers = false}> : (tensor<1x2x2x3xf32>, tensor<2xi32>) -> tensor<1x3x3x3xf32>
   func.return %y : tensor<1x3x3x3xf32>
 }
+
+// What reads it broadcasts by itself.
+// CHECK-LABEL: func.func @reader
+// CHECK-NOT: tfl.mul
+// CHECK: %y = tfl.add(%x, %z)
+func.func @reader(%x: tensor<1x4xf32> loc("x"), %z: tensor<8x4xf32> loc("z")) -> tensor<8x4xf32> {
+  %s = "tfl.pseudo_const"() <{value = dense<[8, 4]> : tensor<2xi32>}> : () -> tensor<2xi32>
+  %b = "tfl.broadcast_to"(%x, %s) : (tensor<1x4xf32>, tensor<2xi32>) -> tensor<8x4xf32> loc("b")
+  %y = tfl.add(%b, %z) {fused_activation_function = "NONE"} : (tensor<8x4xf32>, tensor<8x4xf32>) -> tensor<8x4xf32> loc("y")
+  func.return %y : tensor<8x4xf32>
+}

@@ -2,7 +2,7 @@
 
 // 5 * 1e-7 is nothing beside steps of 0.05.
 // CHECK-LABEL: func.func @nothing
-// CHECK-NOT: tfl.add
+// CHECK-NOT: pseudo_qconst
 // CHECK: %y = tfl.add %x, %x
 func.func @nothing(%x: tensor<64x64x!quant.uniform<i8:f32, 0.05>> loc("x")) -> tensor<64x64x!quant.uniform<i8:f32, 0.05>> {
   %c = "tfl.pseudo_qconst"() <{qtype = tensor<!quant.uniform<i8:f32, 1.0e-7>>, value = dense<5> : tensor<i8>}> : () -> tensor<!quant.uniform<i8:f32, 1.0e-7>>
@@ -23,7 +23,7 @@ func.func @tiny(%x: tensor<64x64x!quant.uniform<i8:f32, 10.0>> loc("x")) -> tens
 
 // CHECK-LABEL: func.func @far
 // CHECK-COUNT-2: tfl.dequantize
-// CHECK: tfl.mul{{.*}} -> tensor<64x64xf32>
+// CHECK: tfl.mul{{.*}} : tensor<64x64xf32>
 // CHECK: %y = "tfl.quantize"
 func.func @far(%x: tensor<64x64x!quant.uniform<i8:f32, 0.001>> loc("x"), %z: tensor<64x64x!quant.uniform<i8:f32, 0.001>> loc("z")) -> tensor<64x64x!quant.uniform<i8:f32, 10.0>> {
   %y = tfl.mul(%x, %z) {fused_activation_function = "NONE"} : (tensor<64x64x!quant.uniform<i8:f32, 0.001>>, tensor<64x64x!quant.uniform<i8:f32, 0.001>>) -> tensor<64x64x!quant.uniform<i8:f32, 10.0>> loc("y")

@@ -72,3 +72,18 @@ func.func @ones(%x: tensor<2x3xf32> loc("x")) -> tensor<2x3xf32> {
   %y = "tfl.squeeze"(%e) <{squeeze_dims = [1 : i64]}> : (tensor<2x1x3xf32>) -> tensor<2x3xf32> loc("y")
   func.return %y : tensor<2x3xf32>
 }
+
+// The shape follows from the types: what computed it goes.
+// CHECK-LABEL: func.func @flat
+// CHECK-NEXT: [[SHAPE:%.*]] = "tfl.pseudo_const"() <{value = dense<[-1, 12]>
+// CHECK-NEXT: %y = "tfl.reshape"(%x, [[SHAPE]])
+func.func @flat(%x: tensor<?x3x4xf32> loc("x")) -> tensor<?x12xf32> {
+  %s = "tfl.shape"(%x) : (tensor<?x3x4xf32>) -> tensor<3xi32>
+  %b = "tfl.pseudo_const"() <{value = dense<0> : tensor<1xi32>}> : () -> tensor<1xi32>
+  %n = "tfl.pseudo_const"() <{value = dense<1> : tensor<1xi32>}> : () -> tensor<1xi32>
+  %c = "tfl.slice"(%s, %b, %n) : (tensor<3xi32>, tensor<1xi32>, tensor<1xi32>) -> tensor<1xi32>
+  %r = "tfl.pseudo_const"() <{value = dense<12> : tensor<1xi32>}> : () -> tensor<1xi32>
+  %t = "tfl.concatenation"(%c, %r) <{axis = 0 : i32, fused_activation_function = "NONE"}> : (tensor<1xi32>, tensor<1xi32>) -> tensor<2xi32>
+  %y = "tfl.reshape"(%x, %t) : (tensor<?x3x4xf32>, tensor<2xi32>) -> tensor<?x12xf32> loc("y")
+  func.return %y : tensor<?x12xf32>
+}

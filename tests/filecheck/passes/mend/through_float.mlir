@@ -2,9 +2,9 @@
 // RUN: tflir-opt %s -p tfl-mend-xnnpack | filecheck %s --check-prefix=FASTER
 
 // CHECK-LABEL: func.func @function
-// CHECK: [[X:%.*]] = "tfl.dequantize"(%x) : {{.*}} -> tensor<64x64xf32>
+// CHECK: [[X:%.*]] = "tfl.dequantize"(%x) {volatile} : {{.*}} -> tensor<64x64xf32>
 // CHECK: [[Y:%.*]] = "tfl.hard_swish"([[X]]) : (tensor<64x64xf32>) -> tensor<64x64xf32>
-// CHECK: %y = "tfl.quantize"([[Y]]) {{.*}} -> tensor<64x64x!quant.uniform<i8:f32, 3.000000e-02:-3>>
+// CHECK: %y = "tfl.quantize"([[Y]]) {{.*}} {volatile} : {{.*}} -> tensor<64x64x!quant.uniform<i8:f32, 3.000000e-02:-3>>
 // FASTER-LABEL: func.func @function
 // FASTER: tfl.dequantize
 func.func @function(%x: tensor<64x64x!quant.uniform<i8:f32, 0.05>> loc("x")) -> tensor<64x64x!quant.uniform<i8:f32, 0.03:-3>> {

@@ -1,0 +1,103 @@
+"""`--optimize-for latency`: a model that the target would run slower than before is made in another mode.
+
+The cost model says how long each form takes, so that the same input gives the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tflir.flags import Optimize
+from tflir.option import ModeName
+from tflir.options import Options
+from tflir.pipeline import mode_of, pipeline_of
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.passes.base import PassReport
+
+_ESTIMATED = ("xnnpack", "litert")
+"""The targets whose latency can be estimated."""
+_LEAST_GAIN = {ModeName.INTEGER: 0.9, ModeName.DYNAMIC_RANGE: 0.97, ModeName.FLOAT16: 1.0}
+"""The part of the time before that a mode may take by the estimate, whose error counts against the mode that changes
+more ops: a mode that hardly gains may lose in truth."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The module that is written, what its passes did, and what is said of its latency."""
+
+    module: ModuleOp
+    reports: list[PassReport]
+    remark: str
+
+
+def no_slower(
+    module: ModuleOp, options: Options, reports: list[PassReport], read: Callable[[], ModuleOp]
+) -> Chosen | None:
+    """What to write in place of `module`, which the passes of `options` made of the model that `read` gives.
+
+    It is the module itself unless speed counts and it would be slower than the model was. None without a target whose
+    latency is known, or where no mode changed the kinds of ops.
+    """
+    mode = mode_of(options)
+    if options.target not in _ESTIMATED or mode.name == ModeName.PASSES:
+        return None
+    before, after = _seconds(read(), options), _seconds(module, options)
+    kept = Chosen(module, reports, _share(mode.name, options, after / before))
+    most = _LEAST_GAIN.get(mode.name)
+    if options.optimize_for != "latency" or most is None or after <= most * before or not _is_free(options):
+        return kept
+    for other in _others(options, mode.name):
+        made = read()
+        done = _run(made, other)
+        name = mode_of(other).name
+        share = _seconds(made, other) / before
+        if name == ModeName.NONE or share <= _LEAST_GAIN[name]:
+            instead = "it stays float" if name == ModeName.NONE else f"{name} instead"
+            said = f"{kept.remark}: {instead}, {share:.2f} of it"
+            return Chosen(made, done, said)
+    return kept
+
+
+def _share(name: str, options: Options, share: float) -> str:
+    named = "the result" if name == ModeName.NONE else name
+    return f"{named} takes {share:.2f} of the time of the model before on {options.target}, by its cost model"
+
+
+def _is_free(options: Options) -> bool:
+    """Whether nothing that was asked for needs this very mode."""
+    floats = options.inference_input_type == options.inference_output_type == "float32"
+    return floats and options.requantize is None and not options.asks_for_passes and not options.has_integers
+
+
+def _others(options: Options, name: ModeName) -> Iterator[Options]:
+    """The options of the modes that may stand in for this one, the smallest model first."""
+    goal: dict[str, Any] = {
+        "target": options.target,
+        "optimize_for": options.optimize_for,
+        "sparsity_target": options.sparsity_target,
+    }
+    ops: dict[str, Any] = {"quantize_only": options.quantize_only, "skip": options.skip}
+    if name == ModeName.INTEGER:
+        per_tensor = options.disable_per_channel
+        yield Options(options.optimizations, disable_per_channel=per_tensor, **goal, **ops)
+    sparse = tuple(item for item in options.optimizations if item is Optimize.EXPERIMENTAL_SPARSITY)
+    yield Options(sparse, **goal, **(ops if sparse else {}))
+
+
+def _run(module: ModuleOp, options: Options) -> list[PassReport]:
+    from tflir.pass_manager import parse_pipeline, run_pipeline
+
+    passes = pipeline_of(options)
+    return run_pipeline(module, parse_pipeline(passes), verify_each=False) if passes else []
+
+
+def _seconds(module: ModuleOp, options: Options) -> float:
+    from tflir.ir.targets.latency import estimate
+
+    assert options.target is not None
+    return estimate(module, target=options.target).seconds
