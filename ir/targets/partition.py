@@ -11,8 +11,10 @@ keep their order; so do ops that the model's control edges put in one.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Any, cast
 
@@ -51,27 +53,29 @@ def partitions(
 
 def _epochs(nodes: list[Operation], verdicts: Mapping[Operation, Verdict]) -> Iterator[tuple[bool, list[Operation]]]:
     """Runs of ops of one side, and whether that is the delegate's."""
-    before = _dependencies(nodes)
-    done: set[Operation] = set()
-    left = nodes
-    while left:
+    waiting = _dependencies(nodes)
+    place = {op: number for number, op in enumerate(nodes)}
+    readers: defaultdict[Operation, list[Operation]] = defaultdict(list)
+    for op, before in waiting.items():
+        for each in before:
+            readers[each].append(op)
+    taken = {op: verdicts[op].status != "refused" for op in nodes}
+    ready: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    """By side: the round over the operators in which each is scheduled, and its place in the file."""
+    for op in nodes:
+        if not waiting[op]:
+            heappush(ready[taken[op]], (0, place[op]))
+    while ready[True] or ready[False]:
+        side = min((held[0][1], which) for which, held in ready.items() if held)[1]
         epoch: list[Operation] = []
-        side: bool | None = None
-        grew = True
-        while grew:
-            grew = False
-            later: list[Operation] = []
-            for op in left:
-                taken = verdicts[op].status != "refused"
-                if before[op] <= done and side in (None, taken):
-                    side, grew = taken, True
-                    epoch.append(op)
-                    done.add(op)
-                else:
-                    later.append(op)
-            left = later
-        if side is None:
-            return  # a cycle of control edges: nothing more can be scheduled
+        while ready[side]:
+            turn, number = heappop(ready[side])
+            epoch.append(nodes[number])
+            for reader in readers[nodes[number]]:
+                waiting[reader].discard(nodes[number])
+                if not waiting[reader]:
+                    later = turn + (place[reader] < number) if taken[reader] == side else 0
+                    heappush(ready[taken[reader]], (later, place[reader]))
         yield side, epoch
 
 
