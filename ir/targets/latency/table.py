@@ -78,15 +78,16 @@ class Grid:
         """What the sizes add that are larger than the largest of their axis."""
         more = 0.0
         for number, axis in enumerate(self.axes):
-            if sizes[number] > axis[-1]:
+            largest = max(axis)
+            if sizes[number] > largest:
                 ends = [min(max(at, 0.0), len(each) - 1) for at, each in self._zip(places)]
                 steep = _STEEPEST
                 if len(axis) > 1:
                     ends[number] = len(axis) - 1
                     last = self._between(0, 0, ends)
                     ends[number] = len(axis) - 2
-                    steep = (last - self._between(0, 0, ends)) / math.log(axis[-1] / axis[-2])
-                more += min(max(steep, 0.0), _STEEPEST) * math.log(sizes[number] / axis[-1])
+                    steep = (last - self._between(0, 0, ends)) / math.log(largest / axis[-2])
+                more += min(max(steep, 0.0), _STEEPEST) * math.log(sizes[number] / largest)
         return more
 
     @cached_property

@@ -181,8 +181,8 @@ def _alike(large: tuple[int, ...], small: tuple[int, ...]) -> int:
     """How many elements of the larger operand lie beside each other that read the smaller one in one way: each its own
     element, or all the same."""
     pairs = list(zip(reversed(large), (*reversed(small), *(1,) * len(large)), strict=False))
-    same = math.prod(one for one, two in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    repeated = math.prod(one for one, two in takewhile(lambda pair: pair[1] == 1, pairs))
+    same = math.prod(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    repeated = math.prod(one for one, _ in takewhile(lambda pair: pair[1] == 1, pairs))
     return max(same, repeated, 1)
 
 
