@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -98,10 +99,9 @@ def _binary() -> Iterator[Make]:
                         yield _two(name, kind, shape, shape)
                         if kind != "bool":
                             yield _two(name, kind, shape, (1,) * len(shape))
-                for runs in (1, 64, 1024):
-                    for run in (4, 32, 256):
-                        if kind != "bool":
-                            yield _two(name, kind, (1, 2, runs, run), (1, 2 if name != "PRELU" else 1, 1, run))
+                if kind != "bool":
+                    for runs, run in product((4, 64, 1024), (4, 32, 256)):
+                        yield _two(name, kind, (1, 2, runs // 2, run), (1, 1 if name == "PRELU" else 2, 1, run))
 
 
 def _two(name: str, kind: str, shape: tuple[int, ...], other: tuple[int, ...]) -> Make:

@@ -35,6 +35,8 @@ SECONDS = 0.025
 """Of runs of one model, once with the delegate and once without."""
 CHUNK = 2e-5
 """Seconds between two looks at the clock."""
+WARM, SLOW = 20, 1e-3
+"""Runs before it is looked at how long one takes, and seconds from which on one is enough."""
 _MANY, _SOME = 512, 32768
 """Elements or products up to which 16, and 4, ops stand in a model."""
 _DIGITS = 3
@@ -53,6 +55,11 @@ def least_nanoseconds(run: Callable[[], None], seconds: float = SECONDS) -> floa
     clock = time.perf_counter
     began = clock()
     run()
+    if clock() - began < SLOW:
+        for _ in range(WARM):
+            run()
+        began = clock()
+        run()
     rounds = max(1, min(256, int(CHUNK / max(clock() - began, 1e-7))))
     least, end = float("inf"), clock() + seconds
     while True:

@@ -1,0 +1,120 @@
+"""`--target` and `--optimize-for`: which form ops get, what is said, and that results stay near."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from models_builder import options, random
+from net_builder import SAME, Net, model_of
+from recording import nearness, run
+
+import tflir
+from tflir.ir.functions import functions
+from tflir.ir.targets import TARGETS
+from tflir.ir.targets.site import is_operator, operator_of
+
+INT8 = [tflir.OpsSet.TFLITE_BUILTINS_INT8]
+SHAPE = (1, 24, 24, 32)
+
+
+def _net(net: Net, x: int) -> int:
+    first = net.conv("first", x, random(32, 3, 3, 32), padding=SAME)
+    slope = net.graph.constant("slope", np.full((1, 1, 32), 0.25, np.float32))
+    bent = net.op("PRELU", "bent", [first, slope], SHAPE)
+    second = net.depthwise("second", bent, random(1, 6, 6, 32, seed=1), random(32, seed=2), padding=SAME)
+    return net.op("HARD_SWISH", "last", [second], SHAPE)
+
+
+def _tiny(net: Net, x: int) -> int:
+    curve = net.op("LOGISTIC", "curve", [x], (1, 4))
+    return net.op("ADD", "y", [curve, curve], (1, 4), options("AddOptions"))
+
+
+def _samples(shape: tuple[int, ...] = SHAPE) -> list[dict[str, Any]]:
+    return [{"x": random(*shape, seed=seed)} for seed in range(3)]
+
+
+def _compiled(data: bytes, shape: tuple[int, ...] | None = None, **fields: Any) -> tuple[bytes, tflir.Converter]:
+    converter = tflir.Converter.from_bytes(data)
+    converter.optimizations = [tflir.Optimize.DEFAULT]
+    if shape is not None:
+        converter.representative_dataset = lambda: _samples(shape)
+    for name, value in fields.items():
+        if name == "supported_ops":
+            converter.target_spec.supported_ops = value
+        else:
+            setattr(converter, name, value)
+    return converter.convert(), converter
+
+
+def _operators(data: bytes) -> list[str]:
+    return [operator_of(op) for f in functions(tflir.loads(data)) for op in f.body.block.ops if is_operator(op)]
+
+
+def _refused(data: bytes) -> list[str]:
+    ops = (op for f in functions(tflir.loads(data)) for op in f.body.block.ops if is_operator(op))
+    return [operator_of(op) for op in ops if not TARGETS.get("xnnpack").verdict(op).taken]
+
+
+def test_the_delegate_runs_all_of_an_int8_model_for_it() -> None:
+    data = model_of(_net, SHAPE)
+    plain, _ = _compiled(data, SHAPE)
+    fitted, converter = _compiled(data, SHAPE, target="xnnpack")
+    assert set(_refused(plain)) == {"PRELU", "HARD_SWISH"}
+    assert not _refused(fitted)
+    assert any(line.startswith("xnnpack runs all") for line in converter.remarks)
+    inputs = [random(*SHAPE, seed=9)]
+    for delegate in (True, False):
+        assert nearness(run(fitted, inputs, delegate=delegate), run(plain, inputs, delegate=False)) > 30
+        truth = run(data, inputs)
+        assert nearness(run(fitted, inputs, delegate=delegate), truth) > nearness(run(plain, inputs), truth) - 1
+
+
+def test_integer_only_stays_so_for_a_target() -> None:
+    made, converter = _compiled(model_of(_net, SHAPE), SHAPE, target="xnnpack", supported_ops=INT8)
+    assert _operators(made).count("DEQUANTIZE") == 1  # of the output
+    assert any("it leaves" in line for line in converter.remarks)
+
+
+def test_what_would_gain_nothing_stays_float() -> None:
+    data = model_of(_tiny, (1, 4))
+    made, converter = _compiled(data, (1, 4), target="xnnpack", optimize_for="latency")
+    assert _operators(made) == ["LOGISTIC", "ADD"]
+    assert any("stays float" in line for line in converter.remarks)
+    kept, _ = _compiled(data, (1, 4), target="xnnpack")
+    assert "QUANTIZE" in _operators(kept)
+
+
+def test_what_gains_is_kept_and_said() -> None:
+    made, converter = _compiled(model_of(_net, SHAPE), SHAPE, target="xnnpack", optimize_for="latency")
+    assert "QUANTIZE" in _operators(made)
+    (said,) = (line for line in converter.remarks if "cost model" in line)
+    assert float(said.split()[2]) < 0.9
+
+
+def test_accuracy_rounds_no_activation_and_size_adds_no_op() -> None:
+    data = model_of(_net, SHAPE)
+    inputs = [random(*SHAPE, seed=9)]
+    made = {goal: _compiled(data, target="xnnpack", optimize_for=goal)[0] for goal in ("latency", "accuracy", "size")}
+    truth = run(data, inputs)
+    near = {goal: nearness(run(each, inputs), truth) for goal, each in made.items()}
+    assert near["accuracy"] >= near["latency"]
+    assert len(made["size"]) <= min(map(len, made.values()))
+
+
+@pytest.mark.parametrize("target", ["litert", "tflm", "ethos-u"])
+def test_any_target_says_what_it_leaves(target: str) -> None:
+    _, converter = _compiled(model_of(_net, SHAPE), target=target)
+    assert any(line.startswith(f"{target} runs") for line in converter.remarks)
+
+
+def test_a_mode_chooses_nothing_for_tensorflow() -> None:
+    with pytest.raises(tflir.Error, match="exclude each other"):
+        _compiled(model_of(_tiny, (1, 4)), target="xnnpack", tf_compat=True)
+
+
+def test_an_unknown_target_is_named() -> None:
+    with pytest.raises(tflir.Error, match="did you mean 'xnnpack'"):
+        _compiled(model_of(_tiny, (1, 4)), target="xnpack")
