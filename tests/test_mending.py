@@ -313,6 +313,20 @@ def test_a_resize_to_another_scale_loads(source: str, result: str) -> None:
     assert not left(mended.after)
 
 
+def test_uint8_tensors_of_several_scales_are_joined_within_a_step() -> None:
+    source, result = tensor(SHAPE, UINT8), tensor((2, 6, 6, 120), UINT8_RESULT)
+    scaled = UINT8.replace("0.05", "0.02")
+    lines = (
+        f'  %q = "tfl.quantize"(%x) <{{qtype = {tensor(SHAPE, scaled)}}}> : ({source}) -> {tensor(SHAPE, scaled)}\n'
+        f'  %y0 = "tfl.concatenation"(%x, %q, %x) <{{axis = 3 : i32, fused_activation_function = "NONE"}}> : '
+        f"({source}, {tensor(SHAPE, scaled)}, {source}) -> {result}\n"
+    )
+    mended = Mended(program(lines, source, result), always=False)
+    assert mended.report.counts
+    assert max(mended.differences()) <= 1
+    assert not left(mended.after)
+
+
 @pytest.mark.parametrize("exponent", [2.0, 3.0, 0.5, -0.5, -1.0])
 def test_powers(exponent: float) -> None:
     kind = tensor((3, 5))

@@ -100,7 +100,7 @@ def _uint8_joined_alike(site: Site) -> bool:
     return all(each is not None and each.layout == layouts[-1].layout for each in layouts if layouts[-1] is not None)
 
 
-ALIKE_IF_UINT8 = Need("uint8 operands of several scales", _uint8_joined_alike)
+ALIKE_IF_UINT8 = Need("uint8 operands of several scales", _uint8_joined_alike, MEND)
 
 
 # Options and shapes.

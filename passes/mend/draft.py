@@ -19,6 +19,7 @@ from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.arithmetic import MulOp
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.indexing import SliceOp, StridedSliceOp
+from tflir.ir.tfl.quantization import QuantizeOp
 from tflir.ir.tfl.shaping import ConcatenationOp, ReshapeOp
 from tflir.ir.types import element_of, shape_of, tensor_type
 from tflir.passes.rewriting.values import const_op, qconst_op
@@ -128,6 +129,10 @@ class Draft:
         shape[axis] = sum(known_shape(value)[axis] for value in values)
         kind = tensor_type(tuple(shape), _element(values[0]))
         return self.add(ConcatenationOp(list(values), axis=axis, result_type=kind))
+
+    def requantize(self, value: SSAValue, kind: Attribute) -> SSAValue:
+        """A quantized value at the scale of the tensor type `kind`."""
+        return self.add(QuantizeOp.create(operands=[value], result_types=[kind], properties={"qtype": kind}))
 
     def repeat(self, value: SSAValue, outer: int, times: int, inner: int) -> SSAValue:
         """`value`, read as [outer, inner], with each row of `inner` put `times` times; `outer` may be -1."""

@@ -58,6 +58,8 @@ _BUILTIN = {
     "SUB": 1.4,
 }
 """Nanoseconds for each element of the result, of kernels that do not copy whole runs."""
+_REQUANTIZED = 0.28
+"""Nanoseconds for each element that a concatenation brings to another scale."""
 _MOVES = frozenset(("CONCATENATION", "GATHER", "PACK", "RESHAPE", "SLICE", "SPLIT", "STRIDED_SLICE", "TILE", "UNPACK"))
 _DELEGATED, _DELEGATED_BYTES = 0.05, 0.2
 """Nanoseconds for each element that the delegate computes, and of an 8-bit product."""
@@ -89,6 +91,8 @@ def _builtin(op: Operation) -> float:
     if name == "RESIZE_NEAREST_NEIGHBOR":
         pixels = size.elements / _shape(op.results[0])[-1]
         return _START_BUILTIN + pixels * _PIXEL[size.is_short] + size.bytes * _BYTE
+    if name == "CONCATENATION" and len({element_of(value.type) for value in op.operands}) > 1:
+        return _START_BUILTIN + size.elements * _REQUANTIZED
     if name in _BUILTIN:
         return _START_BUILTIN + size.elements * _BUILTIN[name]
     return _START_BUILTIN + size.bytes * _BYTE + _builtin_runs(op) * _RUN.get(name, _USUAL_RUN)

@@ -11,7 +11,7 @@ from tflir.passes.mend.repeating import BroadcastOfReader, BroadcastTo, ResizeNe
 from tflir.passes.mend.scales import AddTinyConstant, ResizeOfOtherScale
 from tflir.passes.mend.shapes import DimensionsOfOne, ShapeOfReshape
 from tflir.passes.mend.slicing import GatherInOrder, SliceToTheEnd, StridedSlice
-from tflir.passes.mend.stacking import ConcatenationOfMany, Pack, Split, SplitV, Unpack
+from tflir.passes.mend.stacking import ConcatenationOfMany, ConcatenationOfScales, Pack, Split, SplitV, Unpack
 from tflir.passes.mend.through_float import FunctionOfMany, FunctionOfOne, SumOfFarScales
 from tflir.passes.rewriting import RewritePass, RewritePattern
 
@@ -59,6 +59,7 @@ class MendXnnpackPass(RewritePass):
         yield Split(self.always)
         yield SplitV(self.always)
         yield ConcatenationOfMany(self.always)
+        yield ConcatenationOfScales(self.always)
         yield DimensionsOfOne(self.always)
         yield ShapeOfReshape(self.always)
         yield SliceToTheEnd(self.always)

@@ -12,7 +12,6 @@ from tflir.ir.constants import as_numpy
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.constants import QConstOp
-from tflir.ir.tfl.quantization import QuantizeOp
 from tflir.ir.tfl.spatial import ResizeBilinearOp
 from tflir.ir.types import tensor_type
 from tflir.passes.canonicalize.interface import can_replace
@@ -80,9 +79,7 @@ class ResizeOfOtherScale(MendRule):
         draft = Draft(op)
         kind = tensor_type(known_shape(op.output), source)
         same = type(op).create(operands=op.operands, result_types=[kind], properties=op.properties)
-        kind = op.output.type
-        made = QuantizeOp.create(operands=[draft.add(same)], result_types=[kind], properties={"qtype": kind})
-        self.put(rewriter, draft, draft.add(made))
+        self.put(rewriter, draft, draft.requantize(draft.add(same), op.output.type))
 
 
 def _adds_nothing(op: AddOp | SubOp, place: int, result: UniformQuantizedType) -> bool:

@@ -9,8 +9,9 @@ from itertools import accumulate
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.tfl.shaping import ConcatenationOp, PackOp, SplitOp, SplitVOp, UnpackOp
+from tflir.ir.types import tensor_type
 from tflir.passes.mend.draft import MOST_JOINED, Draft, known_shape
-from tflir.passes.mend.rule import UNKNOWN_SHAPE, MendRule, moved
+from tflir.passes.mend.rule import UNKNOWN_SHAPE, MendRule, computed, moved, quantized
 from tflir.passes.rewriting import PatternRewriter, op_type_rewrite_pattern
 from tflir.passes.rewriting.values import known_elements
 
@@ -129,6 +130,32 @@ class ConcatenationOfMany(MendRule):
             return rewriter.decline(UNKNOWN_SHAPE)
         draft = Draft(op)
         self.put(rewriter, draft, draft.join(values, axis))
+
+
+@dataclass(frozen=True)
+class ConcatenationOfScales(MendRule):
+    """8-bit tensors of other scales than the result's are quantized to its scale, and joined."""
+
+    does = "operands of concatenations brought to one scale"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ConcatenationOp, rewriter: PatternRewriter) -> None:
+        values, result = list(op.values), quantized(op.output)
+        if result is None or all(quantized(value) == result for value in values):
+            return None
+        if (why := computed(*values, op.output)) is not None:
+            return rewriter.decline(why)
+        if op.option("activation") != "NONE":
+            return rewriter.decline("it has an activation")
+        axis: int = op.option("axis") % len(known_shape(op.output))
+        if any(known_shape(value)[axis] < 0 for value in values):
+            return rewriter.decline(UNKNOWN_SHAPE)
+        draft = Draft(op)
+        alike = [
+            value if quantized(value) == result else draft.requantize(value, tensor_type(known_shape(value), result))
+            for value in values
+        ]
+        self.put(rewriter, draft, draft.join(alike, axis))
 
 
 def _put_parts(

@@ -87,3 +87,11 @@ func.func @flat(%x: tensor<?x3x4xf32> loc("x")) -> tensor<?x12xf32> {
   %y = "tfl.reshape"(%x, %t) : (tensor<?x3x4xf32>, tensor<2xi32>) -> tensor<?x12xf32> loc("y")
   func.return %y : tensor<?x12xf32>
 }
+
+// CHECK-LABEL: func.func @scales
+// CHECK: [[B:%.*]] = "tfl.quantize"(%b) {{.*}} -> tensor<2x!quant.uniform<u8:f32, 5.000000e-01>>
+// CHECK: %y = "tfl.concatenation"(%a, [[B]])
+func.func @scales(%a: tensor<2x!quant.uniform<u8:f32, 0.5>> loc("a"), %b: tensor<2x!quant.uniform<u8:f32, 0.25:9>> loc("b")) -> tensor<4x!quant.uniform<u8:f32, 0.5>> {
+  %y = "tfl.concatenation"(%a, %b) <{axis = 0 : i32, fused_activation_function = "NONE"}> : (tensor<2x!quant.uniform<u8:f32, 0.5>>, tensor<2x!quant.uniform<u8:f32, 0.25:9>>) -> tensor<4x!quant.uniform<u8:f32, 0.5>> loc("y")
+  func.return %y : tensor<4x!quant.uniform<u8:f32, 0.5>>
+}
