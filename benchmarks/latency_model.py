@@ -112,7 +112,7 @@ def _percent(errors: Sequence[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=pathlib.Path)
-    parser.add_argument("--cpu", default="avx512")
+    parser.add_argument("--cpu", default="zen4")
     parser.add_argument("--seconds", type=float, default=0.15)
     parser.add_argument("--measured", type=pathlib.Path)
     arguments = parser.parse_args()

@@ -25,6 +25,8 @@ _LEAST_GAIN = {ModeName.INTEGER: 0.9, ModeName.DYNAMIC_RANGE: 0.97, ModeName.FLO
 """The part of the time before that a mode may take by the estimate, whose error counts against the mode that changes
 more ops: a mode that hardly gains may lose in truth."""
 
+_INSTEAD = {ModeName.DYNAMIC_RANGE: "dynamic range instead"}
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -48,19 +50,24 @@ def no_slower(
         return None
     before, after = _seconds(read(), options), _seconds(module, options)
     kept = Chosen(module, reports, _share(mode.name, options, after / before))
-    most = _LEAST_GAIN.get(mode.name)
+    most = _most(options)
     if options.optimize_for != "latency" or most is None or after <= most * before or not _is_free(options):
         return kept
     for other in _others(options, mode.name):
         made = read()
         done = _run(made, other)
-        name = mode_of(other).name
-        share = _seconds(made, other) / before
-        if name == ModeName.NONE or share <= _LEAST_GAIN[name]:
-            instead = "it stays float" if name == ModeName.NONE else f"{name} instead"
+        share, limit = _seconds(made, other) / before, _most(other)
+        if limit is None or share <= limit:
+            instead = _INSTEAD.get(mode_of(other).name, "it stays as it is")
             said = f"{kept.remark}: {instead}, {share:.2f} of it"
             return Chosen(made, done, said)
     return kept
+
+
+def _most(options: Options) -> float | None:
+    """The part of the time before that the model may take in this mode; None where it is not held to any."""
+    name = mode_of(options).name
+    return 1.0 if name == ModeName.NONE and options.sparsifies else _LEAST_GAIN.get(name)
 
 
 def _share(name: str, options: Options, share: float) -> str:
@@ -85,8 +92,9 @@ def _others(options: Options, name: ModeName) -> Iterator[Options]:
     if name == ModeName.INTEGER:
         per_tensor = options.disable_per_channel
         yield Options(options.optimizations, disable_per_channel=per_tensor, **goal, **ops)
-    sparse = tuple(item for item in options.optimizations if item is Optimize.EXPERIMENTAL_SPARSITY)
-    yield Options(sparse, **goal, **(ops if sparse else {}))
+    if options.sparsifies and name != ModeName.NONE:
+        yield Options((Optimize.EXPERIMENTAL_SPARSITY,), **goal, **ops)
+    yield Options((), target=options.target, optimize_for=options.optimize_for)
 
 
 def _run(module: ModuleOp, options: Options) -> list[PassReport]:

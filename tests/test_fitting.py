@@ -82,9 +82,25 @@ def test_what_would_gain_nothing_stays_float() -> None:
     data = model_of(_tiny, (1, 4))
     made, converter = _compiled(data, (1, 4), target="xnnpack", optimize_for="latency")
     assert _operators(made) == ["LOGISTIC", "ADD"]
-    assert any("stays float" in line for line in converter.remarks)
+    assert any("it stays as it is" in line for line in converter.remarks)
     kept, _ = _compiled(data, (1, 4), target="xnnpack")
     assert "QUANTIZE" in _operators(kept)
+
+
+def test_zeros_whose_kernel_is_slower_are_not_left_to_it() -> None:
+    """The kernel that reads blocks directly is slower than the delegate's dense one where few are zero."""
+    data = model_of(lambda net, x: net.dense("y", x, _block_holed(256, 256, 0.7)), (1, 256))
+    sparsity = [tflir.Optimize.EXPERIMENTAL_SPARSITY]
+    made, converter = _compiled(data, target="xnnpack", optimize_for="latency", optimizations=sparsity)
+    assert not _refused(made)
+    (said,) = (line for line in converter.remarks if "cost model" in line)
+    assert float(said.split()[3]) <= 1.0 or "it stays as it is" in said
+
+
+def _block_holed(rows: int, columns: int, zeros: float) -> Any:
+    """Weights of which blocks of 1x4 are 0."""
+    kept = np.random.default_rng(0).random((rows, columns // 4)) >= zeros
+    return random(rows, columns) * np.repeat(kept, 4, axis=1).astype(np.float32)
 
 
 def test_what_gains_is_kept_and_said() -> None:

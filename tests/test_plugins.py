@@ -214,7 +214,7 @@ def test_tables_of_costs_and_kernels(capsys: pytest.CaptureFixture[str]) -> None
     assert opt_main(["m.lines", "-p", "tfl-dense-to-sparse{target=latency cpu=acme}"]) == 0
     capsys.readouterr()
     assert opt_main(["m.lines", "-p", "tfl-dense-to-sparse{target=latency cpu=acne}"]) == 2
-    assert "use any, avx2, avx512, avx512-cached, acme" in capsys.readouterr().err
+    assert "use any, avx2, avx512, avx512-cached, zen4, acme" in capsys.readouterr().err
 
 
 # Facts of built-in ops.

@@ -18,7 +18,7 @@ import tflir
 from tflir.cli import main
 from tflir.files import load_bytes, to_bytes
 from tflir.frontends.mlir import parse_text
-from tflir.passes.sparsity import latency
+from tflir.ir.targets import sparse_latency
 from tflir.passes.sparsity.choice import TABLE, Option, Preference
 from tflir.passes.sparsity.encoding import rows_of_blocks
 
@@ -191,14 +191,14 @@ def test_what_each_target_takes(preference: Preference, options: list[tuple[floa
 
 def test_times_follow_the_tables() -> None:
     """Measured for 1024 x 1024: f32 1x4 at 80 % zeros 98 us beside 153 dense, hybrid 1x16 at 90 % 15 beside 81."""
-    assert latency.direct("float", 4, "avx2", (1024, 1024), 0.2, 1) == pytest.approx(98 / 153, abs=0.01)
-    assert latency.direct("hybrid", 16, "avx2", (1024, 1024), 0.1, 1) == pytest.approx(15 / 81, abs=0.01)
-    assert latency.direct("int8", 16, "avx2", (2048, 2048), 0.5, 1) == pytest.approx(696 / 361, abs=0.01)
-    between = latency.direct("float", 4, "avx2", (512, 1024), 0.2, 1)
+    assert sparse_latency.direct("float", 4, "avx2", (1024, 1024), 0.2, 1) == pytest.approx(98 / 153, abs=0.01)
+    assert sparse_latency.direct("hybrid", 16, "avx2", (1024, 1024), 0.1, 1) == pytest.approx(15 / 81, abs=0.01)
+    assert sparse_latency.direct("int8", 16, "avx2", (2048, 2048), 0.5, 1) == pytest.approx(696 / 361, abs=0.01)
+    between = sparse_latency.direct("float", 4, "avx2", (512, 1024), 0.2, 1)
     assert 98 / 153 < between < 28 / 37
-    for cpu in latency.CPUS:
+    for cpu in sparse_latency.CPUS:
         for kernel, block in (("float", 1), ("float", 4), ("hybrid", 16), ("int8", 16)):
-            times = [latency.direct(kernel, block, cpu, (300, 700), s / 20, 1) for s in range(21)]
+            times = [sparse_latency.direct(kernel, block, cpu, (300, 700), s / 20, 1) for s in range(21)]
             assert times == sorted(times)
             assert times[0] > 0
 

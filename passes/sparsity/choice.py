@@ -18,9 +18,9 @@ from typing import Any
 
 from tflir.ir.errors import Error
 from tflir.ir.targets.cpus import COST_TABLES
+from tflir.ir.targets.sparse_latency import CPUS
 from tflir.passes.base import PassReport
 from tflir.passes.sparsity.candidates import Candidate
-from tflir.passes.sparsity.latency import CPUS
 from tflir.passes.sparsity.weight import Weight
 
 TARGETS = ("balanced", "size", "latency")

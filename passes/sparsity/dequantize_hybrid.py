@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import Float32Type, ModuleOp
 
 from tflir.ir import names
+from tflir.ir.targets import sparse_latency
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import shape_of, tensor_type
 from tflir.passes.base import PassReport
 from tflir.passes.rewriting.edit import insert_after
-from tflir.passes.sparsity import latency
 from tflir.passes.sparsity.byte_bounds import op_bytes
 from tflir.passes.sparsity.candidates import candidates
 from tflir.passes.sparsity.choice import Option, Preference, choose
@@ -72,7 +72,9 @@ def _is_hybrid_convolution(reader: Reader) -> bool:
 
 def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
     """Options in which a DENSIFY and a DEQUANTIZE make the weight dense and float when the model is loaded."""
-    times = tuple(max(latency.widened(cpu, weight.shape, r.rows) for r in weight.readers) for cpu in preference.cpus)
+    times = tuple(
+        max(sparse_latency.widened(cpu, weight.shape, r.rows) for r in weight.readers) for cpu in preference.cpus
+    )
     extra = op_bytes(weight.name, 2 * len(weight.constants)) + op_bytes("", 0)
     words = "; ".join(dict.fromkeys(f"{reader.name} {_HOW}" for reader in weight.readers))
     for candidate in candidates(weight.occupied, weight.dtype.itemsize):

@@ -25,6 +25,7 @@ from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 from tflir.ir import names
 from tflir.ir.blob import RepeatedBlob
 from tflir.ir.constants import ArrayElementsAttr, from_blob
+from tflir.ir.targets import sparse_latency
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp
@@ -35,7 +36,6 @@ from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.parameters import bias_scales, bias_type
 from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import producer, qconst_op
-from tflir.passes.sparsity import latency
 from tflir.passes.sparsity.byte_bounds import op_bytes
 from tflir.passes.sparsity.candidates import candidates
 from tflir.passes.sparsity.choice import Option, Preference, choose
@@ -129,7 +129,7 @@ def filter_shapes(weight: Sequence[int]) -> list[tuple[int, ...]]:
 
 def _ways(weight: Weight, preference: Preference) -> Iterator[Option]:
     """Options in which a DENSIFY makes the weight dense for a convolution."""
-    times = tuple(latency.convolved(cpu, weight.shape) for cpu in preference.cpus)
+    times = tuple(sparse_latency.convolved(cpu, weight.shape) for cpu in preference.cpus)
     reshapes = sum(2 * op_bytes(names.place(reader.op), 1) + _OPTIONS for reader in weight.readers)
     biases = sum(2 * 4 * weight.shape[0] + op_bytes(weight.name) for r in weight.readers if _has_no_bias(r.op))
     extra = reshapes + biases + op_bytes(weight.name, len(weight.constants))

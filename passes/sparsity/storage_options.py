@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tflir.passes.sparsity import latency
+from tflir.ir.targets import sparse_latency
 from tflir.passes.sparsity.byte_bounds import code_bytes, encoding_bytes, op_bytes
 from tflir.passes.sparsity.candidates import Candidate, candidates, rows_candidate
 from tflir.passes.sparsity.choice import Option, Preference
@@ -37,7 +37,7 @@ def direct_ways(weight: Weight, preference: Preference) -> Iterator[Option]:
         share = candidate.stored / weight.elements
         times = tuple(
             max(
-                *(latency.direct(r.kernel, block, cpu, weight.shape, share, r.rows) for r in able),
+                *(sparse_latency.direct(r.kernel, block, cpu, weight.shape, share, r.rows) for r in able),
                 *(densified_time(r, cpu, weight.shape) for r in others),
                 0.0,
             )
@@ -88,7 +88,7 @@ def densified_time(reader: Reader, cpu: str, shape: Sequence[int]) -> float:
 
     It is 1, unless the DENSIFY is the reason why the delegate does not run the op.
     """
-    return latency.alone(reader.kernel, cpu, shape, reader.rows) if reader.alone else 1.0
+    return sparse_latency.alone(reader.kernel, cpu, shape, reader.rows) if reader.alone else 1.0
 
 
 def densified_words(readers: Sequence[Reader]) -> str:

@@ -1,7 +1,7 @@
 """How long a model takes on a target: a time for each op, from measured tables, and what lies between ops.
 
 ```python
-result = estimate(module, target="xnnpack", cpu="avx512")
+result = estimate(module, target="xnnpack", cpu="zen4")
 result.seconds, result.crossings
 for cost in result.ops:
     print(cost.op.name, cost.seconds, cost.delegated)
@@ -23,6 +23,7 @@ from xdsl.ir import Block, BlockArgument, Operation, OpResult, Region, SSAValue
 from tflir.ir.errors import Error
 from tflir.ir.functions import functions
 from tflir.ir.targets.cpus import COST_TABLES
+from tflir.ir.targets.latency.sparse import sparse_layer
 from tflir.ir.targets.latency.table import PLACES, LatencyTable
 from tflir.ir.targets.latency.work import parts_of
 from tflir.ir.targets.partition import Partition, partitions
@@ -35,7 +36,7 @@ from tflir.ir.tfl.control_flow import CallOnceOp, IfOp, WhileOp
 from tflir.ir.tfl.shapes import constant
 from tflir.ir.tfl.stablehlo import StablehloCompositeOp
 
-DEFAULT_CPU = "avx512"
+DEFAULT_CPU = "zen4"
 _DELEGATE, _OWN = PLACES
 _TURNS = 10
 """How often a loop turns of which that is not known."""
@@ -79,7 +80,7 @@ def estimate(
     are at hand already, say what the target takes. Raises `Error` (status 2) where there is no such target or CPU.
     """
     found = TARGETS.get(target)
-    costs = _Costs(_table(cpu), found if found.runs_in else None, module, verdicts or {})
+    costs = _Costs(cpu, found if found.runs_in else None, module, verdicts or {})
     return costs.estimate()
 
 
@@ -95,9 +96,11 @@ class _Costs:
     """The costs of one module."""
 
     def __init__(
-        self, table: LatencyTable, delegate: Target | None, module: ModuleOp, verdicts: Mapping[Operation, Verdict]
+        self, cpu: str, delegate: Target | None, module: ModuleOp, verdicts: Mapping[Operation, Verdict]
     ) -> None:
-        self.table = table
+        self.cpu = cpu
+        self.table = _table(cpu)
+        self.has_sparse_times = COST_TABLES.get(cpu).sparse is not None
         self.delegate = delegate
         self.verdicts = verdicts
         self.functions = {function.sym_name.data: function for function in functions(module)}
@@ -132,6 +135,9 @@ class _Costs:
         """Of one op, without what it calls."""
         if isinstance(op, WhileOp):
             return self.table.fixed_seconds("loop")
+        if self.has_sparse_times and (layer := sparse_layer(op)) is not None:
+            dense = sum(count * self.table.seconds(work, _DELEGATE) for work, count in parts_of(op))
+            return dense * layer.ratio(self.cpu)
         place = _DELEGATE if delegated else _OWN
         return sum(count * self.table.seconds(work, place) for work, count in parts_of(op))
 

@@ -15,13 +15,12 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import NamedTuple
 
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.constness import is_constant
 from tflir.ir.targets.kinds import ABSENT, kind_of
 from tflir.ir.targets.site import Site, is_stored, operator_of, shape_in_file
 from tflir.ir.targets.target import Target
-from tflir.ir.tfl.constants import SparseConstOp, SparseQConstOp
 
 
 class Work(NamedTuple):
@@ -128,16 +127,7 @@ def _conv_3d(operator: str, site: Site) -> Work:
 def _fully_connected(operator: str, site: Site) -> Work:
     rows, depth = (*site.shape(1), 1, 1)[:2]
     batch = math.prod(site.shape(0)) // max(depth, 1)
-    return _sized(operator, _weighted(site, 0, 1), batch, round(depth * _stored_share(site.inputs[1])), rows)
-
-
-def _stored_share(value: SSAValue) -> float:
-    """The part of a weight's elements that is stored: less than 1 where it is sparse."""
-    made = value.op if isinstance(value, OpResult) else None
-    if not isinstance(made, SparseConstOp | SparseQConstOp):
-        return 1.0
-    stored = getattr(made.compressed_data, "size", 0)
-    return stored / _count(value) if stored else 1.0
+    return _sized(operator, _weighted(site, 0, 1), batch, depth, rows)
 
 
 def _batch_matmul(operator: str, site: Site) -> Work:

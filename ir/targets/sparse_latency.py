@@ -14,7 +14,10 @@ from tflir.ir.errors import Error
 from tflir.ir.targets.cpus import COST_TABLES
 from tflir.ir.targets.sparse_times import BATCHES, MEASURED, SHARES, Machine
 
-CPUS = tuple(MEASURED)
+CPUS = tuple(name for name in MEASURED if name != "zen4")
+"""The machines that a choice considers for which no CPU was named."""
+KERNELS = (("float", 1), ("float", 4), ("hybrid", 16), ("int8", 16))
+"""The kernels that read sparse weights directly, and the lengths of their blocks."""
 _MANY = 16
 """A convolution with at least so many output positions uses the table for many positions."""
 _LEAST = 0.02
