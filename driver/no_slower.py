@@ -25,7 +25,7 @@ _LEAST_GAIN = {ModeName.INTEGER: 0.9, ModeName.DYNAMIC_RANGE: 0.97, ModeName.FLO
 """The part of the time before that a mode may take by the estimate, whose error counts against the mode that changes
 more ops: a mode that hardly gains may lose in truth."""
 
-_INSTEAD = {ModeName.DYNAMIC_RANGE: "dynamic range instead"}
+_INSTEAD = {ModeName.DYNAMIC_RANGE: "dynamic range"}
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ def no_slower(
         done = _run(made, other)
         share, limit = _seconds(made, other) / before, _most(other)
         if limit is None or share <= limit:
-            instead = _INSTEAD.get(mode_of(other).name, "it stays as it is")
-            said = f"{kept.remark}: {instead}, {share:.2f} of it"
+            said = f"{kept.remark}; instead: {_INSTEAD.get(mode_of(other).name, 'left as it was')}, {share:.2f}"
             return Chosen(made, done, said)
     return kept
 
@@ -71,8 +70,8 @@ def _most(options: Options) -> float | None:
 
 
 def _share(name: str, options: Options, share: float) -> str:
-    named = "the result" if name == ModeName.NONE else name
-    return f"{named} takes {share:.2f} of the time of the model before on {options.target}, by its cost model"
+    mode = "" if name == ModeName.NONE else f" ({name})"
+    return f"estimated latency on {options.target}: {share:.2f} of what it was{mode}"
 
 
 def _is_free(options: Options) -> bool:
