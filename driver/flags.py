@@ -100,6 +100,8 @@ IO_TYPES = ("float32", "int8", "uint8", "int16")
 REQUANTIZED = ("int8", "int16", "float32")
 SPARSITY_TARGETS = ("balanced", "size", "latency")
 OBJECTIVES = ("latency", "size", "accuracy")
+WITH_LATENCY = ("xnnpack", "litert")
+"""The targets whose latency can be estimated."""
 
 
 def target_name(value: Any) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tflir.flags import Optimize
+from tflir.flags import WITH_LATENCY, Optimize
 from tflir.option import ModeName
 from tflir.options import Options
 from tflir.pipeline import mode_of, pipeline_of
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from tflir.passes.base import PassReport
 
-_ESTIMATED = ("xnnpack", "litert")
-"""The targets whose latency can be estimated."""
 _LEAST_GAIN = {ModeName.INTEGER: 0.9, ModeName.DYNAMIC_RANGE: 0.97, ModeName.FLOAT16: 1.0}
 """The part of the time before that a mode may take by the estimate, whose error counts against the mode that changes
 more ops: a mode that hardly gains may lose in truth."""
@@ -46,7 +44,7 @@ def no_slower(
     latency is known, or where no mode changed the kinds of ops.
     """
     mode = mode_of(options)
-    if options.target not in _ESTIMATED or mode.name == ModeName.PASSES:
+    if options.target not in WITH_LATENCY or mode.name == ModeName.PASSES:
         return None
     before, after = _seconds(read(), options), _seconds(module, options)
     kept = Chosen(module, reports, _share(mode.name, options, after / before))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from tflir.flags import DEPRECATED, OpsSet
+from tflir.flags import DEPRECATED, WITH_LATENCY, OpsSet
 from tflir.ir.errors import Error
 from tflir.option import WITH_RANGES, ModeName, Option
 from tflir.options import Options, refuse_exclusive, table
@@ -165,6 +165,13 @@ def _allow_float_everywhere(options: Options, mode: ModeName) -> _Found:
     return None
 
 
+def _unknown_latency(options: Options, mode: ModeName) -> _Found:
+    if options.optimize_for != "latency" or options.target in WITH_LATENCY:
+        return None
+    what = f"--optimize-for latency does nothing for target '{options.target}', whose latency is not known"
+    return what, f"use --target {' or '.join(WITH_LATENCY)}, or another goal"
+
+
 def _no_ops(options: Options, mode: ModeName) -> _Found:
     if options.target_spec.supported_ops:
         return None
@@ -186,5 +193,6 @@ _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
     _idle,
     _integer_with_other_types,
     _two_integer_sets,
+    _unknown_latency,
     _no_ops,
 )

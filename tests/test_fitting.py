@@ -138,3 +138,8 @@ def test_a_mode_chooses_nothing_for_tensorflow() -> None:
 def test_an_unknown_target_is_named() -> None:
     with pytest.raises(tflir.Error, match="did you mean 'xnnpack'"):
         _compiled(model_of(_tiny, (1, 4)), target="xnpack")
+
+
+def test_latency_counts_only_where_it_is_known() -> None:
+    with pytest.raises(tflir.Error, match="whose latency is not known"):
+        _compiled(model_of(_tiny, (1, 4)), target="tflm", optimize_for="latency")
