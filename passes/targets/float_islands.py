@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -14,7 +14,7 @@ from tflir.ir import names
 from tflir.ir.targets import TARGETS
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, shape_of, tensor_type
+from tflir.ir.types import shape_of, tensor_type
 from tflir.passes.quantization.facts import VOLATILE, quantized_element
 from tflir.passes.quantization.post_quantize import RemovePair
 from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
@@ -81,19 +81,15 @@ class ComputeInFloat(RewritePattern):
         conversions = [producer(value) for value in op.operands if _is_computed(value)]
         if not conversions or not all(map(_is_ours, conversions)):
             return rewriter.decline("an operand of it is made as integers")
-        sources = [_float_source(value, rewriter) for value in op.operands]
-        if any(value is None for value in sources):
-            return rewriter.decline("a constant operand of it is large")
-        made = type(op).create(
-            operands=[value for value in sources if value is not None],
-            result_types=[tensor_type(shape_of(op.results[0].type) or (), _FLOAT32)],
-            properties=dict(op.properties),
-            attributes={name: value for name, value in op.attributes.items() if name != names.VERSION},
-        )
-        rewriter.insert(made)
-        if not TARGETS.get(self.target).verdict(made).taken:
-            rewriter.erase(made)
-            return rewriter.decline("the target has no float kernel of it")
+        constants: list[Operation] = []
+        sources = [_float_source(value, constants) for value in op.operands]
+        made = None if any(value is None for value in sources) else _as_float(op, sources)
+        if made is None or not TARGETS.get(self.target).verdict(made).taken:
+            for unused in (*([] if made is None else [made]), *constants):
+                unused.erase()
+            why = "a constant operand of it is large" if made is None else "the target has no float kernel of it"
+            return rewriter.decline(why)
+        rewriter.insert([*constants, made])
         made.location = op.location
         for dequantize in {use.operation for use in uses}:
             rewriter.replace(dequantize, made.results[0])
@@ -109,8 +105,18 @@ def _is_ours(op: Operation | None) -> bool:
     return isinstance(op, QuantizeOp) and VOLATILE in op.attributes and is_float(op.operands[0])
 
 
-def _float_source(value: SSAValue, rewriter: PatternRewriter) -> SSAValue | None:
-    """The float32 values that an operand stands for; None for a constant that is large."""
+def _as_float(op: TflOp, sources: Sequence[SSAValue | None]) -> TflOp:
+    """The op on float operands, in no block yet."""
+    return type(op).create(
+        operands=[value for value in sources if value is not None],
+        result_types=[tensor_type(shape_of(op.results[0].type) or (), _FLOAT32)],
+        properties=dict(op.properties),
+        attributes={name: value for name, value in op.attributes.items() if name != names.VERSION},
+    )
+
+
+def _float_source(value: SSAValue, made: list[Operation]) -> SSAValue | None:
+    """The float32 values that an operand stands for; None for a constant that is large. Appends new constants to `made`."""
     constant = stored_integers(value)
     if constant is None:
         source = producer(value)
@@ -118,8 +124,8 @@ def _float_source(value: SSAValue, rewriter: PatternRewriter) -> SSAValue | None
     if prod(shape_of(value.type) or ()) > _SMALL:
         return None
     function = constant.parent_op()
-    made = as_float32(constant, function) if isinstance(function, FuncOp) else None
-    if made is None:
+    wide = as_float32(constant, function) if isinstance(function, FuncOp) else None
+    if wide is None:
         return None
-    assert isinstance(element_of(made.results[0].type), Float32Type)
-    return rewriter.insert(made).results[0]
+    made.append(wide)
+    return wide.results[0]

@@ -27,3 +27,16 @@ func.func @own(%x: tensor<8xf32> loc("x")) -> tensor<8xf32> {
   %y = "tfl.rsqrt"(%d) : (tensor<8xf32>) -> tensor<8xf32> loc("y")
   func.return %y : tensor<8xf32>
 }
+
+// The delegate has no such op, in float neither.
+// CHECK-LABEL: func.func @no_kernel
+// CHECK: tfl.quantize
+// CHECK: tfl.log_softmax
+// CHECK: tfl.dequantize
+func.func @no_kernel(%x: tensor<1x8xf32> loc("x")) -> tensor<1x8xf32> {
+  %e = "tfl.exp"(%x) : (tensor<1x8xf32>) -> tensor<1x8xf32> loc("e")
+  %p = "tfl.quantize"(%e) <{qtype = tensor<1x8x!quant.uniform<i8:f32, 0.1>>}> {volatile} : (tensor<1x8xf32>) -> tensor<1x8x!quant.uniform<i8:f32, 0.1>> loc("p")
+  %m = "tfl.log_softmax"(%p) : (tensor<1x8x!quant.uniform<i8:f32, 0.1>>) -> tensor<1x8x!quant.uniform<i8:f32, 0.0625:127>> loc("m")
+  %y = "tfl.dequantize"(%m) {volatile} : (tensor<1x8x!quant.uniform<i8:f32, 0.0625:127>>) -> tensor<1x8xf32> loc("y")
+  func.return %y : tensor<1x8xf32>
+}
