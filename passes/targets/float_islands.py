@@ -116,7 +116,7 @@ def _as_float(op: TflOp, sources: Sequence[SSAValue | None]) -> TflOp:
 
 
 def _float_source(value: SSAValue, made: list[Operation]) -> SSAValue | None:
-    """The float32 values that an operand stands for; None for a constant that is large. Appends new constants to `made`."""
+    """The float32 values that an operand stands for; None for a large constant. Appends new constants to `made`."""
     constant = stored_integers(value)
     if constant is None:
         source = producer(value)
