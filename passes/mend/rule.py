@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from typing import cast
 
 from xdsl.dialects.builtin import ArrayAttr, Float32Type
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 from xdsl.rewriter import Rewriter
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.targets import TARGETS
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
+from tflir.passes.canonicalize.interface import can_replace
 from tflir.passes.mend.draft import Draft
 from tflir.passes.mend.gain import worthwhile
 from tflir.passes.rewriting import PatternRewriter, RewritePattern
 from tflir.passes.rewriting.carrying import from_all
+from tflir.passes.rewriting.values import is_returned
 
 _MOST_DIMENSIONS = 6
 _TARGET = TARGETS.get("xnnpack")
@@ -35,7 +38,7 @@ class MendRule(RewritePattern):
     def put(self, rewriter: PatternRewriter, draft: Draft, *made: SSAValue | None) -> None:
         """Puts what `draft` holds in the place of its op, whose results `made` stand for; None for one unread."""
         draft.prune(made)
-        if (why := self._not_better(draft)) is not None:
+        if (why := _lost_name(draft, made) or self._not_better(draft)) is not None:
             draft.discard()
             return rewriter.decline(why)
         typed = [_of_type(draft, value, old.type) for value, old in zip(made, draft.op.results, strict=True)]
@@ -59,6 +62,26 @@ class MendRule(RewritePattern):
         if self.always or verdict.status != "refused" or worthwhile([draft.op], draft.ops):
             return None
         return "the form that the delegate takes is not faster here"
+
+
+def _lost_name(draft: Draft, made: Sequence[SSAValue | None]) -> str | None:
+    """Why the op stays: an output would have the name of a value that was there before; None where that is not so."""
+    for result, value in zip(draft.op.results, made, strict=True):
+        if value is None or draft.has(value):
+            continue
+        if not can_replace(result, value) or (_is_quantized_input(value) and _is_dequantized_output(result)):
+            return "it makes an output that would lose its name"
+    return None
+
+
+def _is_quantized_input(value: SSAValue) -> bool:
+    return isinstance(value, OpResult) and isinstance(value.op, QuantizeOp)
+
+
+def _is_dequantized_output(value: SSAValue) -> bool:
+    """Whether an output is made of the value: it and a quantize before it would be removed together."""
+    readers = (use.operation for use in value.uses)
+    return any(isinstance(reader, DequantizeOp) and is_returned(reader.output) for reader in readers)
 
 
 def computed(*values: SSAValue) -> str | None:
