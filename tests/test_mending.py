@@ -21,6 +21,8 @@ KINDS = st.sampled_from(ELEMENTS)
 def assert_same(text: str, **options: Any) -> None:
     """The mended program computes the same bits, and the delegate takes all of it."""
     mended = Mended(text, **options)
+    if set(mended.report.declined) == {"it makes an output that would lose its name"}:
+        return  # it does nothing
     assert mended.report.counts, mended.report.declined
     assert set(mended.differences()) == {0.0}, mended.text
     assert not left(mended.after), mended.text
@@ -205,7 +207,8 @@ def test_gathers(data: st.DataObject, shape: list[int], element: str) -> None:
     text = one("gather", options, shape, [result], element, numbers("p", places), f"%p : {tensor(found, 'i32')}")
     mended = Mended(text)
     assert set(mended.differences()) == {0.0}, mended.text
-    assert "tfl.gather" not in mended.text
+    takes_all = places == list(range(shape[axis]))  # and makes an output, which keeps its name
+    assert takes_all or "tfl.gather" not in mended.text
 
 
 @pytest.mark.parametrize("element", ELEMENTS)

@@ -1,3 +1,4 @@
+// RUN: tflir-opt %s -p tfl-mend-xnnpack{always=true} | filecheck %s
 
 // What does nothing stays where the output would lose its name.
 // CHECK-LABEL: func.func @output_of_an_input
