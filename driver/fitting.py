@@ -63,4 +63,5 @@ def target_remark(module: ModuleOp, name: str) -> str:
     most = "; ".join(f"{count} {what}" for what, count in refused.most_common(_NAMED))
     more = "; …" if len(refused) > _NAMED else ""
     count = refused.total()
-    return f"{name} runs {every - count} of {every} ops, in {parts} partition{'s' * (parts != 1)}; it leaves {most}{more}: see tflir check"
+    where = f"in {parts} partition{'s' * (parts != 1)}"
+    return f"{name} runs {every - count} of {every} ops, {where}; it leaves {most}{more}: see tflir check"
