@@ -158,7 +158,7 @@ class Draft:
         element = _element(value)
         factor = self.constant(ones)
         if isinstance(element, UniformQuantizedType):
-            unit = UniformQuantizedType.get(element.storage, element.expressed, Layout(1.0))  # pyright: ignore[reportArgumentType]
+            unit = UniformQuantizedType.get(element.storage, element.expressed, Layout(1.0))  # pyright: ignore[reportArgumentType] -- declared as any attribute
             factor = self.constant(ones.astype(np.uint8 if element.is_unsigned else np.int8), unit)
         return self.add(MulOp(value, factor, result_type=tensor_type(reached, element)))
 

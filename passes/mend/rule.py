@@ -14,6 +14,7 @@ from xdsl.rewriter import Rewriter
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.targets import TARGETS
+from tflir.ir.targets.site import Site
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.canonicalize.interface import can_replace
@@ -82,6 +83,11 @@ def _is_dequantized_output(value: SSAValue) -> bool:
     """Whether an output is made of the value: it and a quantize before it would be removed together."""
     readers = (use.operation for use in value.uses)
     return any(isinstance(reader, DequantizeOp) and is_returned(reader.output) for reader in readers)
+
+
+def site_of(op: Operation) -> Site:
+    """An op as the delegate's table looks at it."""
+    return Site(op, _TARGET)
 
 
 def computed(*values: SSAValue) -> str | None:

@@ -82,14 +82,7 @@ class Split(MendRule):
     def match_and_rewrite(self, op: SplitOp, rewriter: PatternRewriter) -> None:
         if 1 < len(op.outputs) <= _MOST_SPLIT:
             return None
-        if (why := moved(op, [op.value])) is not None:
-            return rewriter.decline(why)
-        axis = known_elements(op.split_dim)
-        if axis is None:
-            return rewriter.decline("the axis is known only when the model runs")
-        along = int(axis.item()) % len(known_shape(op.value))
-        sizes = [known_shape(result)[along] for result in op.outputs]
-        _put_parts(self, rewriter, op, op.value, along, sizes)
+        _put_split(self, rewriter, op)
 
 
 @dataclass(frozen=True)
@@ -100,14 +93,7 @@ class SplitV(MendRule):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: SplitVOp, rewriter: PatternRewriter) -> None:
-        if (why := moved(op, [op.value])) is not None:
-            return rewriter.decline(why)
-        axis = known_elements(op.split_dim)
-        if axis is None:
-            return rewriter.decline("the axis is known only when the model runs")
-        along = int(axis.item()) % len(known_shape(op.value))
-        sizes = [known_shape(result)[along] for result in op.outputs]
-        _put_parts(self, rewriter, op, op.value, along, sizes)
+        _put_split(self, rewriter, op)
 
 
 @dataclass(frozen=True)
@@ -156,6 +142,17 @@ class ConcatenationOfScales(MendRule):
             for value in values
         ]
         self.put(rewriter, draft, draft.join(alike, axis))
+
+
+def _put_split(rule: MendRule, rewriter: PatternRewriter, op: SplitOp | SplitVOp) -> None:
+    """Lets slices take the place of a split, whose results say where each ends."""
+    if (why := moved(op, [op.value])) is not None:
+        return rewriter.decline(why)
+    axis = known_elements(op.split_dim)
+    if axis is None:
+        return rewriter.decline("the axis is known only when the model runs")
+    along = int(axis.item()) % len(known_shape(op.value))
+    _put_parts(rule, rewriter, op, op.value, along, [known_shape(result)[along] for result in op.outputs])
 
 
 def _put_parts(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from xdsl.dialects.builtin import Float32Type, UnitAttr
 from xdsl.ir import Attribute, OpResult, SSAValue
 
-from tflir.ir.constants import as_numpy
+from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.targets.xnnpack_needs import PRODUCT_SCALE, SUM_SCALES
 from tflir.ir.tfl.activations import (
     GeluOp,
     HardSwishOp,
@@ -43,8 +43,10 @@ from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.tfl.spatial import AveragePool2DOp
 from tflir.ir.types import tensor_type
 from tflir.passes.mend.draft import Draft, known_shape
-from tflir.passes.mend.rule import MendRule, computed, quantized
+from tflir.passes.mend.rule import MendRule, computed, quantized, site_of
 from tflir.passes.quantization.facts import VOLATILE
+from tflir.passes.requantize.constants import dequantized_blob, float_const
+from tflir.passes.requantize.scales import scales_of_type
 from tflir.passes.rewriting import PatternRewriter, op_type_rewrite_pattern
 from tflir.passes.rewriting.values import producer
 
@@ -81,12 +83,6 @@ class FunctionOfMany(MendRule):
     ) -> None:
         if quantized(op.operands[0]) is None:
             return None
-        if isinstance(op, SoftmaxOp) and op.option("beta") != 1:
-            return rewriter.decline("the delegate takes a softmax of beta 1 alone")
-        if isinstance(op, PReluOp) and not isinstance(producer(op.alpha), QConstOp):
-            return rewriter.decline("the delegate wants a slope that is constant")
-        if isinstance(op, AveragePool2DOp) and not _pools(op):
-            return rewriter.decline("the delegate takes no pool that leaves pixels out")
         _put_float(self, rewriter, op)
 
 
@@ -103,18 +99,11 @@ class SumOfFarScales(MendRule):
 
 
 def far_scales(op: AddOp | SubOp | MulOp) -> bool:
-    """Whether the delegate refuses an 8-bit sum or product because its scales are too far apart.
-
-    It takes sums where each operand's scale is 1/1024 to 256 of the result's, products where theirs is 1/65536 to 256.
-    """
-    types = [quantized(value) for value in (op.lhs, op.rhs, op.output)]
-    scales = [np.float32(each.layout.scales.item()) for each in types if each is not None]
-    if len(scales) < len(types):
+    """Whether the delegate refuses an 8-bit sum or product because its scales are too far apart."""
+    if any(quantized(value) is None for value in (op.lhs, op.rhs, op.output)):
         return False
-    left, right, result = scales
-    if isinstance(op, MulOp):
-        return not 1 / 65536 <= left * right / result < 256
-    return not all(1 / 1024 <= scale / result < 256 for scale in (left, right))
+    near = PRODUCT_SCALE if isinstance(op, MulOp) else SUM_SCALES
+    return not near.met(site_of(op))
 
 
 def _put_float(rule: MendRule, rewriter: PatternRewriter, op: TflOp) -> None:
@@ -133,10 +122,9 @@ def _put_float(rule: MendRule, rewriter: PatternRewriter, op: TflOp) -> None:
 def as_float(draft: Draft, value: SSAValue) -> SSAValue:
     """The float numbers of a quantized value: a constant of a constant, else a DEQUANTIZE."""
     element, source = quantized(value), producer(value)
-    if isinstance(source, QConstOp) and element is not None:
-        points, scales = element.layout.zero_points, element.layout.scales
-        stored = as_numpy(source.value).astype(np.int32) - points.astype(np.int32)
-        return draft.constant(stored.astype(np.float32) * scales.astype(np.float32))
+    if isinstance(source, QConstOp) and element is not None and isinstance(source.value, ArrayElementsAttr):
+        scales = scales_of_type(element, len(known_shape(value)))
+        return float_const(value, dequantized_blob(source.value, scales)).output
     made = DequantizeOp(value, result_type=tensor_type(known_shape(value), _F32))
     made.attributes[VOLATILE] = UnitAttr()
     return draft.add(made)
@@ -147,15 +135,3 @@ def as_quantized(draft: Draft, value: SSAValue, kind: Attribute) -> OpResult:
     made = QuantizeOp.create(operands=[value], result_types=[kind], properties={"qtype": kind})
     made.attributes[VOLATILE] = UnitAttr()
     return draft.add(made)
-
-
-def _pools(op: AveragePool2DOp) -> bool:
-    """Whether the delegate takes a pool of this size: no stride is larger than the filter, nor is the filter one pixel.
-
-    One pixel is taken where the stride is 1.
-    """
-    strides = op.option("stride_h"), op.option("stride_w")
-    filters = op.option("filter_height"), op.option("filter_width")
-    if any(stride > size for stride, size in zip(strides, filters, strict=True)):
-        return False
-    return filters != (1, 1) or max(strides) == 1
