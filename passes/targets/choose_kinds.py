@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
-from tflir.ir import names
 from tflir.ir.errors import Error
 from tflir.ir.functions import functions
 from tflir.ir.targets import TARGETS, Target
@@ -62,7 +62,7 @@ class ChooseKindsPass(TflPass):
             if not indices:
                 continue
             why = self._why_hybrid(op, target)
-            if why is None and self._set(op, indices, target, forms):
+            if why is None and forms.set(op, indices, as_dequantized, partial(self._accepts, op, target)):
                 report.count("hybrid ops made float")
             else:
                 report.decline(why or "the target takes its float form no better", op)
@@ -75,13 +75,6 @@ class ChooseKindsPass(TflPass):
             return "the target has a hybrid kernel"
         return None
 
-    def _set(self, op: Operation, indices: list[int], target: Target, forms: WeightForms) -> bool:
-        before, version = list(op.operands), op.attributes.get(names.VERSION)
-        if not forms.set(op, indices, as_dequantized):
-            return False
-        if self.optimize_for == "accuracy" or target.verdict(op).taken:
-            return True
-        op.operands = before
-        if version is not None:
-            op.attributes[names.VERSION] = version
-        return False
+    def _accepts(self, op: Operation, target: Target) -> bool:
+        """Whether an op may read float weights: the target takes it so, or only accuracy counts."""
+        return self.optimize_for == "accuracy" or target.verdict(op).taken

@@ -80,9 +80,4 @@ def defect_of(op: Operation, target: Target) -> Verdict | None:
 def _mend(op: Operation, target: Target, forms: WeightForms) -> bool:
     """Lets an op read its weights in the first form that the target runs; False where there is none."""
     indices = [index for index, value in enumerate(op.operands) if stored_integers(value) is not None]
-    before = list(op.operands)
-    for form in SUFFIXES:
-        if forms.set(op, indices, form) and defect_of(op, target) is None:
-            return True
-        op.operands = before
-    return False
+    return any(forms.set(op, indices, form, lambda: defect_of(op, target) is None) for form in SUFFIXES)

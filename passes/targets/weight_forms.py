@@ -22,7 +22,7 @@ from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of, tensor_type
 from tflir.passes.requantize.constants import dequantized_blob, float_const
 from tflir.passes.requantize.scales import scales_of
-from tflir.passes.rewriting.edit import insert_after
+from tflir.passes.rewriting.edit import erase, insert_after
 from tflir.passes.rewriting.values import is_float, qconst_op
 
 _INT8 = IntegerType(8)
@@ -100,24 +100,28 @@ class WeightForms:
             self._made[key] = None if made is None else made.results[0]
         return self._made[key]
 
-    def set(self, op: Operation, indices: list[int], form: Form) -> bool:
-        """Lets an op read these operands in another form; False where one of them has no such form."""
-        found = [self.of(constant, form) for index in indices if (constant := stored_integers(op.operands[index]))]
-        if not found or any(value is None for value in found):
+    def set(self, op: Operation, indices: list[int], form: Form, accepts: Callable[[], bool]) -> bool:
+        """Lets an op read these operands in another form, if all have it and `accepts` says so of the op as it is then;
+        else the op stays as it was."""
+        values = [self.of(constant, form) for index in indices if (constant := stored_integers(op.operands[index]))]
+        if not values or any(value is None for value in values):
             return False
-        for index, value in zip(indices, found, strict=True):
+        before, version = list(op.operands), op.attributes.pop(names.VERSION, None)
+        for index, value in zip(indices, values, strict=True):
             assert value is not None
             op.operands[index] = value
-        op.attributes.pop(names.VERSION, None)
-        return True
+        if accepts():
+            return True
+        op.operands = before
+        if version is not None:
+            op.attributes[names.VERSION] = version
+        return False
 
     def drop_unread(self) -> None:
         """Removes what was made and is not read, and constants that nothing reads any more."""
         for value in self._made.values():
             if value is not None and value.first_use is None and isinstance(value, OpResult):
-                value.op.detach()
-                value.op.erase()
+                erase(value.op)
         for constant in {constant for constant, _ in self._made}:
             if constant.results[0].first_use is None:
-                constant.detach()
-                constant.erase()
+                erase(constant)
