@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tflir.flags import WITH_LATENCY
 from tflir.ir.functions import functions
 from tflir.ir.names import place
 from tflir.ir.targets import TARGETS, Target, Verdict, partitions
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 _NO_DATA = (ABSENT, "i32", "i64", "bool", "resource", "qi32", "qci32", "qi64", "qci64")
 """Kinds of operands that say how an op computes rather than what with: axes, shapes, biases."""
 
-_TIMED = ("xnnpack", "litert")
-"""Targets of which times are measured."""
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE", "CAST")
 
 
@@ -117,12 +116,12 @@ def check(
     return [check_target(module, target) for target in found]
 
 
-def check_target(module: ModuleOp, target: Target) -> TargetCheck:
-    """What one target makes of a module."""
+def check_target(module: ModuleOp, target: Target, *, timed: bool = True) -> TargetCheck:
+    """What one target makes of a module; `timed` has the share of time of each op estimated."""
     then = TARGETS.get(target.runs_in) if target.runs_in else None
     every = [op for function in functions(module) for op in function.walk() if is_operator(op)]
     verdicts = {op: target.verdict(op) for op in every}
-    shares = _estimated_shares(module, target, verdicts)
+    shares = _estimated_shares(module, target, verdicts, timed=timed and target.name in WITH_LATENCY)
     ops: list[CheckedOp] = []
     found: list[CheckedPartition] = []
     for function in functions(module):
@@ -138,10 +137,10 @@ def check_target(module: ModuleOp, target: Target) -> TargetCheck:
 
 
 def _estimated_shares(
-    module: ModuleOp, target: Target, verdicts: Mapping[Operation, Verdict]
+    module: ModuleOp, target: Target, verdicts: Mapping[Operation, Verdict], *, timed: bool
 ) -> Mapping[Operation, float]:
-    """The share of each op in the estimated time of the model on a target; empty where its times are not measured."""
-    return estimate(module, target.name, verdicts=verdicts).share if target.name in _TIMED else {}
+    """The share of each op in the estimated time of the model on a target; empty where it is not `timed`."""
+    return estimate(module, target.name, verdicts=verdicts).share if timed else {}
 
 
 def _checked(

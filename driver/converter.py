@@ -220,7 +220,7 @@ class Converter(Settings):
 
         The scales that quantization adds to each tensor can exceed what it saves if most weights are zero.
         """
-        from tflir.pass_manager import parse_pipeline, run_pipeline
+        from tflir.no_slower import run_mode
 
         free = mode_of(options).name in _MAY_STAY_FLOAT and (
             options.inference_input_type == options.inference_output_type == "float32"
@@ -235,7 +235,7 @@ class Converter(Settings):
         alone = self._read()
         only = Options((Optimize.EXPERIMENTAL_SPARSITY,), sparsity_target=options.sparsity_target, skip=options.skip)
         only.quantize_only = options.quantize_only
-        reports = run_pipeline(alone, parse_pipeline(pipeline_of(only)), verify_each=False)
+        reports = run_mode(alone, only)
         if (least := file_size(alone)) >= size:
             return module
         self.reports = reports

@@ -44,24 +44,15 @@ def _mending(name: str, integer_only: bool) -> str:
 
 def target_remark(module: ModuleOp, name: str) -> str:
     """How many ops a target runs, and what it refuses most: `xnnpack runs 7 of 9 ops; it leaves 2 GATHER`."""
-    from tflir.ir.functions import functions
-    from tflir.ir.targets import TARGETS, partitions
-    from tflir.ir.targets.site import is_operator, operator_of
+    from tflir.checking import check_target
+    from tflir.ir.targets import TARGETS
 
-    target = TARGETS.get(name)
-    refused: Counter[str] = Counter()
-    every = parts = 0
-    for function in functions(module):
-        verdicts = {op: target.verdict(op) for op in function.body.block.ops if is_operator(op)}
-        every += len(verdicts)
-        parts += len(partitions(function, target, verdicts))
-        for op, verdict in verdicts.items():
-            if not verdict.taken:
-                refused[f"{operator_of(op)} ({verdict.reason})"] += 1
+    check = check_target(module, TARGETS.get(name), timed=False)
+    every, parts = len(check.ops), len(check.partitions)
+    refused = Counter(f"{op.operator} ({op.verdict.reason})" for op in check.refused)
     if not refused:
         return f"{name} runs all {every} ops" + (f", in {parts} partitions" if parts > 1 else "")
     most = "; ".join(f"{count} {what}" for what, count in refused.most_common(_NAMED))
     more = "; …" if len(refused) > _NAMED else ""
-    count = refused.total()
     where = f"in {parts} partition{'s' * (parts != 1)}"
-    return f"{name} runs {every - count} of {every} ops, {where}; it leaves {most}{more}: see tflir check"
+    return f"{name} runs {check.taken} of {every} ops, {where}; it leaves {most}{more}: see tflir check"

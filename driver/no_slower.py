@@ -53,7 +53,7 @@ def no_slower(
         return kept
     for other in _others(options, mode.name):
         made = read()
-        done = _run(made, other)
+        done = run_mode(made, other)
         share, limit = _seconds(made, other) / before, _most(other)
         if limit is None or share <= limit:
             said = f"{kept.remark}; instead: {_INSTEAD.get(mode_of(other).name, 'left as it was')}, {share:.2f}"
@@ -94,7 +94,8 @@ def _others(options: Options, name: ModeName) -> Iterator[Options]:
     yield Options((), target=options.target, optimize_for=options.optimize_for)
 
 
-def _run(module: ModuleOp, options: Options) -> list[PassReport]:
+def run_mode(module: ModuleOp, options: Options) -> list[PassReport]:
+    """Runs the passes that options mean on a module; returns what each did."""
     from tflir.pass_manager import parse_pipeline, run_pipeline
 
     passes = pipeline_of(options)
