@@ -13,6 +13,7 @@ from sparsity_models import converter_of, convolution, fully_connected, normal, 
 from xdsl.dialects.builtin import ModuleOp
 
 from tflir.files import to_bytes
+from tflir.ir.targets.sparse_latency import KERNELS
 from tflir.passes.base import PassReport
 from tflir.passes.sparsity import dense_to_sparse, dequantize_hybrid, fully_connected_to_conv
 from tflir.passes.sparsity.choice import Choice, Preference
@@ -24,7 +25,6 @@ SHARES = (0.1, 0.2, 0.3, 0.5)
 ROWS = (4, 16, 64)
 _SOME_SIZES = (256, 1024, 2048)
 _MODES = {"float": "float32", "hybrid": "dynamic range", "int8": "int8"}
-_DIRECT = (("float", 4), ("float", 1), ("hybrid", 16), ("int8", 16))
 _SAMPLES = 4
 _FEW, _MANY = 1, 64
 
@@ -42,12 +42,12 @@ Change = Callable[[ModuleOp], Any]
 def run(how: Timing) -> None:
     """Prints all tables; each line as soon as it is measured."""
     print("direct: n, then time beside dense at stored shares", *SHARES)
-    for kernel, block in _DIRECT:
+    for kernel, block in KERNELS:
         print(f"({kernel!r}, {block}):")
         for n in SIZES:
             _print_line(n, _direct(kernel, block, n, 1, SHARES, how))
     print("more_rows: n, then that ratio beside the one of a single row, at rows", *ROWS)
-    for kernel, block in (pair for pair in _DIRECT if pair[1] != 1):
+    for kernel, block in (pair for pair in KERNELS if pair[1] != 1):
         print(f"{kernel!r}:")
         for n in _SOME_SIZES:
             _print_line(n, _more_rows(kernel, block, n, how))
