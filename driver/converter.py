@@ -136,6 +136,8 @@ class Converter(Settings):
             if mode.needs_ranges:
                 self._record_ranges(module, options)
                 self._warn_of_uncalibrated(module)
+            if options.rounds_weights:
+                self._record_moments(module, options)
         except Error as error:
             error.file = error.file or self._file
             raise
@@ -208,6 +210,15 @@ class Converter(Settings):
             progress=self._calibrating,
         )
         recorded.apply(module, tf_compat=options.tf_compat)
+
+    def _record_moments(self, module: ModuleOp, options: Options) -> None:
+        """Records what layers read on the dataset, from which their weights are rounded."""
+        from tflir.data.moments import record_moments
+
+        recorded = record_moments(module, options)
+        if recorded.without:
+            said = f"{recorded.without} of {recorded.layers + recorded.without} layers are rounded to nearest: "
+            self.remarks.append(f"{said}what they read could not be recorded")
 
     def _warn_of_uncalibrated(self, module: ModuleOp) -> None:
         rest = "float, as in TensorFlow" if self.tf_compat else "dynamic range"

@@ -99,6 +99,10 @@ DEPRECATED = (Optimize.OPTIMIZE_FOR_SIZE, Optimize.OPTIMIZE_FOR_LATENCY)
 IO_TYPES = ("float32", "int8", "uint8", "int16")
 REQUANTIZED = ("int8", "int16", "float32")
 SPARSITY_TARGETS = ("balanced", "size", "latency")
+WEIGHT_ALGORITHMS = ("minmax", "gptq")
+DYNAMIC_RECIPE, INT8_RECIPE, INT16_RECIPE = "dynamic_wi8_afp32", "static_wi8_ai8", "static_wi8_ai16"
+RECIPES = (DYNAMIC_RECIPE, INT8_RECIPE, INT16_RECIPE)
+"""The presets of AI Edge Quantizer with 8-bit weights."""
 OBJECTIVES = ("latency", "size", "accuracy")
 WITH_LATENCY = ("xnnpack", "litert")
 """The targets whose latency can be estimated."""

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from tflir.command_options import COMMANDS
 from tflir.extending import additions, names_default
-from tflir.flags import IO_TYPES, OBJECTIVES, REQUANTIZED, SPARSITY_TARGETS, Optimize, TargetSpec, target_name
+from tflir.flags import (
+    DYNAMIC_RECIPE,
+    IO_TYPES,
+    OBJECTIVES,
+    RECIPES,
+    REQUANTIZED,
+    SPARSITY_TARGETS,
+    WEIGHT_ALGORITHMS,
+    Optimize,
+    TargetSpec,
+    target_name,
+)
 from tflir.ir.errors import Error
 from tflir.option import (
     CHANGING,
@@ -38,6 +49,7 @@ if TYPE_CHECKING:
     from tflir.data.dataset import Scaling
 
 _USAGE = 2
+_USERS_OF_DATA = ("verify", "report", "weight_algorithm", "bias_correction")
 _NO_RANGES = frozenset({ModeName.FLOAT16, ModeName.SPARSITY})
 
 
@@ -58,6 +70,19 @@ class Settings:
         ),
     )
     target_spec: TargetSpec = field(default_factory=TargetSpec)
+    recipe: str | None = option(
+        None,
+        Option(
+            "--recipe",
+            "quantize as this preset of AI Edge Quantizer does: dynamic_wi8_afp32 (dynamic range, also beside data), "
+            "static_wi8_ai8, static_wi8_ai16 (both with ranges)",
+            "NAME",
+            one_of(RECIPES),
+            modes=QUANTIZING - {ModeName.FLOAT16, ModeName.INTEGER_ONLY},
+            excludes=("supported_ops", "supported_types", "requantize", "tf_compat"),
+        ),
+    )
+    """The mode by its name in AI Edge Quantizer; data that is given beside `dynamic_wi8_afp32` serves the weights."""
     target: str | None = option(
         None,
         Option(
@@ -107,7 +132,7 @@ class Settings:
             modes=WITH_RANGES,
             warned=_NO_RANGES,
             turns=frozenset({ModeName.DYNAMIC_RANGE}),
-            used_by=("verify", "report"),
+            used_by=_USERS_OF_DATA,
             excludes=("stats",),
             commands=("compile", "calibrate"),
             required=("calibrate",),
@@ -118,7 +143,7 @@ class Settings:
         None,
         Option(
             "--calibration-samples", "at most N samples", "N", count, needs=("representative_dataset",),
-            modes=WITH_RANGES, warned=_NO_RANGES, used_by=("verify", "report"),
+            modes=WITH_RANGES, warned=_NO_RANGES, used_by=_USERS_OF_DATA,
             commands=("compile", "calibrate"),
         ),
     )  # fmt: skip
@@ -128,7 +153,7 @@ class Settings:
         Option(
             "--input-scale", "a value of the data stands for value * SCALE + OFFSET (default: 1)", "SCALE", scale,
             needs=("representative_dataset",), modes=WITH_RANGES, warned=_NO_RANGES,
-            used_by=("verify", "report"), commands=("compile", "calibrate"),
+            used_by=_USERS_OF_DATA, commands=("compile", "calibrate"),
         ),
     )  # fmt: skip
     """What the data's values are multiplied by, for inputs of real numbers: images are from 0 to 255."""
@@ -137,7 +162,7 @@ class Settings:
         Option(
             "--input-offset", "a value of the data stands for value * SCALE + OFFSET (default: 0)", "OFFSET", number,
             needs=("representative_dataset",), modes=WITH_RANGES, warned=_NO_RANGES,
-            used_by=("verify", "report"), commands=("compile", "calibrate"),
+            used_by=_USERS_OF_DATA, commands=("compile", "calibrate"),
         ),
     )  # fmt: skip
     """What is added to them after that."""
@@ -149,6 +174,34 @@ class Settings:
         ),
     )  # fmt: skip
     """Files that `tflir calibrate` wrote, merged."""
+    weight_algorithm: str = option(
+        "minmax",
+        Option(
+            "--weight-algorithm",
+            "how weights are rounded: minmax (default: each to the nearest), or gptq: so that the results of the layer "
+            "err least on the representative data",
+            "ALGORITHM",
+            one_of(WEIGHT_ALGORITHMS),
+            modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
+            needs=("representative_dataset",),
+            excludes=("tf_compat", "requantize"),
+        ),
+    )
+    """`gptq` takes representative data, which says what each layer reads."""
+    bias_correction: str = option(
+        "off",
+        Option(
+            "--bias-correction",
+            "on: biases make up for the mean of what rounding the weights changes, measured on the data; "
+            "auto: where a part of the data that is held out confirms it",
+            "off|on|auto",
+            one_of(("off", "on", "auto")),
+            modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
+            needs=("representative_dataset",),
+            excludes=("tf_compat", "requantize"),
+        ),
+    )
+    """Whether the mean error of each layer, (W - Q) E[x], is added to its bias."""
     inference_input_type: Any = option(
         "float32",
         Option(
@@ -261,8 +314,10 @@ class Options(Settings):
     @property
     def quantizes(self) -> bool:
         """Whether an optimization, or requantization, asks for more than sparsity."""
-        return self.requantize in ("int8", "int16") or any(
-            item is not Optimize.EXPERIMENTAL_SPARSITY for item in self.optimizations
+        return (
+            self.recipe is not None
+            or self.requantize in ("int8", "int16")
+            or any(item is not Optimize.EXPERIMENTAL_SPARSITY for item in self.optimizations)
         )
 
     @property
@@ -283,6 +338,16 @@ class Options(Settings):
     @property
     def sparsifies(self) -> bool:
         return Optimize.EXPERIMENTAL_SPARSITY in self.optimizations
+
+    @property
+    def rounds_weights(self) -> bool:
+        """Whether weights or biases are chosen by what layers read on the representative data."""
+        return self.weight_algorithm != "minmax" or self.bias_correction != "off"
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether a recipe asks for dynamic range, though there may be data."""
+        return self.recipe == DYNAMIC_RECIPE
 
     @property
     def has_data(self) -> bool:

@@ -8,6 +8,8 @@
 | DEFAULT, ranges | integer | int8 weights and activations; what can't be stays float |
 | DEFAULT, ranges, `supported_ops` INT8 alone | integer only | the same; what can't be is an error |
 | DEFAULT, ranges, `supported_ops` 16x8 (alone) | 16x8 (only) | int8 weights, int16 activations |
+| `recipe` | the mode of that name: dynamic range, integer, 16x8 | as above |
+| `weight_algorithm`, `bias_correction` | the same | weights are rounded by what layers read on the data |
 | `requantize` | one of these | a quantized model becomes float first |
 | EXPERIMENTAL_SPARSITY with any of these | the same | zeros of weights are not stored; passes run before and after |
 
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from tflir.extending import extended, extended_first
 from tflir.fitting import fitted
-from tflir.flags import OpsSet
+from tflir.flags import INT16_RECIPE, OpsSet
 from tflir.ir.errors import Error
 from tflir.option import ModeName
 from tflir.options import Options
@@ -32,6 +34,8 @@ from tflir.refusals import refuse
 if TYPE_CHECKING:
     from tflir.passes.base import PassReport
 
+_LEAST_DYNAMIC = 1024
+"""Dynamic range leaves constants of fewer elements as they are."""
 _X16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 
@@ -76,6 +80,20 @@ def _per_tensor(options: Options) -> dict[str, bool]:
     return {"per_channel": False} if options.disable_per_channel else {}
 
 
+def _rounded(options: Options, *, min_elements: int = 0) -> list[str]:
+    """Rounds weights by what layers read on the representative data, if the options ask for that."""
+    if not options.rounds_weights:
+        return []
+    how: dict[str, bool | int | str] = {**_per_tensor(options)}
+    if min_elements:
+        how["min_elements"] = min_elements
+    if options.weight_algorithm != "gptq":
+        how["algorithm"] = options.weight_algorithm
+    if options.bias_correction != "off":
+        how["correct_bias"] = options.bias_correction
+    return [_spec("tfl-round-weights", **how)]
+
+
 def _float16(options: Options) -> list[str]:
     compat = {"min_elements": 0, "clamp": True, "variables": True} if options.tf_compat else {}
     return [
@@ -94,6 +112,7 @@ def _dynamic_range(options: Options) -> list[str]:
         _preserved(keep_float=False),
         *_selected(options),
         *_normal_form(options),
+        *_rounded(options, min_elements=_LEAST_DYNAMIC),
         _spec("tfl-prepare-quantize-dynamic-range", **_per_tensor(options), **_compat(options)),
         _spec("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",
@@ -121,6 +140,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         *_normal_form(options),
         *_allowed_float(options),
         *_dense_weights(options, only=only),
+        *_rounded(options),
         *(["tfl-integer-forms"] if only else []),
         _spec(
             "tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_sparse_tables(options), **_compat(options)
@@ -154,6 +174,7 @@ def _int16x8(options: Options) -> list[str]:
         *_normal_form(options),
         *_allowed_float(options),
         *_dense_weights(options, only=bool(strict)),
+        *_rounded(options),
         *([_spec("tfl-integer-forms", int16=True)] if strict and not options.tf_compat else []),
         _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
         *([] if strict else _uncalibrated_beside_int16(options)),
@@ -262,7 +283,8 @@ def _wants_float16(options: Options) -> bool:
 
 
 def _wants_int16x8(options: Options) -> bool:
-    return (_X16 in options.target_spec.supported_ops and options.has_data) or options.requantize == "int16"
+    named = options.recipe == INT16_RECIPE
+    return ((named or _X16 in options.target_spec.supported_ops) and options.has_data) or options.requantize == "int16"
 
 
 def _wants_integer_only(options: Options) -> bool:
@@ -317,7 +339,13 @@ MODES: tuple[Mode, ...] = (
         metadata_for="constants to float16",
     ),
     Mode(ModeName.INTEGER_ONLY, _wants_integer_only, _integer_only, _INT8_TYPES, needs_ranges=True),
-    Mode(ModeName.INTEGER, lambda o: o.has_ranges or o.has_data, _integer, _INT8_TYPES, needs_ranges=True),
+    Mode(
+        ModeName.INTEGER,
+        lambda o: (o.has_ranges or o.has_data) and not o.is_dynamic,
+        _integer,
+        _INT8_TYPES,
+        needs_ranges=True,
+    ),
     Mode(ModeName.DYNAMIC_RANGE, lambda _: True, _dynamic_range),
 )
 """All modes; the first one whose condition holds is selected."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from tflir.flags import DEPRECATED, WITH_LATENCY, OpsSet
+from tflir.flags import DEPRECATED, DYNAMIC_RECIPE, WITH_LATENCY, OpsSet
 from tflir.ir.errors import Error
 from tflir.option import WITH_RANGES, ModeName, Option
 from tflir.options import Options, refuse_exclusive, table
@@ -130,6 +130,12 @@ def _int16_without_data(options: Options, mode: ModeName) -> _Found:
     return None
 
 
+def _recipe_without_data(options: Options, mode: ModeName) -> _Found:
+    if options.recipe in (None, DYNAMIC_RECIPE) or options.has_data or options.replaces_passes:
+        return None
+    return f"recipe {options.recipe} needs the ranges of activations", _GIVE_DATA
+
+
 def _integer_with_other_types(options: Options, mode: ModeName) -> _Found:
     ops, others = options.target_spec.supported_ops, sorted(set(options.target_spec.type_names()) - {"int8"})
     if others and _INT8 in ops and OpsSet.TFLITE_BUILTINS not in ops:
@@ -190,6 +196,7 @@ _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
     _allow_float_everywhere,
     _integer_without_data,
     _int16_without_data,
+    _recipe_without_data,
     _idle,
     _integer_with_other_types,
     _two_integer_sets,

@@ -32,7 +32,9 @@ def mode_remark(options: Options, evidence: str | None) -> str | None:
     if options.replaces_passes or not options.quantizes:
         return None
     mode = mode_of(options)
-    if not mode.needs_ranges:
+    if options.recipe is not None:
+        why = f"recipe {options.recipe}"
+    elif not mode.needs_ranges:
         why = "float16 is the supported type" if mode.name == "float16" else "no representative data was given"
     elif options.representative_dataset is not None:
         why = "representative data was given"

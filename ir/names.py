@@ -72,10 +72,19 @@ LEFT_OUT = "tfl.left_out"
 MAY_STAY_FLOAT = "tfl.may_stay_float"
 """On an op: it may compute in float even if integer-only quantization is requested."""
 
+SECOND_MOMENTS = "tfl.second_moments"
+"""On a layer: E[x x^T] over representative data, where x is what each result is computed from: a float32 constant of
+shape `(columns, columns)`, or `(channels, columns, columns)` for a depthwise convolution."""
+INPUT_MEAN = "tfl.input_mean"
+"""On a layer: E[x] of the same x, a float32 constant with one dimension fewer."""
+HELD_OUT_MOMENTS, HELD_OUT_MEAN = "tfl.held_out_moments", "tfl.held_out_mean"
+"""On a layer: the same over a part of the data that was held out of them, to check what was chosen by them."""
+MOMENTS = (SECOND_MOMENTS, INPUT_MEAN, HELD_OUT_MOMENTS, HELD_OUT_MEAN)
+
 OP_CARRIED = (OPERATOR_FIELDS, CONTROL, DEBUG_INDEX)
 """Attributes that a rewrite always copies to the op that replaces the op."""
-CARRIED = (*OP_CARRIED, KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT)
-"""`OP_CARRIED` and the decisions about the op: a rewrite copies them to the op that replaces it."""
+CARRIED = (*OP_CARRIED, KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT, *MOMENTS)
+"""`OP_CARRIED` and what was recorded or decided about the op: a rewrite copies them to the op that replaces it."""
 
 UNNAMED = UnknownLoc()
 

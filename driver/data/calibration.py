@@ -67,7 +67,7 @@ def calibrate(
             "a shard of a model with variables, which TensorFlow lets go on from sample to sample, is no part of a run"
         )
         raise Error(what, hint="leave out --tf-compat, or --shard", status=2)
-    with _saved(observed) as path:
+    with saved(observed) as path:
         runner = IsolatedRunner(path, delegate=not tf_compat, fallback=True, num_threads=num_threads)
         entries, masks = in_file_order(runner.entries, module), _masks(module)
         data = Dataset(dataset, entries, limit=samples, shard=shard, scaling=scaling, masks=masks)
@@ -128,7 +128,7 @@ def in_file_order(entries: Sequence[Entry], module: ModuleOp) -> list[Entry]:
 
 
 @contextlib.contextmanager
-def _saved(module: ModuleOp) -> Generator[pathlib.Path]:
+def saved(module: ModuleOp) -> Generator[pathlib.Path]:
     """Writes the module to a file, which the runtime maps, so that its constants are in memory only once."""
     with temporary_file() as (out, path):
         write_model(module, out)
@@ -149,7 +149,7 @@ class _Collected:
         self._anew = anew
         self._probes = probes
         self._functions = {function.sym_name.data: function for function in functions(module)}
-        self._by_key = _functions_of_signatures(module) or {"": next(iter(probes), "")}
+        self._by_key = functions_of_signatures(module) or {"": next(iter(probes), "")}
         self._extremes: dict[str, tuple[Array, Array]] = {}
         self._states: dict[tuple[str, int], tuple[float, float]] = {}
         self._layers: dict[tuple[str, int], Layer | None] = {}
@@ -243,7 +243,7 @@ def _in_order(entry: Entry, outputs: dict[str, Array]) -> list[Array]:
     return [outputs[HIGH], outputs[LOW], *extras]
 
 
-def _functions_of_signatures(module: ModuleOp) -> dict[str, str]:
+def functions_of_signatures(module: ModuleOp) -> dict[str, str]:
     """The function of each signature by the runtime's name for it. Raises `Error` if two have the same such name."""
     held: Any = module.attributes.get(SIGNATURES, ())
     by_name: dict[str, str] = {}

@@ -1,0 +1,128 @@
+"""Records what layers read on their ops: means and second moments, from which weights are rounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tflir.backends.litert.moments import Moments, Reading, second_moments
+from tflir.backends.litert.run import Sample
+from tflir.data.calibration import functions_of_signatures, samples_of, saved
+from tflir.ir.constants import elements
+from tflir.ir.entries import entry_functions
+from tflir.ir.names import HELD_OUT_MEAN, HELD_OUT_MOMENTS, INPUT_MEAN, SECOND_MOMENTS, name_of
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.linear import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
+from tflir.ir.types import shape_of
+from tflir.passes.quantization.pairs import float_constant
+from tflir.passes.rewriting.values import is_float, producer
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.options import Options
+
+MOST_SAMPLES = 128
+"""At most this many samples are run: sums hardly change after that."""
+_MOST_COLUMNS = 8192
+"""A layer that reads longer vectors is left out: its second moments would take over half a gigabyte."""
+
+
+_HELD_OUT = 4
+"""Of this many samples one is held out, to check what is chosen by the others."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """How many layers have second moments, and how many were left out."""
+
+    layers: int
+    without: int
+
+
+def record_moments(module: ModuleOp, options: Options) -> Recorded:
+    """Runs the model on the representative data of `options` and records the moments on its layers' ops.
+
+    Raises `Error` if the model can't be run, or if a sample does not fit its inputs.
+    """
+    keys = _keys(module)
+    found = [
+        (op, reading)
+        for function in entry_functions(module)
+        for op in function.body.block.ops
+        if isinstance(op, TflOp) and (reading := _reading(op, keys.get(function.sym_name.data, ""))) is not None
+    ]
+    layers = sum(isinstance(op, Conv2DOp | DepthwiseConv2DOp | FullyConnectedOp) for op in module.walk())
+    if not found:
+        return Recorded(0, layers)
+    with saved(module) as path:
+        samples = samples_of(str(path), module, options, most=MOST_SAMPLES)
+        readings = [reading for _, reading in found]
+        kept, held = _split(samples)
+        sums, checks = (second_moments(str(path), readings, part) for part in (kept, held))
+    done = 0
+    for (op, _), moments, check in zip(found, sums, checks, strict=True):
+        if moments is not None:
+            _record(op, moments, SECOND_MOMENTS, INPUT_MEAN)
+            if check is not None:
+                _record(op, check, HELD_OUT_MOMENTS, HELD_OUT_MEAN)
+            done += 1
+    return Recorded(done, layers - done)
+
+
+def _split(samples: dict[str, list[Sample]]) -> tuple[dict[str, list[Sample]], dict[str, list[Sample]]]:
+    """The samples that moments are recorded from, and those that are held out; nothing is held out of one sample."""
+    kept: dict[str, list[Sample]] = {}
+    held: dict[str, list[Sample]] = {}
+    for key, part in samples.items():
+        every = min(_HELD_OUT, len(part))
+        out = {at for at in range(len(part)) if every > 1 and at % every == every - 1}
+        kept[key] = [sample for at, sample in enumerate(part) if at not in out]
+        held[key] = [sample for at, sample in enumerate(part) if at in out]
+    return kept, held
+
+
+def _record(op: TflOp, moments: Moments, of_products: str, of_total: str) -> None:
+    op.attributes[of_products] = elements((moments.products / moments.count).astype(np.float32))
+    op.attributes[of_total] = elements((moments.total / moments.count).astype(np.float32))
+
+
+def _keys(module: ModuleOp) -> dict[str, str]:
+    """The key of a signature of each entry function; '' without signatures."""
+    return {function: key for key, function in functions_of_signatures(module).items()}
+
+
+def _reading(op: TflOp, key: str) -> Reading | None:
+    """What a layer with constant float weights reads; None for other ops, and where the tensor has no name."""
+    if not isinstance(op, Conv2DOp | DepthwiseConv2DOp | FullyConnectedOp):
+        return None
+    source = producer(op.operands[1])
+    weights = None if source is None else float_constant(source)
+    name = name_of(op.operands[0])
+    if weights is None or not name or not is_float(op.operands[0]):
+        return None
+    shape = weights.shape
+    if isinstance(op, FullyConnectedOp):
+        return Reading(key, name, shape[1]) if len(shape) == 2 and shape[1] <= _MOST_COLUMNS else None
+    read = shape_of(op.operands[0].type)
+    depthwise = isinstance(op, DepthwiseConv2DOp)
+    columns = shape[1] * shape[2] * (1 if depthwise else shape[3])
+    if not read or len(read) != 4 or columns > _MOST_COLUMNS or (not depthwise and read[3] != shape[3]):
+        return None
+    return Reading(
+        key,
+        name,
+        columns,
+        (shape[1], shape[2]),
+        (_whole(op, "stride_h"), _whole(op, "stride_w")),
+        (_whole(op, "dilation_h_factor"), _whole(op, "dilation_w_factor")),
+        same=op.padding.data == "SAME",
+        depthwise=depthwise,
+    )
+
+
+def _whole(op: TflOp, name: str) -> int:
+    value: Any = op.properties[name]
+    return int(value.value.data)
