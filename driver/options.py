@@ -79,6 +79,7 @@ class Settings:
             "NAME",
             one_of(RECIPES),
             modes=QUANTIZING - {ModeName.FLOAT16, ModeName.INTEGER_ONLY},
+            turns=frozenset({ModeName.NONE, ModeName.SPARSITY}),
             excludes=("supported_ops", "supported_types", "requantize", "tf_compat"),
         ),
     )
