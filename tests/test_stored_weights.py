@@ -10,6 +10,7 @@ import pytest
 from mending import outputs, program, tensor
 
 import tflir
+from tflir.files import load_bytes
 from tflir.ir.constants import as_numpy
 from tflir.ir.functions import functions
 from tflir.ir.statistics import Range, set_ranges
@@ -101,6 +102,11 @@ def _ran(mode: str, name: str, bits: int, kind: str, marks: str = "{tfl.stored_w
     return module, _bytes(module), expected
 
 
+def _element_name(value: Any) -> str:
+    """The name in the file's schema of the type of a constant's elements."""
+    return str(value.element_name)
+
+
 def _weight(module: Any, name: str) -> Any:
     (op,) = [op for op in module.walk() if op.name == f"tfl.{name}"]
     return op.operands[1].owner
@@ -145,6 +151,9 @@ def test_kernels_read_them_as_they_are(mode: str, name: str, bits: int, kind: st
     assert f"<i{bits}" in str(element_of(source.output.type))
     held, _, _ = _parts(name, bits, kind)
     assert np.array_equal(as_numpy(source.value), held)
+    written = _weight(load_bytes(model), name)
+    assert _element_name(written.value) == f"INT{bits}"
+    assert np.array_equal(as_numpy(written.value), held)
     _near(model, expected)
 
 

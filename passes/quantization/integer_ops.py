@@ -94,9 +94,9 @@ def _no_kernel(op: Operation) -> str | None:
     for index in sorted(weights):
         stored = stored_of(op.operands[index]) if index < len(op.operands) else None
         element = None if stored is None else quantized_element(stored.operands[0])
-        if element is not None and (why := why_not_stored(op, index, element, "int8")) is not None:
-            if element.storage.width.data < 8 or element.layout.blocks:
-                return why
+        narrow = element is not None and (element.storage.width.data < 8 or bool(element.layout.blocks))
+        if element is not None and narrow and (why := why_not_stored(op, index, element, "int8")) is not None:
+            return why
     biases = {info.bias[0]} if info.bias else set[int]()
     sources = [_source(value) for index, value in enumerate(op.operands) if index not in weights | biases]
     targets = [target.results[0] if target is not None else None for target in map(_target, op.results)]
