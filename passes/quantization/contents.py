@@ -27,6 +27,7 @@ from tflir.passes.quantization.parameters import (
     weight_type,
 )
 from tflir.passes.quantization.propagation import Propagation
+from tflir.passes.quantization.stored_weights import stored_of
 from tflir.passes.rewriting.values import producer
 
 _PER_TENSOR = -1
@@ -120,12 +121,16 @@ class Contents:
         known = cast("list[UniformQuantizedType]", params)
         scales = bias_scales(tuple(source_params.layout.scales for source_params in known))
         constant, weight = self._constants.get(op.operands[bias[0]]), sources[1]
-        if constant is None or weight not in self._constants:
+        stored = stored_of(weight) is not None
+        if constant is None or (weight not in self._constants and not stored):
             return bias_type(scales)
         most = self._magnitudes(constant, scales)
         if most is None:
             return None
         fit = fit_bias(most, float(known[0].layout.scales), known[1].layout.scales, scales)
+        if fit.changed and stored and weight not in self._constants:
+            self._report.decline("its bias would not fit int32 beside the stored weights", op)
+            return None
         if fit.changed:
             self._coarsen(propagation, weight, known[1], fit.weight)
             self._report.decline("weight scales made coarser: the bias would not fit int32", op)

@@ -23,6 +23,10 @@ MODEL_QUANTIZED = "tfl.model_quantized"
 REQUANTIZES = "tfl.requantizes"
 """On a quantize: a pass inserted it between two ops that need different parameters for a value. The op that makes the
 value may make it with the second parameters instead."""
+STORED_WEIGHTS = "tfl.stored_weights"
+"""On a dequantize of a constant: a pass of this run chose its integers, which ops read as they are if a kernel can."""
+WEIGHT_ONLY = "tfl.weight_only"
+"""Beside `tfl.stored_weights`: ops with float activations read the dequantized values."""
 UNCALIBRATED = "tfl.uncalibrated"
 """On a function: no range of its values was recorded."""
 FIRST_USE_FIRST = "tfl.first_use_first"
@@ -96,6 +100,8 @@ MARKS = (
     SHARES_SCALE,
     MODEL_QUANTIZED,
     REQUANTIZES,
+    STORED_WEIGHTS,
+    WEIGHT_ONLY,
     UNCALIBRATED,
     FIRST_USE_FIRST,
 )

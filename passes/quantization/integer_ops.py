@@ -22,6 +22,7 @@ from tflir.passes.quantization.facts import (
 )
 from tflir.passes.quantization.integer_kernels import why_no_integer_kernel
 from tflir.passes.quantization.pairs import quantized_tensor
+from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import is_float, is_returned
 
@@ -90,6 +91,12 @@ def _no_kernel(op: Operation) -> str | None:
         return None
     info = op.INFO
     weights = {*info.dynamic_range, *((info.weight[0],) if info.weight else ())}
+    for index in sorted(weights):
+        stored = stored_of(op.operands[index]) if index < len(op.operands) else None
+        element = None if stored is None else quantized_element(stored.operands[0])
+        narrow = element is not None and (element.storage.width.data < 8 or bool(element.layout.blocks))
+        if element is not None and narrow and (why := why_not_stored(op, index, element, "int8")) is not None:
+            return why
     biases = {info.bias[0]} if info.bias else set[int]()
     sources = [_source(value) for index, value in enumerate(op.operands) if index not in weights | biases]
     targets = [target.results[0] if target is not None else None for target in map(_target, op.results)]

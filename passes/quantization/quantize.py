@@ -12,16 +12,17 @@ from tflir.ir import names
 from tflir.ir.constants import from_blob
 from tflir.ir.functions import functions
 from tflir.ir.quant import UniformQuantizedType
-from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.base import TRUE, TflOp
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import LEFT_OUT, UNCALIBRATED, quantized_element
+from tflir.passes.quantization.facts import LEFT_OUT, UNCALIBRATED, WEIGHT_ONLY, quantized_element
 from tflir.passes.quantization.fold_constants import fold_constant
 from tflir.passes.quantization.integer_kernels import why_no_hybrid_kernel
 from tflir.passes.quantization.integer_ops import form_integer_ops
 from tflir.passes.quantization.pairs import float_constant, quantize_of
+from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.edit import insert_after
 from tflir.passes.rewriting.values import producer
 
@@ -73,8 +74,11 @@ class QuantizePass(TflPass):
     def _form_hybrid(self, op: TflOp, widened: dict[Operation, ConstOp], report: PassReport) -> None:
         quantized = False
         for index in op.INFO.dynamic_range:
-            quantize = quantize_of(op.operands[index]) if index < len(op.operands) else None
+            if index >= len(op.operands):
+                continue
+            quantize = quantize_of(op.operands[index])
             if quantize is None:
+                quantized |= self._read_stored(op, index, report)
                 continue
             quantized = True
             if not self.tf_compat and (why := _unread(op, quantize) or _unsound(op)) is not None:
@@ -85,6 +89,24 @@ class QuantizePass(TflPass):
             report.count("operands of hybrid ops")
         if quantized:
             _widen_other_operands(op, widened, report)
+
+    def _read_stored(self, op: TflOp, index: int, report: PassReport) -> bool:
+        """Lets the op read the integers that `tfl-quantize-weights` chose for an operand; whether it reads them now."""
+        dequantize = stored_of(op.operands[index])
+        if self.tf_compat or dequantize is None or WEIGHT_ONLY in dequantize.attributes:
+            return False
+        source = dequantize.operands[0]
+        element = quantized_element(source)
+        assert element is not None
+        if (why := _unsound(op) or why_not_stored(op, index, element, "float")) is not None:
+            report.decline(why, op)
+            return False
+        op.operands[index] = source
+        op.attributes.pop(names.VERSION, None)
+        if op.INFO.asymmetric_inputs:
+            op.properties["asymmetric_quantize_inputs"] = TRUE
+        report.count("operands of hybrid ops")
+        return True
 
 
 def _widen_other_operands(op: TflOp, widened: dict[Operation, ConstOp], report: PassReport) -> None:
@@ -137,7 +159,9 @@ def _per_channel(op: TflOp) -> bool:
     """Whether the op's filter, or the quantize of its pair, has one scale for each channel."""
     value = op.operands[1]
     quantize = quantize_of(value)
-    element = element_of(quantize.results[0].type if quantize is not None else value.type)
+    stored = stored_of(value)
+    held = quantize.results[0] if quantize is not None else stored.operands[0] if stored is not None else value
+    element = element_of(held.type)
     return isinstance(element, UniformQuantizedType) and element.is_per_axis
 
 

@@ -10,9 +10,18 @@ from tflir.ir.constness import is_constant
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.tfl.stored_forms import reads_form
 from tflir.ir.types import element_of
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import bias_of, is_quantizable, is_same_scale, quantized_element, weight_axis
+from tflir.passes.quantization.facts import (
+    STORED_WEIGHTS,
+    bias_of,
+    is_quantizable,
+    is_same_scale,
+    quantized_element,
+    weight_axis,
+)
+from tflir.passes.quantization.integer_kernels import spelled
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.rewriting.edit import erase
 from tflir.passes.rewriting.values import is_float, producer
@@ -48,7 +57,36 @@ def fits(dequantize: Operation) -> bool:
     params = quantized_element(dequantize.operands[0])
     if params is None:
         return False
-    return all(_supports(use.operation, use.index, params) for use in dequantize.results[0].uses)
+    chosen = STORED_WEIGHTS in dequantize.attributes
+    return all(
+        _supports(use.operation, use.index, params)
+        or (chosen and why_not_stored(use.operation, use.index, params, "int8") is None)
+        for use in dequantize.results[0].uses
+    )
+
+
+def stored_of(value: SSAValue) -> DequantizeOp | None:
+    """The dequantize that makes `value`, if it is of a constant whose integers a pass of this run chose; else None."""
+    op = producer(value)
+    if not isinstance(op, DequantizeOp) or STORED_WEIGHTS not in op.attributes:
+        return None
+    return op if is_constant(op.operands[0]) and quantized_element(op.operands[0]) is not None else None
+
+
+def why_not_stored(op: Operation, index: int, weight: UniformQuantizedType, beside: str) -> str | None:
+    """Why the kernel of `op` can't read stored weights as operand `index`; None if it can.
+
+    `beside` is the type of the activations: `float`, `int8` or `int16`.
+    """
+    info = op.INFO if isinstance(op, TflOp) else None
+    axis = None if info is None else info.channel_axis(index)
+    known = info is not None and (index in info.dynamic_range or (info.weight is not None and info.weight[0] == index))
+    if info is None or not known or not reads_form(info.builtin, beside, weight):
+        kind = " in blocks" if weight.layout.blocks else " with scales per channel" if weight.layout.axes else ""
+        return f"no kernel reads {spelled(weight)} weights{kind} beside {beside} activations: weight-only instead"
+    if axis is not None and weight.is_per_axis and weight.layout.axes != (axis,):
+        return "the scales of the stored weights lie along another axis than the kernel's: weight-only instead"
+    return None
 
 
 def stores_int8(value: SSAValue) -> bool:

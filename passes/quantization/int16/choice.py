@@ -19,14 +19,22 @@ from tflir.ir.tfl.constants import ConstOp, ExternalConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import fail
-from tflir.passes.quantization.facts import LEFT_OUT
+from tflir.passes.quantization.facts import LEFT_OUT, quantized_element
 from tflir.passes.quantization.far_apart import SHARE_OF_INT16, far_apart
 from tflir.passes.quantization.far_apart import WHY as FAR_APART
 from tflir.passes.quantization.int16 import tensorflow
-from tflir.passes.quantization.int16.facts import activations, constant_of, copies_scale, is_linear, takes_any_type
+from tflir.passes.quantization.int16.facts import (
+    activations,
+    constant_of,
+    copies_scale,
+    is_linear,
+    stored_weight,
+    takes_any_type,
+)
 from tflir.passes.quantization.int16.numerics import FIXED_SCALE, INT16_MOST, activation_scale, constant_range
 from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant
+from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.values import is_float
 
 _NO_COMPUTATION = ConstOp | QConstOp | SparseConstOp | SparseQConstOp | ExternalConstOp | NoValueOp | ReturnOp
@@ -208,16 +216,21 @@ class Choice:
         assert op.INFO.weight is not None
         assert op.INFO.bias is not None
         position, axis = op.INFO.weight
+        stored = stored_weight(op)
         weight = constant_of(op.operands[position])
-        if weight is None:
-            return "its weights are no constant"
-        if not self._is_finite_constant(weight):
+        if stored is None and weight is None:
+            taken = stored_of(op.operands[position])
+            element = None if taken is None else quantized_element(taken.operands[0])
+            why = None if element is None else why_not_stored(op, position, element, "int16")
+            return why or "its weights are no constant"
+        if stored is None and weight is not None and not self._is_finite_constant(weight):
             return "its weights hold NaN or infinity"
+        shape = shape_of(op.operands[position].type) or ()
         bias = op.operands[op.INFO.bias[0]] if op.INFO.bias[0] < len(op.operands) else None
         if bias is None or element_of(bias.type) is None:
             return None
         constant = constant_of(bias)
-        if constant is None or constant.shape != (weight.shape[axis],):
+        if constant is None or constant.shape != (shape[axis],):
             return "its bias is no constant of a number for each channel"
         return None if self._is_finite_constant(constant) else "its bias holds NaN or infinity"
 

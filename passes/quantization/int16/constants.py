@@ -19,7 +19,8 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.types import element_of, tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.int16.facts import chooses_bias_type, constant_of
+from tflir.passes.quantization.facts import quantized_element
+from tflir.passes.quantization.int16.facts import chooses_bias_type, constant_of, stored_weight
 from tflir.passes.quantization.int16.numerics import (
     INT8_MOST,
     INT16_MOST,
@@ -105,7 +106,12 @@ class Constants:
         position, axis = op.INFO.weight
         weight, bias = constant_of(op.operands[position]), self._bias(op)
         bits = self._bits if self._tf_compat or chooses_bias_type(op) else 64
-        if weight is None:  # only with `tf_compat`: weights that are not constant were made int16
+        stored = None if self._tf_compat else stored_weight(op)
+        element = None if stored is None else quantized_element(stored)
+        if stored is not None and element is not None:
+            scales = element.layout.scales.astype(np.float32).reshape(-1)
+            op.operands[position] = stored
+        elif weight is None:  # only with `tf_compat`: weights that are not constant were made int16
             scales = np.array([scale_of(op.operands[position])], np.float32)
         else:
             rows = Rows.of(weight.blob, weight.shape, axis if self._per_channel else None)

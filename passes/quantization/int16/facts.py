@@ -8,7 +8,9 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp, TransposeConvOp
 from tflir.ir.types import element_of
+from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
+from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.values import is_float
 
 _TYPE_BLIND = frozenset(("RANK", "SHAPE"))
@@ -48,6 +50,18 @@ def constant_of(value: SSAValue) -> FloatConstant | None:
     if not isinstance(value, OpResult):
         return None
     return float_constant(value.op) or dequantized_constant(value.op)
+
+
+def stored_weight(op: TflOp) -> SSAValue | None:
+    """The stored integers of the op's weights, if a pass chose them and the int16 kernel reads them; else None."""
+    if op.INFO.weight is None:
+        return None
+    position = op.INFO.weight[0]
+    dequantize = stored_of(op.operands[position])
+    element = None if dequantize is None else quantized_element(dequantize.operands[0])
+    if dequantize is None or element is None or why_not_stored(op, position, element, "int16") is not None:
+        return None
+    return dequantize.operands[0]
 
 
 def copies_scale(op: TflOp) -> bool:

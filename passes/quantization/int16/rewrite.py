@@ -14,6 +14,7 @@ from tflir.ir.statistics import Range
 from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import FALSE, TflOp
 from tflir.passes.base import PassReport
+from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.int16 import tensorflow
 from tflir.passes.quantization.int16.choice import Choice
 from tflir.passes.quantization.int16.constants import Constants, scale_of, weight_scale
@@ -24,6 +25,7 @@ from tflir.passes.quantization.int16.facts import (
     copies_scale,
     is_linear,
     shares_scale,
+    stored_weight,
     takes_any_type,
 )
 from tflir.passes.quantization.int16.numerics import FIXED_SCALE
@@ -117,7 +119,7 @@ class Rewrite:
     def _weights(self, op: TflOp, input_scale: float, output_scale: float) -> None:
         assert op.INFO.weight is not None
         position = op.INFO.weight[0]
-        if constant_of(op.operands[position]) is None:
+        if constant_of(op.operands[position]) is None and stored_weight(op) is None:
             # This happens only with `tf_compat`: no kernel supports int16 weights.
             op.operands[position] = self._values.as_int16(op.operands[position], op)
         self._constants.weights_and_bias(op, input_scale, output_scale)
@@ -137,8 +139,12 @@ class Rewrite:
     def _operand_scales(self, op: TflOp, positions: list[int]) -> dict[int, float]:
         scales = {index: scale_of(op.operands[index]) for index in positions}
         if is_linear(op) and op.INFO.weight is not None:
+            stored = None if self._compat else stored_weight(op)
+            element = None if stored is None else quantized_element(stored)
             weight = constant_of(op.operands[op.INFO.weight[0]])
-            if weight is not None:
+            if element is not None:
+                scales[op.INFO.weight[0]] = float(element.layout.scales.max())
+            elif weight is not None:
                 scales[op.INFO.weight[0]] = weight_scale(weight)
         return scales
 
