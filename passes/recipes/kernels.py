@@ -56,9 +56,7 @@ def nearest(op: str, kind: WeightKind, activations: str) -> WeightKind:
             continue
         behind = op == "DEPTHWISE_CONV_2D" and activations == "float" and bits == 8
         for granularity in ("tensor", "channel") if kind.granularity == "tensor" else ("channel", "tensor"):
-            other = replace(
-                kind, bits=bits, granularity=granularity, block=0, form="dequantize" if behind else form
-            )
+            other = replace(kind, bits=bits, granularity=granularity, block=0, form="dequantize" if behind else form)
             if not refusal(op, other, activations):
                 return other
     return WeightKind(8, "tensor", algorithm=kind.algorithm)
