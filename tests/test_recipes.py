@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from xdsl.dialects.builtin import ModuleOp
 
-from tflir.files import load_model as load
+from tflir.files import load
 from tflir.ir.errors import Error
 from tflir.ir.weight_kind import WeightKind, set_weight_kind, weight_kind_of
 from tflir.passes.recipes import Recipe, effective_rules, load_recipe, read_recipe, resolve
@@ -75,7 +75,7 @@ def test_presets_resolve(name: str, module: ModuleOp) -> None:
         ('[{"regexp": "a"}]', "did you mean 'regex'"),
         ('[{"algorithm_key": "GPTQQ"}]', "not supported"),
         ('[{"op_config": {"weight_tensor_config": {"granularity": "CHANELWISE"}}}]', "did you mean 'CHANNELWISE'"),
-        ("[{" + '"a":[' * 100_000, "nested too deeply"),
+        ('[{"a":' * 100_000, "nested too deeply"),
     ],
 )
 def test_what_is_refused(text: str, said: str) -> None:
