@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, cast
+from typing import Literal
 
 from tflir.ir.errors import Error
 from tflir.ir.near import near
@@ -108,7 +108,7 @@ def _granularity(found: Table, what: str) -> tuple[str, int]:
     """The granularity and the size of blocks, which stands in the word (`BLOCKWISE_32`) or in `block_size`."""
     word = entry(found, "granularity", "TENSORWISE", what)
     if word in ("TENSORWISE", "CHANNELWISE"):
-        return cast("str", {"TENSORWISE": "tensor", "CHANNELWISE": "channel"}[word]), 0
+        return {"TENSORWISE": "tensor", "CHANNELWISE": "channel"}[word], 0
     if (blocks := re.fullmatch(r"BLOCKWISE_([0-9]{2,3})", word)) is not None:
         return "block", int(blocks[1])
     if word == "BLOCKWISE":
