@@ -19,6 +19,7 @@ _PASSES: dict[str, str] = {
     "tfl-dense-to-sparse": "sparsity.dense_to_sparse:DenseToSparsePass",
     "tfl-prune": "sparsity.prune:PrunePass",
     "tfl-remove-dead-channels": "channels.remove_dead_channels:RemoveDeadChannelsPass",
+    "tfl-assign-weight-kinds": "recipes.assign:AssignWeightKindsPass",
     "tfl-prepare-quantize-dynamic-range": "quantization.prepare_dynamic_range:PrepareQuantizeDynamicRangePass",
     "tfl-prepare-quantize-float16": "quantization.prepare_float16:PrepareQuantizeFloat16Pass",
     "tfl-preserve-quantized": "quantization.preserve_quantized:PreserveQuantizedPass",

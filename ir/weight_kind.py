@@ -1,0 +1,98 @@
+"""The form that an op's weights shall have in the file: the discardable attribute `tfl.weight_kind` of the op."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr, i32
+from xdsl.ir import Attribute, Operation
+
+from tflir.ir.errors import Error
+from tflir.ir.near import near
+
+WEIGHT_KIND = "tfl.weight_kind"
+"""The attribute's name."""
+BITS = (8, 4, 2)
+GRANULARITIES = ("tensor", "channel", "block")
+BLOCKS = (32, 64, 128, 256)
+ALGORITHMS = ("minmax", "mse", "octav", "gptq")
+FORMS = ("hybrid", "dequantize")
+_WORDS = {"granularity": GRANULARITIES, "algorithm": ALGORITHMS, "form": FORMS}
+_KEYS = ("bits", "granularity", "block", "algorithm", "form")
+
+
+@dataclass(frozen=True)
+class WeightKind:
+    """How an op's weights are stored. Raises `Error` (status 2) if the values don't make a kind."""
+
+    bits: int = 8
+    """The width of the integers: 8, 4 or 2."""
+    granularity: str = "channel"
+    """What shares a scale: the whole `tensor`, an output `channel`, or a `block` of a channel's elements."""
+    block: int = 0
+    """The number of elements that share a scale with granularity `block`: 32, 64, 128 or 256; else 0."""
+    algorithm: str = ""
+    """How scales and integers are chosen: one of `ALGORITHMS`, or empty for the conversion's own algorithm."""
+    form: str = "hybrid"
+    """`hybrid`: the op reads the integers. `dequantize`: it reads float32, which a `tfl.dequantize` makes of them."""
+
+    def __post_init__(self) -> None:
+        if self.bits not in BITS:
+            raise Error(f"weights of {self.bits} bits", hint="bits are 8, 4 or 2", status=2)
+        for key, allowed in _WORDS.items():
+            said = getattr(self, key)
+            if said not in allowed and not (key == "algorithm" and not said):
+                hint = f"{key} is {', '.join(allowed)}{near(said, allowed)}"
+                raise Error(f"weights of {key} '{said}'", hint=hint, status=2)
+        if self.granularity == "block" and self.block not in BLOCKS:
+            raise Error(f"weights in blocks of {self.block}", hint="blocks are 32, 64, 128 or 256", status=2)
+        if self.granularity != "block" and self.block:
+            raise Error("weights with a block but without granularity 'block'", hint="leave block out", status=2)
+
+    def __str__(self) -> str:
+        shared = f"blocks of {self.block}" if self.block else f"per {self.granularity}"
+        return f"int{self.bits} {shared}{' behind a dequantize' if self.form == 'dequantize' else ''}"
+
+
+def weight_kind_of(op: Operation) -> WeightKind | None:
+    """The kind that is noted on an op, or None. Raises `Error` (status 2) if the attribute has another form."""
+    noted = op.attributes.get(WEIGHT_KIND)
+    if noted is None:
+        return None
+    if not isinstance(noted, DictionaryAttr):
+        raise Error(f"{op.name}: '{WEIGHT_KIND}' is not a dictionary", status=2)
+    values: dict[str, int | str] = {}
+    for key, value in noted.data.items():
+        if key not in _KEYS:
+            raise Error(f"{op.name}: '{WEIGHT_KIND}' has no key '{key}'{near(key, _KEYS)}", status=2)
+        values[key] = _value(op, key, value)
+    bits, block = values.get("bits", 8), values.get("block", 0)
+    assert isinstance(bits, int)
+    assert isinstance(block, int)
+    words = {key: str(values[key]) for key in _WORDS if key in values}
+    return WeightKind(bits=bits, block=block, **words)
+
+
+def _value(op: Operation, key: str, value: Attribute) -> int | str:
+    if key in _WORDS and isinstance(value, StringAttr):
+        return value.data
+    if key not in _WORDS and isinstance(value, IntegerAttr):
+        return value.value.data
+    raise Error(f"{op.name}: '{key}' of '{WEIGHT_KIND}' has another type", status=2)
+
+
+def set_weight_kind(op: Operation, kind: WeightKind | None) -> None:
+    """Notes a kind on an op; None removes the note. A block of 0 and an empty algorithm are left out."""
+    if kind is None:
+        op.attributes.pop(WEIGHT_KIND, None)
+        return
+    noted: dict[str, Attribute] = {
+        "bits": IntegerAttr(kind.bits, i32),
+        "granularity": StringAttr(kind.granularity),
+        "form": StringAttr(kind.form),
+    }
+    if kind.block:
+        noted["block"] = IntegerAttr(kind.block, i32)
+    if kind.algorithm:
+        noted["algorithm"] = StringAttr(kind.algorithm)
+    op.attributes[WEIGHT_KIND] = DictionaryAttr(noted)

@@ -1,0 +1,95 @@
+"""Reading recipes: presets by name, AI Edge Quantizer's JSON, and TOML."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from tflir.ir.errors import Error
+from tflir.ir.near import near
+from tflir.ir.weight_kind import WeightKind
+from tflir.passes.recipes.aeq import PRESETS, from_entries, preset
+from tflir.passes.recipes.fields import entry, table
+from tflir.passes.recipes.recipe import Recipe, Rule
+
+_MOST = 1 << 24
+"""Larger files are not read as recipes, in bytes."""
+_RULE = ("match", "op", "weights", "activations", "min_elements")
+_WEIGHTS = ("bits", "granularity", "block", "algorithm", "form")
+
+
+def load_recipe(name: str) -> Recipe:
+    """The preset of this name, or the recipe in the file at this path. Raises `Error` (status 2) if there is none."""
+    if (found := preset(name)) is not None:
+        return found
+    try:
+        with Path(name).open("rb") as file:
+            data = file.read(_MOST + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        hint = f"give a file or one of {', '.join(PRESETS[:5])} …{near(name, PRESETS)}"
+        raise Error(f"'{name}' is no preset, and no file that can be read: {why}", hint=hint, status=2) from None
+    if len(data) > _MOST:
+        raise Error(f"recipe '{name}' is larger than {_MOST >> 20} MiB", status=2)
+    try:
+        return read_recipe(data.decode(), name)
+    except UnicodeDecodeError:
+        raise Error(f"recipe '{name}' is not UTF-8", status=2) from None
+    except Error as error:
+        error.file = error.file or name
+        raise
+
+
+def read_recipe(text: str, name: str = "recipe") -> Recipe:
+    """The recipe of a text: a preset's name, a JSON list of entries, or TOML. Raises `Error` (status 2)."""
+    if (found := preset(text.strip())) is not None:
+        return found
+    head = "".join(text[:200].split())
+    try:
+        if head.startswith(("[{", "[]", "{")):
+            return _from_json(json.loads(text), name)
+        return _from_toml(tomllib.loads(text), name)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise Error(f"the recipe can't be read: {why}", hint="it is TOML or a JSON list", status=2) from None
+
+
+def _from_json(value: object, name: str) -> Recipe:
+    if not isinstance(value, list) or not value:
+        raise Error("the recipe is not a list of entries", status=2)
+    return from_entries(cast("list[object]", value), name)
+
+
+def _from_toml(value: dict[str, Any], name: str) -> Recipe:
+    found = table(value, "the recipe", ("name", "activations", "rule"))
+    items = entry(found, "rule", cast("list[object]", []), "the recipe")
+    rules = tuple(_rule(item, f"rule {index + 1}") for index, item in enumerate(items))
+    if not rules:
+        raise Error("the recipe has no rules", hint="write [[rule]] tables", status=2)
+    base = entry(found, "activations", "float", "the recipe")
+    return Recipe(entry(found, "name", name, "the recipe"), rules, base)
+
+
+def _rule(item: object, what: str) -> Rule:
+    found = table(item, what, _RULE)
+    match, op = entry(found, "match", "", what), entry(found, "op", "*", what)
+    activations = entry(found, "activations", "", what)
+    rule = Rule(match, op, _weights(found.get("weights"), what), activations, entry(found, "min_elements", 0, what))
+    if rule.weights is None and not rule.activations:
+        raise Error(f"{what} says neither weights nor activations", status=2)
+    return rule
+
+
+def _weights(said: object, what: str) -> WeightKind | Literal["float"] | None:
+    if said is None or said == "float":
+        return cast('Literal["float"] | None', said)
+    found, what = table(said, f"{what}: weights", _WEIGHTS), f"{what}: weights"
+    return WeightKind(
+        entry(found, "bits", 8, what),
+        entry(found, "granularity", "block" if "block" in found else "channel", what),
+        entry(found, "block", 0, what),
+        entry(found, "algorithm", "", what),
+        entry(found, "form", "hybrid", what),
+    )

@@ -1,0 +1,91 @@
+"""Which form of weights and activations a recipe's rules give each op of a module."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, OpResult
+
+from tflir.ir import names
+from tflir.ir.errors import Error
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import ConstOp, QConstOp
+from tflir.ir.weight_kind import WeightKind
+from tflir.passes.quantization.pairs import float_constant
+from tflir.passes.recipes.kernels import nearest, refusal
+from tflir.passes.recipes.recipe import Recipe, Rule
+
+
+@dataclass
+class Resolution:
+    """What a recipe gives a module's ops."""
+
+    weights: dict[Operation, WeightKind | None] = field(default_factory=dict[Operation, "WeightKind | None"])
+    """For each op with a float weight: its form, or None if it stays float."""
+    activations: dict[Operation, str] = field(default_factory=dict[Operation, str])
+    """For each op that a rule gives other activations than the recipe's: their type."""
+    changed: Counter[str] = field(default_factory=Counter[str])
+    """How many ops of a kind have another form than the rule's, which no kernel computes right."""
+
+
+def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
+    """What a recipe gives the ops of a module.
+
+    Raises `Error`: status 2 if a rule matches no op, status 3 if a rule names a kind of op and a form that no kernel
+    of it computes right.
+    """
+    found = Resolution()
+    used: set[int] = set()
+    for op, kind in candidates(module):
+        called = [name for name in names.op_names(op) if name]
+        matching = [(index, rule) for index, rule in enumerate(recipe.rules) if rule.matches(kind, called)]
+        used.update(index for index, _ in matching)
+        rules = [rule for _, rule in matching]
+        activations = next((rule.activations for rule in reversed(rules) if rule.activations), recipe.activations)
+        if activations != recipe.activations:
+            found.activations[op] = activations
+        if (elements := weight_elements(op)) is not None:
+            found.weights[op] = _weights(op, kind, rules, activations, elements, found)
+    for index, rule in enumerate(recipe.rules):
+        if index not in used and (rule.match or rule.names_op):
+            raise Error(f"rule {index + 1} of '{recipe.name}' matches no op ({rule})", status=2)
+    return found
+
+
+def _weights(
+    op: Operation, kind: str, rules: list[Rule], activations: str, elements: int, found: Resolution
+) -> WeightKind | None:
+    rule = next((rule for rule in reversed(rules) if rule.weights is not None), None)
+    if rule is None or not isinstance(rule.weights, WeightKind) or elements < rule.min_elements:
+        return None
+    why = refusal(kind, rule.weights, activations)
+    if why and rule.names_op:
+        location = next((name for name in names.op_names(op) if name), "")
+        raise Error(f"{rule.weights} weights: {why}", op=op.name, location=location, status=3)
+    given = nearest(kind, rule.weights, activations)
+    if given != rule.weights:
+        found.changed[f"{kind}: {given} instead of {rule.weights}"] += 1
+    return given
+
+
+def candidates(module: ModuleOp) -> Iterator[tuple[TflOp, str]]:
+    """The ops that rules may match, with their kinds: all but constants."""
+    for op in module.walk():
+        if isinstance(op, TflOp) and not isinstance(op, ConstOp | QConstOp) and op.results:
+            yield op, op.INFO.builtin
+
+
+def weight_elements(op: TflOp) -> int | None:
+    """The number of elements of an op's largest float weight constant; None if it has none."""
+    info = op.INFO
+    positions = {*info.dynamic_range, *((info.weight[0],) if info.weight else ())}
+    sizes: list[int] = []
+    for position in positions:
+        value = op.operands[position] if position < len(op.operands) else None
+        constant = float_constant(value.op) if isinstance(value, OpResult) else None
+        if constant is not None:
+            sizes.append(constant.elements)
+    return max(sizes, default=None)

@@ -1,0 +1,44 @@
+"""The rules that a recipe came down to, as TOML: one for each op, by its exact name."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from xdsl.dialects.builtin import ModuleOp
+
+from tflir.ir import names
+from tflir.ir.weight_kind import WeightKind
+from tflir.passes.recipes.recipe import Recipe
+from tflir.passes.recipes.resolve import candidates, resolve
+
+
+def effective_rules(recipe: Recipe, module: ModuleOp) -> str:
+    """The TOML text of the rules for a module; read back, it gives the ops the same forms. Ops without a name are left
+    out, and ops that share a name share the rule of the last one."""
+    found = resolve(recipe, module)
+    lines = [f"name = {_quoted(recipe.name)}", f"activations = {_quoted(recipe.activations)}"]
+    for op, kind in candidates(module):
+        called = next((name for name in names.op_names(op) if name), None)
+        if called is None or (op not in found.weights and op not in found.activations):
+            continue
+        match = f"^{re.escape(called)}$"
+        lines += ["", "[[rule]]", f"match = {_quoted(match)}", f"op = {_quoted(kind)}"]
+        if op in found.weights:
+            lines.append(f"weights = {_weights(found.weights[op])}")
+        lines.append(f"activations = {_quoted(found.activations.get(op, recipe.activations))}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML, whose escapes are those of JSON, and one more."""
+    safe = text.encode("utf-8", "replace").decode()
+    return json.dumps(safe, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _weights(kind: WeightKind | None) -> str:
+    if kind is None:
+        return '"float"'
+    block = f", block = {kind.block}" if kind.block else ""
+    algorithm = f', algorithm = "{kind.algorithm}"' if kind.algorithm else ""
+    return f'{{bits = {kind.bits}, granularity = "{kind.granularity}"{block}{algorithm}, form = "{kind.form}"}}'
