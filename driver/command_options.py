@@ -1,4 +1,4 @@
-"""The options for how a command runs; those for what it produces are in `options.Settings`."""
+"""The options for how a command runs; those for what it produces are in `settings.Settings`."""
 
 from __future__ import annotations
 

@@ -15,10 +15,11 @@ from tflir.flags import Optimize, OptionWarning, refuse_unknown
 from tflir.ir.errors import Error
 from tflir.ir.limits import within_limits
 from tflir.option import ModeName
-from tflir.options import Options, Settings
+from tflir.options import Options
 from tflir.pipeline import float_stage, mode_of, pipeline_of, stages_of
 from tflir.refusals import warnings_of
 from tflir.remarks import data_remark, mode_remark, result_remarks, uncalibrated_signatures
+from tflir.settings import Settings
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp

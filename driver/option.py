@@ -38,7 +38,7 @@ CHANGING = QUANTIZING | {ModeName.SPARSITY}
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a command, and of `Converter` where it is a field of `options.Settings`.
+    """One option of a command, and of `Converter` where it is a field of `settings.Settings`.
 
     It has an effect in some modes; in others it is refused (status 2), or a warning is given.
     """

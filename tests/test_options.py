@@ -22,9 +22,10 @@ from tflir.cli import main
 from tflir.command_options import COMMANDS
 from tflir.flags import IO_TYPES, SPARSITY_TARGETS, OpsSet, Optimize, TargetSpec
 from tflir.option import ModeName
-from tflir.options import Settings, of_command, table
+from tflir.options import of_command, table
 from tflir.pipeline import MODES
 from tflir.reference.options import page
+from tflir.settings import Settings
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _X16 = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"

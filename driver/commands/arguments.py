@@ -41,7 +41,7 @@ def typed(take: Callable[[Any], Any]) -> Callable[[str], Any]:
 
 
 def _add(parser: argparse.ArgumentParser, declared: Option, command: str) -> None:
-    """Adds one option; one of `options.Settings` is in the namespace only if it is given."""
+    """Adds one option; one of `settings.Settings` is in the namespace only if it is given."""
     flags = [*([declared.short] if declared.short else []), declared.flag]
     how: dict[str, Any] = {"dest": declared.name, "help": declared.help.replace("%", "%%")}
     if declared not in COMMANDS:

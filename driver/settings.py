@@ -1,0 +1,292 @@
+"""The options that users set, on the command line or on a `Converter`: one declaration each.
+
+Their names and meaning are those of `tf.lite.TFLiteConverter` where it has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tflir.extending import additions, names_default
+from tflir.flags import (
+    IO_TYPES,
+    OBJECTIVES,
+    RECIPES,
+    REQUANTIZED,
+    SPARSITY_TARGETS,
+    WEIGHT_ALGORITHMS,
+    Optimize,
+    TargetSpec,
+    target_name,
+)
+from tflir.option import (
+    CHANGING,
+    QUANTIZING,
+    WITH_RANGES,
+    WITHOUT_PASSES,
+    ModeName,
+    Option,
+    count,
+    each,
+    member_of,
+    number,
+    one_of,
+    option,
+    path,
+    path_or_object,
+    scale,
+    text,
+)
+
+_USERS_OF_DATA = ("verify", "report", "weight_algorithm", "bias_correction")
+_NO_RANGES = frozenset({ModeName.FLOAT16, ModeName.SPARSITY})
+
+
+@dataclass(eq=False)
+class Settings:
+    """The options that users set, on the command line or on a `Converter`."""
+
+    optimizations: Sequence[Optimize] = option(
+        (),
+        Option(
+            "--optimize",
+            "DEFAULT: quantize (OPTIMIZE_FOR_SIZE and OPTIMIZE_FOR_LATENCY: deprecated names of DEFAULT); "
+            "EXPERIMENTAL_SPARSITY: leave the zeros of weights out",
+            "FLAG[,FLAG…]",
+            each(member_of(Optimize)),
+            many=True,
+            modes=WITHOUT_PASSES,
+        ),
+    )
+    target_spec: TargetSpec = field(default_factory=TargetSpec)
+    recipe: str | None = option(
+        None,
+        Option(
+            "--recipe",
+            "quantize as this preset of AI Edge Quantizer does: dynamic_wi8_afp32 (dynamic range, also beside data), "
+            "static_wi8_ai8, static_wi8_ai16 (both with ranges)",
+            "NAME",
+            one_of(RECIPES),
+            modes=QUANTIZING - {ModeName.FLOAT16, ModeName.INTEGER_ONLY},
+            turns=frozenset({ModeName.NONE, ModeName.SPARSITY}),
+            excludes=("supported_ops", "supported_types", "requantize", "tf_compat"),
+        ),
+    )
+    """The mode by its name in AI Edge Quantizer; data that is given beside `dynamic_wi8_afp32` serves the weights."""
+    target: str | None = option(
+        None,
+        Option(
+            "--target",
+            "fit the model to what a target's kernels take: xnnpack (the default delegate of LiteRT), litert (its "
+            "built-in kernels), tflm, ethos-u, or one of a plug-in",
+            "TARGET",
+            target_name,
+            modes=WITHOUT_PASSES,
+            excludes=("tf_compat",),
+        ),
+    )
+    """The runtime whose kernels decide which form ops get; None: TensorFlow's choice."""
+    optimize_for: str | None = option(
+        None,
+        Option(
+            "--optimize-for",
+            "beside --target: latency (never slower than before, by its cost model), size (no op is added), or "
+            "accuracy (what rounds least)",
+            "GOAL",
+            one_of(OBJECTIVES),
+            modes=WITHOUT_PASSES,
+            needs=("target",),
+            excludes=("tf_compat",),
+        ),
+    )
+    """What counts where a target runs an op in several forms: `latency`, `size`, `accuracy`; None: what it takes."""
+    sparsity_target: str = option(
+        "balanced",
+        Option(
+            "--sparsity-target",
+            "of EXPERIMENTAL_SPARSITY: size, latency, or balanced (default): never larger, never slower by the model",
+            "TARGET",
+            one_of(SPARSITY_TARGETS),
+            modes=frozenset({ModeName.SPARSITY}),
+            excludes=("tf_compat",),
+        ),
+    )
+    representative_dataset: Any = option(
+        None,
+        Option(
+            "--representative-dataset",
+            ".npz or .npy with samples on the first axis, a folder of such files or of images with one each, "
+            "or module:function",
+            "DATA",
+            path_or_object,
+            modes=WITH_RANGES,
+            warned=_NO_RANGES,
+            turns=frozenset({ModeName.DYNAMIC_RANGE}),
+            used_by=_USERS_OF_DATA,
+            excludes=("stats",),
+            commands=("compile", "calibrate"),
+            required=("calibrate",),
+        ),
+    )
+    """A function that yields samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
+    calibration_samples: int | None = option(
+        None,
+        Option(
+            "--calibration-samples", "at most N samples", "N", count, needs=("representative_dataset",),
+            modes=WITH_RANGES, warned=_NO_RANGES, used_by=_USERS_OF_DATA,
+            commands=("compile", "calibrate"),
+        ),
+    )  # fmt: skip
+    """At most this many samples; None: all."""
+    input_scale: float | None = option(
+        None,
+        Option(
+            "--input-scale", "a value of the data stands for value * SCALE + OFFSET (default: 1)", "SCALE", scale,
+            needs=("representative_dataset",), modes=WITH_RANGES, warned=_NO_RANGES,
+            used_by=_USERS_OF_DATA, commands=("compile", "calibrate"),
+        ),
+    )  # fmt: skip
+    """What the data's values are multiplied by, for inputs of real numbers: images are from 0 to 255."""
+    input_offset: float | None = option(
+        None,
+        Option(
+            "--input-offset", "a value of the data stands for value * SCALE + OFFSET (default: 0)", "OFFSET", number,
+            needs=("representative_dataset",), modes=WITH_RANGES, warned=_NO_RANGES,
+            used_by=_USERS_OF_DATA, commands=("compile", "calibrate"),
+        ),
+    )  # fmt: skip
+    """What is added to them after that."""
+    stats: Sequence[Any] = option(
+        (),
+        Option(
+            "--stats", "ranges that calibrate wrote", "FILE[,FILE…]", each(path), many=True, modes=WITH_RANGES,
+            turns=frozenset({ModeName.DYNAMIC_RANGE}),
+        ),
+    )  # fmt: skip
+    """Files that `tflir calibrate` wrote, merged."""
+    weight_algorithm: str = option(
+        "minmax",
+        Option(
+            "--weight-algorithm",
+            "how weights are rounded: minmax (default: each to the nearest), or gptq: so that the results of the layer "
+            "err least on the representative data",
+            "ALGORITHM",
+            one_of(WEIGHT_ALGORITHMS),
+            modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
+            needs=("representative_dataset",),
+            excludes=("tf_compat", "requantize"),
+        ),
+    )
+    """`gptq` takes representative data, which says what each layer reads."""
+    bias_correction: str = option(
+        "off",
+        Option(
+            "--bias-correction",
+            "on: biases make up for the mean of what rounding the weights changes, measured on the data; "
+            "auto: where a part of the data that is held out confirms it",
+            "off|on|auto",
+            one_of(("off", "on", "auto")),
+            modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
+            needs=("representative_dataset",),
+            excludes=("tf_compat", "requantize"),
+        ),
+    )
+    """Whether the mean error of each layer, (W - Q) E[x], is added to its bias."""
+    inference_input_type: Any = option(
+        "float32",
+        Option(
+            "--inference-input-type",
+            f"type of the model's inputs, where they are quantized: {', '.join(IO_TYPES)}",
+            "TYPE",
+            one_of(IO_TYPES),
+            modes=WITHOUT_PASSES,
+        ),
+    )
+    inference_output_type: Any = option(
+        "float32",
+        Option(
+            "--inference-output-type",
+            f"type of the model's outputs, where they are quantized: {', '.join(IO_TYPES)}",
+            "TYPE",
+            one_of(IO_TYPES),
+            modes=WITHOUT_PASSES,
+        ),
+    )
+    quantize_only: Sequence[str] = option(
+        (),
+        Option(
+            "--quantize-only",
+            "change these ops alone: a kind (CONV_2D), a tensor's name, or a regular expression for names",
+            "OP[,OP…]",
+            each(text),
+            many=True,
+            modes=CHANGING,
+            excludes=("skip",),
+        ),
+    )
+    """Ops by kind, by the name of a tensor, or by a regular expression for names; all others stay as they are."""
+    skip: Sequence[str] = option(
+        (), Option("--skip", "leave these ops as they are", "OP[,OP…]", each(text), many=True, modes=CHANGING)
+    )
+    """Ops that stay as they are, named as for `quantize_only`."""
+    requantize: str | None = option(
+        None,
+        Option(
+            "--requantize",
+            "make a quantized model float first (float32), then quantize it anew from its own scales (int8, int16)",
+            "TYPE",
+            one_of(REQUANTIZED),
+            modes=WITHOUT_PASSES,
+        ),
+    )
+    """`float32` makes a quantized model float; `int8` and `int16` quantize it from its own scales then."""
+    allow_float: Sequence[str] = option(
+        (),
+        Option(
+            "--allow-float",
+            "beside integer operators alone, leave these float: DIV, a custom operator's code, CUSTOM (all of them)",
+            "OP[,OP…]",
+            each(text),
+            many=True,
+            modes=frozenset({ModeName.INTEGER_ONLY, ModeName.INT16}),
+            excludes=("tf_compat",),
+        ),
+    )
+    """What may stay float where `supported_ops` allows integers alone."""
+    disable_per_channel: bool = option(
+        False,
+        Option(
+            "--disable-per-channel", "one scale for each weight tensor", modes=QUANTIZING - {ModeName.FLOAT16}
+        ),
+    )  # fmt: skip
+    tf_compat: bool = option(
+        False,
+        Option(
+            "--tf-compat", "TensorFlow 2.21's numbers to the bit, quirks included", commands=("compile", "calibrate")
+        ),
+    )
+    """TensorFlow's own numbers, its quirks included."""
+    passes: str | None = option(
+        None,
+        Option(
+            "--passes", "run these passes instead: 'a,b{x=1}'; the word DEFAULT stands for those of the other options",
+            "PIPELINE", text, short="-p", modes=frozenset({ModeName.PASSES}), turns=frozenset({ModeName.NONE}),
+            everywhere_if=names_default,
+        ),
+    )  # fmt: skip
+    """A pipeline in the `-p` syntax instead of the one that the other options give, or around it: `a,DEFAULT,b`."""
+    before: Sequence[Any] = option(
+        (),
+        Option("--before", "run these passes before each PASS of the pipeline", "PASS=PIPELINE", additions, many=True),
+    )
+    """Passes to run before others: `{"tfl-quantize": "a,b{x=1}"}`, or texts `tfl-quantize=a,b{x=1}`."""
+    after: Sequence[Any] = option(
+        (), Option("--after", "run these passes after each PASS of the pipeline", "PASS=PIPELINE", additions, many=True)
+    )
+    """Passes to run after others, given as for `before`."""
+    plugins: Sequence[str] = option(
+        (), Option("--plugin", "use what this plug-in says of built-in ops", "NAME[,NAME…]", each(text), many=True)
+    )
+    """Plug-ins whose facts of built-in ops are in force, beside those that the variable TFLIR_PLUGINS names."""
