@@ -13,12 +13,12 @@ from tflir.extending import additions, names_default
 from tflir.flags import (
     IO_TYPES,
     OBJECTIVES,
-    RECIPES,
     REQUANTIZED,
     SPARSITY_TARGETS,
     WEIGHT_ALGORITHMS,
     Optimize,
     TargetSpec,
+    recipe_name,
     target_name,
 )
 from tflir.option import (
@@ -65,16 +65,17 @@ class Settings:
         None,
         Option(
             "--recipe",
-            "quantize as this preset of AI Edge Quantizer does: dynamic_wi8_afp32 (dynamic range, also beside data), "
-            "static_wi8_ai8, static_wi8_ai16 (both with ranges)",
-            "NAME",
-            one_of(RECIPES),
+            "how weights and activations are stored: a preset of AI Edge Quantizer (dynamic_wi8_afp32, "
+            "dynamic_wi4_afp32, weight_only_wi8_afp32, static_wi8_ai8, static_wi8_ai16, …), one of its JSON files, or "
+            "rules in TOML",
+            "NAME|FILE",
+            recipe_name,
             modes=QUANTIZING - {ModeName.FLOAT16, ModeName.INTEGER_ONLY},
             turns=frozenset({ModeName.NONE, ModeName.SPARSITY}),
             excludes=("supported_ops", "supported_types", "requantize", "tf_compat"),
         ),
     )
-    """The mode by its name in AI Edge Quantizer; data that is given beside `dynamic_wi8_afp32` serves the weights."""
+    """The name of a preset, or the path of a file. Data that is given beside float activations serves the weights."""
     target: str | None = option(
         None,
         Option(
@@ -170,16 +171,15 @@ class Settings:
         "minmax",
         Option(
             "--weight-algorithm",
-            "how weights are rounded: minmax (default: each to the nearest), or gptq: so that the results of the layer "
-            "err least on the representative data",
+            "how weights are rounded: minmax (default: each to the nearest), mse or octav (with the scale of the least "
+            "squared error), or gptq: so that the results of the layer err least on the representative data",
             "ALGORITHM",
             one_of(WEIGHT_ALGORITHMS),
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
-            needs=("representative_dataset",),
             excludes=("tf_compat", "requantize"),
         ),
     )
-    """`gptq` takes representative data, which says what each layer reads."""
+    """`gptq` needs representative data, which says what each layer reads."""
     bias_correction: str = option(
         "off",
         Option(

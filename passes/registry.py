@@ -27,6 +27,8 @@ _PASSES: dict[str, str] = {
     "tfl-select-ops": "quantization.select_ops:SelectOpsPass",
     "tfl-allow-float": "quantization.allow_float:AllowFloatPass",
     "tfl-lower-fake-quant": "quantization.lower_fake_quant:LowerFakeQuantPass",
+    "tfl-conv-1x1-to-fully-connected": "weights.conv_1x1_to_fully_connected:Conv1x1ToFullyConnectedPass",
+    "tfl-quantize-weights": "weights.quantize_weights:QuantizeWeightsPass",
     "tfl-round-weights": "weights.round_weights:RoundWeightsPass",
     "tfl-prepare-quantize": "quantization.prepare_quantize:PrepareQuantizePass",
     "tfl-optimize": "optimize.optimize:OptimizePass",
