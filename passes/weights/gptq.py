@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-_DAMPING = 0.01
-"""The part of the mean of the diagonal of H that is added to it, so that it has an inverse."""
 _BLOCK = 64
 """The number of columns whose errors are applied to the rest at once, as one product of matrices."""
 
@@ -31,15 +29,18 @@ class Factors:
     """U for the columns in that order, of the shape of the moments."""
 
     @staticmethod
-    def of(moments: Array) -> Factors:
+    def of(moments: Array, damping: float = 0.01) -> Factors:
         """The factors of second moments, shape `(columns, columns)`, or `(channels, columns, columns)` where each
         channel reads values of its own, as in a depthwise convolution.
+
+        `damping` times the mean of the diagonal is added to the diagonal, so that there is an inverse; the larger it
+        is, the less is made of correlations, and the nearer the result is to rounding to nearest.
         """
         if moments.ndim == 3:
-            return Factors(np.arange(moments.shape[-1], dtype=np.intp), _upper(moments))
+            return Factors(np.arange(moments.shape[-1], dtype=np.intp), _upper(moments, damping))
         diagonal: Any = np.diagonal(moments)
         order = np.asarray(np.argsort(-diagonal, kind="stable"), np.intp)
-        return Factors(order, _upper(moments[order][:, order]))
+        return Factors(order, _upper(moments[order][:, order], damping))
 
 
 def gptq(weights: Array, scales: Array, factors: Factors, most: int = 127, *, pinned: bool = False) -> Array:
@@ -74,12 +75,12 @@ def gptq(weights: Array, scales: Array, factors: Factors, most: int = 127, *, pi
     return back
 
 
-def _upper(moments: Array) -> Array:
+def _upper(moments: Array, damping: float) -> Array:
     """U, upper triangular, with U^T U = (H + damping)^-1. A column that is always 0 gets 1 on the diagonal."""
     damped = np.array(moments, np.float64)
     diagonal: Any = np.einsum("...ii->...i", damped)
     mean = diagonal.mean(axis=-1, keepdims=True)
-    diagonal += np.where(mean > 0, _DAMPING * mean, 1.0)
+    diagonal += np.where(mean > 0, damping * mean, 1.0)
     inverse = np.linalg.inv(damped)
     symmetric = (inverse + np.swapaxes(inverse, -1, -2)) / 2
     lower: Any = np.linalg.cholesky(symmetric)

@@ -18,7 +18,7 @@ from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.quantization.numerics import Rows, symmetric_scales
 from tflir.passes.quantization.pairs import FloatConstant, float_constant
-from tflir.passes.weights.gptq import Factors, gptq, noise
+from tflir.passes.weights.gptq import Factors, gptq
 from tflir.passes.weights.reading import (
     Float64,
     clear_moments,
@@ -30,6 +30,7 @@ from tflir.passes.weights.reading import (
     summed,
     weight_uses,
 )
+from tflir.passes.weights.rounding import Rounded, tuned
 from tflir.passes.weights.scales import rounded as to_nearest
 
 _MOST = 127
@@ -96,14 +97,17 @@ class RoundWeightsPass(TflPass):
         assert moments is not None
         rows = rows_of(floats(constant), axis)
         scales = self._scales(constant, axis)[:, None]
-        nearest = rounded = to_nearest(rows, scales, _MOST)
+        result = Rounded(to_nearest(rows, scales, _MOST), scales, nearest=True)
         if self.algorithm == "gptq":
-            rounded = gptq(rows, scales, Factors.of(moments), pinned=True)
             check = summed(readers, names.HELD_OUT_MOMENTS, channels)
-            check = moments if check is None else check
-            if not noise(rounded - rows, check).sum() < noise(nearest - rows, check).sum():
+
+            def attempt(factors: Factors, _: Float64) -> Rounded:
+                return Rounded(gptq(rows, scales, factors, pinned=True), scales)
+
+            result = tuned(rows, result, attempt, moments, check)
+            if result.nearest:
                 report.decline("rounding to nearest errs less on data that was held out", readers[0])
-                rounded = nearest
+        rounded = result.values
         _replace(constant, shaped(rounded, constant.shape, axis).astype(np.float32))
         report.count("weights rounded")
         for op in readers if self.correct_bias != "off" else ():

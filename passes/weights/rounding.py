@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,11 @@ from tflir.passes.weights.gptq import Factors, gptq, noise
 from tflir.passes.weights.reading import Float64
 from tflir.passes.weights.scales import SCALES, rounded
 
+_DAMPINGS = (0.01, 0.1, 1.0)
+_CAUTIOUS = 0.1
+"""The damping without data to check it."""
+HELD_OUT = 4
+"""Of this many samples one is held out, to check what is chosen by the others."""
 _TRIED = ("minmax", "mse")
 """The scales of which GPTQ takes, for each channel, those that leave the smaller error."""
 
@@ -47,19 +53,40 @@ def round_rows(
     if algorithm != "gptq" or moments is None:
         scales = _scales(rows, kind, "minmax" if algorithm == "gptq" else algorithm)
         return Rounded(rounded(rows, _spread(scales, rows.shape), most), scales)
-    factors = Factors.of(moments)
-    nearest = [Rounded(rounded(rows, _spread(s, rows.shape), most), s) for s in _tried(rows, kind)]
-    tried = [Rounded(gptq(rows, _spread(one.scales, rows.shape), factors, most), one.scales) for one in nearest]
-    best = _best(rows, tried, moments)
+    tried = [_scales(rows, kind, name) for name in _TRIED]
+
+    def attempt(factors: Factors, seen: Float64) -> Rounded:
+        ways = [Rounded(gptq(rows, _spread(s, rows.shape), factors, most), s) for s in tried]
+        return _best(rows, ways, seen)
+
+    plain = Rounded(rounded(rows, _spread(tried[0], rows.shape), most), tried[0], nearest=True)
+    return tuned(rows, plain, attempt, moments, check)
+
+
+def tuned(
+    rows: Float64,
+    plain: Rounded,
+    attempt: Callable[[Factors, Float64], Rounded],
+    moments: Float64,
+    check: Float64 | None,
+) -> Rounded:
+    """The result of `attempt`, which is GPTQ with given factors for given moments, with the damping that errs least on
+    data that was held out; or `plain` if that errs less.
+
+    From few samples, moments hold chance correlations, from which more damping protects. With the damping chosen, GPTQ
+    runs again on all the data.
+    """
     if check is None:
-        return best
-    plain = nearest[0]
-    better = noise(best.values - rows, check).sum() < noise(plain.values - rows, check).sum()
-    return best if better else Rounded(plain.values, plain.scales, nearest=True)
-
-
-def _tried(rows: Float64, kind: WeightKind) -> list[Float64]:
-    return [_scales(rows, kind, name) for name in _TRIED]
+        return attempt(Factors.of(moments, _CAUTIOUS), moments)
+    least, chosen = float(noise(plain.values - rows, check).sum()), 0.0
+    for damping in _DAMPINGS:
+        one = attempt(Factors.of(moments, damping), moments)
+        if (error := float(noise(one.values - rows, check).sum())) < least:
+            least, chosen = error, damping
+    if not chosen:
+        return plain
+    together = moments + (check - moments) / HELD_OUT
+    return attempt(Factors.of(together, chosen), together)
 
 
 def _best(rows: Float64, tried: list[Rounded], moments: Float64) -> Rounded:
