@@ -27,6 +27,7 @@ _PASSES: dict[str, str] = {
     "tfl-select-ops": "quantization.select_ops:SelectOpsPass",
     "tfl-allow-float": "quantization.allow_float:AllowFloatPass",
     "tfl-lower-fake-quant": "quantization.lower_fake_quant:LowerFakeQuantPass",
+    "tfl-equalize-channels": "equalize.equalize_channels:EqualizeChannelsPass",
     "tfl-round-weights": "weights.round_weights:RoundWeightsPass",
     "tfl-prepare-quantize": "quantization.prepare_quantize:PrepareQuantizePass",
     "tfl-optimize": "optimize.optimize:OptimizePass",
