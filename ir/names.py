@@ -86,7 +86,7 @@ representative data, a float32 constant of shape `(channels,)`."""
 
 OP_CARRIED = (OPERATOR_FIELDS, CONTROL, DEBUG_INDEX)
 """Attributes that a rewrite always copies to the op that replaces the op."""
-CARRIED = (*OP_CARRIED, KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT, *MOMENTS)
+CARRIED = (*OP_CARRIED, KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT, *MOMENTS, CHANNEL_MAXIMA)
 """`OP_CARRIED` and what was recorded or decided about the op: a rewrite copies them to the op that replaces it."""
 
 UNNAMED = UnknownLoc()

@@ -20,6 +20,7 @@ from tflir.backends.litert.wiring import Wiring, wirings
 Samples = Mapping[str, Sequence[Sample]]
 """The inputs of each signature by its key ('' without signatures)."""
 Note = Callable[[int, int], None]
+Float64 = npt.NDArray[np.float64]
 _SOFTMAX = "SOFTMAX"
 _FLATTENING = (_SOFTMAX, "LOGISTIC")
 _PASSED = ("DEQUANTIZE", "QUANTIZE", "RESHAPE")
@@ -68,8 +69,12 @@ class Reference:
         quantized tensors count as the real values that they stand for. Infinite where nothing differs, nan where y is 0
         everywhere.
         """
+        return {output: decibels(*sums.sum(axis=0)) for output, sums in self.sums(model, progress=progress).items()}
+
+    def sums(self, model: Model, *, progress: Note | None = None) -> dict[tuple[str, str], Float64]:
+        """Σ y² and Σ (x - y)² of each sample, for each signature and output: shape `(samples, 2)`."""
         _, found = isolated(answers, model, self._samples, self._entries, progress=progress)
-        return {(mine.signature, mine.name): _ratio(mine, its) for mine, its in zip(self._answers, found, strict=True)}
+        return {(mine.signature, mine.name): _sums(mine, its) for mine, its in zip(self._answers, found, strict=True)}
 
 
 def answers(
@@ -120,7 +125,7 @@ def _end(output: Port, wiring: Wiring, ports: Mapping[int, Port]) -> tuple[str, 
     return maker.kind, ports[maker.inputs[0]]
 
 
-def _centred(logits: Array) -> npt.NDArray[np.float64]:
+def _centred(logits: Array) -> Float64:
     """Without their mean over the last axis, which a softmax ignores; infinite elements (masks) do not count."""
     wide = logits.astype(np.float64)
     known = np.isfinite(wide)
@@ -128,28 +133,31 @@ def _centred(logits: Array) -> npt.NDArray[np.float64]:
     return wide - np.where(known, wide, 0).sum(axis=-1, keepdims=True) / count
 
 
-def _ratio(mine: Answer, its: Answer) -> float:
-    """The signal-to-noise ratio of one output in dB, at the logits where both models end in the same op."""
-    same = mine.before == its.before != ""
-    signal = noise = 0.0
-    for y, x in zip(*((one.logits if same else one.outputs) for one in (mine, its)), strict=True):
-        if y.dtype.kind not in _NUMBERS or x.dtype.kind not in _NUMBERS:
-            continue
-        if y.shape != x.shape:
-            return -math.inf
-        more_signal, more_noise = _sums(y.astype(np.float64), x.astype(np.float64))
-        signal, noise = signal + more_signal, noise + more_noise
-    if signal <= 0:
+def decibels(signal: float, noise: float) -> float:
+    """10 log10(signal / noise); infinite without noise, nan without signal."""
+    if not signal > 0:
         return math.nan
     if noise == 0:
         return math.inf
     return 10 * math.log10(signal / noise) if noise < math.inf else -math.inf
 
 
-def _sums(y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _sums(mine: Answer, its: Answer) -> Float64:
+    """Signal and noise of each sample at one output, at the logits where both models end in the same op."""
+    same = mine.before == its.before != ""
+    pairs = zip(*((one.logits if same else one.outputs) for one in (mine, its)), strict=True)
+    return np.array([_signal_and_noise(y, x) for y, x in pairs], np.float64).reshape(-1, 2)
+
+
+def _signal_and_noise(mine: Array, its: Array) -> tuple[float, float]:
     """Σ y² over finite elements and Σ (x - y)², in which elements that are not finite count only if they differ."""
+    if mine.dtype.kind not in _NUMBERS or its.dtype.kind not in _NUMBERS:
+        return 0.0, 0.0
+    y, x = mine.astype(np.float64), its.astype(np.float64)
+    signal = float(np.square(np.where(np.isfinite(y), y, 0)).sum())
+    if y.shape != x.shape:
+        return signal, math.inf
     with np.errstate(invalid="ignore", over="ignore"):
         difference = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0, x - y)
         noise = float(np.square(difference).sum())
-    signal = float(np.square(np.where(np.isfinite(y), y, 0)).sum())
     return signal, math.inf if math.isnan(noise) else noise

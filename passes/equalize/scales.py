@@ -3,7 +3,7 @@
 With a the largest magnitude of a channel, and r the largest share that its weights have in the largest weight of a row
 that reads it, s = a^alpha / r^(1 - alpha). For alpha = 1/2, a / s = r s: the activation's channel takes as much of the
 range of its tensor as its weights of the range of theirs (Nagel et al., arXiv:1906.04721, equation 11, with what is
-measured in place of the producers' weights; Xiao et al., arXiv:2211.10438, equation 4, with shares in place of weights).
+measured in place of the producers' weights; Xiao et al., arXiv:2211.10438, equation 4, with shares of weights).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Float64 = npt.NDArray[np.float64]
 _LEAST_SHARE = 2.0**-10
 """Weights of a smaller share count as this large: int8 has no finer step."""
 _LEAST_MAXIMUM = 2.0**-7
-"""A channel counts as large as this part of the largest one of its tensor: data that was not seen may exceed what was."""
+"""A channel counts as large as this part of the largest of its tensor: it may exceed what was seen."""
 
 
 def scales_of(
