@@ -13,11 +13,12 @@ from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, as_numpy, elements, load_numpy
 from tflir.ir.errors import Error
 from tflir.ir.functions import functions
+from tflir.ir.statistics import ranges_of, set_ranges
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.channels.channel_ids import Classes, Float32, TooManyChannels
 from tflir.passes.channels.constants import set_constant
 from tflir.passes.channels.rules import trace_function
-from tflir.passes.channels.trace import ConstantUse, constant_array
+from tflir.passes.channels.trace import ConstantUse, Trace, constant_array
 from tflir.passes.equalize.rules import Layers, Weighted
 from tflir.passes.equalize.scales import Float64, scales_of
 
@@ -42,7 +43,7 @@ class EqualizeChannelsPass(TflPass):
     `tfl.channel_maxima`, which is removed here; without it, the largest weights that make the channels stand for them.
     Between the layers there may be ops for which f(x / s) = f(x) / s: RELU, PRELU, ADD, pooling, CONCATENATION and so
     on. Channels that reach other ops, or arguments and results of functions, keep their values. Constants that change
-    become float32 if they were float16.
+    become float32 if they were float16; recorded ranges of values that change are removed.
     """
 
     name = "tfl-equalize-channels"
@@ -75,10 +76,15 @@ class EqualizeChannelsPass(TflPass):
         if (scales == 1).all():
             return
         of_ids = scales[classes.of]
+        set_ranges(function, {value: None for value in ranges_of(function) if _changes(trace, value, of_ids)})
         for layer in layers.found:
             _scale_weights(layer, of_ids, report)
         for use in trace.constants:
             _scale_constant(use, of_ids, report)
+
+
+def _changes(trace: Trace, value: SSAValue, scales: Float64) -> bool:
+    return value in trace.channels and bool((scales[trace.channels[value].ids] != 1).any())
 
 
 def values_to_observe(function: FuncOp) -> list[SSAValue]:
@@ -127,5 +133,7 @@ def _scale_constant(use: ConstantUse, scales: Float64, report: PassReport) -> No
         return
     array = constant_array(use.op.operands[use.index])
     assert array is not None
+    if not array.any():
+        return
     set_constant(use.op, use.index, elements((array.astype(np.float64) / divided).astype(np.float32)))
     report.count("constants scaled")
