@@ -40,7 +40,7 @@ from tflir.option import (
     text,
 )
 
-_USERS_OF_DATA = ("verify", "report", "weight_algorithm", "bias_correction")
+_USERS_OF_DATA = ("verify", "report", "weight_algorithm", "bias_correction", "equalize")
 _NO_RANGES = frozenset({ModeName.FLOAT16, ModeName.SPARSITY})
 
 
@@ -194,6 +194,20 @@ class Settings:
         ),
     )
     """Whether the mean error of each layer, (W - Q) E[x], is added to its bias."""
+    equalize: str = option(
+        "off",
+        Option(
+            "--equalize",
+            "on: channels are scaled so that they use the range of their tensor more evenly, by their largest values "
+            "on the data; auto: where a part of the data that is held out confirms it",
+            "off|on|auto",
+            one_of(("off", "on", "auto")),
+            modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
+            needs=("representative_dataset",),
+            excludes=("tf_compat", "requantize"),
+        ),
+    )
+    """Whether scales of channels move between the weights that make them and those that read them."""
     inference_input_type: Any = option(
         "float32",
         Option(

@@ -57,6 +57,7 @@ _VALUES = {
     "--recipe": "dynamic_wi8_afp32",
     "--weight-algorithm": "gptq",
     "--bias-correction": "on",
+    "--equalize": "on",
     "--allow-float": "SOFTMAX",
     "--quantize-only": "three",
     "--skip": "one",

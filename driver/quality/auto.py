@@ -1,0 +1,111 @@
+"""The option value `auto`: a step is kept if it helps on data that is held out, else left out.
+
+Steps are tried one after the other, each on top of what was kept. Where data is scarce, every sample is held out once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tflir.option import ModeName
+from tflir.pipeline import mode_of
+from tflir.quality.trial import Measured, Trials
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.options import Options
+
+_LEAST_GAIN = 0.5
+"""What a step must gain at least, in dB."""
+_MOST_LOSS = 0.1
+"""What GPTQ, which was asked for, may lose at most, in dB."""
+_SPREAD = 1.0
+"""The spread of the gains of single samples in dB that is taken for granted before any is seen."""
+_DEVIATIONS = 2.0
+"""By how many standard errors the mean gain of samples must lie above the least gain that would do no harm."""
+Note = Callable[[int, int], None]
+_INTEGER = (ModeName.INTEGER, ModeName.INTEGER_ONLY)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Options without what was left open, and a line for each decision."""
+
+    options: Options
+    remarks: list[str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to decide: changes of options of which one is kept if it gains enough, else none."""
+
+    name: str
+    without: dict[str, Any]
+    """The options without it."""
+    changes: dict[str, dict[str, Any]]
+    """The options with it, by the name of the choice ('' if there is one)."""
+    least_gain: float = _LEAST_GAIN
+
+
+def is_open(options: Options) -> bool:
+    """Whether options leave something to be decided by measuring."""
+    return bool(steps_of(options))
+
+
+def steps_of(options: Options) -> list[Step]:
+    """What options leave open, in the order in which it is decided."""
+    integer = mode_of(options).name in _INTEGER
+    steps: list[Step] = []
+    if options.equalize == "auto":
+        steps.append(Step("equalization", {"equalize": "off"}, {"": {"equalize": "on"}}))
+    bias = integer and options.bias_correction == "auto"
+    if integer and options.weight_algorithm == "gptq" and (steps or bias):
+        change = {"": {"weight_algorithm": "gptq"}}
+        steps.append(Step("GPTQ", {"weight_algorithm": "minmax"}, change, -_MOST_LOSS))
+    if bias:
+        steps.append(Step("bias correction", {"bias_correction": "off"}, {"": {"bias_correction": "auto"}}))
+    return steps
+
+
+def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) -> Decided:
+    """Decides by trials on the representative data of `options` what is left open.
+
+    `module` is the float model, which stays as it is. `progress` is called with the conversions done and the most that
+    there can be. Raises `Error` if the model can't be converted or run.
+    """
+    steps = steps_of(options)
+    state = replace(options, **{name: value for step in steps for name, value in step.without.items()})
+    trials = Trials(module, options, progress, 1 + sum(len(step.changes) for step in steps))
+    if not trials.held_out:
+        names = ", ".join(step.name for step in steps)
+        return Decided(state, [f"{names} left out: there is a single sample, of which none can be held out"])
+    base = trials.measure(state)
+    remarks: list[str] = []
+    for step in steps:
+        tried = {name: trials.measure(replace(state, **change)) for name, change in step.changes.items()}
+        best = max(tried, key=lambda name: tried[name].snr)
+        found = tried[best]
+        kept = helps(found, base, step.least_gain)
+        name = " ".join(word for word in (step.name, best, "kept" if kept else "left out") if word)
+        remarks.append(f"{name}: {base.snr:.1f} dB -> {found.snr:.1f} dB on held-out data")
+        if kept:
+            state, base = replace(state, **step.changes[best]), found
+    return Decided(state, remarks)
+
+
+def helps(found: Measured, base: Measured, least_gain: float) -> bool:
+    """Whether `found` gains at least so much over `base` in dB, and single samples agree that it does no harm.
+
+    The more the gains of samples differ and the fewer they are, the more their mean must exceed 0, or what may be lost:
+    by some standard errors, whose variance has one more sample of a spread that is taken for granted.
+    """
+    gains = found.gains_over(base)
+    variance = (_SPREAD**2 + float(np.square(gains - gains.mean()).sum())) / gains.size
+    sure = float(gains.mean()) - _DEVIATIONS * math.sqrt(variance / gains.size)
+    return found.snr - base.snr >= least_gain and sure >= min(least_gain, 0.0)
