@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tflir.option import Option, duration, each, part, path, text, whole
+from tflir.option import Option, duration, each, number, one_of, part, path, path_or_object, text, whole
+from tflir.search.bound import bound
 
 COMMANDS: tuple[Option, ...] = (
     Option(
@@ -15,6 +16,44 @@ COMMANDS: tuple[Option, ...] = (
     Option(
         "--output", ".json, or .tflite: MODEL with its ranges", "OUT", path, short="-o", name="output",
         commands=("calibrate",), required=("calibrate",),
+    ),
+    Option(
+        "--output", ".tflite", "OUT", path, short="-o", name="output", commands=("search",), required=("search",)
+    ),
+    Option(
+        "--validation-dataset", "data to measure on, in the forms of --representative-dataset, every second sample of "
+        "which is kept for the last check (default: a part of that); an array 'labels' in an .npz is for accuracy",
+        "DATA", path_or_object, name="validation_dataset", commands=("search",),
+    ),
+    Option(
+        "--bound", "what must hold on data that neither calibration nor search saw: 'snr>=30' (dB at the logits), or "
+        "'accuracy-drop<=0.5%' (points of 100)",
+        "BOUND", bound, name="bound", commands=("search",), required=("search",),
+    ),
+    Option(
+        "--minimize", "size (default), or latency by the cost model of the default delegate", "GOAL",
+        one_of(("size", "latency")), name="minimize", commands=("search",),
+    ),
+    Option(
+        "--margin", "by how much the data of the search must exceed the bound, in dB or points of 100 (default: the "
+        "standard error over its samples)",
+        "M", number, name="margin", commands=("search",),
+    ),
+    Option(
+        "--accuracy", "a function that takes the outputs of all samples, a list of arrays for each, and returns the "
+        "accuracy from 0 to 1 (default: by the labels)",
+        "MODULE:FUNCTION", text, name="accuracy", commands=("search",),
+    ),
+    Option(
+        "--rules-out", "write the forms of the layers as rules for --recipe", "FILE", path, name="rules_out",
+        commands=("search",),
+    ),
+    Option(
+        "--trace", "write every evaluation, as JSON", "FILE", path, name="trace", commands=("search",)
+    ),
+    Option(
+        "--work", "keep results in this folder, from which an interrupted search goes on", "DIR", path, name="work",
+        commands=("search",),
     ),
     Option("--json", "for machines", name="json", excludes=("verbose",), commands=("inspect", "benchmark", "check")),
     Option(
@@ -43,14 +82,14 @@ COMMANDS: tuple[Option, ...] = (
     Option(
         "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",)
     ),
-    Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate")),
+    Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate", "search")),
     Option(
         "--verbose", "say what each pass did, or show every tensor", short="-v", name="verbose", excludes=("quiet",),
         commands=("compile", "inspect"),
     ),
-    Option("--quiet", "print errors only", short="-q", name="quiet", commands=("compile", "calibrate")),
+    Option("--quiet", "print errors only", short="-q", name="quiet", commands=("compile", "calibrate", "search")),
     Option(
         "--debug", "show tracebacks", name="debug",
-        commands=("compile", "calibrate", "inspect", "benchmark", "check"),
+        commands=("compile", "calibrate", "search", "inspect", "benchmark", "check"),
     ),
 )  # fmt: skip

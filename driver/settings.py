@@ -127,8 +127,8 @@ class Settings:
             turns=frozenset({ModeName.DYNAMIC_RANGE}),
             used_by=_USERS_OF_DATA,
             excludes=("stats",),
-            commands=("compile", "calibrate"),
-            required=("calibrate",),
+            commands=("compile", "calibrate", "search"),
+            required=("calibrate", "search"),
         ),
     )
     """A function that yields samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
@@ -137,7 +137,7 @@ class Settings:
         Option(
             "--calibration-samples", "at most N samples", "N", count, needs=("representative_dataset",),
             modes=WITH_RANGES, warned=_NO_RANGES, used_by=_USERS_OF_DATA,
-            commands=("compile", "calibrate"),
+            commands=("compile", "calibrate", "search"),
         ),
     )  # fmt: skip
     """At most this many samples; None: all."""
@@ -146,7 +146,7 @@ class Settings:
         Option(
             "--input-scale", "a value of the data stands for value * SCALE + OFFSET (default: 1)", "SCALE", scale,
             needs=("representative_dataset",), modes=WITH_RANGES, warned=_NO_RANGES,
-            used_by=_USERS_OF_DATA, commands=("compile", "calibrate"),
+            used_by=_USERS_OF_DATA, commands=("compile", "calibrate", "search"),
         ),
     )  # fmt: skip
     """What the data's values are multiplied by, for inputs of real numbers: images are from 0 to 255."""
@@ -155,7 +155,7 @@ class Settings:
         Option(
             "--input-offset", "a value of the data stands for value * SCALE + OFFSET (default: 0)", "OFFSET", number,
             needs=("representative_dataset",), modes=WITH_RANGES, warned=_NO_RANGES,
-            used_by=_USERS_OF_DATA, commands=("compile", "calibrate"),
+            used_by=_USERS_OF_DATA, commands=("compile", "calibrate", "search"),
         ),
     )  # fmt: skip
     """What is added to them after that."""
@@ -177,6 +177,7 @@ class Settings:
             one_of(WEIGHT_ALGORITHMS),
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
             excludes=("tf_compat", "requantize"),
+            commands=("compile", "search"),
         ),
     )
     """`gptq` needs representative data, which says what each layer reads."""
@@ -191,6 +192,7 @@ class Settings:
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
             needs=("representative_dataset",),
             excludes=("tf_compat", "requantize"),
+            commands=("compile", "search"),
         ),
     )
     """Whether the mean error of each layer, (W - Q) E[x], is added to its bias."""
@@ -301,6 +303,14 @@ class Settings:
     )
     """Passes to run after others, given as for `before`."""
     plugins: Sequence[str] = option(
-        (), Option("--plugin", "use what this plug-in says of built-in ops", "NAME[,NAME…]", each(text), many=True)
+        (),
+        Option(
+            "--plugin",
+            "use what this plug-in says of built-in ops",
+            "NAME[,NAME…]",
+            each(text),
+            many=True,
+            commands=("compile", "search"),
+        ),
     )
     """Plug-ins whose facts of built-in ops are in force, beside those that the variable TFLIR_PLUGINS names."""

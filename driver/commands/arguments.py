@@ -76,6 +76,12 @@ COMMAND_HELP: dict[str, Command] = {
         "Runs representative data through MODEL and writes the ranges of its activations, for --stats.",
         "float .tflite",
     ),
+    "search": Command(
+        "find the smallest or fastest model within a bound",
+        "Chooses 8, 4 or 2 bits for the weights of each layer of MODEL, so that the bound holds on data that was held "
+        "out. Activations stay float.",
+        "float .tflite",
+    ),
     "inspect": Command(
         "show what is in a model",
         "Shows subgraphs, signatures, operators, tensors and where the bytes are.",

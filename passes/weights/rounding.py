@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import hashlib
+from collections.abc import Callable, Generator
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +40,23 @@ class Rounded:
         return np.rint(self.values / _spread(self.scales, self.values.shape)).astype(np.int8)
 
 
+Memo = dict[bytes, Rounded]
+"""What was rounded, by a hash of all that it depends on."""
+_memo: ContextVar[Memo | None] = ContextVar("memo", default=None)
+
+
+@contextlib.contextmanager
+def remembered(memo: Memo) -> Generator[None]:
+    """Lets `round_rows` take from `memo` what it rounded already, and add to it: a search rounds the same weights for
+    many models.
+    """
+    token = _memo.set(memo)
+    try:
+        yield
+    finally:
+        _memo.reset(token)
+
+
 def largest_integer(kind: WeightKind) -> int:
     """127, 7 or 1: ranges are symmetric."""
     return (1 << (kind.bits - 1)) - 1
@@ -49,6 +69,21 @@ def round_rows(
 
     `gptq` takes the second moments of what the layer reads; `check` has those of data that was held out.
     """
+    memo = _memo.get()
+    if memo is None:
+        return _round_rows(rows, kind, algorithm, moments, check)
+    digest = hashlib.blake2b(f"{kind}|{kind.bits}|{algorithm}|{rows.shape}".encode(), digest_size=16)
+    for part in (rows, moments, check):
+        digest.update(b"|" if part is None else np.ascontiguousarray(part).data)
+    key = digest.digest()
+    if key not in memo:
+        memo[key] = _round_rows(rows, kind, algorithm, moments, check)
+    return memo[key]
+
+
+def _round_rows(
+    rows: Float64, kind: WeightKind, algorithm: str, moments: Float64 | None, check: Float64 | None
+) -> Rounded:
     most = largest_integer(kind)
     if algorithm != "gptq" or moments is None:
         scales = _scales(rows, kind, "minmax" if algorithm == "gptq" else algorithm)

@@ -1,0 +1,119 @@
+"""Compiles a model with a given form of each layer's weights, by the passes that a recipe runs."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from xdsl.dialects.builtin import UnitAttr
+
+from tflir.backends.litert.run import Sample
+from tflir.data.moments import record_moments
+from tflir.files import to_bytes
+from tflir.ir import names
+from tflir.ir.weight_kind import WeightKind, set_weight_kind
+from tflir.options import Options
+from tflir.pass_manager import parse_pipeline, run_pipeline
+from tflir.passes.quantization.facts import LEFT_OUT
+from tflir.passes.recipes import Recipe, Rule, effective_rules
+from tflir.passes.recipes.assign import AssignWeightKindsPass
+from tflir.passes.recipes.resolve import candidates, weight_shape
+from tflir.passes.weights.rounding import Memo, remembered
+from tflir.pipeline import stages_of
+from tflir.search.layers import Layer, layers_of
+from tflir.snapshot import snapshot
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+    from xdsl.passes import ModulePass
+
+Samples = dict[str, list[Sample]]
+"""Samples by the key of their signature."""
+Kinds = Sequence[WeightKind | None]
+"""The form of each layer's weights; None: float."""
+_RULE = '[[rule]]\nweights = {{bits = 4, algorithm = "{}"}}\n'
+"""A recipe with the passes that any rules need: narrow weights, and an algorithm that needs second moments or not."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How weights are rounded, whatever their width."""
+
+    algorithm: str = "gptq"
+    bias_correction: str = "auto"
+
+
+class Compiler:
+    """A model, whose layers are the choice of the caller."""
+
+    def __init__(self, read: Callable[[], ModuleOp], settings: Settings, samples: Samples) -> None:
+        """`samples` are the calibration data, by signature."""
+        self._read = read
+        given = [(key, sample) if key else sample for key, part in samples.items() for sample in part]
+        options = Options(bias_correction=settings.bias_correction, representative_dataset=given)
+        self._options, self.pipeline = options, ""
+        self._head, self._tail = self._passes(settings.algorithm)
+        self._listed = read()
+        run_pipeline(self._listed, self._head, verify_each=False)
+        self.layers: list[Layer] = layers_of(self._listed, settings.algorithm)
+        """The layers that may be narrowed."""
+        self._with_moments: ModuleOp | None = None
+        self._rounded: Memo = {}
+
+    def _passes(self, algorithm: str) -> tuple[list[ModulePass], list[ModulePass]]:
+        """The passes before and after the one that notes what a recipe says on ops."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, "rules.toml")
+            file.write_text(_RULE.format(algorithm))
+            options = replace(self._options, recipe=str(file)).checked()
+            _, self.pipeline = stages_of(options)
+            passes = parse_pipeline(self.pipeline)
+            self._options = options
+            self.pipeline = self.pipeline.replace(str(file), "")
+            self._needs_moments = options.rounds_weights
+        at = next(place for place, one in enumerate(passes) if isinstance(one, AssignWeightKindsPass))
+        return passes[:at], passes[at + 1 :]
+
+    def module(self, kinds: Kinds) -> ModuleOp:
+        """The compiled module. Raises `Error` if the model can't be run for its second moments."""
+        made = snapshot(self._prepared())
+        chosen = {at: kind for layer, kind in zip(self.layers, kinds, strict=True) for at in layer.ops}
+        for at, (op, _) in enumerate(candidates(made)):
+            if weight_shape(op) is None:
+                continue
+            kind = chosen.get(at)
+            set_weight_kind(op, kind)
+            if kind is None:
+                op.attributes[LEFT_OUT] = UnitAttr()
+        with remembered(self._rounded):
+            run_pipeline(made, self._tail, verify_each=False)
+        return made
+
+    def bytes(self, kinds: Kinds) -> bytes:
+        """The compiled `.tflite`."""
+        return to_bytes(self.module(kinds))
+
+    def _prepared(self) -> ModuleOp:
+        """The module before forms are noted on ops, with the second moments of what its layers read."""
+        if self._with_moments is None:
+            module = self._read()
+            if self._needs_moments:
+                record_moments(module, self._options)
+            run_pipeline(module, self._head, verify_each=False)
+            self._with_moments = module
+        return self._with_moments
+
+    def rules(self, kinds: Kinds, name: str) -> str:
+        """Rules in TOML that give each layer its form. Layers without a name are left out."""
+        rules: list[Rule] = []
+        ops = [op for op, _ in candidates(self._listed)]
+        for layer, kind in zip(self.layers, kinds, strict=True):
+            for at in layer.ops if kind is not None else ():
+                called = next((name for name in names.op_names(ops[at]) if name), None)
+                if called is not None:
+                    rules.append(Rule(f"^{re.escape(called)}$", ops[at].INFO.builtin, kind))
+        return effective_rules(Recipe(name, tuple(rules)), self._listed)

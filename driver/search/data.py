@@ -1,0 +1,111 @@
+"""The data of a search, in three parts: to round weights with, to search with, and to check what was found."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tflir.backends.litert.run import Array, Sample
+from tflir.data.calibration import samples_of
+from tflir.data.npz import Archive
+from tflir.ir.errors import Error
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.options import Options
+
+Samples = dict[str, list[Sample]]
+"""Samples by the key of their signature."""
+_CALIBRATION = 128
+_MEASURED = 128
+"""At most so many samples are measured for a signal-to-noise ratio, half of them for the search."""
+_CLASSIFIED = 4096
+"""At most so many samples are run for an accuracy: each is right or wrong, which says less than a ratio."""
+_PARTS = 4
+"""Without validation data, of so many samples one is for the search and one for the check."""
+LABELS = "labels"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Samples, and the labels of those of the only signature, if there are any."""
+
+    samples: Samples
+    labels: Array | None = None
+
+    @property
+    def count(self) -> int:
+        return sum(len(part) for part in self.samples.values())
+
+    def first(self, most: int) -> Part:
+        """The first samples of each signature."""
+        samples = {key: part[:most] for key, part in self.samples.items()}
+        return Part(samples, None if self.labels is None else self.labels[:most])
+
+
+@dataclass(frozen=True)
+class Data:
+    """The three parts, which have no sample in common."""
+
+    calibration: Part
+    search: Part
+    check: Part
+
+
+def data_of(model: str | bytes, module: ModuleOp, options: Options, validation: Any, *, accuracy: bool) -> Data:
+    """The data of a search: `options` have the representative data, and how values are scaled.
+
+    `validation` is another dataset or None. Every second sample of it is for the check; with a single sample, or
+    without, samples of the representative data are held out. Raises `Error` (status 2) if there are too few.
+    """
+    most = _CLASSIFIED if accuracy else _MEASURED
+    kept = samples_of(model, module, options, most=_CALIBRATION if validation is not None else _CALIBRATION + most)
+    if validation is None:
+        whole = Part(kept, _labels(options.representative_dataset) if accuracy else None)
+        if _longest(kept) < 3:
+            hint = "give at least 3, or --validation-dataset"
+            raise Error("the representative data has too few samples to hold some out", hint=hint, status=2)
+        return _in_parts(whole)
+    other = replace(options, representative_dataset=validation, calibration_samples=None)
+    whole = Part(samples_of(model, module, other, most=most), _labels(validation) if accuracy else None)
+    if _longest(whole.samples) < 2:
+        raise Error("the validation data has a single sample", hint="give at least 2", status=2)
+    return Data(Part(kept), _every(whole, 2, (0,)), _every(whole, 2, (1,)))
+
+
+def _in_parts(whole: Part) -> Data:
+    """Of every four samples two to calibrate, one to search and one to check; of three samples one each."""
+    if _longest(whole.samples) < _PARTS:
+        return Data(_every(whole, 3, (0,)), _every(whole, 3, (1,)), _every(whole, 3, (2,)))
+    return Data(_every(whole, _PARTS, (0, 2)), _every(whole, _PARTS, (1,)), _every(whole, _PARTS, (3,)))
+
+
+def _every(whole: Part, period: int, places: tuple[int, ...]) -> Part:
+    """The samples at some places of every `period`."""
+    samples = {
+        key: [sample for at, sample in enumerate(part) if at % period in places] for key, part in whole.samples.items()
+    }
+    if whole.labels is None:
+        return Part(samples)
+    count = min(len(whole.labels), _longest(whole.samples))
+    return Part(samples, whole.labels[[at for at in range(count) if at % period in places]])
+
+
+def _longest(samples: Samples) -> int:
+    return max((len(part) for part in samples.values()), default=0)
+
+
+def _labels(source: Any) -> Array | None:
+    """The array `labels` of an `.npz`; None if the data is something else, or has none."""
+    if (
+        not isinstance(source, str | os.PathLike)
+        or not os.path.isfile(source)
+        or not os.fspath(source).endswith(".npz")
+    ):
+        return None
+    archive = Archive(source)
+    return np.asarray(archive.whole([LABELS])[LABELS]) if LABELS in archive.names else None

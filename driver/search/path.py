@@ -1,0 +1,71 @@
+"""The order in which a search compresses layers: by the noise that a step adds for what it saves.
+
+The noise of layers adds up, so the least noise at a given cost takes, of the steps along the lower hull of each layer's
+choices, those with the least noise for what they save, wherever the limit is.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Choice(Generic[T]):
+    """A form that a layer may have."""
+
+    kind: T
+    cost: float
+    """Bytes or seconds of the model with the layer in this form, beside the model that has it as it is."""
+    noise: float
+    """The noise at the outputs that the form adds."""
+
+
+def hull(choices: Sequence[Choice[T]]) -> list[Choice[T]]:
+    """The choices on the lower hull of noise over cost, from the least noise to the least cost.
+
+    Each step from one to the next saves cost, and adds more noise for what it saves than the step before.
+    """
+    kept: list[Choice[T]] = []
+    for one in sorted(choices, key=lambda choice: (choice.noise, choice.cost)):
+        if kept and one.cost >= kept[-1].cost:
+            continue
+        while len(kept) > 1 and _ratio(kept[-2], kept[-1]) >= _ratio(kept[-1], one):
+            kept.pop()
+        kept.append(one)
+    return kept
+
+
+def _ratio(before: Choice[T], after: Choice[T]) -> float:
+    """The noise that a step adds for what it saves."""
+    return (after.noise - before.noise) / (before.cost - after.cost)
+
+
+def path_of(layers: Sequence[Sequence[Choice[T]]]) -> list[tuple[Choice[T], ...]]:
+    """Choices of all layers, from those of the least noise to those of the least cost, one step a place."""
+    hulls = [hull(choices) for choices in layers]
+    steps = sorted(
+        (_ratio(before, after), at, place)
+        for at, kept in enumerate(hulls)
+        for place, (before, after) in enumerate(itertools.pairwise(kept))
+    )
+    now = [kept[0] for kept in hulls]
+    path = [tuple(now)]
+    for _, at, place in steps:
+        now[at] = hulls[at][place + 1]
+        path.append(tuple(now))
+    return path
+
+
+def noise_of(place: Sequence[Choice[T]]) -> float:
+    """The noise of all layers together."""
+    return sum(choice.noise for choice in place)
+
+
+def cost_of(place: Sequence[Choice[T]]) -> float:
+    """The cost of all layers together, beside the model as it is."""
+    return sum(choice.cost for choice in place)

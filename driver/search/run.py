@@ -1,0 +1,180 @@
+"""`search`: the model that is smallest or fastest within a bound."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tflir import __version__
+from tflir.ir.errors import Error
+from tflir.search.bound import Bound
+from tflir.search.compiler import Compiler, Kinds, Settings
+from tflir.search.data import Data
+from tflir.search.evaluations import Evaluations, Note
+from tflir.search.judge import Accuracy, AccuracyJudge, Judge, SnrJudge
+from tflir.search.layers import Layer
+from tflir.search.path import Choice, path_of
+from tflir.search.sensitivity import Form, choices, forms_of, predicted_db
+from tflir.search.store import Store, hashed
+from tflir.search.walk import MOST_FILES, Found, Measured, Walk
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+SIZE, LATENCY = "size", "latency"
+TRACE_VERSION = 1
+"""Raised when a key of the trace changes its meaning or goes."""
+_SHORT = 16
+"""At most so many samples of the search data show how much noise a layer adds."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is searched for."""
+
+    bound: Bound
+    minimize: str = SIZE
+    margin: float | None = None
+    """By how much the search data must exceed the bound, in dB or points of 100; None: its standard error."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a search found."""
+
+    model: bytes
+    rules: str
+    """The rules in TOML, which give the same model with the same data."""
+    value: float
+    """What it measures on data that took no part in the search: dB, or the negative drop of accuracy."""
+    evaluations: int
+    limit: int
+    reused: int
+    layers: list[tuple[Layer, str]]
+    """The layers with their forms."""
+    trace: str
+    """All evaluations, as JSON."""
+
+
+def search(
+    source: str | bytes,
+    read: Callable[[], ModuleOp],
+    data: Data,
+    goal: Goal,
+    settings: Settings,
+    *,
+    accuracy: Accuracy | None = None,
+    work: str | None = None,
+    name: str = "search",
+    progress: Note = lambda done, of: None,
+) -> Result:
+    """Searches the form of each layer's weights.
+
+    `source` is the float model as LiteRT loads it, `read` returns its module anew. Raises `Error` (status 1) that says
+    what can be reached if even the least compressed model misses the bound.
+    """
+    compiler = Compiler(read, settings, data.calibration.samples)
+    limit = sum(layer.widths - 1 for layer in compiler.layers) + MOST_FILES
+    content = source if isinstance(source, bytes) else _content(source)
+    parts = [(part.samples, part.labels) for part in (data.calibration, data.search, data.check)]
+    context = (content, parts, asdict(settings), compiler.pipeline, __version__, platform.machine())
+    evaluations = Evaluations(compiler, Store(work, hashed(context)), limit, progress)
+    plain = len(compiler.bytes([None] * len(compiler.layers)))
+    short = SnrJudge(source, data.search.first(_SHORT))
+    forms = forms_of(evaluations, short, plain, latency=goal.minimize == LATENCY)
+    path = path_of(choices(forms))
+    found = _walk(path, evaluations, goal, *_judges(source, data, goal, accuracy))
+    kinds = _kinds(path[found.place])
+    if not found.holds:
+        shown = goal.bound.shown(found.value)
+        what = f"no model holds {goal.bound}: the least compressed one has {shown} on data that was held out"
+        raise Error(what, hint="loosen the bound, or give more data")
+    model = evaluations.model(kinds)
+    result = {
+        "kinds": {layer.name or str(at): _text(kind) for at, (layer, kind) in enumerate(_zip(compiler, kinds))},
+        "bytes": len(model),
+        "value": found.value,
+        "evaluations": evaluations.count,
+        "limit": limit,
+    }
+    trace = {
+        "version": TRACE_VERSION,
+        "bound": str(goal.bound),
+        "minimize": goal.minimize,
+        "samples": {"calibration": data.calibration.count, "search": data.search.count, "check": data.check.count},
+        "layers": [_described(layer, made) for layer, made in zip(compiler.layers, forms, strict=True)],
+        "evaluations": evaluations.records,
+        "result": result,
+    }
+    return Result(
+        model,
+        compiler.rules(kinds, name),
+        found.value,
+        evaluations.count,
+        limit,
+        evaluations.reused,
+        [(layer, _text(kind)) for layer, kind in _zip(compiler, kinds)],
+        json.dumps(_finite(trace), indent=1),
+    )
+
+
+def _walk(
+    path: Sequence[tuple[Choice[Form], ...]], evaluations: Evaluations, goal: Goal, search: Judge, check: Judge
+) -> Found:
+    def measured(place: int) -> Measured:
+        held = evaluations.run("search", _kinds(path[place]), lambda model: asdict(search.measure(model)))
+        return Measured(held["value"], held["margin"] if goal.margin is None else goal.margin)
+
+    def checked(place: int) -> float:
+        held = evaluations.run("check", _kinds(path[place]), lambda model: asdict(check.measure(model)))
+        return float(held["value"])
+
+    predicted = [] if goal.bound.is_accuracy else [predicted_db(place) for place in path]
+    return Walk(predicted, goal.bound.least, measured, checked).find(len(path))
+
+
+def _judges(source: str | bytes, data: Data, goal: Goal, accuracy: Accuracy | None) -> tuple[Judge, Judge]:
+    """The judges of the data of the search and of the data that is held out."""
+    if not goal.bound.is_accuracy:
+        return SnrJudge(source, data.search), SnrJudge(source, data.check)
+    return AccuracyJudge(source, data.search, accuracy), AccuracyJudge(source, data.check, accuracy)
+
+
+def _kinds(place: Sequence[Choice[Form]]) -> Kinds:
+    return tuple(choice.kind.kind for choice in place)
+
+
+def _zip(compiler: Compiler, kinds: Kinds) -> list[tuple[Layer, Any]]:
+    return list(zip(compiler.layers, kinds, strict=True))
+
+
+def _text(kind: object) -> str:
+    return "float" if kind is None else str(kind)
+
+
+def _described(layer: Layer, forms: Sequence[Form]) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "op": layer.op,
+        "elements": layer.elements,
+        "forms": [{"kind": _text(form.kind), "noise": list(form.noise), "cost": form.cost} for form in forms],
+    }
+
+
+def _finite(value: Any) -> Any:
+    """The value with numbers that JSON does not have as texts."""
+    if isinstance(value, dict):
+        table: dict[str, Any] = value
+        return {key: _finite(item) for key, item in table.items()}
+    if isinstance(value, list | tuple):
+        items: Sequence[Any] = value
+        return [_finite(item) for item in items]
+    return str(value) if isinstance(value, float) and value - value != 0 else value
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

@@ -1,0 +1,122 @@
+"""What each form of a layer's weights adds in noise, and costs: one short run for each layer and width."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflir.ir.weight_kind import WeightKind
+from tflir.search.layers import Layer
+from tflir.search.path import Choice
+
+if TYPE_CHECKING:
+    from tflir.search.compiler import Compiler
+    from tflir.search.evaluations import Evaluations
+    from tflir.search.judge import SnrJudge
+
+Float64 = npt.NDArray[np.float64]
+_FINER = (7 / 127) ** 2
+"""The noise of 8 bits beside that of 4: noise grows as the square of the step."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of a layer's weights; None: float."""
+
+    kind: WeightKind | None
+    noise: tuple[float, ...]
+    """The noise over signal that it adds at each output."""
+    cost: float
+    """What the model with this layer in this form costs beside the float model, in bytes or seconds."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    noise: Float64
+    bytes: int
+
+
+def forms_of(evaluations: Evaluations, judge: SnrJudge, plain: int, *, latency: bool) -> list[list[Form]]:
+    """The forms of each layer, float first. `plain` are the bytes of the float model.
+
+    Measured are 4 bits behind a dequantize, which adds the noise of the weights alone, and 8 and 2 bits as the op reads
+    them. What a form that was not run adds follows: noise of weights grows as the square of the step, and an op that
+    reads integers adds the noise of its activations whatever the width.
+    """
+    compiler = evaluations.compiler
+    found: list[list[Form]] = []
+    base = _seconds(compiler, [None] * len(compiler.layers)) if latency else 0.0
+    for at, layer in enumerate(compiler.layers):
+        runs: dict[WeightKind, _Run] = {}
+        for kind in _measured(layer):
+            kinds = _alone(compiler, at, kind)
+            result = evaluations.run("noise", kinds, lambda model: {"noise": judge.noise(model)}, may_fail=True)
+            if "error" not in result:
+                runs[kind] = _Run(np.array(result["noise"]), result["bytes"] - plain)
+        width = len(next(iter(runs.values())).noise) if runs else 1
+        made = [Form(None, (0.0,) * width, 0.0)]
+        for kind in layer.kinds:
+            form = _derived(layer, kind, runs)
+            if form is not None and latency:
+                seconds = _seconds(compiler, _alone(compiler, at, kind)) - base
+                form = Form(kind, form.noise, seconds)
+            if form is not None and all(map(math.isfinite, form.noise)):
+                made.append(form)
+        found.append(made)
+    return found
+
+
+def choices(forms: Sequence[Sequence[Form]]) -> list[list[Choice[Form]]]:
+    """The forms as choices of a path, with noise as one number: outputs that get more noise count more."""
+    totals = sum((np.array(max(made, key=lambda form: sum(form.noise)).noise) for made in forms), np.zeros(1))
+    weights: Any = totals / totals.sum() if totals.sum() > 0 else np.ones_like(totals)
+    return [[Choice(form, form.cost, float(weights @ np.array(form.noise))) for form in made] for made in forms]
+
+
+def predicted_db(place: Sequence[Choice[Form]]) -> float:
+    """The least signal-to-noise ratio over the outputs that the noise of all layers together gives, in dB."""
+    noise: Any = np.sum([choice.kind.noise for choice in place], axis=0)
+    largest = float(np.max(noise))
+    return math.inf if largest <= 0 else -10 * math.log10(largest)
+
+
+def _measured(layer: Layer) -> list[WeightKind]:
+    """The form of each width that is run."""
+    found: list[WeightKind] = []
+    for bits in sorted({kind.bits for kind in layer.kinds}, reverse=True):
+        wanted = "dequantize" if bits == 4 else "hybrid"
+        of_width = [kind for kind in layer.kinds if kind.bits == bits]
+        found.append(next((kind for kind in of_width if kind.form == wanted), of_width[0]))
+    return found
+
+
+def _derived(layer: Layer, kind: WeightKind, runs: dict[WeightKind, _Run]) -> Form | None:
+    """A form from the runs of its layer; None if those failed."""
+    if (run := runs.get(kind)) is not None:
+        return Form(kind, tuple(run.noise.tolist()), run.bytes)
+    narrow = next((run for one, run in runs.items() if one.bits == 4), None)
+    wide = next((run for one, run in runs.items() if one.bits == 8), None)
+    if narrow is None or wide is None:
+        return None
+    saved = layer.elements / 2
+    if kind.form == "dequantize":
+        return Form(kind, tuple((narrow.noise * _FINER).tolist()), narrow.bytes + saved)
+    activations = np.maximum(wide.noise - narrow.noise * _FINER, 0.0)
+    return Form(kind, tuple((narrow.noise + activations).tolist()), wide.bytes - saved)
+
+
+def _alone(compiler: Compiler, at: int, kind: WeightKind) -> list[WeightKind | None]:
+    """All layers float but one."""
+    return [kind if place == at else None for place in range(len(compiler.layers))]
+
+
+def _seconds(compiler: Compiler, kinds: Sequence[WeightKind | None]) -> float:
+    """The estimated time of a run of the compiled model with the default delegate."""
+    from tflir.ir.targets.latency import estimate
+
+    return estimate(compiler.module(kinds)).seconds

@@ -1,0 +1,114 @@
+"""Finds the place of a path that is compressed the most and still holds a bound, with few measurements.
+
+Where a place lies is predicted from what the places before it measured; what is measured decides. The place that the
+search data accepts is checked on data that took no part, and if it fails there, an earlier place is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+MOST_FILES = 8
+"""At most so many places of a path are measured."""
+_SEARCHED = 5
+"""Of these so many to find the place; the rest is for steps back."""
+_PREDICTED = 3
+"""So many of them are where the noise is predicted to reach the bound; further ones halve the rest."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one place of a path measured."""
+
+    value: float
+    """The larger the better: dB, or the negative drop of accuracy."""
+    margin: float
+    """By how much `value` must exceed the bound, since other data will give another."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The place that holds the bound, if `holds`; else the least compressed one, which misses it."""
+
+    place: int
+    holds: bool
+    value: float
+    """What it measured on data that took no part in the search."""
+
+
+class Walk:
+    """Measures places of a path, each once."""
+
+    def __init__(
+        self,
+        predicted: Sequence[float],
+        least: float,
+        search: Callable[[int], Measured],
+        check: Callable[[int], float],
+    ) -> None:
+        """`predicted`: the value of each place up to a common offset, which does not rise along the path; empty if it
+        can't be predicted. `least` is the bound. `search` and `check` measure a place on data of the search and on data
+        that took no part.
+        """
+        self._predicted = predicted
+        self._least = least
+        self._search = search
+        self._check = check
+        self._seen: dict[int, float] = {}
+
+    def find(self, count: int) -> Found:
+        """The most compressed of `count` places that holds the bound, as far as `MOST_FILES` measurements tell."""
+        place = self._accepted(count)
+        value = self._check(place)
+        while value < self._least and place > 0:
+            place = self._back(place, self._least - value)
+            self._measure(place)
+            value = self._check(place)
+        return Found(place, value >= self._least, value)
+
+    def _measure(self, place: int) -> float:
+        """By how much a place exceeds the bound and its margin on the data of the search."""
+        if place not in self._seen:
+            found = self._search(place)
+            self._seen[place] = found.value - found.margin - self._least
+        return self._seen[place]
+
+    def _accepted(self, count: int) -> int:
+        """The last place that the data of the search accepts; 0 if it accepts none."""
+        low, high = -1, count
+        place = self._start(count)
+        while len(self._seen) < _SEARCHED:
+            if self._measure(place) >= 0:
+                low = place
+            else:
+                high = place
+            if high - low <= 1:
+                break
+            place = self._next(low, high, place)
+        return max(low, 0)
+
+    def _start(self, count: int) -> int:
+        """The place that is predicted to reach the bound, if predictions have no offset; else the last."""
+        if not self._predicted:
+            return count - 1
+        return max((at for at in range(count) if self._predicted[at] >= self._least), default=0)
+
+    def _next(self, low: int, high: int, last: int) -> int:
+        """The next place to measure, between `low`, which holds the bound, and `high`, which does not."""
+        middle = (low + high) // 2 if high - low > 1 else low + 1
+        if not self._predicted or len(self._seen) >= _PREDICTED:
+            return middle
+        offset = self._predicted[last] - self._seen[last]
+        reached = [at for at in range(low + 1, high) if self._predicted[at] >= offset]
+        return reached[-1] if reached else low + 1
+
+    def _back(self, place: int, short: float) -> int:
+        """A place before `place`, whose value is to be higher by `short`; the first of all as the last resort."""
+        if len(self._seen) >= MOST_FILES - 1 or place == 1:
+            return 0
+        if not self._predicted:
+            known = [at for at, excess in self._seen.items() if at < place and excess >= 0]
+            return max(known, default=place // 2)
+        wanted = self._predicted[place] + short
+        return max((at for at in range(place) if self._predicted[at] >= wanted), default=0)
