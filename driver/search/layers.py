@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from xdsl.ir import OpResult, SSAValue
+import numpy as np
+from xdsl.ir import SSAValue
 
 from tflir.ir import names
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.weight_kind import WeightKind
-from tflir.passes.quantization.pairs import float_constant
+from tflir.ir.weight_kind import FORMS, WeightKind
+from tflir.passes.quantization.pairs import FloatConstant, float_constant
 from tflir.passes.recipes.kernels import refusal
 from tflir.passes.recipes.resolve import candidates
+from tflir.passes.rewriting.values import producer
+from tflir.passes.weights.reading import floats, rows_of
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -24,10 +26,8 @@ LEAST_ELEMENTS = 64
 BITS = (8, 4, 2)
 _BEHIND = (8, 4)
 """Widths that may be stored behind a dequantize: with 2 bits there is too little left to be worth it."""
-_SHARED = ("channel", "tensor")
 _SLOW = "DEPTHWISE_CONV_2D"
 """Its kernel for integer weights is slower than the float one, which a dequantize lets it use."""
-_HYBRID, _DEQUANTIZE = "hybrid", "dequantize"
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ class Layer:
     """How many weights there are."""
     kinds: tuple[WeightKind, ...]
     """The forms that it may have beside float, from 8 bits to the fewest."""
+    channels: int = 1
+    """How many channels may have scales of their own."""
+    coarser: float = 1.0
+    """How much more noise one scale for all channels gives: its square over the mean square of theirs."""
 
     @property
     def widths(self) -> int:
@@ -69,42 +73,65 @@ def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
         sizes = {weight: _elements(weight) for at in group if (weight := weights[at]) is not None}
         if kinds and sum(sizes.values()) >= LEAST_ELEMENTS:
             one = ops[group[0]]
-            found.append(Layer(_name(one), one.INFO.builtin, tuple(group), sum(sizes.values()), kinds))
+            many = [_channels(ops[at]) for at in group]
+            channels, coarser = max(count for count, _ in many), max(factor for _, factor in many)
+            elements = sum(sizes.values())
+            found.append(Layer(_name(one), one.INFO.builtin, tuple(group), elements, kinds, channels, coarser))
     return found
 
 
 def _kinds(builtins: Sequence[str], algorithm: str) -> tuple[WeightKind, ...]:
     """The forms of each width that kernels of all these ops compute right beside float activations.
 
-    Where there is a form that ops read as integers, there is one behind a dequantize too: the op then computes in
-    float, so that its activations add no noise.
+    Where an op reads integers, its activations become integers too; behind a dequantize it computes in float.
     """
     found: list[WeightKind] = []
     for bits in BITS:
-        hybrid = [WeightKind(bits, shared, algorithm=algorithm, form=_HYBRID) for shared in _SHARED]
-        right = [kind for kind in hybrid if not any(refusal(builtin, kind, "float") for builtin in builtins)]
-        found += [] if _SLOW in builtins else right[:1]
-        if bits in _BEHIND:
-            found.append(WeightKind(bits, "channel", algorithm=algorithm, form=_DEQUANTIZE))
+        for form in FORMS:
+            if (form == "hybrid" and _SLOW in builtins) or (form == "dequantize" and bits not in _BEHIND):
+                continue
+            kinds = [WeightKind(bits, shared, algorithm=algorithm, form=form) for shared in ("channel", "tensor")]
+            found += [kind for kind in kinds if not any(refusal(builtin, kind, "float") for builtin in builtins)]
     return tuple(found)
+
+
+def _channels(op: TflOp) -> tuple[int, float]:
+    """How many channels the weights of an op have, and the square of the largest scale over the mean of the squares."""
+    index = _position(op)
+    assert index is not None
+    constant = _constant(op.operands[index])
+    assert constant is not None
+    axis = op.INFO.channel_axis(index)
+    if axis is None or not constant.shape:
+        return 1, 1.0
+    squares: Any = np.square(np.abs(rows_of(floats(constant), axis)).max(axis=1))
+    mean = float(squares.mean())
+    return len(squares), float(squares.max()) / mean if mean > 0 else 1.0
 
 
 def _weight(op: TflOp) -> SSAValue | None:
     """The one float constant that is the weight of an op; None if it has none or several."""
+    position = _position(op)
+    return None if position is None or _constant(op.operands[position]) is None else op.operands[position]
+
+
+def _position(op: TflOp) -> int | None:
+    """The operand that is the weight of an op, if there is one such operand."""
     info = op.INFO
     positions = {*info.dynamic_range, *((info.weight[0],) if info.weight else ())}
-    if len(positions) != 1:
-        return None
-    position = next(iter(positions))
-    value = op.operands[position] if position < len(op.operands) else None
-    return value if isinstance(value, OpResult) and float_constant(value.op) is not None else None
+    at = next(iter(positions)) if len(positions) == 1 else len(op.operands)
+    return at if at < len(op.operands) else None
+
+
+def _constant(value: SSAValue) -> FloatConstant | None:
+    source = producer(value)
+    return None if source is None else float_constant(source)
 
 
 def _elements(value: SSAValue) -> int:
-    assert isinstance(value, OpResult)
-    constant = float_constant(value.op)
+    constant = _constant(value)
     assert constant is not None
-    return math.prod(constant.shape)
+    return constant.elements
 
 
 def _name(op: TflOp) -> str:

@@ -7,11 +7,13 @@ choices, those with the least noise for what they save, wherever the limit is.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+_FINE = 10**0.005
+"""The ratio of two limits of the noise that are tried one after the other: 0.05 dB."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +48,49 @@ def _ratio(before: Choice[T], after: Choice[T]) -> float:
 
 
 def path_of(layers: Sequence[Sequence[Choice[T]]]) -> list[tuple[Choice[T], ...]]:
-    """Choices of all layers, from those of the least noise to those of the least cost, one step a place."""
+    """Choices of all layers, from those of the least noise to those of the least cost.
+
+    For rising limits of the noise, the steps that fit are taken in the order of the noise that they add for what they
+    save: where a large layer does not fit any more, smaller ones may. Of two places the later one costs less.
+    """
     hulls = [hull(choices) for choices in layers]
     steps = sorted(
         (_ratio(before, after), at, place)
         for at, kept in enumerate(hulls)
         for place, (before, after) in enumerate(itertools.pairwise(kept))
     )
-    now = [kept[0] for kept in hulls]
-    path = [tuple(now)]
-    for _, at, place in steps:
-        now[at] = hulls[at][place + 1]
-        path.append(tuple(now))
+    first, last = (tuple(kept[end] for kept in hulls) for end in (0, -1))
+    path = [first]
+    for limit in _limits(hulls, noise_of(last)):
+        one = _within(limit, hulls, steps)
+        if cost_of(one) < cost_of(path[-1]):
+            path.append(one)
     return path
+
+
+def _limits(hulls: Sequence[Sequence[Choice[T]]], most: float) -> Iterator[float]:
+    """Limits of the noise that rise in equal ratios, from where the quietest step fits to `most`, where all do."""
+    noises = [choice.noise for kept in hulls for choice in kept if choice.noise > 0]
+    limit = min(noises, default=most)
+    while 0 < limit < most:
+        yield limit
+        limit *= _FINE
+    yield most
+
+
+def _within(
+    limit: float, hulls: Sequence[Sequence[Choice[T]]], steps: Sequence[tuple[float, int, int]]
+) -> tuple[Choice[T], ...]:
+    """The choices after all steps that fit below a limit of the noise."""
+    reached = [0] * len(hulls)
+    noise = sum(kept[0].noise for kept in hulls)
+    slack = limit * (1 + 1e-9)
+    for _, at, place in steps:
+        added = hulls[at][place + 1].noise - hulls[at][place].noise
+        if reached[at] == place and noise + added <= slack:
+            reached[at] = place + 1
+            noise += added
+    return tuple(kept[place] for kept, place in zip(hulls, reached, strict=True))
 
 
 def noise_of(place: Sequence[Choice[T]]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tflir.search.judge import SnrJudge
 
 Float64 = npt.NDArray[np.float64]
-_FINER = (7 / 127) ** 2
-"""The noise of 8 bits beside that of 4: noise grows as the square of the step."""
+_SCALE_BYTES = 12
+"""A channel's scale and zero point in the file."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ def forms_of(evaluations: Evaluations, judge: SnrJudge, plain: int, *, latency: 
     """The forms of each layer, float first. `plain` are the bytes of the float model.
 
     Measured are 4 bits behind a dequantize, which adds the noise of the weights alone, and 8 and 2 bits as the op reads
-    them. What a form that was not run adds follows: noise of weights grows as the square of the step, and an op that
-    reads integers adds the noise of its activations whatever the width.
+    them, with a scale per channel; the other forms follow.
     """
     compiler = evaluations.compiler
     found: list[list[Form]] = []
@@ -96,18 +95,38 @@ def _measured(layer: Layer) -> list[WeightKind]:
 
 
 def _derived(layer: Layer, kind: WeightKind, runs: dict[WeightKind, _Run]) -> Form | None:
-    """A form from the runs of its layer; None if those failed."""
+    """A form from the runs of its layer; None if those that say something of it failed.
+
+    The noise of weights grows as the square of the step; an op that reads integers adds the noise of its activations.
+    """
     if (run := runs.get(kind)) is not None:
         return Form(kind, tuple(run.noise.tolist()), run.bytes)
-    narrow = next((run for one, run in runs.items() if one.bits == 4), None)
-    wide = next((run for one, run in runs.items() if one.bits == 8), None)
-    if narrow is None or wide is None:
+    if kind.granularity == "tensor" and (fine := replace(kind, granularity="channel")) in layer.kinds:
+        form = _derived(layer, fine, runs)
+        if form is None:
+            return None
+        of_weights = np.minimum(_weights(kind.bits, runs), form.noise)
+        noise = np.array(form.noise) + (layer.coarser - 1) * of_weights
+        return Form(kind, tuple(noise.tolist()), form.cost - _SCALE_BYTES * (layer.channels - 1))
+    same = next((one for one in runs if one.form == kind.form), None)
+    if same is None:
         return None
-    saved = layer.elements / 2
-    if kind.form == "dequantize":
-        return Form(kind, tuple((narrow.noise * _FINER).tolist()), narrow.bytes + saved)
-    activations = np.maximum(wide.noise - narrow.noise * _FINER, 0.0)
-    return Form(kind, tuple((narrow.noise + activations).tolist()), wide.bytes - saved)
+    run = runs[same]
+    noise = np.maximum(run.noise - _weights(same.bits, runs), 0.0) + _weights(kind.bits, runs)
+    return Form(kind, tuple(noise.tolist()), run.bytes - layer.elements * (same.bits - kind.bits) / 8)
+
+
+def _weights(bits: int, runs: dict[WeightKind, _Run]) -> Float64:
+    """The noise of the weights alone, which the run of 4 bits gives, where the op computes in float."""
+    narrow = [run.noise for kind, run in runs.items() if kind.bits == 4]
+    if not narrow:
+        return np.zeros(1)
+    return narrow[0] * (_most(4) / _most(bits)) ** 2
+
+
+def _most(bits: int) -> int:
+    """The largest integer of symmetric weights."""
+    return (1 << (bits - 1)) - 1
 
 
 def _alone(compiler: Compiler, at: int, kind: WeightKind) -> list[WeightKind | None]:
