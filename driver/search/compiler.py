@@ -46,6 +46,11 @@ class Settings:
     algorithm: str = "gptq"
     bias_correction: str = "auto"
 
+    @property
+    def needs_data(self) -> bool:
+        """Whether rounding depends on what layers read."""
+        return self.algorithm == "gptq" or self.bias_correction != "off"
+
 
 class Compiler:
     """A model, whose layers are the choice of the caller."""
@@ -54,7 +59,8 @@ class Compiler:
         """`samples` are the calibration data, by signature."""
         self._read = read
         given = [(key, sample) if key else sample for key, part in samples.items() for sample in part]
-        options = Options(bias_correction=settings.bias_correction, representative_dataset=given)
+        wanted = given if settings.needs_data else None
+        options = Options(bias_correction=settings.bias_correction, representative_dataset=wanted)
         self._options, self.pipeline = options, ""
         self._head, self._tail = self._passes(settings.algorithm)
         self._listed = read()

@@ -67,6 +67,15 @@ class Evaluations:
         self.progress(min(self.count, self.limit - 1), self.limit)
         return held
 
+    def size(self, kinds: Kinds) -> int:
+        """The bytes of the compiled model, which is not run."""
+        key = f"size {[_text(kind) for kind in kinds]}"
+        held = self.store.get(key)
+        if held is None:
+            held = {"bytes": len(self.model(kinds))}
+            self.store.put(key, held)
+        return int(held["bytes"])
+
     def model(self, kinds: Kinds) -> bytes:
         """The compiled model; the last one is held."""
         if self._last is None or self._last[0] != kinds:

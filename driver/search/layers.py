@@ -28,6 +28,9 @@ _BEHIND = (8, 4)
 """Widths that may be stored behind a dequantize: with 2 bits there is too little left to be worth it."""
 _SLOW = "DEPTHWISE_CONV_2D"
 """Its kernel for integer weights is slower than the float one, which a dequantize lets it use."""
+_SYMMETRIC = "CONV_2D"
+"""Its kernel for integer weights with one scale for all channels rounds activations to a range that is symmetric around
+0, which adds some 5 dB of noise."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def _kinds(builtins: Sequence[str], algorithm: str) -> tuple[WeightKind, ...]:
         for form in FORMS:
             if (form == "hybrid" and _SLOW in builtins) or (form == "dequantize" and bits not in _BEHIND):
                 continue
-            kinds = [WeightKind(bits, shared, algorithm=algorithm, form=form) for shared in ("channel", "tensor")]
+            shares = ("channel",) if form == "hybrid" and _SYMMETRIC in builtins else ("channel", "tensor")
+            kinds = [WeightKind(bits, shared, algorithm=algorithm, form=form) for shared in shares]
             found += [kind for kind in kinds if not any(refusal(builtin, kind, "float") for builtin in builtins)]
     return tuple(found)
 

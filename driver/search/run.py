@@ -82,9 +82,8 @@ def search(
     parts = [(part.samples, part.labels) for part in (data.calibration, data.search, data.check)]
     context = (content, parts, asdict(settings), compiler.pipeline, __version__, platform.machine())
     evaluations = Evaluations(compiler, Store(work, hashed(context)), limit, progress)
-    plain = len(compiler.bytes([None] * len(compiler.layers)))
     short = SnrJudge(source, data.search.first(_SHORT))
-    forms = forms_of(evaluations, short, plain, latency=goal.minimize == LATENCY)
+    forms = forms_of(evaluations, short, latency=goal.minimize == LATENCY)
     path = path_of(choices(forms))
     found = _walk(path, evaluations, goal, *_judges(source, data, goal, accuracy))
     kinds = _kinds(path[found.place])

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tflir.search.judge import SnrJudge
 
 Float64 = npt.NDArray[np.float64]
-_SCALE_BYTES = 12
-"""A channel's scale and zero point in the file."""
+_SCALE_BYTES = 4
+"""A channel's scale in the file; zero points are all 0, and layers share them."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,16 @@ class _Run:
     bytes: int
 
 
-def forms_of(evaluations: Evaluations, judge: SnrJudge, plain: int, *, latency: bool) -> list[list[Form]]:
-    """The forms of each layer, float first. `plain` are the bytes of the float model.
+def forms_of(evaluations: Evaluations, judge: SnrJudge, *, latency: bool) -> list[list[Form]]:
+    """The forms of each layer, float first.
 
     Measured are 4 bits behind a dequantize, which adds the noise of the weights alone, and 8 and 2 bits as the op reads
     them, with a scale per channel; the other forms follow.
     """
     compiler = evaluations.compiler
     found: list[list[Form]] = []
+    plain = evaluations.size([None] * len(compiler.layers))
+    all_wide = [_measured(layer)[0] for layer in compiler.layers]
     base = _seconds(compiler, [None] * len(compiler.layers)) if latency else 0.0
     for at, layer in enumerate(compiler.layers):
         runs: dict[WeightKind, _Run] = {}
@@ -57,17 +59,32 @@ def forms_of(evaluations: Evaluations, judge: SnrJudge, plain: int, *, latency: 
             result = evaluations.run("noise", kinds, lambda model: {"noise": judge.noise(model)}, may_fail=True)
             if "error" not in result:
                 runs[kind] = _Run(np.array(result["noise"]), result["bytes"] - plain)
+        shift = 0 if latency or not runs else _saved_among_others(evaluations, all_wide, at) - _wide(runs).bytes
         width = len(next(iter(runs.values())).noise) if runs else 1
         made = [Form(None, (0.0,) * width, 0.0)]
         for kind in layer.kinds:
             form = _derived(layer, kind, runs)
-            if form is not None and latency:
-                seconds = _seconds(compiler, _alone(compiler, at, kind)) - base
-                form = Form(kind, form.noise, seconds)
-            if form is not None and all(map(math.isfinite, form.noise)):
-                made.append(form)
+            if form is None or not all(map(math.isfinite, form.noise)):
+                continue
+            if latency:
+                if kind.granularity == "channel":
+                    made.append(replace(form, cost=_seconds(compiler, _alone(compiler, at, kind)) - base))
+            else:
+                made.append(replace(form, cost=form.cost + shift))
         found.append(made)
     return found
+
+
+def _saved_among_others(evaluations: Evaluations, kinds: list[WeightKind], at: int) -> int:
+    """The bytes of a layer in its widest form beside float, where all others have theirs: what the file holds once for
+    several layers does not count.
+    """
+    without: list[WeightKind | None] = [None if place == at else kind for place, kind in enumerate(kinds)]
+    return evaluations.size(kinds) - evaluations.size(without)
+
+
+def _wide(runs: dict[WeightKind, _Run]) -> _Run:
+    return runs[max(runs, key=lambda kind: kind.bits)]
 
 
 def choices(forms: Sequence[Sequence[Form]]) -> list[list[Choice[Form]]]:
