@@ -61,26 +61,30 @@ class Layer:
 def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
     """The layers of a module, in its order; `algorithm` is the one that rounds their weights."""
     ops = [op for op, _ in candidates(module)]
+    weights = [_weights(op) for op in ops]
     groups = _Groups(len(ops))
     first: dict[object, int] = {}
-    weights = [_weight(op) for op in ops]
-    for at, (op, weight) in enumerate(zip(ops, weights, strict=True)):
-        if weight is None:
-            continue
-        for key in (weight, (op.INFO.builtin, _name(op)) if _name(op) else None):
-            if key is not None:
-                groups.join(first.setdefault(key, at), at)
+    for at, (op, held) in enumerate(zip(ops, weights, strict=True)):
+        keys: list[object] = [*held, *([(op.INFO.builtin, _name(op))] if _name(op) else [])]
+        for key in keys if held else ():
+            groups.join(first.setdefault(key, at), at)
     found: list[Layer] = []
-    for group in groups.all(at for at, weight in enumerate(weights) if weight is not None):
-        kinds = _kinds([ops[at].INFO.builtin for at in group], algorithm)
-        sizes = {weight: _elements(weight) for at in group if (weight := weights[at]) is not None}
-        if kinds and sum(sizes.values()) >= LEAST_ELEMENTS:
-            one = ops[group[0]]
-            many = [_channels(ops[at]) for at in group]
+    for group in groups.all(at for at, held in enumerate(weights) if held):
+        members = [ops[at] for at in group]
+        several = any(len(weights[at]) > 1 for at in group)
+        kinds = _only_wide(members, algorithm) if several else _kinds([op.INFO.builtin for op in members], algorithm)
+        elements = sum(_elements(value) for value in dict.fromkeys(value for at in group for value in weights[at]))
+        if kinds and elements >= LEAST_ELEMENTS:
+            many = [_channels(op) for op in members]
             channels, coarser = max(count for count, _ in many), max(factor for _, factor in many)
-            elements = sum(sizes.values())
+            one = members[0]
             found.append(Layer(_name(one), one.INFO.builtin, tuple(group), elements, kinds, channels, coarser))
     return found
+
+
+def _only_wide(ops: Sequence[TflOp], algorithm: str) -> tuple[WeightKind, ...]:
+    """The form of ops with several weights, which dynamic range stores in 8 bits; none if they can't read integers."""
+    return (WeightKind(8, algorithm=algorithm),) if all(op.INFO.hybrid for op in ops) else ()
 
 
 def _kinds(builtins: Sequence[str], algorithm: str) -> tuple[WeightKind, ...]:
@@ -101,30 +105,27 @@ def _kinds(builtins: Sequence[str], algorithm: str) -> tuple[WeightKind, ...]:
 
 def _channels(op: TflOp) -> tuple[int, float]:
     """How many channels the weights of an op have, and the square of the largest scale over the mean of the squares."""
-    index = _position(op)
-    assert index is not None
-    constant = _constant(op.operands[index])
+    positions = _positions(op)
+    constant = _constant(op.operands[positions[0]])
     assert constant is not None
-    axis = op.INFO.channel_axis(index)
-    if axis is None or not constant.shape:
+    axis = op.INFO.channel_axis(positions[0])
+    if axis is None or not constant.shape or len(positions) > 1:
         return 1, 1.0
     squares: Any = np.square(np.abs(rows_of(floats(constant), axis)).max(axis=1))
     mean = float(squares.mean())
     return len(squares), float(squares.max()) / mean if mean > 0 else 1.0
 
 
-def _weight(op: TflOp) -> SSAValue | None:
-    """The one float constant that is the weight of an op; None if it has none or several."""
-    position = _position(op)
-    return None if position is None or _constant(op.operands[position]) is None else op.operands[position]
+def _weights(op: TflOp) -> list[SSAValue]:
+    """The float constants that are weights of an op."""
+    return [op.operands[at] for at in _positions(op)]
 
 
-def _position(op: TflOp) -> int | None:
-    """The operand that is the weight of an op, if there is one such operand."""
+def _positions(op: TflOp) -> list[int]:
+    """The operands that are weights of an op and constants."""
     info = op.INFO
-    positions = {*info.dynamic_range, *((info.weight[0],) if info.weight else ())}
-    at = next(iter(positions)) if len(positions) == 1 else len(op.operands)
-    return at if at < len(op.operands) else None
+    positions = sorted({*info.dynamic_range, *((info.weight[0],) if info.weight else ())})
+    return [at for at in positions if at < len(op.operands) and _constant(op.operands[at]) is not None]
 
 
 def _constant(value: SSAValue) -> FloatConstant | None:

@@ -1,0 +1,192 @@
+"""`tflir search` on a small network: the bound, the trace, the rules, an interrupted search, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+import pytest
+from models_builder import random
+from net_builder import RELU, SAME, Net, model_of
+
+from tflir.cli import main
+from tflir.quality.measure import Reference
+from tflir.search.walk import MOST_FILES
+
+_SAMPLES = 48
+
+
+def _net(net: Net, x: int) -> int:
+    one = net.conv("one", x, random(16, 3, 3, 4, seed=1), random(16, seed=2), padding=SAME, act=RELU)
+    two = net.depthwise("two", one, random(1, 3, 3, 16, seed=3), random(16, seed=4), padding=SAME)
+    three = net.conv("three", two, random(24, 1, 1, 16, seed=5), random(24, seed=6), act=RELU)
+    flat = net.reshape("flat", three, (1, 24 * 36))
+    four = net.dense("four", flat, random(10, 24 * 36, seed=7), random(10, seed=8))
+    return net.op("SOFTMAX", "five", [four], (1, 10))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    made = tmp_path_factory.mktemp("search")
+    model = model_of(_net, (1, 6, 6, 4))
+    (made / "model.tflite").write_bytes(model)
+    samples = random(2 * _SAMPLES, 1, 6, 6, 4, seed=9)
+    np.savez(made / "a.npz", x=samples[:_SAMPLES])
+    np.savez(made / "v.npz", x=samples[_SAMPLES:], labels=_labels(model, samples[_SAMPLES:]))
+    return made
+
+
+def _labels(model: bytes, samples: Any) -> Any:
+    import ai_edge_litert.interpreter as litert
+
+    interpreter = litert.Interpreter(model_content=model)
+    interpreter.allocate_tensors()
+    found: list[int] = []
+    for sample in samples:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], sample)
+        interpreter.invoke()
+        found.append(int(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).argmax()))
+    return np.array(found)
+
+
+def _search(folder: pathlib.Path, bound: str, *more: str, data: bool = True) -> int:
+    words = ["search", str(folder / "model.tflite"), "-o", str(folder / "out.tflite"), "--force", "--bound", bound]
+    words += ["--representative-dataset", str(folder / "a.npz")]
+    return main([*words, *(["--validation-dataset", str(folder / "v.npz")] if data else []), *more])
+
+
+def _snr(folder: pathlib.Path, model: bytes) -> float:
+    data = np.load(folder / "v.npz")["x"]
+    return Reference(str(folder / "model.tflite"), {"": [{"x": sample} for sample in data]}).snr(model)
+
+
+def test_a_model_within_the_bound_is_written_with_its_rules_and_the_trace(
+    folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules, trace = folder / "rules.toml", folder / "trace.json"
+    sizes: list[int] = []
+    for limit in (45, 30, 20):
+        assert _search(folder, f"snr>={limit}", "--rules-out", str(rules), "--trace", str(trace)) == 0
+        model = (folder / "out.tflite").read_bytes()
+        sizes.append(len(model))
+        assert _snr(folder, model) >= limit - 0.5
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] < sizes[0]
+    said = json.loads(trace.read_text())
+    kinds = said["result"]["kinds"]
+    assert list(kinds) == ["one", "two", "three", "four"]
+    assert any("int4" in kind or "int2" in kind for kind in kinds.values())
+    assert said["result"]["bytes"] == len(model)
+    evaluated = {json.dumps(one["kinds"]) for one in said["evaluations"]}
+    assert len(evaluated) == said["result"]["evaluations"] <= said["result"]["limit"]
+    assert said["result"]["limit"] == 3 * 2 + 3 + MOST_FILES, "float, 8 and 4 bits, and 2 in the dense layer"
+    assert f"{len(evaluated)} models evaluated, of at most {said['result']['limit']}" in capsys.readouterr().err
+
+    again = folder / "again.tflite"
+    words = ["compile", str(folder / "model.tflite"), "-o", str(again), "--recipe", str(rules), "--force"]
+    words += ["--representative-dataset", str(folder / "a.npz"), "--bias-correction", "auto"]
+    assert main(words) == 0
+    assert again.read_bytes() == model
+
+
+def test_an_interrupted_search_goes_on(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    work, trace = folder / "work", folder / "trace.json"
+    assert _search(folder, "snr>=25", "--work", str(work), "--trace", str(trace)) == 0
+    first, whole = (folder / "out.tflite").read_bytes(), json.loads(trace.read_text())
+    lost = sorted(work.glob("*.json"))[::2]
+    for file in lost[1:]:
+        file.unlink()
+    lost[0].write_text("{")  # what another program left there is no result
+    capsys.readouterr()
+    assert _search(folder, "snr>=25", "--work", str(work), "--trace", str(trace)) == 0
+    assert (folder / "out.tflite").read_bytes() == first
+    again = json.loads(trace.read_text())
+    assert any(one["reused"] for one in again["evaluations"])
+    assert any(not one["reused"] for one in again["evaluations"])
+    assert again["result"] == whole["result"]
+    assert f"results from {work}" in capsys.readouterr().err
+    assert _search(folder, "snr>=25", "--work", str(work), "--trace", str(trace), "--bias-correction", "off") == 0
+    assert not any(one["reused"] for one in json.loads(trace.read_text())["evaluations"]), "other settings"
+
+
+def test_without_validation_data_a_part_is_held_out(folder: pathlib.Path) -> None:
+    trace = folder / "trace.json"
+    assert _search(folder, "snr>=30", "--trace", str(trace), data=False) == 0
+    assert json.loads(trace.read_text())["samples"] == {"calibration": 24, "search": 12, "check": 12}
+    assert _snr(folder, (folder / "out.tflite").read_bytes()) >= 29
+
+
+def test_a_bound_that_nothing_holds_is_an_error_that_says_what_is_reachable(
+    folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = folder / "out.tflite"
+    out.unlink(missing_ok=True)
+    assert _search(folder, "accuracy-drop<=0%", "--accuracy", f"{__name__}:more_for_each_call") == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"error: {folder / 'model.tflite'}: no model holds accuracy-drop<=0%")
+    assert "accuracy drop" in lines[0].partition("one has")[2]
+    assert not out.exists()
+
+
+_calls = [0]
+
+
+def more_for_each_call(outputs: list[list[Any]]) -> float:
+    """An accuracy that rises from call to call: the float model, which is asked last, has the highest."""
+    assert outputs[0][0].shape == (1, 10)
+    _calls[0] += 1
+    return _calls[0] / 1000
+
+
+def test_a_bound_on_accuracy_is_held(folder: pathlib.Path) -> None:
+    for more in ([], ["--accuracy", f"{__name__}:always_half"]):
+        assert _search(folder, "accuracy-drop<=10%", *more) == 0
+        model = (folder / "out.tflite").read_bytes()
+        data = np.load(folder / "v.npz")
+        assert (_labels(model, data["x"]) == data["labels"]).mean() >= (0.85 if not more else 0)
+        assert len(model) < 0.4 * (folder / "model.tflite").stat().st_size
+
+
+def always_half(outputs: list[list[Any]]) -> float:
+    return 0.5
+
+
+def test_latency_counts_by_the_cost_model(folder: pathlib.Path) -> None:
+    from tflir.files import load, load_bytes
+    from tflir.ir.targets.latency import estimate
+
+    assert _search(folder, "snr>=30", "--minimize", "latency") == 0
+    made = estimate(load_bytes((folder / "out.tflite").read_bytes())).seconds
+    assert made <= estimate(load(folder / "model.tflite")).seconds
+    assert _snr(folder, (folder / "out.tflite").read_bytes()) >= 29.5
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--bound", "snr>=x"], "--bound: 'x' is no number"),
+        (["--bound", "snr>=30", "--accuracy", "os:getcwd"], "--accuracy does nothing beside a bound on the ratio"),
+        (["--bound", "accuracy-drop<=1%"], "a bound on accuracy needs labels"),
+        (["--bound", "accuracy-drop<=1%", "--accuracy", "os:nothing"], "module os has no function nothing"),
+        (["--bound", "accuracy-drop<=1%", "--accuracy", "nothing"], "names no function"),
+        (["--bound", "snr>=30", "--calibration-samples", "2"], "has too few samples to hold some out"),
+        (["--bound", "snr>=30", "-o", "x.mlir"], "does not end with .tflite"),
+    ],
+)
+def test_what_is_refused_is_one_line(
+    words: list[str], said: str, folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["search", str(folder / "model.tflite"), "--representative-dataset", str(folder / "a.npz")]
+    given += [] if "-o" in words else ["-o", str(folder / "refused.tflite")]
+    try:
+        status = main([*given, *words])
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    lines = capsys.readouterr().err.splitlines()
+    assert status == 2
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert not (folder / "refused.tflite").exists()
