@@ -22,17 +22,17 @@ def _net(net: Net, x: int) -> int:
     one = net.conv("one", x, random(16, 3, 3, 4, seed=1), random(16, seed=2), padding=SAME, act=RELU)
     two = net.depthwise("two", one, random(1, 3, 3, 16, seed=3), random(16, seed=4), padding=SAME)
     three = net.conv("three", two, random(24, 1, 1, 16, seed=5), random(24, seed=6), act=RELU)
-    flat = net.reshape("flat", three, (1, 24 * 36))
-    four = net.dense("four", flat, random(10, 24 * 36, seed=7), random(10, seed=8))
+    flat = net.reshape("flat", three, (1, 24 * 16))
+    four = net.dense("four", flat, random(10, 24 * 16, seed=7), random(10, seed=8))
     return net.op("SOFTMAX", "five", [four], (1, 10))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     made = tmp_path_factory.mktemp("search")
-    model = model_of(_net, (1, 6, 6, 4))
+    model = model_of(_net, (1, 4, 4, 4))
     (made / "model.tflite").write_bytes(model)
-    samples = random(2 * _SAMPLES, 1, 6, 6, 4, seed=9)
+    samples = random(2 * _SAMPLES, 1, 4, 4, 4, seed=9)
     np.savez(made / "a.npz", x=samples[:_SAMPLES])
     np.savez(made / "v.npz", x=samples[_SAMPLES:], labels=_labels(model, samples[_SAMPLES:]))
     return made

@@ -68,7 +68,7 @@ class Compiler:
         self.layers: list[Layer] = layers_of(self._listed, settings.algorithm)
         """The layers that may be narrowed."""
         self._with_moments: ModuleOp | None = None
-        self._rounded: Memo = {}
+        self._memo = Memo()
 
     def _passes(self, algorithm: str) -> tuple[list[ModulePass], list[ModulePass]]:
         """The passes before and after the one that notes what a recipe says on ops."""
@@ -95,7 +95,7 @@ class Compiler:
             set_weight_kind(op, kind)
             if kind is None:
                 op.attributes[LEFT_OUT] = UnitAttr()
-        with remembered(self._rounded):
+        with remembered(self._memo):
             run_pipeline(made, self._tail, verify_each=False)
         return made
 

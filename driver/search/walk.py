@@ -12,7 +12,7 @@ from dataclasses import dataclass
 MOST_FILES = 8
 """At most so many places of a path are measured."""
 _SEARCHED = 5
-"""Of these so many to find the place; the rest is for steps back."""
+"""Of these so many to find the place, if one of them holds the bound; the rest is for steps back."""
 _PREDICTED = 3
 """So many of them are where the noise is predicted to reach the bound; further ones halve the rest."""
 
@@ -78,7 +78,7 @@ class Walk:
         """The last place that the data of the search accepts; 0 if it accepts none."""
         low, high = -1, count
         place = self._start(count)
-        while len(self._seen) < _SEARCHED:
+        while len(self._seen) < (_SEARCHED if low >= 0 else MOST_FILES - 1):
             if self._measure(place) >= 0:
                 low = place
             else:
@@ -95,13 +95,16 @@ class Walk:
         return max((at for at in range(count) if self._predicted[at] >= self._least), default=0)
 
     def _next(self, low: int, high: int, last: int) -> int:
-        """The next place to measure, between `low`, which holds the bound, and `high`, which does not."""
-        middle = (low + high) // 2 if high - low > 1 else low + 1
-        if not self._predicted or len(self._seen) >= _PREDICTED:
-            return middle
-        offset = self._predicted[last] - self._seen[last]
-        reached = [at for at in range(low + 1, high) if self._predicted[at] >= offset]
-        return reached[-1] if reached else low + 1
+        """The next place to measure, between `low`, which holds the bound, and `high`, which does not.
+
+        As long as none holds it, steps are longer than predicted, each twice as much as the one before.
+        """
+        if not self._predicted or (low >= 0 and len(self._seen) >= _PREDICTED):
+            return (low + high) // 2
+        tries = len(self._seen)
+        caution = 2.0 ** (tries - 2) if low < 0 and tries > 1 else 0.0
+        wanted = self._predicted[last] - self._seen[last] + caution
+        return max((at for at in range(low + 1, high) if self._predicted[at] >= wanted), default=low + 1)
 
     def _back(self, place: int, short: float) -> int:
         """A place before `place`, whose value is to be higher by `short`; the first of all as the last resort."""

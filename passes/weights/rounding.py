@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -40,9 +40,31 @@ class Rounded:
         return np.rint(self.values / _spread(self.scales, self.values.shape)).astype(np.int8)
 
 
-Memo = dict[bytes, Rounded]
-"""What was rounded, by a hash of all that it depends on."""
+@dataclass
+class Memo:
+    """What was rounded, by a hash of all that it depends on, and the last factors of second moments."""
+
+    rounded: dict[bytes, Rounded] = field(default_factory=dict[bytes, Rounded])
+    factors: dict[bytes, Factors] = field(default_factory=dict[bytes, Factors])
+
+    def factors_of(self, moments: Float64, damping: float) -> Factors:
+        """`Factors.of`, of which those of the last layer are held."""
+        key = _digest(str(damping), moments)
+        if key not in self.factors:
+            while len(self.factors) > len(_DAMPINGS):
+                del self.factors[next(iter(self.factors))]
+            self.factors[key] = Factors.of(moments, damping)
+        return self.factors[key]
+
+
 _memo: ContextVar[Memo | None] = ContextVar("memo", default=None)
+
+
+def _digest(text: str, *parts: Float64 | None) -> bytes:
+    digest = hashlib.blake2b(text.encode(), digest_size=16)
+    for part in parts:
+        digest.update(b"|" if part is None else np.ascontiguousarray(part).data)
+    return digest.digest()
 
 
 @contextlib.contextmanager
@@ -72,13 +94,10 @@ def round_rows(
     memo = _memo.get()
     if memo is None:
         return _round_rows(rows, kind, algorithm, moments, check)
-    digest = hashlib.blake2b(f"{kind}|{kind.bits}|{algorithm}|{rows.shape}".encode(), digest_size=16)
-    for part in (rows, moments, check):
-        digest.update(b"|" if part is None else np.ascontiguousarray(part).data)
-    key = digest.digest()
-    if key not in memo:
-        memo[key] = _round_rows(rows, kind, algorithm, moments, check)
-    return memo[key]
+    key = _digest(f"{kind}|{algorithm}|{rows.shape}", rows, moments, check)
+    if key not in memo.rounded:
+        memo.rounded[key] = _round_rows(rows, kind, algorithm, moments, check)
+    return memo.rounded[key]
 
 
 def _round_rows(
@@ -111,17 +130,19 @@ def tuned(
     From few samples, moments hold chance correlations, from which more damping protects. With the damping chosen, GPTQ
     runs again on all the data.
     """
+    memo = _memo.get()
+    factors_of = Factors.of if memo is None else memo.factors_of
     if check is None:
-        return attempt(Factors.of(moments, _CAUTIOUS), moments)
+        return attempt(factors_of(moments, _CAUTIOUS), moments)
     least, chosen = float(noise(plain.values - rows, check).sum()), 0.0
     for damping in _DAMPINGS:
-        one = attempt(Factors.of(moments, damping), moments)
+        one = attempt(factors_of(moments, damping), moments)
         if (error := float(noise(one.values - rows, check).sum())) < least:
             least, chosen = error, damping
     if not chosen:
         return plain
     together = moments + (check - moments) / HELD_OUT
-    return attempt(Factors.of(together, chosen), together)
+    return attempt(factors_of(together, chosen), together)
 
 
 def _best(rows: Float64, tried: list[Rounded], moments: Float64) -> Rounded:
