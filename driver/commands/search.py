@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tflir.backends.files import whole_file
 from tflir.commands.inputs import Input, check_there, given
@@ -74,8 +74,8 @@ def _found(source: Input, arguments: argparse.Namespace, options: Options, accur
         options.weight_algorithm if "weight_algorithm" in vars(arguments) else "gptq",
         options.bias_correction if "bias_correction" in vars(arguments) else "auto",
     )
-    quietly = contextlib.nullcontext(lambda done, of: None)
-    with quietly if arguments.quiet else progress("searching", unit="evaluations") as note:
+    shown = progress("searching", unit="evaluations")
+    with contextlib.nullcontext(_ignore) if arguments.quiet else shown as note:
         return search(
             source.model,
             source.load,
@@ -87,6 +87,10 @@ def _found(source: Input, arguments: argparse.Namespace, options: Options, accur
             name=os.path.basename(source.name),
             progress=note,
         )
+
+
+def _ignore(done: int, of: int) -> None:
+    """Shows no progress."""
 
 
 def _say(source: Input, found: Result, arguments: argparse.Namespace, options: Options) -> None:
@@ -126,4 +130,4 @@ def _function(named: str) -> Accuracy:
         sys.path.remove(os.getcwd())
     if not callable(found):
         raise Error(f"module {module} has no function {name}", hint=hint, status=_USAGE)
-    return found
+    return cast("Accuracy", found)
