@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import pathlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -28,6 +29,7 @@ _CLASSIFIED = 4096
 _PARTS = 4
 """Without validation data, of so many samples one is for the search and one for the check."""
 LABELS = "labels"
+_ARCHIVE = ".npz"
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,10 @@ def _longest(samples: Samples) -> int:
 
 def _labels(source: Any) -> Array | None:
     """The array `labels` of an `.npz`; None if the data is something else, or has none."""
-    if (
-        not isinstance(source, str | os.PathLike)
-        or not os.path.isfile(source)
-        or not os.fspath(source).endswith(".npz")
-    ):
+    if not isinstance(source, str | os.PathLike):
         return None
-    archive = Archive(source)
+    path = pathlib.Path(os.fspath(cast("str | os.PathLike[str]", source)))
+    if path.suffix.lower() != _ARCHIVE or not path.is_file():
+        return None
+    archive = Archive(path)
     return np.asarray(archive.whole([LABELS])[LABELS]) if LABELS in archive.names else None

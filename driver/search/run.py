@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tflir import __version__
 from tflir.ir.errors import Error
@@ -166,12 +167,10 @@ def _described(layer: Layer, forms: Sequence[Form]) -> dict[str, Any]:
 def _finite(value: Any) -> Any:
     """The value with numbers that JSON does not have as texts."""
     if isinstance(value, dict):
-        table: dict[str, Any] = value
-        return {key: _finite(item) for key, item in table.items()}
+        return {key: _finite(item) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list | tuple):
-        items: Sequence[Any] = value
-        return [_finite(item) for item in items]
-    return str(value) if isinstance(value, float) and value - value != 0 else value
+        return [_finite(item) for item in cast("Sequence[Any]", value)]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _content(path: str) -> bytes:
