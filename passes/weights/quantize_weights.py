@@ -181,8 +181,7 @@ def _insert(
     qtype = tensor_type(constant.shape, element)
     stored = qconst_op(qtype, elements(integers, element.storage))
     dequantize = DequantizeOp.create(operands=stored.results, result_types=[constant.value.type])
-    stored.location = names.named(name)
-    dequantize.location = names.named(None if name is None else f"{name}_dequantize")
+    stored.location = names.named(name)  # the dequantize has none: in the file it would be as long again
     made = constant.value.owner
     assert isinstance(made, Operation)
     insert_after(made, stored, dequantize)

@@ -5,7 +5,7 @@
 // EVERY-LABEL: func.func @narrow
 func.func @narrow(%x: tensor<1x2xf32>) -> (tensor<1x2xf32>, tensor<1x2xf32>, tensor<1x2xf32>) {
   // CHECK: %w = "tfl.pseudo_qconst"() <{qtype = tensor<2x2x!quant.uniform<i4<-7:7>:f32:0, {{.*}}value = dense<{{\[\[}}7, 2], [-7, 0]]> : tensor<2x2xi4>
-  // CHECK-NEXT: %w_dequantize = "tfl.dequantize"{{.*}}{tfl.stored_weights} :
+  // CHECK-NEXT: %{{.*}} = "tfl.dequantize"{{.*}}{tfl.stored_weights} :
   %w = "tfl.pseudo_const"() <{value = dense<[[0.7, 0.21], [-1.4, 0.0]]> : tensor<2x2xf32>}> : () -> tensor<2x2xf32> loc("w")
   // CHECK: !quant.uniform<i8<-127:127>:f32, {{.*}}dense<{{\[\[}}127, 64], [0, -127]]> : tensor<2x2xi8>
   // CHECK: "tfl.dequantize"{{.*}}{tfl.stored_weights, tfl.weight_only}
