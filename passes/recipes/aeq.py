@@ -56,9 +56,7 @@ def from_entries(entries: list[object], name: str) -> Recipe:
     """The recipe of the list of entries in a JSON file. Raises `Error` (status 2 or 3) for what has no equivalent."""
     rules = tuple(_rule(item, f"entry {index + 1}") for index, item in enumerate(entries))
     general = [rule.activations for rule in rules if not rule.names_op and not rule.match and rule.activations]
-    said = [rule.activations for rule in rules if rule.activations]
-    integers = [word for word in said if word != "float"]
-    return Recipe(name, rules, (general or integers or ["float"])[-1])
+    return Recipe(name, rules, general[-1] if general else "float")
 
 
 def _rule(item: object, what: str) -> Rule:
