@@ -113,7 +113,10 @@ def recipe_name(value: Any) -> str:
     if not isinstance(value, str | os.PathLike):
         raise ValueError("takes the name of a preset or the path of a file")
     name = str(cast("str | os.PathLike[str]", value))
-    load_recipe(name)
+    try:
+        load_recipe(name)
+    except Error as error:
+        raise ValueError(str(error)) from None
     return name
 
 
