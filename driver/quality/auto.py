@@ -28,7 +28,7 @@ _MOST_LOSS = 0.1
 _SPREAD = 1.0
 """The spread of the gains of single samples in dB that is taken for granted before any is seen."""
 _DEVIATIONS = 2.0
-"""By how many standard errors the mean gain of samples must lie above the least gain that would do no harm."""
+"""By how many standard errors the mean gain of single samples must lie above 0."""
 Note = Callable[[int, int], None]
 _INTEGER = (ModeName.INTEGER, ModeName.INTEGER_ONLY)
 
@@ -100,12 +100,13 @@ def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) 
 
 
 def helps(found: Measured, base: Measured, least_gain: float) -> bool:
-    """Whether `found` gains at least so much over `base` in dB, and single samples agree that it does no harm.
+    """Whether `found` gains at least so much over `base` in dB; for a gain, single samples must agree.
 
-    The more the gains of samples differ and the fewer they are, the more their mean must exceed 0, or what may be lost:
-    by some standard errors, whose variance has one more sample of a spread that is taken for granted.
+    The more their gains differ and the fewer they are, the more the mean of these must exceed 0: by some standard
+    errors, whose variance has one more sample of a spread that is taken for granted.
     """
+    if found.snr - base.snr < least_gain:
+        return False
     gains = found.gains_over(base)
     variance = (_SPREAD**2 + float(np.square(gains - gains.mean()).sum())) / gains.size
-    sure = float(gains.mean()) - _DEVIATIONS * math.sqrt(variance / gains.size)
-    return found.snr - base.snr >= least_gain and sure >= min(least_gain, 0.0)
+    return least_gain <= 0 or float(gains.mean()) > _DEVIATIONS * math.sqrt(variance / gains.size)
