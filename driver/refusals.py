@@ -154,6 +154,17 @@ def _integer_with_other_types(options: Options, mode: ModeName) -> _Found:
     return None
 
 
+def _idle_percentile(options: Options, mode: ModeName) -> _Found:
+    return idle_percentile(options)
+
+
+def idle_percentile(options: Options) -> _Found:
+    """Why --percentile has no effect, and what to do; None if it has one or was not given."""
+    if "percentile" not in options.given or options.calibration_method == "percentile":
+        return None
+    return "--percentile does nothing without --calibration-method percentile", "add it, or leave it out"
+
+
 def _two_integer_sets(options: Options, mode: ModeName) -> _Found:
     ops = options.target_spec.supported_ops
     if _INT8 in ops and _X16 in ops:
@@ -206,6 +217,7 @@ _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
     _int16_without_data,
     _recipe_without_data,
     _gptq_without_data,
+    _idle_percentile,
     _idle,
     _integer_with_other_types,
     _two_integer_sets,
