@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -99,13 +100,23 @@ DEPRECATED = (Optimize.OPTIMIZE_FOR_SIZE, Optimize.OPTIMIZE_FOR_LATENCY)
 IO_TYPES = ("float32", "int8", "uint8", "int16")
 REQUANTIZED = ("int8", "int16", "float32")
 SPARSITY_TARGETS = ("balanced", "size", "latency")
-WEIGHT_ALGORITHMS = ("minmax", "gptq")
-DYNAMIC_RECIPE, INT8_RECIPE, INT16_RECIPE = "dynamic_wi8_afp32", "static_wi8_ai8", "static_wi8_ai16"
-RECIPES = (DYNAMIC_RECIPE, INT8_RECIPE, INT16_RECIPE)
-"""The presets of AI Edge Quantizer with 8-bit weights."""
+WEIGHT_ALGORITHMS = ("minmax", "mse", "octav", "gptq")
+CALIBRATION_METHODS = ("minmax", "percentile", "mse", "entropy")
+"""How ranges of activations are chosen; all but the first from histograms."""
 OBJECTIVES = ("latency", "size", "accuracy")
 WITH_LATENCY = ("xnnpack", "litert")
 """The targets whose latency can be estimated."""
+
+
+def recipe_name(value: Any) -> str:
+    """Takes the name of a preset, or the path of a recipe file, which is read to see that it is valid."""
+    from tflir.passes.recipes import load_recipe
+
+    name = os.fspath(value)
+    if not isinstance(name, str):
+        raise ValueError("takes the name of a preset or the path of a file")
+    load_recipe(name)
+    return name
 
 
 def target_name(value: Any) -> str:

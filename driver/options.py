@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from tflir.command_options import COMMANDS
 from tflir.extending import names_default
-from tflir.flags import DYNAMIC_RECIPE, Optimize, TargetSpec
+from tflir.flags import Optimize, TargetSpec
 from tflir.ir.errors import Error
 from tflir.option import Option
 from tflir.settings import Settings
 
 if TYPE_CHECKING:
     from tflir.data.dataset import Scaling
+    from tflir.passes.recipes import Recipe
 
 _USAGE = 2
 
@@ -66,12 +67,33 @@ class Options(Settings):
     @property
     def rounds_weights(self) -> bool:
         """Whether weights or biases are chosen by what layers read on the representative data."""
-        return self.weight_algorithm != "minmax" or self.bias_correction != "off"
+        return self.uses_gptq or self.bias_correction != "off"
+
+    @property
+    def needs_histograms(self) -> bool:
+        """Whether ranges are chosen from the histograms of activations."""
+        return self.calibration_method != "minmax"
+
+    @property
+    def uses_gptq(self) -> bool:
+        """Whether GPTQ is asked for, for all weights or by a rule of the recipe."""
+        return self.weight_algorithm == "gptq" or (
+            self.rules is not None and any(kind.algorithm == "gptq" for kind in self.rules.kinds)
+        )
+
+    @property
+    def rules(self) -> Recipe | None:
+        """The recipe, read from its file if it is no preset. Raises `Error` (status 2) if it is not valid."""
+        if self.recipe is None:
+            return None
+        from tflir.passes.recipes import load_recipe
+
+        return load_recipe(self.recipe)
 
     @property
     def is_dynamic(self) -> bool:
-        """Whether a recipe asks for dynamic range, though there may be data."""
-        return self.recipe == DYNAMIC_RECIPE
+        """Whether a recipe asks for float activations, though there may be data."""
+        return self.rules is not None and self.rules.activations == "float"
 
     @property
     def has_data(self) -> bool:

@@ -8,8 +8,8 @@
 | DEFAULT, ranges | integer | int8 weights and activations; what can't be stays float |
 | DEFAULT, ranges, `supported_ops` INT8 alone | integer only | the same; what can't be is an error |
 | DEFAULT, ranges, `supported_ops` 16x8 (alone) | 16x8 (only) | int8 weights, int16 activations |
-| `recipe` | the mode of that name: dynamic range, integer, 16x8 | as above |
-| `weight_algorithm`, `bias_correction` | the same | weights are rounded by what layers read on the data |
+| `recipe` | by its activations: dynamic range, integer, 16x8 | weights are stored first as its rules say |
+| `weight_algorithm`, `bias_correction` | the same | how weights are rounded and biases corrected |
 | `requantize` | one of these | a quantized model becomes float first |
 | EXPERIMENTAL_SPARSITY with any of these | the same | zeros of weights are not stored; passes run before and after |
 
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from tflir.extending import extended, extended_first
 from tflir.fitting import fitted
-from tflir.flags import INT16_RECIPE, OpsSet
+from tflir.flags import OpsSet
 from tflir.ir.errors import Error
 from tflir.option import ModeName
 from tflir.options import Options
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 _LEAST_DYNAMIC = 1024
 """Dynamic range leaves constants of fewer elements as they are."""
+_WIDTH = 8
+"""The bit width of weights that every mode gives on its own."""
+_SCALED = ("mse", "octav")
+"""Algorithms that choose scales which the quantizer of a mode would not find from the elements."""
 _X16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 
@@ -80,18 +84,38 @@ def _per_tensor(options: Options) -> dict[str, bool]:
     return {"per_channel": False} if options.disable_per_channel else {}
 
 
+def _small(options: Options) -> dict[str, int]:
+    """With a recipe, its rules say which weights stay float."""
+    return {} if options.recipe is None else {"min_elements": 0}
+
+
 def _rounded(options: Options, *, min_elements: int = 0) -> list[str]:
-    """Rounds weights by what layers read on the representative data, if the options ask for that."""
-    if not options.rounds_weights:
-        return []
+    """Stores weights as a recipe's rules say, and rounds the others as the options say."""
     how: dict[str, bool | int | str] = {**_per_tensor(options)}
     if min_elements:
         how["min_elements"] = min_elements
-    if options.weight_algorithm != "gptq":
-        how["algorithm"] = options.weight_algorithm
-    if options.bias_correction != "off":
-        how["correct_bias"] = options.bias_correction
-    return [_spec("tfl-round-weights", **how)]
+    bias = {} if options.bias_correction == "off" else {"correct_bias": options.bias_correction}
+    passes = _stored(options, bias, how)
+    if options.rounds_weights:
+        nearest = {} if options.weight_algorithm == "gptq" else {"algorithm": "minmax"}
+        passes.append(_spec("tfl-round-weights", **how, **nearest, **bias))
+    return passes
+
+
+def _stored(options: Options, bias: dict[str, str], how: dict[str, bool | int | str]) -> list[str]:
+    """Stores weights as integers where the mode's own choice is not what a recipe or the algorithm asks for."""
+    algorithm = options.weight_algorithm
+    named = {} if algorithm == "minmax" else {"algorithm": algorithm}
+    if (rules := options.rules) is not None:
+        narrow = any(kind.bits < _WIDTH for kind in rules.kinds)
+        return [
+            _spec("tfl-assign-weight-kinds", recipe=(options.recipe or "",)),
+            *(["tfl-conv-1x1-to-fully-connected"] if narrow else []),
+            _spec("tfl-quantize-weights", **named, **bias),
+        ]
+    if algorithm in _SCALED:
+        return [_spec("tfl-quantize-weights", **named, **bias, every=True, **how)]
+    return []
 
 
 def _float16(options: Options) -> list[str]:
@@ -112,8 +136,8 @@ def _dynamic_range(options: Options) -> list[str]:
         _preserved(keep_float=False),
         *_selected(options),
         *_normal_form(options),
-        *_rounded(options, min_elements=_LEAST_DYNAMIC),
-        _spec("tfl-prepare-quantize-dynamic-range", **_per_tensor(options), **_compat(options)),
+        *_rounded(options, min_elements=0 if options.recipe else _LEAST_DYNAMIC),
+        _spec("tfl-prepare-quantize-dynamic-range", **_small(options), **_per_tensor(options), **_compat(options)),
         _spec("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
@@ -291,7 +315,7 @@ def _wants_float16(options: Options) -> bool:
 
 
 def _wants_int16x8(options: Options) -> bool:
-    named = options.recipe == INT16_RECIPE
+    named = options.rules is not None and options.rules.activations == "int16"
     return ((named or _X16 in options.target_spec.supported_ops) and options.has_data) or options.requantize == "int16"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from tflir.flags import DEPRECATED, DYNAMIC_RECIPE, WITH_LATENCY, OpsSet
+from tflir.flags import DEPRECATED, WITH_LATENCY, OpsSet
 from tflir.ir.errors import Error
 from tflir.option import WITH_RANGES, ModeName, Option
 from tflir.options import Options, refuse_exclusive, table
@@ -47,7 +47,8 @@ def takes_part(declared: Option, options: Options, active: frozenset[ModeName]) 
     """Whether an option has an effect in any of the `active` modes, or with an option that uses it."""
     if declared.everywhere_if is not None and declared.everywhere_if(getattr(options, declared.name)):
         return True
-    return bool(declared.modes & active) or not options.given.isdisjoint(declared.used_by)
+    users = options.given | ({"weight_algorithm"} if options.uses_gptq else frozenset())
+    return bool(declared.modes & active) or not users.isdisjoint(declared.used_by)
 
 
 def refuse(options: Options, mode: ModeName) -> None:
@@ -131,9 +132,16 @@ def _int16_without_data(options: Options, mode: ModeName) -> _Found:
 
 
 def _recipe_without_data(options: Options, mode: ModeName) -> _Found:
-    if options.recipe in (None, DYNAMIC_RECIPE) or options.has_data or options.replaces_passes:
+    if options.rules is None or options.is_dynamic or options.has_data or options.replaces_passes:
         return None
     return f"recipe {options.recipe} needs the ranges of activations", _GIVE_DATA
+
+
+def _gptq_without_data(options: Options, mode: ModeName) -> _Found:
+    if not options.uses_gptq or options.representative_dataset is not None or options.replaces_passes:
+        return None
+    by = "--weight-algorithm" if options.weight_algorithm == "gptq" else f"a rule of {options.recipe}"
+    return f"{by} gptq needs to see what layers read", "add --representative-dataset"
 
 
 def _integer_with_other_types(options: Options, mode: ModeName) -> _Found:
@@ -144,6 +152,17 @@ def _integer_with_other_types(options: Options, mode: ModeName) -> _Found:
     if others and mode is ModeName.INT16:
         return f"{others[0]} of --supported-types does nothing beside int16 activations", "leave one of the two out"
     return None
+
+
+def _idle_percentile(options: Options, mode: ModeName) -> _Found:
+    return idle_percentile(options)
+
+
+def idle_percentile(options: Options) -> _Found:
+    """Why --percentile has no effect, and what to do; None if it has one or was not given."""
+    if "percentile" not in options.given or options.calibration_method == "percentile":
+        return None
+    return "--percentile does nothing without --calibration-method percentile", "add it, or leave it out"
 
 
 def _two_integer_sets(options: Options, mode: ModeName) -> _Found:
@@ -197,6 +216,8 @@ _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
     _integer_without_data,
     _int16_without_data,
     _recipe_without_data,
+    _gptq_without_data,
+    _idle_percentile,
     _idle,
     _integer_with_other_types,
     _two_integer_sets,

@@ -11,14 +11,15 @@ from typing import Any
 
 from tflir.extending import additions, names_default
 from tflir.flags import (
+    CALIBRATION_METHODS,
     IO_TYPES,
     OBJECTIVES,
-    RECIPES,
     REQUANTIZED,
     SPARSITY_TARGETS,
     WEIGHT_ALGORITHMS,
     Optimize,
     TargetSpec,
+    recipe_name,
     target_name,
 )
 from tflir.option import (
@@ -36,6 +37,7 @@ from tflir.option import (
     option,
     path,
     path_or_object,
+    percent,
     scale,
     text,
 )
@@ -65,16 +67,17 @@ class Settings:
         None,
         Option(
             "--recipe",
-            "quantize as this preset of AI Edge Quantizer does: dynamic_wi8_afp32 (dynamic range, also beside data), "
-            "static_wi8_ai8, static_wi8_ai16 (both with ranges)",
-            "NAME",
-            one_of(RECIPES),
+            "how weights and activations are stored: a preset of AI Edge Quantizer (dynamic_wi8_afp32, "
+            "dynamic_wi4_afp32, weight_only_wi8_afp32, static_wi8_ai8, static_wi8_ai16, …), one of its JSON files, or "
+            "rules in TOML",
+            "NAME|FILE",
+            recipe_name,
             modes=QUANTIZING - {ModeName.FLOAT16, ModeName.INTEGER_ONLY},
             turns=frozenset({ModeName.NONE, ModeName.SPARSITY}),
             excludes=("supported_ops", "supported_types", "requantize", "tf_compat"),
         ),
     )
-    """The mode by its name in AI Edge Quantizer; data that is given beside `dynamic_wi8_afp32` serves the weights."""
+    """The name of a preset, or the path of a file. Data that is given beside float activations serves the weights."""
     target: str | None = option(
         None,
         Option(
@@ -166,20 +169,47 @@ class Settings:
         ),
     )  # fmt: skip
     """Files that `tflir calibrate` wrote, merged."""
+    calibration_method: str = option(
+        "minmax",
+        Option(
+            "--calibration-method",
+            "the range of an activation: minmax (default: of all its values), percentile (without the outermost), "
+            "mse (of the least squared error), or entropy (of the least information lost)",
+            "METHOD",
+            one_of(CALIBRATION_METHODS),
+            modes=WITH_RANGES,
+            needs=("representative_dataset", "stats"),
+            excludes=("tf_compat",),
+            commands=("compile", "calibrate"),
+        ),
+    )
+    """How ranges are chosen from the values seen; all but `minmax` clip those that are rare and large."""
+    percentile: float = option(
+        99.99,
+        Option(
+            "--percentile",
+            "of --calibration-method percentile: the range is from 100 - P to P percent of the sorted values "
+            "(default: 99.99)",
+            "P",
+            percent,
+            modes=WITH_RANGES,
+            needs=("calibration_method",),
+            commands=("compile", "calibrate"),
+        ),
+    )
     weight_algorithm: str = option(
         "minmax",
         Option(
             "--weight-algorithm",
-            "how weights are rounded: minmax (default: each to the nearest), or gptq: so that the results of the layer "
-            "err least on the representative data",
+            "how weights are rounded: minmax (default: each to the nearest), mse or octav (with the scale of the least "
+            "squared error), or gptq: so that the results of the layer err least on the representative data",
             "ALGORITHM",
             one_of(WEIGHT_ALGORITHMS),
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
-            needs=("representative_dataset",),
             excludes=("tf_compat", "requantize"),
         ),
     )
-    """`gptq` takes representative data, which says what each layer reads."""
+    """`gptq` needs representative data, which says what each layer reads."""
     bias_correction: str = option(
         "off",
         Option(

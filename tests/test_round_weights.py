@@ -15,7 +15,7 @@ import tflir
 from tflir.backends.litert.moments import Reading, second_moments
 from tflir.backends.litert.run import Runner
 from tflir.cli import main
-from tflir.passes.weights.gptq import gptq, noise
+from tflir.passes.weights.gptq import Factors, gptq, noise
 
 
 def _correlated(rows: int, columns: int) -> np.ndarray:
@@ -31,7 +31,7 @@ def test_gptq_stays_on_the_grid_keeps_the_largest_and_errs_less_than_rounding(co
     read = _correlated(500, columns)
     moments = read.T @ read / len(read)
     scales = np.abs(weights).max(axis=1) / 127
-    rounded = gptq(weights, scales, moments)
+    rounded = gptq(weights, scales[:, None], Factors.of(moments), pinned=True)
     steps = rounded / scales[:, None]
     np.testing.assert_allclose(steps, np.rint(steps), atol=1e-6)
     largest = np.abs(weights).argmax(axis=1)
@@ -40,7 +40,9 @@ def test_gptq_stays_on_the_grid_keeps_the_largest_and_errs_less_than_rounding(co
     nearest = np.rint(weights / scales[:, None]) * scales[:, None]
     mine, theirs = (np.square((w - weights) @ read.T).mean() for w in (rounded, nearest))
     assert mine < theirs
-    np.testing.assert_allclose(noise(rounded - weights, moments), np.square((rounded - weights) @ read.T).sum() / 500)
+    np.testing.assert_allclose(
+        noise(rounded - weights, moments).sum(), np.square((rounded - weights) @ read.T).sum() / 500
+    )
 
 
 def test_gptq_with_moments_of_each_channel_is_gptq_of_each_channel_alone() -> None:
@@ -48,7 +50,7 @@ def test_gptq_with_moments_of_each_channel_is_gptq_of_each_channel_alone() -> No
     reads = [_correlated(100, 9)[:, np.random.default_rng(c).permutation(9)] for c in range(3)]
     moments = np.stack([read.T @ read for read in reads])
     scales = np.abs(weights).max(axis=1) / 127
-    together = gptq(weights, scales, moments)
+    together = gptq(weights, scales[:, None], Factors.of(moments), pinned=True)
     for c, read in enumerate(reads):
         nearest = np.rint(weights[c] / scales[c]) * scales[c]
         mine, theirs = (np.square(read @ (w - weights[c])).sum() for w in (together[c], nearest))
@@ -57,7 +59,7 @@ def test_gptq_with_moments_of_each_channel_is_gptq_of_each_channel_alone() -> No
 
 def test_inputs_that_are_always_0_do_no_harm() -> None:
     weights = np.random.default_rng(3).normal(size=(4, 8))
-    rounded = gptq(weights, np.abs(weights).max(axis=1) / 127, np.zeros((8, 8)))
+    rounded = gptq(weights, np.abs(weights).max(axis=1, keepdims=True) / 127, Factors.of(np.zeros((8, 8))))
     assert np.isfinite(rounded).all()
 
 

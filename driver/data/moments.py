@@ -18,6 +18,7 @@ from tflir.ir.tfl.linear import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
 from tflir.ir.types import shape_of
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.rewriting.values import is_float, producer
+from tflir.passes.weights.rounding import HELD_OUT
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -28,10 +29,6 @@ MOST_SAMPLES = 128
 """At most this many samples are run: sums hardly change after that."""
 _MOST_COLUMNS = 8192
 """A layer that reads longer vectors is left out: its second moments would take over half a gigabyte."""
-
-
-_HELD_OUT = 4
-"""Of this many samples one is held out, to check what is chosen by the others."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ def _split(samples: dict[str, list[Sample]]) -> tuple[dict[str, list[Sample]], d
     kept: dict[str, list[Sample]] = {}
     held: dict[str, list[Sample]] = {}
     for key, part in samples.items():
-        every = min(_HELD_OUT, len(part))
+        every = min(HELD_OUT, len(part))
         out = {at for at in range(len(part)) if every > 1 and at % every == every - 1}
         kept[key] = [sample for at, sample in enumerate(part) if at not in out]
         held[key] = [sample for at, sample in enumerate(part) if at in out]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
 
 from tflir.ir.weight_kind import set_weight_kind
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.recipes.read import load_recipe
 from tflir.passes.recipes.resolve import resolve
 
@@ -42,6 +43,7 @@ class AssignWeightKindsPass(TflPass):
         for op, kind in found.weights.items():
             set_weight_kind(op, kind)
             if kind is None:
+                op.attributes[LEFT_OUT] = UnitAttr()
                 report.decline("the recipe leaves its weights float", op)
             else:
                 report.count(str(kind))

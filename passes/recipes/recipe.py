@@ -63,6 +63,11 @@ class Recipe:
     def __post_init__(self) -> None:
         check_activations(self.activations)
 
+    @property
+    def kinds(self) -> tuple[WeightKind, ...]:
+        """The forms that the rules name."""
+        return tuple(rule.weights for rule in self.rules if isinstance(rule.weights, WeightKind))
+
 
 def check_activations(word: str) -> None:
     """Raises `Error` (status 2) if `word` is no type of activations."""

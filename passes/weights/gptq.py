@@ -7,6 +7,7 @@ is rounded, and its error divided by U_jj times row j of U is subtracted from th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,41 +15,58 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-_DAMPING = 0.01
-"""The part of the mean of the diagonal of H that is added to it, so that it has an inverse."""
 _BLOCK = 64
 """The number of columns whose errors are applied to the rest at once, as one product of matrices."""
-_MOST = 127
 
 
-def gptq(weights: Array, scales: Array, moments: Array) -> Array:
-    """The weights rounded to multiples of the scales, shape `(channels, columns)`.
+@dataclass(frozen=True)
+class Factors:
+    """What GPTQ needs of the second moments of a layer, whatever the scales of its weights are."""
 
-    `scales` has shape `(channels,)`; `moments` shape `(columns, columns)`, or `(channels, columns, columns)` where each
-    channel reads values of its own, as in a depthwise convolution. The element of the largest magnitude of each channel
-    keeps its value, so that a quantizer that computes scales from the largest magnitudes finds the same scales.
-    """
-    shared = moments.ndim == 2
-    diagonal: Any = np.diagonal(moments)
-    order = np.arange(weights.shape[1], dtype=np.intp)
-    if shared:
+    order: npt.NDArray[np.intp]
+    """The order in which columns are rounded: those that are largest on average first."""
+    upper: Array
+    """U for the columns in that order, of the shape of the moments."""
+
+    @staticmethod
+    def of(moments: Array, damping: float = 0.01) -> Factors:
+        """The factors of second moments, shape `(columns, columns)`, or `(channels, columns, columns)` where each
+        channel reads values of its own, as in a depthwise convolution.
+
+        `damping` times the mean of the diagonal is added to the diagonal, so that there is an inverse; the larger it
+        is, the less is made of correlations, and the nearer the result is to rounding to nearest.
+        """
+        if moments.ndim == 3:
+            return Factors(np.arange(moments.shape[-1], dtype=np.intp), _upper(moments, damping))
+        diagonal: Any = np.diagonal(moments)
         order = np.asarray(np.argsort(-diagonal, kind="stable"), np.intp)
+        return Factors(order, _upper(moments[order][:, order], damping))
+
+
+def gptq(weights: Array, scales: Array, factors: Factors, most: int = 127, *, pinned: bool = False) -> Array:
+    """The weights rounded to multiples of the scales from -most to most, shape `(channels, columns)`.
+
+    `scales` broadcasts to the weights: shape `(channels, 1)`, or `(channels, columns)` where blocks of columns have
+    scales of their own. With `pinned`, the element of the largest magnitude of each channel keeps its value, so that a
+    quantizer that computes scales from the largest magnitudes finds the same scales.
+    """
+    order, upper = factors.order, factors.upper
     left = weights[:, order].copy()
-    pinned = np.argmax(np.abs(left), axis=1)
-    upper = _upper(moments[order][:, order] if shared else moments)
+    steps_of = np.broadcast_to(scales, weights.shape)[:, order]
+    largest = np.argmax(np.abs(left), axis=1) if pinned else np.full(len(left), -1)
     rounded = np.empty_like(left)
     columns = left.shape[1]
     for start in range(0, columns, _BLOCK):
         stop = min(start + _BLOCK, columns)
         errors = np.empty((len(left), stop - start))
         for j in range(start, stop):
-            steps = np.clip(np.rint(left[:, j] / scales), -_MOST, _MOST) * scales
-            kept = pinned == j
+            steps = np.clip(np.rint(left[:, j] / steps_of[:, j]), -most, most) * steps_of[:, j]
+            kept = largest == j
             steps[kept] = weights[kept, order[j]]
             rounded[:, j] = steps
             errors[:, j - start] = (left[:, j] - steps) / upper[..., j, j]
             left[:, j + 1 : stop] -= errors[:, j - start, None] * upper[..., j, j + 1 : stop]
-        if shared:
+        if upper.ndim == 2:
             left[:, stop:] -= errors @ upper[start:stop, stop:]
         else:
             left[:, stop:] -= np.einsum("cb,cbk->ck", errors, upper[:, start:stop, stop:])
@@ -57,20 +75,23 @@ def gptq(weights: Array, scales: Array, moments: Array) -> Array:
     return back
 
 
-def _upper(moments: Array) -> Array:
+def _upper(moments: Array, damping: float) -> Array:
     """U, upper triangular, with U^T U = (H + damping)^-1. A column that is always 0 gets 1 on the diagonal."""
     damped = np.array(moments, np.float64)
     diagonal: Any = np.einsum("...ii->...i", damped)
     mean = diagonal.mean(axis=-1, keepdims=True)
-    diagonal += np.where(mean > 0, _DAMPING * mean, 1.0)
+    diagonal += np.where(mean > 0, damping * mean, 1.0)
     inverse = np.linalg.inv(damped)
     symmetric = (inverse + np.swapaxes(inverse, -1, -2)) / 2
     lower: Any = np.linalg.cholesky(symmetric)
     return np.swapaxes(lower, -1, -2)
 
 
-def noise(errors: Array, moments: Array) -> float:
-    """tr(E H E^T): the squared error of all results of a layer, for errors E of shape `(channels, columns)`."""
+def noise(errors: Array, moments: Array) -> Array:
+    """The squared error of the results of each channel, e H e^T for each row e of the errors `(channels, columns)`.
+
+    Their sum is tr(E H E^T).
+    """
     if moments.ndim == 2:
-        return float(np.einsum("ck,ck->", errors @ moments, errors))
-    return float(np.einsum("cj,cjk,ck->", errors, moments, errors))
+        return np.einsum("ck,ck->c", errors @ moments, errors)
+    return np.einsum("cj,cjk,ck->c", errors, moments, errors)

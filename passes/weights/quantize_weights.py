@@ -1,0 +1,214 @@
+"""`tfl-quantize-weights`: stores weights as the integers that were decided for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from xdsl.dialects.builtin import Float32Type, IntegerType, ModuleOp, UnitAttr
+from xdsl.ir import Operation, SSAValue, Use
+
+from tflir.ir import names
+from tflir.ir.constants import elements
+from tflir.ir.errors import Error
+from tflir.ir.quant import Layout, UniformQuantizedType
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.indexing import GatherOp
+from tflir.ir.tfl.quantization import DequantizeOp
+from tflir.ir.tfl.stored_forms import computes
+from tflir.ir.types import tensor_type
+from tflir.ir.weight_kind import ALGORITHMS, WeightKind, set_weight_kind, weight_kind_of
+from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONLY, quantized_element
+from tflir.passes.quantization.pairs import (
+    FloatConstant,
+    computing_uses,
+    float_constant,
+    name_of_twin,
+    quantized_tensor,
+)
+from tflir.passes.rewriting.edit import erase, insert_after
+from tflir.passes.rewriting.values import qconst_op
+from tflir.passes.weights.reading import correct_bias, erase_unused, floats, rows_of, shaped, summed
+from tflir.passes.weights.rounding import Rounded, round_rows
+
+_OWN = ("minmax", "gptq")
+"""Algorithms after which the quantizer that runs later finds the scales of int8 weights itself."""
+
+
+@dataclass(frozen=True)
+class QuantizeWeightsPass(TflPass):
+    """
+    Replaces float weights by the integers that `tfl.weight_kind` of their ops asks for, and a `tfl.dequantize`: int4 in
+    [-7, 7], int2 in [-1, 1], int8 in [-127, 127], with one scale, one for each channel, or one for each block. The
+    passes that quantize afterwards let ops read the integers as they are.
+
+    ```mlir
+    %w = "tfl.pseudo_const"() <{value = dense<[[0.7, 0.2]]> : tensor<1x2xf32>}> : () -> tensor<1x2xf32>
+    %y = "tfl.fully_connected"(%x, %w, %b) {tfl.weight_kind = {bits = 4 : i32, granularity = "channel", …}} …
+    ```
+    becomes
+    ```mlir
+    %q = "tfl.pseudo_qconst"() <{qtype = tensor<1x2x!quant.uniform<i4<-7:7>:f32:0, {0.1}>>, value = dense<[[7, 2]]> …
+    %d = "tfl.dequantize"(%q) {tfl.stored_weights} : (tensor<1x2x!quant.uniform<…>>) -> tensor<1x2xf32>
+    %y = "tfl.fully_connected"(%x, %d, %b) …
+    ```
+    int8 weights of the kind that the mode itself gives are left to the mode.
+    """
+
+    name = "tfl-quantize-weights"
+    changes = "lossy"
+    per_function = True
+
+    algorithm: str = "minmax"
+    """For ops whose kind names none: minmax (scale max|v| / 127, to nearest), mse (scale of the least squared error),
+    octav (Sakr et al., arXiv:2206.06501), gptq (with the second moments that calibration recorded)."""
+    correct_bias: str = "off"
+    """on or auto: as for `tfl-round-weights`."""
+    every: bool = False
+    """Also store the weights of ops without a kind, as int8."""
+    per_channel: bool = True
+    """With `every`: scales per channel where the op has a channel axis; else one scale a tensor."""
+    min_elements: int = 0
+    """With `every`: weights of fewer elements stay float."""
+
+    def __post_init__(self) -> None:
+        for what, given, known in (
+            ("algorithm", self.algorithm, ALGORITHMS),
+            ("correct-bias", self.correct_bias, ("off", "on", "auto")),
+        ):
+            if given not in known:
+                raise Error(f"{self.name}: {what} is one of {', '.join(known)}, not '{given}'", status=2)
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        for source in list(module.walk()):
+            constant = float_constant(source)
+            if constant is None or not constant.elements:
+                continue
+            for kind, uses in self._by_kind(constant).items():
+                self._store(constant, kind, uses, report)
+            erase_unused(constant)
+        for op in module.walk():
+            set_weight_kind(op, None)
+
+    def _by_kind(self, constant: FloatConstant) -> dict[WeightKind, list[Use]]:
+        """The uses of a constant as a weight, by the kind to store it in; each kind names its algorithm."""
+        found: dict[WeightKind, list[Use]] = {}
+        for use in computing_uses(constant.value):
+            op = use.operation
+            if not isinstance(op, TflOp) or LEFT_OUT in op.attributes or use.index != _weight_index(op):
+                continue
+            kind = weight_kind_of(op) or self._usual(op, use.index, constant)
+            if kind is None:
+                continue
+            kind = replace(kind, algorithm=kind.algorithm or self.algorithm)
+            if not self._is_left(kind, op, use.index):
+                found.setdefault(kind, []).append(use)
+        return found
+
+    def _usual(self, op: TflOp, index: int, constant: FloatConstant) -> WeightKind | None:
+        """The kind of an op without one: int8, if the pass is to store these too."""
+        if not self.every or constant.elements < self.min_elements:
+            return None
+        channels = self.per_channel and op.INFO.channel_axis(index) is not None
+        kind = WeightKind(8, "channel" if channels else "tensor")
+        return kind if computes(op.INFO.builtin, "float", 8, kind.granularity) else None
+
+    def _is_left(self, kind: WeightKind, op: TflOp, index: int) -> bool:
+        """Whether the mode itself stores weights of this kind."""
+        usual = "tensor" if op.INFO.channel_axis(index) is None else "channel"
+        plain = kind.bits == 8 and kind.form == "hybrid" and kind.granularity in ("channel", usual)
+        return plain and kind.algorithm in _OWN and kind.algorithm in ("minmax", self.algorithm)
+
+    def _store(self, constant: FloatConstant, kind: WeightKind, uses: list[Use], report: PassReport) -> None:
+        readers = [use.operation for use in uses if isinstance(use.operation, TflOp)]
+        values = floats(constant)
+        if not np.isfinite(values).all():
+            report.decline("the constant holds NaN or infinity", readers[0])
+            return
+        axis = readers[0].INFO.channel_axis(uses[0].index) or 0
+        if kind.block and (values.ndim != 2 or values.shape[-1] % kind.block):
+            report.decline(f"its rows are no multiple of {kind.block}: one scale a channel", readers[0])
+            kind = replace(kind, granularity="channel", block=0)
+        rows = rows_of(values, axis) if values.ndim else values.reshape(1, 1).astype(np.float64)
+        moments = summed(readers, names.SECOND_MOMENTS, len(rows)) if kind.algorithm == "gptq" else None
+        if kind.algorithm == "gptq" and moments is None:
+            report.decline("what it reads was not recorded: rounded to nearest", readers[0])
+        check = None if moments is None else summed(readers, names.HELD_OUT_MOMENTS, len(rows))
+        result = round_rows(rows, kind, kind.algorithm, moments, check)
+        if result.nearest:
+            report.decline("rounding to nearest errs less on data that was held out", readers[0])
+        element = _element(kind, axis, result)
+        integers = shaped(result.integers().astype(np.float64), values.shape, axis).astype(np.int8)
+        dequantize = _insert(constant, element, integers, len(uses))
+        dequantize.attributes[STORED_WEIGHTS] = UnitAttr()
+        if kind.form == "dequantize":
+            dequantize.attributes[WEIGHT_ONLY] = UnitAttr()
+        for use in uses:
+            use.operation.operands[use.index] = dequantize.results[0]
+        for op in readers:
+            if isinstance(op, GatherOp) and kind.bits < 8 and kind.form == "hybrid":
+                _gather_integers(op, dequantize.operands[0])
+        if not any(True for _ in dequantize.results[0].uses):
+            erase(dequantize)
+        report.count(f"weights to int{kind.bits}")
+        for op in readers if self.correct_bias != "off" else ():
+            if names.INPUT_MEAN in op.attributes:
+                correct_bias(op, rows - result.values, report, checked=self.correct_bias == "auto")
+
+
+def _weight_index(op: TflOp) -> int | None:
+    """The position of the one weight of an op; None for ops without, and for those with several."""
+    positions = {*op.INFO.dynamic_range, *((op.INFO.weight[0],) if op.INFO.weight else ())}
+    return next(iter(positions)) if len(positions) == 1 else None
+
+
+def _element(kind: WeightKind, axis: int, result: Rounded) -> UniformQuantizedType:
+    axes: tuple[int, ...] = ()
+    blocks: tuple[int, ...] = ()
+    if kind.block:
+        axes, blocks = (0, 1), (1, kind.block)
+    elif kind.granularity == "channel":
+        axes = (axis,)
+    layout = Layout(result.scales, 0, axes, blocks)
+    return UniformQuantizedType.get(IntegerType(kind.bits), Float32Type(), layout, narrow=True)
+
+
+def _insert(
+    constant: FloatConstant, element: UniformQuantizedType, integers: np.ndarray[tuple[int, ...], np.dtype[np.int8]],
+    count: int,
+) -> DequantizeOp:  # fmt: skip
+    """Inserts the integers and their dequantize after the float constant, which `count` ops will read no more."""
+    every = sum(1 for _ in constant.value.uses)
+    name = name_of_twin(constant, f"int{element.storage.width.data}", replaces=count == every)
+    qtype = tensor_type(constant.shape, element)
+    stored = qconst_op(qtype, elements(integers, element.storage))
+    dequantize = DequantizeOp.create(operands=stored.results, result_types=[constant.value.type])
+    stored.location = names.named(name)
+    dequantize.location = names.named(None if name is None else f"{name}_dequantize")
+    made = constant.value.owner
+    assert isinstance(made, Operation)
+    insert_after(made, stored, dequantize)
+    return dequantize
+
+
+def _gather_integers(op: GatherOp, table: SSAValue) -> None:
+    """Lets a gather select rows of integers, which a dequantize makes float then, instead of the whole table."""
+    result = op.results[0]
+    element = quantized_element(table)
+    assert element is not None
+    made = GatherOp.create(
+        operands=[table, op.indices],
+        result_types=[quantized_tensor(result, element)],
+        properties=dict(op.properties),
+        attributes={key: op.attributes[key] for key in names.OP_CARRIED if key in op.attributes},
+    )
+    name = names.name_of(result)
+    made.location = names.named(None if name is None else f"{name}_integers")
+    dequantize = DequantizeOp.create(operands=made.results, result_types=[result.type])
+    dequantize.location = op.location
+    if (extras := op.attributes.get(names.TENSOR)) is not None:
+        dequantize.attributes[names.TENSOR] = extras
+    insert_after(op, made, dequantize)
+    result.replace_all_uses_with(dequantize.results[0])
+    erase(op)

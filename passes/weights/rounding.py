@@ -1,0 +1,120 @@
+"""Chooses scales and integers for the weights of one layer, by the kind that was decided for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tflir.ir.weight_kind import WeightKind
+from tflir.passes.weights.gptq import Factors, gptq, noise
+from tflir.passes.weights.reading import Float64
+from tflir.passes.weights.scales import SCALES, rounded
+
+_DAMPINGS = (0.01, 0.1, 1.0)
+_CAUTIOUS = 0.1
+"""The damping without data to check it."""
+HELD_OUT = 4
+"""Of this many samples one is held out, to check what is chosen by the others."""
+_TRIED = ("minmax", "mse")
+"""The scales of which GPTQ takes, for each channel, those that leave the smaller error."""
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """Weights of shape `(channels, columns)` on a grid."""
+
+    values: Float64
+    """The multiples of the scales."""
+    scales: Float64
+    """`()` for one scale, `(channels,)`, or `(channels, blocks)`."""
+    nearest: bool = False
+    """Whether GPTQ was asked for and rounding to nearest errs less on the data that was held out."""
+
+    def integers(self) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
+        """The stored integers, of the shape of the values."""
+        return np.rint(self.values / _spread(self.scales, self.values.shape)).astype(np.int8)
+
+
+def largest_integer(kind: WeightKind) -> int:
+    """127, 7 or 1: ranges are symmetric."""
+    return (1 << (kind.bits - 1)) - 1
+
+
+def round_rows(
+    rows: Float64, kind: WeightKind, algorithm: str, moments: Float64 | None = None, check: Float64 | None = None
+) -> Rounded:
+    """Rounds weights of shape `(channels, columns)` by an algorithm: minmax, mse, octav, or gptq.
+
+    `gptq` takes the second moments of what the layer reads; `check` has those of data that was held out.
+    """
+    most = largest_integer(kind)
+    if algorithm != "gptq" or moments is None:
+        scales = _scales(rows, kind, "minmax" if algorithm == "gptq" else algorithm)
+        return Rounded(rounded(rows, _spread(scales, rows.shape), most), scales)
+    tried = [_scales(rows, kind, name) for name in _TRIED]
+
+    def attempt(factors: Factors, seen: Float64) -> Rounded:
+        ways = [Rounded(gptq(rows, _spread(s, rows.shape), factors, most), s) for s in tried]
+        return _best(rows, ways, seen)
+
+    plain = Rounded(rounded(rows, _spread(tried[0], rows.shape), most), tried[0], nearest=True)
+    return tuned(rows, plain, attempt, moments, check)
+
+
+def tuned(
+    rows: Float64,
+    plain: Rounded,
+    attempt: Callable[[Factors, Float64], Rounded],
+    moments: Float64,
+    check: Float64 | None,
+) -> Rounded:
+    """The result of `attempt`, which is GPTQ with given factors for given moments, with the damping that errs least on
+    data that was held out; or `plain` if that errs less.
+
+    From few samples, moments hold chance correlations, from which more damping protects. With the damping chosen, GPTQ
+    runs again on all the data.
+    """
+    if check is None:
+        return attempt(Factors.of(moments, _CAUTIOUS), moments)
+    least, chosen = float(noise(plain.values - rows, check).sum()), 0.0
+    for damping in _DAMPINGS:
+        one = attempt(Factors.of(moments, damping), moments)
+        if (error := float(noise(one.values - rows, check).sum())) < least:
+            least, chosen = error, damping
+    if not chosen:
+        return plain
+    together = moments + (check - moments) / HELD_OUT
+    return attempt(Factors.of(together, chosen), together)
+
+
+def _best(rows: Float64, tried: list[Rounded], moments: Float64) -> Rounded:
+    """For each channel the grid of the least error; one for all channels if they share a scale."""
+    errors = np.stack([noise(one.values - rows, moments) for one in tried])
+    if tried[0].scales.ndim == 0:
+        return tried[int(errors.sum(axis=1).argmin())]
+    choice = errors.argmin(axis=0)
+    channels = np.arange(len(rows))
+    values = np.stack([one.values for one in tried])[choice, channels]
+    return Rounded(values, np.stack([one.scales for one in tried])[choice, channels])
+
+
+def _scales(rows: Float64, kind: WeightKind, name: str) -> Float64:
+    """The scales in the precision in which the file holds them: float16 for blocks, else float32."""
+    made = SCALES[name]
+    most = largest_integer(kind)
+    if kind.granularity == "tensor":
+        return made(rows.reshape(1, -1), most).astype(np.float32).astype(np.float64)[0]
+    if kind.granularity == "channel":
+        return made(rows, most).astype(np.float32).astype(np.float64)
+    limits = np.finfo(np.float16)
+    scales = made(rows.reshape(-1, kind.block), most).reshape(len(rows), -1)
+    return np.clip(scales, limits.tiny, limits.max).astype(np.float16).astype(np.float64)
+
+
+def _spread(scales: Float64, shape: tuple[int, ...]) -> Float64:
+    """Scales as they broadcast to weights of shape `(channels, columns)`."""
+    if scales.ndim == 2:
+        return np.repeat(scales, shape[1] // scales.shape[1], axis=1)
+    return scales.reshape(-1, 1)

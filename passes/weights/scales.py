@@ -1,0 +1,71 @@
+"""Scales of symmetric weights: from the largest magnitude, of the least squared error, or of OCTAV.
+
+Weights are given as groups that share a scale, shape `(groups, elements)`; scales have shape `(groups,)`. Integers
+range from -most to most.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+_LEAST = 1e-6 / 254
+"""Scales are at least this, also of weights that are all 0."""
+_FACTORS = np.linspace(1.0, 0.3, 29)
+"""Parts of the largest magnitude that are tried as the largest value."""
+_CHUNK = 1 << 20
+"""Elements that are processed at once."""
+_ROUNDS = 20
+"""Steps of OCTAV's iteration, which converges in fewer."""
+
+
+def minmax_scales(groups: Array, most: int) -> Array:
+    """max|v| / most: no weight is clipped."""
+    return np.maximum(np.abs(groups).max(axis=1) / most, _LEAST)
+
+
+def mse_scales(groups: Array, most: int) -> Array:
+    """Of the scales that clip at 100 % to 30 % of the largest magnitude, the one of the least squared error."""
+    largest = minmax_scales(groups, most)
+    best = largest.copy()
+    step = max(1, _CHUNK // max(1, groups.shape[1]))
+    for start in range(0, len(groups), step):
+        part = slice(start, start + step)
+        least = np.full(len(groups[part]), np.inf)
+        for factor in _FACTORS:
+            scales = largest[part] * factor
+            errors = np.square(rounded(groups[part], scales[:, None], most) - groups[part]).sum(axis=1)
+            better = errors < least
+            least[better] = errors[better]
+            best[part][better] = scales[better]
+    return np.maximum(best, _LEAST)
+
+
+def octav_scales(groups: Array, most: int) -> Array:
+    """The clipping value c / most, where c solves the equation of Sakr et al., arXiv:2206.06501, equation 6.
+
+    c is the fixed point of sum |w| over |w| > c, divided by 4^-n / 3 times the number of other elements that are not 0
+    plus the number of those above c, where n is the bit width.
+    """
+    magnitudes = np.abs(groups)
+    noise_of_bits = 4.0 ** -(int(most).bit_length() + 1) / 3
+    present = (magnitudes > 0).sum(axis=1)
+    clip = magnitudes.sum(axis=1) / np.maximum(present, 1)
+    for _ in range(_ROUNDS):
+        above = magnitudes > clip[:, None]
+        over = above.sum(axis=1)
+        weight = noise_of_bits * (present - over) + over
+        found = np.where(above, magnitudes, 0.0).sum(axis=1) / np.maximum(weight, 1e-300)
+        clip = np.where(over > 0, found, clip)
+    return np.maximum(np.minimum(clip, magnitudes.max(axis=1)) / most, _LEAST)
+
+
+def rounded(groups: Array, scales: Array, most: int) -> Array:
+    """The weights rounded to the nearest multiples of scales that broadcast to them."""
+    return np.clip(np.rint(groups / scales), -most, most) * scales
+
+
+SCALES = {"minmax": minmax_scales, "mse": mse_scales, "octav": octav_scales}
+"""The ways to choose scales, by their names."""
