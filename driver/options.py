@@ -72,7 +72,7 @@ class Options(Settings):
     @property
     def needs_histograms(self) -> bool:
         """Whether ranges are chosen from the histograms of activations."""
-        return self.calibration_method != "minmax"
+        return self.calibration_method not in ("minmax", "margin")
 
     @property
     def uses_gptq(self) -> bool:

@@ -173,8 +173,9 @@ class Settings:
         "minmax",
         Option(
             "--calibration-method",
-            "the range of an activation: minmax (default: of all its values), percentile (without the outermost), "
-            "mse (of the least squared error), or entropy (of the least information lost)",
+            "the range of an activation: minmax (default: of all its values), margin (wider by 1/N after N samples), "
+            "percentile (without the outermost), mse (of the least squared error), entropy (of the least information "
+            "lost), or auto: what is best on a part of the data that is held out",
             "METHOD",
             one_of(CALIBRATION_METHODS),
             modes=WITH_RANGES,
@@ -183,7 +184,7 @@ class Settings:
             commands=("compile", "calibrate"),
         ),
     )
-    """How ranges are chosen from the values seen; all but `minmax` clip those that are rare and large."""
+    """How ranges are chosen from the values seen; the last three clip those that are rare and large."""
     percentile: float = option(
         99.99,
         Option(

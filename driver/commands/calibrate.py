@@ -9,6 +9,7 @@ from typing import Any
 from tflir.commands.inputs import check_there, given
 from tflir.commands.outputs import STDOUT, check_outputs, write_stdout
 from tflir.commands.terminal import progress, say
+from tflir.flags import AUTO
 from tflir.ir.errors import Error
 from tflir.options import Options, options_from
 from tflir.refusals import idle_percentile
@@ -71,6 +72,9 @@ def _check(arguments: argparse.Namespace, options: Options) -> None:
     target: str = arguments.output
     if target != STDOUT and _ending(target) not in (_FILE, _MODEL):
         raise Error("is neither .json nor .tflite", file=target, hint="name the output so", status=_USAGE)
+    if options.calibration_method == AUTO:
+        what = "--calibration-method auto compares conversions, which calibrate makes none of"
+        raise Error(what, hint="give it to compile", status=_USAGE)
     if (refusal := idle_percentile(options)) is not None:
         raise Error(refusal[0], hint=refusal[1], status=_USAGE)
     if "percentile" in options.given and _ending(target) != _MODEL:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
-from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
 from tflir.backends.files import whole_file
 from tflir.content import read_content
@@ -26,7 +26,7 @@ from tflir.ir.statistics import Range, set_ranges, with_range
 from tflir.ir.tfl.recurrent import INTERMEDIATES
 from tflir.passes.calibration.contamination import contaminated
 from tflir.passes.calibration.logged import values_of
-from tflir.passes.calibration.methods import MINMAX, PERCENTILE, RangeMethod
+from tflir.passes.calibration.methods import MARGIN, MINMAX, PERCENTILE, WITHOUT_HISTOGRAMS, RangeMethod, with_margin
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -84,6 +84,8 @@ class Recorded:
         Raises `Error` if the method needs histograms and none were recorded.
         """
         self.check_for(method.name)
+        if method.name == MARGIN:
+            return {key: with_margin(span, self.samples) for key, span in self.ranges.items()}
         found = {} if method.name == MINMAX or self.histograms is None else self.histograms
         return {key: method.span(found[key], span) if key in found else span for key, span in self.ranges.items()}
 
@@ -99,8 +101,8 @@ class Recorded:
         """Records ranges on the values of `module`, replacing those that it has.
 
         `tf_compat`: changed as by TensorFlow's calibrator. `method` and `percentile` choose ranges for activations of
-        `bits` bits, as `RangeMethod` says. Raises `Error` if the statistics belong to another model, or if the method
-        needs histograms and they have none.
+        `bits` bits, as `RangeMethod` says; `margin` leaves those of functions' arguments, which are the data's own.
+        Raises `Error` if the statistics belong to another model, or if the method needs histograms and they have none.
         """
         self.check(module)
         chosen = self.chosen(RangeMethod(method, percentile, bits))
@@ -108,7 +110,8 @@ class Recorded:
             name = function.sym_name.data
             ranges: dict[SSAValue, Range] = {}
             for position, value in enumerate(values_of(function)):
-                if (span := chosen.get((name, position))) is not None:
+                known = self.ranges if method == MARGIN and isinstance(value, BlockArgument) else chosen
+                if (span := known.get((name, position))) is not None:
                     ranges[value] = Range(*span)
                 if (spans := self.inner.get((name, position))) is not None and isinstance(value, OpResult):
                     _set_intermediates(value.op, spans)
@@ -131,7 +134,7 @@ class Recorded:
 
     def check_for(self, method: str) -> None:
         """Raises `Error` if the method needs histograms and none were recorded."""
-        if method != MINMAX and self.histograms is None:
+        if method not in WITHOUT_HISTOGRAMS and self.histograms is None:
             what = f"has no histograms, from which --calibration-method {method} chooses ranges"
             raise Error(what, hint=f"calibrate again with --calibration-method {method}")
 

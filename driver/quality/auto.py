@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tflir.flags import AUTO, RANGE_METHODS
 from tflir.option import ModeName
 from tflir.pipeline import mode_of
 from tflir.quality.trial import Measured, Trials
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from tflir.options import Options
 
+_EQUALIZATION = "equalization"
+_DEFAULT_RANGES = "minmax"
 _LEAST_GAIN = 0.5
 """What a step must gain at least, in dB."""
 _MOST_LOSS = 0.1
@@ -59,12 +62,18 @@ def is_open(options: Options) -> bool:
 
 
 def steps_of(options: Options) -> list[Step]:
-    """What options leave open, in the order in which it is decided."""
+    """What options leave open, in the order in which it is decided.
+
+    Channels come before ranges: what is gained by ranges depends on how even the channels are.
+    """
     integer = mode_of(options).name in _INTEGER
     steps: list[Step] = []
-    if options.equalize == "auto":
-        steps.append(Step("equalization", {"equalize": "off"}, {"": {"equalize": "on"}}))
-    bias = integer and options.bias_correction == "auto"
+    if options.equalize == AUTO:
+        steps.append(Step(_EQUALIZATION, {"equalize": "off"}, {"": {"equalize": "on"}}))
+    if options.calibration_method == AUTO:
+        changes = {name: {"calibration_method": name} for name in RANGE_METHODS if name != _DEFAULT_RANGES}
+        steps.append(Step("ranges", {"calibration_method": _DEFAULT_RANGES}, changes))
+    bias = integer and options.bias_correction == AUTO
     if integer and options.weight_algorithm == "gptq" and (steps or bias):
         change = {"": {"weight_algorithm": "gptq"}}
         steps.append(Step("GPTQ", {"weight_algorithm": "minmax"}, change, -_MOST_LOSS))
@@ -81,13 +90,18 @@ def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) 
     """
     steps = steps_of(options)
     state = replace(options, **{name: value for step in steps for name, value in step.without.items()})
+    asked = [step for step in steps if step.least_gain <= 0]
     trials = Trials(module, options, progress, 1 + sum(len(step.changes) for step in steps))
     if not trials.held_out:
-        names = ", ".join(step.name for step in steps)
-        return Decided(state, [f"{names} left out: there is a single sample, of which none can be held out"])
+        names = ", ".join(step.name for step in steps if step not in asked)
+        kept = {name: value for step in asked for change in step.changes.values() for name, value in change.items()}
+        said = f"{names} left out: there is a single sample, of which none can be held out"
+        return Decided(replace(state, **kept), [said])
     base = trials.measure(state)
     remarks: list[str] = []
-    for step in steps:
+    again: Step | None = None
+    while steps:
+        step = steps.pop(0)
         tried = {name: trials.measure(replace(state, **change)) for name, change in step.changes.items()}
         best = max(tried, key=lambda name: tried[name].snr)
         found = tried[best]
@@ -96,6 +110,9 @@ def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) 
         remarks.append(f"{name}: {base.snr:.1f} dB -> {found.snr:.1f} dB on held-out data")
         if kept:
             state, base = replace(state, **step.changes[best]), found
+            if again is not None:
+                steps.insert(0, again)
+        again = step if step.name == _EQUALIZATION and not kept and not remarks[:-1] else None
     return Decided(state, remarks)
 
 
@@ -105,7 +122,7 @@ def helps(found: Measured, base: Measured, least_gain: float) -> bool:
     The more their gains differ and the fewer they are, the more the mean of these must exceed 0: by some standard
     errors, whose variance has one more sample of a spread that is taken for granted.
     """
-    if found.snr - base.snr < least_gain:
+    if not (found.snr == base.snr or found.snr - base.snr >= least_gain):
         return False
     gains = found.gains_over(base)
     variance = (_SPREAD**2 + float(np.square(gains - gains.mean()).sum())) / gains.size

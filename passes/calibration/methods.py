@@ -1,7 +1,7 @@
 """Ranges from histograms: which part of an activation's values its integers stand for.
 
 The smallest and largest element (`minmax`) waste most integers where few elements are far from the others. The other
-methods clip those. No range is wider than that of the elements.
+methods clip those; no range is wider than that of the elements, but with a margin for data that was not seen.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import numpy as np
 from tflir.ir.histogram import Floats, Histogram
 
 Span = tuple[float, float]
-MINMAX = "minmax"
+MINMAX, MARGIN = "minmax", "margin"
+WITHOUT_HISTOGRAMS = (MINMAX, MARGIN)
 PERCENTILE = 99.99
 _ALL = 100.0
+_MOST = float(np.finfo(np.float32).max)
 _OCTAVES = 12
 """A range by the squared error reaches at least so many octaves less far than the elements do."""
 _BINS, _LEVELS = 2048, 128
@@ -47,6 +49,15 @@ class RangeMethod:
         low, high = choose(histogram, limits, self)
         low, high = (float(np.float32(end)) + 0.0 for end in (max(low, limits[0]), min(high, limits[1])))
         return (low, high) if low < high else limits
+
+
+def with_margin(span: Span, samples: int) -> Span:
+    """The range `span` of n samples, each end 1/n further from zero: a further sample may exceed what n have reached.
+
+    For the largest of n values between 0 and an unknown end, (n + 1) / n times it is the unbiased estimate of that end.
+    """
+    low, high = (float(np.clip(end * (1 + 1 / samples), -_MOST, _MOST)) for end in span)
+    return min(low, span[0]), max(high, span[1])
 
 
 def _percentile(histogram: Histogram, limits: Span, method: RangeMethod) -> Span:
