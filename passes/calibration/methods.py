@@ -23,6 +23,8 @@ _OCTAVES = 12
 """A range by the squared error reaches at least so many octaves less far than the elements do."""
 _BINS, _LEVELS = 2048, 128
 """Of the search by relative entropy: bins of magnitudes, and those of them that 8 bits tell apart."""
+_LEAST_KEPT = 0.99
+"""The least part of the elements other than 0 that the range by relative entropy holds."""
 _NOTHING = 1e-6
 """The count of a bin that only rounding errors left in it; its square is their size beside the sum of all."""
 
@@ -144,7 +146,8 @@ def _entropy(histogram: Histogram, limits: Span, method: RangeMethod) -> Span:
     For T at the end of bin i, P is the distribution of the first i bins, the last of which holds all larger elements
     too, and Q that of 128 groups of them, each spread evenly over those of its bins that are not empty. T is where the
     relative entropy sum P log(P / Q) is least (S. Migacz, "8-bit Inference with TensorRT", GTC 2017). Zeros are exact
-    in every range and do not count.
+    in every range and do not count. 99 % of the elements stay within T: where few values occur, such as the gray levels
+    of images, one bin that holds nearly all elements would lose nothing by this measure.
     """
     lower, upper = histogram.edges
     most = max(-limits[0], limits[1])
@@ -159,9 +162,8 @@ def _entropy(histogram: Histogram, limits: Span, method: RangeMethod) -> Span:
     beyond, last = total[-1] - total[size], bins[size - 1]
     own = entropies[size - 1] + _times_log(last + beyond, last + beyond)
     cross = _times_log(groups, means).sum(axis=1) + _times_log(beyond, means[:, -1])
-    inside = np.maximum(total[size], np.finfo(np.float64).tiny)
-    lost = (own - cross) / total[-1] - np.log(total[-1]) + np.log(inside)
-    lost[((beyond > 0) & (last == 0)) | (total[size] == 0)] = np.inf
+    lost = (own - cross) / total[-1] + np.log(np.maximum(total[size], np.finfo(np.float64).tiny) / total[-1])
+    lost[((beyond > 0) & (last == 0)) | (total[size] < _LEAST_KEPT * total[-1])] = np.inf
     end = most * float(size[np.argmin(lost)]) / _BINS
     return -end, end
 
