@@ -85,8 +85,16 @@ def _per_tensor(options: Options) -> dict[str, bool]:
 
 
 def _small(options: Options) -> dict[str, int]:
-    """With a recipe, its rules say which weights stay float."""
-    return {} if options.recipe is None else {"min_elements": 0}
+    """With a recipe, its rules say which weights stay float, except where one number holds for all of them: then ops
+    that read all their weights as int8 or none also stay float if one of these is smaller.
+    """
+    least = _least(options)
+    return {} if least == _LEAST_DYNAMIC else {"min_elements": least}
+
+
+def _least(options: Options) -> int:
+    """The least number of elements of weights that dynamic range quantizes."""
+    return _LEAST_DYNAMIC if options.rules is None else options.rules.least
 
 
 def _rounded(options: Options, *, min_elements: int = 0) -> list[str]:
@@ -136,7 +144,7 @@ def _dynamic_range(options: Options) -> list[str]:
         _preserved(keep_float=False),
         *_selected(options),
         *_normal_form(options),
-        *_rounded(options, min_elements=0 if options.recipe else _LEAST_DYNAMIC),
+        *_rounded(options, min_elements=_least(options)),
         _spec("tfl-prepare-quantize-dynamic-range", **_small(options), **_per_tensor(options), **_compat(options)),
         _spec("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",

@@ -50,5 +50,7 @@ class AssignWeightKindsPass(TflPass):
         for op, word in found.activations.items():
             op.attributes[ACTIVATIONS] = StringAttr(word)
             report.count(f"{word} activations")
+        for least, times in found.small.items():
+            report.remarks.append(f"{times} weights of fewer than {least} elements stay float, as the recipe says")
         for what, times in found.changed.items():
             report.remarks.append(f"{times} x {what}, which no kernel computes right")

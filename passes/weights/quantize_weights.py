@@ -127,9 +127,6 @@ class QuantizeWeightsPass(TflPass):
             report.decline("the constant holds NaN or infinity", readers[0])
             return
         axis = readers[0].INFO.channel_axis(uses[0].index) or 0
-        if kind.block and (values.ndim != 2 or values.shape[-1] % kind.block):
-            report.decline(f"its rows are no multiple of {kind.block}: one scale a channel", readers[0])
-            kind = replace(kind, granularity="channel", block=0)
         rows = rows_of(values, axis) if values.ndim else values.reshape(1, 1).astype(np.float64)
         moments = summed(readers, names.SECOND_MOMENTS, len(rows)) if kind.algorithm == "gptq" else None
         if kind.algorithm == "gptq" and moments is None:
