@@ -142,7 +142,7 @@ class Converter(Settings):
             remark = mode_remark(options, _evidence(module, tf_compat=self.tf_compat) if options.has_ranges else None)
             self.remarks = [] if remark is None else [remark]
             for warning in warnings_of(options, mode.name):
-                warnings.warn(warning, DeprecationWarning if "deprecated" in warning else OptionWarning, 5)
+                warnings.warn(warning, DeprecationWarning if "deprecated" in warning else OptionWarning, 6)
                 self.remarks.append(f"warning: {warning}")
             if self._tries:
                 options = self._decided(module, options)
