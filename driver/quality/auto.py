@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflir.flags import AUTO, RANGE_METHODS
+from tflir.ir.functions import functions
 from tflir.option import ModeName
+from tflir.passes.equalize.equalize_channels import values_to_observe
 from tflir.pipeline import mode_of
 from tflir.quality.trial import Measured, Trials
 
@@ -85,35 +87,56 @@ def steps_of(options: Options) -> list[Step]:
 def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) -> Decided:
     """Decides by trials on the representative data of `options` what is left open.
 
-    `module` is the float model, which stays as it is. `progress` is called with the conversions done and the most that
-    there can be. Raises `Error` if the model can't be converted or run.
+    What was left out is tried once more at the end if a later step was kept. `module` is the float model, which stays
+    as it is. `progress` is called with the conversions done and the most that there can be. Raises `Error` if the
+    model can't be converted or run.
     """
     steps = steps_of(options)
     state = replace(options, **{name: value for step in steps for name, value in step.without.items()})
-    asked = [step for step in steps if step.least_gain <= 0]
-    trials = Trials(module, options, progress, 1 + sum(len(step.changes) for step in steps))
-    if not trials.held_out:
-        names = ", ".join(step.name for step in steps if step not in asked)
-        kept = {name: value for step in asked for change in step.changes.values() for name, value in change.items()}
-        said = f"{names} left out: there is a single sample, of which none can be held out"
-        return Decided(replace(state, **kept), [said])
-    base = trials.measure(state)
     remarks: list[str] = []
-    again: Step | None = None
-    while steps:
-        step = steps.pop(0)
-        tried = {name: trials.measure(replace(state, **change)) for name, change in step.changes.items()}
-        best = max(tried, key=lambda name: tried[name].snr)
-        found = tried[best]
-        kept = helps(found, base, step.least_gain)
-        name = " ".join(word for word in (step.name, best, "kept" if kept else "left out") if word)
-        remarks.append(f"{name}: {base.snr:.1f} dB -> {found.snr:.1f} dB on held-out data")
-        if kept:
-            state, base = replace(state, **step.changes[best]), found
-            if again is not None:
-                steps.insert(0, again)
-        again = step if step.name == _EQUALIZATION and not kept and not remarks[:-1] else None
+    if steps[0].name == _EQUALIZATION and not any(values_to_observe(function) for function in functions(module)):
+        steps = steps[1:]
+        remarks.append(f"{_EQUALIZATION} left out: no channel can be scaled")
+    if not steps:
+        return Decided(state, remarks)
+    trials = Trials(module, options, progress, sum(len(step.changes) + 1 for step in steps))
+    if not trials.held_out:
+        return _undecided(state, steps, remarks)
+    base = trials.measure(state)
+    again: list[Step] = []
+    kept_since = False
+    for step in steps:
+        state, base, best = _tried(trials, step, state, base, remarks)
+        if best is not None:
+            again.append(best)
+        elif again:
+            kept_since = True
+    for step in again if kept_since else []:
+        state, base, _ = _tried(trials, step, state, base, remarks)
     return Decided(state, remarks)
+
+
+def _tried(
+    trials: Trials, step: Step, state: Options, base: Measured, remarks: list[str]
+) -> tuple[Options, Measured, Step | None]:
+    """The options and the measure after a step; and if it was left out, the step with its best choice alone."""
+    found = {name: trials.measure(replace(state, **change)) for name, change in step.changes.items()}
+    best = max(found, key=lambda name: found[name].snr)
+    kept = helps(found[best], base, step.least_gain)
+    name = " ".join(word for word in (step.name, best, "kept" if kept else "left out") if word)
+    remarks.append(f"{name}: {base.snr:.1f} dB -> {found[best].snr:.1f} dB on held-out data")
+    if kept:
+        return replace(state, **step.changes[best]), found[best], None
+    return state, base, replace(step, changes={best: step.changes[best]})
+
+
+def _undecided(state: Options, steps: list[Step], remarks: list[str]) -> Decided:
+    """Without what may be left out, but with what was asked for."""
+    asked = [step for step in steps if step.least_gain <= 0]
+    kept = {name: value for step in asked for change in step.changes.values() for name, value in change.items()}
+    names = ", ".join(step.name for step in steps if step not in asked)
+    said = f"{names} left out: there is a single sample, of which none can be held out"
+    return Decided(replace(state, **kept), [*remarks, *([said] if names else [])])
 
 
 def helps(found: Measured, base: Measured, least_gain: float) -> bool:
@@ -125,5 +148,6 @@ def helps(found: Measured, base: Measured, least_gain: float) -> bool:
     if not (found.snr == base.snr or found.snr - base.snr >= least_gain):
         return False
     gains = found.gains_over(base)
-    variance = (_SPREAD**2 + float(np.square(gains - gains.mean()).sum())) / gains.size
+    with np.errstate(invalid="ignore"):  # nothing is sure of gains that are infinite
+        variance = (_SPREAD**2 + float(np.square(gains - gains.mean()).sum())) / gains.size
     return least_gain <= 0 or float(gains.mean()) > _DEVIATIONS * math.sqrt(variance / gains.size)

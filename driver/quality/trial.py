@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 
 Note = Callable[[int, int], None]
 Float64 = npt.NDArray[np.float64]
-MOST_SAMPLES = 48
+MOST_SAMPLES = 64
 """At most this many samples take part."""
-_PARTS, _PARTS_OF_FEW = 3, 4
-"""Into how many parts samples are split, each of which is held out once; of few samples each part leaves out less."""
-_FEW = 16
+_PARTS = 4
+"""Into how many parts samples are split, each of which is held out once."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +104,10 @@ Split = tuple[dict[str, list[Sample]], dict[str, list[Sample]]]
 
 
 def split(samples: dict[str, list[Sample]]) -> list[Split]:
-    """Every sample is held out once: a third of them at a time, of few samples a quarter. Empty with a single one."""
+    """Every sample is held out once, a quarter of them at a time. Empty with a single one."""
     count = max((len(part) for part in samples.values()), default=0)
-    if count < 2:
-        return []
-    folds = _PARTS if count >= _FEW else min(_PARTS_OF_FEW, count)
-    return [_without(samples, folds, place) for place in range(folds)]
+    folds = min(_PARTS, count)
+    return [_without(samples, folds, place) for place in range(folds)] if folds > 1 else []
 
 
 def _without(samples: dict[str, list[Sample]], folds: int, place: int) -> Split:
