@@ -119,15 +119,16 @@ def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) 
 def _tried(
     trials: Trials, step: Step, state: Options, base: Measured, remarks: list[str]
 ) -> tuple[Options, Measured, Step | None]:
-    """The options and the measure after a step; and if it was left out, the step with its best choice alone."""
+    """The options and the measure after a step; and if it was left out, the step with the choices that gained."""
     found = {name: trials.measure(replace(state, **change)) for name, change in step.changes.items()}
-    best = max(found, key=lambda name: found[name].snr)
-    kept = helps(found[best], base, step.least_gain)
-    name = " ".join(word for word in (step.name, best, "kept" if kept else "left out") if word)
+    helping = [name for name in found if helps(found[name], base, step.least_gain)]
+    best = max(helping or found, key=lambda name: found[name].snr)
+    name = " ".join(word for word in (step.name, best, "kept" if helping else "left out") if word)
     remarks.append(f"{name}: {base.snr:.1f} dB -> {found[best].snr:.1f} dB on held-out data")
-    if kept:
+    if helping:
         return replace(state, **step.changes[best]), found[best], None
-    return state, base, replace(step, changes={best: step.changes[best]})
+    gained = {name: step.changes[name] for name in found if found[name].snr > base.snr}
+    return state, base, replace(step, changes=gained or {best: step.changes[best]})
 
 
 def _undecided(state: Options, steps: list[Step], remarks: list[str]) -> Decided:
