@@ -174,6 +174,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         *_dense_weights(options, only=only),
         *_rounded(options),
         *(["tfl-integer-forms"] if only else []),
+        *_int16_beside_int8(options),
         _spec(
             "tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_sparse_tables(options), **_compat(options)
         ),
@@ -188,8 +189,15 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         *_io_types(options, strict=only),
         *fitted(options, integer_only=only),
         "tfl-post-quantize-remove-qdq",
-        *(_cleared(options) if _words(options) else []),
+        *(_cleared(options) if _words(options) or options.recipe else []),
     ]
+
+
+def _int16_beside_int8(options: Options) -> list[str]:
+    """int16 ops of a recipe that also has int8 ones: they come first, and the passes for int8 keep them."""
+    if options.rules is None or "int16" not in options.rules.all_activations:
+        return []
+    return [_spec("tfl-quantize-int16x8", chosen=True, **_per_tensor(options))]
 
 
 def _int16x8(options: Options) -> list[str]:
@@ -323,7 +331,8 @@ def _wants_float16(options: Options) -> bool:
 
 
 def _wants_int16x8(options: Options) -> bool:
-    named = options.rules is not None and options.rules.activations == "int16"
+    rules = options.rules
+    named = rules is not None and "int16" in rules.all_activations and "int8" not in rules.all_activations
     return ((named or _X16 in options.target_spec.supported_ops) and options.has_data) or options.requantize == "int16"
 
 

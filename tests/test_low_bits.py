@@ -271,3 +271,39 @@ def test_with_one_scale_for_all_weights_gptq_keeps_it() -> None:
     nearest = round_rows(rows, WeightKind(4, "tensor"), "minmax")
     mine, theirs = (np.square((one.values - rows) @ read.T).sum() for one in (result, nearest))
     assert mine < theirs
+
+
+@pytest.mark.parametrize(
+    ("base", "rules", "kinds"),
+    [
+        ("int8", {"point": "int16"}, "i8 i16 i8 i8"),
+        ("int16", {"point": "int8"}, "i16 i8 i16 i16"),
+        ("int8", {"point": "float", "logits": "float"}, "i8 f32 i8 f32"),
+        ("int16", {"point|logits": "float"}, "i16 f32 i16 f32"),
+        ("float", {"point": "int8", "deep": "int16"}, "f32 i8 i16 f32"),
+    ],
+)
+def test_one_model_mixes_types_of_activations(
+    base: str, rules: dict[str, str], kinds: str, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "rules.toml"
+    lines = [f'activations = "{base}"', "[[rule]]", "weights = {bits = 8}"]
+    lines += [
+        line for match, word in rules.items() for line in ("[[rule]]", f'match = "{match}"', f'activations = "{word}"')
+    ]
+    path.write_text("\n".join(lines))
+    made = _converted(str(path), representative_dataset=_samples())
+    found = [_kind(op.operands[0]) for op in load_bytes(made).walk() if op.name.removeprefix("tfl.") in _LAYERS]
+    assert " ".join(found) == kinds
+    assert _snr(made) > 35
+    assert _snr(made, delegated=False) > 34
+    names = [op.name for op in load_bytes(made).walk()]
+    assert names.count("tfl.dequantize") + names.count("tfl.quantize") <= 6
+
+
+_LAYERS = ("conv_2d", "depthwise_conv_2d", "fully_connected")
+
+
+def _kind(value: Any) -> str:
+    text = str(value.type)
+    return next(kind for kind in ("i16", "i8", "f32") if f"<{kind}" in text or f"x{kind}>" in text)

@@ -22,7 +22,8 @@ _CONFIG = (
     "skip_checks",
     "min_weight_elements",
 )
-_TENSOR = ("num_bits", "symmetric", "granularity", "dtype", "block_size", "algorithm_key")
+_TENSOR = ("num_bits", "symmetric", "granularity", "dtype", "block_size", "algorithm_key", "algorithm_params")
+_NO_HR = "use GPTQ, which needs no other graph"
 _SMALL = 1024
 """Weights of fewer elements stay float in dynamic range, as in TensorFlow: their int8 form saves little and costs the
 accuracy of first layers and depthwise convolutions. `dynamic_wi8c_afp32` stores them as int8 too."""
@@ -35,16 +36,18 @@ _PRESETS = {
 } | {f"dynamic_wi{bits}{c}_afp32": (WeightKind(bits), "float", 0) for bits in (8, 4, 2) for c in ("", "c")}
 _PRESETS["dynamic_wi8_afp32"] = (WeightKind(8), "float", _SMALL)
 _BLOCKS = {
-    name: (WeightKind(4, "block", block), "float", 0)
+    f"dynamic_wi{bits}b{block}_afp32": (WeightKind(bits, "block", block), "float", 0)
+    for bits in (8, 4, 2)
     for block in (32, 64, 128, 256)
-    for name in (f"dynamic_wi4b{block}_afp32", f"dynamic_wi4_afp32_block{block}")
-}
+} | {f"dynamic_wi4_afp32_block{block}": (WeightKind(4, "block", block), "float", 0) for block in (32, 64, 128, 256)}
 PRESETS = (*_PRESETS, *_BLOCKS)
 """The names of the presets."""
 
 
 def preset(name: str) -> Recipe | None:
-    """The preset of this name, or None."""
+    """The preset of this name, or None. Raises `Error` (status 2) for one with Hadamard rotations."""
+    if re.fullmatch(r"dynamic_wi[248]c_hr_afp32", name):
+        raise Error(f"'{name}' rotates weights by Hadamard matrices, which is not supported", hint=_NO_HR, status=2)
     found = (_PRESETS | _BLOCKS).get(name)
     if found is None:
         return None
@@ -56,9 +59,7 @@ def from_entries(entries: list[object], name: str) -> Recipe:
     """The recipe of the list of entries in a JSON file. Raises `Error` (status 2 or 3) for what has no equivalent."""
     rules = tuple(_rule(item, f"entry {index + 1}") for index, item in enumerate(entries))
     general = [rule.activations for rule in rules if not rule.names_op and not rule.match and rule.activations]
-    said = [rule.activations for rule in rules if rule.activations]
-    integers = [word for word in said if word != "float"]
-    return Recipe(name, rules, (general or integers or ["float"])[-1])
+    return Recipe(name, rules, general[-1] if general else "float")
 
 
 def _rule(item: object, what: str) -> Rule:
@@ -71,6 +72,8 @@ def _rule(item: object, what: str) -> Rule:
     algorithm = entry(found, "algorithm_key", "min_max_uniform_quantize", what)
     if algorithm == "no_quantize":
         return Rule(match, op, "float", "float")
+    if "HADAMARD" in algorithm.upper():
+        raise Error(f"{what}: rotations by Hadamard matrices are not supported", hint=_NO_HR, status=2)
     if algorithm not in _ALGORITHMS:
         hint = f"known are {', '.join(_ALGORITHMS)} and no_quantize{near(algorithm, _ALGORITHMS)}"
         raise Error(f"{what}: algorithm '{algorithm}' is not supported", hint=hint, status=2)

@@ -57,8 +57,15 @@ def read_recipe(text: str, name: str = "recipe") -> Recipe:
 
 
 def _from_json(value: object, name: str) -> Recipe:
+    if (
+        isinstance(value, dict)
+        and value
+        and all(isinstance(part, list) for part in cast("dict[str, object]", value).values())
+    ):
+        hint = f"give the list of one of them: {', '.join(cast('dict[str, object]', value))}"
+        raise Error("the recipe has a list of entries for each of several models", hint=hint, status=2)
     if not isinstance(value, list) or not value:
-        raise Error("the recipe is not a list of entries", status=2)
+        raise Error("the recipe is not a list of entries", hint="it is a list of {regex, operation, …}", status=2)
     return from_entries(cast("list[object]", value), name)
 
 

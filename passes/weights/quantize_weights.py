@@ -19,7 +19,7 @@ from tflir.ir.tfl.stored_forms import computes
 from tflir.ir.types import tensor_type
 from tflir.ir.weight_kind import ALGORITHMS, WeightKind, set_weight_kind, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONLY, quantized_element
+from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONLY, chosen_activations, quantized_element
 from tflir.passes.quantization.pairs import (
     FloatConstant,
     computing_uses,
@@ -115,7 +115,9 @@ class QuantizeWeightsPass(TflPass):
         return kind if computes(op.INFO.builtin, "float", 8, kind.granularity) else None
 
     def _is_left(self, kind: WeightKind, op: TflOp, index: int) -> bool:
-        """Whether the mode itself stores weights of this kind."""
+        """Whether the mode itself stores weights of this kind: it does not those of float ops beside integer ones."""
+        if chosen_activations(op) == "float":
+            return False
         usual = "tensor" if op.INFO.channel_axis(index) is None else "channel"
         plain = kind.bits == 8 and kind.form == "hybrid" and kind.granularity in ("channel", usual)
         return plain and kind.algorithm in _OWN and kind.algorithm in ("minmax", self.algorithm)
