@@ -112,10 +112,13 @@ def recipe_name(value: Any) -> str:
     """Takes the name of a preset, or the path of a recipe file, which is read to see that it is valid."""
     from tflir.passes.recipes import load_recipe
 
-    name = os.fspath(value)
-    if not isinstance(name, str):
+    if not isinstance(value, str | os.PathLike):
         raise ValueError("takes the name of a preset or the path of a file")
-    load_recipe(name)
+    name = str(cast("str | os.PathLike[str]", value))
+    try:
+        load_recipe(name)
+    except Error as error:
+        raise ValueError(str(error)) from None
     return name
 
 

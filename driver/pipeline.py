@@ -85,8 +85,16 @@ def _per_tensor(options: Options) -> dict[str, bool]:
 
 
 def _small(options: Options) -> dict[str, int]:
-    """With a recipe, its rules say which weights stay float."""
-    return {} if options.recipe is None else {"min_elements": 0}
+    """With a recipe, its rules say which weights stay float, except where one number holds for all of them: then ops
+    that read all their weights as int8 or none also stay float if one of these is smaller.
+    """
+    least = _least(options)
+    return {} if least == _LEAST_DYNAMIC else {"min_elements": least}
+
+
+def _least(options: Options) -> int:
+    """The least number of elements of weights that dynamic range quantizes."""
+    return _LEAST_DYNAMIC if options.rules is None else options.rules.least
 
 
 def _rounded(options: Options, *, min_elements: int = 0) -> list[str]:
@@ -136,7 +144,7 @@ def _dynamic_range(options: Options) -> list[str]:
         _preserved(keep_float=False),
         *_selected(options),
         *_normal_form(options),
-        *_rounded(options, min_elements=0 if options.recipe else _LEAST_DYNAMIC),
+        *_rounded(options, min_elements=_least(options)),
         _spec("tfl-prepare-quantize-dynamic-range", **_small(options), **_per_tensor(options), **_compat(options)),
         _spec("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",
@@ -166,6 +174,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         *_dense_weights(options, only=only),
         *_rounded(options),
         *(["tfl-integer-forms"] if only else []),
+        *_int16_beside_int8(options),
         _spec(
             "tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_sparse_tables(options), **_compat(options)
         ),
@@ -180,8 +189,15 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         *_io_types(options, strict=only),
         *fitted(options, integer_only=only),
         "tfl-post-quantize-remove-qdq",
-        *(_cleared(options) if _words(options) else []),
+        *(_cleared(options) if _words(options) or options.recipe else []),
     ]
+
+
+def _int16_beside_int8(options: Options) -> list[str]:
+    """int16 ops of a recipe that also has int8 ones: they come first, and the passes for int8 keep them."""
+    if options.rules is None or "int16" not in options.rules.all_activations:
+        return []
+    return [_spec("tfl-quantize-int16x8", chosen=True, **_per_tensor(options))]
 
 
 def _int16x8(options: Options) -> list[str]:
@@ -307,7 +323,8 @@ def _wants_float16(options: Options) -> bool:
 
 
 def _wants_int16x8(options: Options) -> bool:
-    named = options.rules is not None and options.rules.activations == "int16"
+    rules = options.rules
+    named = rules is not None and "int16" in rules.all_activations and "int8" not in rules.all_activations
     return ((named or _X16 in options.target_spec.supported_ops) and options.has_data) or options.requantize == "int16"
 
 

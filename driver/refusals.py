@@ -47,7 +47,7 @@ def takes_part(declared: Option, options: Options, active: frozenset[ModeName]) 
     """Whether an option has an effect in any of the `active` modes, or with an option that uses it."""
     if declared.everywhere_if is not None and declared.everywhere_if(getattr(options, declared.name)):
         return True
-    users = options.given | ({"weight_algorithm"} if options.uses_gptq else frozenset())
+    users = options.given | frozenset({"weight_algorithm"} if options.uses_gptq else ())
     return bool(declared.modes & active) or not users.isdisjoint(declared.used_by)
 
 

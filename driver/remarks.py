@@ -19,6 +19,9 @@ _QUANTIZED = (
     "integer ops",
     "operands of hybrid ops",
     "quantized constants",
+    "weights to int8",
+    "weights to int4",
+    "weights to int2",
 )
 """Counts of passes that show that something was quantized."""
 _KEPT = "ops kept as they are"

@@ -72,6 +72,9 @@ LEFT_OUT = "tfl.left_out"
 MAY_STAY_FLOAT = "tfl.may_stay_float"
 """On an op: it may compute in float even if integer-only quantization is requested."""
 
+ACTIVATIONS = "tfl.activations"
+"""On an op: `float`, `int8` or `int16`, the type of its activations where those of a model differ."""
+
 SECOND_MOMENTS = "tfl.second_moments"
 """On a layer: E[x x^T] over representative data, where x is what each result is computed from: a float32 constant of
 shape `(columns, columns)`, or `(channels, columns, columns)` for a depthwise convolution."""
@@ -83,7 +86,7 @@ MOMENTS = (SECOND_MOMENTS, INPUT_MEAN, HELD_OUT_MOMENTS, HELD_OUT_MEAN)
 
 OP_CARRIED = (OPERATOR_FIELDS, CONTROL, DEBUG_INDEX)
 """Attributes that a rewrite always copies to the op that replaces the op."""
-CARRIED = (*OP_CARRIED, KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT, *MOMENTS)
+CARRIED = (*OP_CARRIED, KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT, ACTIVATIONS, *MOMENTS)
 """`OP_CARRIED` and what was recorded or decided about the op: a rewrite copies them to the op that replaces it."""
 
 UNNAMED = UnknownLoc()

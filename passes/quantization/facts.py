@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation, SSAValue, Use
+from xdsl.ir import Operation, OpResult, SSAValue, Use
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
@@ -20,6 +20,9 @@ VOLATILE = "volatile"
 """On a quantize: it follows from a recorded range, not from the model, and is removed if no integer op uses it."""
 MODEL_QUANTIZED = "tfl.model_quantized"
 """On a quantize or dequantize: it converts from or to integer parts of the input model, and no pass changes it."""
+BETWEEN_WIDTHS = "tfl.between_widths"
+"""Beside `tfl.model_quantized`, on a quantize or dequantize at the edge of int16 ops that a recipe chose: the float
+value may get int8 parameters for the ops on its other side."""
 REQUANTIZES = "tfl.requantizes"
 """On a quantize: a pass inserted it between two ops that need different parameters for a value. The op that makes the
 value may make it with the second parameters instead."""
@@ -42,6 +45,12 @@ def quantized_element(value: SSAValue) -> UniformQuantizedType | None:
 def _free(op: Operation) -> bool:
     """Whether quantization may make `op` an integer op: it is no conversion and not marked to be kept float."""
     return isinstance(op, TflOp) and not isinstance(op, QuantizeOp | DequantizeOp) and KEEP_FLOAT not in op.attributes
+
+
+def chosen_activations(op: Operation) -> str:
+    """The type of activations that a recipe chose for the op, `float`, `int8` or `int16`; empty if none did."""
+    noted = op.attributes.get(names.ACTIVATIONS)
+    return noted.data if isinstance(noted, StringAttr) else ""
 
 
 def is_quantizable(op: Operation) -> bool:
@@ -99,11 +108,13 @@ MARKS = (
     MAY_STAY_FLOAT,
     SHARES_SCALE,
     MODEL_QUANTIZED,
+    BETWEEN_WIDTHS,
     REQUANTIZES,
     STORED_WEIGHTS,
     WEIGHT_ONLY,
     UNCALIBRATED,
     FIRST_USE_FIRST,
+    names.ACTIVATIONS,
 )
 """Attributes that passes leave for each other; none of them belongs to the model."""
 
@@ -118,3 +129,22 @@ def clear_marks(module: ModuleOp, *, selection: bool = False) -> None:
 def is_preserved(op: Operation) -> bool:
     """Whether a quantize or dequantize belongs to the input model: see `tfl-preserve-quantized`."""
     return MODEL_QUANTIZED in op.attributes
+
+
+def reads_float_beside_int8(op: Operation, value: SSAValue) -> bool:
+    """Whether `op` is the quantize of an int16 op that a recipe chose, and no int8 op makes the value that it reads.
+
+    It then reads the float value, also if int8 ops read it as int8.
+    """
+    made_in_int8 = isinstance(value, OpResult) and is_quantizable(value.op)
+    return BETWEEN_WIDTHS in op.attributes and isinstance(op, QuantizeOp) and not made_in_int8
+
+
+def is_quantized_by_model(value: SSAValue) -> bool:
+    """Whether a float value gets no int8 parameters: the model quantizes it, or only int16 ops read it and no int8 op
+    makes it.
+    """
+    users = [use.operation for use in value.uses]
+    if any(isinstance(user, QuantizeOp) and BETWEEN_WIDTHS not in user.attributes for user in users):
+        return True
+    return bool(users) and all(reads_float_beside_int8(user, value) for user in users)

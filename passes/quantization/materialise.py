@@ -8,12 +8,19 @@ from __future__ import annotations
 from collections import Counter
 
 from xdsl.dialects.builtin import LocationAttr, UnitAttr
-from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.passes.quantization.facts import FIRST_USE_FIRST, REQUANTIZES, VOLATILE, quantized_element
+from tflir.passes.quantization.facts import (
+    BETWEEN_WIDTHS,
+    FIRST_USE_FIRST,
+    REQUANTIZES,
+    VOLATILE,
+    quantized_element,
+    reads_float_beside_int8,
+)
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.propagation import State
 from tflir.passes.rewriting.values import is_returned, producer
@@ -26,13 +33,15 @@ def materialise(value: SSAValue, state: State, *, constant: bool, first_use_firs
     float elements. `first_use_first` adds the mark `facts.FIRST_USE_FIRST` to the dequantize.
     """
     assert state.params is not None
-    stored = value.op.operands[0] if isinstance(value, OpResult) and isinstance(value.op, DequantizeOp) else None
+    made_by = producer(value)
+    known = isinstance(made_by, DequantizeOp) and BETWEEN_WIDTHS not in made_by.attributes
+    stored = made_by.operands[0] if known and made_by is not None else None
     if stored is not None and quantized_element(stored) is not None and not constant:
         return _requantize(stored, value, state, tf_compat=tf_compat)
     writer = _Writer(value)
     if not any(True for _ in value.uses):
         return 0
-    users = list(value.uses)
+    users = [use for use in value.uses if not reads_float_beside_int8(use.operation, value)]
     returned = is_returned(value)
     made = value
     if state.replaced_by is not None:  # the op makes the value with its own parameters, before the requantization

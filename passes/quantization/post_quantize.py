@@ -151,8 +151,11 @@ class FoldRequantize(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: QuantizeOp, rewriter: PatternRewriter) -> None:
         source = op.operands[0]
-        if quantized_element(source) is None or not isinstance(source, OpResult):
+        made, wanted = quantized_element(source), quantized_element(op.results[0])
+        if made is None or wanted is None or not isinstance(source, OpResult):
             return None
+        if made.storage != wanted.storage:
+            return rewriter.decline("no kernel reads and makes integers of different types")
         if VOLATILE not in op.attributes and REQUANTIZES not in op.attributes:
             return rewriter.decline("it is the model's own: the first parameters may saturate")
         if source.has_more_than_one_use():
@@ -163,8 +166,8 @@ class FoldRequantize(RewritePattern):
         info = producing_op.INFO
         if not info.quantizable or is_same_scale(producing_op) or info.fixed_output is not None:
             return rewriter.decline("the op before it can't have other parameters", producing_op)
-        made = rewriter.replace_value_with_new_type(source, op.results[0].type)
-        rewriter.replace_all_uses_with(op.results[0], made)
+        result = rewriter.replace_value_with_new_type(source, op.results[0].type)
+        rewriter.replace_all_uses_with(op.results[0], result)
         rewriter.erase(op)
 
 

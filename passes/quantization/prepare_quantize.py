@@ -25,6 +25,7 @@ from tflir.passes.quantization.facts import (
     fixed_output,
     float_operands,
     is_preserved,
+    is_quantized_by_model,
     is_same_scale,
     positions,
     quantized_element,
@@ -137,7 +138,7 @@ class PrepareQuantizePass(TflPass):
             keep_refused_float(function, spread, report)
         for value, state in spread.states.items():
             wanted = self.everywhere or spread.has_pair(value, given)
-            if state.params is not None and wanted and not _in_model(value):
+            if state.params is not None and wanted and not is_quantized_by_model(value):
                 pairs = materialise(
                     value,
                     state,
@@ -258,11 +259,6 @@ def _keep_coarse_float(ranges: dict[SSAValue, Range], report: PassReport) -> Non
             why = "its fixed range would leave a few steps of what was recorded"
             op.attributes[KEEP_FLOAT] = StringAttr(why)
             report.decline(why, op)
-
-
-def _in_model(value: SSAValue) -> bool:
-    """Whether the model itself quantizes the value."""
-    return any(isinstance(use.operation, QuantizeOp) for use in value.uses)
 
 
 def _constants(function: FuncOp) -> dict[SSAValue, FloatConstant]:

@@ -17,7 +17,7 @@ from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import LEFT_OUT, UNCALIBRATED, WEIGHT_ONLY, quantized_element
+from tflir.passes.quantization.facts import LEFT_OUT, UNCALIBRATED, WEIGHT_ONLY, chosen_activations, quantized_element
 from tflir.passes.quantization.fold_constants import fold_constant
 from tflir.passes.quantization.integer_kernels import why_no_hybrid_kernel
 from tflir.passes.quantization.integer_ops import form_integer_ops
@@ -54,7 +54,7 @@ class QuantizePass(TflPass):
     """Form integer ops between dequantizes and quantizes."""
     hybrid: bool = True
     """Let ops with float activations read int8 weights where they have a kernel for it (dynamic range); if false, only
-    in functions without recorded ranges."""
+    in functions without recorded ranges, and of ops that a recipe computes in float."""
     legacy_float_scale: bool = False
     """Quantize constants in the single-precision arithmetic of post-training quantization, not in double precision."""
     tf_compat: bool = False
@@ -65,8 +65,11 @@ class QuantizePass(TflPass):
         for function in functions(module):
             if self.integer:
                 form_integer_ops(function, report, tf_compat=self.tf_compat)
-            for op in function.walk() if self.hybrid or UNCALIBRATED in function.attributes else ():
-                if isinstance(op, TflOp) and op.INFO.hybrid and LEFT_OUT not in op.attributes:
+            everywhere = self.hybrid or UNCALIBRATED in function.attributes
+            for op in function.walk():
+                if not isinstance(op, TflOp) or not op.INFO.hybrid or LEFT_OUT in op.attributes:
+                    continue
+                if everywhere or chosen_activations(op) == "float":
                     self._form_hybrid(op, widened, report)
         for quantize in [op for op in module.walk() if isinstance(op, QuantizeOp)]:
             fold_constant(quantize, report, legacy_float_scale=self.legacy_float_scale, tf_compat=self.tf_compat)

@@ -13,8 +13,7 @@ from collections.abc import Set as AbstractSet
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.statistics import Range
-from tflir.ir.tfl.quantization import QuantizeOp
-from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale
+from tflir.passes.quantization.facts import fixed_output, float_operands, is_quantized_by_model, is_same_scale
 from tflir.passes.rewriting.values import producer
 
 _BEYOND = 0.02
@@ -32,7 +31,7 @@ def prune(
     range, or exceeds it; it is then requantized for the op that merges. TensorFlow makes all its users compute with the
     imposed range. `dead` ops impose ranges in any case, but do not count as users.
     """
-    kept = {v: r for v, r in ranges.items() if not any(isinstance(u.operation, QuantizeOp) for u in v.uses)}
+    kept = {v: r for v, r in ranges.items() if not is_quantized_by_model(v)}
     redundant = _forward(kept)
     imposed = _backward(kept, redundant, own_ranges, dead)
     needed = {value: own for value, own in kept.items() if value not in redundant and value not in imposed}

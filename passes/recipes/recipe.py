@@ -64,6 +64,16 @@ class Recipe:
         check_activations(self.activations)
 
     @property
+    def all_activations(self) -> frozenset[str]:
+        """The types of activations that ops may get."""
+        return frozenset({self.activations, *(rule.activations for rule in self.rules if rule.activations)})
+
+    @property
+    def least(self) -> int:
+        """The least number of elements of weights that any rule quantizes."""
+        return min((rule.min_elements for rule in self.rules if isinstance(rule.weights, WeightKind)), default=0)
+
+    @property
     def kinds(self) -> tuple[WeightKind, ...]:
         """The forms that the rules name."""
         return tuple(rule.weights for rule in self.rules if isinstance(rule.weights, WeightKind))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, OpResult
@@ -29,6 +30,8 @@ class Resolution:
     """For each op that a rule gives other activations than the recipe's: their type."""
     changed: Counter[str] = field(default_factory=Counter[str])
     """How many ops of a kind have another form than the rule's, which no kernel computes right."""
+    small: Counter[int] = field(default_factory=Counter[int])
+    """How many weights stay float since they have fewer elements than a rule's `min_elements`."""
 
 
 def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
@@ -47,8 +50,8 @@ def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
         activations = next((rule.activations for rule in reversed(rules) if rule.activations), recipe.activations)
         if activations != recipe.activations:
             found.activations[op] = activations
-        if (elements := weight_elements(op)) is not None:
-            found.weights[op] = _weights(op, kind, rules, activations, elements, found)
+        if (shape := weight_shape(op)) is not None:
+            found.weights[op] = _weights(op, kind, rules, activations, shape, found)
     for index, rule in enumerate(recipe.rules):
         if index not in used and (rule.match or rule.names_op):
             raise Error(f"rule {index + 1} of '{recipe.name}' matches no op ({rule})", status=2)
@@ -56,19 +59,31 @@ def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
 
 
 def _weights(
-    op: Operation, kind: str, rules: list[Rule], activations: str, elements: int, found: Resolution
+    op: Operation, kind: str, rules: list[Rule], activations: str, shape: tuple[int, ...], found: Resolution
 ) -> WeightKind | None:
     rule = next((rule for rule in reversed(rules) if rule.weights is not None), None)
-    if rule is None or not isinstance(rule.weights, WeightKind) or elements < rule.min_elements:
+    if rule is None or not isinstance(rule.weights, WeightKind):
         return None
-    why = refusal(kind, rule.weights, activations)
+    if math.prod(shape) < rule.min_elements:
+        found.small[rule.min_elements] += 1
+        return None
+    why = refusal(kind, rule.weights, activations) or _uneven(rule.weights, shape)
     if why and rule.names_op:
         location = next((name for name in names.op_names(op) if name), "")
         raise Error(f"{rule.weights} weights: {why}", op=op.name, location=location, status=3)
     given = nearest(kind, rule.weights, activations)
+    if _uneven(given, shape):
+        given = nearest(kind, replace(given, granularity="channel", block=0), activations)
     if given != rule.weights:
         found.changed[f"{kind}: {given} instead of {rule.weights}"] += 1
     return given
+
+
+def _uneven(kind: WeightKind, shape: tuple[int, ...]) -> str:
+    """Why weights of a shape can't have the blocks of a kind; empty if they can."""
+    if not kind.block or (len(shape) == 2 and shape[1] % kind.block == 0):
+        return ""
+    return f"their shape is {'x'.join(map(str, shape))}, which does not divide into rows of blocks of {kind.block}"
 
 
 def candidates(module: ModuleOp) -> Iterator[tuple[TflOp, str]]:
@@ -78,14 +93,14 @@ def candidates(module: ModuleOp) -> Iterator[tuple[TflOp, str]]:
             yield op, op.INFO.builtin
 
 
-def weight_elements(op: TflOp) -> int | None:
-    """The number of elements of an op's largest float weight constant; None if it has none."""
+def weight_shape(op: TflOp) -> tuple[int, ...] | None:
+    """The shape of an op's largest float weight constant; None if it has none."""
     info = op.INFO
     positions = {*info.dynamic_range, *((info.weight[0],) if info.weight else ())}
-    sizes: list[int] = []
+    shapes: list[tuple[int, ...]] = []
     for position in positions:
         value = op.operands[position] if position < len(op.operands) else None
         constant = float_constant(value.op) if isinstance(value, OpResult) else None
         if constant is not None:
-            sizes.append(constant.elements)
-    return max(sizes, default=None)
+            shapes.append(constant.shape)
+    return max(shapes, key=math.prod, default=None)

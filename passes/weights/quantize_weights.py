@@ -19,7 +19,7 @@ from tflir.ir.tfl.stored_forms import computes
 from tflir.ir.types import tensor_type
 from tflir.ir.weight_kind import ALGORITHMS, WeightKind, set_weight_kind, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONLY, quantized_element
+from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONLY, chosen_activations, quantized_element
 from tflir.passes.quantization.pairs import (
     FloatConstant,
     computing_uses,
@@ -115,7 +115,9 @@ class QuantizeWeightsPass(TflPass):
         return kind if computes(op.INFO.builtin, "float", 8, kind.granularity) else None
 
     def _is_left(self, kind: WeightKind, op: TflOp, index: int) -> bool:
-        """Whether the mode itself stores weights of this kind."""
+        """Whether the mode itself stores weights of this kind: it does not those of float ops beside integer ones."""
+        if chosen_activations(op) == "float":
+            return False
         usual = "tensor" if op.INFO.channel_axis(index) is None else "channel"
         plain = kind.bits == 8 and kind.form == "hybrid" and kind.granularity in ("channel", usual)
         return plain and kind.algorithm in _OWN and kind.algorithm in ("minmax", self.algorithm)
@@ -127,9 +129,6 @@ class QuantizeWeightsPass(TflPass):
             report.decline("the constant holds NaN or infinity", readers[0])
             return
         axis = readers[0].INFO.channel_axis(uses[0].index) or 0
-        if kind.block and (values.ndim != 2 or values.shape[-1] % kind.block):
-            report.decline(f"its rows are no multiple of {kind.block}: one scale a channel", readers[0])
-            kind = replace(kind, granularity="channel", block=0)
         rows = rows_of(values, axis) if values.ndim else values.reshape(1, 1).astype(np.float64)
         moments = summed(readers, names.SECOND_MOMENTS, len(rows)) if kind.algorithm == "gptq" else None
         if kind.algorithm == "gptq" and moments is None:

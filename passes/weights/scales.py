@@ -51,14 +51,13 @@ def octav_scales(groups: Array, most: int) -> Array:
     """
     magnitudes = np.abs(groups)
     noise_of_bits = 4.0 ** -(int(most).bit_length() + 1) / 3
-    present = (magnitudes > 0).sum(axis=1)
-    clip = magnitudes.sum(axis=1) / np.maximum(present, 1)
+    present = np.count_nonzero(magnitudes, axis=1)
+    clip: Array = magnitudes.sum(axis=1) / np.maximum(present, 1)
     for _ in range(_ROUNDS):
-        above = magnitudes > clip[:, None]
-        over = above.sum(axis=1)
-        weight = noise_of_bits * (present - over) + over
-        found = np.where(above, magnitudes, 0.0).sum(axis=1) / np.maximum(weight, 1e-300)
-        clip = np.where(over > 0, found, clip)
+        above = np.where(magnitudes > clip[:, None], magnitudes, 0.0)
+        over = np.count_nonzero(above, axis=1)
+        weight = np.maximum(noise_of_bits * (present - over) + over, _LEAST)
+        clip = np.where(over > 0, above.sum(axis=1) / weight, clip)
     return np.maximum(np.minimum(clip, magnitudes.max(axis=1)) / most, _LEAST)
 
 

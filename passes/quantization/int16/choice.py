@@ -19,7 +19,7 @@ from tflir.ir.tfl.constants import ConstOp, ExternalConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import fail
-from tflir.passes.quantization.facts import LEFT_OUT, quantized_element
+from tflir.passes.quantization.facts import LEFT_OUT, chosen_activations, quantized_element
 from tflir.passes.quantization.far_apart import SHARE_OF_INT16, far_apart
 from tflir.passes.quantization.far_apart import WHY as FAR_APART
 from tflir.passes.quantization.int16 import tensorflow
@@ -62,7 +62,7 @@ class Choice:
 
     `ranges` are the recorded ranges of values, and `clamped` those of constants whose elements are limited to a range.
     With `tf_compat`, the choice is TensorFlow's. With `strict` (only integer ops are allowed), reasons of precision
-    do not count.
+    do not count. With `chosen`, only ops that a recipe chose are.
     """
 
     def __init__(
@@ -73,7 +73,9 @@ class Choice:
         *,
         tf_compat: bool,
         strict: bool,
+        chosen: bool = False,
     ) -> None:
+        self._chosen = chosen
         self.ops: set[Operation] = set()
         self.declined: dict[Operation, str] = {}
         """The reason for each op with float operands or results that was not chosen."""
@@ -117,6 +119,9 @@ class Choice:
             return "no kernel computes it in int16"
         if LEFT_OUT in op.attributes:
             return "it was left out"
+        wanted = chosen_activations(op)
+        if wanted not in ("", "int16") or (self._chosen and not wanted):
+            return "the recipe computes it in another type"
         if self._tf_compat:
             return self._why_not_in_tensorflow(op)
         if not op.INFO.int16:

@@ -13,14 +13,17 @@ from tflir.ir.constness import is_constant
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
 from tflir.ir.functions import functions
-from tflir.ir.statistics import Range, clear_ranges, ranges_of
+from tflir.ir.statistics import Range, clear_ranges, ranges_of, set_ranges
+from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import MAY_STAY_FLOAT, UNCALIBRATED
+from tflir.passes.quantization.facts import BETWEEN_WIDTHS, MAY_STAY_FLOAT, MODEL_QUANTIZED, UNCALIBRATED
 from tflir.passes.quantization.int16.choice import Choice
+from tflir.passes.quantization.int16.facts import is_int16
 from tflir.passes.quantization.int16.rewrite import Rewrite, Settings
 from tflir.passes.quantization.int16.trained_pairs import remove_trained_pairs
 from tflir.passes.quantization.post_quantize import remove_unread
 from tflir.passes.quantization.sound_ranges import visible_ranges
+from tflir.passes.rewriting.values import is_float
 
 _TYPES = ("float32", "int16")
 _BIAS_BITS = (32, 64)
@@ -66,11 +69,14 @@ class QuantizeInt16x8Pass(TflPass):
     exact_types: bool = False
     """Inputs and outputs that are to be int16 and can't are an error; else they stay float32."""
 
+    chosen: bool = False
+    """Only ops whose `tfl.activations` is int16; the ranges of other values are kept for the passes that follow."""
+
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         self._check_options()
         with_ranges = [(function, *self._ranges(function, report)) for function in functions(module)]
         choices = [
-            Choice(function, ranges, clamped, tf_compat=self.tf_compat, strict=self.strict)
+            Choice(function, ranges, clamped, tf_compat=self.tf_compat, strict=self.strict, chosen=self.chosen)
             for function, ranges, clamped in with_ranges
         ]
         declined = {op: why for choice in choices for op, why in choice.declined.items()}
@@ -92,8 +98,11 @@ class QuantizeInt16x8Pass(TflPass):
                 integer_outputs=entry and self.output_type == "int16",
                 exact_types=self.exact_types,
             )
-            Rewrite(function, choice, ranges, clamped, settings, report).run()
-            clear_ranges(function)
+            kept = Rewrite(function, choice, ranges, clamped, settings, report).run()
+            if self.chosen:
+                _keep_for_others(function, kept)
+            else:
+                clear_ranges(function)
         remove_unread(module, report)
 
     def _ranges(self, function: FuncOp, report: PassReport) -> tuple[dict[SSAValue, Range], dict[SSAValue, Range]]:
@@ -110,6 +119,15 @@ class QuantizeInt16x8Pass(TflPass):
         for kind in (self.input_type, self.output_type):
             if kind not in _TYPES:
                 raise Error(f"{kind}: inputs and outputs of 16x8 models are float32 or int16", status=2)
+
+
+def _keep_for_others(function: FuncOp, ranges: dict[SSAValue, Range]) -> None:
+    """Leaves int16 ops as a part that later passes keep, and says the ranges of the values that come out of it."""
+    for op in function.body.block.ops:
+        if isinstance(op, QuantizeOp | DequantizeOp) and any(map(is_int16, (*op.operands, *op.results))):
+            op.attributes[MODEL_QUANTIZED] = op.attributes[BETWEEN_WIDTHS] = UnitAttr()
+    set_ranges(function, {value: ranges.get(value) for value in ranges_of(function) if not is_float(value)})
+    set_ranges(function, {value: found for value, found in ranges.items() if is_float(value)})
 
 
 def _refusal(declined: dict[Operation, str]) -> Error:

@@ -68,8 +68,8 @@ class Rewrite:
         )
         self._values = Values(function.body.block, ranges, self._constants, report, tf_compat=self._compat)
 
-    def run(self) -> None:
-        """Rewrites the function."""
+    def run(self) -> dict[SSAValue, Range]:
+        """Rewrites the function; returns the ranges of the float values that were made of int16 ones."""
         block = self._function.body.block
         ops = list(block.ops)
         for argument in list(block.args):
@@ -89,6 +89,7 @@ class Rewrite:
                 self._set_options(op)
                 self._set_version(op)
         self._function.update_function_type()
+        return self._values.float_ranges
 
     def _refuse(self, side: str, value: SSAValue, index: int) -> None:
         """Reports an input or output that can't be int16; an error with `exact_types`."""

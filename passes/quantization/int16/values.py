@@ -46,6 +46,9 @@ class Values:
         self._made: dict[tuple[SSAValue, float | None], SSAValue] = {}
         self._shared: dict[SSAValue, bool] = {}
         self._ours: set[SSAValue] = set()
+        self._ranges_of_ours: dict[SSAValue, Range] = {}
+        self.float_ranges: dict[SSAValue, Range] = {}
+        """The ranges of the values that were made float again, as recorded before."""
         self._unread: set[SSAValue] = set()
         """Arguments that no int16 op visited so far has read; used with `tf_compat`."""
 
@@ -79,10 +82,13 @@ class Values:
     def make_int16(self, value: SSAValue, scale: float) -> SSAValue:
         """Changes the type of a value to int16 with this scale."""
         location = value.location if isinstance(value, BlockArgument) else None
+        known = self._ranges.get(value)
         made = Rewriter.replace_value_with_new_type(value, quantized_tensor(value, int16_type(scale)))
         if isinstance(made, BlockArgument) and location is not None:  # the name of an input
             made.location = location
         self._ours.add(made)
+        if known is not None:
+            self._ranges_of_ours[made] = known
         return made
 
     def as_int16(self, value: SSAValue, user: Operation, scale: float | None = None) -> SSAValue:
@@ -124,6 +130,8 @@ class Values:
             op.location = _suffixed(value, "float")
             self._insert(op, value, user)
             known = self._made[value, None] = op.results[0]
+            if value in self._ranges_of_ours:
+                self.float_ranges[known] = self._ranges_of_ours[value]
             self._report.count("dequantize ops")
         return known
 
