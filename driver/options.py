@@ -93,7 +93,7 @@ class Options(Settings):
     @property
     def is_dynamic(self) -> bool:
         """Whether a recipe asks for float activations, though there may be data."""
-        return self.rules is not None and self.rules.all_activations == {"float"}
+        return self.rules is not None and self.rules.all_activations == frozenset({"float"})
 
     @property
     def has_data(self) -> bool:
