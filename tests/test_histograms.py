@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -17,6 +17,7 @@ from tflir.ir.histogram import FINITE, Histogram, histogram_of
 from tflir.passes.calibration.methods import RangeMethod
 
 F32 = np.float32
+_QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _MOST = float(np.finfo(F32).max)
 _ARRAYS = hnp.arrays(
     F32, st.integers(1, 40), elements=st.floats(width=32, allow_nan=False, allow_infinity=False) | st.just(0.0)
@@ -30,6 +31,7 @@ def _span(method: str, values: npt.NDArray[Any], **how: Any) -> tuple[float, flo
 
 
 @given(_ARRAYS)
+@_QUICK
 def test_each_element_is_counted_in_the_bin_whose_edges_hold_it(values: npt.NDArray[np.float32]) -> None:
     held = histogram_of(values)
     lower, upper = held.edges
@@ -61,6 +63,7 @@ def test_infinity_counts_as_the_largest_number_and_nan_not_at_all() -> None:
 
 
 @given(st.lists(_ARRAYS, min_size=1, max_size=5), st.randoms())
+@_QUICK
 def test_histograms_of_parts_merge_in_any_order_to_that_of_all(parts: list[Any], order: Any) -> None:
     whole = histogram_of(np.concatenate(parts))
     order.shuffle(parts)
@@ -68,6 +71,7 @@ def test_histograms_of_parts_merge_in_any_order_to_that_of_all(parts: list[Any],
 
 
 @given(_ARRAYS, st.sampled_from([99.99, 99.0, 90.0, 60.0]))
+@_QUICK
 def test_a_percentile_lies_within_a_bin_of_numpys(values: npt.NDArray[np.float32], percentile: float) -> None:
     exact = np.percentile(values.astype(np.float64), [100 - percentile, percentile])
     found = _span("percentile", values, percentile=percentile)
@@ -81,6 +85,7 @@ def test_a_percentile_lies_within_a_bin_of_numpys(values: npt.NDArray[np.float32
 
 @pytest.mark.parametrize("method", CALIBRATION_METHODS)
 @given(values=_ARRAYS)
+@_QUICK
 def test_no_method_goes_beyond_the_elements(method: str, values: npt.NDArray[np.float32]) -> None:
     low, high = _span(method, values)
     assert values.min() <= low <= high <= values.max()
