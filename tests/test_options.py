@@ -51,7 +51,7 @@ _VALUES = {
     "--representative-dataset": "{folder}/few.npz",
     "--calibration-samples": "1",
     "--stats": "{folder}/stats.json",
-    "--calibration-method": "margin",
+    "--calibration-method": "percentile",
     "--percentile": "99",
     "--inference-input-type": "int16",
     "--inference-output-type": "int8",

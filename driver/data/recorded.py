@@ -26,7 +26,15 @@ from tflir.ir.statistics import Range, set_ranges, with_range
 from tflir.ir.tfl.recurrent import INTERMEDIATES
 from tflir.passes.calibration.contamination import contaminated
 from tflir.passes.calibration.logged import values_of
-from tflir.passes.calibration.methods import MARGIN, MINMAX, PERCENTILE, WITHOUT_HISTOGRAMS, RangeMethod, with_margin
+from tflir.passes.calibration.methods import (
+    CLIPPING,
+    MARGIN,
+    MINMAX,
+    PERCENTILE,
+    WITHOUT_HISTOGRAMS,
+    RangeMethod,
+    with_margin,
+)
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -97,15 +105,17 @@ class Recorded:
         method: str = MINMAX,
         percentile: float = PERCENTILE,
         bits: int = 8,
+        clipping: float = CLIPPING,
     ) -> None:
         """Records ranges on the values of `module`, replacing those that it has.
 
-        `tf_compat`: changed as by TensorFlow's calibrator. `method` and `percentile` choose ranges for activations of
-        `bits` bits, as `RangeMethod` says; `margin` leaves those of functions' arguments, which are the data's own.
-        Raises `Error` if the statistics belong to another model, or if the method needs histograms and they have none.
+        `tf_compat`: changed as by TensorFlow's calibrator. `method`, `percentile` and `clipping` choose ranges for
+        activations of `bits` bits, as `RangeMethod` says; `margin` leaves those of functions' arguments, which are the
+        data's own. Raises `Error` if the statistics belong to another model, or if the method needs histograms and they
+        have none.
         """
         self.check(module)
-        chosen = self.chosen(RangeMethod(method, percentile, bits))
+        chosen = self.chosen(RangeMethod(method, percentile, bits, clipping))
         for function in functions(module):
             name = function.sym_name.data
             ranges: dict[SSAValue, Range] = {}

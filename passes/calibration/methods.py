@@ -17,8 +17,12 @@ Span = tuple[float, float]
 MINMAX, MARGIN = "minmax", "margin"
 WITHOUT_HISTOGRAMS = (MINMAX, MARGIN)
 PERCENTILE = 99.99
+CLIPPING = 3.0
+"""With 1, outputs of networks were up to 11 dB worse than by `minmax`, with 3 up to 0.4 dB, with 10 seldom better."""
 _ALL = 100.0
 _MOST = float(np.finfo(np.float32).max)
+_MASK, _MASK_SHARE = -1000.0, 0.01
+"""A range from here down, to at most this share of it above 0, holds a mask."""
 _OCTAVES = 12
 """A range by the squared error reaches at least so many octaves less far than the elements do."""
 _BINS, _LEVELS = 2048, 128
@@ -37,16 +41,18 @@ class RangeMethod:
     percentile: float = PERCENTILE
     bits: int = 8
     """8: integers from the low to the high end; 16: symmetric ones."""
-    clipping: float = 1.0
+    clipping: float = CLIPPING
     """What the squared error of elements outside the range counts, beside that of rounding those inside (`mse`)."""
 
     def span(self, histogram: Histogram, limits: Span) -> Span:
         """The range of a tensor whose smallest and largest elements are `limits`.
 
-        It is `limits` if the method finds no elements to tell apart: a tensor of one value, or almost only of one.
+        It is `limits` if the method finds no elements to tell apart: a tensor of one value, or almost only of one; and
+        if the tensor holds a mask (-1e9 before a softmax), which clipped would be taken for a value.
         """
         choose = _METHODS.get(self.name)
-        if choose is None or not histogram.counts or not limits[0] < limits[1]:
+        masked = limits[0] <= _MASK and limits[1] <= -limits[0] * _MASK_SHARE
+        if choose is None or masked or not histogram.counts or not limits[0] < limits[1]:
             return limits
         low, high = choose(histogram, limits, self)
         low, high = (float(np.float32(end)) + 0.0 for end in (max(low, limits[0]), min(high, limits[1])))
