@@ -142,7 +142,7 @@ class Converter(Settings):
             remark = mode_remark(options, _evidence(module, tf_compat=self.tf_compat) if options.has_ranges else None)
             self.remarks = [] if remark is None else [remark]
             for warning in warnings_of(options, mode.name):
-                warnings.warn(warning, DeprecationWarning if "deprecated" in warning else OptionWarning, 5)
+                warnings.warn(warning, DeprecationWarning if "deprecated" in warning else OptionWarning, 6)
                 self.remarks.append(f"warning: {warning}")
             if self._tries:
                 options = self._decided(module, options)
@@ -244,8 +244,14 @@ class Converter(Settings):
         """Records the ranges from the statistics and the dataset on the module's values."""
         from tflir.data.recorded import read_recorded
 
+        how: dict[str, Any] = {
+            "tf_compat": options.tf_compat,
+            "method": options.calibration_method,
+            "percentile": options.percentile,
+            "bits": 16 if mode_of(options).name is ModeName.INT16 else 8,
+        }
         if options.stats:
-            read_recorded(options.stats, module).apply(module, tf_compat=options.tf_compat)
+            read_recorded(options.stats, module, method=options.calibration_method).apply(module, **how)
         if options.representative_dataset is None:
             return
         from tflir.data.calibration import calibrate
@@ -259,8 +265,9 @@ class Converter(Settings):
             scaling=options.scaling,
             tf_compat=options.tf_compat,
             progress=self._calibrating,
+            histograms=options.needs_histograms,
         )
-        recorded.apply(module, tf_compat=options.tf_compat)
+        recorded.apply(module, **how)
 
     def _record_moments(self, module: ModuleOp, options: Options) -> None:
         """Records what layers read on the dataset, from which their weights are rounded."""

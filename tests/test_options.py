@@ -51,6 +51,8 @@ _VALUES = {
     "--representative-dataset": "{folder}/few.npz",
     "--calibration-samples": "1",
     "--stats": "{folder}/stats.json",
+    "--calibration-method": "percentile",
+    "--percentile": "99",
     "--inference-input-type": "int16",
     "--inference-output-type": "int8",
     "--requantize": "float32",

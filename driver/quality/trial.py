@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 
 Note = Callable[[int, int], None]
 Float64 = npt.NDArray[np.float64]
-MOST_SAMPLES = 96
+MOST_SAMPLES = 64
 """At most this many samples take part."""
-_HELD_OUT = 4
-"""Of this many samples one is held out."""
-_FEW = 16
-"""With fewer samples, every one is held out once, in turn."""
+_PARTS = 4
+"""Into how many parts samples are split, each of which is held out once."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +104,10 @@ Split = tuple[dict[str, list[Sample]], dict[str, list[Sample]]]
 
 
 def split(samples: dict[str, list[Sample]]) -> list[Split]:
-    """Holds out every fourth sample; if there are few, each once in up to four parts. Empty with a single sample."""
+    """Every sample is held out once, a quarter of them at a time. Empty with a single one."""
     count = max((len(part) for part in samples.values()), default=0)
-    if count < 2:
-        return []
-    folds = min(_HELD_OUT, count)
-    places = range(folds) if count < _FEW else [folds - 1]
-    return [_without(samples, folds, place) for place in places]
+    folds = min(_PARTS, count)
+    return [_without(samples, folds, place) for place in range(folds)] if folds > 1 else []
 
 
 def _without(samples: dict[str, list[Sample]], folds: int, place: int) -> Split:

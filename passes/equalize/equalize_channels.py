@@ -112,7 +112,8 @@ def _maxima(function: FuncOp) -> dict[SSAValue, Float32]:
 
 
 def _decline(layer: Weighted, classes: Classes, report: PassReport) -> None:
-    for number in np.unique(classes.why[classes.of[layer.rows]]):
+    numbers: list[int] = np.unique(classes.why[classes.of[layer.rows]]).tolist()
+    for number in numbers:
         if number:
             report.decline(classes.reasons[number], layer.op)
 
