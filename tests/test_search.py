@@ -12,7 +12,9 @@ from models_builder import random
 from net_builder import RELU, SAME, Net, model_of
 
 from tflir.cli import main
+from tflir.ir.errors import Error
 from tflir.quality.measure import Reference
+from tflir.search.judge import SnrJudge
 from tflir.search.walk import MOST_FILES
 
 _SAMPLES = 48
@@ -109,6 +111,34 @@ def test_an_interrupted_search_goes_on(folder: pathlib.Path, capsys: pytest.Capt
     assert f"results from {work}" in capsys.readouterr().err
     assert _search(folder, "snr>=25", "--work", str(work), "--trace", str(trace), "--bias-correction", "off") == 0
     assert not any(one["reused"] for one in json.loads(trace.read_text())["evaluations"]), "other settings"
+
+
+def test_forms_that_the_runtime_does_not_run_are_left_out(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layer that can't be run in any form stays float, and the others are narrowed."""
+    noise, runs = SnrJudge.noise, iter(range(100))
+
+    def fails_at_first(judge: SnrJudge, model: bytes) -> list[float]:
+        if next(runs) < 2:  # the two widths of the first layer
+            raise Error("LiteRT aborts")
+        return noise(judge, model)
+
+    monkeypatch.setattr(SnrJudge, "noise", fails_at_first)
+    trace = folder / "trace.json"
+    assert _search(folder, "snr>=30", "--trace", str(trace)) == 0
+    kinds = json.loads(trace.read_text())["result"]["kinds"]
+    assert kinds["one"] == "float"
+    assert "int" in kinds["four"]
+
+
+def test_a_model_without_weights_stays_as_it_is(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    model = model_of(lambda net, x: net.op("TANH", "one", [x], (1, 4, 4, 4)), (1, 4, 4, 4))
+    (tmp_path / "model.tflite").write_bytes(model)
+    for name in ("a.npz", "v.npz"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    assert _search(tmp_path, "snr>=30") == 0
+    assert _snr(tmp_path, (tmp_path / "out.tflite").read_bytes()) > 100
 
 
 def test_without_validation_data_a_part_is_held_out(folder: pathlib.Path) -> None:

@@ -136,7 +136,7 @@ def test_the_standard_error_is_that_of_the_ratio() -> None:
     ratios = [10 * math.log10(part[:, 0].sum() / part[:, 1].sum()) for part in parts]
     errors = [standard_error(part) for part in parts]
     assert np.mean(errors) == pytest.approx(np.std(ratios), rel=0.15)
-    assert standard_error(np.ones((1, 2))) == 1.0
+    assert standard_error(np.ones((1, 2))) == 0.5
     assert standard_error(np.array([[1.0, 0.0], [1.0, 0.0]])) == 0.0
 
 

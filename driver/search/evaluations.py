@@ -78,8 +78,8 @@ class Evaluations:
 
     def model(self, kinds: Kinds) -> bytes:
         """The compiled model; the last one is held."""
-        if self._last is None or self._last[0] != kinds:
-            self._last = kinds, self.compiler.bytes(kinds)
+        if self._last is None or self._last[0] != tuple(kinds):
+            self._last = tuple(kinds), self.compiler.bytes(kinds)
         return self._last[1]
 
     def _pairs(self, kinds: Kinds) -> list[tuple[Any, WeightKind | None]]:

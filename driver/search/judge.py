@@ -21,7 +21,7 @@ Float64 = npt.NDArray[np.float64]
 Outputs = list[list[Array]]
 """The outputs of each sample, in the order of the model."""
 Accuracy = Callable[[Outputs], float]
-_MARGIN_DB = 1.0
+_MARGIN_DB = 0.5
 """The margin where a single sample says nothing of how others differ."""
 _USAGE = 2
 

@@ -60,8 +60,7 @@ def forms_of(evaluations: Evaluations, judge: SnrJudge, *, latency: bool) -> lis
             if "error" not in result:
                 runs[kind] = _Run(np.array(result["noise"]), result["bytes"] - plain)
         shift = 0 if latency or not runs else _saved_among_others(evaluations, all_wide, at) - _wide(runs).bytes
-        width = len(next(iter(runs.values())).noise) if runs else 1
-        made = [Form(None, (0.0,) * width, 0.0)]
+        made = [Form(None, (), 0.0)]
         for kind in layer.kinds:
             form = _derived(layer, kind, runs)
             if form is None or not all(map(math.isfinite, form.noise)):
@@ -72,7 +71,8 @@ def forms_of(evaluations: Evaluations, judge: SnrJudge, *, latency: bool) -> lis
             else:
                 made.append(replace(form, cost=form.cost + shift))
         found.append(made)
-    return found
+    quiet = (0.0,) * max((len(form.noise) for made in found for form in made), default=1)
+    return [[Form(None, quiet, 0.0), *made[1:]] for made in found]
 
 
 def _saved_among_others(evaluations: Evaluations, kinds: list[WeightKind], at: int) -> int:
