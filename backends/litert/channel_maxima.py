@@ -45,8 +45,10 @@ def _channel_maxima(
                     continue
                 largest: Magnitudes = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0).astype(np.float32)
                 at = entry.key, name
-                held = maxima[at] if at in maxima else largest
-                maxima[at] = (
-                    np.maximum(held, largest) if held.shape == largest.shape else np.full(1, np.nan, np.float32)
-                )
+                if at not in maxima:
+                    maxima[at] = largest
+                elif maxima[at].shape == largest.shape:
+                    maxima[at] = np.maximum(maxima[at], largest)
+                else:
+                    maxima[at] = np.full(1, np.nan, np.float32)
     return {at: largest for at, largest in maxima.items() if np.isfinite(largest).all()}
