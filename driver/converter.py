@@ -49,6 +49,9 @@ class Converter(Settings):
         self._beside: frozenset[str] = frozenset()
         self._calibrating: Callable[[int, int], None] | None = None
         self._rewriting: Callable[[int, int], None] | None = None
+        self._comparing: Callable[[int, int], None] | None = None
+        self._tries = True
+        self._chosen: tuple[ModuleOp, Options] | None = None
         self._prepared: tuple[ModuleOp, Options] | None = None
         self._made_float: list[PassReport] = []
         self.reports: list[PassReport] = []
@@ -89,6 +92,15 @@ class Converter(Settings):
         """Calls `progress` while passes run with the amount of work done and in total."""
         self._rewriting = progress
 
+    def on_trials(self, progress: Callable[[int, int], None]) -> None:
+        """Calls `progress` with the number of conversions done and of all that `auto` takes at most."""
+        self._comparing = progress
+
+    def without_trials(self) -> Converter:
+        """This converter, which from now on does not measure what helps: `auto` is taken for what it may choose."""
+        self._tries = False
+        return self
+
     def use(self, options: Options) -> None:
         """Sets all options from `options`."""
         for name in _OPTIONS:
@@ -116,14 +128,12 @@ class Converter(Settings):
             options.has_integers = _has_integers(module)
         return options
 
-    def prepare(self) -> None:
-        """Reads the model and, if the mode needs them, records the ranges of activations: the first step of
-        `module`.
-        """
+    def choose(self) -> None:
+        """Reads the model and measures what helps, where options leave that open: the first step of `prepare`."""
         with facts_in_force(self.plugins):
-            self._prepare()
+            self._choose()
 
-    def _prepare(self) -> None:
+    def _choose(self) -> None:
         try:
             module = self._read()
             self._made_float = self._make_float(module)
@@ -132,9 +142,40 @@ class Converter(Settings):
             remark = mode_remark(options, _evidence(module, tf_compat=self.tf_compat) if options.has_ranges else None)
             self.remarks = [] if remark is None else [remark]
             for warning in warnings_of(options, mode.name):
-                warnings.warn(warning, DeprecationWarning if "deprecated" in warning else OptionWarning, 4)
+                warnings.warn(warning, DeprecationWarning if "deprecated" in warning else OptionWarning, 6)
                 self.remarks.append(f"warning: {warning}")
-            if mode.needs_ranges:
+            if self._tries:
+                options = self._decided(module, options)
+        except Error as error:
+            error.file = error.file or self._file
+            raise
+        self._chosen = module, options
+
+    def _decided(self, module: ModuleOp, options: Options) -> Options:
+        from tflir.quality.auto import decide, is_open
+
+        if not is_open(options):
+            return options
+        decided = decide(module, options, progress=self._comparing)
+        self.remarks += decided.remarks
+        return decided.options
+
+    def prepare(self) -> None:
+        """Scales channels and records the ranges of activations, if the options need that: the first step of
+        `module`, after `choose`.
+        """
+        with facts_in_force(self.plugins):
+            self._prepare()
+
+    def _prepare(self) -> None:
+        if self._chosen is None:
+            self.choose()
+        assert self._chosen is not None
+        (module, options), self._chosen = self._chosen, None
+        try:
+            if options.equalize != "off":
+                self._equalize(module, options)
+            if mode_of(options).needs_ranges:
                 self._record_ranges(module, options)
                 self._warn_of_uncalibrated(module)
             if options.rounds_weights:
@@ -190,12 +231,27 @@ class Converter(Settings):
             raise Error(what, hint="leave it out", status=2)
         return reports
 
+    def _equalize(self, module: ModuleOp, options: Options) -> None:
+        """Runs the passes before calibration, with what channels take on the dataset."""
+        from tflir.data.channel_maxima import record_channel_maxima
+        from tflir.pass_manager import parse_pipeline, run_pipeline
+
+        record_channel_maxima(module, options)
+        first, _ = stages_of(options)
+        self._made_float = self._made_float + run_pipeline(module, parse_pipeline(first), verify_each=False)
+
     def _record_ranges(self, module: ModuleOp, options: Options) -> None:
         """Records the ranges from the statistics and the dataset on the module's values."""
         from tflir.data.recorded import read_recorded
 
+        how: dict[str, Any] = {
+            "tf_compat": options.tf_compat,
+            "method": options.calibration_method,
+            "percentile": options.percentile,
+            "bits": 16 if mode_of(options).name is ModeName.INT16 else 8,
+        }
         if options.stats:
-            read_recorded(options.stats, module).apply(module, tf_compat=options.tf_compat)
+            read_recorded(options.stats, module, method=options.calibration_method).apply(module, **how)
         if options.representative_dataset is None:
             return
         from tflir.data.calibration import calibrate
@@ -209,8 +265,9 @@ class Converter(Settings):
             scaling=options.scaling,
             tf_compat=options.tf_compat,
             progress=self._calibrating,
+            histograms=options.needs_histograms,
         )
-        recorded.apply(module, tf_compat=options.tf_compat)
+        recorded.apply(module, **how)
 
     def _record_moments(self, module: ModuleOp, options: Options) -> None:
         """Records what layers read on the dataset, from which their weights are rounded."""

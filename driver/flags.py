@@ -101,6 +101,11 @@ IO_TYPES = ("float32", "int8", "uint8", "int16")
 REQUANTIZED = ("int8", "int16", "float32")
 SPARSITY_TARGETS = ("balanced", "size", "latency")
 WEIGHT_ALGORITHMS = ("minmax", "mse", "octav", "gptq")
+RANGE_METHODS = ("minmax", "margin", "percentile", "mse", "entropy")
+"""How ranges of activations are chosen; all but the first two from histograms."""
+AUTO = "auto"
+"""What is decided by measuring on data that is held out."""
+CALIBRATION_METHODS = (*RANGE_METHODS, AUTO)
 OBJECTIVES = ("latency", "size", "accuracy")
 WITH_LATENCY = ("xnnpack", "litert")
 """The targets whose latency can be estimated."""

@@ -194,6 +194,14 @@ def number(value: Any) -> float:
     return converted
 
 
+def percent(value: Any) -> float:
+    """Accepts a number from 50, which is not included, to 100."""
+    converted = number(value)
+    if not 50 < converted <= 100:
+        raise ValueError(f"{shown(value)} is no percentage above 50 and up to 100")
+    return converted
+
+
 def scale(value: Any) -> float:
     """Accepts a number that is not 0."""
     converted = number(value)

@@ -70,6 +70,11 @@ class Options(Settings):
         return self.uses_gptq or self.bias_correction != "off"
 
     @property
+    def needs_histograms(self) -> bool:
+        """Whether ranges are chosen from the histograms of activations."""
+        return self.calibration_method not in ("minmax", "margin")
+
+    @property
     def uses_gptq(self) -> bool:
         """Whether GPTQ is asked for, for all weights or by a rule of the recipe."""
         return self.weight_algorithm == "gptq" or (

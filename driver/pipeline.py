@@ -298,6 +298,14 @@ def float_first(options: Options) -> list[str]:
     return ["tfl-lower-fake-quant", "tfl-densify-fold", _spec("tfl-dequantize-model", **ranges)]
 
 
+def equalized(options: Options) -> list[str]:
+    """The passes before calibration that scale channels, if the options ask for that (also with `auto`)."""
+    if options.equalize == "off":
+        return []
+    words = _words(options)
+    return [*([_spec("tfl-select-ops", sound=False, **words)] if words else []), "tfl-equalize-channels"]
+
+
 def _io_types(options: Options, *, strict: bool) -> list[str]:
     """The pass that changes the types of inputs and outputs, if the options request it.
 
@@ -423,8 +431,8 @@ def float_stage(options: Options) -> str:
 
 
 def stages_of(options: Options) -> tuple[str, str]:
-    """The pipeline in two parts: the passes that make a quantized model float, before ranges are recorded,
-    and the rest.
+    """The pipeline in two parts: the passes before ranges are recorded, which make a quantized model float or scale
+    channels, and the rest.
     """
     mode = mode_of(options)
     passes = mode.passes(options)
@@ -434,7 +442,7 @@ def stages_of(options: Options) -> tuple[str, str]:
         passes = [*passes, *_io_types(options, strict=True)]
     if options.sparsifies:
         passes = [*_dense_first(options), *passes, *_sparse_last(options)]
-    first, rest = ",".join(float_first(options)), ",".join(passes)
+    first, rest = ",".join([*float_first(options), *equalized(options)]), ",".join(passes)
     if not options.adds_passes:
         return first, rest
     around = None if options.replaces_passes else options.passes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from tflir.flags import DEPRECATED, WITH_LATENCY, OpsSet
+from tflir.flags import AUTO, DEPRECATED, WITH_LATENCY, OpsSet
 from tflir.ir.errors import Error
 from tflir.option import WITH_RANGES, ModeName, Option
 from tflir.options import Options, refuse_exclusive, table
@@ -154,6 +154,29 @@ def _integer_with_other_types(options: Options, mode: ModeName) -> _Found:
     return None
 
 
+def _idle_percentile(options: Options, mode: ModeName) -> _Found:
+    return idle_percentile(options)
+
+
+def idle_percentile(options: Options) -> _Found:
+    """Why --percentile has no effect, and what to do; None if it has one or was not given."""
+    if "percentile" not in options.given or options.calibration_method in ("percentile", AUTO):
+        return None
+    return "--percentile does nothing without --calibration-method percentile", "add it, or leave it out"
+
+
+def _auto_without_data(options: Options, mode: ModeName) -> _Found:
+    if options.calibration_method != AUTO or options.replaces_passes:
+        return None
+    if options.representative_dataset is None:
+        what = "--calibration-method auto measures on --representative-dataset; statistics alone do not do"
+        return what, "give the data, or name a method"
+    if options.requantize is not None:
+        what = f"--calibration-method auto and --requantize {options.requantize} exclude each other"
+        return what, "name a method"
+    return None
+
+
 def _two_integer_sets(options: Options, mode: ModeName) -> _Found:
     ops = options.target_spec.supported_ops
     if _INT8 in ops and _X16 in ops:
@@ -206,7 +229,9 @@ _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
     _int16_without_data,
     _recipe_without_data,
     _gptq_without_data,
+    _idle_percentile,
     _idle,
+    _auto_without_data,
     _integer_with_other_types,
     _two_integer_sets,
     _unknown_latency,

@@ -11,6 +11,7 @@ from typing import Any
 
 from tflir.extending import additions, names_default
 from tflir.flags import (
+    CALIBRATION_METHODS,
     IO_TYPES,
     OBJECTIVES,
     REQUANTIZED,
@@ -36,11 +37,12 @@ from tflir.option import (
     option,
     path,
     path_or_object,
+    percent,
     scale,
     text,
 )
 
-_USERS_OF_DATA = ("verify", "report", "weight_algorithm", "bias_correction")
+_USERS_OF_DATA = ("verify", "report", "weight_algorithm", "bias_correction", "equalize")
 _NO_RANGES = frozenset({ModeName.FLOAT16, ModeName.SPARSITY})
 
 
@@ -167,6 +169,35 @@ class Settings:
         ),
     )  # fmt: skip
     """Files that `tflir calibrate` wrote, merged."""
+    calibration_method: str = option(
+        "minmax",
+        Option(
+            "--calibration-method",
+            "the range of an activation: minmax (default: of all its values), margin (wider by 1/N after N samples), "
+            "percentile (without the outermost), mse (of the least squared error), entropy (of the least information "
+            "lost), or auto: what is best on a part of the data that is held out",
+            "METHOD",
+            one_of(CALIBRATION_METHODS),
+            modes=WITH_RANGES,
+            needs=("representative_dataset", "stats"),
+            excludes=("tf_compat",),
+            commands=("compile", "calibrate"),
+        ),
+    )
+    """How ranges are chosen from the values seen; the last three clip those that are rare and large."""
+    percentile: float = option(
+        99.99,
+        Option(
+            "--percentile",
+            "of --calibration-method percentile: the range is from 100 - P to P percent of the sorted values "
+            "(default: 99.99)",
+            "P",
+            percent,
+            modes=WITH_RANGES,
+            needs=("calibration_method",),
+            commands=("compile", "calibrate"),
+        ),
+    )
     weight_algorithm: str = option(
         "minmax",
         Option(
@@ -194,6 +225,20 @@ class Settings:
         ),
     )
     """Whether the mean error of each layer, (W - Q) E[x], is added to its bias."""
+    equalize: str = option(
+        "off",
+        Option(
+            "--equalize",
+            "on: channels are scaled so that they use the range of their tensor more evenly, by their largest values "
+            "on the data; auto: where a part of the data that is held out confirms it",
+            "off|on|auto",
+            one_of(("off", "on", "auto")),
+            modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
+            needs=("representative_dataset",),
+            excludes=("tf_compat", "requantize"),
+        ),
+    )
+    """Whether scales of channels move between the weights that make them and those that read them."""
     inference_input_type: Any = option(
         "float32",
         Option(

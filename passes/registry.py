@@ -27,6 +27,7 @@ _PASSES: dict[str, str] = {
     "tfl-select-ops": "quantization.select_ops:SelectOpsPass",
     "tfl-allow-float": "quantization.allow_float:AllowFloatPass",
     "tfl-lower-fake-quant": "quantization.lower_fake_quant:LowerFakeQuantPass",
+    "tfl-equalize-channels": "equalize.equalize_channels:EqualizeChannelsPass",
     "tfl-conv-1x1-to-fully-connected": "weights.conv_1x1_to_fully_connected:Conv1x1ToFullyConnectedPass",
     "tfl-quantize-weights": "weights.quantize_weights:QuantizeWeightsPass",
     "tfl-round-weights": "weights.round_weights:RoundWeightsPass",

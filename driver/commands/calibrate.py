@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+from typing import Any
 
 from tflir.commands.inputs import check_there, given
 from tflir.commands.outputs import STDOUT, check_outputs, write_stdout
 from tflir.commands.terminal import progress, say
+from tflir.flags import AUTO
 from tflir.ir.errors import Error
 from tflir.options import Options, options_from
+from tflir.refusals import idle_percentile
 from tflir.remarks import data_remark
 
 _USAGE = 2
@@ -38,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
                 scaling=options.scaling,
                 tf_compat=options.tf_compat,
                 progress=None if arguments.quiet else note,
+                histograms=options.needs_histograms,
             )
     except Error as error:
         error.file = error.file or source.name
@@ -45,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     if target == STDOUT:
         write_stdout(recorded.text())
     elif _ending(target) == _MODEL:
-        recorded.apply(module, tf_compat=options.tf_compat)
+        how: dict[str, Any] = {"method": options.calibration_method, "percentile": options.percentile}
+        recorded.apply(module, tf_compat=options.tf_compat, **how)
         save(module, target)
     else:
         recorded.write(target)
@@ -53,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         if (remark := data_remark(options)) is not None:
             say(remark)
         name = "<stdout>" if target == STDOUT else target
-        say(f"{name}: {len(recorded.ranges)} ranges from {recorded.samples} samples")
+        counted = "" if recorded.histograms is None else f" and {len(recorded.histograms)} histograms"
+        say(f"{name}: {len(recorded.ranges)} ranges{counted} from {recorded.samples} samples")
     return 0
 
 
@@ -66,4 +72,12 @@ def _check(arguments: argparse.Namespace, options: Options) -> None:
     target: str = arguments.output
     if target != STDOUT and _ending(target) not in (_FILE, _MODEL):
         raise Error("is neither .json nor .tflite", file=target, hint="name the output so", status=_USAGE)
+    if options.calibration_method == AUTO:
+        what = "--calibration-method auto compares conversions, which calibrate makes none of"
+        raise Error(what, hint="give it to compile", status=_USAGE)
+    if (refusal := idle_percentile(options)) is not None:
+        raise Error(refusal[0], hint=refusal[1], status=_USAGE)
+    if "percentile" in options.given and _ending(target) != _MODEL:
+        what = "--percentile does nothing beside statistics, from which compile chooses ranges"
+        raise Error(what, hint="give it to compile", status=_USAGE)
     check_outputs([target], (arguments.model, options.representative_dataset), force=arguments.force)

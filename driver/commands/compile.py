@@ -138,6 +138,9 @@ def _convert(converter: Converter, target: str, arguments: argparse.Namespace) -
     with warnings.catch_warnings():
         for said_already in (DeprecationWarning, OptionWarning):
             warnings.simplefilter("ignore", said_already)
+        with _progress("comparing", arguments, unit="conversions") as note:
+            converter.on_trials(note)
+            converter.choose()
         with _progress("calibrating", arguments, unit="samples") as note:
             converter.on_calibration(note)
             converter.prepare()

@@ -14,6 +14,7 @@ from tflir.backends.files import temporary_file
 from tflir.backends.litert.isolated import IsolatedRunner
 from tflir.backends.litert.run import Array, Entry, Model, Sample, runtime_name
 from tflir.data.dataset import Dataset, Scaling
+from tflir.data.histograms import Counts
 from tflir.data.recorded import Recorded, Span, fingerprint
 from tflir.files import write_model
 from tflir.ir.entries import entry_functions
@@ -49,15 +50,17 @@ def calibrate(
     tf_compat: bool = False,
     progress: Note | None = None,
     num_threads: int | None = None,
+    histograms: bool = False,
 ) -> Recorded:
     """The smallest and largest element of every float32 tensor of `module` over `dataset`.
 
     The runtime computes them: the outputs of a copy of the module are reductions of all tensors. `samples` limits the
     number of samples, `shard` (i, n) selects every n-th of them from the i-th on, `scaling` converts stored values to
     real ones. Variables are reset before each sample; with `tf_compat` they persist, and the default delegate is not
-    used, as in TensorFlow's calibrator. `progress` is called with the number of samples done and of all samples (0 if
-    not known). Raises `Error` if the model can't be run, if a sample does not fit its inputs, or if a tensor has a
-    value that is not finite.
+    used, as in TensorFlow's calibrator. With `histograms` each sample runs once more, without the default delegate, and
+    the elements of each tensor are counted by exponent. `progress` is called with the number of samples done and of
+    all samples (0 if not known). Raises `Error` if the model can't be run, if a sample does not fit its inputs, or if
+    a tensor has a value that is not finite.
     """
     observed = snapshot(module)
     PreserveQuantizedPass().run(observed)
@@ -67,17 +70,34 @@ def calibrate(
             "a shard of a model with variables, which TensorFlow lets go on from sample to sample, is no part of a run"
         )
         raise Error(what, hint="leave out --tf-compat, or --shard", status=2)
-    with saved(observed) as path:
+    with saved(observed) as path, _counting(module, num_threads) if histograms else contextlib.nullcontext() as counts:
         runner = IsolatedRunner(path, delegate=not tf_compat, fallback=True, num_threads=num_threads)
         entries, masks = in_file_order(runner.entries, module), _masks(module)
         data = Dataset(dataset, entries, limit=samples, shard=shard, scaling=scaling, masks=masks)
         collected = _Collected(module, probes, anew=not tf_compat)
         for done, (entry, values) in enumerate(data, 1):
             collected.add(entry, runner.run(entry, values, anew=not tf_compat), done)
+            if counts is not None:
+                counts.add(entry, values)
             if progress is not None:
                 progress(done, data.count or 0)
         runner.close()
-    return collected.recorded()
+        recorded = collected.recorded()
+        if counts is None:
+            return recorded
+        return replace(recorded, histograms=counts.histograms(recorded.ranges))
+
+
+@contextlib.contextmanager
+def _counting(module: ModuleOp, num_threads: int | None) -> Generator[Counts]:
+    """Counts the elements of the activations of a copy of the module."""
+    copy = snapshot(module)
+    PreserveQuantizedPass().run(copy)
+    counts = Counts(copy)
+    with saved(copy) as path:
+        counts.open(path, functions_of_signatures(module), num_threads)
+        yield counts
+        counts.close()
 
 
 def _keeps_state(module: ModuleOp, probes: dict[str, Probe]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
-from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
 from tflir.backends.files import whole_file
 from tflir.content import read_content
@@ -20,19 +21,31 @@ from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, elements
 from tflir.ir.errors import Error
 from tflir.ir.functions import functions
+from tflir.ir.histogram import FINITE, Histogram
 from tflir.ir.statistics import Range, set_ranges, with_range
 from tflir.ir.tfl.recurrent import INTERMEDIATES
 from tflir.passes.calibration.contamination import contaminated
 from tflir.passes.calibration.logged import values_of
+from tflir.passes.calibration.methods import (
+    CLIPPING,
+    MARGIN,
+    MINMAX,
+    PERCENTILE,
+    WITHOUT_HISTOGRAMS,
+    RangeMethod,
+    with_margin,
+)
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
 Span = tuple[float, float]
+Key = tuple[str, int]
 _FORMAT = "tflir statistics"
-_VERSION = 1
-_MOST_BYTES = 1 << 26
-"""The most bytes of a statistics file: a million tensors take less."""
+_RANGES, _HISTOGRAMS = 1, 2
+"""Versions of the file: the second has histograms too."""
+_MOST_BYTES = 1 << 28
+"""The most bytes of a statistics file: a million tensors take less, or ten thousand with histograms."""
 _LARGEST_COUNT = 2**63 - 1
 _EDGE = 64
 """The fingerprint includes this many bytes from each end of a constant."""
@@ -50,12 +63,17 @@ class Recorded:
     model: str
     """The fingerprint of the model that the ranges belong to."""
     samples: int = 0
-    ranges: dict[tuple[str, int], Span] = field(default_factory=dict[tuple[str, int], Span])
-    inner: dict[tuple[str, int], list[Span | None]] = field(default_factory=dict[tuple[str, int], list[Span | None]])
+    ranges: dict[Key, Span] = field(default_factory=dict[Key, Span])
+    inner: dict[Key, list[Span | None]] = field(default_factory=dict[Key, list[Span | None]])
     """Ranges of the five intermediate tensors of an LSTM op, by the position of its result."""
+    histograms: dict[Key, Histogram] | None = None
+    """Of those values that could be read while the model ran; None if no histograms were recorded."""
 
     def merged(self, other: Recorded) -> Recorded:
-        """The ranges that contain both. Raises `Error` if they belong to different models."""
+        """The ranges that contain both. Raises `Error` if they belong to different models.
+
+        There are histograms only if both have them.
+        """
         if self.model != other.model:
             raise Error("are statistics of another model", hint="calibrate the same file")
         ranges = dict(self.ranges)
@@ -65,19 +83,45 @@ class Recorded:
         for key, spans in other.inner.items():
             held = inner.get(key, [None] * len(spans))
             inner[key] = [_union(a, b) if a and b else a or b for a, b in zip(held, spans, strict=True)]
-        return Recorded(self.model, self.samples + other.samples, ranges, inner)
+        histograms = _together(self.histograms, other.histograms)
+        return Recorded(self.model, self.samples + other.samples, ranges, inner, histograms)
 
-    def apply(self, module: ModuleOp, *, tf_compat: bool = False) -> None:
-        """Records the ranges on the values of `module`, replacing those that it has.
+    def chosen(self, method: RangeMethod) -> dict[Key, Span]:
+        """The ranges that a method chooses; those of values without a histogram are as recorded.
 
-        `tf_compat`: changed as by TensorFlow's calibrator. Raises `Error` if they belong to another model.
+        Raises `Error` if the method needs histograms and none were recorded.
+        """
+        self.check_for(method.name)
+        if method.name == MARGIN:
+            return {key: with_margin(span, self.samples) for key, span in self.ranges.items()}
+        found = {} if method.name == MINMAX or self.histograms is None else self.histograms
+        return {key: method.span(found[key], span) if key in found else span for key, span in self.ranges.items()}
+
+    def apply(
+        self,
+        module: ModuleOp,
+        *,
+        tf_compat: bool = False,
+        method: str = MINMAX,
+        percentile: float = PERCENTILE,
+        bits: int = 8,
+        clipping: float = CLIPPING,
+    ) -> None:
+        """Records ranges on the values of `module`, replacing those that it has.
+
+        `tf_compat`: changed as by TensorFlow's calibrator. `method`, `percentile` and `clipping` choose ranges for
+        activations of `bits` bits, as `RangeMethod` says; `margin` leaves those of functions' arguments, which are the
+        data's own. Raises `Error` if the statistics belong to another model, or if the method needs histograms and they
+        have none.
         """
         self.check(module)
+        chosen = self.chosen(RangeMethod(method, percentile, bits, clipping))
         for function in functions(module):
             name = function.sym_name.data
             ranges: dict[SSAValue, Range] = {}
             for position, value in enumerate(values_of(function)):
-                if (span := self.ranges.get((name, position))) is not None:
+                known = self.ranges if method == MARGIN and isinstance(value, BlockArgument) else chosen
+                if (span := known.get((name, position))) is not None:
                     ranges[value] = Range(*span)
                 if (spans := self.inner.get((name, position))) is not None and isinstance(value, OpResult):
                     _set_intermediates(value.op, spans)
@@ -98,6 +142,12 @@ class Recorded:
                 what = f"has a range of value {position} of '{name}', which has {sizes[name]}"
                 raise Error(what, hint="calibrate this model")
 
+    def check_for(self, method: str) -> None:
+        """Raises `Error` if the method needs histograms and none were recorded."""
+        if method not in WITHOUT_HISTOGRAMS and self.histograms is None:
+            what = f"has no histograms, from which --calibration-method {method} chooses ranges"
+            raise Error(what, hint=f"calibrate again with --calibration-method {method}")
+
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes a JSON file; its numbers read back to the same floats."""
         with whole_file(path) as out:
@@ -105,14 +155,18 @@ class Recorded:
 
     def text(self) -> bytes:
         """The content of the file."""
-        document = {
+        document: dict[str, Any] = {
             "format": _FORMAT,
-            "version": _VERSION,
+            "version": _RANGES if self.histograms is None else _HISTOGRAMS,
             "model": self.model,
             "samples": self.samples,
             "ranges": [[*key, *span] for key, span in sorted(self.ranges.items())],
             "intermediates": [[*key, spans] for key, spans in sorted(self.inner.items())],
         }
+        if self.histograms is not None:
+            document["histograms"] = [
+                [*key, one.zeros, one.bins, one.counts] for key, one in sorted(self.histograms.items())
+            ]
         return (json.dumps(document, separators=(",", ":")) + "\n").encode()
 
 
@@ -120,14 +174,24 @@ def _union(a: Span | None, b: Span) -> Span:
     return b if a is None else (min(a[0], b[0]), max(a[1], b[1]))
 
 
-def read_recorded(paths: Sequence[Any], module: ModuleOp | None = None) -> Recorded:
-    """The statistics of one or more files, merged. Raises `Error` if one is not such a file, or not of `module`."""
+def _together(a: dict[Key, Histogram] | None, b: dict[Key, Histogram] | None) -> dict[Key, Histogram] | None:
+    if a is None or b is None:
+        return None
+    return a | {key: a[key].merged(one) if key in a else one for key, one in b.items()}
+
+
+def read_recorded(paths: Sequence[Any], module: ModuleOp | None = None, *, method: str = MINMAX) -> Recorded:
+    """The statistics of one or more files, merged.
+
+    Raises `Error` if one is not such a file, or not of `module`, or lacks the histograms that `method` needs.
+    """
     merged: Recorded | None = None
     for path in paths:
         recorded = _read(path)
         try:
             if module is not None:
                 recorded.check(module)
+            recorded.check_for(method)
             merged = recorded if merged is None else merged.merged(recorded)
         except Error as error:
             error.file = str(path)
@@ -145,7 +209,8 @@ def _read(path: Any) -> Recorded:
     except (ValueError, RecursionError):
         raise Error("is no statistics file", file=str(path), hint="make one with tflir calibrate") from None
     try:
-        if document["format"] != _FORMAT or document["version"] != _VERSION:
+        version = _count(document["version"])
+        if document["format"] != _FORMAT or version not in (_RANGES, _HISTOGRAMS):
             raise ValueError
         ranges = {(str(name), _count(at)): _span((low, high)) for name, at, low, high in document["ranges"]}
         inner = {
@@ -156,7 +221,10 @@ def _read(path: Any) -> Recorded:
             raise ValueError
         if (ranges or inner) and not document["samples"]:
             raise ValueError
-        return Recorded(str(document["model"]), _count(document["samples"]), ranges, inner)
+        histograms = None if version == _RANGES else _histograms(document["histograms"])
+        if histograms is not None and not histograms.keys() <= ranges.keys():
+            raise ValueError
+        return Recorded(str(document["model"]), _count(document["samples"]), ranges, inner, histograms)
     except (ArithmeticError, KeyError, TypeError, ValueError):  # including numbers that are too large for a float
         raise Error("is no statistics file of this version", file=str(path), hint="make it anew") from None
 
@@ -176,6 +244,21 @@ def _span(values: Any) -> Span:
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError
     return low, high
+
+
+def _histograms(records: Any) -> dict[Key, Histogram]:
+    found: dict[Key, Histogram] = {}
+    for name, at, zeros, bins, counts in records:
+        numbers: list[int] = list(bins)
+        if any(type(number) is not int or not -FINITE <= number < FINITE for number in numbers):
+            raise ValueError
+        if any(a >= b for a, b in itertools.pairwise(numbers)) or len(numbers) != len(counts) or 0 in counts:
+            raise ValueError
+        one = Histogram(_count(zeros), tuple(numbers), tuple(_count(count) for count in counts))
+        if not 0 < one.count <= _LARGEST_COUNT:
+            raise ValueError
+        found[str(name), _count(at)] = one
+    return found
 
 
 def _set_intermediates(op: Operation, spans: Sequence[Span | None]) -> None:

@@ -84,6 +84,13 @@ class Spaces:
         """Keeps these ids, for the reason `why`."""
         self._fixed.append((ids, why))
 
+    def all_fixed(self, ids: Ids) -> bool:
+        """Whether each of these ids has been fixed so far."""
+        fixed = np.zeros(self._count, np.bool_)
+        for part, _ in self._fixed:
+            fixed[part] = True
+        return bool(fixed[ids].all())
+
     def classes(self) -> Classes:
         """The classes that follow from everything recorded so far."""
         parent = np.arange(self._count)

@@ -25,7 +25,7 @@ def linear(trace: Trace, op: TflOp) -> Channels | None:
     """
     builtin = op.INFO.builtin
     weights, width = constant_of(op.operands[1]), width_of(op.results[0])
-    if weights is None or width is None or len(op.results) != 1 or not _is_plain(op):
+    if weights is None or width is None or len(op.results) != 1 or not is_plain(op):
         return None
     x = trace.read(op, 2 if builtin == "TRANSPOSE_CONV" else 0)
     array = load_numpy(weights.source.value)
@@ -35,14 +35,14 @@ def linear(trace: Trace, op: TflOp) -> Channels | None:
     if times * x.ids.size != array.shape[-1] or not (times == 1 or (times and builtin == "FULLY_CONNECTED")):
         return None
     rows = trace.spaces.fresh(width)
-    bias = _bias(trace, op, rows)
+    bias = bias_of(trace, op, rows)
     if bias is None:
         return None
     given = np.tile(x.known, times)
     foldable = only_zeros(given) if _has_borders(op, array) else given
     layer = Layer(op, weights, np.tile(x.ids, times), rows, given, foldable, _reads(array))
     trace.layers.append(layer)
-    _keep_if_shared(trace, weights, x.ids, rows)
+    keep_if_shared(trace, weights, x.ids, rows)
     return Channels(rows, activated(text(op, _ACTIVATION), layer.constant_rows(bias)))
 
 
@@ -57,10 +57,10 @@ def depthwise(trace: Trace, op: TflOp) -> Channels | None:
     times = width // x.ids.size
     ids, given = np.repeat(x.ids, times), np.repeat(x.known, times)
     trace.spaces.unite(ids, weights.ids)
-    bias = _bias(trace, op, ids)
+    bias = bias_of(trace, op, ids)
     if bias is None:
         return None
-    _keep_if_shared(trace, constant, ids)
+    keep_if_shared(trace, constant, ids)
     array = load_numpy(constant.source.value)
     table = array.reshape(-1, width)
     given = only_zeros(given) if _has_borders(op, array) else given
@@ -68,20 +68,21 @@ def depthwise(trace: Trace, op: TflOp) -> Channels | None:
     return Channels(ids, activated(text(op, _ACTIVATION), compute(np.add, bias, product)))
 
 
-def _is_plain(op: TflOp) -> bool:
+def is_plain(op: TflOp) -> bool:
+    """Whether the rows of the weights of a convolution or fully connected op are the channels of its result."""
     if op.INFO.builtin == "TRANSPOSE_CONV":
         return is_adjustable(op.operands[0])
     return op.INFO.builtin != "FULLY_CONNECTED" or text(op, "weights_format") == "DEFAULT"
 
 
-def _keep_if_shared(trace: Trace, weights: FloatConstant, *ids: Ids) -> None:
+def keep_if_shared(trace: Trace, weights: FloatConstant, *ids: Ids) -> None:
     """Keeps all channels of weights that another op uses too: a sliced copy beside them would take more bytes."""
     if weights.value.has_more_than_one_use() or weights.source.results[0].has_more_than_one_use():
         for part in ids:
             trace.spaces.fix(part, "another op reads the weights too")
 
 
-def _bias(trace: Trace, op: TflOp, rows: Ids) -> Float32 | None:
+def bias_of(trace: Trace, op: TflOp, rows: Ids) -> Float32 | None:
     """The known values of the bias, one per output channel (0 without a bias).
 
     None if the bias is computed, or is not a vector of that length.

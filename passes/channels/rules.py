@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation
@@ -16,7 +16,9 @@ from tflir.passes.channels.trace import Trace
 from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.quantization.pairs import float_constant
 
-_RULES: dict[str, Callable[[Trace, TflOp], Channels | None]] = {
+Rule = Callable[[Trace, TflOp], Channels | None]
+"""Gives the channels of an op's result; None if it can't follow them, so that they are all kept."""
+_RULES: dict[str, Rule] = {
     **dict.fromkeys((*UNARY, "LEAKY_RELU"), elementwise.unary),
     **dict.fromkeys(BINARY, elementwise.binary),
     **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), elementwise.pool),
@@ -42,8 +44,8 @@ _FREE = 1 << 22
 """The number of channels that may be looked at in any function, however small its constants are."""
 
 
-def trace_function(function: FuncOp) -> Trace:
-    """Finds the channels of all values of a function.
+def trace_function(function: FuncOp, rules: Mapping[str, Rule] = _RULES) -> Trace:
+    """Finds the channels of all values of a function. `rules`: by the schema's name of the op, those for removal.
 
     Raises `TooManyChannels` if its values have far more channels than its constants have bytes, so that the time taken
     stays proportional to the size of the model.
@@ -52,7 +54,7 @@ def trace_function(function: FuncOp) -> Trace:
     for argument in function.body.block.args:
         trace.keep_value(argument, "its channels are an input of the subgraph")
     for op in function.body.block.ops:
-        _visit(trace, op)
+        _visit(trace, op, rules)
     return trace
 
 
@@ -62,7 +64,7 @@ def _constant_bytes(function: FuncOp) -> int:
     return sum(value.blob.nbytes for value in values if isinstance(value, ArrayElementsAttr))
 
 
-def _visit(trace: Trace, op: Operation) -> None:
+def _visit(trace: Trace, op: Operation, rules: Mapping[str, Rule]) -> None:
     if float_constant(op) is not None:
         return
     if isinstance(op, ReturnOp):
@@ -74,7 +76,7 @@ def _visit(trace: Trace, op: Operation) -> None:
     if LEFT_OUT in op.attributes:
         trace.keep(op, f"its channels are tied to a {op.name} that was left out")
         return
-    rule = _RULES.get(op.INFO.builtin) if isinstance(op, TflOp) else None
+    rule = rules.get(op.INFO.builtin) if isinstance(op, TflOp) else None
     count = len(trace.constants)
     found = rule(trace, op) if rule is not None and isinstance(op, TflOp) else None
     if found is None:

@@ -1,0 +1,54 @@
+"""Runs a model and records the largest magnitude that each channel of its tensors takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tflir.backends.litert.isolated import isolated
+from tflir.backends.litert.run import Model, Runner, Sample
+from tflir.backends.litert.wiring import wirings
+
+Magnitudes = npt.NDArray[np.float32]
+Maxima = dict[tuple[str, str], Magnitudes]
+"""By the signature's key and the name of the tensor: one magnitude for each index of its last dimension."""
+
+
+def channel_maxima(
+    model: Model, tensors: Mapping[str, Sequence[str]], samples: Mapping[str, Sequence[Sample]]
+) -> Maxima:
+    """The largest magnitudes over the samples; both are given by signature.
+
+    Tensors that can't be read, whose names are not unique, or that are not finite on a sample are left out. Raises
+    `Error` if the model can't be run.
+    """
+    return isolated(_channel_maxima, model, dict(tensors), dict(samples))
+
+
+def _channel_maxima(
+    model: Model, tensors: Mapping[str, Sequence[str]], samples: Mapping[str, Sequence[Sample]]
+) -> Maxima:
+    runner = Runner(model, delegate=False, keep_all=True)
+    wired = wirings(model)
+    maxima: Maxima = {}
+    for entry in runner.entries:
+        wiring = wired[entry.key]
+        ports, named = runner.tensors(wiring.subgraph), wiring.unique_names()
+        wanted = {name: ports[named[name]] for name in tensors.get(entry.key, ()) if named.get(name) in ports}
+        for sample in samples.get(entry.key, ()):
+            runner.run(entry, sample)
+            for name, port in wanted.items():
+                value = runner.tensor(port, wiring.subgraph)
+                if value is None or not value.ndim or not value.size:
+                    continue
+                largest: Magnitudes = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0).astype(np.float32)
+                at = entry.key, name
+                if at not in maxima:
+                    maxima[at] = largest
+                elif maxima[at].shape == largest.shape:
+                    maxima[at] = np.maximum(maxima[at], largest)
+                else:
+                    maxima[at] = np.full(1, np.nan, np.float32)
+    return {at: largest for at, largest in maxima.items() if np.isfinite(largest).all()}

@@ -1,0 +1,114 @@
+"""Runs a model and counts the elements of its activations by exponent."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tflir.backends.litert.isolated import isolated
+from tflir.backends.litert.run import Array, Entry, Model, Port, Runner
+from tflir.backends.litert.wiring import wirings
+from tflir.ir.errors import Error
+from tflir.ir.histogram import Counter, Histogram
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A tensor whose elements are counted; `key` names it in the result."""
+
+    key: Key
+    name: str = ""
+    """The name of the tensor, unique in its subgraph; empty for an input."""
+    input: int = -1
+    """The position of an input among the inputs of its subgraph."""
+
+
+class HistogramRunner:
+    """A model in the child process, whose tensors are counted after each run. The default delegate is not used.
+
+    `watched` lists the tensors by the key of the signature whose subgraph has them. Raises `Error` if the model
+    can't be run.
+    """
+
+    def __init__(self, model: Model, watched: Mapping[str, list[Watched]], num_threads: int | None = None) -> None:
+        self._number = next(_numbers)
+        self._file = "" if isinstance(model, bytes) else str(model)
+        isolated(_open, self._number, model, dict(watched), num_threads, file=self._file)
+
+    def add(self, entry: Entry, values: Mapping[str, Array]) -> None:
+        """Runs one sample, after variables were reset, and counts the elements of every tensor that has a value.
+
+        `values` are by the names of the entry's inputs, which may be listed in another order than the file's.
+        """
+        plain = {name: np.asarray(value) for name, value in values.items()}
+        isolated(_add, self._number, entry.key, plain, file=self._file)
+
+    def histograms(self) -> dict[Key, Histogram]:
+        """The histogram of each tensor that had an element."""
+        return isolated(_histograms, self._number, file=self._file)
+
+    def close(self) -> None:
+        """Frees the model's memory."""
+        with contextlib.suppress(Error):
+            isolated(_close, self._number)
+
+
+_numbers = itertools.count()
+
+
+# What follows runs in the child process.
+
+
+class _Counting:
+    """A model, and a counter for each of its tensors that are watched."""
+
+    def __init__(self, model: Model, watched: dict[str, list[Watched]], num_threads: int | None) -> None:
+        self._runner = Runner(model, delegate=False, keep_all=True, num_threads=num_threads)
+        self._entries = {entry.key: entry for entry in self._runner.entries}
+        self._ports: dict[str, list[tuple[Key, Port, int]]] = {}
+        self._counters: dict[Key, Counter] = {}
+        wired = wirings(model)
+        for key, wanted in watched.items():
+            wiring = wired.get(key)
+            if wiring is None:
+                continue
+            ports = self._runner.tensors(wiring.subgraph)
+            by_name = {name: index for index, name in enumerate(wiring.names)}
+            at = {one.key: by_name.get(one.name, -1) if one.name else wiring.inputs[one.input] for one in wanted}
+            self._ports[key] = [(one, ports[index], wiring.subgraph) for one, index in at.items() if index in ports]
+
+    def add(self, key: str, values: dict[str, Array]) -> None:
+        self._runner.run(self._entries[key], values)
+        for watched, port, subgraph in self._ports.get(key, ()):
+            value = self._runner.tensor(port, subgraph)
+            if value is not None and value.dtype == np.float32:
+                self._counters.setdefault(watched, Counter()).add(value)
+
+    def histograms(self) -> dict[Key, Histogram]:
+        found = {key: counter.histogram() for key, counter in self._counters.items()}
+        return {key: histogram for key, histogram in found.items() if histogram.count}
+
+
+_counting: dict[int, _Counting] = {}
+
+
+def _open(number: int, model: Model, watched: dict[str, list[Watched]], num_threads: int | None) -> None:
+    _counting[number] = _Counting(model, watched, num_threads)
+
+
+def _add(number: int, key: str, values: dict[str, Array]) -> None:
+    _counting[number].add(key, values)
+
+
+def _histograms(number: int) -> dict[Key, Histogram]:
+    return _counting[number].histograms()
+
+
+def _close(number: int) -> None:
+    _counting.pop(number, None)

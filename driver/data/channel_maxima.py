@@ -1,0 +1,50 @@
+"""Records the largest magnitudes of channels on the ops that make them, from which scales of channels are chosen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdsl.ir import OpResult
+
+from tflir.backends.litert.channel_maxima import channel_maxima
+from tflir.backends.litert.run import Sample
+from tflir.data.calibration import functions_of_signatures, samples_of, saved
+from tflir.ir.constants import elements
+from tflir.ir.entries import entry_functions
+from tflir.ir.names import CHANNEL_MAXIMA, name_of
+from tflir.passes.equalize.equalize_channels import values_to_observe
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.options import Options
+
+MOST_SAMPLES = 128
+"""At most this many samples are run."""
+
+
+def record_channel_maxima(module: ModuleOp, options: Options, samples: dict[str, list[Sample]] | None = None) -> bool:
+    """Runs the model on `samples`, else on the representative data of `options`, and records the maxima on its ops.
+
+    False if no channel can be scaled; the model is not run then. Raises `Error` if it can't be run, or if a sample does
+    not fit its inputs.
+    """
+    keys = {function: key for key, function in functions_of_signatures(module).items()}
+    makers = {
+        (keys.get(function.sym_name.data, ""), name): value.op
+        for function in entry_functions(module)
+        for value in values_to_observe(function)
+        if isinstance(value, OpResult) and len(value.op.results) == 1 and (name := name_of(value))
+    }
+    if not makers:
+        return False
+    tensors: dict[str, list[str]] = {}
+    for key, name in makers:
+        tensors.setdefault(key, []).append(name)
+    with saved(module) as path:
+        if samples is None:
+            samples = samples_of(str(path), module, options, most=MOST_SAMPLES)
+        found = channel_maxima(str(path), tensors, samples)
+    for at, largest in found.items():
+        makers[at].attributes[CHANNEL_MAXIMA] = elements(largest)
+    return True

@@ -1,0 +1,82 @@
+"""Records a histogram of every activation that calibration sees, from runs in which every tensor can be read.
+
+Only tensors of functions that can be run themselves have one: of a loop's body the runtime keeps the last iteration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from xdsl.ir import BlockArgument, OpResult, SSAValue
+
+from tflir.backends.litert.histograms import HistogramRunner, Key, Watched
+from tflir.backends.litert.run import Entry, Sample
+from tflir.ir.entries import entry_functions
+from tflir.ir.histogram import Histogram
+from tflir.ir.names import location_of
+from tflir.passes.calibration.logged import REORDERS, logged
+
+if TYPE_CHECKING:
+    import pathlib
+
+    from xdsl.dialects.builtin import ModuleOp
+    from xdsl.dialects.func import FuncOp
+
+_NAME = "tflir_value_{}"
+
+
+class Counts:
+    """Counts the elements of the activations of `module`, a copy of a model, which is to be written to a file.
+
+    The results of ops in the copy get names that tell their positions.
+    """
+
+    def __init__(self, module: ModuleOp) -> None:
+        self._watched: dict[str, list[Watched]] = {}
+        self._same: dict[Key, Key] = {}
+        """A value that only reorders the elements of another: it has its histogram."""
+        for function in entry_functions(module):
+            self._watched[function.sym_name.data] = list(self._of(function))
+
+    def _of(self, function: FuncOp) -> Iterator[Watched]:
+        name = function.sym_name.data
+        positions: dict[SSAValue, int] = {value: position for position, value in logged(function)}
+        for value, position in positions.items():
+            if isinstance(value, BlockArgument):
+                yield Watched((name, position), input=value.index)
+                continue
+            assert isinstance(value, OpResult)
+            source = positions.get(value.op.operands[0]) if value.op.name in REORDERS else None
+            if source is None:
+                yield Watched((name, position), _NAME.format(position))
+            else:
+                self._same[name, position] = name, source
+        for op in function.body.block.ops:
+            if any(result in positions for result in op.results):
+                op.location = location_of([_NAME.format(positions.get(result, "")) for result in op.results])
+
+    def open(self, path: pathlib.Path, functions: dict[str, str], num_threads: int | None = None) -> None:
+        """Opens the file at `path`, which holds the module. `functions`: that of each signature by its key.
+
+        Raises `Error` if the model can't be run.
+        """
+        by_key = functions or {"": next(iter(self._watched), "")}
+        watched = {key: self._watched.get(function, []) for key, function in by_key.items()}
+        self._runner = HistogramRunner(path, watched, num_threads)
+
+    def add(self, entry: Entry, values: Sample) -> None:
+        """Runs one sample and counts."""
+        self._runner.add(entry, values)
+
+    def histograms(self, keys: Collection[Key]) -> dict[Key, Histogram]:
+        """The histograms of those of the values `keys`, (function, position), that have one."""
+        found = self._runner.histograms()
+        for key, source in self._same.items():  # in program order: the source has its own by now
+            if source in found:
+                found[key] = found[source]
+        return {key: found[key] for key in keys if key in found}
+
+    def close(self) -> None:
+        """Frees the model's memory."""
+        self._runner.close()

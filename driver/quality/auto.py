@@ -1,0 +1,154 @@
+"""The option value `auto`: a step is kept if it helps on data that is held out, else left out.
+
+Steps are tried one after the other, each on top of what was kept. Where data is scarce, every sample is held out once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tflir.flags import AUTO, RANGE_METHODS
+from tflir.ir.functions import functions
+from tflir.option import ModeName
+from tflir.passes.equalize.equalize_channels import values_to_observe
+from tflir.pipeline import mode_of
+from tflir.quality.trial import Measured, Trials
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.options import Options
+
+_EQUALIZATION = "equalization"
+_DEFAULT_RANGES = "minmax"
+_LEAST_GAIN = 0.5
+"""What a step must gain at least, in dB."""
+_MOST_LOSS = 0.1
+"""What GPTQ, which was asked for, may lose at most, in dB."""
+_SPREAD = 1.0
+"""The spread of the gains of single samples in dB that is taken for granted before any is seen."""
+_DEVIATIONS = 2.0
+"""By how many standard errors the mean gain of single samples must lie above 0."""
+Note = Callable[[int, int], None]
+_INTEGER = (ModeName.INTEGER, ModeName.INTEGER_ONLY)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Options without what was left open, and a line for each decision."""
+
+    options: Options
+    remarks: list[str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to decide: changes of options of which one is kept if it gains enough, else none."""
+
+    name: str
+    without: dict[str, Any]
+    """The options without it."""
+    changes: dict[str, dict[str, Any]]
+    """The options with it, by the name of the choice ('' if there is one)."""
+    least_gain: float = _LEAST_GAIN
+
+
+def is_open(options: Options) -> bool:
+    """Whether options leave something to be decided by measuring."""
+    return bool(steps_of(options))
+
+
+def steps_of(options: Options) -> list[Step]:
+    """What options leave open, in the order in which it is decided.
+
+    Channels come before ranges: what is gained by ranges depends on how even the channels are.
+    """
+    integer = mode_of(options).name in _INTEGER
+    steps: list[Step] = []
+    if options.equalize == AUTO:
+        steps.append(Step(_EQUALIZATION, {"equalize": "off"}, {"": {"equalize": "on"}}))
+    if options.calibration_method == AUTO:
+        changes = {name: {"calibration_method": name} for name in RANGE_METHODS if name != _DEFAULT_RANGES}
+        steps.append(Step("ranges", {"calibration_method": _DEFAULT_RANGES}, changes))
+    bias = integer and options.bias_correction == AUTO
+    if integer and options.weight_algorithm == "gptq" and (steps or bias):
+        change = {"": {"weight_algorithm": "gptq"}}
+        steps.append(Step("GPTQ", {"weight_algorithm": "minmax"}, change, -_MOST_LOSS))
+    if bias:
+        steps.append(Step("bias correction", {"bias_correction": "off"}, {"": {"bias_correction": "auto"}}))
+    return steps
+
+
+def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) -> Decided:
+    """Decides by trials on the representative data of `options` what is left open.
+
+    What was left out is tried once more at the end if a later step was kept. `module` is the float model, which stays
+    as it is. `progress` is called with the conversions done and the most that there can be. Raises `Error` if the
+    model can't be converted or run.
+    """
+    steps = steps_of(options)
+    state = replace(options, **{name: value for step in steps for name, value in step.without.items()})
+    remarks: list[str] = []
+    if steps[0].name == _EQUALIZATION and not any(values_to_observe(function) for function in functions(module)):
+        steps = steps[1:]
+        remarks.append(f"{_EQUALIZATION} left out: no channel can be scaled")
+    if not steps:
+        return Decided(state, remarks)
+    trials = Trials(module, options, progress, sum(len(step.changes) + 1 for step in steps))
+    if not trials.held_out:
+        return _undecided(state, steps, remarks)
+    base = trials.measure(state)
+    again: list[Step] = []
+    kept_since = False
+    for step in steps:
+        state, base, best = _tried(trials, step, state, base, remarks)
+        if best is not None:
+            again.append(best)
+        elif again:
+            kept_since = True
+    for step in again if kept_since else []:
+        state, base, _ = _tried(trials, step, state, base, remarks)
+    return Decided(state, remarks)
+
+
+def _tried(
+    trials: Trials, step: Step, state: Options, base: Measured, remarks: list[str]
+) -> tuple[Options, Measured, Step | None]:
+    """The options and the measure after a step; and if it was left out, the step with the choices that gained."""
+    found = {name: trials.measure(replace(state, **change)) for name, change in step.changes.items()}
+    helping = [name for name in found if helps(found[name], base, step.least_gain)]
+    best = max(helping or found, key=lambda name: found[name].snr)
+    name = " ".join(word for word in (step.name, best, "kept" if helping else "left out") if word)
+    remarks.append(f"{name}: {base.snr:.1f} dB -> {found[best].snr:.1f} dB on held-out data")
+    if helping:
+        return replace(state, **step.changes[best]), found[best], None
+    gained = {name: step.changes[name] for name in found if found[name].snr > base.snr}
+    return state, base, replace(step, changes=gained or {best: step.changes[best]})
+
+
+def _undecided(state: Options, steps: list[Step], remarks: list[str]) -> Decided:
+    """Without what may be left out, but with what was asked for."""
+    asked = [step for step in steps if step.least_gain <= 0]
+    kept = {name: value for step in asked for change in step.changes.values() for name, value in change.items()}
+    names = ", ".join(step.name for step in steps if step not in asked)
+    said = f"{names} left out: there is a single sample, of which none can be held out"
+    return Decided(replace(state, **kept), [*remarks, *([said] if names else [])])
+
+
+def helps(found: Measured, base: Measured, least_gain: float) -> bool:
+    """Whether `found` gains at least so much over `base` in dB; for a gain, single samples must agree.
+
+    The more their gains differ and the fewer they are, the more the mean of these must exceed 0: by some standard
+    errors, whose variance has one more sample of a spread that is taken for granted.
+    """
+    if not (found.snr == base.snr or found.snr - base.snr >= least_gain):
+        return False
+    gains = found.gains_over(base)
+    with np.errstate(invalid="ignore"):  # nothing is sure of gains that are infinite
+        variance = (_SPREAD**2 + float(np.square(gains - gains.mean()).sum())) / gains.size
+    return least_gain <= 0 or float(gains.mean()) > _DEVIATIONS * math.sqrt(variance / gains.size)

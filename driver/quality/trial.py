@@ -1,0 +1,124 @@
+"""Trials: a model is converted with fixed options on one part of the data, and measured on another."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from tflir.backends.litert.run import Sample
+from tflir.data.calibration import samples_of, saved
+from tflir.files import to_bytes
+from tflir.quality.measure import Reference, decibels
+from tflir.snapshot import snapshot
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.options import Options
+
+Note = Callable[[int, int], None]
+Float64 = npt.NDArray[np.float64]
+MOST_SAMPLES = 64
+"""At most this many samples take part."""
+_PARTS = 4
+"""Into how many parts samples are split, each of which is held out once."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Signal and noise over samples that were held out of calibration."""
+
+    sums: dict[tuple[str, str], Float64]
+    """Σ y² and Σ (x - y)² of each sample for each signature and output, shape `(samples, 2)`."""
+
+    @property
+    def worst(self) -> tuple[str, str]:
+        """The signature and output of the lowest ratio."""
+        return min(self.sums, key=lambda at: (np.isnan(self._ratio(at)), self._ratio(at)))
+
+    @property
+    def snr(self) -> float:
+        """The lowest ratio of signal to noise over all samples in dB, as `Reference.snr`."""
+        return self._ratio(self.worst)
+
+    def gains_over(self, other: Measured) -> Float64:
+        """By how many dB the noise of each sample is below the other's, at the output where the other is worst."""
+        mine, its = (part.sums[other.worst][:, 1] for part in (self, other))
+        least = max(1e-12 * float(other.sums[other.worst][:, 0].max(initial=0)), np.finfo(np.float64).tiny)
+        return 10 * np.log10(np.maximum(its, least) / np.maximum(mine, least))
+
+    def _ratio(self, at: tuple[str, str]) -> float:
+        return decibels(*self.sums[at].sum(axis=0))
+
+
+class Trials:
+    """A model and its data in one or more parts, each split into samples to convert with and samples to measure on."""
+
+    def __init__(self, module: ModuleOp, options: Options, progress: Note | None = None, expected: int = 1) -> None:
+        """`options` define the data; `progress` is called with the conversions done and those that are expected, if
+        there are so many measurements."""
+        self._module = module
+        self._progress = progress
+        self._done = 0
+        self._expected = expected
+        with saved(module) as path:
+            samples = samples_of(str(path), module, options, most=MOST_SAMPLES)
+            self._splits = split(samples)
+            self._references = [Reference(str(path), held) for _, held in self._splits]
+        self.held_out = sum(len(part) for _, held in self._splits for part in held.values())
+        """The number of samples that are measured."""
+
+    def measure(self, options: Options) -> Measured:
+        """The sums over all samples that are held out, of the model that `options` make of the others."""
+        parts: dict[tuple[str, str], list[Float64]] = {}
+        for (kept, _), reference in zip(self._splits, self._references, strict=True):
+            for output, sums in reference.sums(self._converted(options, kept)).items():
+                parts.setdefault(output, []).append(sums)
+            self._done += 1
+            if self._progress is not None:
+                self._progress(self._done, max(self._done, self._expected * len(self._splits)))
+        return Measured({output: np.concatenate(sums) for output, sums in parts.items()})
+
+    def _converted(self, options: Options, samples: dict[str, list[Sample]]) -> bytes:
+        from tflir.converter import Converter
+
+        given = [(key, sample) if key else sample for key, part in samples.items() for sample in part]
+        converter = Converter.from_module(lambda: snapshot(self._module)).without_trials()
+        converter.use(
+            replace(
+                options, representative_dataset=given, calibration_samples=None, input_scale=None, input_offset=None
+            )
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return to_bytes(converter.module())
+
+
+Split = tuple[dict[str, list[Sample]], dict[str, list[Sample]]]
+"""Samples by signature to convert with, and those to measure on."""
+
+
+def split(samples: dict[str, list[Sample]]) -> list[Split]:
+    """Every sample is held out once, a quarter of them at a time. Empty with a single one."""
+    count = max((len(part) for part in samples.values()), default=0)
+    folds = min(_PARTS, count)
+    return [_without(samples, folds, place) for place in range(folds)] if folds > 1 else []
+
+
+def _without(samples: dict[str, list[Sample]], folds: int, place: int) -> Split:
+    """Holds out the samples at `place` of every `folds`; a signature with too few for that keeps all."""
+    held = {key: _every(part, folds, place) if len(part) > 1 else [] for key, part in samples.items()}
+    kept = {
+        key: [sample for at, sample in enumerate(part) if len(part) < 2 or at % folds != place]
+        for key, part in samples.items()
+    }
+    return kept, held
+
+
+def _every(part: Sequence[Sample], folds: int, place: int) -> list[Sample]:
+    return list(part[place::folds])

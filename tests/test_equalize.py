@@ -1,0 +1,221 @@
+"""Equalization of channels: the float model stays the same, integers err less; `auto` keeps what helps alone."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from models_builder import options, random
+from net_builder import RELU, SAME, Net, model_of
+
+import tflir
+from tflir.backends.litert.channel_maxima import channel_maxima
+from tflir.backends.litert.run import Runner
+from tflir.cli import main
+from tflir.data.channel_maxima import record_channel_maxima
+from tflir.files import load_bytes, to_bytes
+from tflir.ir.names import CHANNEL_MAXIMA
+from tflir.options import Options
+from tflir.pass_manager import parse_pipeline, run_pipeline
+from tflir.quality.auto import helps, steps_of
+from tflir.quality.measure import Reference, decibels
+from tflir.quality.trial import Measured, split
+
+Array = npt.NDArray[Any]
+_UNEVEN = np.float32(2.0) ** np.linspace(-5, 5, 8, dtype=np.float32)
+"""Scales of channels that one scale of a tensor holds badly."""
+
+
+def _net(net: Net, x: int) -> int:
+    """Layers through most kinds of ops that let scales through."""
+    a = net.conv("a", x, random(8, 3, 3, 3, seed=1) * _UNEVEN[:, None, None, None], random(8, seed=2) * _UNEVEN)
+    a = net.op("PRELU", "slopes", [a, net.constant("alpha", np.abs(random(1, 1, 8, seed=3)))], net.shape(a))
+    b = net.depthwise("b", a, random(1, 3, 3, 8, seed=4) / _UNEVEN, random(8, seed=5), padding=SAME)
+    c = net.conv("c", b, random(8, 1, 1, 8, seed=6), random(8, seed=7) * 3, act=RELU)
+    d = net.conv("d", a, random(8, 1, 1, 8, seed=8) / _UNEVEN, random(8, seed=9), act=RELU)
+    both = net.op("ADD", "both", [c, d], net.shape(c), options("AddOptions", fusedActivationFunction=RELU))
+    kept = net.op(
+        "MUL", "kept", [both, net.constant("k", np.abs(random(8, seed=10)))], net.shape(c), options("MulOptions")
+    )
+    how = options("Pool2DOptions", padding=SAME, strideW=2, strideH=2, filterWidth=2, filterHeight=2)
+    batch, height, width, _ = net.shape(c)
+    pooled = net.op("MAX_POOL_2D", "pooled", [kept], (batch, height // 2, width // 2, 8), how)
+    flat = net.reshape("flat", pooled, (1, height * width * 2))
+    wide = net.dense("wide", flat, random(12, height * width * 2, seed=11), random(12, seed=12), act=RELU)
+    return net.dense("y", wide, random(5, 12, seed=13), random(5, seed=14))
+
+
+@pytest.fixture(scope="module")
+def data() -> bytes:
+    return model_of(_net, (1, 10, 10, 3))
+
+
+def _samples(count: int = 12) -> list[list[Array]]:
+    return [[random(1, 10, 10, 3, seed=100 + n)] for n in range(count)]
+
+
+def _reference(data: bytes, count: int = 12) -> Reference:
+    (entry,) = Runner(data).entries
+    return Reference(data, {entry.key: [{entry.inputs[0].name: sample[0]} for sample in _samples(count)]})
+
+
+def _converter(data: bytes, **fields: Any) -> tflir.Converter:
+    converter = tflir.Converter.from_bytes(data)
+    converter.optimizations = [tflir.Optimize.DEFAULT]
+    converter.representative_dataset = _samples
+    for name, value in fields.items():
+        setattr(converter, name, value)
+    return converter
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("recorded", [True, False])
+def test_the_float_model_stays_the_same(data: bytes, alpha: float, recorded: bool) -> None:
+    module = load_bytes(data)
+    if recorded:
+        assert record_channel_maxima(module, Options(representative_dataset=_samples))
+        assert sum(CHANNEL_MAXIMA in op.attributes for op in module.walk()) >= 8
+    (report,) = run_pipeline(module, parse_pipeline(f"tfl-equalize-channels{{alpha={alpha}}}"))
+    assert report.counts["channels scaled"] >= 20
+    assert not any(CHANNEL_MAXIMA in op.attributes for op in module.walk())
+    made = to_bytes(module)
+    assert made != data
+    assert _reference(data).snr(made) > 100
+
+
+def test_integers_err_less_on_uneven_channels(data: bytes) -> None:
+    reference = _reference(data)
+    plain, equalized = (reference.snr(_converter(data, equalize=word).convert()) for word in ("off", "on"))
+    assert equalized > plain + 3
+
+
+@pytest.mark.parametrize("recipe", ["dynamic_wi8_afp32", "static_wi8_ai16"])
+def test_in_other_modes_too(data: bytes, recipe: str) -> None:
+    converter = _converter(data, optimizations=(), recipe=recipe, equalize="on")
+    assert "tfl-equalize-channels" in converter.pipeline()
+    made = converter.convert()
+    assert "tfl-equalize-channels" in [report.name for report in converter.reports]
+    assert _reference(data).snr(made) > 25
+
+
+def test_maxima_are_those_of_the_channels(data: bytes) -> None:
+    (entry,) = Runner(data).entries
+    samples = [{entry.inputs[0].name: sample[0]} for sample in _samples(3)]
+    found = channel_maxima(data, {entry.key: ["a", "no such tensor"]}, {entry.key: samples})
+    ((key, largest),) = found.items()
+    assert key == (entry.key, "a")
+    assert largest.shape == (8,)
+    assert (largest > 0).all()
+
+
+def test_auto_keeps_what_helps_and_says_by_how_much(data: bytes) -> None:
+    converter = _converter(data, equalize="auto")
+    made = converter.convert()
+    (said,) = [remark for remark in converter.remarks if "held-out" in remark]
+    assert said.startswith("equalization kept: ")
+    assert made == _converter(data, equalize="on").convert() == _converter(data, equalize="auto").convert()
+
+
+def test_auto_leaves_out_what_does_not_help() -> None:
+    even = model_of(lambda net, x: net.dense("y", net.dense("a", x, random(8, 10, seed=1)), random(4, 8)), (1, 10))
+    samples = lambda: ([random(1, 10, seed=n)] for n in range(20))  # noqa: E731 - a generator, as users write it
+    fields = {"representative_dataset": samples}
+    converter = _converter(even, equalize="auto", calibration_method="auto", **fields)
+    made = converter.convert()
+    assert [r for r in converter.remarks if r.startswith("equalization left out: ") and r.endswith("held-out data")]
+    assert [r for r in converter.remarks if r.startswith("ranges ")]
+    if all("left out" in remark for remark in converter.remarks if "held-out" in remark):
+        assert made == _converter(even, **fields).convert()
+
+
+def test_a_single_sample_decides_nothing_and_what_was_asked_for_stays(data: bytes) -> None:
+    single = {"representative_dataset": lambda: iter(_samples(1)), "weight_algorithm": "gptq"}
+    converter = _converter(data, equalize="auto", **single)
+    assert converter.convert() == _converter(data, **single).convert()
+    assert any("single sample" in remark for remark in converter.remarks)
+
+
+def test_progress_of_trials_ends_at_the_whole(data: bytes) -> None:
+    seen: list[tuple[int, int]] = []
+    converter = _converter(data, equalize="auto")
+    converter.on_trials(lambda done, of: seen.append((done, of)))
+    converter.choose()
+    assert seen == [(done, 8) for done in range(1, 9)]  # two conversions for each of four parts
+
+
+def test_the_steps_in_static_int8_include_gptq_and_in_others_do_not(data: bytes) -> None:
+    fields = {"equalize": "auto", "weight_algorithm": "gptq", "bias_correction": "auto"}
+    names = [step.name for step in steps_of(_converter(data, **fields).options())]
+    assert names == ["equalization", "GPTQ", "bias correction"]
+    dynamic = _converter(data, optimizations=(), recipe="dynamic_wi8_afp32", **fields)
+    assert [step.name for step in steps_of(dynamic.options())] == ["equalization"]
+
+
+def _measured(noises: list[float]) -> Measured:
+    return Measured({("", "y"): np.array([[1.0, noise] for noise in noises])})
+
+
+def test_a_gain_must_hold_for_single_samples_and_a_loss_may_be_small() -> None:
+    base = _measured([0.01] * 6)
+    assert base.snr == pytest.approx(20)
+    assert helps(_measured([0.004] * 6), base, 0.5)
+    assert not helps(_measured([0.0098] * 6), base, 0.5)
+    assert not helps(_measured([0.0001, 0.02, 0.006, 0.009, 0.006, 0.006]), base, 0.5)  # one sample alone gains
+    assert helps(_measured([0.0101] * 6), base, -0.1)
+    assert not helps(_measured([0.011] * 6), base, -0.1)
+
+
+@pytest.mark.parametrize("count", [2, 3, 8, 16, 40])
+def test_every_sample_is_held_out_once(count: int) -> None:
+    samples = {"": [{"x": np.float32([n])} for n in range(count)]}
+    held = [sample["x"].item() for _, part in split(samples) for sample in part[""]]
+    assert sorted(held) == list(range(count))
+    for kept, part in split(samples):
+        assert len(kept[""]) + len(part[""]) == count
+    assert not split({"": samples[""][:1]})
+
+
+def test_the_ratio_is_taken_before_a_softmax() -> None:
+    def net(net: Net, x: int) -> int:
+        logits = net.dense("logits", x, random(6, 12, seed=1) * 9)
+        return net.op("SOFTMAX", "y", [logits], (1, 6), options("SoftmaxOptions", beta=1.0))
+
+    data = model_of(net, (1, 12))
+    samples = [random(1, 12, seed=n) for n in range(5)]
+    made = _converter(data, representative_dataset=lambda: ([value] for value in samples)).convert()
+    (entry,) = Runner(data).entries
+    given = {entry.key: [{entry.inputs[0].name: value} for value in samples]}
+    found = Reference(data, given).snr(made)
+    runners = [Runner(model, delegate=False, keep_all=True) for model in (data, made)]
+    signal = noise = 0.0
+    for value in samples:
+        parts = []
+        for runner in runners:
+            (own,) = runner.entries
+            runner.run(own, {own.inputs[0].name: value})
+            port = next(port for port in runner.tensors(0).values() if port.tensor == "logits")
+            logits = runner.tensor(port, 0)
+            assert logits is not None
+            parts.append(logits.astype(np.float64) - logits.astype(np.float64).mean(-1, keepdims=True))
+        signal += float(np.square(parts[0]).sum())
+        noise += float(np.square(parts[1] - parts[0]).sum())
+    assert found == pytest.approx(decibels(signal, noise), abs=1e-6)
+    assert Reference(data, given).snr(data) == np.inf
+
+
+def test_the_commands_say_it(
+    data: bytes, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("m.tflite").write_bytes(data)
+    np.savez("d.npz", x=np.concatenate([sample[0] for sample in _samples(6)]))
+    given = ["m.tflite", "-o", "o.tflite", "--representative-dataset", "d.npz"]
+    assert main(["compile", *given, "--optimize", "DEFAULT", "--equalize", "auto"]) == 0
+    assert "equalization kept: " in capsys.readouterr().err
+    assert main(["compile", *given[:3], "--optimize", "DEFAULT", "--equalize", "auto", "--force"]) == 2
+    assert "--equalize" in capsys.readouterr().err
+    assert main(["calibrate", "m.tflite", "-o", "s.json", *given[3:], "--calibration-method", "auto"]) == 2
+    assert "calibrate makes none" in capsys.readouterr().err
