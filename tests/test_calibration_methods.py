@@ -18,7 +18,7 @@ from tflir.cli import main
 from tflir.data.calibration import calibrate
 from tflir.data.recorded import Recorded, fingerprint, read_recorded
 from tflir.files import load_bytes
-from tflir.flags import CALIBRATION_METHODS
+from tflir.flags import RANGE_METHODS
 from tflir.ir.functions import functions
 from tflir.ir.histogram import Histogram, histogram_of
 from tflir.ir.names import name_of
@@ -174,7 +174,7 @@ def test_a_method_narrows_the_range_of_a_value_with_an_outlier() -> None:
         assert found["x"][1] < 40
 
 
-@pytest.mark.parametrize("method", CALIBRATION_METHODS)
+@pytest.mark.parametrize("method", RANGE_METHODS)
 @pytest.mark.parametrize("ops", ["TFLITE_BUILTINS_INT8", "TFLITE_BUILTINS"])
 def test_data_and_its_statistics_give_the_same_model(tmp_path: Path, method: str, ops: str) -> None:
     (tmp_path / "m.tflite").write_bytes(_model())
@@ -250,5 +250,5 @@ def test_a_model_with_variables_takes_every_method() -> None:
     recorded = calibrate(load_bytes(build.stateful()), [[np.ones((1, 4), F32)]], histograms=True)
     assert recorded.histograms is not None
     assert recorded.histograms.keys() <= recorded.ranges.keys()
-    for method in CALIBRATION_METHODS:
+    for method in RANGE_METHODS:
         recorded.apply(load_bytes(build.stateful()), method=method)

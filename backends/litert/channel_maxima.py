@@ -11,7 +11,8 @@ from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.run import Model, Runner, Sample
 from tflir.backends.litert.wiring import wirings
 
-Maxima = dict[tuple[str, str], npt.NDArray[np.float32]]
+Magnitudes = npt.NDArray[np.float32]
+Maxima = dict[tuple[str, str], Magnitudes]
 """By the signature's key and the name of the tensor: one magnitude for each index of its last dimension."""
 
 
@@ -42,7 +43,12 @@ def _channel_maxima(
                 value = runner.tensor(port, wiring.subgraph)
                 if value is None or not value.ndim or not value.size:
                     continue
-                largest = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0).astype(np.float32)
-                held = maxima.get((entry.key, name), largest)
-                maxima[entry.key, name] = np.maximum(held, largest) if held.shape == largest.shape else largest * np.nan
+                largest: Magnitudes = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0).astype(np.float32)
+                at = entry.key, name
+                if at not in maxima:
+                    maxima[at] = largest
+                elif maxima[at].shape == largest.shape:
+                    maxima[at] = np.maximum(maxima[at], largest)
+                else:
+                    maxima[at] = np.full(1, np.nan, np.float32)
     return {at: largest for at, largest in maxima.items() if np.isfinite(largest).all()}

@@ -1,8 +1,10 @@
 """GPTQ: rounds weights one column after the other, and lets the columns that follow make up for each error.
 
-For a layer y = W x with the second moments H = E[x x^T], the error of its results is tr(E H E^T) where E is the error
-of the weights. Frantar et al., arXiv:2210.17323, algorithm 1: with U upper triangular and U^T U = H^-1, each column j
-is rounded, and its error divided by U_jj times row j of U is subtracted from the columns after j.
+For a layer y = W x with the second moments H = E[x x^T], the error of its results is tr(E H E^T) where E = W - Q is the
+error of the weights. With H = R R^T, R upper triangular, it is the sum over columns k of the squares of
+R_kk (e_k + sum over j < k of e_j R_jk / R_kk), so column k is rounded after that sum is added to it. This is the
+algorithm of Frantar et al., arXiv:2210.17323, in the form without an inverse of H that Chee et al., arXiv:2307.13304,
+show to give the same results.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ class Factors:
 
     order: npt.NDArray[np.intp]
     """The order in which columns are rounded: those that are largest on average first."""
-    upper: Array
-    """U for the columns in that order, of the shape of the moments."""
+    feedback: Array
+    """R_jk / R_kk for the columns in that order, of the shape of the moments: what column k makes up of e_j."""
 
     @staticmethod
     def of(moments: Array, damping: float = 0.01) -> Factors:
@@ -37,10 +39,10 @@ class Factors:
         is, the less is made of correlations, and the nearer the result is to rounding to nearest.
         """
         if moments.ndim == 3:
-            return Factors(np.arange(moments.shape[-1], dtype=np.intp), _upper(moments, damping))
+            return Factors(np.arange(moments.shape[-1], dtype=np.intp), _feedback(moments, damping))
         diagonal: Any = np.diagonal(moments)
         order = np.asarray(np.argsort(-diagonal, kind="stable"), np.intp)
-        return Factors(order, _upper(moments[order][:, order], damping))
+        return Factors(order, _feedback(moments[order][:, order], damping))
 
 
 def gptq(weights: Array, scales: Array, factors: Factors, most: int = 127, *, pinned: bool = False) -> Array:
@@ -50,41 +52,42 @@ def gptq(weights: Array, scales: Array, factors: Factors, most: int = 127, *, pi
     scales of their own. With `pinned`, the element of the largest magnitude of each channel keeps its value, so that a
     quantizer that computes scales from the largest magnitudes finds the same scales.
     """
-    order, upper = factors.order, factors.upper
-    left = weights[:, order].copy()
+    order, feedback = factors.order, factors.feedback
+    wanted = weights[:, order]
     steps_of = np.broadcast_to(scales, weights.shape)[:, order]
-    largest = np.argmax(np.abs(left), axis=1) if pinned else np.full(len(left), -1)
-    rounded = np.empty_like(left)
-    columns = left.shape[1]
+    largest = np.argmax(np.abs(wanted), axis=1) if pinned else np.full(len(wanted), -1)
+    rounded, errors = np.empty_like(wanted), np.zeros_like(wanted)
+    columns = wanted.shape[1]
     for start in range(0, columns, _BLOCK):
-        stop = min(start + _BLOCK, columns)
-        errors = np.empty((len(left), stop - start))
-        for j in range(start, stop):
-            steps = np.clip(np.rint(left[:, j] / steps_of[:, j]), -most, most) * steps_of[:, j]
-            kept = largest == j
-            steps[kept] = weights[kept, order[j]]
-            rounded[:, j] = steps
-            errors[:, j - start] = (left[:, j] - steps) / upper[..., j, j]
-            left[:, j + 1 : stop] -= errors[:, j - start, None] * upper[..., j, j + 1 : stop]
-        if upper.ndim == 2:
-            left[:, stop:] -= errors @ upper[start:stop, stop:]
-        else:
-            left[:, stop:] -= np.einsum("cb,cbk->ck", errors, upper[:, start:stop, stop:])
+        block = slice(start, min(start + _BLOCK, columns))
+        left = wanted[:, block] + _product(errors[:, :start], feedback[..., :start, block])
+        for k in range(left.shape[1]):
+            at = start + k
+            steps = np.clip(np.rint(left[:, k] / steps_of[:, at]), -most, most) * steps_of[:, at]
+            kept = largest == at
+            steps[kept] = weights[kept, order[at]]
+            rounded[:, at] = steps
+            errors[:, at] = wanted[:, at] - steps
+            left[:, k + 1 :] += errors[:, at, None] * feedback[..., at, at + 1 : block.stop]
     back = np.empty_like(rounded)
     back[:, order] = rounded
     return back
 
 
-def _upper(moments: Array, damping: float) -> Array:
-    """U, upper triangular, with U^T U = (H + damping)^-1. A column that is always 0 gets 1 on the diagonal."""
+def _product(errors: Array, feedback: Array) -> Array:
+    """Errors of `(channels, columns)` times a matrix, or times a matrix for each channel."""
+    return errors @ feedback if feedback.ndim == 2 else np.einsum("cj,cjk->ck", errors, feedback)
+
+
+def _feedback(moments: Array, damping: float) -> Array:
+    """R_jk / R_kk, where R is upper triangular and R R^T is H with damping. A column that is always 0 gets 1 in H."""
     damped = np.array(moments, np.float64)
     diagonal: Any = np.einsum("...ii->...i", damped)
     mean = diagonal.mean(axis=-1, keepdims=True)
     diagonal += np.where(mean > 0, damping * mean, 1.0)
-    inverse = np.linalg.inv(damped)
-    symmetric = (inverse + np.swapaxes(inverse, -1, -2)) / 2
-    lower: Any = np.linalg.cholesky(symmetric)
-    return np.swapaxes(lower, -1, -2)
+    lower: Any = np.linalg.cholesky(damped[..., ::-1, ::-1])
+    upper = lower[..., ::-1, ::-1]
+    return upper / np.einsum("...ii->...i", upper)[..., None, :]
 
 
 def noise(errors: Array, moments: Array) -> Array:

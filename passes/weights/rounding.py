@@ -137,7 +137,10 @@ def tuned(
     least, chosen = float(noise(plain.values - rows, check).sum()), 0.0
     for damping in _DAMPINGS:
         one = attempt(factors_of(moments, damping), moments)
-        if (error := float(noise(one.values - rows, check).sum())) < least:
+        error = float(noise(one.values - rows, check).sum())
+        if chosen and error >= least:
+            break  # more damping only takes more away
+        if error < least:
             least, chosen = error, damping
     if not chosen:
         return plain
