@@ -55,7 +55,14 @@ COMMANDS: tuple[Option, ...] = (
         "--work", "keep results in this folder, from which an interrupted search goes on", "DIR", path, name="work",
         commands=("search",),
     ),
-    Option("--json", "for machines", name="json", excludes=("verbose",), commands=("inspect", "benchmark", "check")),
+    Option(
+        "--inputs", "data to run both models on, in the forms of --representative-dataset (default: 3 random inputs)",
+        "DATA", path_or_object, name="inputs", commands=("compare",),
+    ),
+    Option(
+        "--json", "for machines", name="json", excludes=("verbose",),
+        commands=("inspect", "benchmark", "check", "compare"),
+    ),
     Option(
         "--target", "what the model is to run on: xnnpack (default), litert, tflm, ethos-u, or one of a plug-in",
         "NAME[,NAME…]", each(text), many=True, name="targets", commands=("check",),
@@ -85,11 +92,11 @@ COMMANDS: tuple[Option, ...] = (
     Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate", "search")),
     Option(
         "--verbose", "say what each pass did, or show every tensor", short="-v", name="verbose", excludes=("quiet",),
-        commands=("compile", "inspect"),
+        commands=("compile", "inspect", "compare"),
     ),
     Option("--quiet", "print errors only", short="-q", name="quiet", commands=("compile", "calibrate", "search")),
     Option(
         "--debug", "show tracebacks", name="debug",
-        commands=("compile", "calibrate", "search", "inspect", "benchmark", "check"),
+        commands=("compile", "calibrate", "search", "inspect", "benchmark", "check", "compare"),
     ),
 )  # fmt: skip

@@ -62,6 +62,11 @@ def dataset_samples(
     return samples_of(model, load(), options, most=most)
 
 
+def data_name(data: Any) -> str:
+    """The name of a dataset's file, folder or function; '' if it has none."""
+    return os.path.basename(cast("str | os.PathLike[str]", data)) if isinstance(data, str | os.PathLike) else ""
+
+
 def runnable(model: Any) -> str | bytes:
     """The model as LiteRT loads it: the path of a `.tflite`, or its bytes."""
     from xdsl.dialects.builtin import ModuleOp

@@ -185,7 +185,7 @@ class _ModuleFacts:
         if isinstance(version := attributes.get(names.SCHEMA_VERSION), IntegerAttr):
             into.schema_version = cast("IntegerAttr[Any]", version).value.data
         into.min_runtime_version = latest(min_runtime_version(name, version) for name, version in self._releases)
-        for name, value in _metadata(attributes.get(names.METADATA)):
+        for name, value in metadata_of(attributes.get(names.METADATA)):
             held = value.blob.nbytes if isinstance(value, ArrayElementsAttr) else None
             into.metadata.append(Metadata(name, None if name == control.METADATA_NAME else held))
             into.metadata_bytes += held or 0
@@ -206,16 +206,16 @@ class _ModuleFacts:
         count = 0
         for op in function.body.block.ops:
             if isinstance(op, ReturnOp):
-                outputs = [_port(value) for value in op.arguments]
+                outputs = [port_of(value) for value in op.arguments]
             elif isinstance(op, CONSTANT_OPS):
                 self._unattributed[op.results[0]] = self.constants.add(op)
             elif isinstance(op, TflOp | CustomOp | BuiltinOp | NumericVerifyOp):
                 count += 1
                 self._operator(op)
-        return Subgraph(_subgraph_name(function), count, [_port(value) for value in function.args], outputs)
+        return Subgraph(_subgraph_name(function), count, [port_of(value) for value in function.args], outputs)
 
     def _operator(self, op: Operation) -> None:
-        name, custom, version = _kind(op)
+        name, custom, version = operator_kind(op)
         kind = self.kinds.setdefault((name, custom), OperatorKind(name, custom, custom and name.startswith(_FLEX)))
         kind.count += 1
         if version not in kind.versions:
@@ -320,7 +320,7 @@ class _Scheme:
         return ", ".join(words) or "none"
 
 
-def _kind(op: Operation) -> tuple[str, bool, int]:
+def operator_kind(op: Operation) -> tuple[str, bool, int]:
     """The operator's name, whether it is custom, and its version."""
     version = needed_version(op)
     if isinstance(kept := op.attributes.get(names.VERSION), IntegerAttr):
@@ -341,7 +341,8 @@ def _subgraph_name(function: FuncOp) -> str:
     return (name.data if isinstance(name, StringAttr) else "") or function.sym_name.data
 
 
-def _port(value: SSAValue) -> Port:
+def port_of(value: SSAValue) -> Port:
+    """The facts of the tensor of a value."""
     element = element_of(value.type)
     scale = point = None
     if isinstance(element, UniformQuantizedType) and element.layout.scales.ndim == 0:
@@ -362,7 +363,8 @@ def _aliased(pairs: Attribute, ports: list[Port]) -> list[Port]:
     return ports_found
 
 
-def _metadata(attr: Attribute | None) -> Iterable[tuple[str, Attribute | None]]:
+def metadata_of(attr: Attribute | None) -> Iterable[tuple[str, Attribute | None]]:
+    """The names and contents in the attribute `names.METADATA`; None for what is computed when the model is written."""
     for pair in cast("ArrayAttr[ArrayAttr[Attribute]]", attr) if isinstance(attr, ArrayAttr) else ():
         name, *value = pair.data
         yield cast(StringAttr, name).data, value[0] if value else None

@@ -33,6 +33,14 @@ _TWIN = re.compile(r"(.+)_(?:i8|u8|i16|int8|uint8|int16|quantized|requantized|de
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 INPUT = "input"
 """The `op` of a layer whose tensor is an input of the model."""
+EXACT_DB = 40.0
+"""Where a fall is measured, a higher ratio counts as this: noise of less than 1 % of the signal does no harm."""
+
+
+def unquantized(name: str) -> str:
+    """The name of the tensor that `name` is a quantized form of; itself if it is none."""
+    match = _TWIN.fullmatch(name)
+    return match[1] if match else name
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,14 @@ class Layer:
         inputs; ≥ 0.
         """
         return max(0.0, noise_ratio(self.snr_db) - noise_ratio(self.input_snr_db))
+
+    @property
+    def fall_db(self) -> float:
+        """By how many dB its ratio is below that of the noisiest of its inputs, which counts as at most `EXACT_DB`;
+        ≥ 0.
+        """
+        before = min(self.input_snr_db, EXACT_DB)
+        return before - self.snr_db if self.snr_db < before else 0.0
 
     @property
     def held(self) -> tuple[float, float] | None:
@@ -164,15 +180,16 @@ def _pairs(mine: Wiring, my_ports: Mapping[int, Port], its: Wiring, its_ports: M
 
 
 def _counterparts(names: Mapping[str, int], its: Wiring) -> dict[str, int]:
-    """The compiled model's tensor for each name of the original: the one of that name, else its first quantized form.
+    """The compiled model's tensor for each name of the original: the one of that name, else its first quantized form,
+    else, of a quantized tensor alone of its name, what it is a form of, or another form of that.
 
     If an input or output is converted by QUANTIZE or DEQUANTIZE, it is the quantized tensor, which has type and scale.
     """
     own = its.unique_names()
     twins: dict[str, int] = {}
     for name, tensor in own.items():
-        if match := _TWIN.fullmatch(name):
-            twins.setdefault(match[1], tensor)
+        if (plain := unquantized(name)) != name:
+            twins.setdefault(plain, tensor)
     same_name = {own[name] for name in names if name in own}
     quantized = {
         operator.inputs[0]: operator.outputs[0] for operator in reversed(its.operators) if operator.kind == "QUANTIZE"
@@ -180,6 +197,9 @@ def _counterparts(names: Mapping[str, int], its: Wiring) -> dict[str, int]:
     chosen: dict[str, int] = {}
     for name in names:
         tensor = own.get(name, twins.get(name))
+        plain = unquantized(name)
+        if tensor is None and plain not in names:
+            tensor = own.get(plain, twins.get(plain))
         if tensor is None:
             continue
         maker = its.makers.get(tensor)

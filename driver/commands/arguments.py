@@ -63,6 +63,8 @@ class Command:
     """The kinds of file that its MODEL may be."""
     others: str = ""
     """The help of further models; '' if the command accepts only one."""
+    second: str = ""
+    """The help of a second model; '' if the command has none."""
 
 
 COMMAND_HELP: dict[str, Command] = {
@@ -92,6 +94,13 @@ COMMAND_HELP: dict[str, Command] = {
         "Shows which ops of MODEL a target's kernels take, why not the others, and which pass mends them.",
         ".tflite, or .mlir text",
     ),
+    "compare": Command(
+        "show what differs between two models",
+        "Shows what OTHER has otherwise than MODEL: operators, tensors, signatures, metadata; and, layer by layer, how "
+        "far its values are from those of MODEL on the same inputs.",
+        ".tflite, or .mlir text",
+        second="the model beside it, such as a compiled form of MODEL",
+    ),
     "benchmark": Command(
         "measure the latency of models",
         "Runs models in LiteRT, in turns and each in a process of its own, and shows their latency side by side.",
@@ -111,5 +120,7 @@ def add_commands(commands: Any) -> None:
         parser.add_argument("model", metavar="MODEL", type=typed(path), help=command_help.model)
         if command_help.others:
             parser.add_argument("others", metavar="OTHER", nargs="*", type=typed(path), help=command_help.others)
+        if command_help.second:
+            parser.add_argument("other", metavar="OTHER", type=typed(path), help=command_help.second)
         for option in of_command(name):
             _add(parser, option, name)

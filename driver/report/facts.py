@@ -71,6 +71,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "identical": layer.snr_db == math.inf,
         "input_identical": layer.input_snr_db == math.inf,
         "max_difference": layer.max_difference,
+        "fall_db": layer.fall_db,
         "added_noise": layer.added,
         "quantized": layer.quantized,
         "feeds": list(layer.feeds),

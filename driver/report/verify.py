@@ -29,6 +29,13 @@ _GRADES = (
     (10.0, "fair", "yellow"),
     (-math.inf, "poor", "red"),
 )
+_MEANINGS = {
+    "identical": "no element differs",
+    "good": "20 dB or more (noise is at most 10 % of the signal)",
+    "fair": "10 to 20 dB (at most 32 %)",
+    "poor": "below 10 dB (over 32 %)",
+}
+"""What each grade means."""
 _WORST = 10
 _WIDTH = 120
 """The width in characters of the tables as text."""
@@ -48,13 +55,17 @@ class Verification:
     random: bool
     """Whether the samples were random."""
     advice: Advice = field(default_factory=Advice)
+    source: str = ""
+    """The name of the data; '' for random inputs, or if it has none."""
     layers_missing: str = ""
     """Why there are no layers although the model is quantized; '' otherwise."""
 
     @property
     def inputs(self) -> str:
-        """The samples in words: '3 random inputs'."""
-        return f"{self.samples} random inputs" if self.random else f"{self.samples} samples"
+        """The samples in words: '3 random inputs', '32 samples of test.npz'."""
+        if self.random:
+            return f"{self.samples} random inputs"
+        return f"{self.samples} samples{f' of {self.source}' if self.source else ''}"
 
     def __str__(self) -> str:
         """The tables that `--verify` prints."""
@@ -90,8 +101,13 @@ def compare(
     options: Options | None = None,
     *,
     quiet: bool = False,
+    source: str = "",
+    float_layers: bool = False,
 ) -> Verification:
-    """As `verify` but without tables; the model was compiled with `options`, and `quiet` turns off progress bars."""
+    """As `verify` but without tables; the model was compiled with `options`, and `quiet` turns off progress bars.
+
+    `source` is the name of the data. With `float_layers` activations are compared if the model is not quantized, too.
+    """
     from tflir.backends.litert.compare import RANDOM_SAMPLES, compare_models
     from tflir.backends.litert.isolated import isolated
     from tflir.backends.litert.layers import compare_layers, is_quantized
@@ -102,14 +118,17 @@ def compare(
         outputs = isolated(compare_models, original, compiled, given, progress=note, file=file)
     random = all(output.random for output in outputs)
     count = _count(given)
-    if not isolated(is_quantized, compiled, file=file):
-        return Verification(outputs, [], count, random)
+    quantized = isolated(is_quantized, compiled, file=file)
+    if not float_layers and not quantized:
+        return Verification(outputs, [], count, random, source=source)
     try:
         with _bar("comparing layers", quiet) as note:
             layers = isolated(compare_layers, original, compiled, given, progress=note, file=file)
     except Error as error:  # the comparison of outputs is still useful
-        return Verification(outputs, [], count, random, layers_missing=error.what)
-    return Verification(outputs, layers, count, random, advice(outputs, layers, options))
+        return Verification(outputs, [], count, random, source=source, layers_missing=error.what)
+    return Verification(
+        outputs, layers, count, random, advice(outputs, layers, options) if quantized else Advice(), source
+    )
 
 
 def _count(samples: Samples) -> int:
@@ -125,6 +144,11 @@ def _bar(label: str, quiet: bool) -> contextlib.AbstractContextManager[Note]:
 def worst(layers: Sequence[Layer], most: int = _WORST) -> list[Layer]:
     """The layers with the lowest signal-to-noise ratio, the lowest first, without those that are identical."""
     return sorted((layer for layer in layers if layer.snr_db < math.inf), key=lambda layer: layer.snr_db)[:most]
+
+
+def falls(layers: Sequence[Layer], most: int | None = _WORST) -> list[Layer]:
+    """The layers whose signal-to-noise ratio falls below that of their inputs, the largest fall first."""
+    return sorted((layer for layer in layers if layer.fall_db > 0), key=lambda layer: -layer.fall_db)[:most]
 
 
 def print_verification(verification: Verification, console: Console | None = None) -> None:
@@ -168,6 +192,35 @@ def _print_outputs(verification: Verification, console: Console) -> None:
     at = int(several)
     title = f"Outputs beside the original's, {verification.inputs}"
     console.print(plain_table(console, title, headers, rows, flexible=at, numbers=(at + 2, at + 3)), crop=False)
+    console.print(_meaning(verification.outputs), style="dim")
+
+
+def _meaning(outputs: Sequence[OutputComparison]) -> str:
+    """What the figures and the grades among them mean."""
+    shown = {grade(ratio)[0] for output in outputs for ratio in (output.snr_db, output.least_db)}
+    grades = [f"{word}: {meaning}" for word, meaning in _MEANINGS.items() if word in shown]
+    return f"Signal to noise: Σ y² / Σ (x - y)² in dB, y the original's. {'; '.join(grades)}."
+
+
+def print_falls(layers: Sequence[Layer], console: Console, most: int | None = _WORST) -> None:
+    """Prints where the signal-to-noise ratio falls most, as a table; nothing where it falls nowhere."""
+    from tflir.backends.litert.layers import EXACT_DB
+
+    fallen = falls(layers, None)
+    if not fallen:
+        return
+    rows: list[Row] = []
+    for layer in fallen[:most]:
+        figures = (decibels(layer.input_snr_db), _graded(layer.snr_db)[0], decibels(layer.fall_db))
+        rows.append([layer.name, layer.op, layer.dtype, *figures, f"{layer.max_difference:.3g}"])
+    title = f"Where signal to noise falls most in the runtime's own kernels, {len(rows)} of {len(layers)} tensors"
+    headers = ["tensor", "made by", "type", "inputs", "SNR", "fall", "largest difference"]
+    console.print()
+    console.print(plain_table(console, title, headers, rows, numbers=(3, 4, 5, 6)), crop=False)
+    console.print(
+        f"Fall: how far below the noisiest of its inputs, which counts as {EXACT_DB:.0f} dB if it is above.",
+        style="dim",
+    )
 
 
 def _print_layers(shown: Sequence[Layer], of: int, console: Console) -> None:

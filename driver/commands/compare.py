@@ -1,0 +1,153 @@
+"""`tflir compare`: what differs between two models, for a person or (`--json`) for machines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tflir.commands.inputs import Input, check_there, given
+from tflir.commands.terminal import Row, human_size, output_console, plain_table
+from tflir.content import STDIN
+from tflir.ir.errors import Error, printable
+from tflir.options import Options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tflir.report.verify import Verification
+    from tflir.structure import Change, Structure
+
+JSON_VERSION = 1
+"""Increased when a key of the JSON document is removed or changes its meaning."""
+_MOST_CHANGES = 12
+"""So many changes of each kind are shown, all with -v."""
+_LONGEST_FACTS = 44
+_USAGE = 2
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compares as the arguments say; returns the exit status, 1 where the models can't be run side by side."""
+    from tflir.comparison import data_name, dataset_samples
+    from tflir.report.verify import compare
+    from tflir.structure import compare_structure
+
+    sources = _sources(arguments)
+    modules = [source.load() for source in sources]
+    first, second = (_runnable(source, module) for source, module in zip(sources, modules, strict=True))
+    options = Options(representative_dataset=arguments.inputs)
+    samples = dataset_samples(first, lambda: modules[0], options)
+    structure = compare_structure(modules[0], modules[1], (sources[0].size, sources[1].size))
+    try:
+        verification = compare(first, second, samples, source=data_name(arguments.inputs), float_layers=True)
+    except Error as error:
+        error.file = error.file or sources[1].name
+        _show(arguments, sources, structure, None, error.what)
+        raise
+    _show(arguments, sources, structure, verification)
+    return 0
+
+
+def _sources(arguments: argparse.Namespace) -> list[Input]:
+    paths = [arguments.model, arguments.other]
+    if paths == [STDIN, STDIN]:
+        raise Error("both models are standard input", hint="name a file for one", status=_USAGE)
+    for path in paths:
+        check_there(path)
+    return [given(path) for path in paths]
+
+
+def _runnable(source: Input, module: Any) -> str | bytes:
+    """The model as LiteRT loads it. Raises `Error` if it is text that can't be made a `.tflite`."""
+    from tflir.files import to_bytes
+
+    return to_bytes(module) if source.is_text else source.model
+
+
+def _show(
+    arguments: argparse.Namespace,
+    sources: Sequence[Input],
+    structure: Structure,
+    verification: Verification | None,
+    error: str = "",
+) -> None:
+    if arguments.json:
+        print(json.dumps(_document(sources, structure, verification, error), indent=1, allow_nan=False))
+        return
+    console = output_console()
+    _print_structure(sources, structure, console, everything=arguments.verbose)
+    if verification is not None:
+        from tflir.report.verify import print_falls, print_verification
+
+        console.print()
+        print_verification(verification, console)
+        print_falls(verification.layers, console, None if arguments.verbose else 10)
+
+
+def _document(
+    sources: Sequence[Input], structure: Structure, verification: Verification | None, error: str
+) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from tflir.report.facts import plain, verification_facts
+
+    said: dict[str, Any] = {
+        "version": JSON_VERSION,
+        "models": [source.name for source in sources],
+        "structure": asdict(structure),
+        "numbers": None if verification is None else verification_facts(verification),
+        "error": error,
+    }
+    return plain(said)
+
+
+def _print_structure(sources: Sequence[Input], found: Structure, console: Console, *, everything: bool) -> None:
+    from tflir.structure import KINDS
+
+    before, after = (f"{printable(source.name)} ({human_size(source.size)})" for source in sources)
+    console.print(f"{before} -> {after}", soft_wrap=True)
+    rows: list[Row] = [[_plural(what), *_counted(found.counts[what])] for what in KINDS]
+    _table(console, "Structure", ["", "same", "changed", "added", "removed"], rows, (1, 2, 3, 4), 0)
+    differ = {kind: both for kind, both in found.operators.items() if both[0] != both[1]}
+    rows = [[kind, str(mine), str(its)] for kind, (mine, its) in differ.items()]
+    _table(console, "Operators of which the count differs", ["operator", "before", "after"], rows, (1, 2), 0)
+    types = [one for one in found.types if one.bytes[0] != one.bytes[1] or one.constants[0] != one.constants[1]]
+    rows = [[one.type, *map(str, one.constants), *map(human_size, one.bytes)] for one in types]
+    headers = ["type", "constants before", "after", "bytes before", "after"]
+    _table(console, "Constants by type, where they differ", headers, rows, (1, 2, 3, 4), 0)
+    for what in KINDS:
+        changes = [change for change in found.changes if change.what == what]
+        shown = changes if everything else changes[:_MOST_CHANGES]
+        title = f"What differs: {_plural(what)}"
+        if len(shown) < len(changes):
+            title += f", the first {len(shown)} of {len(changes)} (-v: all)"
+        _table(console, title, ["name", "", "before", "after"], [_change(change) for change in shown], (), 0)
+
+
+def _plural(what: str) -> str:
+    return what if what == "metadata" else f"{what}s"
+
+
+def _counted(counts: Mapping[str, int]) -> list[str]:
+    return [str(count) if count else "" for count in counts.values()]
+
+
+def _change(change: Change) -> Row:
+    return [change.name or "(no name)", change.how, _facts(change.before), _facts(change.after)]
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    """`int8 per-tensor, 1x4`: those that speak for themselves without their names."""
+    plain = ("kind", "type", "shape", "inputs", "outputs", "text")
+    text = ", ".join(value if key in plain else f"{key} {value}" for key, value in facts.items() if value)
+    return text if len(text) <= _LONGEST_FACTS else f"{text[: _LONGEST_FACTS - 1]}…"
+
+
+def _table(
+    console: Console, title: str, headers: list[str], rows: list[Row], numbers: tuple[int, ...], flexible: int
+) -> None:
+    """Prints a table if it has rows."""
+    if rows:
+        console.print()
+        console.print(plain_table(console, title, headers, rows, flexible=flexible, numbers=numbers), crop=False)
