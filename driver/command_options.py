@@ -57,7 +57,24 @@ COMMANDS: tuple[Option, ...] = (
     ),
     Option(
         "--inputs", "data to run both models on, in the forms of --representative-dataset (default: 3 random inputs)",
-        "DATA", path_or_object, name="inputs", commands=("compare",),
+        "DATA", path_or_object, short="--test-data", name="inputs", commands=("compare",),
+    ),
+    Option(
+        "--test-data", "data to verify on instead of the representative data, in the same forms", "DATA",
+        path_or_object, name="test_data", needs=("verify", "report"),
+    ),
+    Option(
+        "--labels", "the array of the .npz that says which element of the first output is to be the largest, for the "
+        "accuracy of both models (default: labels)",
+        "KEY", text, name="labels", needs=("verify",), commands=("compile", "compare"),
+    ),
+    Option(
+        "--min-snr", "exit with status 1 where an output's signal-to-noise ratio is below DB", "DB", number,
+        name="min_snr", needs=("verify",), commands=("compile", "compare"),
+    ),
+    Option(
+        "--max-accuracy-drop", "exit with status 1 where accuracy drops by more than PCT points of 100", "PCT", number,
+        name="max_accuracy_drop", needs=("verify",), commands=("compile", "compare"),
     ),
     Option(
         "--json", "for machines", name="json", excludes=("verbose",),

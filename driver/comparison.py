@@ -11,7 +11,7 @@ from tflir.ir.errors import Error
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
-    from tflir.backends.litert.compare import Samples
+    from tflir.backends.litert.run import Sample
     from tflir.options import Options
     from tflir.report.verify import Verification
 
@@ -50,7 +50,7 @@ def compare(
 
 def dataset_samples(
     model: str | bytes, load: Callable[[], ModuleOp], options: Options, most: int = MOST_SAMPLES
-) -> Samples:
+) -> dict[str, list[Sample]] | int:
     """Some of the representative data in `options`, by signature; 0 (random inputs) if they have none.
 
     `load` returns the module of `model`. Raises `Error` if a sample does not fit.

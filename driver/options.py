@@ -189,7 +189,8 @@ def _differs(value: Any, default: Any) -> bool:
 
 def options_from(given: dict[str, Any]) -> Options:
     """The options for the values of a command line, by attribute, which are checked already."""
-    options = Options(beside=frozenset(name for name in table() if given.get(name)))
+    beside = (name for name in table() if (value := given.get(name)) is not None and value is not False)
+    options = Options(beside=frozenset(beside))
     for name, _ in _fields():
         if name in given:
             _set(options, name, given[name])

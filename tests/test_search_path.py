@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tflir.quality.accuracy import right
 from tflir.search.bound import Bound, bound
-from tflir.search.judge import right, standard_error
+from tflir.search.judge import standard_error
 from tflir.search.path import Choice, cost_of, hull, noise_of, path_of
 from tflir.search.walk import MOST_FILES, Measured, Walk
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from tflir.commands.inputs import Input, check_there, given
-from tflir.commands.terminal import Row, human_size, output_console, plain_table
+from tflir.commands.terminal import Row, human_size, output_console, plain_table, say
 from tflir.content import STDIN
 from tflir.ir.errors import Error, printable
-from tflir.options import Options
+from tflir.options import Options, options_from
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,25 +29,39 @@ _USAGE = 2
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compares as the arguments say; returns the exit status, 1 where the models can't be run side by side."""
-    from tflir.comparison import data_name, dataset_samples
-    from tflir.report.verify import compare
+    """Compares as the arguments say; returns the exit status, 1 where a limit is not met."""
+    from tflir.quality.limits import Limits
+    from tflir.report.side_by_side import Request, samples_for, side_by_side
     from tflir.structure import compare_structure
 
+    request = Request(
+        replace(_options(arguments), representative_dataset=arguments.inputs),
+        Limits(arguments.min_snr, arguments.max_accuracy_drop),
+        arguments.labels,
+    )
     sources = _sources(arguments)
     modules = [source.load() for source in sources]
     first, second = (_runnable(source, module) for source, module in zip(sources, modules, strict=True))
-    options = Options(representative_dataset=arguments.inputs)
-    samples = dataset_samples(first, lambda: modules[0], options)
+    samples = samples_for(first, lambda: modules[0], request)
     structure = compare_structure(modules[0], modules[1], (sources[0].size, sources[1].size))
     try:
-        verification = compare(first, second, samples, source=data_name(arguments.inputs), float_layers=True)
+        verification = side_by_side(first, second, samples, request, float_layers=True)
     except Error as error:
         error.file = error.file or sources[1].name
         _show(arguments, sources, structure, None, error.what)
         raise
     _show(arguments, sources, structure, verification)
-    return 0
+    for line in verification.unmet:
+        say(f"error: {sources[1].name}: {line}")
+    return int(bool(verification.unmet))
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    """How values of the data are scaled. Raises `Error` (status 2) if there is no data."""
+    options = options_from(vars(arguments))
+    if options.scaling is not None and arguments.inputs is None:
+        raise Error("--input-scale and --input-offset do nothing without --inputs", hint="add it", status=_USAGE)
+    return options
 
 
 def _sources(arguments: argparse.Namespace) -> list[Input]:
@@ -88,8 +103,6 @@ def _show(
 def _document(
     sources: Sequence[Input], structure: Structure, verification: Verification | None, error: str
 ) -> dict[str, Any]:
-    from dataclasses import asdict
-
     from tflir.report.facts import plain, verification_facts
 
     said: dict[str, Any] = {

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import pathlib
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tflir.backends.files import is_stream, whole_file
@@ -22,12 +23,11 @@ from tflir.options import Options, options_from
 from tflir.remarks import larger_because
 
 if TYPE_CHECKING:
-    from tflir.backends.litert.compare import Samples
     from tflir.converter import Converter
+    from tflir.report.side_by_side import Request, Samples
     from tflir.report.verify import Verification
 
 _USAGE = 2
-"""--verify runs this many samples of the representative data."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,10 +50,11 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
         )
     converter = _converter(source, options)
     pipeline = converter.pipeline()
+    request = _request(arguments, options)
     size, compiled = _convert(converter, target, arguments)
     print_analyses(converter.reports)
     _say(converter, source, target, size, arguments)
-    verification = _verified(source, compiled, arguments, options)
+    verification = _verified(source, compiled, arguments, options, request)
     if arguments.report:
         from tflir.report.report import write_report
 
@@ -67,19 +68,46 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
             verification=verification,
             models=None if source.is_text or compiled is None else (source.model, compiled),
         )
-    return 0
+    unmet = () if verification is None else verification.unmet
+    for line in unmet:
+        say(f"error: {target}: {line}")
+    return int(bool(unmet))
+
+
+def _request(arguments: argparse.Namespace, options: Options) -> Request | None:
+    """What both models are run on, and what must hold; None if they are not run. Raises `Error` (status 2) if there are
+    no labels where they are asked for.
+    """
+    if not (arguments.verify or arguments.report):
+        return None
+    from tflir.quality.limits import Limits
+    from tflir.report.side_by_side import Request
+
+    if arguments.test_data is not None:
+        options = replace(options, representative_dataset=arguments.test_data, calibration_samples=None)
+    request = Request(options, Limits(arguments.min_snr, arguments.max_accuracy_drop), arguments.labels)
+    if request.demanded:
+        _ = request.labels
+    return request
 
 
 def _verified(
-    source: Input, compiled: str | bytes | None, arguments: argparse.Namespace, options: Options
+    source: Input,
+    compiled: str | bytes | None,
+    arguments: argparse.Namespace,
+    options: Options,
+    request: Request | None,
 ) -> Verification | None:
     """Compares both models, with --verify, whose tables it prints, or for a report if there is data; else None."""
-    for_report = arguments.report and options.representative_dataset is not None
-    if source.is_text or compiled is None or not (arguments.verify or for_report):
+    if source.is_text or compiled is None or request is None:
         return None
-    from tflir.report.verify import compare, print_verification
+    if not arguments.verify and request.options.representative_dataset is None:
+        return None
+    from tflir.report.side_by_side import side_by_side
+    from tflir.report.verify import print_verification
 
-    verification = compare(source.model, compiled, _samples(source, options), options, quiet=arguments.quiet)
+    samples = _samples(source, request)
+    verification = side_by_side(source.model, compiled, samples, request, made_with=options, quiet=arguments.quiet)
     if arguments.verify and not arguments.quiet:
         from tflir.benchmarking import latency_line
 
@@ -88,12 +116,12 @@ def _verified(
     return verification
 
 
-def _samples(source: Input, options: Options) -> Samples:
-    """Some of the representative data by signature; 0 (random samples) if there is none."""
-    from tflir.comparison import dataset_samples
+def _samples(source: Input, request: Request) -> Samples:
+    """The samples to verify on, by signature; 0 (random samples) if there are none."""
+    from tflir.report.side_by_side import samples_for
 
     try:
-        return dataset_samples(source.model, source.load, options)
+        return samples_for(source.model, source.load, request)
     except Error as error:
         error.file = error.file or source.name
         raise
@@ -125,7 +153,7 @@ def _target(arguments: argparse.Namespace, options: Options) -> str:
 
         check_path(arguments.report)
         outputs.append(arguments.report)
-    inputs = (arguments.model, options.representative_dataset, *options.stats)
+    inputs = (arguments.model, options.representative_dataset, arguments.test_data, *options.stats)
     check_outputs(outputs, inputs, force=arguments.force)
     return target
 

@@ -14,6 +14,7 @@ from tflir.report.suggestions import range_fault
 if TYPE_CHECKING:
     from tflir.backends.litert.compare import OutputComparison
     from tflir.backends.litert.layers import Layer
+    from tflir.quality.accuracy import Accuracy
     from tflir.report.suggestions import Suggestion
     from tflir.report.verify import Verification
 
@@ -33,6 +34,9 @@ def verification_facts(verification: Verification) -> dict[str, Any]:
         "outputs": [_output(output) for output in verification.outputs],
         "layers": [_layer(layer) for layer in verification.layers],
         "layers_missing": verification.layers_missing,
+        "accuracy": _accuracy(verification.accuracy),
+        "accuracy_missing": verification.accuracy_missing,
+        "unmet": list(verification.unmet),
         "skip": [_suggestion(suggestion) for suggestion in verification.advice.skip],
         "flag": verification.advice.flag,
         "instead": verification.advice.instead,
@@ -75,6 +79,18 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "added_noise": layer.added,
         "quantized": layer.quantized,
         "feeds": list(layer.feeds),
+    }
+
+
+def _accuracy(found: Accuracy | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "before": found.before,
+        "after": found.after,
+        "drop": found.drop,
+        "samples": found.samples,
+        "labels": found.labels,
     }
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tflir.backends.litert.layers import Layer
     from tflir.backends.litert.run import Model
     from tflir.options import Options
+    from tflir.quality.accuracy import Accuracy
 
 # Grades of an output: the least dB, the word, and the colour.
 _GRADES = (
@@ -57,6 +58,12 @@ class Verification:
     advice: Advice = field(default_factory=Advice)
     source: str = ""
     """The name of the data; '' for random inputs, or if it has none."""
+    accuracy: Accuracy | None = None
+    """That of both models; None if the data has no labels."""
+    accuracy_missing: str = ""
+    """Why there is none although the data has labels; '' otherwise."""
+    unmet: tuple[str, ...] = ()
+    """The limits that were asked for and are not met, a line each."""
     layers_missing: str = ""
     """Why there are no layers although the model is quantized; '' otherwise."""
 
@@ -114,7 +121,7 @@ def compare(
 
     given = samples or RANDOM_SAMPLES
     file = "" if isinstance(compiled, bytes) else os.fspath(compiled)
-    with _bar("comparing outputs", quiet) as note:
+    with bar("comparing outputs", quiet) as note:
         outputs = isolated(compare_models, original, compiled, given, progress=note, file=file)
     random = all(output.random for output in outputs)
     count = _count(given)
@@ -122,7 +129,7 @@ def compare(
     if not float_layers and not quantized:
         return Verification(outputs, [], count, random, source=source)
     try:
-        with _bar("comparing layers", quiet) as note:
+        with bar("comparing layers", quiet) as note:
             layers = isolated(compare_layers, original, compiled, given, progress=note, file=file)
     except Error as error:  # the comparison of outputs is still useful
         return Verification(outputs, [], count, random, source=source, layers_missing=error.what)
@@ -137,7 +144,8 @@ def _count(samples: Samples) -> int:
     return sum(map(len, samples.values())) if isinstance(samples, Mapping) else len(samples)
 
 
-def _bar(label: str, quiet: bool) -> contextlib.AbstractContextManager[Note]:
+def bar(label: str, quiet: bool) -> contextlib.AbstractContextManager[Note]:
+    """A progress bar, or, if `quiet`, none."""
     return contextlib.nullcontext(lambda done, of: None) if quiet else progress(label)
 
 
@@ -159,6 +167,14 @@ def print_verification(verification: Verification, console: Console | None = Non
         {output.signature for output in verification.outputs if output.random and not verification.random}
     ):
         console.print(f"signature '{printable(key)}' ran on random inputs: the data has none for it")
+    if verification.accuracy is not None:
+        found = verification.accuracy
+        where = f" of {verification.source}" if verification.source else ""
+        console.print(
+            f"{found}, {found.samples} samples{where}, by its array '{printable(found.labels)}'", soft_wrap=True
+        )
+    if verification.accuracy_missing:
+        console.print(f"accuracy is not measured: {printable(verification.accuracy_missing)}", soft_wrap=True)
     if verification.layers_missing:
         console.print(f"layers can't be compared: {printable(verification.layers_missing)}")
     if shown := worst(verification.layers):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import pathlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from tflir.backends.litert.run import Array, Sample
 from tflir.data.calibration import samples_of
-from tflir.data.npz import Archive
 from tflir.ir.errors import Error
+from tflir.quality.accuracy import MOST_SAMPLES as MOST_CLASSIFIED
+from tflir.quality.accuracy import labels_of
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -24,12 +21,8 @@ Samples = dict[str, list[Sample]]
 _CALIBRATION = 128
 _MEASURED = 128
 """At most so many samples are measured for a signal-to-noise ratio, half of them for the search."""
-_CLASSIFIED = 4096
-"""At most so many samples are run for an accuracy: each is right or wrong, which says less than a ratio."""
 _PARTS = 4
 """Without validation data, of so many samples one is for the search and one for the check."""
-LABELS = "labels"
-_ARCHIVE = ".npz"
 
 
 @dataclass(frozen=True)
@@ -64,16 +57,16 @@ def data_of(model: str | bytes, module: ModuleOp, options: Options, validation: 
     `validation` is another dataset or None. Every second sample of it is for the check; with a single sample, or
     without, samples of the representative data are held out. Raises `Error` (status 2) if there are too few.
     """
-    most = _CLASSIFIED if accuracy else _MEASURED
+    most = MOST_CLASSIFIED if accuracy else _MEASURED
     kept = samples_of(model, module, options, most=_CALIBRATION if validation is not None else _CALIBRATION + most)
     if validation is None:
-        whole = Part(kept, _labels(options.representative_dataset) if accuracy else None)
+        whole = Part(kept, labels_of(options.representative_dataset) if accuracy else None)
         if _longest(kept) < 3:
             hint = "give at least 3, or --validation-dataset"
             raise Error("the representative data has too few samples to hold some out", hint=hint, status=2)
         return _in_parts(whole)
     other = replace(options, representative_dataset=validation, calibration_samples=None)
-    whole = Part(samples_of(model, module, other, most=most), _labels(validation) if accuracy else None)
+    whole = Part(samples_of(model, module, other, most=most), labels_of(validation) if accuracy else None)
     if _longest(whole.samples) < 2:
         raise Error("the validation data has a single sample", hint="give at least 2", status=2)
     return Data(Part(kept), _every(whole, 2, (0,)), _every(whole, 2, (1,)))
@@ -99,14 +92,3 @@ def _every(whole: Part, period: int, places: tuple[int, ...]) -> Part:
 
 def _longest(samples: Samples) -> int:
     return max((len(part) for part in samples.values()), default=0)
-
-
-def _labels(source: Any) -> Array | None:
-    """The array `labels` of an `.npz`; None if the data is something else, or has none."""
-    if not isinstance(source, str | os.PathLike):
-        return None
-    path = pathlib.Path(os.fspath(cast("str | os.PathLike[str]", source)))
-    if path.suffix.lower() != _ARCHIVE or not path.is_file():
-        return None
-    archive = Archive(path)
-    return np.asarray(archive.whole([LABELS])[LABELS]) if LABELS in archive.names else None

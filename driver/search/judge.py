@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.run import Array
 from tflir.ir.errors import Error
+from tflir.quality.accuracy import right
 from tflir.quality.measure import Answer, Reference, answers, decibels
 from tflir.search.data import Part
 from tflir.search.walk import Measured
@@ -116,19 +117,6 @@ class AccuracyJudge:
         """The part of each sample's labels that is met, from 0 to 1."""
         labels: Any = self._part.labels
         return np.array([right(made[0], label) for made, label in zip(outputs, labels, strict=True)], np.float64)
-
-
-def right(output: Array, label: Array) -> float:
-    """The part of labels that an output meets: the place of the largest of the last axis, or, of probabilities one for
-    each label, whether they are above a half. Raises `Error` (status 2) if the shapes fit neither.
-    """
-    wanted = np.asarray(label)
-    if output.size == wanted.size and output.size:
-        return float(((output.reshape(wanted.shape) > 0.5) == (wanted > 0.5)).mean())
-    if wanted.size and output.size // max(output.shape[-1] if output.ndim else 1, 1) == wanted.size:
-        return float((output.argmax(axis=-1).reshape(wanted.shape) == wanted).mean())
-    what = f"labels of shape {wanted.shape} for outputs of shape {output.shape}"
-    raise Error(what, hint="give --accuracy module:function", status=_USAGE)
 
 
 def _by_sample(found: Sequence[Answer]) -> Outputs:

@@ -1,0 +1,115 @@
+"""How many labels of a dataset two models meet: their accuracy, where the data says what is right."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from tflir.backends.litert.compare import counterpart, matched_outputs, renamed
+from tflir.backends.litert.isolated import isolated
+from tflir.backends.litert.run import Array, Model, Runner, Sample
+from tflir.data.npz import Archive
+from tflir.ir.errors import Error
+
+LABELS = "labels"
+"""The array of an `.npz` that holds labels, unless another is named."""
+MOST_SAMPLES = 4096
+"""At most so many samples are run for an accuracy: each is right or wrong, which says less than a ratio."""
+Samples = Mapping[str, Sequence[Sample]]
+Note = Callable[[int, int], None]
+_ARCHIVE = ".npz"
+_USAGE = 2
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The share of labels, from 0 to 1, that two models meet with their first output."""
+
+    before: float
+    after: float
+    samples: int
+    labels: str
+    """The name of the array of labels."""
+
+    @property
+    def drop(self) -> float:
+        """By how many points of 100 the second is below the first."""
+        return 100 * (self.before - self.after)
+
+    def __str__(self) -> str:
+        """`accuracy: 97.3 % -> 96.8 % (0.5 points lower)`"""
+        change = f"{abs(self.drop):.3g} points {'lower' if self.drop > 0 else 'higher'}" if self.drop else "the same"
+        return f"accuracy: {100 * self.before:.4g} % -> {100 * self.after:.4g} % ({change})"
+
+
+def labels_of(source: Any, key: str = LABELS) -> Array | None:
+    """The array of labels of an `.npz`; None if the data is something else, or has none of this name."""
+    if not isinstance(source, str | os.PathLike):
+        return None
+    path = pathlib.Path(os.fspath(cast("str | os.PathLike[str]", source)))
+    if path.suffix.lower() != _ARCHIVE or not path.is_file():
+        return None
+    archive = Archive(path)
+    return np.asarray(archive.whole([key])[key]) if key in archive.names else None
+
+
+def right(output: Array, label: Array) -> float:
+    """The part of labels that an output meets: the place of the largest of the last axis, or, of probabilities one for
+    each label, whether they are above a half. Raises `Error` (status 2) if the shapes fit neither.
+    """
+    wanted = np.asarray(label)
+    if output.size == wanted.size and output.size:
+        return float(((output.reshape(wanted.shape) > 0.5) == (wanted > 0.5)).mean())
+    if wanted.size and output.size // max(output.shape[-1] if output.ndim else 1, 1) == wanted.size:
+        return float((output.argmax(axis=-1).reshape(wanted.shape) == wanted).mean())
+    what = f"labels of shape {wanted.shape} for outputs of shape {output.shape}"
+    hint = "a label is the place of the largest element, one for each row of the first output"
+    raise Error(what, hint=hint, status=_USAGE)
+
+
+def measure_accuracy(
+    original: Model, compiled: Model, samples: Samples, labels: Array, key: str, *, progress: Note | None = None
+) -> Accuracy:
+    """Runs both models on the samples of the one signature that has any, with the default delegate.
+
+    The i-th of `labels`, the array `key`, is for the i-th sample. `progress` is called with the number of runs done and
+    of all runs. Raises `Error` if several signatures have samples, if there are fewer labels, or if they do not fit.
+    """
+    used = [name for name, part in samples.items() if part]
+    if len(used) != 1:
+        what = f"array '{key}' is for one signature, and {' and '.join(repr(name) for name in used) or 'none'} has data"
+        raise Error(what, hint="give data for one signature", status=_USAGE)
+    part = list(samples[used[0]])
+    if not labels.shape or len(labels) < len(part):
+        what = f"array '{key}' has {len(labels) if labels.shape else 'no axis of'} labels for {len(part)} samples"
+        raise Error(what, hint="give one for each sample", status=_USAGE)
+    file = "" if isinstance(compiled, bytes) else os.fspath(compiled)
+    hits = isolated(labels_met, original, compiled, used[0], part, labels[: len(part)], progress=progress, file=file)
+    before, after = hits.mean(axis=1).tolist()
+    return Accuracy(before, after, len(part), key)
+
+
+def labels_met(
+    original: Model, compiled: Model, key: str, samples: Sequence[Sample], labels: Array, progress: Note | None = None
+) -> npt.NDArray[np.float64]:
+    """What both models meet of the labels of each sample, from 0 to 1: shape `(2, samples)`; runs in this process."""
+    runner = Runner(original)
+    entry = next(one for one in runner.entries if one.key == key)
+    met = np.zeros((2, len(samples)))
+    for row in range(2):
+        if row:
+            del runner  # both models at once would take the memory of both
+            runner = Runner(compiled)
+        own = counterpart(entry, runner)
+        output = matched_outputs(entry, own)[0].name
+        for at, sample in enumerate(samples):
+            met[row, at] = right(runner.run(own, renamed(sample, entry, own))[output], labels[at])
+            if progress is not None:
+                progress(row * len(samples) + at + 1, 2 * len(samples))
+    return met
