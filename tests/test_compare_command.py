@@ -125,10 +125,23 @@ def test_noise_is_found_where_it_comes_in(folder: Path, capsys: pytest.CaptureFi
     Path("c.tflite").write_bytes(model_of(noisy, (1, 8)))
     assert main(["compare", "a.tflite", "c.tflite", "--inputs", "test.npz"]) == 0
     said = capsys.readouterr().out
-    worst = said[said.index("falls most") :].splitlines()[3]
-    assert worst.startswith("hidden ")
+    lines = said[said.index("falls most") :].splitlines()
+    assert next(line for line in lines if "FULLY_CONNECTED" in line).startswith("hidden ")
     assert "crc32" in said
     assert "--skip" not in said, "advice is for quantized models"
+
+
+def test_tables_fit_narrow_terminals_with_all_their_columns(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["compare", "b.tflite", "a.tflite", "-v"]) == 0
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80
+    headers = said[said.index("falls most") :].splitlines()
+    assert any(
+        line.split() == ["tensor", "made", "by", "type", "inputs", "SNR", "fall", "difference"] for line in headers
+    )
 
 
 def test_a_quantized_original_is_matched_by_what_it_stands_for(

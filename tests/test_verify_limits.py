@@ -128,11 +128,27 @@ def test_test_data_is_what_is_verified_on(folder: Path, capsys: pytest.CaptureFi
     assert "32 samples of test.npz" in capsys.readouterr().err
     report = json.loads(Path("r.json").read_text())["verification"]
     assert (report["inputs"], report["accuracy"]["samples"]) == ("32 samples of test.npz", 40)
+    assert main([*_COMPILE, *more[:-1], "r.html", "--min-snr", "99"]) == 1
+    page = Path("r.html").read_text("utf-8")
+    assert "Accuracy: 90 % → " in page
+    assert "Not met: output &#x27;scores&#x27;: " in page
     np.savez("bytes.npz", x=np.full((3, 1, 8), 100, np.uint8))
     scaled = ["compile", "a.tflite", "-o", "f.tflite", "--verify", "--test-data", "bytes.npz", "--input-scale", "0.01"]
     assert main(scaled) == 0
     assert "3 samples of bytes.npz" in capsys.readouterr().err
     assert _errors([*_COMPILE[:-1], "no.npz"], 1, capsys)[0].startswith("error: no.npz: no such file")
+
+
+def test_labels_are_for_the_one_signature_that_has_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("s.tflite").write_bytes(build.signatures())
+    x = build.random(6, 1, 4)
+    same = ["compare", "s.tflite", "s.tflite", "--inputs"]
+    np.savez("both.npz", x=x, labels=x.argmax(-1))
+    (line,) = _errors([*same, "both.npz", "--labels", "labels"], 2, capsys)
+    assert "the data is for 'double' and 'half': call the arrays of the samples KEY/INPUT" in line
+    np.savez("one.npz", **{"half/x": x}, labels=x.argmax(-1))
+    assert main([*same, "one.npz"]) == 0
+    assert "accuracy: 100 % -> 100 % (the same), 6 samples of one.npz" in capsys.readouterr().out
 
 
 def test_limits_of_columns_and_of_what_is_not_measured() -> None:

@@ -83,8 +83,9 @@ def measure_accuracy(
     """
     used = [name for name, part in samples.items() if part]
     if len(used) != 1:
-        what = f"array '{key}' is for one signature, and {' and '.join(repr(name) for name in used) or 'none'} has data"
-        raise Error(what, hint="give data for one signature", status=_USAGE)
+        what = f"array '{key}' is for one signature, and the data is for {' and '.join(map(repr, used)) or 'none'}"
+        hint = "call the arrays of the samples KEY/INPUT, KEY being the signature's"
+        raise Error(what, hint=hint, status=_USAGE)
     part = list(samples[used[0]])
     if not labels.shape or len(labels) < len(part):
         what = f"array '{key}' has {len(labels) if labels.shape else 'no axis of'} labels for {len(part)} samples"

@@ -50,6 +50,7 @@ def sections(found: Mapping[str, Any]) -> Iterator[str]:
     yield f'<h2 id="outputs">Outputs beside the original’s</h2>\n<p class="faint">{html.escape(found["inputs"])}</p>\n'
     several = len({output["signature"] for output in found["outputs"]}) > 1
     yield from table("Outputs", _signature(several) + _OUTPUTS, found["outputs"])
+    yield from _accuracy(found)
     yield from _advice(found)
     layers = found["layers"]
     if not layers:
@@ -61,6 +62,15 @@ def sections(found: Mapping[str, Any]) -> Iterator[str]:
     yield '<h2 id="ranges">Ranges and scales</h2>\n'
     yield '<p class="faint">Values seen in the original, on what the compiled tensor can hold.</p>\n'
     yield from table("Ranges and scales", _signature(several) + _RANGES, layers)
+
+
+def _accuracy(found: Mapping[str, Any]) -> Iterator[str]:
+    if (accuracy := found["accuracy"]) is not None:
+        before, after = (f"{100 * accuracy[key]:.4g} %" for key in ("before", "after"))
+        labels = f"the array <code>{html.escape(accuracy['labels'])}</code>"
+        yield f"<p>Accuracy: {before} → {after}, by {labels} of {accuracy['samples']} samples.</p>\n"
+    for line in found["unmet"]:
+        yield f'<p class="poor">Not met: {html.escape(line)}</p>\n'
 
 
 def _advice(found: Mapping[str, Any]) -> Iterator[str]:

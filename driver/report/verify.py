@@ -227,10 +227,10 @@ def print_falls(layers: Sequence[Layer], console: Console, most: int | None = _W
         return
     rows: list[Row] = []
     for layer in fallen[:most]:
-        figures = (decibels(layer.input_snr_db), _graded(layer.snr_db)[0], decibels(layer.fall_db))
+        figures = (decibels(layer.input_snr_db), decibels(layer.snr_db), decibels(layer.fall_db))
         rows.append([layer.name, layer.op, layer.dtype, *figures, f"{layer.max_difference:.3g}"])
-    title = f"Where signal to noise falls most in the runtime's own kernels, {len(rows)} of {len(layers)} tensors"
-    headers = ["tensor", "made by", "type", "inputs", "SNR", "fall", "largest difference"]
+    title = f"Where signal to noise falls most, {len(rows)} of {len(layers)} tensors"
+    headers = ["tensor", "made by", "type", "inputs", "SNR", "fall", "difference"]
     console.print()
     console.print(plain_table(console, title, headers, rows, numbers=(3, 4, 5, 6)), crop=False)
     console.print(
