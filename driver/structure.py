@@ -28,6 +28,7 @@ from tflir.inspection import (
 )
 from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.tfl.constants import SparseConstOp, SparseQConstOp
 from tflir.ir.types import element_of
 
 ADDED, REMOVED, CHANGED, SAME = "added", "removed", "changed", "same"
@@ -113,9 +114,11 @@ def _change(what: str, mine: _Part | None, its: _Part | None) -> Change | None:
         return Change(what, REMOVED if its is None else ADDED, part.name, facts if mine else {}, facts if its else {})
     before, after = mine.facts, its.facts
     keys = [key for key in before | after if before.get(key, "") != after.get(key, "")]
-    for first in (_KIND, _TYPE):  # what differs besides follows from this
+    for first in (_KIND, _TYPE):  # what differs besides follows from it, as bytes from a shape do
         if first in keys:
             keys = [key for key in keys if key in (first, _SHAPE)]
+    if _SHAPE in keys:
+        keys = [key for key in keys if key != _VALUES]
     if not keys:
         return None
     return Change(
@@ -190,6 +193,8 @@ def _tensor(where: int, value: SSAValue, constant: Operation | None = None) -> _
     if port.scale is not None:
         facts["scale"], facts["zero point"] = f"{port.scale:.6g}", str(port.zero_point)
     if constant is not None:
+        if isinstance(constant, SparseConstOp | SparseQConstOp):
+            facts[_TYPE] += " sparse"
         held = constant.properties.get("value")
         facts[_VALUES] = _checksum(held) if isinstance(held, ArrayElementsAttr) else ""
     return _Part(where, port.name, (constant is not None, port.type, port.shape), facts)

@@ -100,6 +100,18 @@ def test_what_changes_is_named(folder: Path) -> None:
     assert set(changes["tensor", "changed", "scores/w"].before) == {"crc32"}
 
 
+def test_a_sparse_constant_is_of_another_type(folder: Path) -> None:
+    weights = build.random(64, 64)
+    weights[:, 4:] = 0
+    model = build.fully_connected(weights)
+    Path("d.tflite").write_bytes(model)
+    options = ["--optimize", "EXPERIMENTAL_SPARSITY", "--sparsity-target", "size"]
+    assert main(["compile", "d.tflite", "-o", "e.tflite", *options, "-q"]) == 0
+    found = compare_structure(tflir.load("d.tflite"), tflir.load("e.tflite"))
+    kinds = {change.after["type"] for change in found.changes if change.what == "tensor" and "type" in change.after}
+    assert "float32 sparse" in kinds
+
+
 def test_signatures_and_metadata(folder: Path) -> None:
     before, after = (load_bytes(data) for data in (build.signatures(), build.fully_connected()))
     changes = [change for change in compare_structure(before, after).changes if change.what == "signature"]
