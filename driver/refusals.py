@@ -48,6 +48,8 @@ def takes_part(declared: Option, options: Options, active: frozenset[ModeName]) 
     if declared.everywhere_if is not None and declared.everywhere_if(getattr(options, declared.name)):
         return True
     users = options.given | frozenset({"weight_algorithm"} if options.uses_gptq else ())
+    if "test_data" in users:  # the model runs on these instead
+        users -= {"verify", "report"}
     return bool(declared.modes & active) or not users.isdisjoint(declared.used_by)
 
 

@@ -148,7 +148,7 @@ class Settings:
         Option(
             "--input-scale", "a value of the data stands for value * SCALE + OFFSET (default: 1)", "SCALE", scale,
             needs=("representative_dataset", "test_data"), modes=WITH_RANGES, warned=_NO_RANGES,
-            used_by=_USERS_OF_DATA, commands=("compile", "calibrate", "search", "compare"),
+            used_by=(*_USERS_OF_DATA, "test_data"), commands=("compile", "calibrate", "search", "compare"),
         ),
     )  # fmt: skip
     """What the data's values are multiplied by, for inputs of real numbers: images are from 0 to 255."""
@@ -157,7 +157,7 @@ class Settings:
         Option(
             "--input-offset", "a value of the data stands for value * SCALE + OFFSET (default: 0)", "OFFSET", number,
             needs=("representative_dataset", "test_data"), modes=WITH_RANGES, warned=_NO_RANGES,
-            used_by=_USERS_OF_DATA, commands=("compile", "calibrate", "search", "compare"),
+            used_by=(*_USERS_OF_DATA, "test_data"), commands=("compile", "calibrate", "search", "compare"),
         ),
     )  # fmt: skip
     """What is added to them after that."""

@@ -118,6 +118,10 @@ def test_options_that_would_do_nothing_are_refused(folder: Path, capsys: pytest.
         assert f"{flag} does nothing without --verify" in line
     (line,) = _errors([*base, "--test-data", "test.npz"], 2, capsys)
     assert "--test-data does nothing without --verify or --report" in line
+    idle = [*base, "-p", "tfl-optimize", "--representative-dataset", "plain.npz", "--verify"]
+    assert _errors(idle, 0, capsys) == []
+    (line,) = _errors([*idle, "--force", "--test-data", "test.npz"], 2, capsys)
+    assert "--representative-dataset does nothing" in line
     (line,) = _errors(["compare", "a.tflite", "b.tflite", "--input-scale", "2"], 2, capsys)
     assert "without --inputs" in line
 
