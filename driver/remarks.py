@@ -47,6 +47,8 @@ def mode_remark(options: Options, evidence: str | None) -> str | None:
         why = evidence or ""
     if options.requantize is not None and why in ("", evidence):
         why = "from the scales that the model had"
+    if options.mode is not None:
+        why = ", ".join([f"--mode {options.mode}", *([why] if mode.needs_ranges and why else [])])
     return f"mode: {mode.name} ({why})"
 
 

@@ -22,6 +22,7 @@ from tflir.flags import (
     recipe_name,
     target_name,
 )
+from tflir.modes import NAMED_MODES
 from tflir.option import (
     CHANGING,
     QUANTIZING,
@@ -63,6 +64,19 @@ class Settings:
         ),
     )
     target_spec: TargetSpec = field(default_factory=TargetSpec)
+    mode: str | None = option(
+        None,
+        Option(
+            "--mode",
+            "what to make: dynamic-range (int8 weights), float16 (weights), int8 (weights and activations; needs data "
+            "or ranges), int8-only (and nothing stays float), int16x8 (int16 activations, int8 weights); each stands "
+            "for --optimize DEFAULT with the right --supported-ops and --supported-types",
+            "MODE",
+            one_of(NAMED_MODES),
+            modes=WITHOUT_PASSES,
+        ),
+    )
+    """A name for `optimizations`, `supported_ops` and `supported_types`, all of which it sets; see `modes`."""
     recipe: str | None = option(
         None,
         Option(
@@ -74,7 +88,7 @@ class Settings:
             recipe_name,
             modes=QUANTIZING - {ModeName.FLOAT16, ModeName.INTEGER_ONLY},
             turns=frozenset({ModeName.NONE, ModeName.SPARSITY}),
-            excludes=("supported_ops", "supported_types", "requantize", "tf_compat"),
+            excludes=("mode", "supported_ops", "supported_types", "requantize", "tf_compat"),
         ),
     )
     """The name of a preset, or the path of a file. Data that is given beside float activations serves the weights."""

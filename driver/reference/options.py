@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tflir.command_options import COMMANDS
 from tflir.flags import TargetSpec
+from tflir.modes import NAMED_MODES
 from tflir.option import ModeName, Option
 from tflir.options import table
 
@@ -41,10 +42,18 @@ def page() -> str:
 
 
 def _modes() -> Iterator[str]:
-    yield "| mode | asked for by |"
-    yield "|---|---|"
+    yield "| mode | asked for by | `--mode` |"
+    yield "|---|---|---|"
+    named = {stands_for.selects: f"`{name}`" for name, stands_for in NAMED_MODES.items()}
     for mode, asked in _MODES.items():
-        yield f"| {mode} | {asked} |"
+        yield f"| {mode} | {asked} | {named.get(mode, '')} |"
+    yield ""
+    yield "Each value of `--mode` stands for options of TensorFlow, and gives the same file:"
+    yield ""
+    yield "| `--mode` | stands for |"
+    yield "|---|---|"
+    for name, stands_for in NAMED_MODES.items():
+        yield f"| `{name}` | `{stands_for.flags}`{', and ranges' if stands_for.needs_ranges else ''} |"
 
 
 def _effects() -> Iterator[str]:
