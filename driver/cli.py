@@ -18,7 +18,12 @@ from tflir.ir.errors import Error
 from tflir.options import refuse_exclusive
 
 USAGE = 2
-_INTERRUPTED = 130
+_INTERRUPTED, _TERMINATED = 130, 143
+"""128 and the number of the signal, as shells have it."""
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends the program as Ctrl-C does."""
 
 
 class _Once(argparse.Action):
@@ -54,6 +59,15 @@ class Parser(argparse.ArgumentParser):
             flag = flags[0].partition("=")[0]
             self.error(f"unrecognized arguments: {' '.join(unknown)}{near(flag, self._option_string_actions)}")
         return parsed
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As in any parser, but the error about an unknown command suggests a similar one."""
+        if action.choices is not None and value not in action.choices:
+            from tflir.ir.near import near
+
+            known = [str(choice) for choice in action.choices]
+            what = f"invalid choice: '{value}' is none of {', '.join(known)}{near(str(value), known)}"
+            raise argparse.ArgumentError(action, what)
 
     def error(self, message: str) -> NoReturn:
         line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
@@ -102,6 +116,9 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
             raise
         print(f"error: {error}", file=sys.stderr)
         return error.status
+    except _Terminated:
+        print("terminated", file=sys.stderr)
+        return _TERMINATED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
@@ -125,7 +142,7 @@ def _show_warning(message: Warning | str, *_: Any) -> None:
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     """Ends the program as Ctrl-C does, so that no incomplete file is left."""
-    raise KeyboardInterrupt
+    raise _Terminated
 
 
 if __name__ == "__main__":

@@ -29,6 +29,19 @@ class ModeName(StrEnum):
     PASSES = "passes"
 
 
+class Group(StrEnum):
+    """The groups of options in the help of a command, in their order there."""
+
+    MAKE = "what to make"
+    DATA = "data and ranges"
+    WEIGHTS = "weights"
+    PASSES = "passes"
+    SEARCH = "the search"
+    CHECK = "the check"
+    RUN = "the run"
+    OUTPUT = "output"
+
+
 EVERYWHERE = frozenset(ModeName)
 WITHOUT_PASSES = EVERYWHERE - {ModeName.PASSES}
 QUANTIZING = WITHOUT_PASSES - {ModeName.NONE, ModeName.SPARSITY}
@@ -68,6 +81,8 @@ class Option:
     commands: tuple[str, ...] = ("compile",)
     required: tuple[str, ...] = ()
     """The commands that require it."""
+    group: Group = Group.OUTPUT
+    """Where the help shows it."""
     name: str = ""
     """The name of the attribute; `options.table` fills it in for fields."""
 

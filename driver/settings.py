@@ -28,6 +28,7 @@ from tflir.option import (
     QUANTIZING,
     WITH_RANGES,
     WITHOUT_PASSES,
+    Group,
     ModeName,
     Option,
     count,
@@ -51,19 +52,6 @@ _NO_RANGES = frozenset({ModeName.FLOAT16, ModeName.SPARSITY})
 class Settings:
     """The options that users set, on the command line or on a `Converter`."""
 
-    optimizations: Sequence[Optimize] = option(
-        (),
-        Option(
-            "--optimize",
-            "DEFAULT: quantize (OPTIMIZE_FOR_SIZE and OPTIMIZE_FOR_LATENCY: deprecated names of DEFAULT); "
-            "EXPERIMENTAL_SPARSITY: leave the zeros of weights out",
-            "FLAG[,FLAG…]",
-            each(member_of(Optimize)),
-            many=True,
-            modes=WITHOUT_PASSES,
-        ),
-    )
-    target_spec: TargetSpec = field(default_factory=TargetSpec)
     mode: str | None = option(
         None,
         Option(
@@ -74,9 +62,24 @@ class Settings:
             "MODE",
             one_of(NAMED_MODES),
             modes=WITHOUT_PASSES,
+            group=Group.MAKE,
         ),
     )
     """A name for `optimizations`, `supported_ops` and `supported_types`, all of which it sets; see `modes`."""
+    optimizations: Sequence[Optimize] = option(
+        (),
+        Option(
+            "--optimize",
+            "DEFAULT: quantize (OPTIMIZE_FOR_SIZE and OPTIMIZE_FOR_LATENCY: deprecated names of DEFAULT); "
+            "EXPERIMENTAL_SPARSITY: leave the zeros of weights out",
+            "FLAG[,FLAG…]",
+            each(member_of(Optimize)),
+            many=True,
+            modes=WITHOUT_PASSES,
+            group=Group.MAKE,
+        ),
+    )
+    target_spec: TargetSpec = field(default_factory=TargetSpec)
     recipe: str | None = option(
         None,
         Option(
@@ -89,6 +92,7 @@ class Settings:
             modes=QUANTIZING - {ModeName.FLOAT16, ModeName.INTEGER_ONLY},
             turns=frozenset({ModeName.NONE, ModeName.SPARSITY}),
             excludes=("mode", "supported_ops", "supported_types", "requantize", "tf_compat"),
+            group=Group.MAKE,
         ),
     )
     """The name of a preset, or the path of a file. Data that is given beside float activations serves the weights."""
@@ -102,6 +106,7 @@ class Settings:
             target_name,
             modes=WITHOUT_PASSES,
             excludes=("tf_compat",),
+            group=Group.MAKE,
         ),
     )
     """The runtime whose kernels decide which form ops get; None: TensorFlow's choice."""
@@ -116,6 +121,7 @@ class Settings:
             modes=WITHOUT_PASSES,
             needs=("target",),
             excludes=("tf_compat",),
+            group=Group.MAKE,
         ),
     )
     """What counts where a target runs an op in several forms: `latency`, `size`, `accuracy`; None: what it takes."""
@@ -128,6 +134,7 @@ class Settings:
             one_of(SPARSITY_TARGETS),
             modes=frozenset({ModeName.SPARSITY}),
             excludes=("tf_compat",),
+            group=Group.MAKE,
         ),
     )
     representative_dataset: Any = option(
@@ -145,6 +152,7 @@ class Settings:
             excludes=("stats",),
             commands=("compile", "calibrate", "search"),
             required=("calibrate", "search"),
+            group=Group.DATA,
         ),
     )
     """A function that yields samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
@@ -153,7 +161,7 @@ class Settings:
         Option(
             "--calibration-samples", "at most N samples", "N", count, needs=("representative_dataset",),
             modes=WITH_RANGES, warned=_NO_RANGES, used_by=_USERS_OF_DATA,
-            commands=("compile", "calibrate", "search"),
+            commands=("compile", "calibrate", "search"), group=Group.DATA,
         ),
     )  # fmt: skip
     """At most this many samples; None: all."""
@@ -162,7 +170,7 @@ class Settings:
         Option(
             "--input-scale", "a value of the data stands for value * SCALE + OFFSET (default: 1)", "SCALE", scale,
             needs=("representative_dataset",), modes=WITH_RANGES, warned=_NO_RANGES,
-            used_by=_USERS_OF_DATA, commands=("compile", "calibrate", "search"),
+            used_by=_USERS_OF_DATA, commands=("compile", "calibrate", "search"), group=Group.DATA,
         ),
     )  # fmt: skip
     """What the data's values are multiplied by, for inputs of real numbers: images are from 0 to 255."""
@@ -171,7 +179,7 @@ class Settings:
         Option(
             "--input-offset", "a value of the data stands for value * SCALE + OFFSET (default: 0)", "OFFSET", number,
             needs=("representative_dataset",), modes=WITH_RANGES, warned=_NO_RANGES,
-            used_by=_USERS_OF_DATA, commands=("compile", "calibrate", "search"),
+            used_by=_USERS_OF_DATA, commands=("compile", "calibrate", "search"), group=Group.DATA,
         ),
     )  # fmt: skip
     """What is added to them after that."""
@@ -179,7 +187,7 @@ class Settings:
         (),
         Option(
             "--stats", "ranges that calibrate wrote", "FILE[,FILE…]", each(path), many=True, modes=WITH_RANGES,
-            turns=frozenset({ModeName.DYNAMIC_RANGE}),
+            turns=frozenset({ModeName.DYNAMIC_RANGE}), group=Group.DATA,
         ),
     )  # fmt: skip
     """Files that `tflir calibrate` wrote, merged."""
@@ -196,6 +204,7 @@ class Settings:
             needs=("representative_dataset", "stats"),
             excludes=("tf_compat",),
             commands=("compile", "calibrate"),
+            group=Group.DATA,
         ),
     )
     """How ranges are chosen from the values seen; the last three clip those that are rare and large."""
@@ -210,6 +219,7 @@ class Settings:
             modes=WITH_RANGES,
             needs=("calibration_method",),
             commands=("compile", "calibrate"),
+            group=Group.DATA,
         ),
     )
     weight_algorithm: str = option(
@@ -223,6 +233,7 @@ class Settings:
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
             excludes=("tf_compat", "requantize"),
             commands=("compile", "search"),
+            group=Group.WEIGHTS,
         ),
     )
     """`gptq` needs representative data, which says what each layer reads."""
@@ -238,6 +249,7 @@ class Settings:
             needs=("representative_dataset",),
             excludes=("tf_compat", "requantize"),
             commands=("compile", "search"),
+            group=Group.WEIGHTS,
         ),
     )
     """Whether the mean error of each layer, (W - Q) E[x], is added to its bias."""
@@ -252,6 +264,7 @@ class Settings:
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
             needs=("representative_dataset",),
             excludes=("tf_compat", "requantize"),
+            group=Group.WEIGHTS,
         ),
     )
     """Whether scales of channels move between the weights that make them and those that read them."""
@@ -263,6 +276,7 @@ class Settings:
             "TYPE",
             one_of(IO_TYPES),
             modes=WITHOUT_PASSES,
+            group=Group.MAKE,
         ),
     )
     inference_output_type: Any = option(
@@ -273,6 +287,7 @@ class Settings:
             "TYPE",
             one_of(IO_TYPES),
             modes=WITHOUT_PASSES,
+            group=Group.MAKE,
         ),
     )
     quantize_only: Sequence[str] = option(
@@ -285,11 +300,15 @@ class Settings:
             many=True,
             modes=CHANGING,
             excludes=("skip",),
+            group=Group.MAKE,
         ),
     )
     """Ops by kind, by the name of a tensor, or by a regular expression for names; all others stay as they are."""
     skip: Sequence[str] = option(
-        (), Option("--skip", "leave these ops as they are", "OP[,OP…]", each(text), many=True, modes=CHANGING)
+        (),
+        Option(
+            "--skip", "leave these ops as they are", "OP[,OP…]", each(text), many=True, modes=CHANGING, group=Group.MAKE
+        ),
     )
     """Ops that stay as they are, named as for `quantize_only`."""
     requantize: str | None = option(
@@ -300,6 +319,7 @@ class Settings:
             "TYPE",
             one_of(REQUANTIZED),
             modes=WITHOUT_PASSES,
+            group=Group.MAKE,
         ),
     )
     """`float32` makes a quantized model float; `int8` and `int16` quantize it from its own scales then."""
@@ -313,19 +333,24 @@ class Settings:
             many=True,
             modes=frozenset({ModeName.INTEGER_ONLY, ModeName.INT16}),
             excludes=("tf_compat",),
+            group=Group.MAKE,
         ),
     )
     """What may stay float where `supported_ops` allows integers alone."""
     disable_per_channel: bool = option(
         False,
         Option(
-            "--disable-per-channel", "one scale for each weight tensor", modes=QUANTIZING - {ModeName.FLOAT16}
+            "--disable-per-channel", "one scale for each weight tensor", modes=QUANTIZING - {ModeName.FLOAT16},
+            group=Group.WEIGHTS,
         ),
     )  # fmt: skip
     tf_compat: bool = option(
         False,
         Option(
-            "--tf-compat", "TensorFlow 2.21's numbers to the bit, quirks included", commands=("compile", "calibrate")
+            "--tf-compat",
+            "TensorFlow 2.21's numbers to the bit, quirks included",
+            commands=("compile", "calibrate"),
+            group=Group.MAKE,
         ),
     )
     """TensorFlow's own numbers, its quirks included."""
@@ -334,17 +359,32 @@ class Settings:
         Option(
             "--passes", "run these passes instead: 'a,b{x=1}'; the word DEFAULT stands for those of the other options",
             "PIPELINE", text, short="-p", modes=frozenset({ModeName.PASSES}), turns=frozenset({ModeName.NONE}),
-            everywhere_if=names_default,
+            everywhere_if=names_default, group=Group.PASSES,
         ),
     )  # fmt: skip
     """A pipeline in the `-p` syntax instead of the one that the other options give, or around it: `a,DEFAULT,b`."""
     before: Sequence[Any] = option(
         (),
-        Option("--before", "run these passes before each PASS of the pipeline", "PASS=PIPELINE", additions, many=True),
+        Option(
+            "--before",
+            "run these passes before each PASS of the pipeline",
+            "PASS=PIPELINE",
+            additions,
+            many=True,
+            group=Group.PASSES,
+        ),
     )
     """Passes to run before others: `{"tfl-quantize": "a,b{x=1}"}`, or texts `tfl-quantize=a,b{x=1}`."""
     after: Sequence[Any] = option(
-        (), Option("--after", "run these passes after each PASS of the pipeline", "PASS=PIPELINE", additions, many=True)
+        (),
+        Option(
+            "--after",
+            "run these passes after each PASS of the pipeline",
+            "PASS=PIPELINE",
+            additions,
+            many=True,
+            group=Group.PASSES,
+        ),
     )
     """Passes to run after others, given as for `before`."""
     plugins: Sequence[str] = option(
@@ -356,6 +396,7 @@ class Settings:
             each(text),
             many=True,
             commands=("compile", "search"),
+            group=Group.PASSES,
         ),
     )
     """Plug-ins whose facts of built-in ops are in force, beside those that the variable TFLIR_PLUGINS names."""

@@ -232,6 +232,9 @@ def test_what_is_not_utf8_is_refused_as_such(
         (["inspect", "m", "--jason"], "--json"),
         (["compile", "m", "--optimize", "DEFUALT"], "DEFAULT"),
         (["compile", "m", "--sparsity-target", "lateny"], "latency"),
+        (["compile", "m", "--mode", "int16x"], "int16x8"),
+        (["compil", "m"], "compile"),
+        (["bench", "m"], "benchmark"),
     ],
 )
 def test_what_is_misspelt_names_the_nearest(

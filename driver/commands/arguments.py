@@ -3,21 +3,54 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import re
+import shutil
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from tflir.command_options import COMMANDS
-from tflir.option import Option, path
+from tflir.commands.descriptions import COMMANDS as COMMAND_HELP
+from tflir.commands.descriptions import Command
+from tflir.option import Group, Option, path
 from tflir.options import of_command
+
+_GROUPS = list(Group)
+_INDENT = 16
+"""Columns before the help of an option: beside them the longest value fits into 80."""
+_WIDEST = 100
+"""Columns of help text, on however wide a terminal."""
 
 
 class Help(argparse.HelpFormatter):
     """Help text whose lines break only between words, so that every value in it can be copied."""
 
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=_INDENT, width=_width())
+
     def _split_lines(self, text: str, width: int) -> list[str]:
-        return textwrap.wrap(" ".join(text.split()), width, break_long_words=False, break_on_hyphens=False)
+        return _wrapped(" ".join(text.split()), width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Wraps each line, except those with a command, which are to be copied."""
+        wrapped = (
+            [line] if line.startswith("  tflir ") else _wrapped(line, width) or [""] for line in text.splitlines()
+        )
+        return "\n".join(indent + line for lines in wrapped for line in lines)
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns - 2, _WIDEST)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of `text`; those after the first begin below its first word after a number, or with the same `#`."""
+    found = re.match(r" *(\d+ +|# )?", text)
+    lead = found[0] if found else ""
+    later = lead if lead.endswith("# ") else " " * len(lead)
+    how: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(text[len(lead) :], width, initial_indent=lead, subsequent_indent=later, **how)
 
 
 class _Join(argparse.Action):
@@ -40,76 +73,43 @@ def typed(take: Callable[[Any], Any]) -> Callable[[str], Any]:
     return parse
 
 
-def _add(parser: argparse.ArgumentParser, declared: Option, command: str) -> None:
+def _add(add: Callable[..., argparse.Action], declared: Option, command: str) -> None:
     """Adds one option; one of `settings.Settings` is in the namespace only if it is given."""
     flags = [*([declared.short] if declared.short else []), declared.flag]
     how: dict[str, Any] = {"dest": declared.name, "help": declared.help.replace("%", "%%")}
     if declared not in COMMANDS:
         how["default"] = argparse.SUPPRESS
     if declared.take is None:
-        parser.add_argument(*flags, action="store_true", **how)
+        add(*flags, action="store_true", **how)
         return
     how |= {"metavar": declared.metavar, "type": typed(declared.take), "required": command in declared.required}
-    parser.add_argument(*flags, action=_Join if declared.many else "store", **how)
-
-
-@dataclass(frozen=True)
-class Command:
-    """The help of a command."""
-
-    brief: str
-    description: str
-    model: str
-    """The kinds of file that its MODEL may be."""
-    others: str = ""
-    """The help of further models; '' if the command accepts only one."""
-
-
-COMMAND_HELP: dict[str, Command] = {
-    "compile": Command(
-        "compile a model",
-        "Compiles MODEL. Without --optimize nothing is quantized or made sparse.",
-        ".tflite, or .mlir text",
-    ),
-    "calibrate": Command(
-        "record what activations range over",
-        "Runs representative data through MODEL and writes the ranges of its activations, for --stats.",
-        "float .tflite",
-    ),
-    "search": Command(
-        "find the smallest or fastest model within a bound",
-        "Chooses 8, 4 or 2 bits for the weights of each layer of MODEL, so that the bound holds on data that was held "
-        "out. Activations stay float.",
-        "float .tflite",
-    ),
-    "inspect": Command(
-        "show what is in a model",
-        "Shows subgraphs, signatures, operators, tensors and where the bytes are.",
-        ".tflite, or .mlir text",
-    ),
-    "check": Command(
-        "show which ops a target takes",
-        "Shows which ops of MODEL a target's kernels take, why not the others, and which pass mends them.",
-        ".tflite, or .mlir text",
-    ),
-    "benchmark": Command(
-        "measure the latency of models",
-        "Runs models in LiteRT, in turns and each in a process of its own, and shows their latency side by side.",
-        ".tflite, or .mlir text",
-        "models to show beside it",
-    ),
-}
-"""The commands of `tflir`; each is a module of this package."""
+    add(*flags, action=_Join if declared.many else "store", **how)
 
 
 def add_commands(commands: Any) -> None:
-    """Adds each command with its model and its options."""
-    for name, command_help in COMMAND_HELP.items():
+    """Adds each command with its model and its options, which are shown in groups."""
+    for name, described in COMMAND_HELP.items():
+        options = sorted(of_command(name), key=lambda declared: _GROUPS.index(declared.group))
         parser = commands.add_parser(
-            name, help=command_help.brief, description=command_help.description, formatter_class=Help
+            name,
+            usage=_usage(name, described, options),
+            help=described.brief,
+            description=described.description,
+            epilog=described.epilog,
+            formatter_class=Help,
         )
-        parser.add_argument("model", metavar="MODEL", type=typed(path), help=command_help.model)
-        if command_help.others:
-            parser.add_argument("others", metavar="OTHER", nargs="*", type=typed(path), help=command_help.others)
-        for option in of_command(name):
-            _add(parser, option, name)
+        parser.add_argument("model", metavar="MODEL", type=typed(path), help=described.model)
+        if described.others:
+            parser.add_argument("others", metavar="OTHER", nargs="*", type=typed(path), help=described.others)
+        for group, members in itertools.groupby(options, lambda declared: declared.group):
+            shown = parser.add_argument_group(group)
+            for declared in members:
+                _add(shown.add_argument, declared, name)
+
+
+def _usage(name: str, described: Command, options: list[Option]) -> str:
+    """The usage: the models, and the options that are required."""
+    needed = [f"{option.short or option.flag} {option.metavar}" for option in options if name in option.required]
+    words = ["tflir", name, "MODEL", *(["[OTHER …]"] if described.others else []), *needed, "[OPTION …]"]
+    lead = " " * len("usage: ")
+    return "\n".join(_wrapped(lead + " ".join(words), _width())).strip()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tflir.command_options import COMMANDS
 from tflir.flags import TargetSpec
 from tflir.modes import NAMED_MODES
-from tflir.option import ModeName, Option
+from tflir.option import Group, ModeName, Option
 from tflir.options import table
 
 _MODES: dict[ModeName, str] = {
@@ -57,16 +57,21 @@ def _modes() -> Iterator[str]:
 
 
 def _effects() -> Iterator[str]:
-    yield "## What is made"
+    yield "## What a conversion takes"
     yield ""
-    yield f"| option | of `Converter` | {' | '.join(ModeName)} | refused |"
-    yield "|---|---|" + "---|" * (len(ModeName) + 1)
-    for name, said in table().items():
-        if said not in COMMANDS:
+    for group in Group:
+        members = {name: said for name, said in table().items() if said.group is group and said not in COMMANDS}
+        if not members:
+            continue
+        yield f"### {group.capitalize()}"
+        yield ""
+        yield f"| option | of `Converter` | {' | '.join(ModeName)} | refused |"
+        yield "|---|---|" + "---|" * (len(ModeName) + 1)
+        for name, said in members.items():
             attribute = f"target_spec.{name}" if hasattr(TargetSpec, name) else name
             effects = " | ".join(_effect(said, mode) for mode in ModeName)
             yield f"| {_spelling(said)} | `{attribute}` | {effects} | {_relations(said)} |"
-    yield ""
+        yield ""
     used = [said for said in table().values() if said.used_by]
     for said in used:
         yield f"`{said.flag}` takes part in every mode beside {_flags(said.used_by)}, which run the model on it."
