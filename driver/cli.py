@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib
 import os
 import signal
@@ -11,15 +12,21 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tflir import __version__
 from tflir.ir.errors import Error
 from tflir.options import refuse_exclusive
 
+if TYPE_CHECKING:
+    from tflir.commands.arguments import Added
+
 USAGE = 2
 _INTERRUPTED, _TERMINATED = 130, 143
 """128 and the number of the signal, as shells have it."""
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _Terminated(KeyboardInterrupt):
@@ -74,25 +81,30 @@ class Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"error: {line}: see {self.prog} --help\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def build_parser(added: Added = lambda action, declared: None) -> argparse.ArgumentParser:
+    """The parser of the whole command line; `added` is called with each argument and its declaration."""
+    from tflir.commands.arguments import Help, add_commands
+
     parser = Parser(
         prog="tflir",
+        formatter_class=Help,
         description="Compiles TensorFlow Lite / LiteRT models: .tflite in, optimized .tflite out.",
-        epilog="tflir-opt runs passes on the IR; see tflir-opt --help.",
+        epilog="tflir help COMMAND shows options and examples. tflir-opt runs passes on the IR; see tflir-opt --help.",
     )
     parser.add_argument("--version", action="version", version=f"tflir {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    from tflir.commands.arguments import add_commands
-
-    add_commands(commands)
+    add_commands(commands, added)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    arguments = build_parser().parse_args(argv)
-    return guarded(lambda: _run(arguments), debug=arguments.debug)
+    try:
+        arguments = build_parser().parse_args(argv)
+    except SystemExit:  # after help and usage errors
+        _flush_or_forget()
+        raise
+    return guarded(lambda: _run(arguments), debug=getattr(arguments, "debug", False))
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -110,7 +122,9 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            return run()
+            status = run()
+            sys.stdout.flush()
+            return status
     except Error as error:
         if debug:
             raise
@@ -122,10 +136,17 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
-    except SystemExit as stop:  # rich's answer to a closed pipe
+    except SystemExit as stop:  # rich's answer to a closed pipe, argparse's to --help
+        _flush_or_forget()
         return stop.code if isinstance(stop.code, int) else 1
     except BrokenPipeError:
-        sys.stderr.close()
+        _flush_or_forget()
+        return 1
+    except OSError as error:
+        if debug or error.errno not in _NO_ROOM:
+            raise
+        _flush_or_forget()
+        print(f"error: standard output can't be written: {str(error.strerror).lower()}: make room", file=sys.stderr)
         return 1
     except (MemoryError, RecursionError) as error:
         if debug:
@@ -133,6 +154,14 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
         what = "out of memory" if isinstance(error, MemoryError) else "the input is nested too deeply"
         print(f"error: {what}: give a smaller input, or use a machine with more memory", file=sys.stderr)
         return 1
+
+
+def _flush_or_forget() -> None:
+    """Writes what standard output holds; if that fails, nothing tries it again when the program ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_warning(message: Warning | str, *_: Any) -> None:

@@ -81,6 +81,10 @@ COMMANDS: tuple[Option, ...] = (
         "--signature", "run the signature KEY (default: the first)", "KEY", text, name="signature",
         commands=("benchmark",), group=Group.RUN,
     ),
+    Option(
+        "--dry-run", "say the mode, the passes and what would be written; write nothing", name="dry_run",
+        excludes=("print_pipeline", "quiet"),
+    ),
     Option("--verify", "run input and output in LiteRT; compare outputs and latency", name="verify"),
     Option("--report", "write what each pass did, as .json or .html", "FILE", path, name="report"),
     Option("--elide-constants", "leave large constants out of .mlir text", name="elide_constants"),

@@ -12,10 +12,12 @@ from typing import Any
 
 from tflir.command_options import COMMANDS
 from tflir.commands.descriptions import COMMANDS as COMMAND_HELP
-from tflir.commands.descriptions import Command
+from tflir.commands.descriptions import INSTALL_COMPLETION, SHELLS, Command
 from tflir.option import Group, Option, path
 from tflir.options import of_command
 
+Added = Callable[[argparse.Action, Option | None], None]
+"""Is called with each argument, and with its declaration if it is an option."""
 _GROUPS = list(Group)
 _INDENT = 16
 """Columns before the help of an option: beside them the longest value fits into 80."""
@@ -28,6 +30,7 @@ class Help(argparse.HelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=_INDENT, width=_width())
+        self._action_max_length = _INDENT - 2  # at least: argparse counts the indentation of commands short
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return _wrapped(" ".join(text.split()), width)
@@ -73,23 +76,27 @@ def typed(take: Callable[[Any], Any]) -> Callable[[str], Any]:
     return parse
 
 
-def _add(add: Callable[..., argparse.Action], declared: Option, command: str) -> None:
+def _add(add: Callable[..., argparse.Action], declared: Option, command: str) -> argparse.Action:
     """Adds one option; one of `settings.Settings` is in the namespace only if it is given."""
     flags = [*([declared.short] if declared.short else []), declared.flag]
     how: dict[str, Any] = {"dest": declared.name, "help": declared.help.replace("%", "%%")}
     if declared not in COMMANDS:
         how["default"] = argparse.SUPPRESS
     if declared.take is None:
-        add(*flags, action="store_true", **how)
-        return
+        return add(*flags, action="store_true", **how)
     how |= {"metavar": declared.metavar, "type": typed(declared.take), "required": command in declared.required}
-    add(*flags, action=_Join if declared.many else "store", **how)
+    return add(*flags, action=_Join if declared.many else "store", **how)
 
 
-def add_commands(commands: Any) -> None:
-    """Adds each command with its model and its options, which are shown in groups."""
+def options_of(command: str) -> list[Option]:
+    """The options of a command, group by group."""
+    return sorted(of_command(command), key=lambda declared: _GROUPS.index(declared.group))
+
+
+def add_commands(commands: Any, added: Added) -> None:
+    """Adds each command with its model and its options, which are shown in groups; calls `added` for each argument."""
     for name, described in COMMAND_HELP.items():
-        options = sorted(of_command(name), key=lambda declared: _GROUPS.index(declared.group))
+        options = options_of(name)
         parser = commands.add_parser(
             name,
             usage=_usage(name, described, options),
@@ -98,13 +105,42 @@ def add_commands(commands: Any) -> None:
             epilog=described.epilog,
             formatter_class=Help,
         )
-        parser.add_argument("model", metavar="MODEL", type=typed(path), help=described.model)
+        added(parser.add_argument("model", metavar="MODEL", type=typed(path), help=described.model), None)
         if described.others:
-            parser.add_argument("others", metavar="OTHER", nargs="*", type=typed(path), help=described.others)
+            how: dict[str, Any] = {"nargs": "*", "type": typed(path), "help": described.others}
+            added(parser.add_argument("others", metavar="OTHER", **how), None)
         for group, members in itertools.groupby(options, lambda declared: declared.group):
             shown = parser.add_argument_group(group)
             for declared in members:
-                _add(shown.add_argument, declared, name)
+                added(_add(shown.add_argument, declared, name), declared)
+    _add_completion(commands)
+    _add_help(commands)
+
+
+def _add_completion(commands: Any) -> None:
+    what = "prints what makes a shell complete the command line"
+    parser = commands.add_parser(
+        "completion",
+        usage="tflir completion SHELL",
+        help=what.replace("prints", "print"),
+        description=f"{what.capitalize()}: commands, options, their values, and files.",
+        epilog=INSTALL_COMPLETION,
+        formatter_class=Help,
+    )
+    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
+
+
+def _add_help(commands: Any) -> None:
+    parser = commands.add_parser(
+        "help",
+        usage="tflir help [COMMAND] [--man]",
+        help="show the help of a command",
+        description="Shows the help of COMMAND, or of all commands in short.",
+        epilog="examples:\n  tflir help compile\n  tflir help --man > tflir.1",
+        formatter_class=Help,
+    )
+    parser.add_argument("topic", metavar="COMMAND", nargs="?", choices=tuple(COMMAND_HELP), help="a command")
+    parser.add_argument("--man", action="store_true", help="a page for man(1), of COMMAND or of all commands")
 
 
 def _usage(name: str, described: Command, options: list[Option]) -> str:

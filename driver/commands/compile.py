@@ -49,6 +49,12 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
             "--verify runs a .tflite", file=source.name, hint="compile the text to .tflite first", status=_USAGE
         )
     converter = _converter(source, options)
+    if arguments.dry_run:
+        from tflir.commands.dry_run import plan
+
+        outputs = [target, *([arguments.report] if arguments.report else [])]
+        print("\n".join(plan(converter, options, outputs, verify=arguments.verify)))
+        return 0
     pipeline = converter.pipeline()
     size, compiled = _convert(converter, target, arguments)
     print_analyses(converter.reports)

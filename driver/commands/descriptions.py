@@ -14,6 +14,17 @@ STATUSES: dict[int, str] = {
 }
 """The exit statuses of all commands."""
 
+SHELLS = ("bash", "zsh", "fish")
+INSTALL_COMPLETION = """\
+examples:
+  # bash
+  tflir completion bash > ~/.local/share/bash-completion/completions/tflir
+  # zsh, with a folder of $fpath
+  tflir completion zsh > ~/.zfunc/_tflir
+  # fish
+  tflir completion fish > ~/.config/fish/completions/tflir.fish"""
+"""Where each shell looks for what `tflir completion` prints."""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -52,7 +63,7 @@ COMMANDS: dict[str, Command] = {
             "# float16 weights, and a report of what each pass did",
             "tflir compile m.tflite --mode float16 --report r.html -o half.tflite",
             "# what would be done, without doing it",
-            "tflir compile m.tflite --mode int8 --stats s.json --print-pipeline",
+            "tflir compile m.tflite --mode int8 --stats s.json --dry-run",
             "# to text and back, to read or edit",
             "tflir compile m.tflite -o m.mlir",
         ),
