@@ -36,6 +36,7 @@ _DATA = ["--representative-dataset", "d.npz"]
         (["--mode", "dynamic-range"], "mode: dynamic range (--mode dynamic-range)"),
         (["--mode", "int8", *_DATA], "mode: integer (--mode int8, representative data was given)"),
         (["--optimize", "DEFAULT", *_DATA, "--calibration-method", "auto"], "mode: integer (representative data was"),
+        (["--recipe", "dynamic_wi8_afp32", "--rules-out", "r.toml"], "mode: dynamic range (recipe dynamic_wi8_afp32)"),
         (["--mode", "float16", "--verify", "--report", "r.html", "-v"], "mode: float16 (--mode float16)"),
     ],
 )
@@ -53,6 +54,7 @@ def test_it_says_the_mode_the_passes_and_the_files(
     assert said.err == ""
     assert "would write m.opt.tflite" in lines
     assert ("would write r.html" in lines) == ("--report" in given)
+    assert ("would write r.toml" in lines) == ("--rules-out" in given)
     assert ("would run both models in LiteRT" in lines) == ("--verify" in given)
     if "--verify" not in given:
         assert f"passes: {pipeline or 'none'}" in lines
