@@ -17,68 +17,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tflir import __version__
 from tflir.ir.errors import Error
 from tflir.options import refuse_exclusive
+from tflir.parser import Parser
 
 if TYPE_CHECKING:
     from tflir.commands.arguments import Added
 
-USAGE = 2
 _INTERRUPTED, _TERMINATED = 130, 143
 """128 and the number of the signal, as shells have it."""
-
-
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _Terminated(KeyboardInterrupt):
     """SIGTERM, which ends the program as Ctrl-C does."""
-
-
-class _Once(argparse.Action):
-    """Stores the value of a flag that may be given once: of two values, one would be ignored."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        if option_string is not None and self in parser.stored:
-            raise argparse.ArgumentError(self, "is given twice: one value would be ignored")
-        parser.stored.add(self)
-        setattr(namespace, self.dest, values)
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, with the status of wrong usage."""
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.stored: set[argparse.Action] = set()
-        for action in (None, "store"):
-            self.register("action", action, _Once)
-
-    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] -- argparse declares it as overloads
-        self, args: Any = None, namespace: Any = None
-    ) -> Any:
-        """As in any parser, but the error about an unknown flag suggests a similar one."""
-        self.stored.clear()
-        parsed = super().parse_known_args(args, namespace)
-        unknown: list[str] = parsed[1]
-        flags = [argument for argument in unknown if argument.startswith("-")]
-        if flags:
-            from tflir.ir.near import near
-
-            flag = flags[0].partition("=")[0]
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{near(flag, self._option_string_actions)}")
-        return parsed
-
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """As in any parser, but the error about an unknown command suggests a similar one."""
-        if action.choices is not None and value not in action.choices:
-            from tflir.ir.near import near
-
-            known = [str(choice) for choice in action.choices]
-            what = f"invalid choice: '{value}' is none of {', '.join(known)}{near(str(value), known)}"
-            raise argparse.ArgumentError(action, what)
-
-    def error(self, message: str) -> NoReturn:
-        line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
-        self.exit(USAGE, f"error: {line}: see {self.prog} --help\n")
 
 
 def build_parser(added: Added = lambda action, declared: None) -> argparse.ArgumentParser:
