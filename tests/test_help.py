@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import pathlib
 import shlex
+from typing import Any
 
 import numpy as np
 import pytest
 from models_builder import fully_connected, random
+from rich.console import Console
+from rich.text import Text
 
 from tflir.cli import build_parser, main
 from tflir.command_options import COMMANDS as COMMAND_OPTIONS
 from tflir.commands.descriptions import COMMANDS, STATUSES
+from tflir.commands.terminal import plain_table
 from tflir.option import Group
 from tflir.options import of_command, table
 
@@ -81,3 +86,12 @@ def test_examples_run(
         assert main(["calibrate", "m.tflite", "--representative-dataset", "d.npz", "-o", "s.json", "-q"]) == 0
     status = main(words)
     assert status == 0, capsys.readouterr().err
+
+
+def test_figures_stay_on_a_narrow_terminal_and_bars_go() -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=40)
+    rows: list[Any] = [["a/long/name/of/a/tensor", Text("42.0 dB", style="green"), Text("███▌")]]
+    console.print(plain_table(console, "", ["tensor", "signal to noise", "share of it"], rows), crop=False)
+    assert "42.0 dB" in text.getvalue()
+    assert "███" not in text.getvalue()
