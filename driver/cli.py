@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib
 import os
 import signal
@@ -11,74 +12,49 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tflir import __version__
 from tflir.ir.errors import Error
 from tflir.options import refuse_exclusive
+from tflir.parser import Parser
 
-USAGE = 2
-_INTERRUPTED = 130
+if TYPE_CHECKING:
+    from tflir.commands.arguments import Added
 
-
-class _Once(argparse.Action):
-    """Stores the value of a flag that may be given once: of two values, one would be ignored."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        if option_string is not None and self in parser.stored:
-            raise argparse.ArgumentError(self, "is given twice: one value would be ignored")
-        parser.stored.add(self)
-        setattr(namespace, self.dest, values)
+_INTERRUPTED, _TERMINATED = 130, 143
+"""128 and the number of the signal, as shells have it."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, with the status of wrong usage."""
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.stored: set[argparse.Action] = set()
-        for action in (None, "store"):
-            self.register("action", action, _Once)
-
-    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] -- argparse declares it as overloads
-        self, args: Any = None, namespace: Any = None
-    ) -> Any:
-        """As in any parser, but the error about an unknown flag suggests a similar one."""
-        self.stored.clear()
-        parsed = super().parse_known_args(args, namespace)
-        unknown: list[str] = parsed[1]
-        flags = [argument for argument in unknown if argument.startswith("-")]
-        if flags:
-            from tflir.ir.near import near
-
-            flag = flags[0].partition("=")[0]
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{near(flag, self._option_string_actions)}")
-        return parsed
-
-    def error(self, message: str) -> NoReturn:
-        line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
-        self.exit(USAGE, f"error: {line}: see {self.prog} --help\n")
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends the program as Ctrl-C does."""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def build_parser(added: Added = lambda action, declared: None) -> argparse.ArgumentParser:
+    """The parser of the whole command line; `added` is called with each argument and its declaration."""
+    from tflir.commands.arguments import Help, add_commands
+
     parser = Parser(
         prog="tflir",
+        formatter_class=Help,
         description="Compiles TensorFlow Lite / LiteRT models: .tflite in, optimized .tflite out.",
-        epilog="tflir-opt runs passes on the IR; see tflir-opt --help.",
+        epilog="tflir help COMMAND shows options and examples. tflir-opt runs passes on the IR; see tflir-opt --help.",
     )
     parser.add_argument("--version", action="version", version=f"tflir {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    from tflir.commands.arguments import add_commands
-
-    add_commands(commands)
+    add_commands(commands, added)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    arguments = build_parser().parse_args(argv)
-    return guarded(lambda: _run(arguments), debug=arguments.debug)
+    try:
+        arguments = build_parser().parse_args(argv)
+    except SystemExit:  # after help and usage errors
+        _flush_or_forget()
+        raise
+    return guarded(lambda: _run(arguments), debug=getattr(arguments, "debug", False))
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -96,19 +72,31 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            return run()
+            status = run()
+            sys.stdout.flush()
+            return status
     except Error as error:
         if debug:
             raise
         print(f"error: {error}", file=sys.stderr)
         return error.status
+    except _Terminated:
+        print("terminated", file=sys.stderr)
+        return _TERMINATED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
-    except SystemExit as stop:  # rich's answer to a closed pipe
+    except SystemExit as stop:  # rich's answer to a closed pipe, argparse's to --help
+        _flush_or_forget()
         return stop.code if isinstance(stop.code, int) else 1
     except BrokenPipeError:
-        sys.stderr.close()
+        _flush_or_forget()
+        return 1
+    except OSError as error:
+        if debug or error.errno not in _NO_ROOM:
+            raise
+        _flush_or_forget()
+        print(f"error: standard output can't be written: {str(error.strerror).lower()}: make room", file=sys.stderr)
         return 1
     except (MemoryError, RecursionError) as error:
         if debug:
@@ -118,6 +106,14 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
         return 1
 
 
+def _flush_or_forget() -> None:
+    """Writes what standard output holds; if that fails, nothing tries it again when the program ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _show_warning(message: Warning | str, *_: Any) -> None:
     """Prints a warning in one line, without the position in the program that issued it."""
     print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
@@ -125,7 +121,7 @@ def _show_warning(message: Warning | str, *_: Any) -> None:
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     """Ends the program as Ctrl-C does, so that no incomplete file is left."""
-    raise KeyboardInterrupt
+    raise _Terminated
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tflir.option import Option, duration, each, number, one_of, part, path, path_or_object, text, whole
+from tflir.option import Group, Option, duration, each, number, one_of, part, path, path_or_object, text, whole
 from tflir.search.bound import bound
 
 COMMANDS: tuple[Option, ...] = (
     Option(
         "--print-pipeline", "print the passes and compile nothing", name="print_pipeline",
-        excludes=("output", "verify", "report", "elide_constants", "force"),
+        excludes=("output", "verify", "report", "elide_constants", "force"), group=Group.PASSES,
     ),
     Option(
         "--output", ".mlir: text, else a .tflite (default: MODEL.opt.tflite)", "OUT", path, short="-o", name="output"
@@ -23,26 +23,26 @@ COMMANDS: tuple[Option, ...] = (
     Option(
         "--validation-dataset", "data to measure on, in the forms of --representative-dataset, every second sample of "
         "which is kept for the last check (default: a part of that); an array 'labels' in an .npz is for accuracy",
-        "DATA", path_or_object, name="validation_dataset", commands=("search",),
+        "DATA", path_or_object, name="validation_dataset", commands=("search",), group=Group.DATA,
     ),
     Option(
         "--bound", "what must hold on data that neither calibration nor search saw: 'snr>=30' (dB at the logits), or "
         "'accuracy-drop<=0.5%' (points of 100)",
-        "BOUND", bound, name="bound", commands=("search",), required=("search",),
+        "BOUND", bound, name="bound", commands=("search",), required=("search",), group=Group.SEARCH,
     ),
     Option(
         "--minimize", "size (default), or latency by the cost model of the default delegate", "GOAL",
-        one_of(("size", "latency")), name="minimize", commands=("search",),
+        one_of(("size", "latency")), name="minimize", commands=("search",), group=Group.SEARCH,
     ),
     Option(
         "--margin", "by how much the data of the search must exceed the bound, in dB or points of 100 (default: the "
         "standard error over its samples)",
-        "M", number, name="margin", commands=("search",),
+        "M", number, name="margin", commands=("search",), group=Group.SEARCH,
     ),
     Option(
         "--accuracy", "a function that takes the outputs of all samples, a list of arrays for each, and returns the "
         "accuracy from 0 to 1 (default: by the labels)",
-        "MODULE:FUNCTION", text, name="accuracy", commands=("search",),
+        "MODULE:FUNCTION", text, name="accuracy", commands=("search",), group=Group.DATA,
     ),
     Option(
         "--rules-out", "write which form each layer got, as rules for --recipe", "FILE", path, name="rules_out",
@@ -53,7 +53,7 @@ COMMANDS: tuple[Option, ...] = (
     ),
     Option(
         "--work", "keep results in this folder, from which an interrupted search goes on", "DIR", path, name="work",
-        commands=("search",),
+        commands=("search",), group=Group.SEARCH,
     ),
     Option(
         "--inputs", "data to run both models on, in the forms of --representative-dataset (default: 3 random inputs)",
@@ -82,29 +82,39 @@ COMMANDS: tuple[Option, ...] = (
     ),
     Option(
         "--target", "what the model is to run on: xnnpack (default), litert, tflm, ethos-u, or one of a plug-in",
-        "NAME[,NAME…]", each(text), many=True, name="targets", commands=("check",),
-    ),
-    Option("--strict", "exit with status 1 where an op is not taken", name="strict", commands=("check",)),
-    Option(
-        "--threads", "run on N threads (default: 1)", "N", whole, name="threads", commands=("benchmark",)
+        "NAME[,NAME…]", each(text), many=True, name="targets", commands=("check",), group=Group.CHECK,
     ),
     Option(
-        "--seconds", "run each model for so long (default: 2)", "S", duration, name="seconds", commands=("benchmark",)
+        "--strict", "exit with status 1 where an op is not taken", name="strict", commands=("check",),
+        group=Group.CHECK,
+    ),
+    Option(
+        "--threads", "run on N threads (default: 1)", "N", whole, name="threads", commands=("benchmark",),
+        group=Group.RUN,
+    ),
+    Option(
+        "--seconds", "run each model for so long (default: 2)", "S", duration, name="seconds", commands=("benchmark",),
+        group=Group.RUN,
     ),
     Option(
         "--no-delegate", "time the runtime's own kernels too, without the default delegate", name="no_delegate",
-        commands=("benchmark",),
+        commands=("benchmark",), group=Group.RUN,
     ),
-    Option("--profile", "time each op too", name="profile", commands=("benchmark",)),
+    Option("--profile", "time each op too", name="profile", commands=("benchmark",), group=Group.RUN),
     Option(
         "--signature", "run the signature KEY (default: the first)", "KEY", text, name="signature",
-        commands=("benchmark",),
+        commands=("benchmark",), group=Group.RUN,
+    ),
+    Option(
+        "--dry-run", "say the mode, the passes and what would be written; write nothing", name="dry_run",
+        excludes=("print_pipeline", "quiet"),
     ),
     Option("--verify", "run input and output in LiteRT; compare outputs and latency", name="verify"),
     Option("--report", "write what each pass did, as .json or .html", "FILE", path, name="report"),
     Option("--elide-constants", "leave large constants out of .mlir text", name="elide_constants"),
     Option(
-        "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",)
+        "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",),
+        group=Group.DATA,
     ),
     Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate", "search")),
     Option(

@@ -302,7 +302,9 @@ class Converter(Settings):
         if size > _SMALL:
             return module
         alone = self._read()
-        only = Options((Optimize.EXPERIMENTAL_SPARSITY,), sparsity_target=options.sparsity_target, skip=options.skip)
+        only = Options(
+            optimizations=(Optimize.EXPERIMENTAL_SPARSITY,), sparsity_target=options.sparsity_target, skip=options.skip
+        )
         only.quantize_only = options.quantize_only
         reports = run_mode(alone, only)
         if (least := file_size(alone)) >= size:

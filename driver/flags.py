@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from tflir.ir.errors import Error
 from tflir.ir.near import near
-from tflir.option import QUANTIZING, Option, each, member_of, one_of, option, spelled
+from tflir.option import QUANTIZING, Group, Option, each, member_of, one_of, option, spelled
 
 _USAGE = 2
 _TYPES = ("float16", "int8", "float32")
@@ -71,6 +71,7 @@ class TargetSpec:
             each(member_of(OpsSet)),
             many=True,
             modes=QUANTIZING,
+            group=Group.MAKE,
         ),
     )
     supported_types: Sequence[Any] = option(
@@ -82,6 +83,7 @@ class TargetSpec:
             each(one_of(_TYPES)),
             many=True,
             modes=QUANTIZING,
+            group=Group.MAKE,
         ),
     )
     """numpy dtypes or their names; `float16` asks for float16 constants, `int8` or none for int8."""

@@ -88,10 +88,10 @@ def _others(options: Options, name: ModeName) -> Iterator[Options]:
     ops: dict[str, Any] = {"quantize_only": options.quantize_only, "skip": options.skip}
     if name == ModeName.INTEGER:
         per_tensor = options.disable_per_channel
-        yield Options(options.optimizations, disable_per_channel=per_tensor, **goal, **ops)
+        yield Options(optimizations=options.optimizations, disable_per_channel=per_tensor, **goal, **ops)
     if options.sparsifies and name != ModeName.NONE:
-        yield Options((Optimize.EXPERIMENTAL_SPARSITY,), **goal, **ops)
-    yield Options((), target=options.target, optimize_for=options.optimize_for)
+        yield Options(optimizations=(Optimize.EXPERIMENTAL_SPARSITY,), **goal, **ops)
+    yield Options(target=options.target, optimize_for=options.optimize_for)
 
 
 def run_mode(module: ModuleOp, options: Options) -> list[PassReport]:

@@ -7,11 +7,10 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from tflir.ir.near import near
 
-E = TypeVar("E", bound=Enum)
 _LARGEST, _SMALLEST = 3.4028234e38, 1.1754944e-38
 """The largest float32, and the smallest one with full precision."""
 
@@ -27,6 +26,19 @@ class ModeName(StrEnum):
     INTEGER_ONLY = "integer only"
     INT16 = "16x8"
     PASSES = "passes"
+
+
+class Group(StrEnum):
+    """The groups of options in the help of a command, in their order there."""
+
+    MAKE = "what to make"
+    DATA = "data and ranges"
+    WEIGHTS = "weights"
+    PASSES = "passes"
+    SEARCH = "the search"
+    CHECK = "the check"
+    RUN = "the run"
+    OUTPUT = "output"
 
 
 EVERYWHERE = frozenset(ModeName)
@@ -68,8 +80,20 @@ class Option:
     commands: tuple[str, ...] = ("compile",)
     required: tuple[str, ...] = ()
     """The commands that require it."""
+    group: Group = Group.OUTPUT
+    """Where the help shows it."""
     name: str = ""
     """The name of the attribute; `options.table` fills it in for fields."""
+
+    @property
+    def takes(self) -> Callable[[Any], Any] | None:
+        """What converts a value, or one of several values; None for a switch."""
+        return self.take.take if isinstance(self.take, Each) else self.take
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The names that it accepts, if it accepts names alone."""
+        return self.takes.names if isinstance(self.takes, OneOf | MemberOf) else ()
 
     def value(self, given: Any) -> Any:
         """The option's value for `given`. Raises `ValueError`, whose text follows the option's name in the error."""
@@ -93,41 +117,66 @@ def spelled(value: Any) -> str:
     return str(value if name is None else name)
 
 
-def one_of(known: Iterable[str], *, upper: bool = False) -> Callable[[Any], str]:
-    """Accepts one of `known`, in upper or lower case, as a string or as an object with this name."""
-    names = tuple(known)
+@dataclass(frozen=True)
+class OneOf:
+    """Accepts one of `names`, in upper or lower case, as a string or as an object with this name."""
 
-    def take(value: Any) -> str:
+    names: tuple[str, ...]
+    upper: bool = False
+
+    def __call__(self, value: Any) -> str:
         name = spelled(value)
-        word = name.upper() if upper else name.lower()
+        word = name.upper() if self.upper else name.lower()
         if not word:
             raise ValueError("is empty")
-        if word not in names:
-            raise ValueError(f"invalid choice: '{name}' is none of {', '.join(names)}{near(word, names)}")
+        if word not in self.names:
+            raise ValueError(f"invalid choice: '{name}' is none of {', '.join(self.names)}{near(word, self.names)}")
         return word
 
-    return take
 
-
-def member_of(kind: type[E]) -> Callable[[Any], E]:
+@dataclass(frozen=True)
+class MemberOf:
     """Accepts a member of `kind`, its name, or the member of another enum with this name."""
-    word = one_of(kind.__members__, upper=True)
-    return lambda value: value if isinstance(value, kind) else kind[word(value)]
+
+    kind: type[Enum]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.kind.__members__)
+
+    def __call__(self, value: Any) -> Enum:
+        return value if isinstance(value, self.kind) else self.kind[OneOf(self.names, upper=True)(value)]
 
 
-def each(take: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+@dataclass(frozen=True)
+class Each:
     """Accepts any number of values, separated by commas in a text; duplicates are removed."""
 
-    def take_all(value: Any) -> tuple[Any, ...]:
+    take: Callable[[Any], Any]
+
+    def __call__(self, value: Any) -> tuple[Any, ...]:
         if isinstance(value, str) and not isinstance(value, Enum):
             items: list[Any] = value.split(",")
         elif isinstance(value, Iterable) and not isinstance(value, bytes | type):
             items = list(cast("Iterable[Any]", value))
         else:
             items = [value]
-        return tuple(dict.fromkeys(take(item) for item in items))
+        return tuple(dict.fromkeys(self.take(item) for item in items))
 
-    return take_all
+
+def one_of(known: Iterable[str]) -> OneOf:
+    """Accepts one of `known`."""
+    return OneOf(tuple(known))
+
+
+def member_of(kind: type[Enum]) -> MemberOf:
+    """Accepts a member of `kind`."""
+    return MemberOf(kind)
+
+
+def each(take: Callable[[Any], Any]) -> Each:
+    """Accepts any number of what `take` accepts."""
+    return Each(take)
 
 
 def text(value: Any) -> str:

@@ -15,6 +15,7 @@ from tflir.command_options import COMMANDS
 from tflir.extending import names_default
 from tflir.flags import Optimize, TargetSpec
 from tflir.ir.errors import Error
+from tflir.modes import NAMED_MODES
 from tflir.option import Option
 from tflir.settings import Settings
 
@@ -35,6 +36,8 @@ class Options(Settings):
     """Whether an input or output of the model is quantized, or is converted from or to a quantized tensor."""
     beside: frozenset[str] = frozenset()
     """The names of all options on the command line, also those of the command and those with default values."""
+    implied: frozenset[str] = frozenset()
+    """The names of the options that were not given, and that `mode` set."""
 
     @property
     def quantizes(self) -> bool:
@@ -92,8 +95,8 @@ class Options(Settings):
 
     @property
     def is_dynamic(self) -> bool:
-        """Whether a recipe asks for float activations, though there may be data."""
-        return self.rules is not None and not self.rules.all_activations - {"float"}
+        """Whether float activations are asked for by name or by a recipe, though there may be data."""
+        return self.mode == "dynamic-range" or (self.rules is not None and not self.rules.all_activations - {"float"})
 
     @property
     def has_data(self) -> bool:
@@ -112,7 +115,8 @@ class Options(Settings):
     @property
     def given(self) -> frozenset[str]:
         """The names of the options that were set, or differ from their defaults."""
-        return self.beside | frozenset(name for name, _ in _fields() if _differs(_get(self, name), _default(name)))
+        differing = {name for name, _ in _fields() if _differs(_get(self, name), _default(name))}
+        return self.beside | (differing - self.implied)
 
     def checked(self) -> Options:
         """A copy with each value converted by its option. Raises `Error` (status 2) if a value is not valid."""
@@ -125,7 +129,25 @@ class Options(Settings):
                 _set(checked_options, name, declared.value(value))
             except ValueError as error:
                 raise Error(f"{name}: {error}", hint="see tflir compile --help", status=_USAGE) from None
+        checked_options._expand_mode()
         return checked_options
+
+    def _expand_mode(self) -> None:
+        """Sets the options that `mode` stands for. Raises `Error` (status 2) if one was set to another value."""
+        if self.mode is None:
+            return
+        stands_for = NAMED_MODES[self.mode]
+        self.implied = frozenset({"optimizations", "supported_ops", "supported_types"}) - self.given
+        for name in ("supported_ops", "supported_types"):
+            value, implied = _get(self, name), getattr(stands_for, name)
+            if name in self.given and set(value) != set(implied):
+                raise Error(
+                    f"--mode {self.mode} and this value of {table()[name].flag} contradict each other",
+                    hint=f"leave one of the two out: the mode stands for {stands_for.flags}",
+                    status=_USAGE,
+                )
+            _set(self, name, implied)
+        self.optimizations = tuple(dict.fromkeys((*stands_for.optimizations, *self.optimizations)))
 
 
 def _target(spec: Any) -> TargetSpec:

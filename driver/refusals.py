@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tflir.flags import AUTO, DEPRECATED, WITH_LATENCY, OpsSet
 from tflir.ir.errors import Error
+from tflir.modes import NAMED_MODES
 from tflir.option import WITH_RANGES, ModeName, Option
 from tflir.options import Options, refuse_exclusive, table
 
@@ -20,7 +21,7 @@ _GIVE_DATA = "give --representative-dataset or --stats"
 _WITHOUT_EFFECT: dict[ModeName, tuple[str, str]] = {
     ModeName.NONE: ("does nothing without an optimization that quantizes", "add --optimize DEFAULT"),
     ModeName.SPARSITY: ("does nothing without an optimization that quantizes", "add --optimize DEFAULT"),
-    ModeName.DYNAMIC_RANGE: ("does nothing in mode 'dynamic range' of --optimize DEFAULT", "leave it out"),
+    ModeName.DYNAMIC_RANGE: ("does nothing in mode 'dynamic range'", "leave it out"),
     ModeName.FLOAT16: ("does nothing beside --supported-types float16", "leave one of the two out"),
     ModeName.PASSES: (
         "does nothing beside --passes, which stands instead of it",
@@ -70,7 +71,7 @@ def warnings_of(options: Options, mode: ModeName) -> Iterator[str]:
             yield f"{item.name} is deprecated: use DEFAULT, which does the same"
     for declared in _given(options):
         if not takes_part(declared, options, active) and declared.warned & active:
-            yield f"{declared.flag} {_why(declared, active)[0]}"
+            yield f"{declared.flag} {_why(declared, options, active)[0]}"
     yield from _idle_values(options, mode)
 
 
@@ -101,17 +102,37 @@ def _idle(options: Options, mode: ModeName) -> _Found:
     active = active_modes(options, mode)
     for declared in _given(options):
         if not takes_part(declared, options, active) and not declared.warned & active:
-            why, hint = _why(declared, active)
+            why, hint = _why(declared, options, active)
             return f"{declared.flag} {why}", hint
     return None
 
 
-def _why(declared: Option, active: Iterable[ModeName]) -> tuple[str, str]:
+def _why(declared: Option, options: Options, active: Iterable[ModeName]) -> tuple[str, str]:
     """Why an option has no effect, and what to do."""
     if declared.modes == frozenset({ModeName.SPARSITY}) and ModeName.PASSES not in active:
         return _SPARSITY_ALONE
+    if options.mode is not None and not options.replaces_passes:
+        return f"does nothing beside --mode {options.mode}", "leave it out, or name another mode"
     first = next(mode for mode in ModeName if mode in active)
     return _WITHOUT_EFFECT.get(first, (f"does nothing in mode '{first}'", "leave it out"))
+
+
+def _named_without_data(options: Options, mode: ModeName) -> _Found:
+    if options.mode is None or options.has_data or options.replaces_passes:
+        return None
+    if NAMED_MODES[options.mode].needs_ranges:
+        return f"--mode {options.mode} needs the ranges of activations", _GIVE_DATA
+    return None
+
+
+def _other_than_named(options: Options, mode: ModeName) -> _Found:
+    if options.mode is None or options.replaces_passes:
+        return None
+    named = NAMED_MODES[options.mode]
+    if named.selects is mode and (named.needs_ranges or options.requantize in (None, "float32")):
+        return None
+    what = f"--mode {options.mode} and --requantize {options.requantize} contradict each other"
+    return what, "leave one of the two out"
 
 
 def _integer_without_data(options: Options, mode: ModeName) -> _Found:
@@ -190,7 +211,8 @@ def _requantize_to_two(options: Options, mode: ModeName) -> _Found:
     spec, kind = options.target_spec, options.requantize
     other = {"int8": _X16, "int16": _INT8}.get(kind or "")
     if other is not None and other in spec.supported_ops:
-        return f"--requantize {kind} excludes {other.name} of --supported-ops", "leave out one of the two"
+        excluded = f"{other.name} of --supported-ops" if options.mode is None else f"--mode {options.mode}"
+        return f"--requantize {kind} excludes {excluded}", "leave out one of the two"
     if kind in ("int8", "int16") and "float16" in spec.type_names():
         return f"--requantize {kind} excludes float16 of --supported-types", "leave out one of the two"
     return None
@@ -199,7 +221,8 @@ def _requantize_to_two(options: Options, mode: ModeName) -> _Found:
 def _allow_float_everywhere(options: Options, mode: ModeName) -> _Found:
     allowed = mode is ModeName.INT16 and OpsSet.TFLITE_BUILTINS in options.target_spec.supported_ops
     if options.allow_float and allowed:
-        hint = "leave TFLITE_BUILTINS out of --supported-ops, or leave it out"
+        by_name = "give --supported-ops instead of --mode, without TFLITE_BUILTINS, or leave it out"
+        hint = "leave TFLITE_BUILTINS out of --supported-ops, or leave it out" if options.mode is None else by_name
         return "--allow-float does nothing where all operators may stay float", hint
     return None
 
@@ -225,6 +248,8 @@ def _given(options: Options) -> list[Option]:
 
 _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
     _missing,
+    _named_without_data,
+    _other_than_named,
     _requantize_to_two,
     _allow_float_everywhere,
     _integer_without_data,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tflir.option import ModeName
 from tflir.options import Options
 from tflir.pipeline import mode_of
 
@@ -47,7 +48,16 @@ def mode_remark(options: Options, evidence: str | None) -> str | None:
         why = evidence or ""
     if options.requantize is not None and why in ("", evidence):
         why = "from the scales that the model had"
+    if options.mode is not None:
+        why = ", ".join([f"--mode {options.mode}", *([why] if mode.needs_ranges and why else [])])
     return f"mode: {mode.name} ({why})"
+
+
+def idle_mode(options: Options) -> str:
+    """The mode of options that quantize nothing, for which there is no remark."""
+    if options.replaces_passes:
+        return f"{ModeName.PASSES} (those that are given)"
+    return str(ModeName.SPARSITY if options.sparsifies else ModeName.NONE)
 
 
 def data_remark(options: Options) -> str | None:

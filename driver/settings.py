@@ -22,11 +22,13 @@ from tflir.flags import (
     recipe_name,
     target_name,
 )
+from tflir.modes import NAMED_MODES
 from tflir.option import (
     CHANGING,
     QUANTIZING,
     WITH_RANGES,
     WITHOUT_PASSES,
+    Group,
     ModeName,
     Option,
     count,
@@ -50,6 +52,20 @@ _NO_RANGES = frozenset({ModeName.FLOAT16, ModeName.SPARSITY})
 class Settings:
     """The options that users set, on the command line or on a `Converter`."""
 
+    mode: str | None = option(
+        None,
+        Option(
+            "--mode",
+            "what to make: dynamic-range (int8 weights), float16 (weights), int8 (weights and activations; needs data "
+            "or ranges), int8-only (and nothing stays float), int16x8 (int16 activations, int8 weights); each stands "
+            "for --optimize DEFAULT with the right --supported-ops and --supported-types",
+            "MODE",
+            one_of(NAMED_MODES),
+            modes=WITHOUT_PASSES,
+            group=Group.MAKE,
+        ),
+    )
+    """A name for `optimizations`, `supported_ops` and `supported_types`, all of which it sets; see `modes`."""
     optimizations: Sequence[Optimize] = option(
         (),
         Option(
@@ -60,6 +76,7 @@ class Settings:
             each(member_of(Optimize)),
             many=True,
             modes=WITHOUT_PASSES,
+            group=Group.MAKE,
         ),
     )
     target_spec: TargetSpec = field(default_factory=TargetSpec)
@@ -74,7 +91,8 @@ class Settings:
             recipe_name,
             modes=QUANTIZING - {ModeName.FLOAT16, ModeName.INTEGER_ONLY},
             turns=frozenset({ModeName.NONE, ModeName.SPARSITY}),
-            excludes=("supported_ops", "supported_types", "requantize", "tf_compat"),
+            excludes=("mode", "supported_ops", "supported_types", "requantize", "tf_compat"),
+            group=Group.MAKE,
         ),
     )
     """The name of a preset, or the path of a file. Data that is given beside float activations serves the weights."""
@@ -88,6 +106,7 @@ class Settings:
             target_name,
             modes=WITHOUT_PASSES,
             excludes=("tf_compat",),
+            group=Group.MAKE,
         ),
     )
     """The runtime whose kernels decide which form ops get; None: TensorFlow's choice."""
@@ -102,6 +121,7 @@ class Settings:
             modes=WITHOUT_PASSES,
             needs=("target",),
             excludes=("tf_compat",),
+            group=Group.MAKE,
         ),
     )
     """What counts where a target runs an op in several forms: `latency`, `size`, `accuracy`; None: what it takes."""
@@ -114,6 +134,7 @@ class Settings:
             one_of(SPARSITY_TARGETS),
             modes=frozenset({ModeName.SPARSITY}),
             excludes=("tf_compat",),
+            group=Group.MAKE,
         ),
     )
     representative_dataset: Any = option(
@@ -131,6 +152,7 @@ class Settings:
             excludes=("stats",),
             commands=("compile", "calibrate", "search"),
             required=("calibrate", "search"),
+            group=Group.DATA,
         ),
     )
     """A function that yields samples, as for `tf.lite.TFLiteConverter`; or a path, or samples."""
@@ -139,7 +161,7 @@ class Settings:
         Option(
             "--calibration-samples", "at most N samples", "N", count, needs=("representative_dataset",),
             modes=WITH_RANGES, warned=_NO_RANGES, used_by=_USERS_OF_DATA,
-            commands=("compile", "calibrate", "search"),
+            commands=("compile", "calibrate", "search"), group=Group.DATA,
         ),
     )  # fmt: skip
     """At most this many samples; None: all."""
@@ -149,6 +171,7 @@ class Settings:
             "--input-scale", "a value of the data stands for value * SCALE + OFFSET (default: 1)", "SCALE", scale,
             needs=("representative_dataset", "test_data"), modes=WITH_RANGES, warned=_NO_RANGES,
             used_by=(*_USERS_OF_DATA, "test_data"), commands=("compile", "calibrate", "search", "compare"),
+            group=Group.DATA,
         ),
     )  # fmt: skip
     """What the data's values are multiplied by, for inputs of real numbers: images are from 0 to 255."""
@@ -158,6 +181,7 @@ class Settings:
             "--input-offset", "a value of the data stands for value * SCALE + OFFSET (default: 0)", "OFFSET", number,
             needs=("representative_dataset", "test_data"), modes=WITH_RANGES, warned=_NO_RANGES,
             used_by=(*_USERS_OF_DATA, "test_data"), commands=("compile", "calibrate", "search", "compare"),
+            group=Group.DATA,
         ),
     )  # fmt: skip
     """What is added to them after that."""
@@ -165,7 +189,7 @@ class Settings:
         (),
         Option(
             "--stats", "ranges that calibrate wrote", "FILE[,FILE…]", each(path), many=True, modes=WITH_RANGES,
-            turns=frozenset({ModeName.DYNAMIC_RANGE}),
+            turns=frozenset({ModeName.DYNAMIC_RANGE}), group=Group.DATA,
         ),
     )  # fmt: skip
     """Files that `tflir calibrate` wrote, merged."""
@@ -182,6 +206,7 @@ class Settings:
             needs=("representative_dataset", "stats"),
             excludes=("tf_compat",),
             commands=("compile", "calibrate"),
+            group=Group.DATA,
         ),
     )
     """How ranges are chosen from the values seen; the last three clip those that are rare and large."""
@@ -196,6 +221,7 @@ class Settings:
             modes=WITH_RANGES,
             needs=("calibration_method",),
             commands=("compile", "calibrate"),
+            group=Group.DATA,
         ),
     )
     weight_algorithm: str = option(
@@ -209,6 +235,7 @@ class Settings:
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
             excludes=("tf_compat", "requantize"),
             commands=("compile", "search"),
+            group=Group.WEIGHTS,
         ),
     )
     """`gptq` needs representative data, which says what each layer reads."""
@@ -224,6 +251,7 @@ class Settings:
             needs=("representative_dataset",),
             excludes=("tf_compat", "requantize"),
             commands=("compile", "search"),
+            group=Group.WEIGHTS,
         ),
     )
     """Whether the mean error of each layer, (W - Q) E[x], is added to its bias."""
@@ -238,6 +266,7 @@ class Settings:
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
             needs=("representative_dataset",),
             excludes=("tf_compat", "requantize"),
+            group=Group.WEIGHTS,
         ),
     )
     """Whether scales of channels move between the weights that make them and those that read them."""
@@ -249,6 +278,7 @@ class Settings:
             "TYPE",
             one_of(IO_TYPES),
             modes=WITHOUT_PASSES,
+            group=Group.MAKE,
         ),
     )
     inference_output_type: Any = option(
@@ -259,6 +289,7 @@ class Settings:
             "TYPE",
             one_of(IO_TYPES),
             modes=WITHOUT_PASSES,
+            group=Group.MAKE,
         ),
     )
     quantize_only: Sequence[str] = option(
@@ -271,11 +302,15 @@ class Settings:
             many=True,
             modes=CHANGING,
             excludes=("skip",),
+            group=Group.MAKE,
         ),
     )
     """Ops by kind, by the name of a tensor, or by a regular expression for names; all others stay as they are."""
     skip: Sequence[str] = option(
-        (), Option("--skip", "leave these ops as they are", "OP[,OP…]", each(text), many=True, modes=CHANGING)
+        (),
+        Option(
+            "--skip", "leave these ops as they are", "OP[,OP…]", each(text), many=True, modes=CHANGING, group=Group.MAKE
+        ),
     )
     """Ops that stay as they are, named as for `quantize_only`."""
     requantize: str | None = option(
@@ -286,6 +321,7 @@ class Settings:
             "TYPE",
             one_of(REQUANTIZED),
             modes=WITHOUT_PASSES,
+            group=Group.MAKE,
         ),
     )
     """`float32` makes a quantized model float; `int8` and `int16` quantize it from its own scales then."""
@@ -299,19 +335,24 @@ class Settings:
             many=True,
             modes=frozenset({ModeName.INTEGER_ONLY, ModeName.INT16}),
             excludes=("tf_compat",),
+            group=Group.MAKE,
         ),
     )
     """What may stay float where `supported_ops` allows integers alone."""
     disable_per_channel: bool = option(
         False,
         Option(
-            "--disable-per-channel", "one scale for each weight tensor", modes=QUANTIZING - {ModeName.FLOAT16}
+            "--disable-per-channel", "one scale for each weight tensor", modes=QUANTIZING - {ModeName.FLOAT16},
+            group=Group.WEIGHTS,
         ),
     )  # fmt: skip
     tf_compat: bool = option(
         False,
         Option(
-            "--tf-compat", "TensorFlow 2.21's numbers to the bit, quirks included", commands=("compile", "calibrate")
+            "--tf-compat",
+            "TensorFlow 2.21's numbers to the bit, quirks included",
+            commands=("compile", "calibrate"),
+            group=Group.MAKE,
         ),
     )
     """TensorFlow's own numbers, its quirks included."""
@@ -320,17 +361,32 @@ class Settings:
         Option(
             "--passes", "run these passes instead: 'a,b{x=1}'; the word DEFAULT stands for those of the other options",
             "PIPELINE", text, short="-p", modes=frozenset({ModeName.PASSES}), turns=frozenset({ModeName.NONE}),
-            everywhere_if=names_default,
+            everywhere_if=names_default, group=Group.PASSES,
         ),
     )  # fmt: skip
     """A pipeline in the `-p` syntax instead of the one that the other options give, or around it: `a,DEFAULT,b`."""
     before: Sequence[Any] = option(
         (),
-        Option("--before", "run these passes before each PASS of the pipeline", "PASS=PIPELINE", additions, many=True),
+        Option(
+            "--before",
+            "run these passes before each PASS of the pipeline",
+            "PASS=PIPELINE",
+            additions,
+            many=True,
+            group=Group.PASSES,
+        ),
     )
     """Passes to run before others: `{"tfl-quantize": "a,b{x=1}"}`, or texts `tfl-quantize=a,b{x=1}`."""
     after: Sequence[Any] = option(
-        (), Option("--after", "run these passes after each PASS of the pipeline", "PASS=PIPELINE", additions, many=True)
+        (),
+        Option(
+            "--after",
+            "run these passes after each PASS of the pipeline",
+            "PASS=PIPELINE",
+            additions,
+            many=True,
+            group=Group.PASSES,
+        ),
     )
     """Passes to run after others, given as for `before`."""
     plugins: Sequence[str] = option(
@@ -342,6 +398,7 @@ class Settings:
             each(text),
             many=True,
             commands=("compile", "search"),
+            group=Group.PASSES,
         ),
     )
     """Plug-ins whose facts of built-in ops are in force, beside those that the variable TFLIR_PLUGINS names."""

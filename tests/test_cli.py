@@ -171,8 +171,8 @@ sys.exit(main(["compile", sys.argv[1]]))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_leaves_nothing(model: pathlib.Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_an_interruption_leaves_nothing(model: pathlib.Path, number: signal.Signals, said: str) -> None:
     command = [sys.executable, "-c", _SLOW, str(model)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -180,17 +180,46 @@ def test_an_interruption_leaves_nothing(model: pathlib.Path, number: signal.Sign
     time.sleep(0.1)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert err.strip() == "interrupted"
+    assert process.returncode == 128 + number
+    assert err.strip() == said
     assert [p.name for p in model.parent.iterdir()] == ["model.tflite"]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["compile", "--help"], ["compile"], ["nothing"]])
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes")
+@pytest.mark.parametrize(
+    "arguments",
+    [["help", "--man"], ["help", "compile"], ["compile", "--help"], ["completion", "fish"],
+     ["inspect", "{model}", "-v"], ["inspect", "{model}", "--json"], ["compile", "{model}", "--dry-run"]],
+)  # fmt: skip
+def test_a_reader_that_goes_leaves_no_traceback(arguments: list[str], model: pathlib.Path) -> None:
+    command = [sys.executable, "-m", "tflir", *(word.format(model=model) for word in arguments)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = os.environ | {"PYTHONUNBUFFERED": ""}
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode in (0, 1)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_behind_standard_output_is_one_line(model: pathlib.Path) -> None:
+    command = [sys.executable, "-m", "tflir", "inspect", str(model), "--json"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: standard output can't be written: no space left")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["compile", "--help"], ["compile"], ["nothing"], ["help", "search"]]
+)
 def test_help_and_usage_errors_import_neither_numpy_nor_xdsl(arguments: list[str]) -> None:
     code = (
         "import sys\nfrom tflir.cli import main\n"
         f"try: main({arguments!r})\nexcept SystemExit: pass\n"
-        "assert not {'numpy', 'xdsl', 'rich'} & set(sys.modules), sorted(sys.modules)"
+        "assert not {'numpy', 'xdsl', 'rich', 'shtab'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 

@@ -42,6 +42,7 @@ _BASES: dict[ModeName, dict[str, str]] = {
     ModeName.PASSES: {"--passes": "tfl-optimize"},
 }
 _VALUES = {
+    "--mode": "float16",
     "--optimize": "DEFAULT,EXPERIMENTAL_SPARSITY",
     "--supported-ops": "TFLITE_BUILTINS_INT8,TFLITE_BUILTINS",
     "--supported-types": "float16,int8",
@@ -231,6 +232,15 @@ def test_what_is_not_utf8_is_refused_as_such(
         (["inspect", "m", "--jason"], "--json"),
         (["compile", "m", "--optimize", "DEFUALT"], "DEFAULT"),
         (["compile", "m", "--sparsity-target", "lateny"], "latency"),
+        (["compile", "m", "--mode", "int16x"], "int16x8"),
+        (["compil", "m"], "compile"),
+        (["bench", "m"], "benchmark"),
+        (["convert", "m"], "compile"),
+        (["m.tflite"], "compile m.tflite"),
+        (["compile", "m", "-verify"], "--verify"),
+        (["compile", "m", "-optimize=DEFAULT"], "--optimize"),
+        (["compile", "m", "--dataset", "d"], "--representative-dataset"),
+        (["inspect", "m", "--Json"], "--json"),
     ],
 )
 def test_what_is_misspelt_names_the_nearest(
@@ -242,6 +252,12 @@ def test_what_is_misspelt_names_the_nearest(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert f"did you mean '{meant}'" in lines[0]
+
+
+def test_an_option_before_the_command_is_said_to_be_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--mode", "int8", "compile", "m"])
+    assert "--mode stands before the command: write tflir COMMAND --mode" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80])

@@ -112,7 +112,7 @@ def test_advice_goes_with_the_options_that_were_given() -> None:
     one = Suggestion("", "CONV_2D", "b", "b", "")
     assert Advice((one,), skipped=("a",)).flag == "--skip a,b"
     int16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-    options = Options([Optimize.DEFAULT], quantize_only=["CONV_2D"])
+    options = Options(optimizations=[Optimize.DEFAULT], quantize_only=["CONV_2D"])
     found = advice([], [], options)
     assert (found.flag, found.instead) == ("", "leave them out of --quantize-only")
     assert int16.name in OpsSet.__members__

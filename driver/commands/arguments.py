@@ -3,21 +3,57 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import re
+import shutil
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from tflir.command_options import COMMANDS
-from tflir.option import Option, path
+from tflir.commands.descriptions import COMMANDS as COMMAND_HELP
+from tflir.commands.descriptions import INSTALL_COMPLETION, SHELLS, Command
+from tflir.option import Group, Option, path
 from tflir.options import of_command
+
+Added = Callable[[argparse.Action, Option | None], None]
+"""Is called with each argument, and with its declaration if it is an option."""
+_GROUPS = list(Group)
+_INDENT = 16
+"""Columns before the help of an option: beside them the longest value fits into 80."""
+_WIDEST = 100
+"""Columns of help text, on however wide a terminal."""
 
 
 class Help(argparse.HelpFormatter):
     """Help text whose lines break only between words, so that every value in it can be copied."""
 
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=_INDENT, width=_width())
+        self._action_max_length = _INDENT - 2  # at least: argparse counts the indentation of commands short
+
     def _split_lines(self, text: str, width: int) -> list[str]:
-        return textwrap.wrap(" ".join(text.split()), width, break_long_words=False, break_on_hyphens=False)
+        return _wrapped(" ".join(text.split()), width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Wraps each line, except those with a command, which are to be copied."""
+        wrapped = (
+            [line] if line.startswith("  tflir ") else _wrapped(line, width) or [""] for line in text.splitlines()
+        )
+        return "\n".join(indent + line for lines in wrapped for line in lines)
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns - 2, _WIDEST)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of `text`; those after the first begin below its first word after a number, or with the same `#`."""
+    found = re.match(r" *(\d+ +|# )?", text)
+    lead = found[0] if found else ""
+    later = lead if lead.endswith("# ") else " " * len(lead)
+    how: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(text[len(lead) :], width, initial_indent=lead, subsequent_indent=later, **how)
 
 
 class _Join(argparse.Action):
@@ -40,87 +76,83 @@ def typed(take: Callable[[Any], Any]) -> Callable[[str], Any]:
     return parse
 
 
-def _add(parser: argparse.ArgumentParser, declared: Option, command: str) -> None:
+def _add(add: Callable[..., argparse.Action], declared: Option, command: str) -> argparse.Action:
     """Adds one option; one of `settings.Settings` is in the namespace only if it is given."""
     flags = [*([declared.short] if declared.short else []), declared.flag]
     how: dict[str, Any] = {"dest": declared.name, "help": declared.help.replace("%", "%%")}
     if declared not in COMMANDS:
         how["default"] = argparse.SUPPRESS
     if declared.take is None:
-        parser.add_argument(*flags, action="store_true", **how)
-        return
+        return add(*flags, action="store_true", **how)
     how |= {"metavar": declared.metavar, "type": typed(declared.take), "required": command in declared.required}
-    parser.add_argument(*flags, action=_Join if declared.many else "store", **how)
+    return add(*flags, action=_Join if declared.many else "store", **how)
 
 
-@dataclass(frozen=True)
-class Command:
-    """The help of a command."""
-
-    brief: str
-    description: str
-    model: str
-    """The kinds of file that its MODEL may be."""
-    others: str = ""
-    """The help of further models; '' if the command accepts only one."""
-    second: str = ""
-    """The help of a second model; '' if the command has none."""
+def options_of(command: str) -> list[Option]:
+    """The options of a command, group by group."""
+    return sorted(of_command(command), key=lambda declared: _GROUPS.index(declared.group))
 
 
-COMMAND_HELP: dict[str, Command] = {
-    "compile": Command(
-        "compile a model",
-        "Compiles MODEL. Without --optimize nothing is quantized or made sparse.",
-        ".tflite, or .mlir text",
-    ),
-    "calibrate": Command(
-        "record what activations range over",
-        "Runs representative data through MODEL and writes the ranges of its activations, for --stats.",
-        "float .tflite",
-    ),
-    "search": Command(
-        "find the smallest or fastest model within a bound",
-        "Chooses 8, 4 or 2 bits for the weights of each layer of MODEL, so that the bound holds on data that was held "
-        "out. Activations stay float.",
-        "float .tflite",
-    ),
-    "inspect": Command(
-        "show what is in a model",
-        "Shows subgraphs, signatures, operators, tensors and where the bytes are.",
-        ".tflite, or .mlir text",
-    ),
-    "check": Command(
-        "show which ops a target takes",
-        "Shows which ops of MODEL a target's kernels take, why not the others, and which pass mends them.",
-        ".tflite, or .mlir text",
-    ),
-    "compare": Command(
-        "show what differs between two models",
-        "Shows what OTHER has otherwise than MODEL: operators, tensors, signatures, metadata; and, layer by layer, how "
-        "far its values are from those of MODEL on the same inputs.",
-        ".tflite, or .mlir text",
-        second="the model beside it, such as a compiled form of MODEL",
-    ),
-    "benchmark": Command(
-        "measure the latency of models",
-        "Runs models in LiteRT, in turns and each in a process of its own, and shows their latency side by side.",
-        ".tflite, or .mlir text",
-        "models to show beside it",
-    ),
-}
-"""The commands of `tflir`; each is a module of this package."""
-
-
-def add_commands(commands: Any) -> None:
-    """Adds each command with its model and its options."""
-    for name, command_help in COMMAND_HELP.items():
+def add_commands(commands: Any, added: Added) -> None:
+    """Adds each command with its model and its options, which are shown in groups; calls `added` for each argument."""
+    for name, described in COMMAND_HELP.items():
+        options = options_of(name)
         parser = commands.add_parser(
-            name, help=command_help.brief, description=command_help.description, formatter_class=Help
+            name,
+            usage=_usage(name, described, options),
+            help=described.brief,
+            description=described.description,
+            epilog=described.epilog,
+            formatter_class=Help,
         )
-        parser.add_argument("model", metavar="MODEL", type=typed(path), help=command_help.model)
-        if command_help.others:
-            parser.add_argument("others", metavar="OTHER", nargs="*", type=typed(path), help=command_help.others)
-        if command_help.second:
-            parser.add_argument("other", metavar="OTHER", type=typed(path), help=command_help.second)
-        for option in of_command(name):
-            _add(parser, option, name)
+        added(parser.add_argument("model", metavar="MODEL", type=typed(path), help=described.model), None)
+        if described.others:
+            how: dict[str, Any] = {"nargs": "*", "type": typed(path), "help": described.others}
+            added(parser.add_argument("others", metavar="OTHER", **how), None)
+        if described.second:
+            added(parser.add_argument("other", metavar="OTHER", type=typed(path), help=described.second), None)
+        for group, members in itertools.groupby(options, lambda declared: declared.group):
+            shown = parser.add_argument_group(group)
+            for declared in members:
+                added(_add(shown.add_argument, declared, name), declared)
+    _add_completion(commands)
+    _add_help(commands)
+
+
+def _add_completion(commands: Any) -> None:
+    what = "prints what makes a shell complete the command line"
+    parser = commands.add_parser(
+        "completion",
+        usage="tflir completion SHELL",
+        help=what.replace("prints", "print"),
+        description=f"{what.capitalize()}: commands, options, their values, and files.",
+        epilog=INSTALL_COMPLETION,
+        formatter_class=Help,
+    )
+    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
+
+
+def _add_help(commands: Any) -> None:
+    parser = commands.add_parser(
+        "help",
+        usage="tflir help [COMMAND] [--man]",
+        help="show the help of a command",
+        description="Shows the help of COMMAND, or of all commands in short.",
+        epilog="examples:\n  tflir help compile\n  tflir help --man > tflir.1",
+        formatter_class=Help,
+    )
+    parser.add_argument("topic", metavar="COMMAND", nargs="?", choices=tuple(COMMAND_HELP), help="a command")
+    parser.add_argument("--man", action="store_true", help="a page for man(1), of COMMAND or of all commands")
+
+
+def _usage(name: str, described: Command, options: list[Option]) -> str:
+    """The usage: the models, and the options that are required."""
+    needed = [f"{option.short or option.flag} {option.metavar}" for option in options if name in option.required]
+    words = ["tflir", name, "MODEL", *_others(described), *needed, "[OPTION …]"]
+    lead = " " * len("usage: ")
+    return "\n".join(_wrapped(lead + " ".join(words), _width())).strip()
+
+
+def _others(described: Command) -> list[str]:
+    """The words of the usage for models beside the first."""
+    return ["[OTHER …]"] if described.others else ["OTHER"] if described.second else []

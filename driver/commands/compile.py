@@ -42,13 +42,18 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
         print(_converter(given(arguments.model), options).pipeline())
         return 0
     check_there(arguments.model)
-    target = _target(arguments, options)
+    target, *others = _outputs(arguments, options)
     source = given(arguments.model)
     if arguments.verify and source.is_text:
         raise Error(
             "--verify runs a .tflite", file=source.name, hint="compile the text to .tflite first", status=_USAGE
         )
     converter = _converter(source, options)
+    if arguments.dry_run:
+        from tflir.commands.dry_run import plan
+
+        print("\n".join(plan(converter, options, [target, *others], verify=arguments.verify)))
+        return 0
     pipeline = converter.pipeline()
     request = _request(arguments, options)
     size, compiled = _convert(converter, target, arguments)
@@ -145,9 +150,9 @@ def _converter(source: Input, options: Options) -> Converter:
     return converter
 
 
-def _target(arguments: argparse.Namespace, options: Options) -> str:
-    """The path of the result. Raises `Error` if it would overwrite another file, has a wrong ending, or can't
-    be written.
+def _outputs(arguments: argparse.Namespace, options: Options) -> list[str]:
+    """The paths of all files to write, the result first. Raises `Error` if one would overwrite another file, has a
+    wrong ending, or can't be written.
     """
     if not arguments.output and (arguments.model == STDIN or is_stream(arguments.model)):
         raise Error("has no name to make one of for the output", file=arguments.model, hint="give -o", status=_USAGE)
@@ -171,7 +176,7 @@ def _target(arguments: argparse.Namespace, options: Options) -> str:
         outputs.append(arguments.rules_out)
     inputs = (arguments.model, options.representative_dataset, arguments.test_data, *options.stats)
     check_outputs(outputs, inputs, force=arguments.force)
-    return target
+    return outputs
 
 
 def _convert(converter: Converter, target: str, arguments: argparse.Namespace) -> tuple[int, str | bytes | None]:

@@ -27,6 +27,8 @@ _WIDE = 120
 """Columns of the output if it is not a terminal."""
 _NARROWEST = 16
 """The least width of names in tables, even on a narrow terminal."""
+_BLOCKS = frozenset(" ▏▎▍▌▋▊▉█")
+"""The letters of which bars are made."""
 _GAP = 3
 """Characters between the columns of a table."""
 
@@ -174,12 +176,11 @@ def plain_table(
     )  # fmt: skip
     cells = [[printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     widths = [
-        max(cell_len(text if isinstance(text, str) else text.plain) for text in (header, *(row[i] for row in cells)))
-        for i, header in enumerate(headers)
+        max(cell_len(_plain(cell)) for cell in (header, *(row[i] for row in cells))) for i, header in enumerate(headers)
     ]
     room = _room(console.width, widths, flexible)
     others = [i for i in range(len(headers)) if i != flexible]
-    bars = [i for i in others if cells and not any(isinstance(row[i], str) and row[i] for row in cells)]
+    bars = [i for i in others if cells and all(_BLOCKS.issuperset(_plain(row[i])) for row in cells)]
     kept = [i for i in range(len(headers)) if i not in bars or room >= min(_NARROWEST, widths[flexible])]
     at = kept.index(flexible)
     widths = [widths[i] for i in kept]
@@ -194,6 +195,10 @@ def plain_table(
     if least > console.width:  # wrapped lines are easier to read than columns of single letters
         table.width = least
     return table
+
+
+def _plain(cell: Any) -> str:
+    return cell if isinstance(cell, str) else cell.plain
 
 
 def _room(width: int, widths: Sequence[int], flexible: int) -> int:

@@ -49,7 +49,7 @@ def parse(given: Sequence[str]) -> argparse.Namespace:
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     from tflir import __version__
-    from tflir.cli import Parser
+    from tflir.parser import Parser
 
     parser = Parser(
         prog="tflir-opt",

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from tflir.command_options import COMMANDS
 from tflir.flags import TargetSpec
-from tflir.option import ModeName, Option
+from tflir.modes import NAMED_MODES
+from tflir.option import Group, ModeName, Option
 from tflir.options import table
 
 _MODES: dict[ModeName, str] = {
@@ -41,23 +42,36 @@ def page() -> str:
 
 
 def _modes() -> Iterator[str]:
-    yield "| mode | asked for by |"
-    yield "|---|---|"
+    yield "| mode | asked for by | `--mode` |"
+    yield "|---|---|---|"
+    named = {stands_for.selects: f"`{name}`" for name, stands_for in NAMED_MODES.items()}
     for mode, asked in _MODES.items():
-        yield f"| {mode} | {asked} |"
+        yield f"| {mode} | {asked} | {named.get(mode, '')} |"
+    yield ""
+    yield "Each value of `--mode` stands for options of TensorFlow, and gives the same file:"
+    yield ""
+    yield "| `--mode` | stands for |"
+    yield "|---|---|"
+    for name, stands_for in NAMED_MODES.items():
+        yield f"| `{name}` | `{stands_for.flags}`{', and ranges' if stands_for.needs_ranges else ''} |"
 
 
 def _effects() -> Iterator[str]:
-    yield "## What is made"
+    yield "## What a conversion takes"
     yield ""
-    yield f"| option | of `Converter` | {' | '.join(ModeName)} | refused |"
-    yield "|---|---|" + "---|" * (len(ModeName) + 1)
-    for name, said in table().items():
-        if said not in COMMANDS:
+    for group in Group:
+        members = {name: said for name, said in table().items() if said.group is group and said not in COMMANDS}
+        if not members:
+            continue
+        yield f"### {group.capitalize()}"
+        yield ""
+        yield f"| option | of `Converter` | {' | '.join(ModeName)} | refused |"
+        yield "|---|---|" + "---|" * (len(ModeName) + 1)
+        for name, said in members.items():
             attribute = f"target_spec.{name}" if hasattr(TargetSpec, name) else name
             effects = " | ".join(_effect(said, mode) for mode in ModeName)
             yield f"| {_spelling(said)} | `{attribute}` | {effects} | {_relations(said)} |"
-    yield ""
+        yield ""
     used = [said for said in table().values() if said.used_by]
     for said in used:
         yield f"`{said.flag}` takes part in every mode beside {_flags(said.used_by)}, which run the model on it."
