@@ -212,10 +212,10 @@ class _ModuleFacts:
             elif isinstance(op, TflOp | CustomOp | BuiltinOp | NumericVerifyOp):
                 count += 1
                 self._operator(op)
-        return Subgraph(_subgraph_name(function), count, [_port(value) for value in function.args], outputs)
+        return Subgraph(subgraph_name(function), count, [_port(value) for value in function.args], outputs)
 
     def _operator(self, op: Operation) -> None:
-        name, custom, version = _kind(op)
+        name, custom, version = operator_kind(op)
         kind = self.kinds.setdefault((name, custom), OperatorKind(name, custom, custom and name.startswith(_FLEX)))
         kind.count += 1
         if version not in kind.versions:
@@ -320,7 +320,7 @@ class _Scheme:
         return ", ".join(words) or "none"
 
 
-def _kind(op: Operation) -> tuple[str, bool, int]:
+def operator_kind(op: Operation) -> tuple[str, bool, int]:
     """The operator's name, whether it is custom, and its version."""
     version = needed_version(op)
     if isinstance(kept := op.attributes.get(names.VERSION), IntegerAttr):
@@ -336,7 +336,7 @@ def _kind(op: Operation) -> tuple[str, bool, int]:
     return op.name.removeprefix("tfl."), isinstance(op, NumericVerifyOp), version
 
 
-def _subgraph_name(function: FuncOp) -> str:
+def subgraph_name(function: FuncOp) -> str:
     name = function.attributes.get(names.SUBGRAPH_NAME)
     return (name.data if isinstance(name, StringAttr) else "") or function.sym_name.data
 

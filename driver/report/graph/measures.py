@@ -1,0 +1,47 @@
+"""Numbers of nodes by which the page can colour them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tflir.report.graph.constants import ConstantFacts
+from tflir.report.graph.contents import Graph, Node
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of each node."""
+
+    name: str
+    """As the page offers it: 'zeros'."""
+    unit: Literal["bytes", "share", "dB", "ms"]
+    together: Literal["sum", "max", "min"]
+    """What a folded scope shows of its nodes; of 'min' the least numbers have the strongest colour."""
+    values: list[list[float | None]]
+    """For each graph, the number of each node; None if it has none."""
+
+
+def constant_measures(graphs: Sequence[Graph], constants: Sequence[ConstantFacts]) -> list[Measure]:
+    """The bytes of the constants that a node reads, and the share of zeros among their elements."""
+    read = [[_read(node, graph, constants) for node in graph.nodes] for graph in graphs]
+    return [
+        Measure("bytes of constants", "bytes", "sum", [[_bytes(found) for found in nodes] for nodes in read]),
+        Measure("zeros in constants", "share", "max", [[_zeros(found) for found in nodes] for nodes in read]),
+    ]
+
+
+def _read(node: Node, graph: Graph, constants: Sequence[ConstantFacts]) -> list[ConstantFacts]:
+    numbers = {graph.tensors[tensor].constant for tensor in node.inputs if tensor >= 0}
+    return [constants[number] for number in numbers if number is not None]
+
+
+def _bytes(found: Sequence[ConstantFacts]) -> float | None:
+    return sum(constant.bytes for constant in found) or None
+
+
+def _zeros(found: Sequence[ConstantFacts]) -> float | None:
+    counted = [constant for constant in found if constant.zeros is not None]
+    elements = sum(constant.elements for constant in counted)
+    return sum(constant.zeros or 0 for constant in counted) / elements if elements else None
