@@ -85,7 +85,7 @@ def test_names_do_no_harm() -> None:
     assert text.count("</script>") == 2
     assert "<img" not in text
     assert "alert(1)</script>" not in text
-    names = [node[2] for node in data["graphs"][0]["nodes"]]
+    names = [tensor[0] for tensor in data["graphs"][0]["tensors"]]
     assert any(name.startswith("</script><script>alert(1)") for name in names)
 
 

@@ -31,6 +31,15 @@ function inUnit(value, unit) {
   return unit === "share" ? `${number(Math.round(1000 * value) / 10)} %` : `${number(value)} ${unit}`;
 }
 
+// The number of a scope from those of its nodes; null if none has one.
+function joined(together, ids, own, weights) {
+  if (!ids.length) return null;
+  const total = of => ids.reduce((sum, id) => sum + of(id), 0);
+  if (together === "sum") return total(id => own[id]);
+  if (together === "mean") return total(id => own[id] * weights[id]) / total(id => weights[id]);
+  return ids.reduce((best, id) => Math[together](best, own[id]), own[ids[0]]);
+}
+
 // What colours the nodes: a class of each (with a hue), or a number of each.
 function colouring(choice, graph) {
   if (choice === "kind" || choice === "type") {
@@ -42,10 +51,9 @@ function colouring(choice, graph) {
     const hues = new Map(classes.map(([name], at) => [name, choice === "kind" ? HUES[name] ?? 350 : (168 + 137 * at) % 360]));
     return {classes, hues, hue: node => hues.get(of(node)), value: null};
   }
-  const [name, unit, together, values] = data.measures[choice], own = values[data.graphs.indexOf(graph)];
-  const join = {sum: (a, b) => a + b, max: Math.max, min: Math.min}[together];
-  const scopes = graph.scopes.map(scope =>
-    scope.nodes.reduce((sum, id) => own[id] === null ? sum : sum === null ? own[id] : join(sum, own[id]), null));
+  const [name, unit, together, values, weights] = data.measures[choice], own = values[data.graphs.indexOf(graph)];
+  const scopes = graph.scopes.map(scope => joined(together, scope.nodes.filter(id => own[id] !== null), own,
+    weights.length ? weights[data.graphs.indexOf(graph)] : null));
   const value = item => item >= 0 ? own[item] : scopes[-1 - item];
   const known = own.filter(one => one !== null);
   let low = Math.min(...known.length ? known : [0]), high = Math.max(...known.length ? known : [0]);
@@ -56,11 +64,12 @@ function colouring(choice, graph) {
   return {name, unit, low, high, value, share: one => together === "min" ? 1 - share(one) : share(one), upside: together === "min"};
 }
 
-const widths = new Map();
+const widths = new Map(), LONGEST = 200;
 function fitted(ctx, text, width, keepEnd) {
   const key = `${ctx.font}|${width}|${keepEnd}|${text}`;
   let shown = widths.get(key);
   if (shown === undefined) {
+    text = keepEnd ? text.slice(-LONGEST) : text.slice(0, LONGEST);
     shown = text;
     if (ctx.measureText(text).width > width) {
       let least = 0, most = text.length;
@@ -105,7 +114,7 @@ function draw(ctx, size, view, graph, picture, colours, chosen, near) {
   const seen = box => box.x < right && box.x + box.width > view.x && box.y < bottom && box.y + box.height > view.y;
   const thin = 1 / Math.max(view.scale, 0.4), detailed = view.scale > 0.3;
   const boxes = picture.boxes.filter(seen);
-  for (const box of boxes) if (box.inner) drawScope(ctx, graph, box, thin, chosen, detailed);
+  for (const box of boxes) if (box.inner) drawScope(ctx, box, thin, chosen);
   const edges = picture.edges.filter(e => e.low < right && e.high > view.x && e.top < bottom && e.bottom > view.y);
   for (const strong of [false, true]) {
     ctx.beginPath();
@@ -119,6 +128,7 @@ function draw(ctx, size, view, graph, picture, colours, chosen, near) {
   }
   if (detailed) drawArrows(ctx, edges, chosen);
   if (view.scale > 0.55) drawShapes(ctx, graph, edges);
+  if (detailed) for (const box of boxes) if (box.inner) drawTitle(ctx, graph, box);
   for (const box of boxes) if (!box.inner) drawBox(ctx, graph, box, colours, thin, chosen, near, detailed);
 }
 
@@ -141,25 +151,31 @@ function drawShapes(ctx, graph, edges) {
   for (const edge of edges) {
     if (edge.from === null || edge.from < 0 || done.has(edge.from)) continue;
     done.add(edge.from);
-    const tensor = graph.tensors[graph.nodes[edge.from].outputs[0]];
+    const outputs = graph.nodes[edge.from].outputs.map(id => graph.tensors[id]);
+    const tensor = outputs.find(one => one.to.length);
     if (tensor) ctx.fillText(shapeText(tensor.shape), edge.points[0][0] + 5, edge.points[0][1] + 13);
   }
 }
 
-function drawScope(ctx, graph, box, thin, chosen, detailed) {
-  const scope = graph.scopes[-1 - box.item];
+const ground = box => box.depth % 2 ? palette.field : palette.scope;
+function drawScope(ctx, box, thin, chosen) {
   ctx.beginPath();
   ctx.roundRect(box.x, box.y, box.width, box.height, 8);
-  ctx.fillStyle = box.depth % 2 ? palette.field : palette.scope;
+  ctx.fillStyle = ground(box);
   ctx.fill();
   ctx.lineWidth = box.item === chosen ? 2.2 * thin : thin;
   ctx.strokeStyle = box.item === chosen ? palette.strong : palette.rule;
   ctx.stroke();
-  if (!detailed) return;
+}
+// Over the edges, which pass behind it.
+function drawTitle(ctx, graph, box) {
   ctx.font = "600 12px system-ui, sans-serif";
-  ctx.fillStyle = palette.faint;
   ctx.textAlign = "left";
-  ctx.fillText(`▾ ${fitted(ctx, scopeLabel(graph, scope), box.width - 40, true)}`, box.x + 10, box.y + 18);
+  const title = `▾ ${fitted(ctx, scopeLabel(graph, graph.scopes[-1 - box.item]), box.width - 40, true)}`;
+  ctx.fillStyle = ground(box);
+  ctx.fillRect(box.x + 8, box.y + 6, ctx.measureText(title).width + 4, 16);
+  ctx.fillStyle = palette.faint;
+  ctx.fillText(title, box.x + 10, box.y + 18);
 }
 
 function drawBox(ctx, graph, box, colours, thin, chosen, near, detailed) {
@@ -167,7 +183,7 @@ function drawBox(ctx, graph, box, colours, thin, chosen, near, detailed) {
   let fill = node ? cool() : palette.scope, line = palette.edge;
   if (colours.value) {
     const value = colours.value(box.item);
-    if (value !== null) fill = heat(colours.share(value));
+    if (value !== null) fill = heat(0.12 + 0.88 * colours.share(value));
   } else if (node) { fill = tint(colours.hue(node)); line = rim(colours.hue(node)); }
   const marked = box.item === chosen || near.has(box.item);
   const round = node && (node.kind === "input" || node.kind === "output") ? box.height / 2 : 6;

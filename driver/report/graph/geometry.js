@@ -4,13 +4,15 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const NODE = [168, 40], SCOPE = [200, 44], BEND = 8, GAP = 24, ROW_GAP = 42, SIDE = 18, HEAD = 30, FOOT = 12;
 for (const graph of data.graphs) {
-  graph.nodes = graph.nodes.map(([kind, family, name, inputs, outputs, attributes], id) =>
-    ({id, kind, family, name, inputs, outputs, attributes, home: 0}));
+  graph.nodes = graph.nodes.map(([kind, family, inputs, outputs, attributes], id) =>
+    ({id, kind, family, inputs, outputs, attributes, home: 0}));
   graph.tensors = graph.tensors.map(([name, type, shape, scales, zeros, scaleCount, axis, constant]) =>
     ({name, type, shape, scales, zeros, scaleCount, axis, constant, from: null, to: []}));
   graph.scopes = graph.scopes.map(([path, parent, items, ends, enters, leaves, layer, x, bends], id) =>
     ({id, path, parent, items, ends, enters, leaves, layer, x, bends, nodes: [], open: id === 0}));
   for (const node of graph.nodes) {
+    const named = graph.tensors[node.outputs.length ? node.outputs[0] : node.kind === "output" ? node.inputs[0] : -1];
+    node.name = named ? named.name : "";
     for (const tensor of node.outputs) graph.tensors[tensor].from = node;
     for (const tensor of new Set(node.inputs)) if (tensor >= 0) graph.tensors[tensor].to.push(node);
   }
@@ -25,10 +27,11 @@ for (const graph of data.graphs) {
 // The elements of a scope from left to right: items, ports, then the bends of long edges; made once.
 function elementsOf(scope) {
   if (scope.elements) return scope.elements;
-  const elements = scope.layer.map((layer, at) => ({at, layer, x: scope.x[at], width: BEND}));
+  const elements = scope.layer.map((layer, at) => ({at, layer, x: scope.x[at], left: BEND / 2, right: BEND / 2}));
   scope.chains = new Map();
   for (const [source, ...places] of scope.bends) {
-    const chain = places.map((x, step) => ({at: -1, layer: scope.layer[source] + 1 + step, x, width: BEND}));
+    const chain = places.map((x, step) => 
+      ({at: -1, layer: scope.layer[source] + 1 + step, x, left: BEND / 2, right: BEND / 2}));
     scope.chains.set(source, chain);
     for (const bend of chain) elements.push(bend);
   }
@@ -47,8 +50,8 @@ function stretch(ordered, rows) {
     const x = ordered[start].x;
     let next = start ? place + x - before : 0;
     for (; end < ordered.length && ordered[end].x === x; end++) {
-      const left = last[ordered[end].layer];
-      if (left) next = Math.max(next, left.placed + (left.width + ordered[end].width) / 2 + GAP);
+      const other = last[ordered[end].layer];
+      if (other) next = Math.max(next, other.placed + other.right + GAP + ordered[end].left);
     }
     for (; start < end; start++) {
       ordered[start].placed = next;
@@ -62,18 +65,18 @@ function stretch(ordered, rows) {
 function inside(graph, scope) {
   const elements = elementsOf(scope), count = scope.items.length;
   const boxes = scope.items.map(item => {
-    if (item >= 0) return {item, width: NODE[0], height: NODE[1], inner: null};
+    if (item >= 0) return {item, width: NODE[0], height: NODE[1], anchor: NODE[0] / 2, inner: null};
     const child = graph.scopes[-1 - item];
-    if (!child.open) return {item, width: SCOPE[0], height: SCOPE[1], inner: null};
+    if (!child.open) return {item, width: SCOPE[0], height: SCOPE[1], anchor: SCOPE[0] / 2, inner: null};
     const inner = inside(graph, child);
-    return {item, width: inner.width, height: inner.height, inner};
+    return {item, width: inner.width, height: inner.height, anchor: inner.enters ?? inner.leaves ?? inner.width / 2, inner};
   });
-  boxes.forEach((box, at) => { elements[at].width = box.width; });
+  boxes.forEach((box, at) => { elements[at].left = box.anchor; elements[at].right = box.width - box.anchor; });
   stretch(scope.ordered, scope.rows);
   let left = Infinity, right = -Infinity;
   for (const element of elements) {
-    left = Math.min(left, element.placed - element.width / 2);
-    right = Math.max(right, element.placed + element.width / 2);
+    left = Math.min(left, element.placed - element.left);
+    right = Math.max(right, element.placed + element.right);
   }
   const heights = new Array(scope.rows).fill(0);
   boxes.forEach((box, at) => { heights[elements[at].layer] = Math.max(heights[elements[at].layer], box.height); });
@@ -82,7 +85,7 @@ function inside(graph, scope) {
   heights.forEach((height, row) => { tops.push(y); y += height + (row < heights.length - 1 ? rowGap(scope, row) : 0); });
   const bottom = y + FOOT, shift = SIDE - left;
   boxes.forEach((box, at) => {
-    box.x = elements[at].placed + shift - box.width / 2;
+    box.x = elements[at].placed + shift - box.anchor;
     box.y = tops[elements[at].layer] + (heights[elements[at].layer] - box.height) / 2;
   });
   const at = index => elements[index].placed + shift;

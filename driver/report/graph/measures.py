@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tflir.report.graph.constants import ConstantFacts
@@ -17,18 +17,23 @@ class Measure:
     name: str
     """As the page offers it: 'zeros'."""
     unit: Literal["bytes", "share", "dB", "ms"]
-    together: Literal["sum", "max", "min"]
+    together: Literal["sum", "mean", "max", "min"]
     """What a folded scope shows of its nodes; of 'min' the least numbers have the strongest colour."""
     values: list[list[float | None]]
     """For each graph, the number of each node; None if it has none."""
+    weights: list[list[float]] = field(default_factory=list[list[float]])
+    """For 'mean', the weight of each node in each graph."""
 
 
 def constant_measures(graphs: Sequence[Graph], constants: Sequence[ConstantFacts]) -> list[Measure]:
     """The bytes of the constants that a node reads, and the share of zeros among their elements."""
     read = [[_read(node, graph, constants) for node in graph.nodes] for graph in graphs]
+    sizes: list[list[float | None]] = [[_bytes(found) for found in nodes] for nodes in read]
+    shares = [[_zeros(found) for found in nodes] for nodes in read]
+    weights: list[list[float]] = [[_elements(found) for found in nodes] for nodes in read]
     return [
-        Measure("bytes of constants", "bytes", "sum", [[_bytes(found) for found in nodes] for nodes in read]),
-        Measure("zeros in constants", "share", "max", [[_zeros(found) for found in nodes] for nodes in read]),
+        Measure("bytes of constants", "bytes", "sum", sizes),
+        Measure("zeros in constants", "share", "mean", shares, weights),
     ]
 
 
@@ -42,6 +47,10 @@ def _bytes(found: Sequence[ConstantFacts]) -> float | None:
 
 
 def _zeros(found: Sequence[ConstantFacts]) -> float | None:
-    counted = [constant for constant in found if constant.zeros is not None]
-    elements = sum(constant.elements for constant in counted)
-    return sum(constant.zeros or 0 for constant in counted) / elements if elements else None
+    elements = _elements(found)
+    return sum(constant.zeros or 0 for constant in found) / elements if elements else None
+
+
+def _elements(found: Sequence[ConstantFacts]) -> int:
+    """How many elements could be 0: those that are numbers."""
+    return sum(constant.elements for constant in found if constant.zeros is not None)

@@ -28,9 +28,10 @@ _BODY = """
 <div class="search"><input id="search" type="search" placeholder="Search names, kinds, types  ( / )"
  aria-label="Search" autocomplete="off" spellcheck="false"><div id="found" role="listbox" hidden></div></div>
 <label id="graphs" hidden>subgraph <select id="graph"></select></label>
-<label>colour <select id="colour"></select></label>
+<label>colour <select id="colour" aria-label="colour"></select></label>
 <span class="buttons"><button id="fit" title="Show everything (0)">Fit</button>
-<button id="unfold">Unfold all</button> <button id="fold">Fold all</button></span>
+<button id="unfold">Unfold all</button>
+<button id="fold">Fold all</button></span>
 </header>
 <main><canvas id="canvas" tabindex="0" role="img"></canvas><div id="legend"></div>
 <aside id="panel" aria-live="polite"></aside></main>
@@ -68,7 +69,7 @@ def document(
         {
             "title": title,
             "constants": [list(astuple(constant)) for constant in constants],
-            "measures": [[measure.name, measure.unit, measure.together, measure.values] for measure in measures],
+            "measures": [list(astuple(measure)) for measure in measures],
             "graphs": [_graph(graph) for graph in graphs],
         },
         visible_text,
@@ -86,7 +87,7 @@ def _graph(graph: Graph) -> dict[str, Any]:
 
 
 def _node(node: Node) -> list[Any]:
-    return [node.kind, node.family, node.name, node.inputs, node.outputs, node.attributes]
+    return [node.kind, node.family, node.inputs, node.outputs, node.attributes]
 
 
 def _scope(scope: Scope) -> list[Any]:

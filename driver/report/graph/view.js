@@ -77,14 +77,14 @@ function toggle(item) {
   scope.open = !scope.open;
   picture = arrange(graph);
   const after = picture.byItem.get(item);
-  view.x += after.x + after.width / 2 - before.x - before.width / 2; // it stays where it was
+  view.x += after.x + after.anchor - before.x - before.anchor; // it stays where it was
   view.y += after.y - before.y;
   choose(item);
 }
 function center(item) {
   const box = picture.byItem.get(item), {width, height} = size();
   if (view.scale < 0.6) view.scale = 0.9;
-  view.x = box.x + box.width / 2 - width / view.scale / 2;
+  view.x = box.x + box.anchor - width / view.scale / 2;
   view.y = box.y + Math.min(box.height, 80) / 2 - height / view.scale * (innerWidth <= 700 ? 0.22 : 0.5);
 }
 function reveal(id) {
@@ -212,10 +212,10 @@ function colour() {
   colours = colouring(choice === "kind" || choice === "type" ? choice : Number(choice), current());
   if (colours.value) {
     const ends = [colours.low, colours.high].map(one => element("span", {}, inUnit(one, colours.unit)));
-    const [left, right] = colours.upside ? [heat(1), heat(0)] : [heat(0), heat(1)];
+    const [left, right] = colours.upside ? [heat(1), heat(0.12)] : [heat(0.12), heat(1)];
     legend.replaceChildren(ends[0], element("span", {class: "scale", style: `background:linear-gradient(90deg,${left},${right})`}), ends[1]);
   } else {
-    legend.replaceChildren(...colours.classes.slice(0, 12).map(([name, count]) => element("span", {},
+    legend.replaceChildren(...colours.classes.filter(([name]) => name !== "input" && name !== "output").slice(0, 12).map(([name, count]) => element("span", {},
       element("i", {style: `background:${rim(colours.hues.get(name))}`}), `${name.replace("_", " ")} ${count}`)));
   }
   redraw();
