@@ -45,8 +45,8 @@ COMMANDS: tuple[Option, ...] = (
         "MODULE:FUNCTION", text, name="accuracy", commands=("search",),
     ),
     Option(
-        "--rules-out", "write the forms of the layers as rules for --recipe", "FILE", path, name="rules_out",
-        commands=("search",),
+        "--rules-out", "write which form each layer got, as rules for --recipe", "FILE", path, name="rules_out",
+        commands=("compile", "search"),
     ),
     Option(
         "--trace", "write every evaluation, as JSON", "FILE", path, name="trace", commands=("search",)

@@ -307,3 +307,16 @@ _LAYERS = ("conv_2d", "depthwise_conv_2d", "fully_connected")
 def _kind(value: Any) -> str:
     text = str(value.type)
     return next(kind for kind in ("i16", "i8", "f32") if f"<{kind}" in text or f"x{kind}>" in text)
+
+
+def test_the_rules_that_were_used_give_the_same_model_again(tmp_path: pathlib.Path, capsys: Any) -> None:
+    model, rules = tmp_path / "m.tflite", tmp_path / "rules.toml"
+    model.write_bytes(_MODEL)
+    first, second = tmp_path / "first.tflite", tmp_path / "second.tflite"
+    asked = ["--recipe", "dynamic_wi4_afp32", "--weight-algorithm", "mse", "--rules-out", str(rules)]
+    assert main(["compile", str(model), "-o", str(first), *asked]) == 0
+    assert 'algorithm = "mse"' in rules.read_text()
+    assert main(["compile", str(model), "-o", str(second), "--recipe", str(rules)]) == 0
+    assert first.read_bytes() == second.read_bytes()
+    assert main(["compile", str(model), "-o", str(second), "--force", "--rules-out", str(tmp_path / "x")]) == 2
+    assert "does nothing without --recipe" in capsys.readouterr().err

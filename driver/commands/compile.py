@@ -52,6 +52,8 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
     pipeline = converter.pipeline()
     size, compiled = _convert(converter, target, arguments)
     print_analyses(converter.reports)
+    if arguments.rules_out:
+        _write_rules(arguments.rules_out, source, options)
     _say(converter, source, target, size, arguments)
     verification = _verified(source, compiled, arguments, options)
     if arguments.report:
@@ -68,6 +70,16 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
             models=None if source.is_text or compiled is None else (source.model, compiled),
         )
     return 0
+
+
+def _write_rules(path: str, source: Input, options: Options) -> None:
+    """Writes which form each op got, as rules that give it again."""
+    from tflir.passes.recipes import effective_rules
+
+    assert options.rules is not None
+    usual = "" if options.weight_algorithm == "minmax" else options.weight_algorithm
+    with whole_file(path) as out:
+        out.write(effective_rules(options.rules, source.load(), usual).encode())
 
 
 def _verified(
@@ -125,6 +137,10 @@ def _target(arguments: argparse.Namespace, options: Options) -> str:
 
         check_path(arguments.report)
         outputs.append(arguments.report)
+    if arguments.rules_out:
+        if options.recipe is None:
+            raise Error("--rules-out does nothing without --recipe", hint="add it, or leave it out", status=_USAGE)
+        outputs.append(arguments.rules_out)
     inputs = (arguments.model, options.representative_dataset, *options.stats)
     check_outputs(outputs, inputs, force=arguments.force)
     return target

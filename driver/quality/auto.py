@@ -25,11 +25,16 @@ if TYPE_CHECKING:
     from tflir.options import Options
 
 _EQUALIZATION = "equalization"
+_RANGES = "ranges"
 _DEFAULT_RANGES = "minmax"
+_WIDER_RANGES = "margin"
+_FEW = 8
+"""Of fewer samples, the next ones are likely to leave the ranges, and those held out hardly show how much is clipped:
+wider ranges are taken unless they lose."""
 _LEAST_GAIN = 0.5
 """What a step must gain at least, in dB."""
 _MOST_LOSS = 0.1
-"""What GPTQ, which was asked for, may lose at most, in dB."""
+"""What GPTQ, which was asked for, and wider ranges for few samples may lose at most, in dB."""
 _SPREAD = 1.0
 """The spread of the gains of single samples in dB that is taken for granted before any is seen."""
 _DEVIATIONS = 2.0
@@ -74,7 +79,7 @@ def steps_of(options: Options) -> list[Step]:
         steps.append(Step(_EQUALIZATION, {"equalize": "off"}, {"": {"equalize": "on"}}))
     if options.calibration_method == AUTO:
         changes = {name: {"calibration_method": name} for name in RANGE_METHODS if name != _DEFAULT_RANGES}
-        steps.append(Step("ranges", {"calibration_method": _DEFAULT_RANGES}, changes))
+        steps.append(Step(_RANGES, {"calibration_method": _DEFAULT_RANGES}, changes))
     bias = integer and options.bias_correction == AUTO
     if integer and options.weight_algorithm == "gptq" and (steps or bias):
         change = {"": {"weight_algorithm": "gptq"}}
@@ -102,6 +107,10 @@ def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) 
     trials = Trials(module, options, progress, sum(len(step.changes) + 1 for step in steps))
     if not trials.held_out:
         return _undecided(state, steps, remarks)
+    if options.calibration_method == AUTO and trials.held_out < _FEW:
+        wider = {_WIDER_RANGES: {"calibration_method": _WIDER_RANGES}}
+        at = next(place for place, step in enumerate(steps) if step.name == _RANGES)
+        steps.insert(at, Step(_RANGES, {}, wider, -_MOST_LOSS))
     base = trials.measure(state)
     again: list[Step] = []
     kept_since = False
@@ -120,7 +129,10 @@ def _tried(
     trials: Trials, step: Step, state: Options, base: Measured, remarks: list[str]
 ) -> tuple[Options, Measured, Step | None]:
     """The options and the measure after a step; and if it was left out, the step with the choices that gained."""
-    found = {name: trials.measure(replace(state, **change)) for name, change in step.changes.items()}
+    new = {name: change for name, change in step.changes.items() if not _has(state, change)}
+    if not new:
+        return state, base, None
+    found = {name: trials.measure(replace(state, **change)) for name, change in new.items()}
     helping = [name for name in found if helps(found[name], base, step.least_gain)]
     best = max(helping or found, key=lambda name: found[name].snr)
     name = " ".join(word for word in (step.name, best, "kept" if helping else "left out") if word)
@@ -129,6 +141,10 @@ def _tried(
         return replace(state, **step.changes[best]), found[best], None
     gained = {name: step.changes[name] for name in found if found[name].snr > base.snr}
     return state, base, replace(step, changes=gained or {best: step.changes[best]})
+
+
+def _has(options: Options, change: dict[str, Any]) -> bool:
+    return all(getattr(options, name) == value for name, value in change.items())
 
 
 def _undecided(state: Options, steps: list[Step], remarks: list[str]) -> Decided:

@@ -13,9 +13,12 @@ from tflir.passes.recipes.recipe import Recipe
 from tflir.passes.recipes.resolve import candidates, resolve
 
 
-def effective_rules(recipe: Recipe, module: ModuleOp) -> str:
-    """The TOML text of the rules for a module; read back, it gives the ops the same forms. Ops without a name are left
-    out, and ops that share a name share the rule of the last one."""
+def effective_rules(recipe: Recipe, module: ModuleOp, algorithm: str = "") -> str:
+    """The TOML text of the rules for a module; read back, it gives the ops the same forms.
+
+    `algorithm` is that of weights whose rule names none. Ops without a name are left out, and ops that share a name
+    share the rule of the last one.
+    """
     found = resolve(recipe, module)
     lines = [f"name = {_quoted(recipe.name)}", f"activations = {_quoted(recipe.activations)}"]
     for op, kind in candidates(module):
@@ -25,7 +28,7 @@ def effective_rules(recipe: Recipe, module: ModuleOp) -> str:
         match = f"^{re.escape(called)}$"
         lines += ["", "[[rule]]", f"match = {_quoted(match)}", f"op = {_quoted(kind)}"]
         if op in found.weights:
-            lines.append(f"weights = {_weights(found.weights[op])}")
+            lines.append(f"weights = {_weights(found.weights[op], algorithm)}")
         lines.append(f"activations = {_quoted(found.activations.get(op, recipe.activations))}")
     return "\n".join(lines) + "\n"
 
@@ -36,9 +39,10 @@ def _quoted(text: str) -> str:
     return json.dumps(safe, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _weights(kind: WeightKind | None) -> str:
+def _weights(kind: WeightKind | None, usual: str) -> str:
     if kind is None:
         return '"float"'
     block = f", block = {kind.block}" if kind.block else ""
-    algorithm = f', algorithm = "{kind.algorithm}"' if kind.algorithm else ""
+    named = kind.algorithm or usual
+    algorithm = f', algorithm = "{named}"' if named else ""
     return f'{{bits = {kind.bits}, granularity = "{kind.granularity}"{block}{algorithm}, form = "{kind.form}"}}'
