@@ -77,6 +77,7 @@ def _facts(op: Operation, value: ArrayElementsAttr) -> ConstantFacts:
             as_stored = True
         else:
             sample = (sample - float(element.layout.zero_points)) * float(element.layout.scales)
+            sample = sample[np.isfinite(sample)]
     least, most, counts = _histogram(sample, whole=as_stored)
     return ConstantFacts(value.blob.nbytes, elements, sparse, zeros, least, most, counts, as_stored)
 

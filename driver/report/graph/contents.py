@@ -11,7 +11,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from tflir.inspected_constants import CONSTANT_OPS, type_name
-from tflir.inspection import operator_kind, subgraph_name
+from tflir.inspection import operator_name, subgraph_name
 from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.quant import UniformQuantizedType
@@ -108,7 +108,7 @@ class _Reader:
     def _operator(self, op: Operation) -> None:
         inputs = [-1 if _is_nothing(value) else self._tensor(value) for value in op.operands]
         outputs = [self._tensor(value) for value in op.results]
-        kind, custom, _ = operator_kind(op)
+        kind, custom = operator_name(op)
         name = self.graph.tensors[outputs[0]].name if outputs else ""
         family = "custom" if custom else _FAMILY.get(kind, "custom")
         self._add(Node(kind, family, name, inputs, outputs, dict(_attributes(op.properties))))

@@ -32,6 +32,8 @@ def places(
     """
     if not rows:
         return []
+    if len(rows) == len(widths):  # a chain
+        return [float(round(max(widths) / 2 / _GRID) * _GRID)] * len(widths)
     sizes = np.array(widths) + gap + _GRID  # room for rounding to the grid
     runs = _Runs(rows, before, after, sizes.tolist(), bends_from)
     widest = max(float(sizes[list(row)].sum()) for row in rows)

@@ -19,7 +19,7 @@ const cool = () => dark.matches ? "#262626" : "#fff";
 
 const shapeText = shape => shape === null ? "any rank" : shape.length ? shape.map(n => n < 0 ? "?" : n).join("×") : "scalar";
 const shortType = type => type.replace(/ per-(tensor|channel)| blockwise/, "");
-const number = value => Number.isInteger(value) ? String(value) : Number(value.toPrecision(5)).toString();
+const number = value => value === null ? "not finite" : Number.isInteger(value) ? String(value) : Number(value.toPrecision(5)).toString();
 function sizeText(bytes) {
   for (const unit of ["B", "kB", "MB", "GB"]) {
     if (bytes < 1000 || unit === "GB") return `${unit === "B" ? bytes : bytes.toPrecision(3)} ${unit}`;

@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 from tflir.backends.files import whole_file
 from tflir.report.facts import plain, visible_text
 from tflir.report.graph.constants import ConstantFacts, ConstantTable
-from tflir.report.graph.contents import Graph, Node, graphs_of
+from tflir.report.graph.contents import Graph, Node, Tensor, graphs_of
 from tflir.report.graph.measures import Measure, constant_measures
 from tflir.report.graph.scopes import Scope, scopes_of
 
@@ -81,13 +81,18 @@ def _graph(graph: Graph) -> dict[str, Any]:
     return {
         "name": graph.name,
         "nodes": [_node(node) for node in graph.nodes],
-        "tensors": [list(astuple(tensor)) for tensor in graph.tensors],
+        "tensors": [_tensor(tensor) for tensor in graph.tensors],
         "scopes": [_scope(scope) for scope in scopes],
     }
 
 
 def _node(node: Node) -> list[Any]:
     return [node.kind, node.family, node.inputs, node.outputs, node.attributes]
+
+
+def _tensor(tensor: Tensor) -> list[Any]:
+    scales = [tensor.scales, tensor.zero_points, tensor.scale_count, tensor.axis]
+    return [tensor.name, tensor.type, tensor.shape, *scales, tensor.constant]
 
 
 def _scope(scope: Scope) -> list[Any]:

@@ -16,6 +16,7 @@ from tflir.report.graph.layout import Layout, lay_out
 
 NODE_WIDTH, SCOPE_WIDTH, PORT_WIDTH = 168.0, 200.0, 8.0
 _DEEPEST = 12
+_Shape = tuple[tuple[float, ...], tuple[tuple[int, int], ...], int | None, int | None]
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,11 @@ def scopes_of(names: Sequence[str], edges: Edges) -> list[Scope]:
     `edges` must have no cycle. A node whose name is empty is in no scope.
     """
     found: list[Scope] = []
+    layouts: dict[_Shape, Layout] = {}
     waiting = [_Level(_tree(names), -1, edges)]
     for level in waiting:
         _without_cycles(level.part, level.edges)
-        found.append(level.scope(len(waiting)))
+        found.append(level.scope(len(waiting), layouts))
         waiting += level.children(len(found) - 1)
     return found
 
@@ -113,8 +115,11 @@ class _Level:
     """The nodes to which edges from outside lead."""
     left: set[int] = field(default_factory=set[int])
 
-    def scope(self, first_child: int) -> Scope:
-        """The scope, whose inner scopes have the numbers from `first_child` on."""
+    def scope(self, first_child: int, layouts: dict[_Shape, Layout]) -> Scope:
+        """The scope, whose inner scopes have the numbers from `first_child` on.
+
+        `layouts` are those made before: networks repeat the same block.
+        """
         nodes = sorted(self.part.nodes)
         items = [*nodes, *(-1 - first_child - at for at in range(len(self.part.parts)))]
         place = {node: at for at, node in enumerate(nodes)}
@@ -123,7 +128,7 @@ class _Level:
         lifted = [(above, place[node]) for node in sorted(self.entered)]
         lifted += [(place[source], place[target]) for source, target in self.edges if place[source] != place[target]]
         lifted += [(place[node], below) for node in sorted(self.left)]
-        return _laid_out(self.part.path, self.parent, items, list(dict.fromkeys(lifted)))
+        return _laid_out(self.part.path, self.parent, items, list(dict.fromkeys(lifted)), layouts)
 
     def children(self, number: int) -> list[_Level]:
         """The scopes in this one, whose number is `number`."""
@@ -176,7 +181,9 @@ def _without_cycles(part: _Part, edges: Edges) -> None:
                 part.dissolve(children[at])
 
 
-def _laid_out(path: str, parent: int, items: list[int], edges: list[tuple[int, int]]) -> Scope:
+def _laid_out(
+    path: str, parent: int, items: list[int], edges: list[tuple[int, int]], layouts: dict[_Shape, Layout]
+) -> Scope:
     widths = [NODE_WIDTH if item >= 0 else SCOPE_WIDTH for item in items]
     above, below = len(items), len(items) + 1
     enters, leaves = any(tail == above for tail, _ in edges), any(head == below for _, head in edges)
@@ -188,5 +195,7 @@ def _laid_out(path: str, parent: int, items: list[int], edges: list[tuple[int, i
     if leaves:
         last = place[below] = len(widths)
         widths.append(PORT_WIDTH)
-    layout = lay_out(widths, [(place[tail], place[head]) for tail, head in edges], first=first, last=last)
-    return Scope(path, parent, items, edges, enters, leaves, layout)
+    shape = (tuple(widths), tuple((place[tail], place[head]) for tail, head in edges), first, last)
+    if shape not in layouts:
+        layouts[shape] = lay_out(shape[0], shape[1], first=first, last=last)
+    return Scope(path, parent, items, edges, enters, leaves, layouts[shape])
