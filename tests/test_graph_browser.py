@@ -207,3 +207,39 @@ def test_a_finger_opens_the_panel_on_a_phone(shown: Any) -> None:
     _click(browser, 1)
     assert panel.is_displayed()
     screenshot(browser, "graph-digits-phone-chosen")
+
+
+def _mouse(browser: Any, kind: str, x: float, y: float, **more: Any) -> None:
+    browser.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **more})
+
+
+def test_dragging_moves_and_the_wheel_zooms_at_the_pointer(shown: Any) -> None:
+    browser = shown("blocks200")
+    script = "return [view.x, view.y, view.scale, view.x + 600 / view.scale, view.y + 300 / view.scale]"
+    before = browser.execute_script(script)
+    _mouse(browser, "mousePressed", 200, 400, button="left", buttons=1, clickCount=1)
+    _mouse(browser, "mouseMoved", 260, 430, button="left", buttons=1)
+    _mouse(browser, "mouseReleased", 260, 430, button="left", clickCount=1)
+    moved = browser.execute_script(script)
+    assert moved[0] == pytest.approx(before[0] - 60 / before[2])
+    assert moved[1] == pytest.approx(before[1] - 30 / before[2])
+    assert browser.execute_script("return chosen") is None
+    top = browser.execute_script("return canvas.getBoundingClientRect().top")
+    _mouse(browser, "mouseWheel", 600, top + 300, deltaX=0, deltaY=-100)
+    settled(browser)
+    zoomed = browser.execute_script(script)
+    assert zoomed[2] > moved[2]
+    assert zoomed[3:] == pytest.approx(moved[3:])
+
+
+def test_keys_follow_the_edges(shown: Any) -> None:
+    browser = shown("digits")
+    _click(browser, 0)
+    canvas = browser.find_element("id", "canvas")
+    for _ in range(3):
+        canvas.send_keys("\ue015")  # the arrow down
+    assert browser.find_element("css selector", "#panel h2").text == "max_pool_2d"
+    canvas.send_keys("\ue013")
+    assert browser.find_element("css selector", "#panel h2").text == "conv_2d"
+    canvas.send_keys("\ue00c")  # Escape
+    assert browser.execute_script("return chosen") is None

@@ -60,8 +60,9 @@ function colouring(choice, graph) {
   if (unit === "bytes") high = Math.max(high, ...scopes.slice(1).filter(one => one !== null));
   if (unit === "share") { low = 0; high = 1; }
   const scale = unit === "bytes" ? Math.log1p : one => one;
-  const share = one => high > low ? (scale(one) - scale(low)) / (scale(high) - scale(low)) : 1;
-  return {name, unit, low, high, value, share: one => together === "min" ? 1 - share(one) : share(one), upside: together === "min"};
+  const floor = unit === "bytes" ? 0.12 : 0; // the least bytes are not nothing
+  const share = one => high > low ? floor + (1 - floor) * (scale(one) - scale(low)) / (scale(high) - scale(low)) : 1;
+  return {name, unit, low, high, value, share: one => together === "min" ? 1 - share(one) : share(one)};
 }
 
 const widths = new Map(), LONGEST = 200;
@@ -183,8 +184,11 @@ function drawBox(ctx, graph, box, colours, thin, chosen, near, detailed) {
   let fill = node ? cool() : palette.scope, line = palette.edge;
   if (colours.value) {
     const value = colours.value(box.item);
-    if (value !== null) fill = heat(0.12 + 0.88 * colours.share(value));
-  } else if (node) { fill = tint(colours.hue(node)); line = rim(colours.hue(node)); }
+    if (value !== null) fill = heat(colours.share(value));
+  } else if (node) {
+    line = rim(colours.hue(node));
+    fill = detailed ? tint(colours.hue(node)) : line; // strong where there is no text to read
+  }
   const marked = box.item === chosen || near.has(box.item);
   const round = node && (node.kind === "input" || node.kind === "output") ? box.height / 2 : 6;
   ctx.lineWidth = (box.item === chosen ? 2.6 : marked ? 1.8 : 1) * thin;

@@ -98,7 +98,7 @@ function all(open) {
   for (const scope of current().scopes) if (scope.id) scope.open = open;
   picture = arrange(current());
   choose(null);
-  if (open) begin(); else fit();
+  begin();
 }
 
 function itemAt(x, y) {
@@ -212,7 +212,7 @@ function colour() {
   colours = colouring(choice === "kind" || choice === "type" ? choice : Number(choice), current());
   if (colours.value) {
     const ends = [colours.low, colours.high].map(one => element("span", {}, inUnit(one, colours.unit)));
-    const [left, right] = colours.upside ? [heat(1), heat(0.12)] : [heat(0.12), heat(1)];
+    const [left, right] = [colours.low, colours.high].map(one => heat(colours.share(one)));
     legend.replaceChildren(ends[0], element("span", {class: "scale", style: `background:linear-gradient(90deg,${left},${right})`}), ends[1]);
   } else {
     legend.replaceChildren(...colours.classes.filter(([name]) => name !== "input" && name !== "output").slice(0, 12).map(([name, count]) => element("span", {},
