@@ -81,6 +81,10 @@ COMMANDS: tuple[Option, ...] = (
         commands=("inspect", "benchmark", "check", "compare"),
     ),
     Option(
+        "--html", "write the graph as a page of one file: unfold, search, colour, look into each tensor", "FILE", path,
+        name="html", excludes=("json", "verbose"), commands=("inspect",),
+    ),
+    Option(
         "--target", "what the model is to run on: xnnpack (default), litert, tflm, ethos-u, or one of a plug-in",
         "NAME[,NAME…]", each(text), many=True, name="targets", commands=("check",), group=Group.CHECK,
     ),
@@ -116,7 +120,7 @@ COMMANDS: tuple[Option, ...] = (
         "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",),
         group=Group.DATA,
     ),
-    Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate", "search")),
+    Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate", "search", "inspect")),
     Option(
         "--verbose", "say what each pass did, or show every tensor", short="-v", name="verbose", excludes=("quiet",),
         commands=("compile", "inspect", "compare"),

@@ -88,7 +88,7 @@ class ConstantFacts:
             return 0
         group = self._group(type_name(op.results[0].type, blockwise=blockwise))
         group.constants += 1
-        value = _stored(op)
+        value = stored_elements(op)
         if value is None or names.NO_DATA in op.attributes:
             return 0
         added = self._first_time(value.blob)
@@ -139,7 +139,7 @@ class ConstantFacts:
             self.float16 += 1
 
 
-def _stored(op: Operation) -> ArrayElementsAttr | None:
+def stored_elements(op: Operation) -> ArrayElementsAttr | None:
     """The elements that a constant stores; None if they are outside the file."""
     if isinstance(op, SparseConstOp | SparseQConstOp):
         value: Attribute | None = op.compressed_data
@@ -161,7 +161,7 @@ def _describe(op: Operation, value: ArrayElementsAttr) -> Constant:
     value_type = op.results[0].type
     sparse = isinstance(op, SparseConstOp | SparseQConstOp)
     shape = shape_of(value_type) or ()
-    zeros = count_zeros(value, _zero(value_type))
+    zeros = count_zeros(value, zero_of(value_type))
     elements = math.prod(shape) if sparse else value.size
     if sparse and zeros is not None:
         zeros += max(0, elements - value.size)
@@ -172,7 +172,7 @@ def _describe(op: Operation, value: ArrayElementsAttr) -> Constant:
     )
 
 
-def _zero(value_type: Attribute) -> int:
+def zero_of(value_type: Attribute) -> int:
     """The integer that represents 0."""
     element = element_of(value_type)
     if isinstance(element, UniformQuantizedType) and element.layout.zero_points.size:

@@ -212,10 +212,11 @@ class _ModuleFacts:
             elif isinstance(op, TflOp | CustomOp | BuiltinOp | NumericVerifyOp):
                 count += 1
                 self._operator(op)
-        return Subgraph(_subgraph_name(function), count, [port_of(value) for value in function.args], outputs)
+        return Subgraph(subgraph_name(function), count, [port_of(value) for value in function.args], outputs)
 
     def _operator(self, op: Operation) -> None:
-        name, custom, version = operator_kind(op)
+        name, custom = operator_name(op)
+        version = _version(op)
         kind = self.kinds.setdefault((name, custom), OperatorKind(name, custom, custom and name.startswith(_FLEX)))
         kind.count += 1
         if version not in kind.versions:
@@ -320,23 +321,30 @@ class _Scheme:
         return ", ".join(words) or "none"
 
 
-def operator_kind(op: Operation) -> tuple[str, bool, int]:
-    """The operator's name, whether it is custom, and its version."""
-    version = needed_version(op)
-    if isinstance(kept := op.attributes.get(names.VERSION), IntegerAttr):
-        version = max(version, cast("IntegerAttr[Any]", kept).value.data)
+def operator_name(op: Operation) -> tuple[str, bool]:
+    """The operator's name, and whether it is custom."""
     if isinstance(op, CustomOp):
-        return op.custom_code.data, True, version
+        return op.custom_code.data, True
     if isinstance(op, BuiltinOp):
         number = op.code.value.data if op.code is not None else 0
         known = schema().enums["BuiltinOperator"].names.get(number)
-        return known.lower() if known else f"builtin {number}", False, op.version.value.data if op.version else 1
+        return known.lower() if known else f"builtin {number}", False
     if isinstance(op, TypedCustomOp):
-        return op.INFO.custom_code, True, version
-    return op.name.removeprefix("tfl."), isinstance(op, NumericVerifyOp), version
+        return op.INFO.custom_code, True
+    return op.name.removeprefix("tfl."), isinstance(op, NumericVerifyOp)
 
 
-def _subgraph_name(function: FuncOp) -> str:
+def _version(op: Operation) -> int:
+    """The operator's version."""
+    if isinstance(op, BuiltinOp):
+        return op.version.value.data if op.version else 1
+    version = needed_version(op)
+    if isinstance(kept := op.attributes.get(names.VERSION), IntegerAttr):
+        version = max(version, cast("IntegerAttr[Any]", kept).value.data)
+    return version
+
+
+def subgraph_name(function: FuncOp) -> str:
     name = function.attributes.get(names.SUBGRAPH_NAME)
     return (name.data if isinstance(name, StringAttr) else "") or function.sym_name.data
 

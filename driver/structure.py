@@ -23,7 +23,7 @@ from tflir.inspection import (
     Port,
     inspect_module,
     metadata_of,
-    operator_kind,
+    operator_name,
     port_of,
 )
 from tflir.ir import names
@@ -176,7 +176,7 @@ def _parts(module: ModuleOp, inspection: Inspection) -> dict[str, list[_Part]]:
 
 
 def _operator(where: int, op: Operation) -> _Part:
-    kind, _, _ = operator_kind(op)
+    kind, _ = operator_name(op)
     made = port_of(op.results[0]) if op.results else None
     facts = {_KIND: kind.upper()} | {key: _short(value) for key, value in op.properties.items()}
     return _Part(where, made.name if made is not None else "", (kind, made.shape if made is not None else None), facts)

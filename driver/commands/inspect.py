@@ -1,17 +1,19 @@
-"""`tflir inspect`: shows the contents of a model as tables, or with `--json` for programs."""
+"""`tflir inspect`: shows the contents of a model as tables, with `--json` for programs, or with `--html` as a page."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import math
+import pathlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tflir.commands.inputs import given
+from tflir.commands.inputs import Input, given
+from tflir.commands.outputs import check_outputs
 from tflir.commands.terminal import Row, human_size, output_console, percent, plain_table
-from tflir.ir.errors import printable
+from tflir.ir.errors import Error, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +24,7 @@ JSON_VERSION = 1
 """Increased when a key of the JSON document is removed or changes its meaning."""
 _MOST_PORTS, _MOST_ROWS, _MOST_CONSTANTS = 12, 24, 10
 _BAR = 10
+_PAGES = (".html", ".htm")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,11 +33,25 @@ def run(arguments: argparse.Namespace) -> int:
     from tflir.report.facts import plain
 
     source = given(arguments.model)
+    if arguments.html:
+        return _write_page(source, arguments.html, force=arguments.force)
     inspection = inspect_module(source.load(), source.name, source.size)
     if arguments.json:
         print(json.dumps(plain({"version": JSON_VERSION, **asdict(inspection)}), indent=1, allow_nan=False))
         return 0
     _Page(inspection, output_console(), everything=bool(arguments.verbose)).print()
+    return 0
+
+
+def _write_page(source: Input, path: str, *, force: bool) -> int:
+    """Writes the graph of a model as a page."""
+    from tflir.report.graph.page import write_graph_page
+
+    if pathlib.Path(path).suffix.lower() not in _PAGES:
+        raise Error("a page is .html", file=path, hint="give it this ending", status=2)
+    check_outputs([path], [source.name], force=force)
+    write_graph_page(path, source.load(), pathlib.Path(source.name).name)
+    print(f"wrote {printable(path)}: open it in a browser")
     return 0
 
 
