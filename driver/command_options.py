@@ -58,23 +58,24 @@ COMMANDS: tuple[Option, ...] = (
     Option(
         "--inputs", "data to run both models on, in the forms of --representative-dataset (default: 3 random inputs)",
         "DATA", path_or_object, short="--test-data", name="inputs", commands=("compare",),
+        group=Group.DATA,
     ),
     Option(
         "--test-data", "data to verify on instead of the representative data, in the same forms", "DATA",
-        path_or_object, name="test_data", needs=("verify", "report"),
+        path_or_object, name="test_data", needs=("verify", "report"), group=Group.DATA,
     ),
     Option(
         "--labels", "the array of the .npz that says which element of the first output is to be the largest, for the "
         "accuracy of both models (default: labels)",
-        "KEY", text, name="labels", needs=("verify",), commands=("compile", "compare"),
+        "KEY", text, name="labels", needs=("verify",), commands=("compile", "compare"), group=Group.DATA,
     ),
     Option(
         "--min-snr", "exit with status 1 where an output's signal-to-noise ratio is below DB", "DB", number,
-        name="min_snr", needs=("verify",), commands=("compile", "compare"),
+        name="min_snr", needs=("verify",), commands=("compile", "compare"), group=Group.LIMITS,
     ),
     Option(
         "--max-accuracy-drop", "exit with status 1 where accuracy drops by more than PCT points of 100", "PCT", number,
-        name="max_accuracy_drop", needs=("verify",), commands=("compile", "compare"),
+        name="max_accuracy_drop", needs=("verify",), commands=("compile", "compare"), group=Group.LIMITS,
     ),
     Option(
         "--json", "for machines", name="json", excludes=("verbose",),

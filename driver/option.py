@@ -38,6 +38,7 @@ class Group(StrEnum):
     SEARCH = "the search"
     CHECK = "the check"
     RUN = "the run"
+    LIMITS = "limits that set the exit status"
     OUTPUT = "output"
 
 

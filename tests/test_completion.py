@@ -50,7 +50,7 @@ def _completed(scripts: pathlib.Path, *words: str) -> set[str]:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["comp"], {"compile", "completion"}),
+        (["comp"], {"compile", "compare", "completion"}),
         (["compile", "m", "--mod"], {"--mode"}),
         (["compile", "m", "--mode", ""], set(NAMED_MODES)),
         (["compile", "m", "--supported-ops", "TFLITE"], {"TFLITE_BUILTINS", "TFLITE_BUILTINS_INT8"}),
