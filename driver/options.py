@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from tflir.command_options import COMMANDS
@@ -84,9 +84,9 @@ class Options(Settings):
             self.rules is not None and any(kind.algorithm == "gptq" for kind in self.rules.kinds)
         )
 
-    @property
+    @cached_property
     def rules(self) -> Recipe | None:
-        """The recipe, read from its file if it is no preset. Raises `Error` (status 2) if it is not valid."""
+        """The recipe, read once from its file if it is no preset. Raises `Error` (status 2) if it is not valid."""
         if self.recipe is None:
             return None
         from tflir.passes.recipes import load_recipe

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -112,6 +112,11 @@ class TflPass(ModulePass):
                 error.what = f"{self.name}: {error.what}"
             raise
         return report
+
+    def check_word(self, option: str, given: str, known: Sequence[str]) -> None:
+        """Raises `Error` (status 2) if the value of an option is none of the `known` words."""
+        if given not in known:
+            raise Error(f"{self.name}: {option} is one of {', '.join(known)}, not '{given}'", status=2)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Runs the pass for xDSL's own tools: constants in xDSL's form have that form again afterwards."""

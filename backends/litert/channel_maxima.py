@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.backends.litert.isolated import isolated
-from tflir.backends.litert.run import Model, Runner, Sample
-from tflir.backends.litert.wiring import wirings
+from tflir.backends.litert.observed import observed
+from tflir.backends.litert.run import Model, Sample
 
 Magnitudes = npt.NDArray[np.float32]
 Maxima = dict[tuple[str, str], Magnitudes]
@@ -30,25 +30,16 @@ def channel_maxima(
 def _channel_maxima(
     model: Model, tensors: Mapping[str, Sequence[str]], samples: Mapping[str, Sequence[Sample]]
 ) -> Maxima:
-    runner = Runner(model, delegate=False, keep_all=True)
-    wired = wirings(model)
     maxima: Maxima = {}
-    for entry in runner.entries:
-        wiring = wired[entry.key]
-        ports, named = runner.tensors(wiring.subgraph), wiring.unique_names()
-        wanted = {name: ports[named[name]] for name in tensors.get(entry.key, ()) if named.get(name) in ports}
-        for sample in samples.get(entry.key, ()):
-            runner.run(entry, sample)
-            for name, port in wanted.items():
-                value = runner.tensor(port, wiring.subgraph)
-                if value is None or not value.ndim or not value.size:
-                    continue
-                largest: Magnitudes = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0).astype(np.float32)
-                at = entry.key, name
-                if at not in maxima:
-                    maxima[at] = largest
-                elif maxima[at].shape == largest.shape:
-                    maxima[at] = np.maximum(maxima[at], largest)
-                else:
-                    maxima[at] = np.full(1, np.nan, np.float32)
+    for key, name, value in observed(model, tensors, samples):
+        if not value.ndim or not value.size:
+            continue
+        largest: Magnitudes = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0).astype(np.float32)
+        at = key, name
+        if at not in maxima:
+            maxima[at] = largest
+        elif maxima[at].shape == largest.shape:
+            maxima[at] = np.maximum(maxima[at], largest)
+        else:
+            maxima[at] = np.full(1, np.nan, np.float32)
     return {at: largest for at, largest in maxima.items() if np.isfinite(largest).all()}

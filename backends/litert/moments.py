@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.backends.litert.isolated import isolated
-from tflir.backends.litert.run import Array, Model, Runner, Sample
-from tflir.backends.litert.wiring import wirings
+from tflir.backends.litert.observed import observed
+from tflir.backends.litert.run import Array, Model, Sample
 
 _MOST_ROWS = 4096
 """Of more positions than this in one sample, every n-th is taken."""
@@ -60,24 +60,16 @@ def second_moments(model: Model, readings: Sequence[Reading], samples: dict[str,
 
 
 def _second_moments(model: Model, readings: list[Reading], samples: dict[str, list[Sample]]) -> list[Moments | None]:
-    runner = Runner(model, delegate=False, keep_all=True)
-    wired = wirings(model)
     sums: list[Moments | None] = [None] * len(readings)
-    for entry in runner.entries:
-        wiring = wired[entry.key]
-        ports, named = runner.tensors(wiring.subgraph), wiring.unique_names()
-        wanted = [
-            (at, reading, ports[named[reading.tensor]])
-            for at, reading in enumerate(readings)
-            if reading.signature == entry.key and named.get(reading.tensor) in ports
-        ]
-        for sample in samples.get(entry.key, ()):
-            runner.run(entry, sample)
-            for at, reading, port in wanted:
-                value = runner.tensor(port, wiring.subgraph)
-                rows = None if value is None else _rows(value, reading)
-                if rows is not None:
-                    sums[at] = _added(sums[at], rows)
+    readers: dict[tuple[str, str], list[int]] = {}
+    tensors: dict[str, list[str]] = {}
+    for at, reading in enumerate(readings):
+        readers.setdefault((reading.signature, reading.tensor), []).append(at)
+        tensors.setdefault(reading.signature, []).append(reading.tensor)
+    for key, name, value in observed(model, tensors, samples):
+        for at in readers[key, name]:
+            if (rows := _rows(value, readings[at])) is not None:
+                sums[at] = _added(sums[at], rows)
     return sums
 
 

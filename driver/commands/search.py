@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import os
-import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from tflir.backends.files import whole_file
 from tflir.commands.inputs import Input, check_there, given
@@ -117,17 +115,9 @@ def _check(arguments: argparse.Namespace, options: Options) -> None:
 
 def _function(named: str) -> Accuracy:
     """The function that `module:function` names; the module may be in the working folder."""
+    from tflir.data.dataset import named_function
+
     module, colon, name = named.rpartition(":")
-    hint = "give module:function"
     if not colon:
-        raise Error(f"--accuracy '{named}' names no function", hint=hint, status=_USAGE)
-    sys.path.insert(0, os.getcwd())
-    try:
-        found: Any = getattr(importlib.import_module(module), name, None)
-    except Exception as error:  # a user's module may raise anything
-        raise Error(f"module {module} can't be imported: {error}", hint=hint, status=_USAGE) from error
-    finally:
-        sys.path.remove(os.getcwd())
-    if not callable(found):
-        raise Error(f"module {module} has no function {name}", hint=hint, status=_USAGE)
-    return cast("Accuracy", found)
+        raise Error(f"--accuracy '{named}' names no function", hint="give module:function", status=_USAGE)
+    return named_function(module, name)

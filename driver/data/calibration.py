@@ -263,6 +263,11 @@ def _in_order(entry: Entry, outputs: dict[str, Array]) -> list[Array]:
     return [outputs[HIGH], outputs[LOW], *extras]
 
 
+def keys_of_functions(module: ModuleOp) -> dict[str, str]:
+    """The runtime's key of the signature of each entry function that has one."""
+    return {function: key for key, function in functions_of_signatures(module).items()}
+
+
 def functions_of_signatures(module: ModuleOp) -> dict[str, str]:
     """The function of each signature by the runtime's name for it. Raises `Error` if two have the same such name."""
     held: Any = module.attributes.get(SIGNATURES, ())

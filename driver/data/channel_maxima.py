@@ -8,7 +8,7 @@ from xdsl.ir import OpResult
 
 from tflir.backends.litert.channel_maxima import channel_maxima
 from tflir.backends.litert.run import Sample
-from tflir.data.calibration import functions_of_signatures, samples_of, saved
+from tflir.data.calibration import keys_of_functions, samples_of, saved
 from tflir.ir.constants import elements
 from tflir.ir.entries import entry_functions
 from tflir.ir.names import CHANNEL_MAXIMA, name_of
@@ -29,7 +29,7 @@ def record_channel_maxima(module: ModuleOp, options: Options, samples: dict[str,
     False if no channel can be scaled; the model is not run then. Raises `Error` if it can't be run, or if a sample does
     not fit its inputs.
     """
-    keys = {function: key for key, function in functions_of_signatures(module).items()}
+    keys = keys_of_functions(module)
     makers = {
         (keys.get(function.sym_name.data, ""), name): value.op
         for function in entry_functions(module)

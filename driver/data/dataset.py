@@ -267,7 +267,7 @@ def _reader(
         return lambda: map(read, files), len(files)
     module, colon, function = name.rpartition(":")
     if colon and not path.exists() and module and function.isidentifier() and path.suffix not in _ARRAYS:
-        return _function(module, function), None
+        return named_function(module, function), None
     if path.suffix.lower() in ENDINGS:
         raise Error("is one image", file=name, hint="give the folder that it lies in")
     archive = Archive(path)
@@ -391,8 +391,8 @@ def _keyed(archive: Archive, key: str, own: Scaling | None) -> Iterator[tuple[st
         yield key, {name.removeprefix(f"{key}/"): value for name, value in _scaled_by(own, sample).items()}
 
 
-def _function(module: str, function: str) -> Callable[[], Iterable[Any]]:
-    """The function that `module:function` names; the module may be in the working folder."""
+def named_function(module: str, function: str) -> Callable[..., Any]:
+    """The function that `module:function` names; the module may be in the working folder. Raises `Error` (status 2)."""
     sys.path.insert(0, os.getcwd())
     try:
         what = f"module {module} can't be imported:"
@@ -404,4 +404,4 @@ def _function(module: str, function: str) -> Callable[[], Iterable[Any]]:
         sys.path.remove(os.getcwd())
     if not callable(found):
         raise Error(f"module {module} has no function {function}", hint="give module:function", status=2)
-    return cast("Callable[[], Iterable[Any]]", found)
+    return cast("Callable[..., Any]", found)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflir.backends.litert.moments import Moments, Reading, second_moments
-from tflir.backends.litert.run import Sample
-from tflir.data.calibration import functions_of_signatures, samples_of, saved
+from tflir.data.calibration import keys_of_functions, samples_of, saved
+from tflir.data.samples import Samples, held_out
 from tflir.ir.constants import elements
 from tflir.ir.entries import entry_functions
 from tflir.ir.names import HELD_OUT_MEAN, HELD_OUT_MOMENTS, INPUT_MEAN, SECOND_MOMENTS, name_of
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.linear import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
 from tflir.ir.types import shape_of
-from tflir.passes.quantization.pairs import float_constant
-from tflir.passes.rewriting.values import is_float, producer
+from tflir.passes.quantization.pairs import constant_of
+from tflir.passes.rewriting.values import is_float
 from tflir.passes.weights.rounding import HELD_OUT
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def record_moments(module: ModuleOp, options: Options) -> Recorded:
 
     Raises `Error` if the model can't be run, or if a sample does not fit its inputs.
     """
-    keys = _keys(module)
+    keys = keys_of_functions(module)
     found = [
         (op, reading)
         for function in entry_functions(module)
@@ -69,15 +69,13 @@ def record_moments(module: ModuleOp, options: Options) -> Recorded:
     return Recorded(done, layers - done)
 
 
-def _split(samples: dict[str, list[Sample]]) -> tuple[dict[str, list[Sample]], dict[str, list[Sample]]]:
+def _split(samples: Samples) -> tuple[Samples, Samples]:
     """The samples that moments are recorded from, and those that are held out; nothing is held out of one sample."""
-    kept: dict[str, list[Sample]] = {}
-    held: dict[str, list[Sample]] = {}
+    kept: Samples = {}
+    held: Samples = {}
     for key, part in samples.items():
         every = min(HELD_OUT, len(part))
-        out = {at for at in range(len(part)) if every > 1 and at % every == every - 1}
-        kept[key] = [sample for at, sample in enumerate(part) if at not in out]
-        held[key] = [sample for at, sample in enumerate(part) if at in out]
+        kept[key], held[key] = held_out(part, every, every - 1) if every > 1 else (part, [])
     return kept, held
 
 
@@ -86,17 +84,11 @@ def _record(op: TflOp, moments: Moments, of_products: str, of_total: str) -> Non
     op.attributes[of_total] = elements((moments.total / moments.count).astype(np.float32))
 
 
-def _keys(module: ModuleOp) -> dict[str, str]:
-    """The key of a signature of each entry function; '' without signatures."""
-    return {function: key for key, function in functions_of_signatures(module).items()}
-
-
 def _reading(op: TflOp, key: str) -> Reading | None:
     """What a layer with constant float weights reads; None for other ops, and where the tensor has no name."""
     if not isinstance(op, Conv2DOp | DepthwiseConv2DOp | FullyConnectedOp):
         return None
-    source = producer(op.operands[1])
-    weights = None if source is None else float_constant(source)
+    weights = constant_of(op.operands[1])
     name = name_of(op.operands[0])
     if weights is None or not name or not is_float(op.operands[0]):
         return None

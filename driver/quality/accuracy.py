@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,13 +16,12 @@ from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.run import Array, Model, Runner, Sample
 from tflir.data.npz import Archive
 from tflir.ir.errors import Error
+from tflir.quality.measure import Note, Samples
 
 LABELS = "labels"
 """The array of an `.npz` that holds labels, unless another is named."""
 MOST_SAMPLES = 4096
 """At most so many samples are run for an accuracy: each is right or wrong, which says less than a ratio."""
-Samples = Mapping[str, Sequence[Sample]]
-Note = Callable[[int, int], None]
 _ARCHIVE = ".npz"
 _USAGE = 2
 

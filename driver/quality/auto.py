@@ -6,7 +6,6 @@ Steps are tried one after the other, each on top of what was kept. Where data is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from tflir.ir.functions import functions
 from tflir.option import ModeName
 from tflir.passes.equalize.equalize_channels import values_to_observe
 from tflir.pipeline import mode_of
+from tflir.quality.measure import Note
 from tflir.quality.trial import Measured, Trials
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ _SPREAD = 1.0
 """The spread of the gains of single samples in dB that is taken for granted before any is seen."""
 _DEVIATIONS = 2.0
 """By how many standard errors the mean gain of single samples must lie above 0."""
-Note = Callable[[int, int], None]
 _INTEGER = (ModeName.INTEGER, ModeName.INTEGER_ONLY)
 
 

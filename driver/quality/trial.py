@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from tflir.backends.litert.run import Sample
 from tflir.data.calibration import samples_of, saved
+from tflir.data.samples import Samples, as_dataset, held_out
 from tflir.files import to_bytes
-from tflir.quality.measure import Reference, decibels
+from tflir.quality.measure import Float64, Note, Reference, decibels
 from tflir.snapshot import snapshot
 
 if TYPE_CHECKING:
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
     from tflir.options import Options
 
-Note = Callable[[int, int], None]
-Float64 = npt.NDArray[np.float64]
 MOST_SAMPLES = 64
 """At most this many samples take part."""
 _PARTS = 4
@@ -84,14 +80,17 @@ class Trials:
                 self._progress(self._done, max(self._done, self._expected * len(self._splits)))
         return Measured({output: np.concatenate(sums) for output, sums in parts.items()})
 
-    def _converted(self, options: Options, samples: dict[str, list[Sample]]) -> bytes:
+    def _converted(self, options: Options, samples: Samples) -> bytes:
         from tflir.converter import Converter
 
-        given = [(key, sample) if key else sample for key, part in samples.items() for sample in part]
         converter = Converter.from_module(lambda: snapshot(self._module)).without_trials()
         converter.use(
             replace(
-                options, representative_dataset=given, calibration_samples=None, input_scale=None, input_offset=None
+                options,
+                representative_dataset=as_dataset(samples),
+                calibration_samples=None,
+                input_scale=None,
+                input_offset=None,
             )
         )
         with warnings.catch_warnings():
@@ -99,26 +98,21 @@ class Trials:
             return to_bytes(converter.module())
 
 
-Split = tuple[dict[str, list[Sample]], dict[str, list[Sample]]]
+Split = tuple[Samples, Samples]
 """Samples by signature to convert with, and those to measure on."""
 
 
-def split(samples: dict[str, list[Sample]]) -> list[Split]:
+def split(samples: Samples) -> list[Split]:
     """Every sample is held out once, a quarter of them at a time. Empty with a single one."""
     count = max((len(part) for part in samples.values()), default=0)
     folds = min(_PARTS, count)
     return [_without(samples, folds, place) for place in range(folds)] if folds > 1 else []
 
 
-def _without(samples: dict[str, list[Sample]], folds: int, place: int) -> Split:
+def _without(samples: Samples, folds: int, place: int) -> Split:
     """Holds out the samples at `place` of every `folds`; a signature with too few for that keeps all."""
-    held = {key: _every(part, folds, place) if len(part) > 1 else [] for key, part in samples.items()}
-    kept = {
-        key: [sample for at, sample in enumerate(part) if len(part) < 2 or at % folds != place]
-        for key, part in samples.items()
-    }
+    kept: Samples = {}
+    held: Samples = {}
+    for key, part in samples.items():
+        kept[key], held[key] = held_out(part, folds, place) if len(part) > 1 else (part, [])
     return kept, held
-
-
-def _every(part: Sequence[Sample], folds: int, place: int) -> list[Sample]:
-    return list(part[place::folds])

@@ -41,6 +41,8 @@ def _body(name: str, described: Command, heading: str) -> Iterator[str]:
     yield from _term(r"\fIMODEL\fR", described.model)
     if described.others:
         yield from _term(r"\fIOTHER\fR ...", described.others)
+    if described.second:
+        yield from _term(r"\fIOTHER\fR", described.second)
     for group, members in itertools.groupby(options_of(name), lambda option: option.group):
         yield f'{heading} "{group}"'
         for option in members:

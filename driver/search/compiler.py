@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import UnitAttr
 
-from tflir.backends.litert.run import Sample
 from tflir.data.moments import record_moments
+from tflir.data.samples import Samples, as_dataset
 from tflir.files import to_bytes
 from tflir.ir import names
 from tflir.ir.weight_kind import WeightKind, set_weight_kind
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
     from xdsl.passes import ModulePass
 
-Samples = dict[str, list[Sample]]
-"""Samples by the key of their signature."""
 Kinds = Sequence[WeightKind | None]
 """The form of each layer's weights; None: float."""
 _RULE = '[[rule]]\nweights = {{bits = 4, algorithm = "{}"}}\n'
@@ -58,8 +56,7 @@ class Compiler:
     def __init__(self, read: Callable[[], ModuleOp], settings: Settings, samples: Samples) -> None:
         """`samples` are the calibration data, by signature."""
         self._read = read
-        given = [(key, sample) if key else sample for key, part in samples.items() for sample in part]
-        wanted = given if settings.needs_data else None
+        wanted = as_dataset(samples) if settings.needs_data else None
         options = Options(bias_correction=settings.bias_correction, representative_dataset=wanted)
         self._options, self.pipeline = options, ""
         self._head, self._tail = self._passes(settings.algorithm)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tflir.backends.litert.run import Array, Sample
+from tflir.backends.litert.run import Array
 from tflir.data.calibration import samples_of
+from tflir.data.samples import Samples
 from tflir.ir.errors import Error
 from tflir.quality.accuracy import MOST_SAMPLES as MOST_CLASSIFIED
 from tflir.quality.accuracy import labels_of
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from tflir.options import Options
 
-Samples = dict[str, list[Sample]]
-"""Samples by the key of their signature."""
 _CALIBRATION = 128
 _MEASURED = 128
 """At most so many samples are measured for a signal-to-noise ratio, half of them for the search."""

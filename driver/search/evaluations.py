@@ -9,10 +9,10 @@ from typing import Any
 
 from tflir.ir.errors import Error
 from tflir.ir.weight_kind import WeightKind
+from tflir.quality.measure import Note
 from tflir.search.compiler import Compiler, Kinds
 from tflir.search.store import Store
 
-Note = Callable[[int, int], None]
 Say = Callable[[str], None]
 Results = Mapping[str, Any]
 
@@ -47,8 +47,7 @@ class Evaluations:
 
         With `may_fail`, a model that the runtime does not run has a result with `error` instead of raising it.
         """
-        named = {layer.name or str(at): _text(kind) for at, (layer, kind) in enumerate(self._pairs(kinds))}
-        key = f"{what} {[_text(kind) for kind in kinds]}"
+        key = f"{what} {[text(kind) for kind in kinds]}"
         held = self.store.get(key)
         reused = held is not None
         if held is None:
@@ -63,13 +62,13 @@ class Evaluations:
             held |= {"bytes": len(model), "seconds": round(time.monotonic() - began, 3)}
             self.store.put(key, held)
         self._models.add(tuple(kinds))
-        self.records.append({"what": what, **held, "reused": reused, "kinds": named})
+        self.records.append({"what": what, **held, "reused": reused, "kinds": self.named(kinds)})
         self.progress(min(self.count, self.limit - 1), self.limit)
         return held
 
     def size(self, kinds: Kinds) -> int:
         """The bytes of the compiled model, which is not run."""
-        key = f"size {[_text(kind) for kind in kinds]}"
+        key = f"size {[text(kind) for kind in kinds]}"
         held = self.store.get(key)
         if held is None:
             held = {"bytes": len(self.model(kinds))}
@@ -82,12 +81,15 @@ class Evaluations:
             self._last = tuple(kinds), self.compiler.bytes(kinds)
         return self._last[1]
 
-    def _pairs(self, kinds: Kinds) -> list[tuple[Any, WeightKind | None]]:
-        return list(zip(self.compiler.layers, kinds, strict=True))
+    def named(self, kinds: Kinds) -> dict[str, str]:
+        """The form of each layer in words, by its name, else its place."""
+        pairs = zip(self.compiler.layers, kinds, strict=True)
+        return {layer.name or str(at): text(kind) for at, (layer, kind) in enumerate(pairs)}
 
 
 _USAGE = 2
 
 
-def _text(kind: WeightKind | None) -> str:
+def text(kind: WeightKind | None) -> str:
+    """A form in words."""
     return "float" if kind is None else str(kind)

@@ -12,10 +12,9 @@ from xdsl.ir import SSAValue
 from tflir.ir import names
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.weight_kind import FORMS, WeightKind
-from tflir.passes.quantization.pairs import FloatConstant, float_constant
+from tflir.passes.quantization.pairs import constant_of
 from tflir.passes.recipes.kernels import refusal
 from tflir.passes.recipes.resolve import candidates
-from tflir.passes.rewriting.values import producer
 from tflir.passes.weights.reading import floats, rows_of
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def _kinds(builtins: Sequence[str], algorithm: str) -> tuple[WeightKind, ...]:
 def _channels(op: TflOp) -> tuple[int, float]:
     """How many channels the weights of an op have, and the square of the largest scale over the mean of the squares."""
     positions = _positions(op)
-    constant = _constant(op.operands[positions[0]])
+    constant = constant_of(op.operands[positions[0]])
     assert constant is not None
     axis = op.INFO.channel_axis(positions[0])
     if axis is None or not constant.shape or len(positions) > 1:
@@ -123,18 +122,12 @@ def _weights(op: TflOp) -> list[SSAValue]:
 
 def _positions(op: TflOp) -> list[int]:
     """The operands that are weights of an op and constants."""
-    info = op.INFO
-    positions = sorted({*info.dynamic_range, *((info.weight[0],) if info.weight else ())})
-    return [at for at in positions if at < len(op.operands) and _constant(op.operands[at]) is not None]
-
-
-def _constant(value: SSAValue) -> FloatConstant | None:
-    source = producer(value)
-    return None if source is None else float_constant(source)
+    positions = op.INFO.weight_operands
+    return [at for at in positions if at < len(op.operands) and constant_of(op.operands[at]) is not None]
 
 
 def _elements(value: SSAValue) -> int:
-    constant = _constant(value)
+    constant = constant_of(value)
     assert constant is not None
     return constant.elements
 

@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from tflir import __version__
+from tflir.content import read_content
 from tflir.ir.errors import Error
 from tflir.search.bound import Bound
 from tflir.search.compiler import Compiler, Kinds, Settings
 from tflir.search.data import Data
-from tflir.search.evaluations import Evaluations, Note
+from tflir.search.evaluations import Evaluations, Note, text
 from tflir.search.judge import Accuracy, AccuracyJudge, Judge, SnrJudge
 from tflir.search.layers import Layer
 from tflir.search.path import Choice, path_of
@@ -79,7 +80,7 @@ def search(
     """
     compiler = Compiler(read, settings, data.calibration.samples)
     limit = sum(layer.widths - 1 for layer in compiler.layers) + MOST_FILES
-    content = source if isinstance(source, bytes) else _content(source)
+    content = source if isinstance(source, bytes) else read_content(source)
     parts = [(part.samples, part.labels) for part in (data.calibration, data.search, data.check)]
     context = (content, parts, asdict(settings), compiler.pipeline, __version__, platform.machine())
     evaluations = Evaluations(compiler, Store(work, hashed(context)), limit, progress)
@@ -94,7 +95,7 @@ def search(
         raise Error(what, hint="loosen the bound, or give more data")
     model = evaluations.model(kinds)
     result = {
-        "kinds": {layer.name or str(at): _text(kind) for at, (layer, kind) in enumerate(_zip(compiler, kinds))},
+        "kinds": evaluations.named(kinds),
         "bytes": len(model),
         "value": found.value,
         "evaluations": evaluations.count,
@@ -116,7 +117,7 @@ def search(
         evaluations.count,
         limit,
         evaluations.reused,
-        [(layer, _text(kind)) for layer, kind in _zip(compiler, kinds)],
+        [(layer, text(kind)) for layer, kind in zip(compiler.layers, kinds, strict=True)],
         json.dumps(_finite(trace), indent=1),
     )
 
@@ -147,20 +148,12 @@ def _kinds(place: Sequence[Choice[Form]]) -> Kinds:
     return tuple(choice.kind.kind for choice in place)
 
 
-def _zip(compiler: Compiler, kinds: Kinds) -> list[tuple[Layer, Any]]:
-    return list(zip(compiler.layers, kinds, strict=True))
-
-
-def _text(kind: object) -> str:
-    return "float" if kind is None else str(kind)
-
-
 def _described(layer: Layer, forms: Sequence[Form]) -> dict[str, Any]:
     return {
         "name": layer.name,
         "op": layer.op,
         "elements": layer.elements,
-        "forms": [{"kind": _text(form.kind), "noise": list(form.noise), "cost": form.cost} for form in forms],
+        "forms": [{"kind": text(form.kind), "noise": list(form.noise), "cost": form.cost} for form in forms],
     }
 
 
@@ -171,8 +164,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in cast("Sequence[Any]", value)]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _content(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()

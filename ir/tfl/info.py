@@ -79,6 +79,12 @@ class OpInfo:
         """The name of the operator: its builtin's name, or its custom code."""
         return self.custom_code or self.builtin
 
+    @property
+    def weight_operands(self) -> tuple[int, ...]:
+        """The positions of operands that may be stored as integers beside float activations, or as weights."""
+        weight = () if self.weight is None else (self.weight[0],)
+        return tuple(sorted({*self.dynamic_range, *weight}))
+
     def channel_axis(self, operand: int) -> int | None:
         """The axis along which operand `operand` may have a scale for each channel; None if it has one scale."""
         if self.weight is not None and self.weight[0] == operand:

@@ -20,7 +20,8 @@ from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.tfl.shaping import PackOp
 from tflir.ir.types import shape_of, stored_bytes, tensor_type
 from tflir.passes.channels.channel_ids import Mask
-from tflir.passes.channels.trace import Array, constant_of, integers
+from tflir.passes.channels.trace import Array, integers
+from tflir.passes.quantization.pairs import constant_of
 from tflir.passes.rewriting.edit import erase, insert_after
 from tflir.passes.rewriting.values import const_op
 

@@ -11,8 +11,8 @@ from tflir.ir.types import shape_of
 from tflir.passes.channels.arranging import is_adjustable
 from tflir.passes.channels.channel_ids import Channels, Float32, Ids
 from tflir.passes.channels.known import activated, compute, only_zeros
-from tflir.passes.channels.trace import Array, Layer, Trace, constant_of, text, width_of
-from tflir.passes.quantization.pairs import FloatConstant
+from tflir.passes.channels.trace import Array, Layer, Trace, text, width_of
+from tflir.passes.quantization.pairs import FloatConstant, constant_of
 
 _ACTIVATION = "fused_activation_function"
 

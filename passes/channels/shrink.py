@@ -20,7 +20,8 @@ from tflir.passes.base import PassReport
 from tflir.passes.channels.channel_ids import Mask
 from tflir.passes.channels.constants import following, set_constant, set_last, slice_operand
 from tflir.passes.channels.plan import Plan
-from tflir.passes.channels.trace import ConstantUse, Layer, Trace, constant_of, integers
+from tflir.passes.channels.trace import ConstantUse, Layer, Trace, integers
+from tflir.passes.quantization.pairs import constant_of
 
 
 def shrink(trace: Trace, plan: Plan, report: PassReport) -> None:

@@ -8,14 +8,14 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from xdsl.dialects.builtin import Float32Type, StringAttr
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.constants import as_numpy, load_numpy
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.channels.channel_ids import Channels, Float32, Ids, Mask, Spaces
 from tflir.passes.channels.known import compute, same_in_all, unknown
-from tflir.passes.quantization.pairs import FloatConstant, float_constant
+from tflir.passes.quantization.pairs import FloatConstant, constant_of
 from tflir.passes.rewriting.values import known_elements
 
 Array = npt.NDArray[Any]
@@ -137,11 +137,6 @@ def width_of(value: SSAValue) -> int | None:
         return None
     width = shape[-1] if shape else 1
     return width if width > 0 else None
-
-
-def constant_of(value: SSAValue) -> FloatConstant | None:
-    """The float constant that makes a value, directly or through a `tfl.dequantize` of float16; None if none does."""
-    return float_constant(value.op) if isinstance(value, OpResult) else None
 
 
 def constant_array(value: SSAValue) -> Array | None:

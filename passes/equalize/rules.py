@@ -16,8 +16,8 @@ from tflir.passes.channels.channel_ids import Channels, Ids
 from tflir.passes.channels.known import unknown
 from tflir.passes.channels.layers import bias_of, is_plain, keep_if_shared
 from tflir.passes.channels.rules import Rule
-from tflir.passes.channels.trace import Trace, constant_of, text, width_of
-from tflir.passes.quantization.pairs import FloatConstant
+from tflir.passes.channels.trace import Trace, text, width_of
+from tflir.passes.quantization.pairs import FloatConstant, constant_of
 
 _ACTIVATION = "fused_activation_function"
 _SCALED_THROUGH = ("NONE", "RELU")

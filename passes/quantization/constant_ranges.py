@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from xdsl.ir import OpResult, SSAValue
+from xdsl.ir import SSAValue
 
 from tflir.ir.statistics import Range
-from tflir.passes.quantization.pairs import FloatConstant, float_constant
+from tflir.passes.quantization.pairs import FloatConstant, constant_of
 
 _FAR = -50.0
 """A row is masked as a whole if all its elements lie below this and below half of the constant's smallest element.
@@ -36,7 +36,7 @@ class ConstantRanges:
         None if `value` is not a constant, has no elements, or holds a NaN.
         """
         if value not in self._ranges:
-            constant = float_constant(value.op) if isinstance(value, OpResult) else None
+            constant = constant_of(value)
             self._ranges[value] = None if constant is None else _extremes(constant)
         return self._ranges[value]
 
@@ -50,7 +50,7 @@ class ConstantRanges:
         """
         if value not in self._live:
             whole = self.range_of(value)
-            constant = float_constant(value.op) if isinstance(value, OpResult) else None
+            constant = constant_of(value)
             self._live[value] = None if whole is None or constant is None else _live(constant, whole)
         return self._live[value]
 

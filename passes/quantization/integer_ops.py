@@ -90,8 +90,8 @@ def _no_kernel(op: Operation) -> str | None:
     if not isinstance(op, TflOp):
         return None
     info = op.INFO
-    weights = {*info.dynamic_range, *((info.weight[0],) if info.weight else ())}
-    for index in sorted(weights):
+    weights = set(info.weight_operands)
+    for index in info.weight_operands:
         stored = stored_of(op.operands[index]) if index < len(op.operands) else None
         element = None if stored is None else quantized_element(stored.operands[0])
         narrow = element is not None and (element.storage.width.data < 8 or bool(element.layout.blocks))

@@ -69,6 +69,11 @@ def float_constant(op: Operation, *, variables: bool = False) -> FloatConstant |
     return FloatConstant(op.results[0], float32_blob(value.blob), shape, source, value.blob.nbytes)
 
 
+def constant_of(value: SSAValue) -> FloatConstant | None:
+    """The float32 constant that `value` is, stored as float32 or float16; None if it is none."""
+    return float_constant(value.op) if isinstance(value, OpResult) else None
+
+
 def dequantized_constant(op: Operation) -> FloatConstant | None:
     """The float32 constant that `op` makes, if it is the dequantize of an int8 constant; else None."""
     source = op.operands[0] if isinstance(op, DequantizeOp) else None
@@ -143,4 +148,4 @@ def quantize_of(value: SSAValue) -> QuantizeOp | None:
 
 
 def _is_constant(value: SSAValue) -> bool:
-    return isinstance(value, OpResult) and float_constant(value.op) is not None
+    return constant_of(value) is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects.builtin import Float32Type, IntegerType, ModuleOp
-from xdsl.ir import Operation, OpResult, Use
+from xdsl.ir import Operation, Use
 
 from tflir.ir import names
 from tflir.ir.functions import functions
@@ -16,7 +16,14 @@ from tflir.ir.tfl.base import TRUE, TflOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import LEFT_OUT, UNCALIBRATED
 from tflir.passes.quantization.numerics import Rows, symmetric_scales
-from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, insert_pair, name_of_twin
+from tflir.passes.quantization.pairs import (
+    FloatConstant,
+    computing_uses,
+    constant_of,
+    float_constant,
+    insert_pair,
+    name_of_twin,
+)
 from tflir.passes.quantization.parameters import weight_scales
 
 _INT8 = IntegerType(8)
@@ -119,8 +126,7 @@ class PrepareQuantizeDynamicRangePass(TflPass):
     def _small(self, user: TflOp) -> int | None:
         """The index of the first weight of `user` that is a constant of too few elements; None if there is none."""
         for index in user.INFO.dynamic_range:
-            value = user.operands[index] if index < len(user.operands) else None
-            constant = float_constant(value.op) if isinstance(value, OpResult) else None
+            constant = constant_of(user.operands[index]) if index < len(user.operands) else None
             if constant is not None and constant.elements < self.min_elements:
                 return index
         return None

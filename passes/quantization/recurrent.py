@@ -27,7 +27,7 @@ from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import KEEP_FLOAT
 from tflir.passes.quantization.integers import extremes
 from tflir.passes.quantization.numerics import Rows
-from tflir.passes.quantization.pairs import float_constant
+from tflir.passes.quantization.pairs import constant_of, float_constant
 from tflir.passes.quantization.parameters import (
     F32,
     I16,
@@ -94,7 +94,7 @@ class _Layer:
     def most(self, index: int) -> float:
         """max|v| of the constant operand `index`; raises `_MissingRangeError` if it is not a finite constant."""
         value = self.op.operands[index]
-        constant = float_constant(value.op) if isinstance(value, OpResult) else None
+        constant = constant_of(value)
         rows = None if constant is None else Rows.of(constant.blob, constant.shape, None)
         if rows is None:
             raise _MissingRangeError(f"operand {index}, which is no constant")

@@ -80,8 +80,7 @@ def why_not_stored(op: Operation, index: int, weight: UniformQuantizedType, besi
     """
     info = op.INFO if isinstance(op, TflOp) else None
     axis = None if info is None else info.channel_axis(index)
-    known = info is not None and (index in info.dynamic_range or (info.weight is not None and info.weight[0] == index))
-    if info is None or not known or not reads_form(info.builtin, beside, weight):
+    if info is None or index not in info.weight_operands or not reads_form(info.builtin, beside, weight):
         kind = " in blocks" if weight.layout.blocks else " with scales per channel" if weight.layout.axes else ""
         return f"no kernel reads {spelled(weight)} weights{kind} beside {beside} activations: weight-only instead"
     if axis is not None and weight.is_per_axis and weight.layout.axes != (axis,):
@@ -120,8 +119,7 @@ def reads_stored_weights(op: Operation) -> bool:
         or not any(is_float(value) for value in op.results)
     ):
         return False
-    weight = () if op.INFO.weight is None else (op.INFO.weight[0],)
-    positions = {*op.INFO.dynamic_range, *weight}
+    positions = op.INFO.weight_operands
     return any(index in positions and _is_stored_integer(value) for index, value in enumerate(op.operands))
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation, OpResult
+from xdsl.ir import Operation
 
 from tflir.ir import names
 from tflir.ir.errors import Error
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.weight_kind import WeightKind
-from tflir.passes.quantization.pairs import float_constant
+from tflir.passes.quantization.pairs import constant_of
 from tflir.passes.recipes.kernels import nearest, refusal
 from tflir.passes.recipes.recipe import Recipe, Rule
 
@@ -95,12 +95,6 @@ def candidates(module: ModuleOp) -> Iterator[tuple[TflOp, str]]:
 
 def weight_shape(op: TflOp) -> tuple[int, ...] | None:
     """The shape of an op's largest float weight constant; None if it has none."""
-    info = op.INFO
-    positions = {*info.dynamic_range, *((info.weight[0],) if info.weight else ())}
-    shapes: list[tuple[int, ...]] = []
-    for position in positions:
-        value = op.operands[position] if position < len(op.operands) else None
-        constant = float_constant(value.op) if isinstance(value, OpResult) else None
-        if constant is not None:
-            shapes.append(constant.shape)
+    read = [op.operands[at] for at in op.INFO.weight_operands if at < len(op.operands)]
+    shapes = [constant.shape for value in read if (constant := constant_of(value)) is not None]
     return max(shapes, key=math.prod, default=None)

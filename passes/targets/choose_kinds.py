@@ -9,14 +9,12 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
-from tflir.ir.errors import Error
 from tflir.ir.functions import functions
 from tflir.ir.targets import TARGETS, Target
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.targets.weight_forms import WeightForms, as_dequantized, hybrid_operands
 
 OBJECTIVES = ("balanced", "latency", "size", "accuracy")
-_USAGE = 2
 
 
 @dataclass(frozen=True)
@@ -46,9 +44,7 @@ class ChooseKindsPass(TflPass):
     """balanced and latency: the faster kernel; accuracy: never a hybrid kernel; size: no op is added."""
 
     def __post_init__(self) -> None:
-        if self.optimize_for not in OBJECTIVES:
-            what = f"{self.name}: optimize-for is one of {', '.join(OBJECTIVES)}, not '{self.optimize_for}'"
-            raise Error(what, status=_USAGE)
+        self.check_word("optimize-for", self.optimize_for, OBJECTIVES)
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         target = TARGETS.get(self.target)

@@ -10,15 +10,14 @@ from xdsl.ir import SSAValue
 from tflir.ir import names
 from tflir.ir.constants import from_blob
 from tflir.ir.tfl.base import TRUE
-from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp
 from tflir.ir.types import shape_of
 from tflir.ir.weight_kind import WEIGHT_KIND, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import LEFT_OUT
-from tflir.passes.quantization.pairs import FloatConstant, float_constant
+from tflir.passes.quantization.pairs import constant_of
 from tflir.passes.rewriting.edit import erase, insert_before
-from tflir.passes.rewriting.values import producer
+from tflir.passes.rewriting.values import const_op
 from tflir.passes.weights.reading import erase_unused
 
 _NARROW = 8
@@ -59,14 +58,9 @@ class Conv1x1ToFullyConnectedPass(TflPass):
                 report.count("1x1 convolutions as fully connected")
 
 
-def _constant(weights: SSAValue) -> FloatConstant | None:
-    source = producer(weights)
-    return None if source is None else float_constant(source)
-
-
 def _is_replaceable(op: Conv2DOp) -> bool:
     """Whether it is a 1x1 convolution with stride 1 and constant weights, and not one of groups."""
-    constant = _constant(op.operands[1])
+    constant = constant_of(op.operands[1])
     given = shape_of(op.operands[0].type)
     if constant is None or not given or len(constant.shape) != 4 or constant.shape[1:3] != (1, 1):
         return False
@@ -93,16 +87,15 @@ def _replace(op: Conv2DOp, matrices: dict[SSAValue, SSAValue]) -> None:
     insert_before(op, made)
     op.results[0].replace_all_uses_with(made.results[0])
     erase(op)
-    if weights.first_use is None and (constant := _constant(weights)) is not None:
+    if weights.first_use is None and (constant := constant_of(weights)) is not None:
         erase_unused(constant)
 
 
 def _matrix(weights: SSAValue) -> SSAValue:
     """A filter as a matrix of (output channels, input channels)."""
-    constant = _constant(weights)
+    constant = constant_of(weights)
     assert constant is not None
-    attr = from_blob(constant.blob, (constant.shape[0], constant.shape[3]), Float32Type())
-    made = ConstOp.create(result_types=[attr.type], properties={"value": attr})
+    made = const_op(from_blob(constant.blob, (constant.shape[0], constant.shape[3]), Float32Type()))
     made.location = constant.source.location
     insert_before(constant.source, made)
     return made.results[0]

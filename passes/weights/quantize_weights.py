@@ -10,7 +10,6 @@ from xdsl.ir import Operation, SSAValue, Use
 
 from tflir.ir import names
 from tflir.ir.constants import elements
-from tflir.ir.errors import Error
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.indexing import GatherOp
@@ -73,12 +72,8 @@ class QuantizeWeightsPass(TflPass):
     """With `every`: weights of fewer elements stay float."""
 
     def __post_init__(self) -> None:
-        for what, given, known in (
-            ("algorithm", self.algorithm, ALGORITHMS),
-            ("correct-bias", self.correct_bias, ("off", "on", "auto")),
-        ):
-            if given not in known:
-                raise Error(f"{self.name}: {what} is one of {', '.join(known)}, not '{given}'", status=2)
+        self.check_word("algorithm", self.algorithm, ALGORITHMS)
+        self.check_word("correct-bias", self.correct_bias, ("off", "on", "auto"))
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for source in list(module.walk()):
@@ -138,7 +133,7 @@ class QuantizeWeightsPass(TflPass):
         if result.nearest:
             report.decline("rounding to nearest errs less on data that was held out", readers[0])
         element = _element(kind, axis, result)
-        integers = shaped(result.integers().astype(np.float64), values.shape, axis).astype(np.int8)
+        integers = shaped(result.integers(), values.shape, axis)
         dequantize = _insert(constant, element, integers, len(uses))
         dequantize.attributes[STORED_WEIGHTS] = UnitAttr()
         if kind.form == "dequantize":
@@ -148,7 +143,7 @@ class QuantizeWeightsPass(TflPass):
         for op in readers:
             if isinstance(op, GatherOp) and kind.bits < 8 and kind.form == "hybrid":
                 _gather_integers(op, dequantize.operands[0])
-        if not any(True for _ in dequantize.results[0].uses):
+        if dequantize.results[0].first_use is None:
             erase(dequantize)
         report.count(f"weights to int{kind.bits}")
         for op in readers if self.correct_bias != "off" else ():
@@ -158,8 +153,8 @@ class QuantizeWeightsPass(TflPass):
 
 def _weight_index(op: TflOp) -> int | None:
     """The position of the one weight of an op; None for ops without, and for those with several."""
-    positions = {*op.INFO.dynamic_range, *((op.INFO.weight[0],) if op.INFO.weight else ())}
-    return next(iter(positions)) if len(positions) == 1 else None
+    positions = op.INFO.weight_operands
+    return positions[0] if len(positions) == 1 else None
 
 
 def _element(kind: WeightKind, axis: int, result: Rounded) -> UniformQuantizedType:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 from xdsl.ir import Operation, SSAValue
@@ -9,12 +11,13 @@ from xdsl.ir import Operation, SSAValue
 from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, as_numpy, elements
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.pairs import FloatConstant, float_constant
-from tflir.passes.rewriting.values import producer
+from tflir.passes.quantization.pairs import FloatConstant, constant_of
+from tflir.passes.rewriting.edit import erase, insert_before
+from tflir.passes.rewriting.values import const_op
 
 Float64 = npt.NDArray[np.float64]
+N = TypeVar("N", bound=np.generic)
 
 
 def summed(readers: list[TflOp], name: str, channels: int) -> Float64 | None:
@@ -54,8 +57,8 @@ def rows_of(values: npt.NDArray[np.float32], axis: int) -> Float64:
     return np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1).astype(np.float64)
 
 
-def shaped(rows: Float64, shape: tuple[int, ...], axis: int) -> Float64:
-    """The inverse of `rows_of`: weights of `(channels, columns)` in their own shape."""
+def shaped(rows: npt.NDArray[N], shape: tuple[int, ...], axis: int) -> npt.NDArray[N]:
+    """The inverse of `rows_of`: weights, or their integers, of `(channels, columns)` in their own shape."""
     inner = tuple(size for at, size in enumerate(shape) if at != axis)
     return np.moveaxis(rows.reshape(shape[axis], *inner), 0, axis)
 
@@ -88,11 +91,10 @@ def correct_bias(op: TflOp, errors: Float64, report: PassReport, *, checked: boo
             report.decline("a correction of its bias does not help on data that was held out", op)
             return
     values = floats(bias) + added
-    new = ConstOp.create(result_types=[bias.value.type], properties={"value": elements(values.astype(np.float32))})
+    new = const_op(elements(values.astype(np.float32)))
     new.location = bias.source.location
-    assert op.parent is not None
     assert op.INFO.bias is not None
-    op.parent.insert_op_before(new, op)
+    insert_before(op, new)
     op.operands[op.INFO.bias[0]] = new.results[0]
     report.count("biases corrected")
 
@@ -100,8 +102,7 @@ def correct_bias(op: TflOp, errors: Float64, report: PassReport, *, checked: boo
 def _bias(op: TflOp) -> FloatConstant | None:
     """The constant bias of a layer; None if it has none."""
     index = None if op.INFO.bias is None else op.INFO.bias[0]
-    source = None if index is None or index >= len(op.operands) else producer(op.operands[index])
-    return None if source is None else float_constant(source)
+    return None if index is None or index >= len(op.operands) else constant_of(op.operands[index])
 
 
 def erase_unused(constant: FloatConstant) -> None:
@@ -109,8 +110,8 @@ def erase_unused(constant: FloatConstant) -> None:
     made = constant.value.owner
     assert isinstance(made, Operation)
     for op in (made, constant.source):
-        if op.parent is not None and not any(True for result in op.results for _ in result.uses):
-            op.parent.erase_op(op)
+        if op.parent is not None and all(result.first_use is None for result in op.results):
+            erase(op)
 
 
 def weight_uses(value: SSAValue) -> list[TflOp] | None:

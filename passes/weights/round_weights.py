@@ -11,13 +11,13 @@ from xdsl.ir import Operation
 
 from tflir.ir import names
 from tflir.ir.constants import elements
-from tflir.ir.errors import Error
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.quantization.numerics import Rows, symmetric_scales
 from tflir.passes.quantization.pairs import FloatConstant, float_constant
+from tflir.passes.rewriting.edit import insert_before
+from tflir.passes.rewriting.values import const_op
 from tflir.passes.weights.gptq import Factors, gptq
 from tflir.passes.weights.reading import (
     Float64,
@@ -70,12 +70,8 @@ class RoundWeightsPass(TflPass):
     section 4.2); auto: only where that lessens the error over data that was held out."""
 
     def __post_init__(self) -> None:
-        for what, given, known in (
-            ("algorithm", self.algorithm, ("gptq", "minmax")),
-            ("correct-bias", self.correct_bias, ("off", "on", "auto")),
-        ):
-            if given not in known:
-                raise Error(f"{self.name}: {what} is one of {', '.join(known)}, not '{given}'", status=2)
+        self.check_word("algorithm", self.algorithm, ("gptq", "minmax"))
+        self.check_word("correct-bias", self.correct_bias, ("off", "on", "auto"))
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for source in list(module.walk()):
@@ -134,9 +130,8 @@ def _replace(constant: FloatConstant, values: npt.NDArray[np.float32]) -> None:
     """Lets the constant, or the float16 one that a dequantize widens, hold these float32 elements."""
     made = constant.value.owner
     assert isinstance(made, Operation)
-    new = ConstOp.create(result_types=[constant.value.type], properties={"value": elements(values)})
+    new = const_op(elements(values))
     new.location = constant.source.location
-    assert made.parent is not None
-    made.parent.insert_op_before(new, made)
+    insert_before(made, new)
     constant.value.replace_all_uses_with(new.results[0])
     erase_unused(constant)
