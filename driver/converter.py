@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
+from tflir.data.user_code import Replayed
 from tflir.facts import facts_in_force
 from tflir.files import file_size, load, load_bytes, named, to_bytes, write
 from tflir.fitting import target_remark
@@ -63,8 +64,10 @@ class Converter(Settings):
         """Sets an option; raises `UnknownAttributeError` for an unknown name, which would have no effect."""
         if not name.startswith("_") and name not in _RESULTS:
             refuse_unknown("Converter", name, _OPTIONS)
-        once = isinstance(value, Iterator) and name in _OPTIONS and name != "representative_dataset"
-        super().__setattr__(name, tuple(cast("Iterator[Any]", value)) if once else value)
+        if isinstance(value, Iterator) and name in _OPTIONS:
+            items = cast("Iterator[Any]", value)
+            value = Replayed(items) if name == "representative_dataset" else tuple(items)
+        super().__setattr__(name, value)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Converter:

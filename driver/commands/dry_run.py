@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from tflir.commands.inputs import check_there
 from tflir.converter import Converter
+from tflir.data.user_code import file_of, names_function
 from tflir.ir.errors import printable
 from tflir.options import Options
 from tflir.remarks import idle_mode
@@ -19,8 +20,8 @@ def plan(converter: Converter, options: Options, outputs: Sequence[str], *, veri
     Raises `Error` where the conversion would before it begins.
     """
     for source in (options.representative_dataset, *options.stats):
-        if isinstance(source, str) and ":" not in source:
-            check_there(source)
+        if isinstance(source, str):
+            check_there(source if not names_function(source) else os.fspath(file_of(source) or os.curdir))
     passes = converter.pipeline()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -114,10 +114,10 @@ def _check(arguments: argparse.Namespace, options: Options) -> None:
 
 
 def _function(named: str) -> Accuracy:
-    """The function that `module:function` names; the module may be in the working folder."""
-    from tflir.data.dataset import named_function
+    """The function that `module:function` or `file.py:function` names."""
+    from tflir.data.user_code import named_function, names_function
 
-    module, colon, name = named.rpartition(":")
-    if not colon:
-        raise Error(f"--accuracy '{named}' names no function", hint="give module:function", status=_USAGE)
-    return named_function(module, name)
+    if not names_function(named):
+        hint = "give module:function or file.py:function"
+        raise Error(f"--accuracy '{named}' names no function", hint=hint, status=_USAGE)
+    return named_function(named)

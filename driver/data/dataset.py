@@ -6,25 +6,24 @@ after the other, so that only one is in memory.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import os
 import pathlib
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 
 from tflir.backends.litert.run import Array, Entry, Port
 from tflir.data.images import ENDINGS, read_image
 from tflir.data.npz import Archive
+from tflir.data.user_code import asked, file_of, named_function, names_function
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 
 Values = dict[str, Array]
-T = TypeVar("T")
 _END = object()
 """Marks the end of the samples."""
 _SCALING = ("scale", "offset")
@@ -47,25 +46,6 @@ class Scaling:
                 return np.asarray(value * np.float32(self.scale) + np.float32(self.offset), np.float32)
         except ValueError:
             raise Error("'scale' or 'offset' has not one number for each channel", hint="give one for all") from None
-
-
-def _asked(what: str, hint: str, call: Callable[[], T]) -> T:
-    """Returns `call()`, which runs a user's code. Every exception except Ctrl-C becomes an `Error` about `what`."""
-    try:
-        return call()
-    except (Error, MemoryError, KeyboardInterrupt):
-        raise
-    except BaseException as error:  # a user's code may even call sys.exit
-        raise Error(f"{what} {_said(error)}", hint=hint) from error
-
-
-def _said(error: BaseException) -> str:
-    """Describes an exception of a user's code."""
-    try:
-        text = f"{type(error).__name__}: {error}".removesuffix(": ")
-    except BaseException:  # its own description may raise too
-        text = type(error).__name__
-    return f"sys.exit ({text})" if isinstance(error, SystemExit) else text
 
 
 class Dataset:
@@ -121,10 +101,10 @@ class Dataset:
         """Yields the items of the source; its exceptions are raised as `Error`."""
         hint = f"give an iterable of samples, each {_FORMS}"
         try:
-            samples = _asked("fails with", hint, lambda: iter(self._samples()))
+            samples = asked("fails with", hint, lambda: iter(self._samples()))
             for number in itertools.count():
                 what = f"fails after sample {number} with" if number else "fails with"
-                sample = _asked(what, hint, lambda: next(samples, _END))
+                sample = asked(what, hint, lambda: next(samples, _END))
                 if sample is _END:
                     return
                 yield sample
@@ -193,7 +173,7 @@ def _by_name(ports: Sequence[Port], values: Mapping[str, Any]) -> list[Any]:
         if name is None:
             given = ", ".join(values) or "nothing"
             raise Error(f"no value for input '{port.name}'{near(port.name, values)}", hint=f"it has {given}")
-        taken.append(_asked(f"input '{port.name}' can't be read:", "check the sample", lambda name=name: values[name]))
+        taken.append(asked(f"input '{port.name}' can't be read:", "check the sample", lambda name=name: values[name]))
     return taken
 
 
@@ -216,7 +196,7 @@ def _array(port: Port, value: Any) -> Array:
         except ValueError:
             raise Error(f"input '{port.name}' has rows of different lengths", hint="give an array") from None
 
-    return _asked(f"input '{port.name}' is no array:", "give an array", made)
+    return asked(f"input '{port.name}' is no array:", "give an array", made)
 
 
 def _checked(port: Port, found: Array, is_mask: bool) -> Array:
@@ -265,9 +245,8 @@ def _reader(
     if path.is_dir():
         files, read = _folder(path, entries, scaling)
         return lambda: map(read, files), len(files)
-    module, colon, function = name.rpartition(":")
-    if colon and not path.exists() and module and function.isidentifier() and path.suffix not in _ARRAYS:
-        return named_function(module, function), None
+    if names_function(name):
+        return named_function(name), None
     if path.suffix.lower() in ENDINGS:
         raise Error("is one image", file=name, hint="give the folder that it lies in")
     archive = Archive(path)
@@ -285,9 +264,11 @@ def files_of(source: str) -> list[pathlib.Path]:
     path = pathlib.Path(source)
     if path.is_dir():
         return _files(path, (*_ARRAYS, *ENDINGS))
-    module, colon, _ = source.rpartition(":")
-    if not colon or path.exists() or not all(map(str.isidentifier, module.split("."))):
+    if not names_function(source):
         return [path]
+    if (file := file_of(source)) is not None:
+        return [file]
+    module = source.rpartition(":")[0]
     inside = pathlib.Path(*module.split("."))
     found = (pathlib.Path(place, inside) for place in (os.getcwd(), *sys.path))
     return [file for each in found for file in (each.with_suffix(".py"), each / "__init__.py") if file.is_file()]
@@ -389,19 +370,3 @@ def _keyed(archive: Archive, key: str, own: Scaling | None) -> Iterator[tuple[st
     chosen = [name for name in archive.names if name.startswith(f"{key}/")]
     for sample in archive.samples(chosen):
         yield key, {name.removeprefix(f"{key}/"): value for name, value in _scaled_by(own, sample).items()}
-
-
-def named_function(module: str, function: str) -> Callable[..., Any]:
-    """The function that `module:function` names; the module may be in the working folder. Raises `Error` (status 2)."""
-    sys.path.insert(0, os.getcwd())
-    try:
-        what = f"module {module} can't be imported:"
-        found = _asked(what, "give module:function", lambda: getattr(importlib.import_module(module), function, None))
-    except Error as error:
-        error.status = 2
-        raise
-    finally:
-        sys.path.remove(os.getcwd())
-    if not callable(found):
-        raise Error(f"module {module} has no function {function}", hint="give module:function", status=2)
-    return cast("Callable[..., Any]", found)
