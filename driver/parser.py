@@ -80,7 +80,10 @@ class Parser(argparse.ArgumentParser):
     def _refuse_before_command(self, words: Sequence[str]) -> None:
         """Ends with an error for an option of a command that stands before it."""
         first = words[0].partition("=")[0] if words else ""
-        if first.startswith("--") and first not in self._option_string_actions:
+        own = self._option_string_actions
+        if first.startswith("--") and any(known.startswith(first) for known in own if first not in own):
+            self.error(f"unrecognized arguments: {first}{self._meant(first)}")
+        if first.startswith("--") and first not in own:
             self.error(f"{first} stands before the command: write {self.prog} COMMAND {first}")
 
     def _meant(self, flag: str) -> str:

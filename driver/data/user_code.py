@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, TypeVar, cast
 
 from tflir.ir.errors import Error
@@ -22,7 +22,9 @@ _USAGE = 2
 _FILE = ".py"
 _OWN = "tflir"
 _MEND = "mend the code there"
-_INSTALLED = tuple(path for name in ("stdlib", "platstdlib", "purelib", "platlib") if (path := sysconfig.get_path(name)))
+_INSTALLED = tuple(
+    path for name in ("stdlib", "platstdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))
+)
 
 
 def asked(what: str, hint: str, call: Callable[[], T]) -> T:
@@ -53,15 +55,18 @@ def _place(error: BaseException) -> str:
     """`feed.py:12`: the last line of a user's file that was running; '' if there is none."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return f"{_short(error.filename)}:{error.lineno}"
-    places = [
-        (frame.f_code.co_filename, line)
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_globals.get("__name__", "").partition(".")[0] != _OWN and not frame.f_code.co_filename.startswith("<")
-    ]
+    frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if not _is_ours(frame)]
+    places = [(frame.f_code.co_filename, line) for frame, line in frames]
     own = [place for place in places if not place[0].startswith(_INSTALLED)]
     for file, line in (own or places)[-1:]:
         return f"{_short(file)}:{line}"
     return ""
+
+
+def _is_ours(frame: FrameType) -> bool:
+    """Whether a frame is of tflir's own code, or of none that has a file."""
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return package == _OWN or frame.f_code.co_filename.startswith("<")
 
 
 def _short(file: str) -> str:
@@ -105,8 +110,12 @@ def named_function(name: str) -> Callable[..., Any]:
         sys.path.remove(folder)
     if callable(found):
         return cast("Callable[..., Any]", found)
+    if isinstance(found, Iterator):
+        kept = Replayed(cast("Iterator[Any]", found))
+        setattr(held, function, kept)  # whoever reads it next starts again
+        return kept
     if isinstance(found, Iterable):
-        return Replayed(iter(found)) if isinstance(found, Iterator) else lambda: found
+        return lambda: found
     known = [item for item, value in vars(held).items() if callable(value) and not item.startswith("_")]
     what = f"module {module} has no function {function}{near(function, known)}"
     raise Error(what, hint="give module:function", status=_USAGE)
