@@ -239,7 +239,7 @@ class Converter(Settings):
         from tflir.data.channel_maxima import record_channel_maxima
         from tflir.pass_manager import parse_pipeline, run_pipeline
 
-        record_channel_maxima(module, options)
+        record_channel_maxima(module, options, progress=self._calibrating)
         first, _ = stages_of(options)
         self._made_float = self._made_float + run_pipeline(module, parse_pipeline(first), verify_each=False)
 
@@ -276,7 +276,7 @@ class Converter(Settings):
         """Records what layers read on the dataset, from which their weights are rounded."""
         from tflir.data.moments import record_moments
 
-        recorded = record_moments(module, options)
+        recorded = record_moments(module, options, progress=self._calibrating)
         if recorded.without:
             said = f"{recorded.without} of {recorded.layers + recorded.without} layers are rounded to nearest: "
             self.remarks.append(f"{said}what they read could not be recorded")

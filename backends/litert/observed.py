@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tflir.backends.litert.run import Array, Model, Runner, Sample
 from tflir.backends.litert.wiring import wirings
 
 
 def observed(
-    model: Model, tensors: Mapping[str, Sequence[str]], samples: Mapping[str, Sequence[Sample]]
+    model: Model,
+    tensors: Mapping[str, Sequence[str]],
+    samples: Mapping[str, Sequence[Sample]],
+    progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[tuple[str, str, Array]]:
     """The key of the signature, the name of the tensor and its value, for each tensor of each sample in order.
 
     `tensors` are names by signature. Those that can't be read, or whose names are not unique, are left out. The
-    built-in kernels run in this process. Raises `Error` if the model can't be run.
+    built-in kernels run in this process. `progress` is called with the samples done and of all samples. Raises `Error`
+    if the model can't be run.
     """
     runner = Runner(model, delegate=False, keep_all=True)
     wired = wirings(model)
+    done, total = 0, sum(map(len, samples.values()))
     for entry in runner.entries:
         wiring = wired[entry.key]
         ports, named = runner.tensors(wiring.subgraph), wiring.unique_names()
@@ -28,3 +33,6 @@ def observed(
                 value = runner.tensor(port, wiring.subgraph)
                 if value is not None:
                     yield entry.key, name, value
+            done += 1
+            if progress is not None:
+                progress(done, total)

@@ -19,7 +19,7 @@ from tflir.commands.terminal import Note, progress, say
 from tflir.content import STDIN
 from tflir.facts import facts_in_force
 from tflir.files import TEXT, to_bytes, write
-from tflir.flags import OptionWarning
+from tflir.flags import AUTO, OptionWarning
 from tflir.ir.errors import Error, printable
 from tflir.options import Options, options_from
 from tflir.remarks import larger_because
@@ -148,22 +148,25 @@ def _verified(
     from tflir.report.side_by_side import side_by_side
     from tflir.report.verify import print_verification
 
-    samples = _samples(source, request)
+    samples = _samples(source, request, arguments)
     verification = side_by_side(source.model, compiled, samples, request, made_with=options, quiet=arguments.quiet)
     if arguments.verify and not (arguments.quiet or arguments.json):
         from tflir.benchmarking import latency_line
 
         print_verification(verification)
-        say(latency_line(source.model, compiled))
+        with _progress("measuring latency", arguments):
+            latency = latency_line(source.model, compiled)
+        say(latency)
     return verification
 
 
-def _samples(source: Input, request: Request) -> Samples:
+def _samples(source: Input, request: Request, arguments: argparse.Namespace) -> Samples:
     """The samples to verify on, by signature; 0 (random samples) if there are none."""
     from tflir.report.side_by_side import samples_for
 
     try:
-        return samples_for(source.model, source.load, request)
+        with _progress("reading data", arguments):
+            return samples_for(source.model, source.load, request)
     except Error as error:
         error.file = error.file or source.name
         raise
@@ -213,7 +216,9 @@ def _convert(converter: Converter, target: str, arguments: argparse.Namespace) -
     with warnings.catch_warnings():
         for said_already in (DeprecationWarning, OptionWarning):
             warnings.simplefilter("ignore", said_already)
-        with _progress("comparing", arguments, unit="conversions") as note:
+        tries = AUTO in (converter.calibration_method, converter.bias_correction, converter.equalize)
+        how = ("comparing", "conversions") if tries else ("reading", "")
+        with _progress(how[0], arguments, how[1]) as note:
             converter.on_trials(note)
             converter.choose()
         with _progress("calibrating", arguments, unit="samples") as note:

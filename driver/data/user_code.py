@@ -115,7 +115,8 @@ def named_function(name: str) -> Callable[..., Any]:
         setattr(held, function, kept)  # whoever reads it next starts again
         return kept
     if isinstance(found, Iterable):
-        return lambda: found
+        items = cast("Iterable[Any]", found)
+        return lambda: items
     known = [item for item, value in vars(held).items() if callable(value) and not item.startswith("_")]
     what = f"module {module} has no function {function}{near(function, known)}"
     raise Error(what, hint="give module:function", status=_USAGE)
