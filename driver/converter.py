@@ -270,6 +270,7 @@ class Converter(Settings):
             progress=self._calibrating,
             histograms=options.needs_histograms,
         )
+        self.remarks += [f"warning: {line}" for line in recorded.warnings]
         recorded.apply(module, **how)
 
     def _record_moments(self, module: ModuleOp, options: Options) -> None:

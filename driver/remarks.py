@@ -66,7 +66,9 @@ def data_remark(options: Options) -> str | None:
 
     if options.scaling is not None or not holds_images(options.representative_dataset):
         return None
-    return "note: images are taken for values from 0 to 255: --input-scale and --input-offset say otherwise"
+    return (
+        "note: images are taken for values from 0 to 255: --input-mean and --input-std, or --input-scale, say otherwise"
+    )
 
 
 def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:

@@ -60,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         write_output(target, recorded.text())
     remarks = [remark] if (remark := data_remark(options)) is not None else []
+    remarks += [f"warning: {line}" for line in recorded.warnings]
     if arguments.json:
         print(json.dumps(_facts(source.name, target, recorded, remarks), indent=1))
     elif not arguments.quiet:

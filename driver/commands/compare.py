@@ -61,7 +61,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     """How values of the data are scaled. Raises `Error` (status 2) if there is no data."""
     options = options_from(vars(arguments))
     if options.scaling is not None and arguments.inputs is None:
-        raise Error("--input-scale and --input-offset do nothing without --inputs", hint="add it", status=_USAGE)
+        raise Error("options that scale data do nothing without --inputs", hint="add it", status=_USAGE)
     return options
 
 

@@ -68,6 +68,8 @@ class Recorded:
     """Ranges of the five intermediate tensors of an LSTM op, by the position of its result."""
     histograms: dict[Key, Histogram] | None = None
     """Of those values that could be read while the model ran; None if no histograms were recorded."""
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    """What looks wrong in the data, a line each; not part of the file."""
 
     def merged(self, other: Recorded) -> Recorded:
         """The ranges that contain both. Raises `Error` if they belong to different models.
