@@ -208,7 +208,7 @@ class Converter(Settings):
             mode = mode_of(options)
             if mode.metadata_if(self.reports):
                 add_metadata(module, mode.metadata)
-            self.remarks += result_remarks(options, self.reports)
+            self.remarks += result_remarks(options, self.reports, module)
             module = self._smaller(module, options)
             if options.target is not None:
                 module = self._no_slower(module, options)

@@ -15,14 +15,14 @@ from tflir.backends.files import is_stream
 from tflir.commands.analyses import print_analyses
 from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.outputs import STDOUT, check_outputs, check_stdout, shown_name, write_output, write_stdout
-from tflir.commands.terminal import Note, progress, say
+from tflir.commands.terminal import Note, decibels, progress, say
 from tflir.content import STDIN
 from tflir.facts import facts_in_force
 from tflir.files import TEXT, to_bytes, write
 from tflir.flags import AUTO, OptionWarning
 from tflir.ir.errors import Error, printable
 from tflir.options import Options, options_from
-from tflir.remarks import larger_because
+from tflir.remarks import has_narrow_weights, larger_because
 
 if TYPE_CHECKING:
     from tflir.converter import Converter
@@ -78,10 +78,11 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
         _say(converter, source, target, size, remarks, verbose=arguments.verbose)
     with _stdout_for_files(arguments):
         verification = _verified(source, compiled, arguments, options, request)
+    pruning = None if verification is None else _pruning(source, converter, pipeline, arguments, request)
     if arguments.json:
         from tflir.commands.compile_facts import print_compiled
 
-        print_compiled(converter, source.name, target, (source.size, size), remarks, verification)
+        print_compiled(converter, source.name, target, (source.size, size), remarks, verification, pruning)
     if arguments.report:
         from tflir.report.report import write_report
 
@@ -158,6 +159,24 @@ def _verified(
             latency = latency_line(source.model, compiled)
         say(latency)
     return verification
+
+
+def _pruning(
+    source: Input, converter: Converter, pipeline: str, arguments: argparse.Namespace, request: Request | None
+) -> float | None:
+    """The ratio of pruning alone, which is also printed, where other passes changed the model too."""
+    from tflir.comparison import MOST_SAMPLES
+    from tflir.quality.pruning import is_pruned, pruned_alone
+
+    if request is None or not arguments.verify or not is_pruned(converter.reports):
+        return None
+    samples = _samples(source, request, arguments)
+    few = samples if isinstance(samples, int) else {key: part[:MOST_SAMPLES] for key, part in samples.items()}
+    with _progress("measuring pruning", arguments):
+        ratio = pruned_alone(source.model, source.load, pipeline, few)
+    if ratio is not None and not (arguments.quiet or arguments.json):
+        say(f"pruning alone: {decibels(ratio)} at the worst output; the rest is of the other passes")
+    return ratio
 
 
 def _samples(source: Input, request: Request, arguments: argparse.Namespace) -> Samples:
@@ -248,7 +267,9 @@ def _is_text(target: str) -> bool:
 def _larger(converter: Converter, source: Input, target: str, size: int) -> Iterator[str]:
     """Why a model became larger, in a line."""
     if size > source.size and converter.reports and not source.is_text and not _is_text(target):
-        yield f"larger by {size - source.size} bytes: {larger_because(converter.requantize, converter.reports)}"
+        narrow = converter.requantize is not None and has_narrow_weights(source.load())
+        why = larger_because(converter.requantize, converter.reports, narrow=narrow)
+        yield f"larger by {size - source.size} bytes: {why}"
 
 
 def _say(converter: Converter, source: Input, target: str, size: int, remarks: Sequence[str], *, verbose: bool) -> None:

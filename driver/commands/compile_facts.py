@@ -23,8 +23,11 @@ def print_compiled(
     sizes: tuple[int, int],
     remarks: Sequence[str],
     verification: Verification | None,
+    pruning_db: float | None,
 ) -> None:
-    """Prints what the conversion did; `sizes` are the bytes of the model before and after."""
+    """Prints what the conversion did; `sizes` are the bytes of the model before and after, `pruning_db` the ratio of
+    pruning alone.
+    """
     passes = [
         {
             "name": report.name,
@@ -42,6 +45,7 @@ def print_compiled(
             "bytes_after": sizes[1],
             "remarks": list(remarks),
             "passes": passes,
+            "pruning_db": pruning_db,
             "verification": None if verification is None else verification_facts(verification),
         }
     )

@@ -129,7 +129,7 @@ def input_ranges(module: ModuleOp) -> dict[str, Range]:
         for argument in function.body.block.args:
             known = recorded.get(argument) or _trained(argument)
             if is_float(argument) and known is not None and max(abs(known.low), abs(known.high)) > 0:
-                found[name_of(argument)] = known
+                found[name_of(argument) or ""] = known
     return found
 
 

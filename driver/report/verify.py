@@ -134,8 +134,20 @@ def compare(
     except Error as error:  # the comparison of outputs is still useful
         return Verification(outputs, [], count, random, source=source, layers_missing=error.what)
     return Verification(
-        outputs, layers, count, random, advice(outputs, layers, options) if quantized else Advice(), source
+        outputs,
+        layers,
+        count,
+        random,
+        advice(outputs, layers, options, lambda: _constants(compiled)) if quantized else Advice(),
+        source,
     )
+
+
+def _constants(model: Model) -> set[str]:
+    """The element types of a model's constants."""
+    from tflir.inspection import inspect_file
+
+    return {group.type for group in inspect_file(model).types if group.constants}
 
 
 def _count(samples: Samples) -> int:
