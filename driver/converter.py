@@ -19,7 +19,7 @@ from tflir.option import ModeName
 from tflir.options import Options
 from tflir.pipeline import float_stage, mode_of, pipeline_of, stages_of
 from tflir.refusals import warnings_of
-from tflir.remarks import data_remark, mode_remark, result_remarks, uncalibrated_signatures
+from tflir.remarks import data_remark, hint_beside_mode, mode_remark, result_remarks, uncalibrated_signatures
 from tflir.settings import Settings
 
 if TYPE_CHECKING:
@@ -218,6 +218,7 @@ class Converter(Settings):
                     verify_module(module, runs=not options.tf_compat)
         except Error as error:
             error.file = error.file or self._file
+            error.hint = hint_beside_mode(options, error.hint)
             raise
         return module
 

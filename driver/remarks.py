@@ -60,6 +60,13 @@ def mode_remark(options: Options, evidence: str | None) -> str | None:
     return f"mode: {mode.name} ({why})"
 
 
+def hint_beside_mode(options: Options, hint: str) -> str:
+    """The hint of a pass in the words of `--mode`, which excludes other values of --supported-ops."""
+    if options.mode is None or options.replaces_passes:
+        return hint
+    return hint.replace("add TFLITE_BUILTINS to --supported-ops to", "give --mode int8 to")
+
+
 def idle_mode(options: Options) -> str:
     """The mode of options that quantize nothing, for which there is no remark."""
     if options.replaces_passes:

@@ -73,11 +73,11 @@ def advice(
     outputs: Sequence[OutputComparison],
     layers: Sequence[Layer],
     options: Options | None = None,
-    constants: Callable[[], Collection[str]] = tuple,
+    kinds: Callable[[], Kinds] | None = None,
 ) -> Advice:
     """At most three ops to skip, the one that adds most noise first; nothing where all outputs are good.
 
-    `options`: those that the model was compiled with. `constants` returns the element types of its constants.
+    `options`: those that the model was compiled with. `kinds` returns its element types.
 
     Noise is measured as noise over signal: an op adds what its result has above the noisiest of its inputs. Not
     suggested are ops whose inputs are already poor, ops that are float, and ops that do not lead to a poor output or
@@ -99,8 +99,8 @@ def advice(
     random = {item.signature for item in outputs if item.random}
     if poor and options is not None and _prunes(options):
         return Advice(notes=("pruning takes part in the noise: less sparsity of tfl-prune leaves more of the weights",))
-    kinds = _Kinds(layers, constants)
-    notes = _notes(reach, random, bool(poor) and bool(layers) and not skip, lambda: _less_noise(kinds, options))
+    found = kinds or (lambda: Kinds({layer.dtype for layer in layers if layer.op != _INPUT}))
+    notes = _notes(reach, random, bool(poor) and bool(layers) and not skip, lambda: _less_noise(found(), options))
     return Advice(skip, tuple(notes), *_skipping(options))
 
 
@@ -109,27 +109,35 @@ def _prunes(options: Options) -> bool:
 
 
 @dataclass(frozen=True)
-class _Kinds:
-    """The element types of a compiled model."""
+class Kinds:
+    """The element types of a compiled model, as `int8 per-channel`."""
 
-    layers: Sequence[Layer]
-    constants: Callable[[], Collection[str]]
+    activations: Collection[str] = ()
+    constants: Collection[str] = ()
 
-    @property
-    def activations(self) -> set[str]:
-        """Those of what ops make."""
-        return {layer.dtype for layer in self.layers if layer.op != _INPUT}
+    def activations_are(self, *names: str) -> bool:
+        """Whether some activation has one of these types."""
+        return any(kind.startswith(names) for kind in self.activations)
 
     @property
     def narrow(self) -> bool:
         """Whether weights have less than 8 bits."""
-        return any(kind.startswith(_NARROW) for kind in self.constants())
+        return any(kind.startswith(_NARROW) for kind in self.constants)
 
     @property
     def float16(self) -> bool:
         """Whether weights are float16, and none integer."""
-        kinds = [kind for kind in self.constants() if kind.startswith(("float16", "int8", "uint8", *_NARROW))]
+        kinds = [kind for kind in self.constants if kind.startswith(("float16", "int8", "uint8", *_NARROW))]
         return bool(kinds) and all(kind.startswith("float16") for kind in kinds)
+
+
+def advice_without_layers(
+    outputs: Sequence[OutputComparison], options: Options | None, kinds: Callable[[], Kinds]
+) -> Advice:
+    """What to do about poor outputs of a model whose layers can't be compared; nothing where all are good."""
+    if all(item.least_db >= GOOD_DB for item in outputs):
+        return Advice()
+    return Advice(notes=(f"which ops add the noise is not known; {_less_noise(kinds(), options)}",))
 
 
 def _skipping(options: Options | None) -> tuple[tuple[str, ...], str]:
@@ -192,18 +200,24 @@ def _notes(reach: Iterable[Layer], random: set[str], unexplained: bool, less_noi
         yield f"no single op stands out: noise gathers over many; {less_noise()}"
 
 
-def _less_noise(kinds: _Kinds, options: Options | None) -> str:
-    """What to do if no op can be suggested: the next form of weights or activations that adds less noise."""
+def _less_noise(kinds: Kinds, options: Options | None) -> str:
+    """What to do if no op can be suggested: the next form of weights or activations that adds less noise.
+
+    Each step leads further up: 4 bits, 8 bits, 16 bits. So following the advice ends, and never where it began.
+    """
     recipe = options is not None and options.recipe is not None
-    if kinds.activations & {"int8", "uint8"}:
-        if kinds.narrow:
-            return "weights of 8 bits add less: " + ("--recipe static_wi8_ai8" if recipe else "--mode int8")
-        return "int16 activations add less: " + ("--recipe static_wi8_ai16" if recipe else "--mode int16x8")
-    if "int16" in kinds.activations or kinds.float16:
-        return "leave more ops float with --skip or --quantize-only"
+    integers = kinds.activations_are("int8", "uint8")
+    if options is not None and options.disable_per_channel:
+        return "weights with a scale for each channel add less: leave --disable-per-channel out"
     if kinds.narrow:
-        return "weights of 8 bits add less: " + ("--recipe dynamic_wi8_afp32" if recipe else "--mode dynamic-range")
-    return f"weights of 16 bits add less: --mode float16{' instead of the recipe' if recipe else ''}"
+        mode, name = ("int8", "static_wi8_ai8") if integers else ("dynamic-range", "dynamic_wi8_afp32")
+        return "weights of 8 bits add less: " + (f"--recipe {name}" if recipe else f"--mode {mode}")
+    if integers:
+        return "int16 activations add less: " + ("--recipe static_wi8_ai16" if recipe else "--mode int16x8")
+    if kinds.float16:
+        return "leave more ops float with --skip or --quantize-only"
+    said = "float activations and float16 weights" if kinds.activations_are("int16") else "float16 weights"
+    return f"{said} add less: --mode float16{' instead of the recipe' if recipe else ''}"
 
 
 def pattern(name: str, others: Iterable[str]) -> str:
