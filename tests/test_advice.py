@@ -11,7 +11,7 @@ from typing import Any
 import net_builder
 import numpy as np
 import pytest
-from models_builder import random
+from models_builder import options, random
 
 from tflir.cli import main
 
@@ -143,3 +143,49 @@ def test_the_models_of_this_test_need_advice(folder: pathlib.Path, capsys: pytes
             _, facts = _verified(given, capsys)
             kinds |= {word for word in _suggested(facts)[:2] if not word.startswith("layer")}
     assert {"--skip", "--mode", "int16x8", "float16", "--recipe"} <= kinds, kinds
+
+
+@pytest.mark.parametrize(
+    ("made_with", "better"),
+    [
+        (["--recipe", "dynamic_wi4_afp32"], "--mode dynamic-range"),
+        (["--mode", "dynamic-range"], "--mode float16"),
+        (["--mode", "int8", *_DATA], "--mode int16x8"),
+        (["--mode", "int16x8", *_DATA], "--mode float16"),
+    ],
+)
+def test_comparing_files_advises_by_what_they_hold(
+    made_with: list[str], better: str, folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "m.tflite").write_bytes(net_builder.model_of(_MODELS["many layers"], (1, 64)))
+    assert main(["compile", "m.tflite", "-o", "o.tflite", "-q", *made_with]) == 0
+    capsys.readouterr()
+    assert main(["compare", "m.tflite", "o.tflite", "--inputs", "t.npz", "--json"]) == 0
+    numbers = json.loads(capsys.readouterr().out)["numbers"]
+    assert numbers["flag"] or better in " ".join(numbers["notes"]) or numbers["outputs"][0]["snr_db"] > 20
+
+
+def test_integers_alone_are_told_what_leaves_ops_float(
+    folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def summed(net: net_builder.Net, x: int) -> int:
+        axis = net.graph.constant("axis", np.array(1, np.int32))
+        return net.op("CUMSUM", "y", [net.dense("one", x, random(64, 64)), axis], (1, 64), options("CumsumOptions"))
+
+    (folder / "m.tflite").write_bytes(net_builder.model_of(summed, (1, 64)))
+    given = ["compile", "m.tflite", "-o", "o.tflite", *_DATA]
+    assert main([*given, "--mode", "int8-only"]) == 3
+    assert "give --mode int8 to leave them float" in capsys.readouterr().err
+    assert main([*given, "--mode", "int8"]) == 0
+    assert main([*given, "--force", "--optimize", "DEFAULT", "--supported-ops", "TFLITE_BUILTINS_INT8"]) == 3
+    assert "add TFLITE_BUILTINS to --supported-ops" in capsys.readouterr().err
+
+
+def test_a_quantized_model_is_told_to_be_made_anew(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "m.tflite").write_bytes(net_builder.model_of(_MODELS["uneven channels"], (1, 64)))
+    assert (
+        main(["compile", "m.tflite", "-o", "q.tflite", "--mode", "int8", *_DATA, "--inference-input-type", "int8"]) == 0
+    )
+    assert main(["compile", "q.tflite", "-o", "r.tflite", "--mode", "dynamic-range"]) == 0
+    assert "quantized already: --requantize int8 makes it anew" in capsys.readouterr().err
+    assert main(["compile", "q.tflite", "-o", "r.tflite", "--force", "--requantize", "int8"]) == 0
