@@ -147,7 +147,7 @@ def _why_nothing(options: Options, reports: Sequence[PassReport], module: Module
     small = next((why for why in reasons if why.startswith(_SMALL)), None)
     mode = mode_of(options).name
     if mode in (ModeName.DYNAMIC_RANGE, ModeName.FLOAT16) and small is not None:
-        return f"its weights have {small} each, and such stay float (-v says more)"
+        return f"weights of {small} stay float (-v says more)"
     if mode is ModeName.DYNAMIC_RANGE and _WITHOUT_RANGE in reasons:
         given = "leave --mode out and give" if options.mode is not None else "give"
         return f"no op has float weights, which alone become int8 without ranges: {given} --representative-dataset"
