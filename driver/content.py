@@ -9,6 +9,7 @@ from typing import BinaryIO
 from tflir.backends.files import is_stream
 from tflir.ir.errors import Error
 from tflir.ir.schema import IDENTIFIER
+from tflir.near_files import near_files
 
 STDIN = "-"
 STDIN_NAME = "<stdin>"
@@ -33,8 +34,9 @@ def read_content(path: str | os.PathLike[str], kind: str = _MODEL, most: int | N
     except IsADirectoryError:
         raise Error("is a directory", file=name, hint="name a file") from None
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or str(error)
-        raise Error(f"can't be read: {said.lower()}", file=name, hint="check the path and its permissions") from None
+        said = (getattr(error, "strerror", None) or str(error)).lower()
+        meant = near_files(name) if isinstance(error, FileNotFoundError) else ""
+        raise Error(f"can't be read: {said}{meant}", file=name, hint="check the path and its permissions") from None
 
 
 def read_stdin(kind: str = _MODEL) -> bytes:

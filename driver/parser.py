@@ -21,6 +21,20 @@ _OTHER_NAMES = {
     "time": "benchmark",
 }
 """What other tools call the commands."""
+_OTHER_FLAGS = {
+    "quantize": "--mode",
+    "quantization": "--mode",
+    "type": "--mode",
+    "int8": "--mode int8",
+    "int16": "--mode int16x8",
+    "float16": "--mode float16",
+    "fp16": "--mode float16",
+    "dynamic-range": "--mode dynamic-range",
+    "out": "--output",
+    "overwrite": "--force",
+    "yes": "--force",
+}
+"""What other tools call the options."""
 _PART = 4
 """A word of so many letters may be a part of the option that was meant."""
 
@@ -91,6 +105,9 @@ class Parser(argparse.ArgumentParser):
         from tflir.ir.near import near
 
         word = flag.strip("-").replace("_", "-").lower()
+        other = _OTHER_FLAGS.get(word, "")
+        if other and other.partition(" ")[0] in self._option_string_actions:
+            return f"; did you mean '{other}'?"
         begun = [known for known in self._option_string_actions if word and known.startswith(f"--{word}")]
         holding = begun or [known for known in self._option_string_actions if len(word) >= _PART and word in known]
         if holding and len(holding) <= _PART:

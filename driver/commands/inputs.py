@@ -12,6 +12,7 @@ from tflir.content import STDIN, STDIN_NAME, read_content, read_stdin
 from tflir.files import TEXT, frontend_of, load, load_content
 from tflir.ir.errors import Error
 from tflir.ir.schema import IDENTIFIER
+from tflir.near_files import near_files
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -60,6 +61,7 @@ def given(path: str) -> Input:
         return _streamed(read_stdin(), STDIN_NAME)
     if is_stream(path):
         return _streamed(read_content(path), path)
+    check_there(path)
     try:
         size = os.stat(path).st_size
     except (OSError, ValueError):  # reading the file will raise an error that says why
@@ -70,8 +72,8 @@ def given(path: str) -> Input:
 def check_there(path: str) -> None:
     """Raises `Error` if there is no file at `path`: a check before the path is used to derive others."""
     if path != STDIN and not os.path.lexists(path):
-        hint = "check the path and its permissions"
-        raise Error("can't be read: no such file or directory", file=path, hint=hint)
+        what = f"can't be read: no such file or directory{near_files(path)}"
+        raise Error(what, file=path, hint="check the path and its permissions")
 
 
 def _streamed(content: bytes, name: str) -> Input:

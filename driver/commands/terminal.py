@@ -134,7 +134,7 @@ def plain_table(
 
     table = Table(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title=title, title_justify="left", title_style="bold",
-        header_style="",
+        header_style="", min_width=min(console.width, cell_len(title)),
     )  # fmt: skip
     cells = [[printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     widths = [

@@ -78,7 +78,9 @@ def _numbered(names: Sequence[str]) -> list[str] | None:
 
 
 def _known(entry: Entry) -> list[str]:
-    return [name for port in entry.inputs for name in (port.name, port.tensor)]
+    """The names that arrays may have."""
+    found = (name for port in entry.inputs for name in (port.name, port.tensor.removeprefix("serving_default_")))
+    return list(dict.fromkeys(name.removesuffix(":0") for name in found))
 
 
 def refuse_unknown_keys(names: Sequence[str], entries: Sequence[Entry]) -> None:

@@ -7,6 +7,7 @@ after the other, so that only one is in memory.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import pathlib
 import sys
@@ -228,7 +229,9 @@ def _checked(port: Port, found: Array, is_mask: bool) -> Array:
     )
     if not fits:
         what = f"input '{port.name}' is {_shown(found.shape)} where it wants {_shown(port.shape)}"
-        raise Error(what, hint="give one sample a place on axis 0")
+        same = found.size == math.prod(port.shape)
+        hint = f"reshape each sample to {_shown(port.shape)}" if same else "give one sample a place on axis 0"
+        raise Error(what, hint=hint)
     return made
 
 
@@ -254,6 +257,8 @@ def _reader(
         return lambda: map(read, files), len(files)
     if names_function(name):
         return named_function(name), None
+    if path.suffix == ".py":
+        raise Error("is Python code", file=name, hint=f"name a function of it: {name}:FUNCTION", status=2)
     if path.suffix.lower() in ENDINGS:
         raise Error("is one image", file=name, hint="give the folder that it lies in")
     archive = Archive(path)

@@ -17,6 +17,7 @@ import numpy as np
 from tflir.backends.files import is_stream
 from tflir.backends.litert.run import Array
 from tflir.ir.errors import Error
+from tflir.near_files import near_files
 
 _ARRAY = ".npy"
 _LARGEST = 1 << 30
@@ -115,7 +116,7 @@ class Archive:
         except (Error, MemoryError):
             raise
         except FileNotFoundError:
-            raise self._error("no such file", hint="check the path") from None
+            raise self._error(f"no such file{near_files(str(self.path))}", hint="check the path") from None
         except Exception as error:  # archive, compression and headers raise a dozen kinds of exceptions
             kind = "an .npy file" if self.path.suffix == _ARRAY else "an .npz archive"
             raise self._error(f"is damaged, or not {kind} ({type(error).__name__}: {error})") from None

@@ -58,9 +58,7 @@ def _place(error: BaseException) -> str:
     frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if not _is_ours(frame)]
     places = [(frame.f_code.co_filename, line) for frame, line in frames]
     own = [place for place in places if not place[0].startswith(_INSTALLED)]
-    for file, line in (own or places)[-1:]:
-        return f"{_short(file)}:{line}"
-    return ""
+    return f"{_short(own[-1][0])}:{own[-1][1]}" if own else ""
 
 
 def _is_ours(frame: FrameType) -> bool:
@@ -105,6 +103,7 @@ def named_function(name: str) -> Callable[..., Any]:
         found = asked(what, hint, lambda: getattr(held, function, None))
     except Error as error:
         error.status = _USAGE
+        error.file = error.file or name
         raise
     finally:
         sys.path.remove(folder)
@@ -119,7 +118,7 @@ def named_function(name: str) -> Callable[..., Any]:
         return lambda: items
     known = [item for item, value in vars(held).items() if callable(value) and not item.startswith("_")]
     what = f"module {module} has no function {function}{near(function, known)}"
-    raise Error(what, hint="give module:function", status=_USAGE)
+    raise Error(what, file=name, hint="give module:function", status=_USAGE)
 
 
 def _loaded(file: pathlib.Path) -> ModuleType:
