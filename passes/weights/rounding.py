@@ -124,8 +124,9 @@ def tuned(
     moments: Float64,
     check: Float64 | None,
 ) -> Rounded:
-    """The result of `attempt`, which is GPTQ with given factors for given moments and damping, with the damping that errs least on
-    data that was held out; or `plain` if that errs less.
+    """The result of `attempt`, which is GPTQ with given factors, moments and damping; or `plain` if that errs less.
+
+    The damping is the one that errs least on data that was held out.
 
     From few samples, moments hold chance correlations, from which more damping protects. With the damping chosen, GPTQ
     runs again on all the data.
