@@ -11,6 +11,7 @@ from tflir.pipeline import mode_of
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
+    from xdsl.dialects.func import FuncOp
     from xdsl.ir import Attribute
 
     from tflir.passes.base import PassReport
@@ -96,8 +97,21 @@ def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:
     by_name = {function.sym_name.data: function for function in functions(module)}
     for record in held:
         function = by_name.get(record.data["function"].root_reference.data)
-        if function is not None and logged(function) and not ranges_of(function):
+        if function is not None and _computes_floats(function) and logged(function) and not ranges_of(function):
             yield record.data["key"].data
+
+
+def _computes_floats(function: FuncOp) -> bool:
+    """Whether an op other than a conversion makes or reads a float: one that is quantized throughout needs no data."""
+    from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+    from tflir.passes.rewriting.values import is_float
+
+    return any(
+        is_float(value)
+        for op in function.body.block.ops
+        if not isinstance(op, QuantizeOp | DequantizeOp) and op.name.startswith("tfl.") and op.operands
+        for value in op.results
+    )
 
 
 def result_remarks(options: Options, reports: Sequence[PassReport], module: ModuleOp) -> Iterator[str]:
