@@ -27,6 +27,8 @@ JSON_VERSION = 1
 """Raised when a key of the JSON document changes its meaning or goes."""
 _USAGE = 2
 _ENDING = ".tflite"
+_FLOAT = "float"
+"""The form of weights that were left as they are."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -125,6 +127,8 @@ def _say(source: Input, found: Result, arguments: argparse.Namespace, options: O
     say(f"{found.evaluations} models evaluated, of at most {found.limit}{again}")
     forms = Counter(form for _, form in found.layers)
     say(f"weights of {len(found.layers)} layers: {', '.join(f'{n} x {form}' for form, n in forms.items()) or 'none'}")
+    if found.layers and set(forms) == {_FLOAT}:
+        say("no weights can be smaller within the bound: the model stays as it is")
     size = len(found.model)
     ratio = f" ({source.size / size:.2f}x smaller)" if size < source.size else ""
     measured = arguments.bound.shown(found.value)

@@ -28,9 +28,9 @@ class Bound:
 
     def shown(self, value: float) -> str:
         """A measured value, as `least` counts it, in words."""
-        return (
-            f"accuracy drop {-value:.2f} %" if self.is_accuracy else "∞ dB" if value == math.inf else f"{value:.1f} dB"
-        )
+        if self.is_accuracy:
+            return f"accuracy drop {-value:.2f} %"
+        return "∞ dB" if value == math.inf else f"{value:.1f} dB"
 
     def __str__(self) -> str:
         return f"accuracy-drop<={self.limit:g}%" if self.is_accuracy else f"snr>={self.limit:g}"
