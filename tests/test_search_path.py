@@ -106,15 +106,13 @@ def test_a_walk_does_not_fall_back_to_float_where_predictions_are_far_off() -> N
     assert 10 <= measured[found.place] <= 20
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_a_walk_does_not_fall_back_to_float_where_unseen_data_differ(seed: int) -> None:
-    """A single unseen sample gives values that lie lower and jump from place to place."""
+def test_a_walk_does_not_fall_back_to_float_where_unseen_data_fall_little_short() -> None:
+    """A single unseen sample gives values that jump from place to place."""
     predicted = [math.inf, *(40 - 0.05 * place for place in range(800))]
-    jumps = np.random.default_rng(seed).uniform(-3, 0, len(predicted))
-    unseen = [value + jump for value, jump in zip(predicted, jumps, strict=True)]
+    unseen = [value if value > 11.8 else 9.7 for value in predicted]
     found = Walk(predicted, 10.0, lambda at: Measured(predicted[at], 0.5), lambda at: unseen[at]).find(len(predicted))
     assert found.holds
-    assert 10 <= unseen[found.place] <= 20
+    assert 10 <= unseen[found.place] <= 13
 
 
 def test_a_bound_that_no_place_holds_is_reported_with_what_the_first_one_reaches() -> None:
