@@ -39,7 +39,7 @@ def verification_facts(verification: Verification) -> dict[str, Any]:
         "unmet": list(verification.unmet),
         "skip": [_suggestion(suggestion) for suggestion in verification.advice.skip],
         "flag": verification.advice.flag,
-        "instead": verification.advice.instead,
+        "instead": verification.advice.instead if verification.advice.skip else "",
         "notes": list(verification.advice.notes),
     }
 

@@ -8,7 +8,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tflir.backends.files import check_writable, whole_file
+from tflir.backends.files import check_writable
+from tflir.commands.outputs import STDOUT, write_output
 from tflir.ir.errors import Error
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ ENDINGS = (".json", ".html")
 
 
 def check_path(path: str | os.PathLike[str]) -> None:
-    """Raises `Error` (status 2) before any work if a report of this name can't be written."""
+    """Raises `Error` (status 2) before any work if a report of this name can't be written; `-` is standard output."""
     target = pathlib.Path(path)
+    if os.fspath(path) == STDOUT:
+        return
     if target.suffix.lower() not in ENDINGS:
         raise Error("a report is .json or .html", file=str(target), hint="the ending says what to write", status=2)
     check_writable(target)
@@ -40,7 +43,7 @@ def write_report(
     verification: Verification | None = None,
     models: tuple[Model, Model] | None = None,
 ) -> None:
-    """Writes what the passes did to `path`, in the form that its ending names.
+    """Writes what the passes did to `path`, in the form that its ending names; to standard output, `-`, as JSON.
 
     `title` names the model. `verification` adds the differences of outputs and layers from the original's, `models`
     (the original and the compiled one) the bytes of constants of each kind of op in both. Raises `Error` if the ending
@@ -62,11 +65,10 @@ def write_report(
         facts["sizes"] = sizes_by_kind(*models)
     if verification is not None:
         facts["verification"] = verification_facts(verification)
-    as_json = pathlib.Path(path).suffix.lower() == ".json"
+    as_json = os.fspath(path) == STDOUT or pathlib.Path(path).suffix.lower() == ".json"
     facts = plain(facts, unicode_text if as_json else visible_text)
     text = f"{json.dumps(facts, indent=1, allow_nan=False)}\n" if as_json else "".join(page(facts))
-    with whole_file(path) as out:
-        out.write(text.encode())
+    write_output(path, text.encode())
 
 
 def _pass_facts(report: PassReport) -> dict[str, Any]:
