@@ -23,6 +23,7 @@ from tflir.options import Options, options_from
 from tflir.remarks import larger_because
 
 if TYPE_CHECKING:
+    from tflir.benchmarking import Latency
     from tflir.converter import Converter
     from tflir.report.side_by_side import Request, Samples
     from tflir.report.verify import Verification
@@ -61,9 +62,9 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
     if arguments.rules_out:
         _write_rules(arguments.rules_out, source, options)
     _say(converter, source, target, size, arguments)
-    verification = _verified(source, compiled, arguments, options, request)
+    verification, latency = _verified(source, compiled, arguments, options, request)
     if arguments.report:
-        from tflir.report.report import write_report
+        from tflir.report.report import Made, write_report
 
         write_report(
             arguments.report,
@@ -71,7 +72,7 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
             source.size,
             size,
             title=source.name,
-            pipeline=pipeline,
+            made=Made(tuple(arguments.words), pipeline, converter.remarks, converter.decisions, latency),
             verification=verification,
             models=None if source.is_text or compiled is None else (source.model, compiled),
         )
@@ -114,23 +115,25 @@ def _verified(
     arguments: argparse.Namespace,
     options: Options,
     request: Request | None,
-) -> Verification | None:
+) -> tuple[Verification | None, Latency | None]:
     """Compares both models, with --verify, whose tables it prints, or for a report if there is data; else None."""
     if source.is_text or compiled is None or request is None:
-        return None
+        return None, None
     if not arguments.verify and request.options.representative_dataset is None:
-        return None
+        return None, None
     from tflir.report.side_by_side import side_by_side
     from tflir.report.verify import print_verification
 
     samples = _samples(source, request)
     verification = side_by_side(source.model, compiled, samples, request, made_with=options, quiet=arguments.quiet)
-    if arguments.verify and not arguments.quiet:
-        from tflir.benchmarking import latency_line
+    if not arguments.verify or arguments.quiet:
+        return verification, None
+    from tflir.benchmarking import brief_latency
 
-        print_verification(verification)
-        say(latency_line(source.model, compiled))
-    return verification
+    latency = brief_latency(source.model, compiled)
+    print_verification(verification)
+    say(str(latency))
+    return verification, latency
 
 
 def _samples(source: Input, request: Request) -> Samples:

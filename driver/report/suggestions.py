@@ -31,6 +31,7 @@ _WASTED = 4
 """A represented range that is more than this many times the used range is given as a reason."""
 _CLIPPED = 1.05
 _INPUT = "input"
+_WIDER = "int16 activations add less"
 _INT16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 
@@ -57,6 +58,8 @@ class Advice:
     """The values of --skip that were already given."""
     instead: str = ""
     """What to do instead of --skip, if that can't be combined with the other options."""
+    widen: bool = False
+    """Whether int16 activations are suggested, which the notes say too."""
 
     @property
     def flag(self) -> str:
@@ -89,8 +92,8 @@ def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], options
         Suggestion(item.signature, item.op, item.name, pattern(item.name, names), _why(item)) for item in worst
     )
     random = {item.signature for item in outputs if item.random}
-    notes = _notes(reach, random, bool(poor) and bool(layers) and not skip, options)
-    return Advice(skip, tuple(notes), *_skipping(options))
+    notes = tuple(_notes(reach, random, bool(poor) and bool(layers) and not skip, options))
+    return Advice(skip, notes, *_skipping(options), widen=any(_WIDER in note for note in notes))
 
 
 def _skipping(options: Options | None) -> tuple[tuple[str, ...], str]:
@@ -152,7 +155,7 @@ def _notes(reach: Iterable[Layer], random: set[str], unexplained: bool, options:
 def _less_noise(options: Options | None) -> str:
     """What to do if no op can be suggested."""
     if options is None or _INT16 not in options.target_spec.supported_ops:
-        return f"int16 activations add less: --supported-ops {_INT16.name}"
+        return f"{_WIDER}: --supported-ops {_INT16.name}"
     return "leave more ops float with --skip or --quantize-only"
 
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xdsl.dialects.builtin import ModuleOp
 
@@ -18,7 +18,11 @@ from tflir.report.graph.constants import ConstantFacts, ConstantTable
 from tflir.report.graph.contents import Graph, Node, Tensor, graphs_of
 from tflir.report.graph.costs import cost_measures
 from tflir.report.graph.measures import Measure, constant_measures
+from tflir.report.graph.ratios import ratio_measures
 from tflir.report.graph.scopes import Scope, scopes_of
+
+if TYPE_CHECKING:
+    from tflir.backends.litert.layers import Layer
 
 _SCRIPTS = ("geometry.js", "drawing.js", "panel.js", "view.js")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -38,6 +42,17 @@ def write_graph_page(path: str | os.PathLike[str], module: ModuleOp, title: str)
     text = "".join(page(title, graphs, constants.facts, measures))
     with whole_file(path) as out:
         out.write(text.encode())
+
+
+def drawn(module: ModuleOp, title: str, layers: Sequence[Layer], side: int) -> tuple[dict[str, Any], list[Graph]]:
+    """The data of a view of a module's graphs, coloured by the ratios of `layers` too, and the graphs.
+
+    `side` is 0 if the module is the original that layers were compared with, 1 if it is the other one.
+    """
+    constants = ConstantTable()
+    graphs = graphs_of(module, constants)
+    measures = [*ratio_measures(graphs, layers, side), *constant_measures(graphs, constants.facts)]
+    return document(title, graphs, constants.facts, [*measures, *cost_measures(module, graphs)]), graphs
 
 
 def page(

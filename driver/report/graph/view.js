@@ -96,12 +96,17 @@ function graphView(root, data, how = {}) {
     view.x = box.x + box.anchor - width / view.scale / 2;
     view.y = box.y + Math.min(box.height, 80) / 2 - height / view.scale * (innerWidth <= 700 && !how.embedded ? 0.22 : 0.5);
   }
-  function reveal(id, quietly = false, graphAt = shown) {
+  // Moves to an operator, wherever it is.
+  function look(id, graphAt = shown) {
     if (graphAt !== shown) { graphField.value = graphAt; show(graphAt); }
     const graph = current();
     for (let scope = graph.scopes[graph.nodes[id].home]; scope.id; scope = graph.scopes[scope.parent]) scope.open = true;
     picture = arrange(graph);
     center(id);
+    redraw();
+  }
+  function reveal(id, quietly = false, graphAt = shown) {
+    look(id, graphAt);
     choose(id, quietly);
   }
   function all(open) {
@@ -277,7 +282,7 @@ function graphView(root, data, how = {}) {
   if (how.colour) setColour(how.colour);
   if (data.graphs.length) show(0);
   return {
-    canvas, view, current, size, choose, reveal, setColour, fit, paint, data,
+    canvas, view, current, size, choose, look, reveal, setColour, fit, paint, data,
     get picture() { return picture; }, get colours() { return colours; }, get chosen() { return chosen; }, get shown() { return shown; },
   };
 }
