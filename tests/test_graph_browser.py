@@ -142,7 +142,8 @@ def test_search_finds_and_reveals(shown: Any) -> None:
     assert "net/stage13/block137/act/Relu" in browser.find_element("css selector", "aside").text
     x, y, width, height = browser.execute_script(
         "const box = page.picture.byItem.get(page.chosen);"
-        "return [(box.x - page.view.x) * page.view.scale, (box.y - page.view.y) * page.view.scale, page.canvas.clientWidth, page.canvas.clientHeight]"
+        "const {x, y, scale} = page.view, {clientWidth, clientHeight} = page.canvas;"
+        "return [(box.x - x) * scale, (box.y - y) * scale, clientWidth, clientHeight]"
     )
     assert 0 < x < width
     assert 0 < y < height
@@ -219,7 +220,7 @@ def _mouse(browser: Any, kind: str, x: float, y: float, **more: Any) -> None:
 
 def test_dragging_moves_and_the_wheel_zooms_at_the_pointer(shown: Any) -> None:
     browser = shown("blocks200")
-    script = "return [page.view.x, page.view.y, page.view.scale, page.view.x + 600 / page.view.scale, page.view.y + 300 / page.view.scale]"
+    script = "const {x, y, scale} = page.view; return [x, y, scale, x + 600 / scale, y + 300 / scale]"
     before = browser.execute_script(script)
     _mouse(browser, "mousePressed", 200, 400, button="left", buttons=1, clickCount=1)
     _mouse(browser, "mouseMoved", 260, 430, button="left", buttons=1)

@@ -12,6 +12,8 @@ from tflir.backends.files import check_writable, is_stream
 from tflir.ir.errors import Error
 
 STDOUT = "-"
+PAGES = (".html", ".htm")
+"""The endings of pages."""
 _USAGE = 2
 Path = str | os.PathLike[str]
 

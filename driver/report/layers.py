@@ -7,7 +7,7 @@ from typing import Any
 
 from tflir.report.graph.page import data
 from tflir.report.graph.ratios import Place
-from tflir.report.parts import missing, ratio_of
+from tflir.report.parts import Supplies, missing, ratio_of
 from tflir.report.short_names import short_names
 
 IDENTICAL = 1000.0
@@ -16,14 +16,14 @@ Places = tuple[Place | None, Place | None]
 """The nodes of a layer in the graphs of the original and of the compiled model."""
 
 
-def layers_section(found: Mapping[str, Any] | None, places: Sequence[Places]) -> Iterator[str]:
+def layers_section(found: Mapping[str, Any] | None, places: Sequence[Places], supplies: Supplies) -> Iterator[str]:
     """The table, the chart and the filters of `found`, the facts of a verification; or why there are none.
 
     `places` are the nodes of each layer, none if no graph is shown.
     """
     yield '<h2 id="layers">Layers</h2>\n'
     if not found:
-        yield missing("No layers: the models were not run.", "--verify", "--representative-dataset", "--test-data")
+        yield missing("No layers: the models were not run.", *supplies.runs)
         return
     if found["layers_missing"]:
         yield missing(f"Layers can’t be compared: {found['layers_missing']}.")

@@ -6,16 +6,16 @@ import html
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tflir.report.parts import graded, missing, ratio_of
+from tflir.report.parts import Supplies, graded, missing, ratio_of
 from tflir.report.tables import Cell, Column, Row, figure, named, table, text
 from tflir.report.verify import grade
 
 
-def outputs_section(found: Mapping[str, Any] | None) -> Iterator[str]:
+def outputs_section(found: Mapping[str, Any] | None, supplies: Supplies) -> Iterator[str]:
     """The outputs of `found`, the facts of a verification; or why there are none."""
     yield '<h2 id="outputs">Outputs</h2>\n'
     if not found:
-        yield missing("Not known: the models were not run.", "--verify", "--representative-dataset", "--test-data")
+        yield missing("Not known: the models were not run.", *supplies.runs)
         return
     rows = found["outputs"]
     yield f'<p class="faint">Beside those of the original, on {html.escape(found["inputs"])}.</p>\n'

@@ -11,7 +11,7 @@ from tflir.report.layers import Places, layers_section
 from tflir.report.origin import DATE
 from tflir.report.outputs import outputs_section
 from tflir.report.own import own
-from tflir.report.parts import missing, short_path
+from tflir.report.parts import COMPILE, missing, short_path
 from tflir.report.sparsity import sparsity_section
 from tflir.report.steps import steps_section
 from tflir.report.summary import what_changed, what_next, where_accuracy_went
@@ -54,11 +54,11 @@ def page(
     links = (f'<a href="#{anchor}">{said}</a>' for anchor, said in _SECTIONS.items())
     yield f"<nav>{' '.join(links)}</nav></header>\n"
     found = facts.get("verification")
-    yield from what_changed(facts)
-    yield from where_accuracy_went(found, graph=graph is not None)
+    yield from what_changed(facts, COMPILE)
+    yield from where_accuracy_went(found, () if graph is None else ("view",), COMPILE)
     yield from what_next(facts["next"])
-    yield from layers_section(found, places)
-    yield from outputs_section(found)
+    yield from layers_section(found, places, COMPILE)
+    yield from outputs_section(found, COMPILE)
     yield from steps_section(facts["decisions"], facts["remarks"])
     yield from _constants(facts)
     yield from sparsity_section(facts.get("zeros"))
@@ -67,7 +67,7 @@ def page(
     for title, listed in _further_tables(facts["passes"]).items():
         yield f"<h2>{html.escape(title)}: {len(listed)}</h2>\n"
         yield from table(title, _columns_of(listed), listed)
-    yield from _origin(facts)
+    yield from origin_section(facts)
     if graph is not None:
         yield data("graph-data", graph)
     yield f"<script>\n{scripts()}{''.join(map(own, _SCRIPTS))}</script></body></html>\n"
@@ -96,7 +96,8 @@ def _passes(passes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"<tr><td><code>{html.escape(one['name'])}</code></td><td>{done or 'nothing'}{_declined(one)}</td></tr>\n"
     yield "</tbody></table></div>\n"
     if idle:
-        yield f'<p class="faint">Nothing to do: {", ".join(f"<code>{html.escape(name)}</code>" for name in idle)}.</p>\n'
+        names = ", ".join(f"<code>{html.escape(name)}</code>" for name in idle)
+        yield f'<p class="faint">Nothing to do: {names}.</p>\n'
 
 
 def _declined(pass_facts: Mapping[str, Any]) -> str:
@@ -153,7 +154,8 @@ def _tensors(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from table("Tensors", columns, rows)
 
 
-def _origin(facts: Mapping[str, Any]) -> Iterator[str]:
+def origin_section(facts: Mapping[str, Any]) -> Iterator[str]:
+    """The command, passes, versions, and the date if there is one."""
     yield '<h2 id="origin">How it was made</h2>\n'
     if facts["command"]:
         yield f"<p><code>{html.escape(facts['command'])}</code></p>\n"
@@ -161,7 +163,7 @@ def _origin(facts: Mapping[str, Any]) -> Iterator[str]:
         yield "<p>From Python, without a command.</p>\n"
     if facts["pipeline"]:
         yield f"<p>Passes: <code>{html.escape(facts['pipeline']).replace(',', ',<wbr>')}</code></p>\n"
-    yield f"<p>{', '.join(f'{html.escape(name)} {html.escape(said)}' for name, said in facts['versions'].items())}</p>\n"
+    yield f"<p>{html.escape(', '.join(f'{name} {said}' for name, said in facts['versions'].items()))}</p>\n"
     if facts["date"]:
         yield f"<p>{html.escape(facts['date'])}, as <code>{DATE}</code> says.</p>\n"
     else:

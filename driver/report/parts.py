@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tflir.commands.terminal import decibels
 from tflir.report.verify import grade
+
+
+@dataclass(frozen=True)
+class Supplies:
+    """What supplies data that a page lacks."""
+
+    runs: tuple[str, ...]
+    """What has both models run."""
+    labels: str
+    latency: str
+
+
+COMPILE = Supplies(
+    ("--verify", "--representative-dataset", "--test-data"), "--test-data FILE.npz --labels KEY", "--verify"
+)
+COMPARE = Supplies((), "--inputs FILE.npz --labels KEY", "tflir benchmark")
 
 Part = tuple[str, float]
 """The class of a part of a bar, and its share of the track from 0 to 1."""

@@ -63,10 +63,10 @@ def write_report(
     """Writes what the passes did to `path`, in the form that its ending names.
 
     `title` names the model. `verification` adds the differences of outputs and layers from the original's, `models`
-    (the original and the compiled one) what is said of them without running them, and the picture of the graph. The
+    (the original and the compiled one) what is said of them without running them and the picture of the graph. The
     same arguments give the same bytes; a measured latency is left out if the environment gives the date of a
-    reproducible build (SOURCE_DATE_EPOCH). Raises `Error` if the ending is neither .json nor .html, if the file can't be
-    written, or if one of `models` can't be read.
+    reproducible build (SOURCE_DATE_EPOCH). Raises `Error` if the ending is neither .json nor .html, if the file can't
+    be written, or if one of `models` can't be read.
     """
     from tflir.report.facts import plain, unicode_text, verification_facts, visible_text
     from tflir.report.model_facts import model_facts

@@ -39,8 +39,8 @@ def _words(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     dense = [row for row in rows if not row["sparse"] and row["zeros"] >= _MANY]
     if sparse:
         stored, full = (sum(row[key] for row in sparse) for key in ("bytes", "bytes_dense"))
-        yield f"<p>{_counted(len(sparse), len(rows))} stored sparse: only the elements that are not zero are in the file, "
-        yield f"with the places where they are. They take {human_size(stored)} instead of {human_size(full)}, "
+        yield f"<p>{_counted(len(sparse), len(rows))} stored sparse: only elements that are not zero are in the file, "
+        yield f"with their places. They take {human_size(stored)} instead of {human_size(full)}, "
         yield f"{percent(stored, full)}.</p>\n"
     if dense:
         nbytes = sum(row["bytes"] for row in dense)
@@ -50,8 +50,8 @@ def _words(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield "for the reasons look under Passes.</p>\n"
     if not sparse and not dense:
         most = max(row["zeros"] for row in rows)
-        yield f"<p>Nothing is sparse: none of the {len(rows)} constants of 1 kB or more is half zeros or more; the most is "
-        yield f"{percent(most, 1)}. <code>tflir-opt</code> has the pass <code>tfl-prune</code>, which makes zeros, "
+        yield f"<p>Nothing is sparse: none of the {len(rows)} constants of 1 kB or more is half zeros or more; "
+        yield f"the most is {percent(most, 1)}. The pass <code>tfl-prune</code> of <code>tflir-opt</code> makes zeros, "
         yield f"and <code>{_SPARSE}</code> leaves them out.</p>\n"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from tflir.benchmarking import milliseconds
 from tflir.commands.terminal import decibels, human_size, percent
 from tflir.report.graph.ratios import SNR
-from tflir.report.parts import bars, command, graded, missing, ratio_of, track
+from tflir.report.parts import Supplies, bars, command, graded, missing, ratio_of, track
 from tflir.report.short_names import short_names
 from tflir.report.verify import MEANINGS, grade
 
@@ -21,7 +21,7 @@ _TALLEST = 40.0
 """dB that fill the bar of a fall."""
 
 
-def what_changed(facts: Mapping[str, Any]) -> Iterator[str]:
+def what_changed(facts: Mapping[str, Any], supplies: Supplies) -> Iterator[str]:
     """Sizes, types and latency of both models."""
     yield '<section class="question" id="changed"><h2>What changed?</h2>\n'
     for remark in facts["remarks"]:
@@ -31,7 +31,7 @@ def what_changed(facts: Mapping[str, Any]) -> Iterator[str]:
     yield '<div class="tiles">\n'
     yield from _size(facts["bytes_before"], facts["bytes_after"])
     yield from _types(facts.get("types"))
-    yield from _latency(facts)
+    yield from _latency(facts, supplies)
     yield "</div></section>\n"
 
 
@@ -80,7 +80,7 @@ def _rest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [{"type": "others", **{key: sum(row[key] for row in rows) for key in ("bytes_before", "bytes_after")}}]
 
 
-def _latency(facts: Mapping[str, Any]) -> Iterator[str]:
+def _latency(facts: Mapping[str, Any], supplies: Supplies) -> Iterator[str]:
     yield "<div><h3>Latency</h3>\n"
     latency = facts.get("latency")
     estimated = facts.get("estimated_seconds") or (None, None)
@@ -90,11 +90,11 @@ def _latency(facts: Mapping[str, Any]) -> Iterator[str]:
     elif None not in estimated:
         yield from _times(*estimated)
         yield '<p class="faint">estimated for XNNPACK, 1 thread of a Zen 4 core; '
-        yield "<code>--verify</code> measures it</p>\n"
+        yield f"<code>{supplies.latency}</code> measures it</p>\n"
     elif latency:
         yield missing(f"Not known: {latency['unknown']}.")
     else:
-        yield missing("Not measured.", "--verify")
+        yield missing("Not measured.", supplies.latency)
     yield "</div>\n"
 
 
@@ -109,34 +109,34 @@ def _times(before: float, after: float) -> Iterator[str]:
     yield from bars(rows)
 
 
-def where_accuracy_went(found: Mapping[str, Any] | None, *, graph: bool) -> Iterator[str]:
-    """The outputs' noise, the layers where it falls most, and (with `graph`) the place of the picture of it."""
+def where_accuracy_went(found: Mapping[str, Any] | None, pictures: Sequence[str], supplies: Supplies) -> Iterator[str]:
+    """The outputs' noise, the layers where it falls most, and the places of `pictures`, elements with these names."""
     yield '<section class="question" id="accuracy"><h2>Where did accuracy go?</h2>\n'
     if not found:
-        yield missing("Not known: the models were not run.", "--representative-dataset", "--test-data", "--verify")
+        yield missing("Not known: the models were not run.", *supplies.runs)
     else:
-        yield from _outputs(found)
-    if graph or (found and found["layers"]):
+        yield from _outputs(found, supplies)
+    colour = SNR if found and found["layers"] else "bytes of constants"
+    views = "".join(f'<div id="{name}" data-colour="{colour}"></div>' for name in pictures)
+    if len(pictures) > 1:
+        yield from _falls(found)
+        yield f'<div class="pair">{views}</div>\n'
+    elif pictures or (found and found["layers"]):
         yield '<div class="where"><div>\n'
         yield from _falls(found)
-        yield "</div><div>"
-        yield (
-            f'<div id="view" data-colour="{SNR if found and found["layers"] else "bytes of constants"}"></div>'
-            if graph
-            else ""
-        )
-        yield "</div></div>\n"
+        yield f"</div><div>{views}</div></div>\n"
     yield "</section>\n"
 
 
-def _outputs(found: Mapping[str, Any]) -> Iterator[str]:
+def _outputs(found: Mapping[str, Any], supplies: Supplies) -> Iterator[str]:
     worst = min(found["outputs"], key=ratio_of, default=None)
     if worst is not None:
         ratio = ratio_of(worst)
         word = grade(ratio)[0]
         of = f"the worst of {len(found['outputs'])} outputs" if len(found["outputs"]) > 1 else "the output"
         yield f'<p class="big">{graded(ratio)} <span class="{word}">{word}</span></p>\n'
-        yield f"<p>Signal to noise of {of}, <code>{html.escape(worst['name'])}</code>, on {html.escape(found['inputs'])}. "
+        name, inputs = html.escape(worst["name"]), html.escape(found["inputs"])
+        yield f"<p>Signal to noise of {of}, <code>{name}</code>, on {inputs}. "
         yield f"{word}: {MEANINGS[word]}.</p>\n"
     if (accuracy := found["accuracy"]) is not None:
         before, after = (f"{100 * accuracy[key]:.4g} %" for key in ("before", "after"))
@@ -145,7 +145,7 @@ def _outputs(found: Mapping[str, Any]) -> Iterator[str]:
     elif found["accuracy_missing"]:
         yield missing(f"Accuracy is not measured: {found['accuracy_missing']}.")
     else:
-        yield missing("Accuracy is not measured: the data has no labels.", "--test-data FILE.npz --labels KEY")
+        yield missing("Accuracy is not measured: the data has no labels.", supplies.labels)
     for line in found["unmet"]:
         yield f'<p class="poor">Not met: {html.escape(line)}</p>\n'
 
@@ -166,7 +166,8 @@ def _falls(found: Mapping[str, Any] | None) -> Iterator[str]:
         said = f"{decibels(ratio_of(layer, 'input_snr_db', 'input_identical'))} → {decibels(ratio)}"
         yield f'<li><button class="plain" type="button" data-layer="{at}" {name}'
         yield f'<br><span class="faint">{html.escape(layer["op"])} {html.escape(layer["type"])}:</span> {said}'
-        yield f'<span class="{grade(ratio)[0]}">{track([("", min(1.0, fall / _TALLEST))], f"falls {decibels(fall)}")}</span>'
+        drop = track([("", min(1.0, fall / _TALLEST))], f"falls {decibels(fall)}")
+        yield f'<span class="{grade(ratio)[0]}">{drop}</span>'
         yield "</li>\n"
     yield '</ol><p class="faint">Click one to see it in the picture.</p>\n'
 

@@ -4,8 +4,10 @@ const key = (row, column) => {
   const cell = row.cells[column];
   return "value" in cell.dataset ? +cell.dataset.value : cell.textContent;
 };
+// Turns the order of a column, of which numbers begin with the largest; 1 if it rises now, else -1.
 function sorted(head) {
-  const sign = head.getAttribute("aria-sort") === "descending" ? 1 : -1;
+  const before = head.getAttribute("aria-sort"), rises = before ? before === "descending" : !head.classList.contains("number");
+  const sign = rises ? 1 : -1;
   for (const other of head.parentNode.cells) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", sign < 0 ? "descending" : "ascending");
   return sign;
@@ -66,7 +68,7 @@ function layerSection(root, rows, reveal) {
   const more = element("button", {class: "all", type: "button", on: () => { limit = Infinity; fill(); }});
   const heads = COLUMNS.map(([name, , style], at) => {
     const head = element("th", {scope: "col", class: style}, element("button", {type: "button"}, name));
-    head.querySelector("button").addEventListener("click", () => { sign = -sorted(head) < 0 ? 1 : -1; order = at; fill(); });
+    head.querySelector("button").addEventListener("click", () => { sign = sorted(head); order = at; fill(); });
     return head;
   });
   heads[order].setAttribute("aria-sort", "ascending");
@@ -154,7 +156,7 @@ function chart(layers, go) {
   const paths = {poor: "", fair: "", good: "", identical: ""};
   layers.forEach((row, at) => {
     const high = Math.max(2, CHART * Math.min(Math.max(row.ratio, 0), top) / top);
-    paths[graded(row.ratio)] += `M${(at * wide).toFixed(2)} ${CHART}v${-high.toFixed(1)}h${(0.84 * wide).toFixed(2)}v${high.toFixed(1)}z`;
+    paths[graded(row.ratio)] += `M${(at * wide).toFixed(2)} ${CHART}v-${high.toFixed(1)}h${(0.84 * wide).toFixed(2)}v${high.toFixed(1)}z`;
   });
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   for (const [name, value] of [["viewBox", `0 0 1000 ${CHART}`], ["preserveAspectRatio", "none"], ["role", "img"],

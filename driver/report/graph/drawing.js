@@ -4,7 +4,8 @@ const HUES = {
   reduction: 335, shaping: 212, indexing: 225, filling: 240, sampling: 200, quantization: 50, control_flow: 0,
   variables: 12, input: 95, output: 95, legacy: 180, custom: 350, stablehlo: 320,
 };
-const VERDICTS = {taken: 150, refused: 30, wrong: 0}; // hues of what a target says of operators
+// Hues of what a target says of operators, and of how they differ from those of another model.
+const WORDS = {taken: 150, refused: 30, wrong: 0, "the same": 200, "another type": 260, "other options": 40, added: 140, removed: 0};
 const IDENTICAL = 1000, BEST = 40; // dB: the number that stands for "no difference", and where green begins
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -52,7 +53,7 @@ function colouring(data, choice, graph) {
   if (choice === "type") return classed(graph, node => shortType((graph.tensors[node.outputs[0] ?? node.inputs[0]] || {type: "none"}).type));
   const [name, unit, together, values, weights] = data.measures[choice], own = values[data.graphs.indexOf(graph)];
   if (unit === "class") {
-    return {...classed(graph, node => own[node.id] ?? "not an operator", one => VERDICTS[one]), name, unit, of: item => item >= 0 ? own[item] : null};
+    return {...classed(graph, node => own[node.id] ?? "not an operator", one => WORDS[one]), name, unit, of: item => item >= 0 ? own[item] : null};
   }
   const scopes = graph.scopes.map(scope => joined(together, scope.nodes.filter(id => own[id] !== null), own,
     weights.length ? weights[data.graphs.indexOf(graph)] : null));

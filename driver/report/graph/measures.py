@@ -18,7 +18,7 @@ class Measure:
     """As the page offers it: 'zeros'."""
     unit: Literal["bytes", "share", "dB", "us", "class"]
     together: Literal["sum", "mean", "max", "min"]
-    """What a folded scope shows of its nodes; ratios in dB of which the least counts are coloured by how bad they are."""
+    """What a folded scope shows of its nodes. Of ratios in dB, those joined by the least are red to green."""
     values: Sequence[Sequence[float | str | None]]
     """For each graph, the number of each node; None if it has none."""
     weights: list[list[float]] = field(default_factory=list[list[float]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,11 @@ from tflir.report.graph.ratios import ratio_measures
 from tflir.report.graph.scopes import Scope, scopes_of
 
 if TYPE_CHECKING:
+    from xdsl.ir import Operation
+
     from tflir.backends.litert.layers import Layer
 
+DIFFERENCE = "what differs"
 _SCRIPTS = ("geometry.js", "drawing.js", "panel.js", "view.js")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 """What a browser enforces: nothing is loaded from anywhere."""
@@ -44,14 +47,20 @@ def write_graph_page(path: str | os.PathLike[str], module: ModuleOp, title: str)
         out.write(text.encode())
 
 
-def drawn(module: ModuleOp, title: str, layers: Sequence[Layer], side: int) -> tuple[dict[str, Any], list[Graph]]:
+def drawn(
+    module: ModuleOp, title: str, layers: Sequence[Layer], side: int, words: Mapping[Operation, str] | None = None
+) -> tuple[dict[str, Any], list[Graph]]:
     """The data of a view of a module's graphs, coloured by the ratios of `layers` too, and the graphs.
 
-    `side` is 0 if the module is the original that layers were compared with, 1 if it is the other one.
+    `side` is 0 if the module is the original that layers were compared with, 1 if it is the other one. `words` say of
+    operators how they differ.
     """
     constants = ConstantTable()
     graphs = graphs_of(module, constants)
     measures = [*ratio_measures(graphs, layers, side), *constant_measures(graphs, constants.facts)]
+    if words is not None:
+        values = [[words.get(node.op) if node.op is not None else None for node in graph.nodes] for graph in graphs]
+        measures.append(Measure(DIFFERENCE, "class", "sum", values))
     return document(title, graphs, constants.facts, [*measures, *cost_measures(module, graphs)]), graphs
 
 

@@ -20,7 +20,7 @@ Place = tuple[int, int]
 
 
 def places_of(graphs: Sequence[Graph], layers: Sequence[Layer], side: int) -> list[Place | None]:
-    """The node that computes each layer; `side` is 0 for the graphs of the original, 1 for those of the compiled model."""
+    """The node that computes each layer; `side` is 0 in the graphs of the original, 1 in those of the other model."""
     makers: dict[tuple[int, str], Place] = {}
     for at, graph in enumerate(graphs):
         for number, node in enumerate(graph.nodes):

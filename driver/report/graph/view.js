@@ -1,9 +1,9 @@
 // A graph at work in a part of a page: what is shown where, and what mouse, fingers, keys and fields do.
 const FOUND = 50, CLEAR = 60, LEAST = 0.02, MOST = 4;
 
-// Draws `data` in the element `root`. `how.colour` is the name of the first colour, `how.embedded` leaves wheel and
-// fingers to the page until the picture is clicked, `how.onChoose(item)` is called with what a person chooses, `how.note`
-// stands in the panel above all.
+// Draws `data` in the element `root`. `how.colour` is the name of the first colour; `how.embedded` leaves wheel and
+// fingers to the page until the picture is clicked; `how.onChoose(item)`, `how.onToggle(path, open)`, `how.onAll(open)`
+// and `how.onColour(name)` are called with what a person does.
 function graphView(root, data, how = {}) {
   const canvas = element("canvas", {tabindex: "0", role: "img", "aria-label": `The graph of ${data.title}; search lists its operators`});
   const ctx = canvas.getContext("2d"), legend = element("div", {class: "legend"});
@@ -88,7 +88,16 @@ function graphView(root, data, how = {}) {
     const after = picture.byItem.get(item);
     view.x += after.x + after.anchor - before.x - before.anchor; // it stays where it was
     view.y += after.y - before.y;
-    choose(item);
+    choose(item, true);
+    if (how.onToggle) how.onToggle(scope.path, scope.open);
+  }
+  // Unfolds or folds the scope of a path, if there is one that can be seen.
+  function setOpen(path, open) {
+    const scope = current().scopes.find(one => one.id && one.path === path);
+    if (!scope || scope.open === open) return;
+    scope.open = open;
+    picture = arrange(current());
+    redraw();
   }
   function center(item) {
     const box = picture.byItem.get(item), {width, height} = size();
@@ -109,11 +118,15 @@ function graphView(root, data, how = {}) {
     look(id, graphAt);
     choose(id, quietly);
   }
-  function all(open) {
+  function setAll(open) {
     for (const scope of current().scopes) if (scope.id) scope.open = open;
     picture = arrange(current());
-    choose(null);
+    choose(null, true);
     begin();
+  }
+  function all(open) {
+    setAll(open);
+    if (how.onAll) how.onAll(open);
   }
 
   function itemAt(x, y) {
@@ -282,7 +295,7 @@ function graphView(root, data, how = {}) {
   if (how.colour) setColour(how.colour);
   if (data.graphs.length) show(0);
   return {
-    canvas, view, current, size, choose, look, reveal, setColour, fit, paint, data,
+    canvas, view, current, size, choose, look, reveal, setColour, setOpen, setAll, fit, paint, data,
     get picture() { return picture; }, get colours() { return colours; }, get chosen() { return chosen; }, get shown() { return shown; },
   };
 }
