@@ -91,7 +91,7 @@ COMMANDS: tuple[Option, ...] = (
         "FILE", path, name="html", commands=("compare",),
     ),
     Option(
-        "--node-data", "write signal to noise and its fall for each node of OTHER, as .json that Model Explorer loads "
+        "--node-data", "write signal to noise for each node of OTHER, as .json that Model Explorer loads "
         "as node data",
         "FILE", path, name="node_data", commands=("compare",),
     ),

@@ -210,6 +210,7 @@ def test_bars_stand_for_ratios_and_ranges(shown: Any) -> None:
         "good": f"M250.00 190v-{190 * 50 / 60:.1f}h210.00v{190 * 50 / 60:.1f}z",
         "fair": "M500.00 190v-47.5h210.00v47.5z",
         "poor": "M750.00 190v-2.0h210.00v2.0z",
+        "flag": "M750.00 190v-190h250.00v190z",
     }
     span = 90 + 77.5
     wanted = {"held": (-50, 77.5), "seen": (-90, 60), "cut": (-90, -50), "zero": (0, None)}

@@ -104,6 +104,11 @@ def _write(
         compared = Compared(names, both, structure, verification, error, tuple(arguments.words))
         write_compare_page(arguments.html, compared)
         say(f"wrote {printable(arguments.html)}: open it in a browser")
+    if arguments.node_data is not None and verification is not None:
+        from tflir.model_explorer.node_data import write_node_data
+
+        write_node_data(arguments.node_data, modules[1], verification.layers)
+        say(f"wrote {printable(arguments.node_data)}: load it as node data in Model Explorer")
 
 
 def _runnable(source: Input, module: Any) -> str | bytes:

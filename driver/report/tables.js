@@ -153,9 +153,10 @@ function rangeBar(row) {
 function chart(layers, go) {
   const finite = layers.map(row => row.ratio).filter(ratio => ratio < IDENTICAL), best = Math.max(0, ...finite);
   const top = Math.min(100, Math.max(40, Math.ceil(best / 20) * 20)), wide = 1000 / layers.length;
-  const paths = {poor: "", fair: "", good: "", identical: ""};
+  const paths = {flag: "", poor: "", fair: "", good: "", identical: ""}; // a low bar would be overlooked among a thousand
   layers.forEach((row, at) => {
     const high = Math.max(2, CHART * Math.min(Math.max(row.ratio, 0), top) / top);
+    if (graded(row.ratio) === "poor") paths.flag += `M${(at * wide).toFixed(2)} ${CHART}v-${CHART}h${wide.toFixed(2)}v${CHART}z`;
     paths[graded(row.ratio)] += `M${(at * wide).toFixed(2)} ${CHART}v-${high.toFixed(1)}h${(0.84 * wide).toFixed(2)}v${high.toFixed(1)}z`;
   });
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
