@@ -51,10 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     open_closed_streams()
     try:
-        arguments = build_parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else list(argv)
+        arguments = build_parser().parse_args(words)
     except SystemExit:  # after help and usage errors
         _flush_or_forget()
         raise
+    arguments.words = words
     return guarded(lambda: _run(arguments), debug=getattr(arguments, "debug", False))
 
 

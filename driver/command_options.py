@@ -87,6 +87,16 @@ COMMANDS: tuple[Option, ...] = (
         name="html", excludes=("json", "verbose"), commands=("inspect",),
     ),
     Option(
+        "--html", "write both graphs side by side as a page of one file, matched and coloured by signal to noise, with "
+        "the table of layers",
+        "FILE", path, name="html", commands=("compare",),
+    ),
+    Option(
+        "--node-data", "write signal to noise for each node of OTHER, as .json that Model Explorer loads "
+        "as node data",
+        "FILE", path, name="node_data", commands=("compare",),
+    ),
+    Option(
         "--target", "what the model is to run on: xnnpack (default), litert, tflm, ethos-u, or one of a plug-in",
         "NAME[,NAME…]", each(text), many=True, name="targets", commands=("check",), group=Group.CHECK,
     ),
@@ -122,7 +132,7 @@ COMMANDS: tuple[Option, ...] = (
         "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",),
         group=Group.DATA,
     ),
-    Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate", "search", "inspect")),
+    Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate", "search", "inspect", "compare")),
     Option(
         "--verbose", "say what each pass did, or show every tensor", short="-v", name="verbose", excludes=("quiet",),
         commands=("compile", "inspect", "compare"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from tflir.passes.base import PassReport
+    from tflir.quality.auto import Decision
 
 
 _SMALL = 1 << 16
@@ -33,7 +34,7 @@ _SMALL = 1 << 16
 _MAY_STAY_FLOAT = (ModeName.DYNAMIC_RANGE, ModeName.FLOAT16, ModeName.INTEGER)
 _OPTIONS = [one.name for one in fields(Settings)]
 _IO_TYPES = ("inference_input_type", "inference_output_type")
-_RESULTS = ("reports", "remarks")
+_RESULTS = ("reports", "remarks", "decisions")
 
 
 class Converter(Settings):
@@ -59,6 +60,8 @@ class Converter(Settings):
         """What each pass of the last conversion did."""
         self.remarks: list[str] = []
         """Remarks of the last conversion, one a line: the mode and why it was chosen, what remained float."""
+        self.decisions: list[Decision] = []
+        """What `auto` measured in the last conversion, and whether it was kept."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Sets an option; raises `UnknownAttributeError` for an unknown name, which would have no effect."""
@@ -144,6 +147,7 @@ class Converter(Settings):
             mode = mode_of(options)
             remark = mode_remark(options, _evidence(module, tf_compat=self.tf_compat) if options.has_ranges else None)
             self.remarks = [] if remark is None else [remark]
+            self.decisions = []
             for warning in warnings_of(options, mode.name):
                 warnings.warn(warning, DeprecationWarning if "deprecated" in warning else OptionWarning, 6)
                 self.remarks.append(f"warning: {warning}")
@@ -161,6 +165,7 @@ class Converter(Settings):
             return options
         decided = decide(module, options, progress=self._comparing)
         self.remarks += decided.remarks
+        self.decisions = decided.decisions
         return decided.options
 
     def prepare(self) -> None:

@@ -119,8 +119,8 @@ def observed(
     """The number of the subgraph, the name of the tensor and its value, for each tensor of each sample in order.
 
     `tensors` are names by subgraph, `samples` by signature. Those that can't be read, or whose names are not unique,
-    are left out; those of loops come once for each iteration. The built-in kernels run in this process. `progress` is
-    called with the samples done and of all samples. Raises `Error` if the model can't be run.
+    are left out; those of loops come once for each iteration. The built-in kernels run in this process.
+    `progress` is called with the samples done and of all samples. Raises `Error` if the model can't be run.
     """
     _, wired = all_wirings(model)
     names: dict[int, dict[int, str]] = {}
@@ -128,9 +128,11 @@ def observed(
         unique = wired[subgraph].unique_names()
         names[subgraph] = {unique[name]: name for name in wanted if name in unique}
     observer = Observer(model, names)
-    runs = [(entry, sample) for entry in observer.entries for sample in samples.get(entry.key, ())]
-    for done, (entry, sample) in enumerate(runs, 1):
-        for subgraph, tensor, value in observer.run(entry, sample):
-            yield subgraph, names[subgraph][tensor], value
-        if progress is not None:
-            progress(done, len(runs))
+    done, total = 0, sum(map(len, samples.values()))
+    for entry in observer.entries:
+        for sample in samples.get(entry.key, ()):
+            for subgraph, tensor, value in observer.run(entry, sample):
+                yield subgraph, names[subgraph][tensor], value
+            done += 1
+            if progress is not None:
+                progress(done, total)

@@ -25,6 +25,7 @@ from tflir.options import Options, options_from
 from tflir.remarks import has_narrow_weights, larger_because
 
 if TYPE_CHECKING:
+    from tflir.benchmarking import Latency
     from tflir.converter import Converter
     from tflir.report.side_by_side import Request, Samples
     from tflir.report.verify import Verification
@@ -77,14 +78,14 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
     if not (arguments.quiet or arguments.json):
         _say(converter, source, target, size, remarks, verbose=arguments.verbose)
     with _stdout_for_files(arguments):
-        verification = _verified(source, compiled, arguments, options, request)
+        verification, latency = _verified(source, compiled, arguments, options, request)
     pruning = None if verification is None else _pruning(source, converter, pipeline, arguments, request)
     if arguments.json:
         from tflir.commands.compile_facts import print_compiled
 
         print_compiled(converter, source.name, target, (source.size, size), remarks, verification, pruning)
     if arguments.report:
-        from tflir.report.report import write_report
+        from tflir.report.report import Made, write_report
 
         write_report(
             arguments.report,
@@ -92,7 +93,7 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
             source.size,
             size,
             title=source.name,
-            pipeline=pipeline,
+            made=Made(tuple(arguments.words), pipeline, converter.remarks, converter.decisions, latency),
             verification=verification,
             models=None if source.is_text or compiled is None else (source.model, compiled),
         )
@@ -140,25 +141,26 @@ def _verified(
     arguments: argparse.Namespace,
     options: Options,
     request: Request | None,
-) -> Verification | None:
+) -> tuple[Verification | None, Latency | None]:
     """Compares both models, with --verify, whose tables it prints, or for a report if there is data; else None."""
     if source.is_text or compiled is None or request is None:
-        return None
+        return None, None
     if not arguments.verify and request.options.representative_dataset is None:
-        return None
+        return None, None
     from tflir.report.side_by_side import side_by_side
     from tflir.report.verify import print_verification
 
     samples = _samples(source, request, arguments)
     verification = side_by_side(source.model, compiled, samples, request, made_with=options, quiet=arguments.quiet)
-    if arguments.verify and not (arguments.quiet or arguments.json):
-        from tflir.benchmarking import latency_line
+    if not arguments.verify or arguments.quiet or arguments.json:
+        return verification, None
+    from tflir.benchmarking import brief_latency
 
-        print_verification(verification)
-        with _progress("measuring latency", arguments):
-            latency = latency_line(source.model, compiled)
-        say(latency)
-    return verification
+    print_verification(verification)
+    with _progress("measuring latency", arguments):
+        latency = brief_latency(source.model, compiled)
+    say(str(latency))
+    return verification, latency
 
 
 def _pruning(

@@ -13,6 +13,8 @@ from tflir.ir.errors import Error
 
 STDOUT = "-"
 STDOUT_NAME = "<stdout>"
+PAGES = (".html", ".htm")
+"""The endings of pages."""
 _USAGE = 2
 Path = str | os.PathLike[str]
 

@@ -60,6 +60,8 @@ class Advice:
     """The values of --skip that were already given."""
     instead: str = ""
     """What to do instead of --skip, if that can't be combined with the other options."""
+    form: str = ""
+    """The option that gives another form of weights or activations, which a note suggests; '' if none does."""
 
     @property
     def flag(self) -> str:
@@ -100,8 +102,12 @@ def advice(
     if poor and options is not None and _prunes(options):
         return Advice(notes=("pruning takes part in the noise: less sparsity of tfl-prune leaves more of the weights",))
     found = kinds or (lambda: Kinds({layer.dtype for layer in layers if layer.op != _INPUT}))
-    notes = _notes(reach, random, bool(poor) and bool(layers) and not skip, lambda: _less_noise(found(), options))
-    return Advice(skip, tuple(notes), *_skipping(options))
+    notes = tuple(_notes(reach, random))
+    if notes or skip or not (poor and layers):
+        return Advice(skip, notes, *_skipping(options))
+    form = _less_noise(found(), options)
+    note = f"no single op stands out: noise gathers over many; {form}"
+    return Advice(skip, (note,), *_skipping(options), form=form.flag)
 
 
 def _prunes(options: Options) -> bool:
@@ -131,13 +137,27 @@ class Kinds:
         return bool(kinds) and all(kind.startswith("float16") for kind in kinds)
 
 
+@dataclass(frozen=True)
+class Form:
+    """Another form of weights or activations that adds less noise."""
+
+    why: str
+    flag: str = ""
+    """The option that gives it; '' if there is none to add."""
+    after: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.why}{self.flag}{self.after}"
+
+
 def advice_without_layers(
     outputs: Sequence[OutputComparison], options: Options | None, kinds: Callable[[], Kinds]
 ) -> Advice:
     """What to do about poor outputs of a model whose layers can't be compared; nothing where all are good."""
     if all(item.least_db >= GOOD_DB for item in outputs):
         return Advice()
-    return Advice(notes=(f"which ops add the noise is not known; {_less_noise(kinds(), options)}",))
+    form = _less_noise(kinds(), options)
+    return Advice(notes=(f"which ops add the noise is not known; {form}",), form=form.flag)
 
 
 def _skipping(options: Options | None) -> tuple[tuple[str, ...], str]:
@@ -187,7 +207,7 @@ def range_fault(layer: Layer) -> str:
     return ""
 
 
-def _notes(reach: Iterable[Layer], random: set[str], unexplained: bool, less_noise: Callable[[], str]) -> Iterator[str]:
+def _notes(reach: Iterable[Layer], random: set[str]) -> Iterator[str]:
     inputs = [layer for layer in reach if layer.op == _INPUT and layer.snr_db < GOOD_DB]
     for layer in inputs:
         fault = range_fault(layer) or f"{decibels(layer.snr_db)} as {layer.dtype}"
@@ -196,11 +216,9 @@ def _notes(reach: Iterable[Layer], random: set[str], unexplained: bool, less_noi
         else:
             hint = "calibrate with data like this (--representative-dataset, --stats)"
         yield f"input '{layer.name}': {fault}; {hint}"
-    if unexplained and not inputs:
-        yield f"no single op stands out: noise gathers over many; {less_noise()}"
 
 
-def _less_noise(kinds: Kinds, options: Options | None) -> str:
+def _less_noise(kinds: Kinds, options: Options | None) -> Form:
     """What to do if no op can be suggested: the next form of weights or activations that adds less noise.
 
     Each step leads further up: 4 bits, 8 bits, 16 bits. So following the advice ends, and never where it began.
@@ -208,16 +226,16 @@ def _less_noise(kinds: Kinds, options: Options | None) -> str:
     recipe = options is not None and options.recipe is not None
     integers = kinds.activations_are("int8", "uint8")
     if options is not None and options.disable_per_channel:
-        return "weights with a scale for each channel add less: leave --disable-per-channel out"
+        return Form("weights with a scale for each channel add less: leave --disable-per-channel out")
     if kinds.narrow:
         mode, name = ("int8", "static_wi8_ai8") if integers else ("dynamic-range", "dynamic_wi8_afp32")
-        return "weights of 8 bits add less: " + (f"--recipe {name}" if recipe else f"--mode {mode}")
+        return Form("weights of 8 bits add less: ", f"--recipe {name}" if recipe else f"--mode {mode}")
     if integers:
-        return "int16 activations add less: " + ("--recipe static_wi8_ai16" if recipe else "--mode int16x8")
+        return Form("int16 activations add less: ", "--recipe static_wi8_ai16" if recipe else "--mode int16x8")
     if kinds.float16:
-        return "leave more ops float with --skip or --quantize-only"
+        return Form("leave more ops float with --skip or --quantize-only")
     said = "float activations and float16 weights" if kinds.activations_are("int16") else "float16 weights"
-    return f"{said} add less: --mode float16{' instead of the recipe' if recipe else ''}"
+    return Form(f"{said} add less: ", "--mode float16", " instead of the recipe" if recipe else "")
 
 
 def pattern(name: str, others: Iterable[str]) -> str:

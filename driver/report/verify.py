@@ -30,7 +30,7 @@ _GRADES = (
     (10.0, "fair", "yellow"),
     (-math.inf, "poor", "red"),
 )
-_MEANINGS = {
+MEANINGS = {
     "identical": "no element differs",
     "good": "20 dB or more (noise is at most 10 % of the signal)",
     "fair": "10 to 20 dB (at most 32 %)",
@@ -228,7 +228,7 @@ def _print_outputs(verification: Verification, console: Console) -> None:
 def _meaning(outputs: Sequence[OutputComparison]) -> str:
     """What the figures and the grades among them mean."""
     shown = {grade(ratio)[0] for output in outputs for ratio in (output.snr_db, output.least_db)}
-    grades = [f"{word}: {meaning}" for word, meaning in _MEANINGS.items() if word in shown]
+    grades = [f"{word}: {meaning}" for word, meaning in MEANINGS.items() if word in shown]
     return f"Signal to noise: Σ y² / Σ (x - y)² in dB, y the original's. {'; '.join(grades)}."
 
 
