@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _USAGE = 2
 _ENDING = ".tflite"
+_COMPARED = 32
+"""At most so many samples are run for a report."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -52,6 +55,8 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
         if path is not None:
             with whole_file(path) as file:
                 file.write(content)
+    if arguments.report is not None:
+        _report(source, found, arguments, options)
     if not arguments.quiet:
         _say(source, found, arguments, options)
     return 0
@@ -87,6 +92,29 @@ def _found(source: Input, arguments: argparse.Namespace, options: Options, accur
         )
 
 
+def _report(source: Input, found: Result, arguments: argparse.Namespace, options: Options) -> None:
+    """Writes what was found, with the layers of both models on data that took no part in the search."""
+    from tflir.comparison import data_name
+    from tflir.report.report import Made, write_report
+    from tflir.report.verify import compare
+
+    data = arguments.validation_dataset or options.representative_dataset
+    samples = {key: part[:_COMPARED] for key, part in found.samples.items()}
+    verification = compare(
+        source.model, arguments.output, samples, quiet=arguments.quiet, source=data_name(data), float_layers=True
+    )
+    write_report(
+        arguments.report,
+        found.reports,
+        source.size,
+        len(found.model),
+        title=source.name,
+        made=Made(tuple(arguments.words), found.pipeline, searched=json.loads(found.trace)),
+        verification=verification,
+        models=(source.model, arguments.output),
+    )
+
+
 def _ignore(done: int, of: int) -> None:
     """Shows no progress."""
 
@@ -108,7 +136,12 @@ def _check(arguments: argparse.Namespace, options: Options) -> None:
     """Raises `Error` if an output would overwrite another file, has a wrong ending, or can't be written."""
     if arguments.output == STDOUT or not arguments.output.endswith(_ENDING):
         raise Error("does not end with .tflite", file=arguments.output, hint="name the output so", status=_USAGE)
-    outputs = [path for path in (arguments.output, arguments.rules_out, arguments.trace) if path is not None]
+    if arguments.report is not None:
+        from tflir.report.report import check_path
+
+        check_path(arguments.report)
+    written = (arguments.output, arguments.rules_out, arguments.trace, arguments.report)
+    outputs = [path for path in written if path is not None]
     inputs = (arguments.model, options.representative_dataset, arguments.validation_dataset)
     check_outputs(outputs, inputs, force=arguments.force)
 
