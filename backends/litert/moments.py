@@ -25,8 +25,8 @@ _MOST_ROWS = 4096
 class Reading:
     """What one layer reads: a tensor, and how a filter moves over it."""
 
-    signature: str
-    """The key of the signature whose subgraph has the layer."""
+    subgraph: int
+    """The number of the subgraph that has the layer."""
     tensor: str
     """The name of the tensor, unique among the activations of its subgraph."""
     columns: int
@@ -61,13 +61,13 @@ def second_moments(model: Model, readings: Sequence[Reading], samples: dict[str,
 
 def _second_moments(model: Model, readings: list[Reading], samples: dict[str, list[Sample]]) -> list[Moments | None]:
     sums: list[Moments | None] = [None] * len(readings)
-    readers: dict[tuple[str, str], list[int]] = {}
-    tensors: dict[str, list[str]] = {}
+    readers: dict[tuple[int, str], list[int]] = {}
+    tensors: dict[int, list[str]] = {}
     for at, reading in enumerate(readings):
-        readers.setdefault((reading.signature, reading.tensor), []).append(at)
-        tensors.setdefault(reading.signature, []).append(reading.tensor)
-    for key, name, value in observed(model, tensors, samples):
-        for at in readers[key, name]:
+        readers.setdefault((reading.subgraph, reading.tensor), []).append(at)
+        tensors.setdefault(reading.subgraph, []).append(reading.tensor)
+    for subgraph, name, value in observed(model, tensors, samples):
+        for at in readers[subgraph, name]:
             if (rows := _rows(value, readings[at])) is not None:
                 sums[at] = _added(sums[at], rows)
     return sums
