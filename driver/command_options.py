@@ -8,17 +8,18 @@ from tflir.search.bound import bound
 COMMANDS: tuple[Option, ...] = (
     Option(
         "--print-pipeline", "print the passes and compile nothing", name="print_pipeline",
-        excludes=("output", "verify", "report", "elide_constants", "force"), group=Group.PASSES,
+        excludes=("output", "verify", "report", "elide_constants", "force", "json"), group=Group.PASSES,
     ),
     Option(
-        "--output", ".mlir: text, else a .tflite (default: MODEL.opt.tflite)", "OUT", path, short="-o", name="output"
+        "--output", ".mlir: text, else a .tflite, also - (default: MODEL.opt.tflite)", "OUT", path, short="-o",
+        name="output",
     ),
     Option(
-        "--output", ".json, or .tflite: MODEL with its ranges", "OUT", path, short="-o", name="output",
+        "--output", ".json (also -), or .tflite: MODEL with its ranges", "OUT", path, short="-o", name="output",
         commands=("calibrate",), required=("calibrate",),
     ),
     Option(
-        "--output", ".tflite", "OUT", path, short="-o", name="output", commands=("search",), required=("search",)
+        "--output", ".tflite, or -", "OUT", path, short="-o", name="output", commands=("search",), required=("search",)
     ),
     Option(
         "--validation-dataset", "data to measure on, in the forms of --representative-dataset, every second sample of "
@@ -79,7 +80,7 @@ COMMANDS: tuple[Option, ...] = (
     ),
     Option(
         "--json", "for machines", name="json", excludes=("verbose",),
-        commands=("inspect", "benchmark", "check", "compare"),
+        commands=("compile", "calibrate", "search", "inspect", "check", "compare", "benchmark"),
     ),
     Option(
         "--html", "write the graph as a page of one file: unfold, search, colour, look into each tensor", "FILE", path,
@@ -126,8 +127,8 @@ COMMANDS: tuple[Option, ...] = (
     ),
     Option("--verify", "run input and output in LiteRT; compare outputs and latency", name="verify"),
     Option(
-        "--report", "write what changed, where accuracy went and what to do next, as .json or .html", "FILE", path,
-        name="report", commands=("compile", "search"),
+        "--report", "write what changed, where accuracy went and what to do next, as .json (also -) or .html", "FILE",
+        path, name="report", commands=("compile", "search"),
     ),
     Option("--elide-constants", "leave large constants out of .mlir text", name="elide_constants"),
     Option(

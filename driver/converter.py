@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
+from tflir.data.user_code import Replayed
 from tflir.facts import facts_in_force
 from tflir.files import file_size, load, load_bytes, named, to_bytes, write
 from tflir.fitting import target_remark
@@ -18,7 +19,7 @@ from tflir.option import ModeName
 from tflir.options import Options
 from tflir.pipeline import float_stage, mode_of, pipeline_of, stages_of
 from tflir.refusals import warnings_of
-from tflir.remarks import data_remark, mode_remark, result_remarks, uncalibrated_signatures
+from tflir.remarks import data_remark, hint_beside_mode, mode_remark, result_remarks, uncalibrated_signatures
 from tflir.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,8 +67,10 @@ class Converter(Settings):
         """Sets an option; raises `UnknownAttributeError` for an unknown name, which would have no effect."""
         if not name.startswith("_") and name not in _RESULTS:
             refuse_unknown("Converter", name, _OPTIONS)
-        once = isinstance(value, Iterator) and name in _OPTIONS and name != "representative_dataset"
-        super().__setattr__(name, tuple(cast("Iterator[Any]", value)) if once else value)
+        if isinstance(value, Iterator) and name in _OPTIONS:
+            items = cast("Iterator[Any]", value)
+            value = Replayed(items) if name == "representative_dataset" else tuple(items)
+        super().__setattr__(name, value)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Converter:
@@ -210,7 +213,7 @@ class Converter(Settings):
             mode = mode_of(options)
             if mode.metadata_if(self.reports):
                 add_metadata(module, mode.metadata)
-            self.remarks += result_remarks(options, self.reports)
+            self.remarks += result_remarks(options, self.reports, module)
             module = self._smaller(module, options)
             if options.target is not None:
                 module = self._no_slower(module, options)
@@ -220,6 +223,7 @@ class Converter(Settings):
                     verify_module(module, runs=not options.tf_compat)
         except Error as error:
             error.file = error.file or self._file
+            error.hint = hint_beside_mode(options, error.hint)
             raise
         return module
 
@@ -241,7 +245,7 @@ class Converter(Settings):
         from tflir.data.channel_maxima import record_channel_maxima
         from tflir.pass_manager import parse_pipeline, run_pipeline
 
-        record_channel_maxima(module, options)
+        record_channel_maxima(module, options, progress=self._calibrating)
         first, _ = stages_of(options)
         self._made_float = self._made_float + run_pipeline(module, parse_pipeline(first), verify_each=False)
 
@@ -272,13 +276,14 @@ class Converter(Settings):
             progress=self._calibrating,
             histograms=options.needs_histograms,
         )
+        self.remarks += [f"warning: {line}" for line in recorded.warnings]
         recorded.apply(module, **how)
 
     def _record_moments(self, module: ModuleOp, options: Options) -> None:
         """Records what layers read on the dataset, from which their weights are rounded."""
         from tflir.data.moments import record_moments
 
-        recorded = record_moments(module, options)
+        recorded = record_moments(module, options, progress=self._calibrating)
         if recorded.without:
             said = f"{recorded.without} of {recorded.layers + recorded.without} layers are rounded to nearest: "
             self.remarks.append(f"{said}what they read could not be recorded")

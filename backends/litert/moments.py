@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflir.backends.litert.isolated import isolated
+from tflir.backends.litert.isolated import Note, isolated
 from tflir.backends.litert.observed import observed
 from tflir.backends.litert.run import Array, Model, Sample
 
@@ -51,22 +51,27 @@ class Moments:
     """The sum of x x^T, with one more dimension of `columns`."""
 
 
-def second_moments(model: Model, readings: Sequence[Reading], samples: dict[str, list[Sample]]) -> list[Moments | None]:
+def second_moments(
+    model: Model, readings: Sequence[Reading], samples: dict[str, list[Sample]], progress: Note | None = None
+) -> list[Moments | None]:
     """The moments of each reading over the samples, by signature; None where the tensor can't be read.
 
-    Sums are taken sample by sample in their order, in float64. Raises `Error` if the model can't be run.
+    Sums are taken sample by sample in their order, in float64. `progress` is called with the samples done and of all
+    samples. Raises `Error` if the model can't be run.
     """
-    return isolated(_second_moments, model, list(readings), samples)
+    return isolated(_second_moments, model, list(readings), samples, progress=progress)
 
 
-def _second_moments(model: Model, readings: list[Reading], samples: dict[str, list[Sample]]) -> list[Moments | None]:
+def _second_moments(
+    model: Model, readings: list[Reading], samples: dict[str, list[Sample]], progress: Note | None = None
+) -> list[Moments | None]:
     sums: list[Moments | None] = [None] * len(readings)
     readers: dict[tuple[int, str], list[int]] = {}
     tensors: dict[int, list[str]] = {}
     for at, reading in enumerate(readings):
         readers.setdefault((reading.subgraph, reading.tensor), []).append(at)
         tensors.setdefault(reading.subgraph, []).append(reading.tensor)
-    for subgraph, name, value in observed(model, tensors, samples):
+    for subgraph, name, value in observed(model, tensors, samples, progress):
         for at in readers[subgraph, name]:
             if (rows := _rows(value, readings[at])) is not None:
                 sums[at] = _added(sums[at], rows)

@@ -6,8 +6,7 @@ runtime: its condition and its body are called one after the other, from the val
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from tflir.backends.litert.run import Array, Entry, Model, Port, Runner, Sample
 from tflir.backends.litert.wiring import Operator, Wiring, all_wirings
@@ -112,13 +111,16 @@ class Observer:
 
 
 def observed(
-    model: Model, tensors: Mapping[int, Sequence[str]], samples: Mapping[str, Sequence[Sample]]
+    model: Model,
+    tensors: Mapping[int, Sequence[str]],
+    samples: Mapping[str, Sequence[Sample]],
+    progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[tuple[int, str, Array]]:
     """The number of the subgraph, the name of the tensor and its value, for each tensor of each sample in order.
 
     `tensors` are names by subgraph, `samples` by signature. Those that can't be read, or whose names are not unique,
-    are left out; those of loops come once for each iteration. The built-in kernels run in this process. Raises `Error`
-    if the model can't be run.
+    are left out; those of loops come once for each iteration. The built-in kernels run in this process.
+    `progress` is called with the samples done and of all samples. Raises `Error` if the model can't be run.
     """
     _, wired = all_wirings(model)
     names: dict[int, dict[int, str]] = {}
@@ -126,8 +128,11 @@ def observed(
         unique = wired[subgraph].unique_names()
         names[subgraph] = {unique[name]: name for name in wanted if name in unique}
     observer = Observer(model, names)
-    for entry, sample in itertools.chain.from_iterable(
-        [(entry, sample) for sample in samples.get(entry.key, ())] for entry in observer.entries
-    ):
-        for subgraph, tensor, value in observer.run(entry, sample):
-            yield subgraph, names[subgraph][tensor], value
+    done, total = 0, sum(map(len, samples.values()))
+    for entry in observer.entries:
+        for sample in samples.get(entry.key, ()):
+            for subgraph, tensor, value in observer.run(entry, sample):
+                yield subgraph, names[subgraph][tensor], value
+            done += 1
+            if progress is not None:
+                progress(done, total)

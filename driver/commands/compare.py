@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.outputs import PAGES, check_outputs
-from tflir.commands.terminal import Row, human_size, output_console, plain_table, say
+from tflir.commands.terminal import Row, human_size, output_console, plain_table, progress, say
 from tflir.content import STDIN
 from tflir.ir.errors import Error, printable
 from tflir.options import Options, options_from
@@ -44,10 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     )
     sources = _sources(arguments)
     _check_outputs(arguments, sources)
-    modules = [source.load() for source in sources]
-    first, second = (_runnable(source, module) for source, module in zip(sources, modules, strict=True))
-    samples = samples_for(first, lambda: modules[0], request)
-    structure = compare_structure(modules[0], modules[1], (sources[0].size, sources[1].size))
+    with progress("reading"):
+        modules = [source.load() for source in sources]
+        first, second = (_runnable(source, module) for source, module in zip(sources, modules, strict=True))
+        samples = samples_for(first, lambda: modules[0], request)
+        structure = compare_structure(modules[0], modules[1], (sources[0].size, sources[1].size))
     try:
         verification = side_by_side(first, second, samples, request, float_layers=True)
     except Error as error:
@@ -66,7 +67,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     """How values of the data are scaled. Raises `Error` (status 2) if there is no data."""
     options = options_from(vars(arguments))
     if options.scaling is not None and arguments.inputs is None:
-        raise Error("--input-scale and --input-offset do nothing without --inputs", hint="add it", status=_USAGE)
+        raise Error("options that scale data do nothing without --inputs", hint="add it", status=_USAGE)
     return options
 
 

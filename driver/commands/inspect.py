@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflir.commands.inputs import Input, given
 from tflir.commands.outputs import PAGES, check_outputs
-from tflir.commands.terminal import Row, human_size, output_console, percent, plain_table
+from tflir.commands.terminal import Row, human_size, output_console, percent, plain_table, progress
 from tflir.ir.errors import Error, printable
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     source = given(arguments.model)
     if arguments.html:
         return _write_page(source, arguments.html, force=arguments.force)
-    inspection = inspect_module(source.load(), source.name, source.size)
+    with progress("reading"):
+        inspection = inspect_module(source.load(), source.name, source.size)
     if arguments.json:
         print(json.dumps(plain({"version": JSON_VERSION, **asdict(inspection)}), indent=1, allow_nan=False))
         return 0
@@ -49,7 +50,8 @@ def _write_page(source: Input, path: str, *, force: bool) -> int:
     if pathlib.Path(path).suffix.lower() not in PAGES:
         raise Error("a page is .html", file=path, hint="give it this ending", status=2)
     check_outputs([path], [source.name], force=force)
-    write_graph_page(path, source.load(), pathlib.Path(source.name).name)
+    with progress("drawing"):
+        write_graph_page(path, source.load(), pathlib.Path(source.name).name)
     print(f"wrote {printable(path)}: open it in a browser")
     return 0
 

@@ -16,6 +16,7 @@ from tflir.backends.litert.run import Array, Entry, Model, Sample, runtime_name
 from tflir.data.dataset import Dataset, Scaling
 from tflir.data.histograms import Counts
 from tflir.data.recorded import Recorded, Span, fingerprint
+from tflir.data.suspicions import Suspicions
 from tflir.files import write_model
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
@@ -60,7 +61,7 @@ def calibrate(
     used, as in TensorFlow's calibrator. With `histograms` each sample runs once more, without the default delegate, and
     the elements of each tensor are counted by exponent. `progress` is called with the number of samples done and of
     all samples (0 if not known). Raises `Error` if the model can't be run, if a sample does not fit its inputs, or if
-    a tensor has a value that is not finite.
+    a tensor has a value that is not finite; what looks wrong otherwise is in the result's `warnings`.
     """
     observed = snapshot(module)
     PreserveQuantizedPass().run(observed)
@@ -75,14 +76,17 @@ def calibrate(
         entries, masks = in_file_order(runner.entries, module), _masks(module)
         data = Dataset(dataset, entries, limit=samples, shard=shard, scaling=scaling, masks=masks)
         collected = _Collected(module, probes, anew=not tf_compat)
+        suspicions = Suspicions(module)
         for done, (entry, values) in enumerate(data, 1):
+            suspicions.add(entry, values, done)
             collected.add(entry, runner.run(entry, values, anew=not tf_compat), done)
             if counts is not None:
                 counts.add(entry, values)
             if progress is not None:
                 progress(done, data.count or 0)
         runner.close()
-        recorded = collected.recorded()
+        few = samples != 1 and shard[1] == 1
+        recorded = replace(collected.recorded(), warnings=tuple(suspicions.lines(few=few)))
         if counts is None:
             return recorded
         return replace(recorded, histograms=counts.histograms(recorded.ranges))

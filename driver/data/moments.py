@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflir.backends.litert.moments import Moments, Reading, second_moments
-from tflir.data.calibration import samples_of, saved
+from tflir.data.calibration import Note, samples_of, saved
 from tflir.data.samples import Samples, held_out
 from tflir.ir.constants import elements
 from tflir.ir.functions import functions
@@ -39,7 +39,7 @@ class Recorded:
     without: int
 
 
-def record_moments(module: ModuleOp, options: Options) -> Recorded:
+def record_moments(module: ModuleOp, options: Options, *, progress: Note | None = None) -> Recorded:
     """Runs the model on the representative data of `options` and records the moments on its layers' ops.
 
     Raises `Error` if the model can't be run, or if a sample does not fit its inputs.
@@ -57,7 +57,7 @@ def record_moments(module: ModuleOp, options: Options) -> Recorded:
         samples = samples_of(str(path), module, options, most=MOST_SAMPLES)
         readings = [reading for _, reading in found]
         kept, held = _split(samples)
-        sums, checks = (second_moments(str(path), readings, part) for part in (kept, held))
+        sums, checks = (second_moments(str(path), readings, part, progress) for part in (kept, held))
     done = 0
     for (op, _), moments, check in zip(found, sums, checks, strict=True):
         if moments is not None:

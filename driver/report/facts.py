@@ -36,8 +36,8 @@ def verification_facts(verification: Verification) -> dict[str, Any]:
         "unmet": list(verification.unmet),
         "skip": [_suggestion(suggestion) for suggestion in verification.advice.skip],
         "flag": verification.advice.flag,
-        "instead": verification.advice.instead,
-        "widen": verification.advice.widen,
+        "instead": verification.advice.instead if verification.advice.skip else "",
+        "form": verification.advice.form,
         "notes": list(verification.advice.notes),
     }
 

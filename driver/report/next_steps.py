@@ -11,15 +11,16 @@ from tflir.report.origin import command_line
 from tflir.report.suggestions import GOOD_DB
 
 _FORCE = "--force"
-_MODES = (
+_FORMS = (
     "--mode",
+    "--recipe",
     "--optimize",
     "--supported-ops",
     "--supported-types",
     "--inference-input-type",
     "--inference-output-type",
 )
-"""The options that `--mode int16x8` stands instead of."""
+"""The options that another form of weights and activations stands instead of."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ def _better(found: Mapping[str, Any], words: Sequence[str]) -> Iterator[NextStep
         yield NextStep(f"Noise comes in at {found['skip'][0]['op']}; {found['instead']}.")
     for note in found["notes"]:
         yield NextStep(f"{note[:1].upper()}{note[1:]}.")
-    if found["widen"] and "--passes" not in words:
-        yield NextStep("With int16 activations:", _again(_without(words, *_MODES), "--mode", "int16x8"))
+    if found["form"] and "--passes" not in words:
+        yield NextStep("That is:", _again(_without(words, *_FORMS), *shlex.split(found["form"])))
     if not found["skip"] and not found["notes"]:
         poor = any(_least(output) < GOOD_DB for output in found["outputs"])
         good = f"Nothing must be done: every output has {GOOD_DB:.0f} dB or more."

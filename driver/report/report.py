@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tflir.backends.files import check_writable, whole_file
+from tflir.backends.files import check_writable
+from tflir.commands.outputs import STDOUT, write_output
 from tflir.ir.errors import Error
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ class Made:
 
 
 def check_path(path: str | os.PathLike[str]) -> None:
-    """Raises `Error` (status 2) before any work if a report of this name can't be written."""
+    """Raises `Error` (status 2) before any work if a report of this name can't be written; `-` is standard output."""
     target = pathlib.Path(path)
+    if os.fspath(path) == STDOUT:
+        return
     if target.suffix.lower() not in ENDINGS:
         raise Error("a report is .json or .html", file=str(target), hint="the ending says what to write", status=2)
     check_writable(target)
@@ -62,7 +65,7 @@ def write_report(
     verification: Verification | None = None,
     models: tuple[Model, Model] | None = None,
 ) -> None:
-    """Writes what the passes did to `path`, in the form that its ending names.
+    """Writes what the passes did to `path`, in the form that its ending names; to standard output, `-`, as JSON.
 
     `title` names the model. `verification` adds the differences of outputs and layers from the original's, `models`
     (the original and the compiled one) what is said of them without running them and the picture of the graph. The
@@ -101,7 +104,7 @@ def write_report(
         facts |= model_facts(modules, (bytes_before, bytes_after))
     if verification is not None:
         facts["verification"] = verification_facts(verification)
-    as_json = pathlib.Path(path).suffix.lower() == ".json"
+    as_json = os.fspath(path) == STDOUT or pathlib.Path(path).suffix.lower() == ".json"
     steps = next_steps(facts, made.command, _paths(models)) if made.command else []
     facts = plain(facts | {"next": [asdict(step) for step in steps]}, unicode_text if as_json else visible_text)
     if as_json:
@@ -110,8 +113,7 @@ def write_report(
         layers = [] if verification is None else verification.layers
         graph, places = (None, []) if modules is None else _picture(modules, os.path.basename(title), layers)
         text = "".join(page(facts, graph, places))
-    with whole_file(path) as out:
-        out.write(text.encode())
+    write_output(path, text.encode())
 
 
 def _load(model: Model) -> ModuleOp:

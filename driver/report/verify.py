@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tflir.commands.terminal import Note, Row, decibels, error_console, plain_table, progress, shorten
 from tflir.ir.errors import Error, printable
-from tflir.report.suggestions import Advice, advice
+from tflir.report.suggestions import Advice, Kinds, advice, advice_without_layers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -132,10 +132,24 @@ def compare(
         with bar("comparing layers", quiet) as note:
             layers = isolated(compare_layers, original, compiled, given, progress=note, file=file)
     except Error as error:  # the comparison of outputs is still useful
-        return Verification(outputs, [], count, random, source=source, layers_missing=error.what)
+        told = advice_without_layers(outputs, options, lambda: _kinds(compiled)) if quantized else Advice()
+        return Verification(outputs, [], count, random, told, source, layers_missing=error.what)
     return Verification(
-        outputs, layers, count, random, advice(outputs, layers, options) if quantized else Advice(), source
+        outputs,
+        layers,
+        count,
+        random,
+        advice(outputs, layers, options, lambda: _kinds(compiled)) if quantized else Advice(),
+        source,
     )
+
+
+def _kinds(model: Model) -> Kinds:
+    """The element types of a model."""
+    from tflir.inspection import inspect_file
+
+    types = inspect_file(model).types
+    return Kinds([one.type for one in types if one.activations], [one.type for one in types if one.constants])
 
 
 def _count(samples: Samples) -> int:
