@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     # numpy's linear algebra starts a thread for each core when it is imported; nothing here uses them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    refuse_exclusive(name for name, value in vars(arguments).items() if value)
+    refuse_exclusive((name for name, value in vars(arguments).items() if value), arguments.command)
     command = importlib.import_module(f"tflir.commands.{arguments.command}")
     return command.run(arguments)
 

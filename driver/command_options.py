@@ -126,7 +126,10 @@ COMMANDS: tuple[Option, ...] = (
         excludes=("print_pipeline", "quiet"),
     ),
     Option("--verify", "run input and output in LiteRT; compare outputs and latency", name="verify"),
-    Option("--report", "write what each pass did, as .json (also -) or .html", "FILE", path, name="report"),
+    Option(
+        "--report", "write what changed, where accuracy went and what to do next, as .json (also -) or .html", "FILE",
+        path, name="report", commands=("compile", "search"),
+    ),
     Option("--elide-constants", "leave large constants out of .mlir text", name="elide_constants"),
     Option(
         "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",),

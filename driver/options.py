@@ -177,10 +177,10 @@ def table() -> dict[str, Option]:
     return dict(_fields()) | {declared.name: declared for declared in COMMANDS}
 
 
-def refuse_exclusive(given: Iterable[str]) -> None:
-    """Raises `Error` (status 2) if two options of these names exclude each other."""
+def refuse_exclusive(given: Iterable[str], command: str = "compile") -> None:
+    """Raises `Error` (status 2) if two options of a command with these names exclude each other."""
     names = frozenset(given)
-    for declared in (declared for name, declared in table().items() if name in names):
+    for declared in (declared for declared in of_command(command) if declared.name in names):
         for other in (table()[name] for name in declared.excludes if name in names):
             what = f"{declared.flag} and {other.flag} exclude each other: one would be ignored"
             raise Error(what, hint="leave one of the two out", status=_USAGE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -284,6 +286,25 @@ def test_pages_are_small_beside_their_data_and_load_nothing(pages: dict[str, Pat
         own = re.sub(r'(<script type="application/json"[^>]*>).*?(</script>)', r"\1\2", text, flags=re.DOTALL)
         assert len(own) < 100_000
         assert "://" not in own.replace("http://www.w3.org/2000/svg", "")
+
+
+@pytest.mark.parametrize("options", [["--mode", "int8", "--representative-dataset", str(_DIGITS / "test.npz")], []])
+def test_each_suggested_command_can_be_run(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = str(_DIGITS / "model.tflite")
+    assert main(["compile", model, "-o", "o.tflite", "--report", "r.json", *options]) == 0
+    steps = [step for step in json.loads(Path("r.json").read_text())["next"] if step["command"]]
+    assert steps
+    for step in steps:
+        program, *words = shlex.split(step["command"])
+        assert program == "tflir"
+        if words[0] == "benchmark":
+            words += ["--seconds", "0.05"]
+        assert ("DATA" in words) is not step["complete"]
+        if step["complete"]:
+            assert main(words) == 0, step["command"]
 
 
 def test_the_same_input_gives_the_same_page(tmp_path: Path) -> None:

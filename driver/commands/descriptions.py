@@ -128,6 +128,8 @@ COMMANDS: dict[str, Command] = {
         examples=(
             "# structure, and signal to noise of layers on random inputs",
             "tflir compare m.tflite m.opt.tflite",
+            "# both graphs side by side, as a page",
+            "tflir compare m.tflite m.opt.tflite --html c.html",
             "# on data with labels; status 1 below 30 dB",
             "tflir compare m.tflite m.opt.tflite --inputs test.npz --min-snr 30",
             "# for machines",

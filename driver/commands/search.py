@@ -29,6 +29,8 @@ _USAGE = 2
 _ENDING = ".tflite"
 _FLOAT = "float"
 """The form of weights that were left as they are."""
+_COMPARED = 32
+"""At most so many samples are run for a report."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,6 +59,8 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
     ):
         if path is not None:
             write_output(path, content)
+    if arguments.report is not None:
+        _report(source, found, arguments, options)
     if arguments.json:
         print(json.dumps(_facts(source, found, arguments, options), indent=1))
     elif not arguments.quiet:
@@ -100,7 +104,7 @@ def _found(source: Input, arguments: argparse.Namespace, options: Options, accur
         options.bias_correction if "bias_correction" in vars(arguments) else "auto",
     )
     shown = progress("searching", unit="evaluations")
-    taken = arguments.json or STDOUT in (arguments.output, arguments.rules_out, arguments.trace)
+    taken = arguments.json or STDOUT in (arguments.output, arguments.rules_out, arguments.trace, arguments.report)
     printed = contextlib.redirect_stdout(sys.stderr) if taken else contextlib.nullcontext()
     with printed, contextlib.nullcontext(_ignore) if arguments.quiet else shown as note:
         return search(
@@ -114,6 +118,30 @@ def _found(source: Input, arguments: argparse.Namespace, options: Options, accur
             name=os.path.basename(source.name),
             progress=note,
         )
+
+
+def _report(source: Input, found: Result, arguments: argparse.Namespace, options: Options) -> None:
+    """Writes what was found, with the layers of both models on data that took no part in the search."""
+    from tflir.comparison import data_name
+    from tflir.report.report import Made, write_report
+    from tflir.report.verify import compare
+
+    data = arguments.validation_dataset or options.representative_dataset
+    samples = {key: part[:_COMPARED] for key, part in found.samples.items()}
+    written = found.model if arguments.output == STDOUT else arguments.output
+    verification = compare(
+        source.model, written, samples, quiet=arguments.quiet, source=data_name(data), float_layers=True
+    )
+    write_report(
+        arguments.report,
+        found.reports,
+        source.size,
+        len(found.model),
+        title=source.name,
+        made=Made(tuple(arguments.words), found.pipeline, searched=json.loads(found.trace)),
+        verification=verification,
+        models=(source.model, written),
+    )
 
 
 def _ignore(done: int, of: int) -> None:
@@ -140,7 +168,12 @@ def _check(arguments: argparse.Namespace, options: Options) -> None:
     """Raises `Error` if an output would overwrite another file, has a wrong ending, or can't be written."""
     if arguments.output != STDOUT and not arguments.output.endswith(_ENDING):
         raise Error("does not end with .tflite", file=arguments.output, hint="name the output so", status=_USAGE)
-    outputs = [path for path in (arguments.output, arguments.rules_out, arguments.trace) if path is not None]
+    if arguments.report is not None:
+        from tflir.report.report import check_path
+
+        check_path(arguments.report)
+    written = (arguments.output, arguments.rules_out, arguments.trace, arguments.report)
+    outputs = [path for path in written if path is not None]
     inputs = (arguments.model, options.representative_dataset, arguments.validation_dataset)
     check_stdout(outputs, arguments.output, as_json=arguments.json)
     check_outputs(outputs, inputs, force=arguments.force)

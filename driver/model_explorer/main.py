@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_explorer import Adapter, AdapterMetadata, ModelExplorerGraphs
+from model_explorer import (  # pyright: ignore[reportMissingModuleSource] -- an optional extra
+    Adapter,
+    AdapterMetadata,
+    ModelExplorerGraphs,
+)
 
 from tflir.files import load
 from tflir.model_explorer.graphs import graphs_of_module

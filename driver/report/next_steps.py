@@ -57,16 +57,29 @@ def _steps(
         yield NextStep("Compare the outputs of both models, on random inputs:", _again(words, "--verify"))
         yield _own_data(words)
         return
-    yield from _better(found, words)
+    if words[:1] == ("search",):
+        yield from _after_search(words, models)
+    else:
+        yield from _better(found, words)
     if found["random"]:
         yield _own_data(words)
     page = f"{models[1].removesuffix('.tflite')}.compare.html"
-    data = _value(words, "--test-data", "--representative-dataset")
+    data = _value(words, "--validation-dataset", "--test-data", "--representative-dataset")
     given = ["--inputs", data] if data and not found["random"] else []
     compare = command_line(["compare", *models, *given, "--html", page])
     yield NextStep("See both graphs side by side, layer by layer:", compare)
     if latency is None:
         yield NextStep("Measure how long a run takes:", command_line(["benchmark", *models]))
+
+
+def _after_search(words: Sequence[str], models: tuple[str, str]) -> Iterator[NextStep]:
+    """How to get the model again without a search."""
+    data, rules = _value(words, "--representative-dataset"), _value(words, "--rules-out")
+    if not rules:
+        rules = f"{models[1].removesuffix('.tflite')}.toml"
+        yield NextStep("Keep the chosen forms as rules:", _again(words, "--rules-out", rules))
+    again = ["compile", models[0], "--recipe", rules, "--representative-dataset", data, "-o", models[1], _FORCE]
+    yield NextStep("Make the same kind of model again by the rules, without a search:", command_line(again))
 
 
 def _better(found: Mapping[str, Any], words: Sequence[str]) -> Iterator[NextStep]:

@@ -11,7 +11,8 @@ from tflir.report.layers import Places, layers_section
 from tflir.report.origin import DATE
 from tflir.report.outputs import outputs_section
 from tflir.report.own import own
-from tflir.report.parts import COMPILE, missing, short_path
+from tflir.report.parts import COMPILE, SEARCH, missing, short_path
+from tflir.report.search_section import search_section
 from tflir.report.sparsity import sparsity_section
 from tflir.report.steps import steps_section
 from tflir.report.summary import what_changed, what_next, where_accuracy_went
@@ -51,15 +52,19 @@ def page(
     yield f'<body class="report"><header><h1 title="{html.escape(title)}">{html.escape(short_path(title))}</h1>\n'
     if facts["command"]:
         yield f'<p class="faint"><code>{html.escape(facts["command"])}</code></p>\n'
-    links = (f'<a href="#{anchor}">{said}</a>' for anchor, said in _SECTIONS.items())
+    searched, found = facts.get("search"), facts.get("verification")
+    sections = _SECTIONS if not searched else {"search": "Search", "forms": "Forms"} | _SECTIONS
+    links = (f'<a href="#{anchor}">{said}</a>' for anchor, said in sections.items())
     yield f"<nav>{' '.join(links)}</nav></header>\n"
-    found = facts.get("verification")
-    yield from what_changed(facts, COMPILE)
-    yield from where_accuracy_went(found, () if graph is None else ("view",), COMPILE)
+    supplies = SEARCH if searched else COMPILE
+    yield from what_changed(facts, supplies)
+    yield from where_accuracy_went(found, () if graph is None else ("view",), supplies)
     yield from what_next(facts["next"])
-    yield from layers_section(found, places, COMPILE)
-    yield from outputs_section(found, COMPILE)
-    yield from steps_section(facts["decisions"], facts["remarks"])
+    if searched:
+        yield from search_section(searched)
+    yield from layers_section(found, places, supplies)
+    yield from outputs_section(found, supplies)
+    yield from steps_section(facts["decisions"], facts["remarks"], searched=bool(searched))
     yield from _constants(facts)
     yield from sparsity_section(facts.get("zeros"))
     yield from _passes(facts["passes"])

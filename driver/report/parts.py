@@ -24,6 +24,7 @@ class Supplies:
 COMPILE = Supplies(
     ("--verify", "--representative-dataset", "--test-data"), "--test-data FILE.npz --labels KEY", "--verify"
 )
+SEARCH = Supplies((), "tflir compare --inputs FILE.npz --labels KEY", "tflir benchmark")
 COMPARE = Supplies((), "--inputs FILE.npz --labels KEY", "tflir benchmark")
 
 Part = tuple[str, float]

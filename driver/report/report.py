@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ class Made:
     decisions: Sequence[Decision] = field(default_factory=tuple)
     latency: Latency | None = None
     """None if it was not measured."""
+    searched: Mapping[str, Any] | None = None
+    """The trace of a search that chose the forms of layers."""
 
 
 def check_path(path: str | os.PathLike[str]) -> None:
@@ -76,6 +78,7 @@ def write_report(
     from tflir.report.next_steps import next_steps
     from tflir.report.origin import command_line, date, versions
     from tflir.report.page import page
+    from tflir.report.search_section import search_facts
 
     check_path(path)
     made = made or Made()
@@ -94,6 +97,8 @@ def write_report(
         "latency": None if made.latency is None or on is not None else asdict(made.latency),
         "passes": [_pass_facts(report) for report in reports],
     }
+    if made.searched is not None:
+        facts["search"] = search_facts(made.searched)
     modules = None if models is None else [_load(model) for model in models]
     if modules is not None:
         facts |= model_facts(modules, (bytes_before, bytes_after))

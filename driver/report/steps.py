@@ -22,9 +22,12 @@ _COLUMNS = (
 )
 
 
-def steps_section(decisions: Sequence[Mapping[str, Any]], remarks: Sequence[str]) -> Iterator[str]:
+def steps_section(decisions: Sequence[Mapping[str, Any]], remarks: Sequence[str], *, searched: bool) -> Iterator[str]:
     """What was tried in turn, each step on top of those that were kept; or why nothing was."""
     yield '<h2 id="steps">What each step gained</h2>\n'
+    if searched:
+        yield "<p>A search measures whole models instead: they are listed above.</p>\n"
+        return
     if not decisions:
         tried = any("left out" in remark for remark in remarks)
         why = "Nothing could be measured; see the remarks above." if tried else "No step was tried by measuring."

@@ -83,12 +83,12 @@ def _rest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def _latency(facts: Mapping[str, Any], supplies: Supplies) -> Iterator[str]:
     yield "<div><h3>Latency</h3>\n"
     latency = facts.get("latency")
-    estimated = facts.get("estimated_seconds") or (None, None)
+    estimated: list[float] = [one for one in facts.get("estimated_seconds") or () if one is not None]
     if latency and not latency["unknown"]:
         yield from _times(latency["before"], latency["after"])
         yield '<p class="faint">measured here: default delegate, 1 thread, the least of many runs</p>\n'
-    elif None not in estimated:
-        yield from _times(*estimated)
+    elif len(estimated) == 2:
+        yield from _times(estimated[0], estimated[1])
         yield '<p class="faint">estimated for XNNPACK, 1 thread of a Zen 4 core; '
         yield f"<code>{supplies.latency}</code> measures it</p>\n"
     elif latency:
@@ -152,7 +152,7 @@ def _outputs(found: Mapping[str, Any], supplies: Supplies) -> Iterator[str]:
 
 def _falls(found: Mapping[str, Any] | None) -> Iterator[str]:
     yield "<h3>Where it falls most</h3>\n"
-    layers = found["layers"] if found else []
+    layers: Sequence[Mapping[str, Any]] = found["layers"] if found else ()
     fallen = sorted((at for at, layer in enumerate(layers) if _fall(layer) > 0), key=lambda at: -_fall(layers[at]))
     if not fallen:
         yield "<p>Nowhere.</p>\n" if layers else missing("No layers to show: see below.")

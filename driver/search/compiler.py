@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
     from xdsl.passes import ModulePass
 
+    from tflir.passes.base import PassReport
+
 Kinds = Sequence[WeightKind | None]
 """The form of each layer's weights; None: float."""
 _RULE = '[[rule]]\nweights = {{bits = 4, algorithm = "{}"}}\n'
@@ -66,6 +68,8 @@ class Compiler:
         """The layers that may be narrowed."""
         self._with_moments: ModuleOp | None = None
         self._memo = Memo()
+        self.reports: list[PassReport] = []
+        """What each pass did in the last compilation."""
 
     def _passes(self, algorithm: str) -> tuple[list[ModulePass], list[ModulePass]]:
         """The passes before and after the one that notes what a recipe says on ops."""
@@ -93,7 +97,7 @@ class Compiler:
             if kind is None:
                 op.attributes[LEFT_OUT] = UnitAttr()
         with remembered(self._memo):
-            run_pipeline(made, self._tail, verify_each=False)
+            self.reports = run_pipeline(made, self._tail, verify_each=False)
         return made
 
     def bytes(self, kinds: Kinds) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tflir import __version__
 from tflir.content import read_content
+from tflir.data.samples import Samples
 from tflir.ir.errors import Error
 from tflir.search.bound import Bound
 from tflir.search.compiler import Compiler, Kinds, Settings
@@ -18,13 +19,15 @@ from tflir.search.data import Data
 from tflir.search.evaluations import Evaluations, Note, text
 from tflir.search.judge import Accuracy, AccuracyJudge, Judge, SnrJudge
 from tflir.search.layers import Layer
-from tflir.search.path import Choice, path_of
+from tflir.search.path import Choice, cost_of, path_of
 from tflir.search.sensitivity import Form, choices, forms_of, predicted_db
 from tflir.search.store import Store, hashed
 from tflir.search.walk import MOST_FILES, Found, Measured, Walk
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.passes.base import PassReport
 
 SIZE, LATENCY = "size", "latency"
 TRACE_VERSION = 1
@@ -59,6 +62,11 @@ class Result:
     """The layers with their forms."""
     trace: str
     """All evaluations, as JSON."""
+    samples: Samples
+    """Those that took no part in the search, by signature."""
+    pipeline: str
+    reports: list[PassReport]
+    """What each pass did to the model."""
 
 
 def search(
@@ -106,6 +114,8 @@ def search(
         "bound": str(goal.bound),
         "minimize": goal.minimize,
         "samples": {"calibration": data.calibration.count, "search": data.search.count, "check": data.check.count},
+        "float_bytes": evaluations.size([None] * len(compiler.layers)),
+        "path": [_place(place, goal) for place in path],
         "layers": [_described(layer, made) for layer, made in zip(compiler.layers, forms, strict=True)],
         "evaluations": evaluations.records,
         "result": result,
@@ -119,6 +129,9 @@ def search(
         evaluations.reused,
         [(layer, text(kind)) for layer, kind in zip(compiler.layers, kinds, strict=True)],
         json.dumps(_finite(trace), indent=1),
+        data.check.samples,
+        compiler.pipeline,
+        compiler.reports,
     )
 
 
@@ -146,6 +159,14 @@ def _judges(source: str | bytes, data: Data, goal: Goal, accuracy: Accuracy | No
 
 def _kinds(place: Sequence[Choice[Form]]) -> Kinds:
     return tuple(choice.kind.kind for choice in place)
+
+
+def _place(place: Sequence[Choice[Form]], goal: Goal) -> tuple[float, float | None]:
+    """What a place of the path costs beside the float model, and its predicted ratio in dB; None if it has no noise or
+    is not measured in dB.
+    """
+    ratio = math.inf if goal.bound.is_accuracy else predicted_db(place)
+    return cost_of(place), ratio if math.isfinite(ratio) else None
 
 
 def _described(layer: Layer, forms: Sequence[Form]) -> dict[str, Any]:
