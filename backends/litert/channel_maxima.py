@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.backends.litert.isolated import isolated
-from tflir.backends.litert.observed import observed
+from tflir.backends.litert.observed import Observer
 from tflir.backends.litert.run import Model, Sample
 
 Magnitudes = npt.NDArray[np.float32]
@@ -31,7 +31,7 @@ def _channel_maxima(
     model: Model, tensors: Mapping[str, Sequence[str]], samples: Mapping[str, Sequence[Sample]]
 ) -> Maxima:
     maxima: Maxima = {}
-    for key, name, value in observed(model, tensors, samples):
+    for key, name, value in Observer(model).observed(tensors, samples):
         if not value.ndim or not value.size:
             continue
         largest: Magnitudes = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0).astype(np.float32)

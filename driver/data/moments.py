@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tflir.backends.litert.moments import Moments, Reading, second_moments
+from tflir.backends.litert.moments import BLOCK, Moments, Reading, Sums, second_moments
 from tflir.data.calibration import keys_of_functions, samples_of, saved
 from tflir.data.samples import Samples, held_out
 from tflir.ir.constants import elements
@@ -39,26 +40,21 @@ class Recorded:
     without: int
 
 
-def record_moments(module: ModuleOp, options: Options) -> Recorded:
+Summing = Callable[["ModuleOp", "list[Reading]", "Options"], tuple[Sums, Sums]]
+"""Gives the moments over the data of the options: of the samples that are kept, and of those that are held out."""
+
+
+def record_moments(module: ModuleOp, options: Options, summed: Summing | None = None) -> Recorded:
     """Runs the model on the representative data of `options` and records the moments on its layers' ops.
 
-    Raises `Error` if the model can't be run, or if a sample does not fit its inputs.
+    `summed` computes them, by default in one process. Raises `Error` if the model can't be run, or if a sample does not
+    fit its inputs.
     """
-    keys = keys_of_functions(module)
-    found = [
-        (op, reading)
-        for function in entry_functions(module)
-        for op in function.body.block.ops
-        if isinstance(op, TflOp) and (reading := _reading(op, keys.get(function.sym_name.data, ""))) is not None
-    ]
+    found = layers_of(module)
     layers = sum(isinstance(op, Conv2DOp | DepthwiseConv2DOp | FullyConnectedOp) for op in module.walk())
     if not found:
         return Recorded(0, layers)
-    with saved(module) as path:
-        samples = samples_of(str(path), module, options, most=MOST_SAMPLES)
-        readings = [reading for _, reading in found]
-        kept, held = _split(samples)
-        sums, checks = (second_moments(str(path), readings, part) for part in (kept, held))
+    sums, checks = (summed or _summed)(module, [reading for _, reading in found], options)
     done = 0
     for (op, _), moments, check in zip(found, sums, checks, strict=True):
         if moments is not None:
@@ -69,13 +65,40 @@ def record_moments(module: ModuleOp, options: Options) -> Recorded:
     return Recorded(done, layers - done)
 
 
-def _split(samples: Samples) -> tuple[Samples, Samples]:
-    """The samples that moments are recorded from, and those that are held out; nothing is held out of one sample."""
+def layers_of(module: ModuleOp) -> list[tuple[TflOp, Reading]]:
+    """The layers whose moments are recorded, and what they read, in program order."""
+    keys = keys_of_functions(module)
+    return [
+        (op, reading)
+        for function in entry_functions(module)
+        for op in function.body.block.ops
+        if isinstance(op, TflOp) and (reading := _reading(op, keys.get(function.sym_name.data, ""))) is not None
+    ]
+
+
+def _summed(module: ModuleOp, readings: list[Reading], options: Options) -> tuple[Sums, Sums]:
+    with saved(module) as path:
+        blocks = blocks_of(samples_of(str(path), module, options, most=MOST_SAMPLES))
+        kept, held = ([block[part] for block in blocks] for part in range(2))
+        return second_moments(str(path), readings, kept), second_moments(str(path), readings, held)
+
+
+def blocks_of(samples: Samples) -> list[tuple[Samples, Samples]]:
+    """The samples in blocks by their numbers: those that moments are recorded from, and those that are held out.
+
+    Of one sample nothing is held out.
+    """
+    count = max((len(part) for part in samples.values()), default=0)
+    return [_block(samples, start) for start in range(0, count, BLOCK)]
+
+
+def _block(samples: Samples, start: int) -> tuple[Samples, Samples]:
     kept: Samples = {}
     held: Samples = {}
     for key, part in samples.items():
         every = min(HELD_OUT, len(part))
-        kept[key], held[key] = held_out(part, every, every - 1) if every > 1 else (part, [])
+        block = part[start : start + BLOCK]
+        kept[key], held[key] = held_out(block, every, (every - 1 - start) % every) if every > 1 else (block, [])
     return kept, held
 
 
