@@ -109,15 +109,27 @@ class Calibration:
             self._runner.close()
         self._stack.__exit__(*raised)
 
-    def recorded(self, start: int = 0, stop: int | None = None, *, progress: Note | None = None) -> Recorded:
+    def close(self) -> None:
+        """Frees the model's memory and removes its file."""
+        self.__exit__(None, None, None)
+
+    def recorded(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        progress: Note | None = None,
+        begun: Callable[[int], None] | None = None,
+    ) -> Recorded:
         """The ranges over the samples from `start`, counted from 0, up to `stop`, which is not included.
 
-        Of all samples there must be one; a part may have none. `progress` is called with the number of runs done and of
-        all samples (0 if not known).
+        `progress` is called with the number of runs done and of all samples (0 if not known), `begun` with the number of
+        each sample, from 1, before it runs.
         """
         collected = _Collected(self._module, self._probes, anew=self._anew)
-        samples = iter(self.data) if start == 0 and stop is None else self.data.part(start, stop)
-        for done, (entry, values) in enumerate(samples, 1):
+        for done, (entry, values) in enumerate(self.data.part(start, stop), 1):
+            if begun is not None:
+                begun(self.data.number)
             collected.add(entry, self._runner.run(entry, values, anew=self._anew), self.data.number)
             if self._counts is not None:
                 self._counts.add(entry, values)

@@ -102,11 +102,12 @@ class Dataset:
 
     def __iter__(self) -> Iterator[tuple[Entry, Values]]:
         yield from self.part(0, None)
-        if not self.number:
-            raise Error("has no samples", file=self.name, hint="give at least one; a hundred is usual")
 
     def part(self, start: int, stop: int | None) -> Iterator[tuple[Entry, Values]]:
-        """As iterating, but only over the samples from `start`, counted from 0, up to `stop`, which is not included."""
+        """As iterating, but only over the samples from `start`, counted from 0, up to `stop`, which is not included.
+
+        A part that does not begin with the first sample may have none.
+        """
         self.number = 0
         first, of = self._shard
         if self._limit is not None:
@@ -121,6 +122,8 @@ class Dataset:
                 error.what = f"sample {self.number}: {error.what}"
                 error.file = error.file or self.name
                 raise
+        if start == self.number == 0:
+            raise Error("has no samples", file=self.name, hint="give at least one; a hundred is usual")
 
     def _given(self, start: int, stop: int | None) -> Iterator[tuple[int, Any]]:
         """Yields the items of the source with their numbers; its exceptions are raised as `Error`."""
