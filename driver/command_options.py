@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from tflir.option import Group, Option, duration, each, number, one_of, part, path, path_or_object, text, whole
+from tflir.option import (
+    Group,
+    Option,
+    duration,
+    each,
+    number,
+    one_of,
+    part,
+    path,
+    path_or_object,
+    scheduler,
+    text,
+    whole,
+)
 from tflir.search.bound import bound
+
+_SHARED = ("compile", "calibrate", "search", "compare")
+"""Commands whose work can be shared among workers."""
+_DATA = ("representative_dataset", "test_data")
 
 COMMANDS: tuple[Option, ...] = (
     Option(
@@ -50,10 +67,6 @@ COMMANDS: tuple[Option, ...] = (
     ),
     Option(
         "--trace", "write every evaluation, as JSON", "FILE", path, name="trace", commands=("search",)
-    ),
-    Option(
-        "--work", "keep results in this folder, from which an interrupted search goes on", "DIR", path, name="work",
-        commands=("search",), group=Group.SEARCH,
     ),
     Option(
         "--inputs", "data to run both models on, in the forms of --representative-dataset (default: 3 random inputs)",
@@ -109,6 +122,28 @@ COMMANDS: tuple[Option, ...] = (
     Option(
         "--signature", "run the signature KEY (default: the first)", "KEY", text, name="signature",
         commands=("benchmark",), group=Group.RUN,
+    ),
+    Option(
+        "--jobs", "share the work among N processes; the result has the same bytes", "N", whole, name="jobs",
+        needs=_DATA, excludes=("scheduler", "shard"), commands=_SHARED, group=Group.WORKERS,
+    ),
+    Option(
+        "--scheduler", "share it among the workers of a Dask cluster: tcp://HOST:PORT, a scheduler file, or local:N, N "
+        "workers of this machine (default: one for each core); pip install 'tflir[distributed]'",
+        "ADDRESS", scheduler, name="scheduler", needs=_DATA, excludes=("shard",), commands=_SHARED,
+        group=Group.WORKERS,
+    ),
+    Option(
+        "--work", "keep results in this folder, from which an interrupted run goes on", "DIR", path, name="work",
+        needs=_DATA, commands=("compile", "calibrate", "search"), group=Group.WORKERS,
+    ),
+    Option(
+        "--time-limit", "end a worker that takes longer for one shard", "S", duration, name="time_limit",
+        needs=("jobs", "scheduler", "work"), commands=_SHARED, group=Group.WORKERS,
+    ),
+    Option(
+        "--memory-limit", "end a worker that takes more megabytes of memory", "MB", whole, name="memory_limit",
+        needs=("jobs", "scheduler", "work"), commands=_SHARED, group=Group.WORKERS,
     ),
     Option(
         "--dry-run", "say the mode, the passes and what would be written; write nothing", name="dry_run",

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tflir.commands.inputs import check_there, given
+from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.outputs import STDOUT, check_outputs, write_stdout
 from tflir.commands.terminal import progress, say
+from tflir.commands.workers import detail, team_of
 from tflir.flags import AUTO
 from tflir.ir.errors import Error
 from tflir.options import Options, options_from
 from tflir.refusals import idle_percentile
 from tflir.remarks import data_remark
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.data.recorded import Recorded
 
 _USAGE = 2
 _MODEL = ".tflite"
@@ -27,22 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
     check_there(arguments.model)
     _check(arguments, options)
     source = given(arguments.model)
-    from tflir.data.calibration import calibrate
     from tflir.files import save
 
     module = source.load()
     try:
-        with progress("calibrating", unit="samples") as note:
-            recorded = calibrate(
-                module,
-                options.representative_dataset,
-                samples=options.calibration_samples,
-                shard=arguments.shard or (1, 1),
-                scaling=options.scaling,
-                tf_compat=options.tf_compat,
-                progress=None if arguments.quiet else note,
-                histograms=options.needs_histograms,
-            )
+        recorded = _recorded(source, module, arguments, options)
     except Error as error:
         error.file = error.file or source.name
         raise
@@ -61,6 +56,26 @@ def run(arguments: argparse.Namespace) -> int:
         counted = "" if recorded.histograms is None else f" and {len(recorded.histograms)} histograms"
         say(f"{name}: {len(recorded.ranges)} ranges{counted} from {recorded.samples} samples")
     return 0
+
+
+def _recorded(source: Input, module: ModuleOp, arguments: argparse.Namespace, options: Options) -> Recorded:
+    """The ranges over the data, by one process or by several."""
+    from tflir.data.calibration import calibrate
+
+    with team_of(arguments) as team, progress("calibrating", unit="samples", detail=detail(team)) as shown:
+        note = None if arguments.quiet else shown
+        if team is not None:
+            return team.calibrate(module, options, path=source.path, progress=note)
+        return calibrate(
+            module,
+            options.representative_dataset,
+            samples=options.calibration_samples,
+            shard=arguments.shard or (1, 1),
+            scaling=options.scaling,
+            tf_compat=options.tf_compat,
+            progress=note,
+            histograms=options.needs_histograms,
+        )
 
 
 def _ending(target: str) -> str:

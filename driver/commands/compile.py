@@ -7,13 +7,14 @@ import contextlib
 import pathlib
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tflir.backends.files import is_stream, whole_file
 from tflir.commands.analyses import print_analyses
 from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.outputs import STDOUT, check_outputs
 from tflir.commands.terminal import Note, progress, say
+from tflir.commands.workers import detail, team_of
 from tflir.content import STDIN
 from tflir.facts import facts_in_force
 from tflir.files import TEXT, to_bytes, write
@@ -24,6 +25,7 @@ from tflir.remarks import larger_because
 
 if TYPE_CHECKING:
     from tflir.converter import Converter
+    from tflir.jobs.team import Team
     from tflir.report.side_by_side import Request, Samples
     from tflir.report.verify import Verification
 
@@ -38,6 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace, options: Options) -> int:
+    with team_of(arguments) as team:
+        return _compile(arguments, options, team)
+
+
+def _compile(arguments: argparse.Namespace, options: Options, team: Team | None) -> int:
     if arguments.print_pipeline:
         print(_converter(given(arguments.model), options).pipeline())
         return 0
@@ -56,7 +63,9 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
         return 0
     pipeline = converter.pipeline()
     request = _request(arguments, options)
-    size, compiled = _convert(converter, target, arguments)
+    if team is not None:
+        converter.run_on(team)
+    size, compiled = _convert(converter, target, arguments, team)
     print_analyses(converter.reports)
     if arguments.rules_out:
         _write_rules(arguments.rules_out, source, options)
@@ -179,7 +188,9 @@ def _outputs(arguments: argparse.Namespace, options: Options) -> list[str]:
     return outputs
 
 
-def _convert(converter: Converter, target: str, arguments: argparse.Namespace) -> tuple[int, str | bytes | None]:
+def _convert(
+    converter: Converter, target: str, arguments: argparse.Namespace, team: Team | None
+) -> tuple[int, str | bytes | None]:
     """Converts to `target` with a progress bar on a terminal; returns its size, and the model in a form for LiteRT.
 
     That form is the path, the bytes if they were written to a stream, and None for text.
@@ -190,7 +201,7 @@ def _convert(converter: Converter, target: str, arguments: argparse.Namespace) -
         with _progress("comparing", arguments, unit="conversions") as note:
             converter.on_trials(note)
             converter.choose()
-        with _progress("calibrating", arguments, unit="samples") as note:
+        with _progress("calibrating", arguments, unit="samples", detail=detail(team)) as note:
             converter.on_calibration(note)
             converter.prepare()
         with _progress("rewriting", arguments) as note:
@@ -206,8 +217,8 @@ def _convert(converter: Converter, target: str, arguments: argparse.Namespace) -
             return write(module, target, progress=note, **how), None if _is_text(target) else target
 
 
-def _progress(label: str, arguments: argparse.Namespace, unit: str = "") -> contextlib.AbstractContextManager[Note]:
-    return contextlib.nullcontext(lambda done, of: None) if arguments.quiet else progress(label, unit=unit)
+def _progress(label: str, arguments: argparse.Namespace, **how: Any) -> contextlib.AbstractContextManager[Note]:
+    return contextlib.nullcontext(lambda done, of: None) if arguments.quiet else progress(label, **how)
 
 
 def _is_text(target: str) -> bool:

@@ -56,15 +56,17 @@ def _console(stream: TextIO) -> Console:
 
 
 @contextlib.contextmanager
-def progress(label: str, total: int | None = None, *, unit: str = "") -> Generator[Note]:
+def progress(
+    label: str, total: int | None = None, *, unit: str = "", detail: Callable[[], str] = lambda: ""
+) -> Generator[Note]:
     """A bar on stderr, if that is a terminal and the work takes long; yields the function to report progress to.
 
-    `unit`: the unit of the rate that the bar shows, as in samples per second.
+    `unit`: the unit of the rate that the bar shows, as in samples per second. `detail` says more beside it.
     """
     if not sys.stderr.isatty():
         yield lambda done, of: None
         return
-    bar = _Bar(label, total, unit)
+    bar = _Bar(label, total, unit, detail)
     try:
         yield bar.note
     finally:
@@ -74,9 +76,10 @@ def progress(label: str, total: int | None = None, *, unit: str = "") -> Generat
 class _Bar:
     """A progress bar that appears after `PATIENCE` seconds of work."""
 
-    def __init__(self, label: str, total: int | None, unit: str) -> None:
+    def __init__(self, label: str, total: int | None, unit: str, detail: Callable[[], str]) -> None:
         self._label = label
         self._unit = unit
+        self._detail = detail
         self._total = total
         self._began = time.monotonic()
         self._advance: Callable[[int, int], None] | None = None
@@ -105,7 +108,8 @@ class _Bar:
 
     def _rate(self, done: int) -> str:
         spent = time.monotonic() - self._began
-        return f"{done / spent:.0f} {self._unit}/s" if self._unit and spent else ""
+        rate = f"{done / spent:.0f} {self._unit}/s" if self._unit and spent else ""
+        return "  ".join(part for part in (rate, self._detail()) if part)
 
 
 def say(line: str) -> None:

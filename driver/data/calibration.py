@@ -123,8 +123,8 @@ class Calibration:
     ) -> Recorded:
         """The ranges over the samples from `start`, counted from 0, up to `stop`, which is not included.
 
-        `progress` is called with the number of runs done and of all samples (0 if not known), `begun` with the number of
-        each sample, from 1, before it runs.
+        `progress` is called with the number of runs done and of all samples (0 if not known), `begun` with the number
+        of each sample, from 1, before it runs.
         """
         collected = _Collected(self._module, self._probes, anew=self._anew)
         for done, (entry, values) in enumerate(self.data.part(start, stop), 1):

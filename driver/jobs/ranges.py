@@ -102,7 +102,9 @@ class Merging:
         for at in sorted(self._counts):
             span, count = self._counts[at]
             if count and not filled:
-                raise Error(f"{span.title} has samples, and the one before has too few", hint="the data changed: run again")
+                raise Error(
+                    f"{span.title} has samples, and the one before has too few", hint="the data changed: run again"
+                )
             filled = count == span.stop - span.start
         if any(span.of for span, _ in self._counts.values()) and not filled:
             what = "the data has fewer samples than it says, or workers see other data"

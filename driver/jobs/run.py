@@ -169,7 +169,7 @@ def _outcome(future: Future[Outcome]) -> Outcome:
 
 
 def refuse(failed: list[Failed], kept: str) -> None:
-    """Raises `Error` about tasks that failed: the first exception as it is, else all deaths; `kept` says what remains."""
+    """Raises `Error` about tasks that failed: the first exception, else all deaths; `kept` says what remains."""
     for one in failed:
         if isinstance(one.outcome.error, Error):
             raise one.outcome.error

@@ -113,9 +113,7 @@ class Team:
             elif progress is not None:
                 progress(found.done + found.reused + found.failed, found.tasks or 0)
 
-        failed = perform(
-            self.crew, tasks, finished, limits=self._limits, tally=tally, progress=note, goes_on=goes_on
-        )
+        failed = perform(self.crew, tasks, finished, limits=self._limits, tally=tally, progress=note, goes_on=goes_on)
         if tally.retried:
             self.say(f"{tally.retried} times a worker died, and another one took its place")
         return failed
