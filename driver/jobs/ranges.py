@@ -78,10 +78,9 @@ class Merging:
 
     def add(self, span: Span, part: Part) -> None:
         """Adds a shard. Raises `Error` if it is of another model."""
-        merged = part.recorded if not self._counts else self._merged.merged(part.recorded)
         if part.recorded.model != self._merged.model:
             raise Error(f"{span.title} is of another model", hint="let all workers see the same file")
-        self._merged = merged
+        self._merged = self._merged.merged(part.recorded) if self._counts else part.recorded
         self._counts[span.shard] = span, part.samples
 
     @property

@@ -116,8 +116,7 @@ class _Run:
             if not self._running:
                 return sorted(self._failed, key=lambda failed: failed.task.index)
             done, _ = wait(self._running, _LOOK, FIRST_COMPLETED)
-            if not done:
-                self._crew.check()
+            self._crew.check()
             for future in done:
                 self._end(future)
             self._progress(self._tally)
@@ -141,7 +140,6 @@ class _Run:
             self._tally.done += 1
             self._finished(task, outcome.value)
         elif attempt < ATTEMPTS:
-            self._crew.check()
             self._tally.retried += 1
             self._begin(task, attempt + 1)
         else:
