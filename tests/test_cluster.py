@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from sharing import data_module, folder_with
 
@@ -98,11 +99,13 @@ def test_a_sample_that_kills_the_process_is_named_and_the_workers_live(
 
 
 def test_what_a_worker_cannot_see_is_one_error_before_the_work(
-    team: Team, folder: pathlib.Path, said: list[str]
+    team: Team, folder: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(Error, match=r"no such file.* \(worker tcp://") as caught:
-        _recorded(team, folder, "/no/such/data.npz")
-    assert caught.value.file == "/no/such/data.npz"
+    monkeypatch.syspath_prepend(tmp_path)  # of this process alone
+    np.savez(tmp_path / "data.npz", x=[1])
+    data = data_module(tmp_path, "only_here", "pass")
+    with pytest.raises(Error, match=r"module only_here can't be imported: .* \(worker tcp://"):
+        _recorded(team, folder, data)
     assert not list(team.results.folder.glob("ranges-*"))
 
 

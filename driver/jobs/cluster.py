@@ -13,7 +13,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from typing import Any
 
 from tflir import __version__
@@ -104,18 +104,31 @@ class DaskCrew:
         return self._executor.submit(perform, task, limits, self._topic, __version__)
 
     def everywhere(self, task: Task, limits: Limits) -> list[Outcome]:
-        futures: list[Future[Outcome]] = []
-        workers = self._workers()
-        for worker in workers:
-            executor: Executor = self._client.get_executor(pure=False, workers=[worker], allow_other_workers=False)
-            futures.append(executor.submit(perform, task, limits, self._topic, __version__))
-        return [self._seen(worker, future) for worker, future in zip(workers, futures, strict=True)]
+        while True:
+            futures: dict[str, Future[Outcome]] = {}
+            for worker in self._workers():
+                executor: Executor = self._client.get_executor(pure=False, workers=[worker], allow_other_workers=False)
+                futures[worker] = executor.submit(perform, task, limits, self._topic, __version__)
+            seen = [self._seen(worker, future) for worker, future in futures.items()]
+            if found := [outcome for outcome in seen if outcome is not None]:
+                return found
+            self.check()
 
-    def _seen(self, worker: str, future: Future[Outcome]) -> Outcome:
+    def _seen(self, worker: str, future: Future[Outcome]) -> Outcome | None:
+        """What came of a task of one worker; None if that worker is gone."""
+        while not wait([future], _LOOK).done:
+            self.check()
+            if worker not in self._workers():
+                future.cancel()
+                return None
         try:
             return future.result()
-        except Exception as error:
+        except BaseException as error:  # including a cancellation
+            if isinstance(error, KeyboardInterrupt):
+                raise
             self.check()
+            if worker not in self._workers():
+                return None
             what = f"worker {worker} can't begin: {type(error).__name__}: {error}"
             raise Error(what, hint=f"install tflir {__version__} there, with what it needs") from None
 
