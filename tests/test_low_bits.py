@@ -201,8 +201,13 @@ def test_tables_of_embeddings(recipe: str, stored: str) -> None:
         assert np.abs(results[0] - results[1]).max() <= np.abs(results[1]).max() / (1 if stored == "INT2" else 13)
 
 
-def test_a_gather_selects_rows_of_int4() -> None:
-    made = _converted("dynamic_wi4_afp32", gather_model())
+def test_a_gather_selects_rows_of_int4(tmp_path: pathlib.Path) -> None:
+    """If one scale is asked for: a preset, which has one a channel, keeps such a table at 8 bits."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nop = "GATHER"\nweights = {bits = 4, granularity = "tensor"}\n')
+    usual = load_bytes(_converted("dynamic_wi4_afp32", gather_model()))
+    assert ["i8" in str(op.operands[0].type) for op in usual.walk() if op.name == "tfl.gather"] == [True]
+    made = _converted(str(rules), gather_model())
     module = load_bytes(made)
     (op,) = [op for op in module.walk() if op.name == "tfl.gather"]
     assert "i4" in str(op.operands[0].type)

@@ -467,3 +467,21 @@ def test_sparse_weights_of_a_model_become_dense_integers_unless_they_take_more_b
     assert (schema.TensorType.INT8 in kinds) == (zeros < 0.9)
     assert len(made) < len(sparse) + 1024
     assert min(nearness(run(made, [x]), run(sparse, [x])) for x in (random(*shape, seed=n) for n in range(4))) > 25
+
+
+@pytest.mark.parametrize("target", [("size", "any"), ("latency", "avx2")], ids=lambda one: one[0])
+@pytest.mark.parametrize("mode", ["float", "float16", "dynamic range", "int8"])
+@pytest.mark.parametrize(
+    ("build", "shape"), [(_dense(64, 256, 1.0), (1, 256)), (_conv(64, 64, 1.0), IMAGE)], ids=["dense", "conv"]
+)
+def test_weights_that_are_zero_everywhere(
+    build: Build, shape: Sequence[int], mode: str, target: tuple[str, str]
+) -> None:
+    """In sparse form they take no byte, yet the runtime must find a constant, also after another round trip."""
+    dense = compiled(model_of(build, shape), mode, shape)
+    sparse, _ = sparsified(dense, *target)
+    again = to_bytes(load_bytes(sparse))
+    assert len(again) == len(sparse) < len(dense)
+    for made in (sparse, again):
+        for delegate in (True, False):
+            assert worst_difference(dense, made, shape, delegate=delegate) == EXACT

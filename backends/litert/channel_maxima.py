@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.backends.litert.isolated import isolated
-from tflir.backends.litert.observed import Observer
+from tflir.backends.litert.observed import NamedObserver
 from tflir.backends.litert.run import Model, Sample
 
 Magnitudes = npt.NDArray[np.float32]
-Maxima = dict[tuple[str, str], Magnitudes]
-"""By the signature's key and the name of the tensor: one magnitude for each index of its last dimension."""
+Maxima = dict[tuple[int, str], Magnitudes]
+"""By the number of the subgraph and the name of the tensor: one magnitude for each index of its last dimension."""
 
 
 def channel_maxima(
-    model: Model, tensors: Mapping[str, Sequence[str]], samples: Mapping[str, Sequence[Sample]]
+    model: Model, tensors: Mapping[int, Sequence[str]], samples: Mapping[str, Sequence[Sample]]
 ) -> Maxima:
-    """The largest magnitudes over the samples; both are given by signature.
+    """The largest magnitudes over the samples; tensors are given by subgraph, samples by signature.
 
     Tensors that can't be read, whose names are not unique, or that are not finite on a sample are left out. Raises
     `Error` if the model can't be run.
@@ -28,14 +28,14 @@ def channel_maxima(
 
 
 def _channel_maxima(
-    model: Model, tensors: Mapping[str, Sequence[str]], samples: Mapping[str, Sequence[Sample]]
+    model: Model, tensors: Mapping[int, Sequence[str]], samples: Mapping[str, Sequence[Sample]]
 ) -> Maxima:
     maxima: Maxima = {}
-    for key, name, value in Observer(model).observed(tensors, samples):
+    for subgraph, name, value in NamedObserver(model, tensors).run(samples):
         if not value.ndim or not value.size:
             continue
         largest: Magnitudes = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0).astype(np.float32)
-        at = key, name
+        at = subgraph, name
         if at not in maxima:
             maxima[at] = largest
         elif maxima[at].shape == largest.shape:

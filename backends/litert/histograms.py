@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflir.backends.litert.isolated import isolated
-from tflir.backends.litert.run import Array, Entry, Model, Port, Runner
-from tflir.backends.litert.wiring import wirings
+from tflir.backends.litert.observed import Observer
+from tflir.backends.litert.run import Array, Entry, Model
+from tflir.backends.litert.wiring import all_wirings
 from tflir.ir.errors import Error
 from tflir.ir.histogram import Counter, Histogram
 
@@ -32,11 +33,11 @@ class Watched:
 class HistogramRunner:
     """A model in the child process, whose tensors are counted after each run. The default delegate is not used.
 
-    `watched` lists the tensors by the key of the signature whose subgraph has them. Raises `Error` if the model
+    `watched` lists the tensors by the number of their subgraph. Raises `Error` if the model
     can't be run.
     """
 
-    def __init__(self, model: Model, watched: Mapping[str, list[Watched]], num_threads: int | None = None) -> None:
+    def __init__(self, model: Model, watched: Mapping[int, list[Watched]], num_threads: int | None = None) -> None:
         self._number = next(_numbers)
         self._file = "" if isinstance(model, bytes) else str(model)
         isolated(_open, self._number, model, dict(watched), num_threads, file=self._file)
@@ -68,27 +69,25 @@ _numbers = itertools.count()
 class _Counting:
     """A model, and a counter for each of its tensors that are watched."""
 
-    def __init__(self, model: Model, watched: dict[str, list[Watched]], num_threads: int | None) -> None:
-        self._runner = Runner(model, delegate=False, keep_all=True, num_threads=num_threads)
-        self._entries = {entry.key: entry for entry in self._runner.entries}
-        self._ports: dict[str, list[tuple[Key, Port, int]]] = {}
-        self._counters: dict[Key, Counter] = {}
-        wired = wirings(model)
-        for key, wanted in watched.items():
-            wiring = wired.get(key)
-            if wiring is None:
-                continue
-            ports = self._runner.tensors(wiring.subgraph)
+    def __init__(self, model: Model, watched: dict[int, list[Watched]], num_threads: int | None) -> None:
+        _, wired = all_wirings(model)
+        self._keys: dict[int, dict[int, list[Key]]] = {}
+        for subgraph, wanted in watched.items():
+            wiring, places = wired[subgraph], self._keys.setdefault(subgraph, {})
             by_name = {name: index for index, name in enumerate(wiring.names)}
-            at = {one.key: by_name.get(one.name, -1) if one.name else wiring.inputs[one.input] for one in wanted}
-            self._ports[key] = [(one, ports[index], wiring.subgraph) for one, index in at.items() if index in ports]
+            for one in wanted:
+                index = by_name.get(one.name) if one.name else wiring.inputs[one.input]
+                if index is not None:
+                    places.setdefault(index, []).append(one.key)
+        self._observer = Observer(model, self._keys, num_threads=num_threads)
+        self._entries = {entry.key: entry for entry in self._observer.entries}
+        self._counters: dict[Key, Counter] = {}
 
     def add(self, key: str, values: dict[str, Array]) -> None:
-        self._runner.run(self._entries[key], values)
-        for watched, port, subgraph in self._ports.get(key, ()):
-            value = self._runner.tensor(port, subgraph)
-            if value is not None and value.dtype == np.float32:
-                self._counters.setdefault(watched, Counter()).add(value)
+        for subgraph, tensor, value in self._observer.run(self._entries[key], values):
+            if value.dtype == np.float32:
+                for watched in self._keys[subgraph][tensor]:
+                    self._counters.setdefault(watched, Counter()).add(value)
 
     def take_histograms(self) -> dict[Key, Histogram]:
         counters, self._counters = self._counters, {}
@@ -99,7 +98,7 @@ class _Counting:
 _counting: dict[int, _Counting] = {}
 
 
-def _open(number: int, model: Model, watched: dict[str, list[Watched]], num_threads: int | None) -> None:
+def _open(number: int, model: Model, watched: dict[int, list[Watched]], num_threads: int | None) -> None:
     _counting[number] = _Counting(model, watched, num_threads)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.backends.litert.isolated import isolated
-from tflir.backends.litert.observed import Observer
+from tflir.backends.litert.observed import NamedObserver
 from tflir.backends.litert.run import Array, Model, Sample
 
 Samples = dict[str, list[Sample]]
@@ -32,8 +32,8 @@ _MOST_ROWS = 4096
 class Reading:
     """What one layer reads: a tensor, and how a filter moves over it."""
 
-    signature: str
-    """The key of the signature whose subgraph has the layer."""
+    subgraph: int
+    """The number of the subgraph that has the layer."""
     tensor: str
     """The name of the tensor, unique among the activations of its subgraph."""
     columns: int
@@ -76,13 +76,13 @@ def moments_of_blocks(model: Model, readings: Sequence[Reading], blocks: Sequenc
 
 
 def _second_moments(model: Model, readings: list[Reading], blocks: list[Samples]) -> Sums:
-    runner = Observer(model)
-    return together((_of_block(runner, readings, block) for block in blocks), len(readings))
+    reader = _Reader(model, readings)
+    return together((reader.sums(block) for block in blocks), len(readings))
 
 
 def _moments_of_blocks(model: Model, readings: list[Reading], blocks: list[Samples]) -> list[Sums]:
-    runner = Observer(model)
-    return [_of_block(runner, readings, block) for block in blocks]
+    reader = _Reader(model, readings)
+    return [reader.sums(block) for block in blocks]
 
 
 def together(blocks: Iterable[Sums], readings: int) -> Sums:
@@ -116,18 +116,26 @@ def _plus(held: Moments | None, other: Moments) -> Moments:
     return held
 
 
-def _of_block(runner: Observer, readings: list[Reading], samples: Samples) -> Sums:
-    sums: Sums = [None] * len(readings)
-    readers: dict[tuple[str, str], list[int]] = {}
-    tensors: dict[str, list[str]] = {}
-    for at, reading in enumerate(readings):
-        readers.setdefault((reading.signature, reading.tensor), []).append(at)
-        tensors.setdefault(reading.signature, []).append(reading.tensor)
-    for key, name, value in runner.observed(tensors, samples):
-        for at in readers[key, name]:
-            if (rows := _rows(value, readings[at])) is not None:
-                sums[at] = _plus(sums[at], _of_rows(rows))
-    return sums
+class _Reader:
+    """A model in this process, and the layers whose moments are summed."""
+
+    def __init__(self, model: Model, readings: list[Reading]) -> None:
+        self._readings = readings
+        self._readers: dict[tuple[int, str], list[int]] = {}
+        tensors: dict[int, list[str]] = {}
+        for at, reading in enumerate(readings):
+            self._readers.setdefault((reading.subgraph, reading.tensor), []).append(at)
+            tensors.setdefault(reading.subgraph, []).append(reading.tensor)
+        self._observer = NamedObserver(model, tensors)
+
+    def sums(self, samples: Samples) -> Sums:
+        """The moments of each reading over some samples, one after the other."""
+        sums: Sums = [None] * len(self._readings)
+        for subgraph, name, value in self._observer.run(samples):
+            for at in self._readers[subgraph, name]:
+                if (rows := _rows(value, self._readings[at])) is not None:
+                    sums[at] = _plus(sums[at], _of_rows(rows))
+        return sums
 
 
 def _of_rows(rows: Array) -> Moments:

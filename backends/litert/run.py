@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.backends.litert.quiet import Said, quiet
+from tflir.backends.litert.wiring import Wiring
 from tflir.ir.errors import Error
 
 _Made = TypeVar("_Made")
@@ -158,6 +159,28 @@ class Runner:
         self._load()
         return step()
 
+    def call(self, wiring: Wiring, values: Sequence[Array]) -> list[Array]:
+        """Runs any subgraph, such as the body of a loop, on the stored values of its inputs; returns its outputs'.
+
+        `tensor` reads the others afterwards. Variables keep what they hold.
+        """
+        with self._runtime():
+            runtime, at = self._interpreter._interpreter, wiring.subgraph
+            for tensor, value in zip(wiring.inputs, values, strict=True):
+                runtime.ResizeInputTensor(tensor, np.array(value.shape, np.int32), False, at)
+            runtime.AllocateTensors(at)
+            for tensor, value in zip(wiring.inputs, values, strict=True):
+                runtime.SetTensor(tensor, value, at)
+            runtime.Invoke(at)
+            return [runtime.GetTensor(tensor, at) for tensor in wiring.outputs]
+
+    def stored(self, tensor: int, subgraph: int) -> Array | None:
+        """What a tensor holds after the last run, as it is stored; None if it has no value."""
+        try:
+            return self._interpreter.get_tensor(tensor, subgraph)
+        except ValueError:  # the op that produces it did not run, or it was never allocated
+            return None
+
     @property
     def subgraphs(self) -> int:
         """The number of the model's subgraphs."""
@@ -172,10 +195,8 @@ class Runner:
 
     def tensor(self, port: Port, subgraph: int) -> Array | None:
         """The value of a tensor after the last run, as floats if it is quantized; None if it has no value."""
-        try:
-            return port.decode(self._interpreter.get_tensor(port.index, subgraph))
-        except ValueError:  # the op that produces it did not run, or it was never allocated
-            return None
+        value = self.stored(port.index, subgraph)
+        return None if value is None else port.decode(value)
 
     def _load(self) -> None:
         self._signatures.clear()

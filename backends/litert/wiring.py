@@ -7,7 +7,7 @@ import contextlib
 import importlib
 import mmap
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -15,6 +15,11 @@ from typing import Any, cast
 from tflir.ir.errors import Error
 
 _CUSTOM = "CUSTOM"
+_CALLEES = {
+    "WHILE": ("WhileOptions", ("CondSubgraphIndex", "BodySubgraphIndex")),
+    "IF": ("IfOptions", ("ThenSubgraphIndex", "ElseSubgraphIndex")),
+}
+"""The options of an operator that runs subgraphs, and their fields that say which."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class Operator:
     """The schema's name (`CONV_2D`); the code of a custom operator."""
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    callees: tuple[int, ...] = ()
+    """The subgraphs that it runs: the condition and the body of a WHILE, the two branches of an IF."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class Wiring:
     subgraph: int
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
     names: tuple[str, ...] = field(repr=False)
     """The names of all tensors; empty if one has none."""
 
@@ -79,20 +87,30 @@ def wirings(model: str | os.PathLike[str] | bytes) -> dict[str, Wiring]:
 
     For models that the runtime has loaded and thereby checked. Raises `Error` if the file can't be read.
     """
+    with _model(model) as (table, schema):
+        entries = _entries(table)
+        found = {at: _wiring(at, table, schema) for at in set(entries.values())}
+        return {key: found[at] for key, at in entries.items()}
+
+
+def all_wirings(model: str | os.PathLike[str] | bytes) -> tuple[dict[str, int], list[Wiring]]:
+    """The subgraph of each signature by the signature's key, as for `wirings`, and the wirings of all subgraphs."""
+    with _model(model) as (table, schema):
+        return _entries(table), [_wiring(at, table, schema) for at in range(table.SubgraphsLength())]
+
+
+def _entries(table: Any) -> dict[str, int]:
+    signatures = (table.SignatureDefs(at) for at in range(table.SignatureDefsLength()))
+    keyed = {_text(one.SignatureKey()): int(one.SubgraphIndex()) for one in signatures if one.SignatureKey()}
+    return keyed or {"": 0}
+
+
+@contextlib.contextmanager
+def _model(model: str | os.PathLike[str] | bytes) -> Generator[tuple[Any, Any]]:
+    """The root table of a file, and the module of the schema's tables."""
     with _bytes_of(model) as data:
         schema: Any = importlib.import_module("ai_edge_litert.schema_py_generated")
-        members = cast("dict[str, Any]", vars(schema.BuiltinOperator))
-        kinds: dict[int, str] = {number: name for name, number in members.items() if isinstance(number, int)}
-        table = schema.Model.GetRootAs(data, 0)
-        codes = [_kind(table.OperatorCodes(at), kinds) for at in range(table.OperatorCodesLength())]
-        signatures = [table.SignatureDefs(at) for at in range(table.SignatureDefsLength())]
-        keyed = {
-            _text(signature.SignatureKey()): int(signature.SubgraphIndex())
-            for signature in signatures
-            if signature.SignatureKey()
-        }
-        wirings_by_index = {at: _wiring(at, table.Subgraphs(at), codes) for at in set((keyed or {"": 0}).values())}
-        return {key: wirings_by_index[at] for key, at in (keyed or {"": 0}).items()}
+        yield schema.Model.GetRootAs(data, 0), schema
 
 
 @contextlib.contextmanager
@@ -113,14 +131,26 @@ def _kind(code: Any, kinds: dict[int, str]) -> str:
     return _text(code.CustomCode()) or kind if kind == _CUSTOM else kind
 
 
-def _wiring(at: int, subgraph: Any, codes: Sequence[str]) -> Wiring:
+def _wiring(at: int, table: Any, schema: Any) -> Wiring:
+    members = cast("dict[str, Any]", vars(schema.BuiltinOperator))
+    kinds: dict[int, str] = {number: name for name, number in members.items() if isinstance(number, int)}
+    codes = [_kind(table.OperatorCodes(at), kinds) for at in range(table.OperatorCodesLength())]
+    subgraph = table.Subgraphs(at)
     operators = (subgraph.Operators(i) for i in range(subgraph.OperatorsLength()))
-    operators_of_graph = (
-        Operator(codes[int(operator.OpcodeIndex())], _tensors(operator, "Inputs"), _tensors(operator, "Outputs"))
-        for operator in operators
-    )
+    operators_of_graph = (_operator(operator, codes[int(operator.OpcodeIndex())], schema) for operator in operators)
     names = (_text(subgraph.Tensors(i).Name()) for i in range(subgraph.TensorsLength()))
-    return Wiring(at, tuple(operators_of_graph), _tensors(subgraph, "Inputs"), tuple(names))
+    inputs, outputs = _tensors(subgraph, "Inputs"), _tensors(subgraph, "Outputs")
+    return Wiring(at, tuple(operators_of_graph), inputs, outputs, tuple(names))
+
+
+def _operator(operator: Any, kind: str, schema: Any) -> Operator:
+    callees: tuple[int, ...] = ()
+    if kind in _CALLEES and (options := operator.BuiltinOptions()) is not None:
+        name, fields = _CALLEES[kind]
+        read = getattr(schema, name)()
+        read.Init(options.Bytes, options.Pos)
+        callees = tuple(int(getattr(read, field)()) for field in fields)
+    return Operator(kind, _tensors(operator, "Inputs"), _tensors(operator, "Outputs"), callees)
 
 
 def _tensors(table: Any, side: str) -> tuple[int, ...]:

@@ -45,7 +45,7 @@ class ModelExport(Protocol):
 
     one_code_per_op: bool
 
-    def buffer(self, blob: Blob | None) -> int: ...
+    def buffer(self, blob: Blob | None, *, keep_empty: bool = False) -> int: ...
     def opcode(self, builtin: str, number: int, custom_code: str | None, version: int) -> int: ...
     def subgraph(self, symbol: str) -> int: ...
     def external_buffer(self, buffer: ExternalBufferAttr) -> int: ...
@@ -226,12 +226,14 @@ class GraphExport:
             record["external_buffer"] = self.model.external_buffer(op.external_buffer)
             return
         value = op.value
-        if isinstance(op, SparseConstOp | SparseQConstOp):
+        sparse = isinstance(op, SparseConstOp | SparseQConstOp)
+        if sparse:
             record["sparsity"] = sparsity_record(op.s_param.data, empty_map=names.EMPTY_BLOCK_MAP in op.attributes)
             value = op.compressed_data
         if not isinstance(value, ArrayElementsAttr):
             raise no_data(op)
-        record["buffer"] = self.model.buffer(value.blob)
+        # Without any element other than 0, a sparse constant holds no bytes, but the runtime reads its shape.
+        record["buffer"] = self.model.buffer(value.blob, keep_empty=sparse)
 
     def _typed(self, op: TflOp) -> None:
         options = None if names.NO_OPTIONS in op.attributes else options_of(op, self.model.subgraph)

@@ -66,9 +66,12 @@ class ModelExport:
         fields = self.module.attributes.get(names.MODEL_FIELDS)
         return attribute_to_record("Model", fields) if isinstance(fields, DictionaryAttr) else {}
 
-    def buffer(self, blob: Blob | None) -> int:
-        """The index of a buffer with these bytes; equal bytes share one."""
-        if blob is None or not blob.nbytes:
+    def buffer(self, blob: Blob | None, *, keep_empty: bool = False) -> int:
+        """The index of a buffer with these bytes; equal bytes share one.
+
+        Without bytes, it is the buffer that marks "no constant", unless `keep_empty` asks for one of no bytes.
+        """
+        if blob is None or not (blob.nbytes or keep_empty):
             return 0
         index = self._buffer_indices.get(blob)
         if index is None:

@@ -148,7 +148,7 @@ def _counting(module: ModuleOp, num_threads: int | None) -> Generator[Counts]:
     PreserveQuantizedPass().run(copy)
     counts = Counts(copy)
     with saved(copy) as path:
-        counts.open(path, functions_of_signatures(module), num_threads)
+        counts.open(path, num_threads)
         yield counts
         counts.close()
 
@@ -314,11 +314,6 @@ def _in_order(entry: Entry, outputs: dict[str, Array]) -> list[Array]:
         return [outputs[port.name] for port in entry.outputs]
     extras = [outputs[f"{EXTRA}_{number}"] for number in range(len(outputs) - 2)]
     return [outputs[HIGH], outputs[LOW], *extras]
-
-
-def keys_of_functions(module: ModuleOp) -> dict[str, str]:
-    """The runtime's key of the signature of each entry function that has one."""
-    return {function: key for key, function in functions_of_signatures(module).items()}
 
 
 def functions_of_signatures(module: ModuleOp) -> dict[str, str]:

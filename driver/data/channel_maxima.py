@@ -8,9 +8,9 @@ from xdsl.ir import OpResult
 
 from tflir.backends.litert.channel_maxima import channel_maxima
 from tflir.backends.litert.run import Sample
-from tflir.data.calibration import keys_of_functions, samples_of, saved
+from tflir.data.calibration import samples_of, saved
 from tflir.ir.constants import elements
-from tflir.ir.entries import entry_functions
+from tflir.ir.functions import functions
 from tflir.ir.names import CHANNEL_MAXIMA, name_of
 from tflir.passes.equalize.equalize_channels import values_to_observe
 
@@ -29,18 +29,17 @@ def record_channel_maxima(module: ModuleOp, options: Options, samples: dict[str,
     False if no channel can be scaled; the model is not run then. Raises `Error` if it can't be run, or if a sample does
     not fit its inputs.
     """
-    keys = keys_of_functions(module)
     makers = {
-        (keys.get(function.sym_name.data, ""), name): value.op
-        for function in entry_functions(module)
+        (subgraph, name): value.op
+        for subgraph, function in enumerate(functions(module))
         for value in values_to_observe(function)
         if isinstance(value, OpResult) and len(value.op.results) == 1 and (name := name_of(value))
     }
     if not makers:
         return False
-    tensors: dict[str, list[str]] = {}
-    for key, name in makers:
-        tensors.setdefault(key, []).append(name)
+    tensors: dict[int, list[str]] = {}
+    for subgraph, name in makers:
+        tensors.setdefault(subgraph, []).append(name)
     with saved(module) as path:
         if samples is None:
             samples = samples_of(str(path), module, options, most=MOST_SAMPLES)

@@ -1,7 +1,4 @@
-"""Records a histogram of every activation that calibration sees, from runs in which every tensor can be read.
-
-Only tensors of functions that can be run themselves have one: of a loop's body the runtime keeps the last iteration.
-"""
+"""Records a histogram of every activation that calibration sees, from runs in which every tensor can be read."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from xdsl.ir import BlockArgument, OpResult, SSAValue
 
 from tflir.backends.litert.histograms import HistogramRunner, Key, Watched
 from tflir.backends.litert.run import Entry, Sample
-from tflir.ir.entries import entry_functions
+from tflir.ir.functions import functions
 from tflir.ir.histogram import Histogram
 from tflir.ir.names import location_of
 from tflir.passes.calibration.logged import REORDERS, logged
@@ -33,11 +30,11 @@ class Counts:
     """
 
     def __init__(self, module: ModuleOp) -> None:
-        self._watched: dict[str, list[Watched]] = {}
+        self._watched: dict[int, list[Watched]] = {}
         self._same: dict[Key, Key] = {}
         """A value that only reorders the elements of another: it has its histogram."""
-        for function in entry_functions(module):
-            self._watched[function.sym_name.data] = list(self._of(function))
+        for subgraph, function in enumerate(functions(module)):
+            self._watched[subgraph] = list(self._of(function))
 
     def _of(self, function: FuncOp) -> Iterator[Watched]:
         name = function.sym_name.data
@@ -56,14 +53,9 @@ class Counts:
             if any(result in positions for result in op.results):
                 op.location = location_of([_NAME.format(positions.get(result, "")) for result in op.results])
 
-    def open(self, path: pathlib.Path, functions: dict[str, str], num_threads: int | None = None) -> None:
-        """Opens the file at `path`, which holds the module. `functions`: that of each signature by its key.
-
-        Raises `Error` if the model can't be run.
-        """
-        by_key = functions or {"": next(iter(self._watched), "")}
-        watched = {key: self._watched.get(function, []) for key, function in by_key.items()}
-        self._runner = HistogramRunner(path, watched, num_threads)
+    def open(self, path: pathlib.Path, num_threads: int | None = None) -> None:
+        """Opens the file at `path`, which holds the module. Raises `Error` if the model can't be run."""
+        self._runner = HistogramRunner(path, self._watched, num_threads)
 
     def add(self, entry: Entry, values: Sample) -> None:
         """Runs one sample and counts."""

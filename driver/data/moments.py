@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflir.backends.litert.moments import BLOCK, Moments, Reading, Sums, second_moments
-from tflir.data.calibration import keys_of_functions, samples_of, saved
+from tflir.data.calibration import samples_of, saved
 from tflir.data.samples import Samples, held_out
 from tflir.ir.constants import elements
-from tflir.ir.entries import entry_functions
+from tflir.ir.functions import functions
 from tflir.ir.names import HELD_OUT_MEAN, HELD_OUT_MOMENTS, INPUT_MEAN, SECOND_MOMENTS, name_of
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.linear import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
@@ -67,12 +67,11 @@ def record_moments(module: ModuleOp, options: Options, summed: Summing | None = 
 
 def layers_of(module: ModuleOp) -> list[tuple[TflOp, Reading]]:
     """The layers whose moments are recorded, and what they read, in program order."""
-    keys = keys_of_functions(module)
     return [
         (op, reading)
-        for function in entry_functions(module)
+        for subgraph, function in enumerate(functions(module))
         for op in function.body.block.ops
-        if isinstance(op, TflOp) and (reading := _reading(op, keys.get(function.sym_name.data, ""))) is not None
+        if isinstance(op, TflOp) and (reading := _reading(op, subgraph)) is not None
     ]
 
 
@@ -107,7 +106,7 @@ def _record(op: TflOp, moments: Moments, of_products: str, of_total: str) -> Non
     op.attributes[of_total] = elements((moments.total / moments.count).astype(np.float32))
 
 
-def _reading(op: TflOp, key: str) -> Reading | None:
+def _reading(op: TflOp, subgraph: int) -> Reading | None:
     """What a layer with constant float weights reads; None for other ops, and where the tensor has no name."""
     if not isinstance(op, Conv2DOp | DepthwiseConv2DOp | FullyConnectedOp):
         return None
@@ -117,14 +116,14 @@ def _reading(op: TflOp, key: str) -> Reading | None:
         return None
     shape = weights.shape
     if isinstance(op, FullyConnectedOp):
-        return Reading(key, name, shape[1]) if len(shape) == 2 and shape[1] <= _MOST_COLUMNS else None
+        return Reading(subgraph, name, shape[1]) if len(shape) == 2 and shape[1] <= _MOST_COLUMNS else None
     read = shape_of(op.operands[0].type)
     depthwise = isinstance(op, DepthwiseConv2DOp)
     columns = shape[1] * shape[2] * (1 if depthwise else shape[3])
     if not read or len(read) != 4 or columns > _MOST_COLUMNS or (not depthwise and read[3] != shape[3]):
         return None
     return Reading(
-        key,
+        subgraph,
         name,
         columns,
         (shape[1], shape[2]),

@@ -27,7 +27,8 @@ def refusal(op: str, kind: WeightKind, activations: str) -> str:
 def nearest(op: str, kind: WeightKind, activations: str) -> WeightKind:
     """The form itself if kernels compute it right, else the one of fewest bits that does.
 
-    A depthwise convolution that can't have so few bits computes in float behind a dequantize of int8 weights: its
+    One scale instead of one a channel is taken only with 8 bits: with fewer, channels of small weights would be lost. A
+    depthwise convolution that can't have so few bits computes in float behind a dequantize of int8 weights: its
     hybrid kernel is slower than the float one.
     """
     if not refusal(op, kind, activations):
@@ -37,7 +38,8 @@ def nearest(op: str, kind: WeightKind, activations: str) -> WeightKind:
         if bits < kind.bits:
             continue
         behind = op == "DEPTHWISE_CONV_2D" and activations == "float" and bits == 8
-        for granularity in ("tensor", "channel") if kind.granularity == "tensor" else ("channel", "tensor"):
+        finer = ("channel", "tensor") if bits == 8 else ("channel",)
+        for granularity in ("tensor", "channel") if kind.granularity == "tensor" else finer:
             other = replace(kind, bits=bits, granularity=granularity, block=0, form="dequantize" if behind else form)
             if not refusal(op, other, activations):
                 return other

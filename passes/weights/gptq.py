@@ -90,11 +90,13 @@ def _feedback(moments: Array, damping: float) -> Array:
     return upper / np.einsum("...ii->...i", upper)[..., None, :]
 
 
-def noise(errors: Array, moments: Array) -> Array:
+def noise(errors: Array, moments: Array, damping: float = 0.0) -> Array:
     """The squared error of the results of each channel, e H e^T for each row e of the errors `(channels, columns)`.
 
-    Their sum is tr(E H E^T).
+    Their sum is tr(E H E^T). `damping` times the mean of the diagonal of H is added to the diagonal.
     """
+    diagonal: Any = np.einsum("...ii->...i", moments)
+    added = damping * diagonal.mean(axis=-1) * np.square(errors).sum(axis=-1)
     if moments.ndim == 2:
-        return np.einsum("ck,ck->c", errors @ moments, errors)
-    return np.einsum("cj,cjk,ck->c", errors, moments, errors)
+        return np.einsum("ck,ck->c", errors @ moments, errors) + added
+    return np.einsum("cj,cjk,ck->c", errors, moments, errors) + added

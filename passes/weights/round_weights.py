@@ -97,7 +97,7 @@ class RoundWeightsPass(TflPass):
         if self.algorithm == "gptq":
             check = summed(readers, names.HELD_OUT_MOMENTS, channels)
 
-            def attempt(factors: Factors, _: Float64) -> Rounded:
+            def attempt(factors: Factors, *_: object) -> Rounded:
                 return Rounded(gptq(rows, scales, factors, pinned=True), scales)
 
             result = tuned(rows, result, attempt, moments, check)

@@ -109,9 +109,9 @@ def _round_rows(
         return Rounded(rounded(rows, _spread(scales, rows.shape), most), scales)
     tried = [_scales(rows, kind, name) for name in _TRIED]
 
-    def attempt(factors: Factors, seen: Float64) -> Rounded:
+    def attempt(factors: Factors, seen: Float64, damping: float) -> Rounded:
         ways = [Rounded(gptq(rows, _spread(s, rows.shape), factors, most), s) for s in tried]
-        return _best(rows, ways, seen)
+        return _best(rows, ways, seen, damping)
 
     plain = Rounded(rounded(rows, _spread(tried[0], rows.shape), most), tried[0], nearest=True)
     return tuned(rows, plain, attempt, moments, check)
@@ -120,12 +120,13 @@ def _round_rows(
 def tuned(
     rows: Float64,
     plain: Rounded,
-    attempt: Callable[[Factors, Float64], Rounded],
+    attempt: Callable[[Factors, Float64, float], Rounded],
     moments: Float64,
     check: Float64 | None,
 ) -> Rounded:
-    """The result of `attempt`, which is GPTQ with given factors for given moments, with the damping that errs least on
-    data that was held out; or `plain` if that errs less.
+    """The result of `attempt`, which is GPTQ with given factors, moments and damping; or `plain` if that errs less.
+
+    The damping is the one that errs least on data that was held out.
 
     From few samples, moments hold chance correlations, from which more damping protects. With the damping chosen, GPTQ
     runs again on all the data.
@@ -133,10 +134,10 @@ def tuned(
     memo = _memo.get()
     factors_of = Factors.of if memo is None else memo.factors_of
     if check is None:
-        return attempt(factors_of(moments, _CAUTIOUS), moments)
+        return attempt(factors_of(moments, _CAUTIOUS), moments, _CAUTIOUS)
     least, chosen = float(noise(plain.values - rows, check).sum()), 0.0
     for damping in _DAMPINGS:
-        one = attempt(factors_of(moments, damping), moments)
+        one = attempt(factors_of(moments, damping), moments, damping)
         error = float(noise(one.values - rows, check).sum())
         if chosen and error >= least:
             break  # more damping only takes more away
@@ -145,12 +146,12 @@ def tuned(
     if not chosen:
         return plain
     together = moments + (check - moments) / HELD_OUT
-    return attempt(factors_of(together, chosen), together)
+    return attempt(factors_of(together, chosen), together, chosen)
 
 
-def _best(rows: Float64, tried: list[Rounded], moments: Float64) -> Rounded:
-    """For each channel the grid of the least error; one for all channels if they share a scale."""
-    errors = np.stack([noise(one.values - rows, moments) for one in tried])
+def _best(rows: Float64, tried: list[Rounded], moments: Float64, damping: float) -> Rounded:
+    """For each channel the grid of the least error with damped moments; one for all channels if they share a scale."""
+    errors = np.stack([noise(one.values - rows, moments, damping) for one in tried])
     if tried[0].scales.ndim == 0:
         return tried[int(errors.sum(axis=1).argmin())]
     choice = errors.argmin(axis=0)
