@@ -18,7 +18,7 @@ from tflir.option import (
 )
 from tflir.search.bound import bound
 
-_SHARED = ("compile", "calibrate", "search", "compare")
+_SHARED = ("compile", "calibrate", "search", "compare", "batch")
 """Commands whose work can be shared among workers."""
 _DATA = ("representative_dataset", "test_data")
 
@@ -75,24 +75,28 @@ COMMANDS: tuple[Option, ...] = (
     ),
     Option(
         "--test-data", "data to verify on instead of the representative data, in the same forms", "DATA",
-        path_or_object, name="test_data", needs=("verify", "report"), group=Group.DATA,
+        path_or_object, name="test_data", needs=("verify", "report"), commands=("compile", "batch"), group=Group.DATA,
     ),
     Option(
         "--labels", "the array of the .npz that says which element of the first output is to be the largest, for the "
         "accuracy of both models (default: labels)",
-        "KEY", text, name="labels", needs=("verify",), commands=("compile", "compare"), group=Group.DATA,
+        "KEY", text, name="labels", needs=("verify",), commands=("compile", "compare", "batch"), group=Group.DATA,
     ),
     Option(
         "--min-snr", "exit with status 1 where an output's signal-to-noise ratio is below DB", "DB", number,
-        name="min_snr", needs=("verify",), commands=("compile", "compare"), group=Group.LIMITS,
+        name="min_snr", needs=("verify",), commands=("compile", "compare", "batch"), group=Group.LIMITS,
     ),
     Option(
         "--max-accuracy-drop", "exit with status 1 where accuracy drops by more than PCT points of 100", "PCT", number,
-        name="max_accuracy_drop", needs=("verify",), commands=("compile", "compare"), group=Group.LIMITS,
+        name="max_accuracy_drop", needs=("verify",), commands=("compile", "compare", "batch"), group=Group.LIMITS,
     ),
     Option(
         "--json", "for machines", name="json", excludes=("verbose",),
-        commands=("inspect", "benchmark", "check", "compare"),
+        commands=("inspect", "benchmark", "check", "compare", "batch"),
+    ),
+    Option(
+        "--out", "the folder to write to; what is in it from an interrupted run is not made again", "DIR", path,
+        name="out", commands=("batch",), required=("batch",),
     ),
     Option(
         "--html", "write the graph as a page of one file: unfold, search, colour, look into each tensor", "FILE", path,
@@ -149,21 +153,28 @@ COMMANDS: tuple[Option, ...] = (
         "--dry-run", "say the mode, the passes and what would be written; write nothing", name="dry_run",
         excludes=("print_pipeline", "quiet"),
     ),
-    Option("--verify", "run input and output in LiteRT; compare outputs and latency", name="verify"),
+    Option(
+        "--verify", "run input and output in LiteRT; compare outputs and latency", name="verify",
+        commands=("compile", "batch"),
+    ),
     Option("--report", "write what each pass did, as .json or .html", "FILE", path, name="report"),
     Option("--elide-constants", "leave large constants out of .mlir text", name="elide_constants"),
     Option(
         "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",),
         group=Group.DATA,
     ),
-    Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate", "search", "inspect")),
+    Option(
+        "--force", "overwrite OUT", name="force", commands=("compile", "calibrate", "search", "inspect", "batch")
+    ),
     Option(
         "--verbose", "say what each pass did, or show every tensor", short="-v", name="verbose", excludes=("quiet",),
         commands=("compile", "inspect", "compare"),
     ),
-    Option("--quiet", "print errors only", short="-q", name="quiet", commands=("compile", "calibrate", "search")),
+    Option(
+        "--quiet", "print errors only", short="-q", name="quiet", commands=("compile", "calibrate", "search", "batch"),
+    ),
     Option(
         "--debug", "show tracebacks", name="debug",
-        commands=("compile", "calibrate", "search", "inspect", "benchmark", "check", "compare"),
+        commands=("compile", "calibrate", "search", "inspect", "benchmark", "check", "compare", "batch"),
     ),
 )  # fmt: skip

@@ -17,13 +17,13 @@ _USAGE = 2
 
 
 @contextlib.contextmanager
-def team_of(arguments: argparse.Namespace, *, alone: bool = True) -> Generator[Team | None]:
+def team_of(arguments: argparse.Namespace, *, alone: bool = True, always: bool = False) -> Generator[Team | None]:
     """The workers that `--jobs` or `--scheduler` ask for; `--work` alone asks for one, if `alone`; else None.
 
-    Raises `Error` (status 2) if there are limits for workers and no workers.
+    With `always` there is one at least. Raises `Error` (status 2) if there are limits for workers and no workers.
     """
     work: str | None = arguments.work if hasattr(arguments, "work") else None
-    if arguments.jobs is None and arguments.scheduler is None and (work is None or not alone):
+    if arguments.jobs is None and arguments.scheduler is None and (work is None or not alone) and not always:
         for name in ("time_limit", "memory_limit"):
             if getattr(arguments, name) is not None:
                 flag = f"--{name.replace('_', '-')}"

@@ -271,8 +271,7 @@ def _reader(source: Any, entries: Sequence[Entry], scaling: Scaling | None) -> S
         raise Error("is one image", file=name, hint="give the folder that it lies in")
     archive = Archive(path)
     if path.suffix == ".npy":
-        samples = lambda start: (sample[""] for sample in archive.samples([""], start))  # noqa: E731
-        return Source(samples, archive.count, jumps=True)
+        return Source(lambda start: (sample[""] for sample in archive.samples([""], start)), archive.count, jumps=True)
     own = _own_scaling(archive, entries, scaling)
     return Source(lambda start: _samples_of(archive, entries, own), archive.count)
 

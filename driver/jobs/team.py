@@ -164,7 +164,7 @@ class Team:
                 if (held := self.results.get(key)) is not None:
                     contents[at] = held
                 else:
-                    yield Task(at, f"block {key.shard} of the second moments", block_of, (order, readings, at), _here())
+                    yield Task(at, f"block {key.shard} of the second moments", block_of, (order, readings, at), here())
 
         def finished(task: Task, content: bytes) -> None:
             self.results.put(keys[task.index], content)
@@ -212,7 +212,8 @@ class Team:
         return of_data(order.data)
 
 
-def _here() -> str:
+def here() -> str:
+    """The working folder; '' if there is none any more."""
     try:
         return os.getcwd()
     except OSError:  # it was removed
@@ -250,7 +251,7 @@ class _Calibrating:
                     merging.add(span, part)
                     continue
                 self.keys[span.shard] = span, key
-                yield Task(span.shard, span.title, ranges_of, (order, span.start, span.stop), _here())
+                yield Task(span.shard, span.title, ranges_of, (order, span.start, span.stop), here())
 
         def finished(task: Task, content: bytes) -> None:
             span, key = self.keys[task.index]
@@ -267,7 +268,7 @@ class _Calibrating:
         from tflir.jobs.ranges import survey
 
         counts: set[int | None] = set()
-        for outcome in self.team.crew.everywhere(Task(0, "the survey", survey, (self.order,), _here()), Limits()):
+        for outcome in self.team.crew.everywhere(Task(0, "the survey", survey, (self.order,), here()), Limits()):
             where = f" (worker {outcome.worker})" if outcome.worker else ""
             if isinstance(outcome.error, Error):
                 outcome.error.what += where
