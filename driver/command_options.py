@@ -129,12 +129,12 @@ COMMANDS: tuple[Option, ...] = (
     ),
     Option(
         "--jobs", "share the work among N processes; the result has the same bytes", "N", whole, name="jobs",
-        needs=_DATA, excludes=("scheduler", "shard"), commands=_SHARED, group=Group.WORKERS,
+        needs=_DATA, excludes=("scheduler",), commands=_SHARED, group=Group.WORKERS,
     ),
     Option(
         "--scheduler", "share it among the workers of a Dask cluster: tcp://HOST:PORT, a scheduler file, or local:N, N "
         "workers of this machine (default: one for each core); pip install 'tflir[distributed]'",
-        "ADDRESS", scheduler, name="scheduler", needs=_DATA, excludes=("shard",), commands=_SHARED,
+        "ADDRESS", scheduler, name="scheduler", needs=_DATA, commands=_SHARED,
         group=Group.WORKERS,
     ),
     Option(
@@ -161,6 +161,7 @@ COMMANDS: tuple[Option, ...] = (
     Option("--elide-constants", "leave large constants out of .mlir text", name="elide_constants"),
     Option(
         "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",),
+        excludes=("jobs", "scheduler", "work"),
         group=Group.DATA,
     ),
     Option(

@@ -313,3 +313,16 @@ def test_a_source_goes_on_where_it_was() -> None:
     assert list(source.items(3, 4)) == [(3, 3)]
     assert begun == [0, 0]
     assert list(by_number([5, 6, 7]).items(1)) == [(1, 6), (2, 7)]
+
+
+def test_accuracy_is_what_one_process_measures(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    many = np.concatenate([samples(), samples() * np.float32(-0.5)])
+    np.savez(folder / "labelled.npz", x=many, labels=np.arange(len(many)) % 10)
+    model, other = str(folder / "model.tflite"), str(folder / "small.tflite")
+    assert main(["compile", model, "-o", other, "--mode", "dynamic-range", "--force", "-q"]) == 0
+    said: list[str] = []
+    for more in ([], ["--jobs", "2"]):
+        assert main(["compare", model, other, "--inputs", str(folder / "labelled.npz"), "--json", *more]) == 0
+        said.append(capsys.readouterr().out)
+    assert '"accuracy": {' in said[0]
+    assert said[0] == said[1]

@@ -70,7 +70,7 @@ def _compile(arguments: argparse.Namespace, options: Options, team: Team | None)
     if arguments.rules_out:
         _write_rules(arguments.rules_out, source, options)
     _say(converter, source, target, size, arguments)
-    verification = _verified(source, compiled, arguments, options, request)
+    verification = _verified(source, compiled, arguments, options, request, team)
     if arguments.report:
         from tflir.report.report import write_report
 
@@ -123,6 +123,7 @@ def _verified(
     arguments: argparse.Namespace,
     options: Options,
     request: Request | None,
+    team: Team | None,
 ) -> Verification | None:
     """Compares both models, with --verify, whose tables it prints, or for a report if there is data; else None."""
     if source.is_text or compiled is None or request is None:
@@ -133,7 +134,8 @@ def _verified(
     from tflir.report.verify import print_verification
 
     samples = _samples(source, request)
-    verification = side_by_side(source.model, compiled, samples, request, made_with=options, quiet=arguments.quiet)
+    how: dict[str, Any] = {"made_with": options, "quiet": arguments.quiet, "team": team}
+    verification = side_by_side(source.model, compiled, samples, request, **how)
     if arguments.verify and not arguments.quiet:
         from tflir.benchmarking import latency_line
 
