@@ -16,10 +16,13 @@ import os
 import pathlib
 import random
 import signal
+import sys
 import tempfile
 import threading
 import time
 from typing import Any
+
+sys.path.remove(str(pathlib.Path(__file__).resolve().parent))  # where this file has the name of Dask's package
 
 import numpy as np
 
