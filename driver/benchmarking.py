@@ -1,9 +1,10 @@
-"""`tflir.benchmark`: how long runs of models take in LiteRT, and the line that `--verify` says about it."""
+"""`tflir.benchmark`: how long runs of models take in LiteRT, and what `--verify` says about it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tflir.ir.errors import Error
@@ -55,20 +56,34 @@ def benchmark(
         raise Error(f"no process can be started to run models in: {error}") from None
 
 
-def latency_line(original: Model, compiled: Model) -> str:
-    """The latency of two models in one line, briefly measured; why it is not known where one of them can't be run."""
+@dataclass(frozen=True)
+class Latency:
+    """The least seconds that a run of two models takes, with the default delegate and one thread."""
+
+    before: float = 0.0
+    after: float = 0.0
+    unknown: str = ""
+    """Why it is not known; '' if it is."""
+
+    def __str__(self) -> str:
+        if self.unknown:
+            return f"latency: not known: {self.unknown}"
+        times = f"{milliseconds(self.before)} -> {milliseconds(self.after)} ({self.after / self.before:.2f})"
+        return f"latency: {times}, default delegate, 1 thread"
+
+
+def brief_latency(original: Model, compiled: Model) -> Latency:
+    """The latency of two models, briefly measured; why it is not known where one of them can't be run."""
     from tflir.backends.litert.timing import Job, measure
 
     try:
         before, after = measure([Job(original), Job(compiled)], _BRIEFLY)
     except OSError as error:
-        return f"latency: not known: {error}"
+        return Latency(unknown=str(error))
     for timing, which in ((before, "the original"), (after, "the result")):
         if timing.error:
-            return f"latency: not known: {which}: {timing.error}"
-    ratio = after.least / before.least
-    times = f"{milliseconds(before.least)} -> {milliseconds(after.least)} ({ratio:.2f})"
-    return f"latency: {times}, default delegate, 1 thread"
+            return Latency(unknown=f"{which}: {timing.error}")
+    return Latency(before.least, after.least)
 
 
 def milliseconds(seconds: float) -> str:

@@ -49,11 +49,14 @@ def build_parser(added: Added = lambda action, declared: None) -> argparse.Argum
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
+    open_closed_streams()
     try:
-        arguments = build_parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else list(argv)
+        arguments = build_parser().parse_args(words)
     except SystemExit:  # after help and usage errors
         _flush_or_forget()
         raise
+    arguments.words = words
     return guarded(lambda: _run(arguments), debug=getattr(arguments, "debug", False))
 
 
@@ -104,6 +107,13 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
         what = "out of memory" if isinstance(error, MemoryError) else "the input is nested too deeply"
         print(f"error: {what}: give a smaller input, or use a machine with more memory", file=sys.stderr)
         return 1
+
+
+def open_closed_streams() -> None:
+    """Leads standard streams that are closed to nowhere, so that no file that is opened takes their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 -- as long as the program runs
 
 
 def _flush_or_forget() -> None:

@@ -25,17 +25,18 @@ _DATA = ("representative_dataset", "test_data")
 COMMANDS: tuple[Option, ...] = (
     Option(
         "--print-pipeline", "print the passes and compile nothing", name="print_pipeline",
-        excludes=("output", "verify", "report", "elide_constants", "force"), group=Group.PASSES,
+        excludes=("output", "verify", "report", "elide_constants", "force", "json"), group=Group.PASSES,
     ),
     Option(
-        "--output", ".mlir: text, else a .tflite (default: MODEL.opt.tflite)", "OUT", path, short="-o", name="output"
+        "--output", ".mlir: text, else a .tflite, also - (default: MODEL.opt.tflite)", "OUT", path, short="-o",
+        name="output",
     ),
     Option(
-        "--output", ".json, or .tflite: MODEL with its ranges", "OUT", path, short="-o", name="output",
+        "--output", ".json (also -), or .tflite: MODEL with its ranges", "OUT", path, short="-o", name="output",
         commands=("calibrate",), required=("calibrate",),
     ),
     Option(
-        "--output", ".tflite", "OUT", path, short="-o", name="output", commands=("search",), required=("search",)
+        "--output", ".tflite, or -", "OUT", path, short="-o", name="output", commands=("search",), required=("search",)
     ),
     Option(
         "--validation-dataset", "data to measure on, in the forms of --representative-dataset, every second sample of "
@@ -92,7 +93,7 @@ COMMANDS: tuple[Option, ...] = (
     ),
     Option(
         "--json", "for machines", name="json", excludes=("verbose",),
-        commands=("inspect", "benchmark", "check", "compare", "batch"),
+        commands=("compile", "calibrate", "search", "inspect", "check", "compare", "benchmark", "batch"),
     ),
     Option(
         "--out", "the folder to write to; what is in it from an interrupted run is not made again", "DIR", path,
@@ -101,6 +102,16 @@ COMMANDS: tuple[Option, ...] = (
     Option(
         "--html", "write the graph as a page of one file: unfold, search, colour, look into each tensor", "FILE", path,
         name="html", excludes=("json", "verbose"), commands=("inspect",),
+    ),
+    Option(
+        "--html", "write both graphs side by side as a page of one file, matched and coloured by signal to noise, with "
+        "the table of layers",
+        "FILE", path, name="html", commands=("compare",),
+    ),
+    Option(
+        "--node-data", "write signal to noise for each node of OTHER, as .json that Model Explorer loads "
+        "as node data",
+        "FILE", path, name="node_data", commands=("compare",),
     ),
     Option(
         "--target", "what the model is to run on: xnnpack (default), litert, tflm, ethos-u, or one of a plug-in",
@@ -157,7 +168,7 @@ COMMANDS: tuple[Option, ...] = (
         "--verify", "run input and output in LiteRT; compare outputs and latency", name="verify",
         commands=("compile", "batch"),
     ),
-    Option("--report", "write what each pass did, as .json or .html", "FILE", path, name="report"),
+    Option("--report", "write what each pass did, as .json (also -) or .html", "FILE", path, name="report"),
     Option("--elide-constants", "leave large constants out of .mlir text", name="elide_constants"),
     Option(
         "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",),
@@ -165,7 +176,8 @@ COMMANDS: tuple[Option, ...] = (
         group=Group.DATA,
     ),
     Option(
-        "--force", "overwrite OUT", name="force", commands=("compile", "calibrate", "search", "inspect", "batch")
+        "--force", "overwrite OUT", name="force",
+        commands=("compile", "calibrate", "search", "inspect", "compare", "batch"),
     ),
     Option(
         "--verbose", "say what each pass did, or show every tensor", short="-v", name="verbose", excludes=("quiet",),

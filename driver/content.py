@@ -37,12 +37,12 @@ def read_content(path: str | os.PathLike[str], kind: str = _MODEL, most: int | N
         raise Error(f"can't be read: {said.lower()}", file=name, hint="check the path and its permissions") from None
 
 
-def read_stdin() -> bytes:
-    """The bytes of standard input, at most `MOST_STREAMED`."""
+def read_stdin(kind: str = _MODEL) -> bytes:
+    """The bytes of standard input, at most `MOST_STREAMED`; `kind` says in words what they should be."""
     stream: BinaryIO | None = getattr(sys.stdin, "buffer", None)
     if stream is None:
         raise Error("there is no standard input", file=STDIN_NAME, hint="name a file")
-    return _read(stream, STDIN_NAME, MOST_STREAMED, _MODEL)
+    return _read(stream, STDIN_NAME, MOST_STREAMED, kind)
 
 
 def _read(file: BinaryIO, name: str, limit: int | None, kind: str) -> bytes:

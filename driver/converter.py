@@ -9,6 +9,7 @@ from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from tflir.data.user_code import Replayed
 from tflir.facts import facts_in_force
 from tflir.files import MODEL, file_size, load, load_bytes, named, to_bytes, write
 from tflir.fitting import target_remark
@@ -19,7 +20,7 @@ from tflir.option import ModeName
 from tflir.options import Options
 from tflir.pipeline import float_stage, mode_of, pipeline_of, stages_of
 from tflir.refusals import warnings_of
-from tflir.remarks import data_remark, mode_remark, result_remarks, uncalibrated_signatures
+from tflir.remarks import data_remark, hint_beside_mode, mode_remark, result_remarks, uncalibrated_signatures
 from tflir.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tflir.data.recorded import Recorded
     from tflir.jobs.team import Team
     from tflir.passes.base import PassReport
+    from tflir.quality.auto import Decision
 
 
 _SMALL = 1 << 16
@@ -35,7 +37,7 @@ _SMALL = 1 << 16
 _MAY_STAY_FLOAT = (ModeName.DYNAMIC_RANGE, ModeName.FLOAT16, ModeName.INTEGER)
 _OPTIONS = [one.name for one in fields(Settings)]
 _IO_TYPES = ("inference_input_type", "inference_output_type")
-_RESULTS = ("reports", "remarks")
+_RESULTS = ("reports", "remarks", "decisions")
 
 
 class Converter(Settings):
@@ -62,13 +64,17 @@ class Converter(Settings):
         """What each pass of the last conversion did."""
         self.remarks: list[str] = []
         """Remarks of the last conversion, one a line: the mode and why it was chosen, what remained float."""
+        self.decisions: list[Decision] = []
+        """What `auto` measured in the last conversion, and whether it was kept."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Sets an option; raises `UnknownAttributeError` for an unknown name, which would have no effect."""
         if not name.startswith("_") and name not in _RESULTS:
             refuse_unknown("Converter", name, _OPTIONS)
-        once = isinstance(value, Iterator) and name in _OPTIONS and name != "representative_dataset"
-        super().__setattr__(name, tuple(cast("Iterator[Any]", value)) if once else value)
+        if isinstance(value, Iterator) and name in _OPTIONS:
+            items = cast("Iterator[Any]", value)
+            value = Replayed(items) if name == "representative_dataset" else tuple(items)
+        super().__setattr__(name, value)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Converter:
@@ -149,6 +155,7 @@ class Converter(Settings):
             mode = mode_of(options)
             remark = mode_remark(options, _evidence(module, tf_compat=self.tf_compat) if options.has_ranges else None)
             self.remarks = [] if remark is None else [remark]
+            self.decisions = []
             for warning in warnings_of(options, mode.name):
                 warnings.warn(warning, DeprecationWarning if "deprecated" in warning else OptionWarning, 6)
                 self.remarks.append(f"warning: {warning}")
@@ -166,6 +173,7 @@ class Converter(Settings):
             return options
         decided = decide(module, options, progress=self._comparing)
         self.remarks += decided.remarks
+        self.decisions = decided.decisions
         return decided.options
 
     def prepare(self) -> None:
@@ -213,7 +221,7 @@ class Converter(Settings):
             mode = mode_of(options)
             if mode.metadata_if(self.reports):
                 add_metadata(module, mode.metadata)
-            self.remarks += result_remarks(options, self.reports)
+            self.remarks += result_remarks(options, self.reports, module)
             module = self._smaller(module, options)
             if options.target is not None:
                 module = self._no_slower(module, options)
@@ -223,6 +231,7 @@ class Converter(Settings):
                     verify_module(module, runs=not options.tf_compat)
         except Error as error:
             error.file = error.file or self._file
+            error.hint = hint_beside_mode(options, error.hint)
             raise
         return module
 
@@ -244,7 +253,7 @@ class Converter(Settings):
         from tflir.data.channel_maxima import record_channel_maxima
         from tflir.pass_manager import parse_pipeline, run_pipeline
 
-        record_channel_maxima(module, options)
+        record_channel_maxima(module, options, progress=self._calibrating)
         first, _ = stages_of(options)
         self._made_float = self._made_float + run_pipeline(module, parse_pipeline(first), verify_each=False)
 
@@ -264,7 +273,9 @@ class Converter(Settings):
             return
         if (remark := data_remark(options)) is not None:
             self.remarks.append(remark)
-        self._recorded(module, options).apply(module, **how)
+        recorded = self._recorded(module, options)
+        self.remarks += [f"warning: {line}" for line in recorded.warnings]
+        recorded.apply(module, **how)
 
     def _recorded(self, module: ModuleOp, options: Options) -> Recorded:
         """The ranges over the dataset, by one process or by several."""
@@ -292,7 +303,7 @@ class Converter(Settings):
         from tflir.data.moments import record_moments
 
         summed = None if self._team is None else partial(self._team.moments, path=self._path(options))
-        recorded = record_moments(module, options, summed)
+        recorded = record_moments(module, options, progress=self._calibrating, summed=summed)
         if recorded.without:
             said = f"{recorded.without} of {recorded.layers + recorded.without} layers are rounded to nearest: "
             self.remarks.append(f"{said}what they read could not be recorded")

@@ -276,6 +276,26 @@ def scheduler(value: Any) -> str:
     return name
 
 
+def numbers(value: Any) -> tuple[float, ...]:
+    """Accepts a number, or several, one for each channel: `123.7,116.3,103.5`."""
+    return _several(value, number)
+
+
+def deviations(value: Any) -> tuple[float, ...]:
+    """Accepts a number that is not 0, or several, one for each channel."""
+    return _several(value, scale)
+
+
+def _several(value: Any, take: Callable[[Any], float]) -> tuple[float, ...]:
+    if isinstance(value, str):
+        items: list[Any] = value.split(",")
+    else:
+        items = list(cast("Iterable[Any]", value)) if isinstance(value, Iterable) else [value]
+    if not items:
+        raise ValueError("is empty")
+    return tuple(take(item) for item in items)
+
+
 def part(value: Any) -> tuple[int, int]:
     """Accepts `2/4` as (2, 4)."""
     index, slash, total = str(value).partition("/")

@@ -107,11 +107,14 @@ class Options(Settings):
     @property
     def scaling(self) -> Scaling | None:
         """The scaling of the data's values, if it was given."""
-        if self.input_scale is None and self.input_offset is None:
+        mean, deviation, scale, offset = self.input_mean, self.input_std, self.input_scale, self.input_offset
+        if mean is deviation is scale is offset is None:
             return None
         from tflir.data.dataset import Scaling
 
-        return Scaling(1.0 if self.input_scale is None else self.input_scale, self.input_offset or 0.0)
+        if mean is not None or deviation is not None:
+            return Scaling.normalizing(mean or (0.0,), deviation or (1.0,))
+        return Scaling(1.0 if scale is None else scale, offset or 0.0)
 
     @property
     def given(self) -> frozenset[str]:

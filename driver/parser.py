@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, with the status of wrong usage."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
+        super().__init__(*args, **({"allow_abbrev": False} | named))
         self.stored: set[argparse.Action] = set()
         for action in (None, "store"):
             self.register("action", action, _Once)
@@ -53,6 +53,8 @@ class Parser(argparse.ArgumentParser):
         self._refuse_one_dash(words)
         if self._subparsers is not None:
             self._refuse_before_command(words)
+        else:
+            self._refuse_unknown(words)
         parsed = super().parse_known_args(words, namespace)
         unknown: list[str] = parsed[1]
         flags = [argument for argument in unknown if argument.startswith("-")]
@@ -68,18 +70,29 @@ class Parser(argparse.ArgumentParser):
             if len(flag) > 2 and flag not in self._option_string_actions and f"-{flag}" in self._option_string_actions:
                 self.error(f"unrecognized arguments: {flag}; did you mean '-{flag}'?")
 
+    def _refuse_unknown(self, words: Sequence[str]) -> None:
+        """Ends with an error for the first long option that there is not, also where others that are required lack."""
+        for word in itertools.takewhile(lambda word: word != "--", words):
+            flag = word.partition("=")[0]
+            if flag.startswith("--") and " " not in word and flag not in self._option_string_actions:
+                self.error(f"unrecognized arguments: {word}{self._meant(flag)}")
+
     def _refuse_before_command(self, words: Sequence[str]) -> None:
         """Ends with an error for an option of a command that stands before it."""
         first = words[0].partition("=")[0] if words else ""
-        if first.startswith("--") and not any(known.startswith(first) for known in self._option_string_actions):
+        own = self._option_string_actions
+        if first.startswith("--") and any(known.startswith(first) for known in own if first not in own):
+            self.error(f"unrecognized arguments: {first}{self._meant(first)}")
+        if first.startswith("--") and first not in own:
             self.error(f"{first} stands before the command: write {self.prog} COMMAND {first}")
 
     def _meant(self, flag: str) -> str:
-        """`; did you mean …?` with options that have the name as a part, or else are similar."""
+        """`; did you mean …?` with options that begin with the name, have it as a part, or else are similar."""
         from tflir.ir.near import near
 
         word = flag.strip("-").replace("_", "-").lower()
-        holding = [known for known in self._option_string_actions if len(word) >= _PART and word in known]
+        begun = [known for known in self._option_string_actions if word and known.startswith(f"--{word}")]
+        holding = begun or [known for known in self._option_string_actions if len(word) >= _PART and word in known]
         if holding and len(holding) <= _PART:
             return f"; did you mean {' or '.join(repr(known) for known in holding)}?"
         return near(flag, self._option_string_actions)

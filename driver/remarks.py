@@ -11,6 +11,7 @@ from tflir.pipeline import mode_of
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
+    from xdsl.ir import Attribute
 
     from tflir.passes.base import PassReport
 
@@ -26,7 +27,13 @@ _QUANTIZED = (
 )
 """Counts of passes that show that something was quantized."""
 _KEPT = "ops kept as they are"
-_OWN = "conversions of the model's own"
+_WITHOUT_RANGE = "an operand has no range"
+_PRUNING = "tfl-prune"
+_SPARSE = ("tfl-dense-to-sparse", "tfl-densify-fold", "tfl-remove-dead-channels")
+"""Passes that leave zeros out."""
+_BYTE = 8
+_SMALL = "fewer than"
+"""How reasons begin that are about the number of elements."""
 _CHOOSES = ("tfl-prepare-quantize", "tfl-quantize", "tfl-select-ops")
 """Passes that decide what is quantized: only their reasons explain why a model remained float."""
 
@@ -53,6 +60,13 @@ def mode_remark(options: Options, evidence: str | None) -> str | None:
     return f"mode: {mode.name} ({why})"
 
 
+def hint_beside_mode(options: Options, hint: str) -> str:
+    """The hint of a pass in the words of `--mode`, which excludes other values of --supported-ops."""
+    if options.mode is None or options.replaces_passes:
+        return hint
+    return hint.replace("add TFLITE_BUILTINS to --supported-ops to", "give --mode int8 to")
+
+
 def idle_mode(options: Options) -> str:
     """The mode of options that quantize nothing, for which there is no remark."""
     if options.replaces_passes:
@@ -66,7 +80,9 @@ def data_remark(options: Options) -> str | None:
 
     if options.scaling is not None or not holds_images(options.representative_dataset):
         return None
-    return "note: images are taken for values from 0 to 255: --input-scale and --input-offset say otherwise"
+    return (
+        "note: images are taken for values from 0 to 255: --input-mean and --input-std, or --input-scale, say otherwise"
+    )
 
 
 def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:
@@ -84,35 +100,102 @@ def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:
             yield record.data["key"].data
 
 
-def result_remarks(options: Options, reports: Sequence[PassReport]) -> Iterator[str]:
-    """What a user who requested quantization should know about the work of the passes."""
+def result_remarks(options: Options, reports: Sequence[PassReport], module: ModuleOp) -> Iterator[str]:
+    """What a user who requested quantization should know about the work of the passes, which made `module`."""
     yield from (f"warning: {remark}" for report in reports for remark in report.remarks)
+    yield from _zeros(options, reports)
     if options.replaces_passes or not options.quantizes:
         return
-    counts = {word: sum(report.counts[word] for report in reports) for word in (*_QUANTIZED, _KEPT, _OWN)}
+    counts = {word: sum(report.counts[word] for report in reports) for word in (*_QUANTIZED, _KEPT)}
     if counts[_KEPT]:
         yield (
             f"{counts[_KEPT]} float ops beside parts that are quantized already stay as they are: "
             "--requantize int8 makes the whole model anew"
         )
     if not any(counts[word] for word in _QUANTIZED):
-        yield "nothing was quantized: " + _why_nothing(reports, already=bool(counts[_OWN]))
+        yield "nothing was quantized: " + _why_nothing(options, reports, module, kept=bool(counts[_KEPT]))
 
 
-def _why_nothing(reports: Sequence[PassReport], *, already: bool) -> str:
-    if already:
-        return "the model is quantized already"
+def _zeros(options: Options, reports: Sequence[PassReport]) -> Iterator[str]:
+    """How many elements pruning made zeros, and why nothing was made sparse."""
     for report in reports:
-        if report.name.startswith(_CHOOSES):
-            for why, _ in report.declined.most_common(1):
-                return f"{why} (-v says more)"
-    return "no operator has weights or a kernel for it (-v says more)"
+        if report.name != _PRUNING:
+            continue
+        if not report.details:
+            why = "".join(f": {why}" for why, _ in report.declined.most_common(1))
+            yield f"nothing was pruned{why or ': there are no weights'} (-v says more)"
+            continue
+        whole = sum(detail["bytes_before"] for detail in report.details)
+        share = sum(detail["zeros"] * detail["bytes_before"] for detail in report.details) / whole
+        count = len(report.details)
+        stored = "" if options.sparsifies else ", stored like all others without EXPERIMENTAL_SPARSITY"
+        yield f"pruned: {100 * share:.3g} % of the elements of {count} weight{'s' * (count > 1)} are zeros{stored}"
+    sparse = [report for report in reports if report.name.startswith(_SPARSE)]
+    if options.sparsifies and not any(report.changed for report in sparse):
+        reasons = [why for report in reports if report.name == _SPARSE[0] for why, _ in report.declined.most_common(1)]
+        yield f"nothing was made sparse: {reasons[0] if reasons else 'there are no weights'} (-v says more)"
 
 
-def larger_because(requantize: str | None, reports: Sequence[PassReport]) -> str:
-    """Why the compiled model takes more bytes than the original."""
+def _why_nothing(options: Options, reports: Sequence[PassReport], module: ModuleOp, *, kept: bool) -> str:
+    """Why the passes that quantize found nothing; `kept`: whether another line says how to make the model anew."""
+    whole, weights = _is_quantized(module)
+    if whole or weights:
+        return "the model is quantized already" + ("" if kept or not whole else ": --requantize int8 makes it anew")
+    reasons = [
+        why for report in reports if report.name.startswith(_CHOOSES) for why, _ in report.declined.most_common()
+    ]
+    small = next((why for why in reasons if why.startswith(_SMALL)), None)
+    mode = mode_of(options).name
+    if mode in (ModeName.DYNAMIC_RANGE, ModeName.FLOAT16) and small is not None:
+        return f"weights of {small} stay float (-v says more)"
+    if mode is ModeName.DYNAMIC_RANGE and _WITHOUT_RANGE in reasons:
+        given = "leave --mode out and give" if options.mode is not None else "give"
+        return f"no op has float weights, which alone become int8 without ranges: {given} --representative-dataset"
+    if mode is ModeName.FLOAT16:
+        return "there are no float32 constants that could be float16"
+    return f"{reasons[0]} (-v says more)" if reasons else "no operator has a kernel for integers (-v says more)"
+
+
+def _is_quantized(module: ModuleOp) -> tuple[bool, bool]:
+    """Whether activations, and whether constants, have quantized types."""
+    from tflir.ir.constness import is_constant
+    from tflir.ir.functions import functions
+    from tflir.ir.quant import UniformQuantizedType
+    from tflir.ir.types import element_of
+
+    found = {
+        is_constant(value)
+        for function in functions(module)
+        for op in function.body.block.ops
+        for value in op.results
+        if isinstance(kind := element_of(value.type), UniformQuantizedType) or is_narrow(kind)
+    }
+    return False in found, True in found
+
+
+def is_narrow(kind: Attribute | None) -> bool:
+    """Whether values of an element type take less than a byte: such weights are quantized."""
+    from xdsl.dialects.builtin import IntegerType
+
+    from tflir.ir.quant import UniformQuantizedType
+
+    storage = kind.storage if isinstance(kind, UniformQuantizedType) else kind
+    return isinstance(storage, IntegerType) and 1 < storage.width.data < _BYTE
+
+
+def has_narrow_weights(module: ModuleOp) -> bool:
+    """Whether a model has weights of less than a byte each."""
+    from tflir.ir.types import element_of
+
+    return any(is_narrow(element_of(value.type)) for op in module.walk() for value in op.results)
+
+
+def larger_because(requantize: str | None, reports: Sequence[PassReport], *, narrow: bool) -> str:
+    """Why the compiled model takes more bytes than the original, which had weights of less than a byte if `narrow`."""
     if requantize == "float32":
         return "its constants are float32 now"
+    if requantize is not None and narrow:
+        return "its weights took less than a byte each, and take one now"
     if any(report.name == "tfl-integer-tables" and report.changed for report in reports):
         return "ops without an integer kernel became look-ups in tables"
     return "scales and conversions take more than is saved"

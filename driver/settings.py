@@ -32,9 +32,11 @@ from tflir.option import (
     ModeName,
     Option,
     count,
+    deviations,
     each,
     member_of,
     number,
+    numbers,
     one_of,
     option,
     path,
@@ -142,7 +144,7 @@ class Settings:
         Option(
             "--representative-dataset",
             ".npz or .npy with samples on the first axis, a folder of such files or of images with one each, "
-            "or module:function",
+            "or module:function or file.py:function",
             "DATA",
             path_or_object,
             modes=WITH_RANGES,
@@ -185,6 +187,26 @@ class Settings:
         ),
     )  # fmt: skip
     """What is added to them after that."""
+    input_mean: Sequence[float] | None = option(
+        None,
+        Option(
+            "--input-mean", "a value of the data stands for (value - MEAN) / STD; one number, or one for each channel",
+            "MEAN[,MEAN…]", numbers, needs=("representative_dataset", "test_data"), modes=WITH_RANGES,
+            warned=_NO_RANGES, used_by=(*_USERS_OF_DATA, "test_data"), excludes=("input_scale", "input_offset"),
+            commands=("compile", "calibrate", "search", "compare"), group=Group.DATA,
+        ),
+    )  # fmt: skip
+    """What is taken from the data's values before they are divided, one number or one for each channel."""
+    input_std: Sequence[float] | None = option(
+        None,
+        Option(
+            "--input-std", "see --input-mean (default: 1)", "STD[,STD…]", deviations,
+            needs=("representative_dataset", "test_data"), modes=WITH_RANGES, warned=_NO_RANGES,
+            used_by=(*_USERS_OF_DATA, "test_data"), excludes=("input_scale", "input_offset"),
+            commands=("compile", "calibrate", "search", "compare"), group=Group.DATA,
+        ),
+    )  # fmt: skip
+    """What they are divided by then."""
     stats: Sequence[Any] = option(
         (),
         Option(

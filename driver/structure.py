@@ -88,6 +88,18 @@ class _Part:
     group: Hashable
     """Parts without a name in common match only within a group; None if they never do."""
     facts: dict[str, str] = field(hash=False)
+    op: Operation | None = field(default=None, hash=False, compare=False, repr=False)
+    """Of an operator."""
+
+
+@dataclass(frozen=True)
+class OperatorPair:
+    """An operator of the first model and the one of the second that it is matched with; None where there is none."""
+
+    before: Operation | None
+    after: Operation | None
+    how: str
+    """`same`, `changed`, `added` or `removed`, by their kinds and options."""
 
 
 def compare_structure(before: ModuleOp, after: ModuleOp, sizes: tuple[int, int] = (0, 0)) -> Structure:
@@ -104,6 +116,15 @@ def compare_structure(before: ModuleOp, after: ModuleOp, sizes: tuple[int, int] 
             if change is not None:
                 changes.append(change)
     return Structure(changes, counts, _operators(*facts), list(_types(*facts)), sizes)
+
+
+def matched_operators(before: ModuleOp, after: ModuleOp) -> Iterator[OperatorPair]:
+    """The operators of both models, matched as `compare_structure` matches them."""
+    sides = [_parts(module, inspect_module(module, "", 0))[OPERATOR] for module in (before, after)]
+    for mine, its in _matched(*sides):
+        change = _change(OPERATOR, mine, its)
+        how = SAME if change is None else change.how
+        yield OperatorPair(None if mine is None else mine.op, None if its is None else its.op, how)
 
 
 def _change(what: str, mine: _Part | None, its: _Part | None) -> Change | None:
@@ -179,7 +200,9 @@ def _operator(where: int, op: Operation) -> _Part:
     kind, _ = operator_name(op)
     made = port_of(op.results[0]) if op.results else None
     facts = {_KIND: kind.upper()} | {key: _short(value) for key, value in op.properties.items()}
-    return _Part(where, made.name if made is not None else "", (kind, made.shape if made is not None else None), facts)
+    return _Part(
+        where, made.name if made is not None else "", (kind, made.shape if made is not None else None), facts, op
+    )
 
 
 def _short(value: Attribute) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import pathlib
 import shutil
@@ -12,6 +13,7 @@ import pytest
 
 SCREENSHOTS = pathlib.Path(__file__).resolve().parent.parent / "build" / "screenshots"
 PHONE, TABLET, DESK = (390, 844), (820, 1180), (1440, 900)
+_LONGEST = 3600
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
 
 
@@ -57,12 +59,18 @@ def settled(browser: Any) -> None:
     browser.execute_async_script(script)
 
 
-def screenshot(browser: Any, name: str) -> pathlib.Path:
-    """Keeps a picture of the page in build/screenshots."""
+def screenshot(browser: Any, name: str, *, whole: bool = False) -> pathlib.Path:
+    """Keeps a picture of the window in build/screenshots; with `whole`, of the page down to `_LONGEST` pixels."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     path = SCREENSHOTS / f"{name}.png"
     settled(browser)
-    browser.save_screenshot(str(path))
+    if not whole:
+        browser.save_screenshot(str(path))
+        return path
+    width, height = browser.execute_script("return [innerWidth, document.documentElement.scrollHeight]")
+    clip = {"x": 0, "y": 0, "width": width, "height": min(height, _LONGEST), "scale": 1}
+    shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
+    path.write_bytes(base64.b64decode(shot["data"]))
     return path
 
 

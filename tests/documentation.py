@@ -40,8 +40,11 @@ class Block:
 
 
 def pages() -> list[pathlib.Path]:
-    """The README and the pages of the site."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    """The README, the pages of the site, and those of the examples."""
+    return [
+        ROOT / "README.md",
+        *(page for place in ("docs", "examples") for page in sorted((ROOT / place).rglob("*.md"))),
+    ]
 
 
 def blocks(page: pathlib.Path) -> Iterator[Block]:

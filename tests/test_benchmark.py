@@ -14,7 +14,7 @@ import tflir
 from tflir.backends.litert import profiler
 from tflir.backends.litert.run import Runner
 from tflir.backends.litert.timing import Job, measure
-from tflir.benchmarking import latency_line, milliseconds
+from tflir.benchmarking import brief_latency, milliseconds
 from tflir.cli import main
 
 BRIEFLY = 0.01
@@ -121,7 +121,7 @@ def test_verify_says_the_latency_in_one_line(folder: Path, capfd: pytest.Capture
     assert main(["compile", "a.tflite", "-o", "o.tflite", "--verify"]) == 0
     said = capfd.readouterr().err.splitlines()
     assert re.fullmatch(r"latency: \S+ \ws -> \S+ \ws \(\d+\.\d\d\), default delegate, 1 thread", said[-1])
-    assert latency_line("a.tflite", "c.tflite").startswith("latency: not known: the result: LiteRT can't run it")
+    assert str(brief_latency("a.tflite", "c.tflite")).startswith("latency: not known: the result: LiteRT can't run it")
 
 
 def test_times_as_people_read_them() -> None:

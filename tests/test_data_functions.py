@@ -93,3 +93,67 @@ def test_a_folder_of_data_keeps_its_data_and_takes_other_files(folder: Path) -> 
     assert (folder / "data" / "one.npy").read_bytes() == before
     assert compiled("data", "-o", "data/old.tflite") == (0, "")
     assert (folder / "data" / "old.tflite").read_bytes()[4:8] == b"TFL3"
+
+
+PLACES = {
+    "raises": (
+        "import numpy as np\ndef samples():\n    yield [np.ones((1, 8, 8, 4), np.float32)]\n"
+        "    raise ValueError('broken')\n",
+        "fails after sample 1 with ValueError: broken",
+        4,
+        1,
+    ),
+    "inside": (
+        "import numpy as np\ndef load():\n    return np.load('none.npy')\ndef samples():\n    yield [load()]\n",
+        "FileNotFoundError",
+        3,
+        1,
+    ),
+    "exits": ("import sys\ndef samples():\n    sys.exit(0)\n", "sys.exit (SystemExit: 0)", 3, 1),
+    "import": ("import numpy\n\nx = {}['a']\ndef samples(): ...\n", "KeyError: 'a'", 3, 2),
+    "syntax": ("def samples():\n    return [\n", "SyntaxError", 2, 2),
+    "missing": ("import nothing_of_this_name\n", "ModuleNotFoundError", 1, 2),
+}
+
+
+@pytest.mark.parametrize("given", ["module", "file"])
+@pytest.mark.parametrize("name", PLACES)
+def test_the_line_of_the_users_code_is_named(folder: Path, name: str, given: str) -> None:
+    code, said_of_it, line, status = PLACES[name]
+    (folder / f"place_{name}.py").write_text(code)
+    found, said = compiled(f"place_{name}{'.py' if given == 'file' else ''}:samples", "-o", "out.tflite")
+    assert (found, said.count("\n")) == (status, 1)
+    assert said_of_it in said
+    assert f" at place_{name}.py:{line}: mend the code there" in said or name == "syntax"
+    assert f"place_{name}.py:" in said
+
+
+def test_a_function_is_found_in_a_file_of_another_folder(folder: Path) -> None:
+    (folder / "other").mkdir()
+    (folder / "other" / "beside.py").write_text("import numpy as np\nONE = np.ones((1, 8, 8, 4), np.float32)\n")
+    code = "from beside import ONE\ndef samples():\n    yield [ONE]\nmade = [[ONE], [2 * ONE]]\n"
+    (folder / "other" / "own-data.py").write_text(code)
+    for data in ("other/own-data.py:samples", "other/own-data.py:made", str(folder / "other" / "own-data.py:samples")):
+        assert compiled(data, "-o", "out.tflite") == (0, "")
+    status, said = compiled("other/own-data.py:sample", "-o", "out.tflite")
+    assert status == 2
+    assert "did you mean 'samples'" in said
+    assert compiled("other/none.py:samples", "-o", "out.tflite")[0] == 2
+    assert compiled("other/own-data.py:samples", "-o", "other/own-data.py")[0] == 2
+    assert (folder / "other" / "own-data.py").read_text() == code
+
+
+def test_an_iterator_serves_every_reading(folder: Path) -> None:
+    import tflir
+
+    converter = tflir.Converter.from_file("m.tflite")
+    converter.optimizations = ["DEFAULT"]
+    converter.bias_correction = "on"
+    converter.representative_dataset = ([models.random(1, 8, 8, 4, seed=n)] for n in range(4))
+    once = converter.convert()
+    converter.representative_dataset = [[models.random(1, 8, 8, 4, seed=n)] for n in range(4)]
+    assert converter.convert() == once
+    (folder / "iterator.py").write_text(
+        "import numpy as np\nsamples = iter([[np.ones((1, 8, 8, 4), np.float32)]] * 3)\n"
+    )
+    assert compiled("iterator:samples", "-o", "out.tflite", "--bias-correction", "on") == (0, "")

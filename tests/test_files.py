@@ -130,7 +130,8 @@ def test_what_a_killed_run_left_is_removed_by_the_next_and_no_other(tmp_path: pa
         (["-o", "link", "--force"], "m.tflite"),
         (["-o", "hard", "--force"], "m.tflite"),
         (["-o", "o.tflite", "--report", "no/r.html"], "no/r.html"),
-        (["-o", "-"], "-"),
+        (["-o", "-", "--report", "-"], "-"),
+        (["-o", "-", "--json"], "-"),
     ],
 )
 def test_outputs_that_would_harm_are_refused_first(

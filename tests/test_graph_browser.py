@@ -69,10 +69,12 @@ def _shown(browser: Any, pages: dict[str, Path]) -> Iterator[Any]:
 
 def _click(browser: Any, item: int) -> None:
     """A click in the upper part of a box, on its title if it is unfolded."""
-    script = "const box = picture.byItem.get(arguments[0]);"
-    script += "return [(box.x + box.width / 2 - view.x) * view.scale, (box.y + 12 - view.y) * view.scale]"
+    script = "const box = page.picture.byItem.get(arguments[0]);"
+    script += (
+        "return [(box.x + box.width / 2 - page.view.x) * page.view.scale, (box.y + 12 - page.view.y) * page.view.scale]"
+    )
     x, y = browser.execute_script(script, item)
-    left, top = browser.execute_script("const at = canvas.getBoundingClientRect(); return [at.left, at.top]")
+    left, top = browser.execute_script("const at = page.canvas.getBoundingClientRect(); return [at.left, at.top]")
     for kind, buttons in (("mousePressed", 1), ("mouseReleased", 0)):
         at = {"type": kind, "x": left + x, "y": top + y, "button": "left", "buttons": buttons, "clickCount": 1}
         browser.execute_cdp_cmd("Input.dispatchMouseEvent", at)
@@ -80,7 +82,7 @@ def _click(browser: Any, item: int) -> None:
 
 
 def _count(browser: Any) -> int:
-    return int(browser.execute_script("return picture.boxes.length"))
+    return int(browser.execute_script("return page.picture.boxes.length"))
 
 
 def _overlaps(browser: Any) -> int:
@@ -92,7 +94,7 @@ def _overlaps(browser: Any) -> int:
         const holds = (a, b) => a.inner && a.x < b.x && a.y < b.y && a.x + a.width > b.x + b.width
           && a.y + a.height > b.y + b.height;
         let found = 0;
-        picture.boxes.forEach((a, at) => { for (const b of picture.boxes.slice(at + 1)) {
+        page.picture.boxes.forEach((a, at) => { for (const b of page.picture.boxes.slice(at + 1)) {
           if (!apart(a, b) && !holds(a, b) && !holds(b, a)) found += 1; } });
         return found;""")
     )
@@ -100,12 +102,12 @@ def _overlaps(browser: Any) -> int:
 
 def test_a_click_unfolds_a_scope_and_another_folds_it(shown: Any) -> None:
     browser = shown("blocks200")
-    browser.find_element("id", "fold").click()
+    browser.find_element("css selector", ".fold").click()
     folded = _count(browser)
-    scope = browser.execute_script("return picture.boxes.find(box => box.item < 0).item")
+    scope = browser.execute_script("return page.picture.boxes.find(box => box.item < 0).item")
     _click(browser, scope)
     assert _count(browser) > folded
-    assert "Fold" in browser.find_element("id", "panel").text
+    assert "Fold" in browser.find_element("css selector", "aside").text
     _click(browser, scope)
     assert _count(browser) == folded
 
@@ -114,9 +116,11 @@ def test_a_click_on_an_operator_shows_its_tensors(shown: Any) -> None:
     browser = shown("digits")
     _click(
         browser,
-        browser.execute_script("return picture.boxes.find(b => current().nodes[b.item].kind === 'conv_2d').item"),
+        browser.execute_script(
+            "return page.picture.boxes.find(b => page.current().nodes[b.item].kind === 'conv_2d').item"
+        ),
     )
-    panel = browser.find_element("id", "panel")
+    panel = browser.find_element("css selector", "aside")
     assert panel.text.startswith("×\nconv_2d")
     assert "stride_h" in panel.text
     assert len(panel.find_elements("css selector", "svg")) >= 1
@@ -127,18 +131,19 @@ def test_a_click_on_an_operator_shows_its_tensors(shown: Any) -> None:
 
 def test_search_finds_and_reveals(shown: Any) -> None:
     browser = shown("blocks1000")
-    browser.find_element("id", "fold").click()
-    field = browser.find_element("id", "search")
+    browser.find_element("css selector", ".fold").click()
+    field = browser.find_element("css selector", ".search input")
     field.send_keys("block137 relu")
     settled(browser)
-    assert "1 found" in browser.find_element("id", "found").text
+    assert "1 found" in browser.find_element("css selector", ".found").text
     screenshot(browser, "graph-blocks1000-search")
     field.send_keys(_ENTER)
     settled(browser)
-    assert "net/stage13/block137/act/Relu" in browser.find_element("id", "panel").text
+    assert "net/stage13/block137/act/Relu" in browser.find_element("css selector", "aside").text
     x, y, width, height = browser.execute_script(
-        "const box = picture.byItem.get(chosen);"
-        "return [(box.x - view.x) * view.scale, (box.y - view.y) * view.scale, canvas.clientWidth, canvas.clientHeight]"
+        "const box = page.picture.byItem.get(page.chosen);"
+        "const {x, y, scale} = page.view, {clientWidth, clientHeight} = page.canvas;"
+        "return [(box.x - x) * scale, (box.y - y) * scale, clientWidth, clientHeight]"
     )
     assert 0 < x < width
     assert 0 < y < height
@@ -147,11 +152,11 @@ def test_search_finds_and_reveals(shown: Any) -> None:
 
 def test_names_with_markup_are_text(shown: Any) -> None:
     browser = shown("blocks200")
-    field = browser.find_element("id", "search")
+    field = browser.find_element("css selector", ".search input")
     field.send_keys("Softmax", _ENTER)
     settled(browser)
-    assert "net/out/<b>Softmax</b></script>" in browser.find_element("id", "panel").text
-    assert not browser.find_elements("css selector", "#panel b, #found b")
+    assert "net/out/<b>Softmax</b></script>" in browser.find_element("css selector", "aside").text
+    assert not browser.find_elements("css selector", "aside b, .found b")
 
 
 def test_unfolding_a_thousand_operators_is_quick_and_nothing_overlaps(shown: Any) -> None:
@@ -159,13 +164,13 @@ def test_unfolding_a_thousand_operators_is_quick_and_nothing_overlaps(shown: Any
     assert _overlaps(browser) == 0
     milliseconds = browser.execute_script("""
         const begun = performance.now();
-        document.getElementById("unfold").click();
-        draw(ctx, size(), view, current(), picture, colours, chosen, near);
+        document.querySelector(".unfold").click();
+        page.paint();
         return performance.now() - begun;""")
     assert milliseconds < 500
     assert _count(browser) > 1000
     assert _overlaps(browser) == 0
-    browser.find_element("id", "fit").click()
+    browser.find_element("css selector", ".fit").click()
     screenshot(browser, "graph-blocks1000-all")
 
 
@@ -176,18 +181,18 @@ def test_a_page_of_a_thousand_operators_opens_quickly(shown: Any) -> None:
     )
     assert max(times) < 2000
     begun = time.perf_counter()
-    browser.find_element("id", "fit").click()
+    browser.find_element("css selector", ".fit").click()
     settled(browser)
     assert time.perf_counter() - begun < 2
 
 
-@pytest.mark.parametrize("colour", ["type", "0", "1"])
+@pytest.mark.parametrize("colour", ["type", "0", "1", "2", "3"])
 def test_each_colour_has_a_legend(colour: str, shown: Any) -> None:
     browser = shown("blocks200")
-    browser.find_element("css selector", f"#colour option[value='{colour}']").click()
+    browser.find_element("css selector", f"select.colour option[value='{colour}']").click()
     settled(browser)
-    said = browser.find_element("id", "legend").text
-    assert {"type": "float32", "0": "kB", "1": "100 %"}[colour] in said
+    said = browser.find_element("css selector", ".legend").text
+    assert {"type": "float32", "0": "kB", "1": "100 %", "2": "us", "3": "taken"}[colour] in said
     screenshot(browser, f"graph-blocks200-colour-{colour}")
 
 
@@ -202,7 +207,7 @@ def test_pictures_at_three_widths(name: str, width: str, size: tuple[int, int], 
 
 def test_a_finger_opens_the_panel_on_a_phone(shown: Any) -> None:
     browser = shown("digits", PHONE)
-    panel = browser.find_element("id", "panel")
+    panel = browser.find_element("css selector", "aside")
     assert not panel.is_displayed()
     _click(browser, 1)
     assert panel.is_displayed()
@@ -215,7 +220,7 @@ def _mouse(browser: Any, kind: str, x: float, y: float, **more: Any) -> None:
 
 def test_dragging_moves_and_the_wheel_zooms_at_the_pointer(shown: Any) -> None:
     browser = shown("blocks200")
-    script = "return [view.x, view.y, view.scale, view.x + 600 / view.scale, view.y + 300 / view.scale]"
+    script = "const {x, y, scale} = page.view; return [x, y, scale, x + 600 / scale, y + 300 / scale]"
     before = browser.execute_script(script)
     _mouse(browser, "mousePressed", 200, 400, button="left", buttons=1, clickCount=1)
     _mouse(browser, "mouseMoved", 260, 430, button="left", buttons=1)
@@ -223,8 +228,8 @@ def test_dragging_moves_and_the_wheel_zooms_at_the_pointer(shown: Any) -> None:
     moved = browser.execute_script(script)
     assert moved[0] == pytest.approx(before[0] - 60 / before[2])
     assert moved[1] == pytest.approx(before[1] - 30 / before[2])
-    assert browser.execute_script("return chosen") is None
-    top = browser.execute_script("return canvas.getBoundingClientRect().top")
+    assert browser.execute_script("return page.chosen") is None
+    top = browser.execute_script("return page.canvas.getBoundingClientRect().top")
     _mouse(browser, "mouseWheel", 600, top + 300, deltaX=0, deltaY=-100)
     settled(browser)
     zoomed = browser.execute_script(script)
@@ -235,11 +240,11 @@ def test_dragging_moves_and_the_wheel_zooms_at_the_pointer(shown: Any) -> None:
 def test_keys_follow_the_edges(shown: Any) -> None:
     browser = shown("digits")
     _click(browser, 0)
-    canvas = browser.find_element("id", "canvas")
+    canvas = browser.find_element("css selector", "canvas")
     for _ in range(3):
         canvas.send_keys("\ue015")  # the arrow down
-    assert browser.find_element("css selector", "#panel h2").text == "max_pool_2d"
+    assert browser.find_element("css selector", "aside h2").text == "max_pool_2d"
     canvas.send_keys("\ue013")
-    assert browser.find_element("css selector", "#panel h2").text == "conv_2d"
+    assert browser.find_element("css selector", "aside h2").text == "conv_2d"
     canvas.send_keys("\ue00c")  # Escape
-    assert browser.execute_script("return chosen") is None
+    assert browser.execute_script("return page.chosen") is None

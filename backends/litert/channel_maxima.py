@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tflir.backends.litert.isolated import isolated
+from tflir.backends.litert.isolated import Note, isolated
 from tflir.backends.litert.observed import NamedObserver
 from tflir.backends.litert.run import Model, Sample
 
@@ -17,21 +17,27 @@ Maxima = dict[tuple[int, str], Magnitudes]
 
 
 def channel_maxima(
-    model: Model, tensors: Mapping[int, Sequence[str]], samples: Mapping[str, Sequence[Sample]]
+    model: Model,
+    tensors: Mapping[int, Sequence[str]],
+    samples: Mapping[str, Sequence[Sample]],
+    progress: Note | None = None,
 ) -> Maxima:
     """The largest magnitudes over the samples; tensors are given by subgraph, samples by signature.
 
-    Tensors that can't be read, whose names are not unique, or that are not finite on a sample are left out. Raises
-    `Error` if the model can't be run.
+    Tensors that can't be read, whose names are not unique, or that are not finite on a sample are left out. `progress`
+    is called with the samples done and of all samples. Raises `Error` if the model can't be run.
     """
-    return isolated(_channel_maxima, model, dict(tensors), dict(samples))
+    return isolated(_channel_maxima, model, dict(tensors), dict(samples), progress=progress)
 
 
 def _channel_maxima(
-    model: Model, tensors: Mapping[int, Sequence[str]], samples: Mapping[str, Sequence[Sample]]
+    model: Model,
+    tensors: Mapping[int, Sequence[str]],
+    samples: Mapping[str, Sequence[Sample]],
+    progress: Note | None = None,
 ) -> Maxima:
     maxima: Maxima = {}
-    for subgraph, name, value in NamedObserver(model, tensors).run(samples):
+    for subgraph, name, value in NamedObserver(model, tensors).run(samples, progress):
         if not value.ndim or not value.size:
             continue
         largest: Magnitudes = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0).astype(np.float32)

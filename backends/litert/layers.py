@@ -69,6 +69,10 @@ class Layer:
     """Whether an operand (weights included) or a result of the operator is quantized."""
     feeds: tuple[str, ...]
     """The outputs that are computed from it; itself, if it is an output."""
+    compiled_name: str = ""
+    """The tensor's name in the compiled model."""
+    subgraphs: tuple[int, int] = (0, 0)
+    """Where it is in the original and in the compiled model."""
 
     @property
     def added(self) -> float:
@@ -245,6 +249,8 @@ def _layers(
             pair.tally.worst,
             any(at in ports and _is_quantized(ports[at]) for at in touched),
             tuple(name for name, cone in outputs.items() if tensor in cone),
+            its.names[tensor],
+            (mine.subgraph, its.subgraph),
         )
 
 

@@ -9,14 +9,14 @@ pairs, as a binary tree over their numbers. Blocks may be summed anywhere and at
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tflir.backends.litert.isolated import isolated
+from tflir.backends.litert.isolated import Note, isolated
 from tflir.backends.litert.observed import NamedObserver
 from tflir.backends.litert.run import Array, Model, Sample
 
@@ -62,12 +62,15 @@ Sums = list[Moments | None]
 """Of each reading; None where its tensor can't be read."""
 
 
-def second_moments(model: Model, readings: Sequence[Reading], blocks: Sequence[Samples]) -> Sums:
+def second_moments(
+    model: Model, readings: Sequence[Reading], blocks: Sequence[Samples], progress: Note | None = None
+) -> Sums:
     """The moments of each reading over all samples, which are given in blocks.
 
-    Sums are in float64. Raises `Error` if the model can't be run.
+    Sums are in float64. `progress` is called with the samples done and of all samples. Raises `Error` if the model
+    can't be run.
     """
-    return isolated(_second_moments, model, list(readings), list(blocks))
+    return isolated(_second_moments, model, list(readings), list(blocks), progress=progress)
 
 
 def moments_of_blocks(model: Model, readings: Sequence[Reading], blocks: Sequence[Samples]) -> list[Sums]:
@@ -75,9 +78,21 @@ def moments_of_blocks(model: Model, readings: Sequence[Reading], blocks: Sequenc
     return isolated(_moments_of_blocks, model, list(readings), list(blocks))
 
 
-def _second_moments(model: Model, readings: list[Reading], blocks: list[Samples]) -> Sums:
+def _second_moments(model: Model, readings: list[Reading], blocks: list[Samples], progress: Note | None = None) -> Sums:
     reader = _Reader(model, readings)
-    return together((reader.sums(block) for block in blocks), len(readings))
+    before, total = 0, sum(len(part) for block in blocks for part in block.values())
+
+    def note(done: int, of: int) -> None:
+        if progress is not None:
+            progress(before + done, total)
+
+    def sums() -> Iterator[Sums]:
+        nonlocal before
+        for block in blocks:
+            yield reader.sums(block, note)
+            before += sum(map(len, block.values()))
+
+    return together(sums(), len(readings))
 
 
 def _moments_of_blocks(model: Model, readings: list[Reading], blocks: list[Samples]) -> list[Sums]:
@@ -128,10 +143,10 @@ class _Reader:
             tensors.setdefault(reading.subgraph, []).append(reading.tensor)
         self._observer = NamedObserver(model, tensors)
 
-    def sums(self, samples: Samples) -> Sums:
+    def sums(self, samples: Samples, progress: Note | None = None) -> Sums:
         """The moments of each reading over some samples, one after the other."""
         sums: Sums = [None] * len(self._readings)
-        for subgraph, name, value in self._observer.run(samples):
+        for subgraph, name, value in self._observer.run(samples, progress):
             for at in self._readers[subgraph, name]:
                 if (rows := _rows(value, self._readings[at])) is not None:
                     sums[at] = _plus(sums[at], _of_rows(rows))

@@ -6,8 +6,7 @@ runtime: its condition and its body are called one after the other, from the val
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from tflir.backends.litert.run import Array, Entry, Model, Port, Runner, Sample
 from tflir.backends.litert.wiring import Operator, Wiring, all_wirings
@@ -125,14 +124,19 @@ class NamedObserver:
             self._names[subgraph] = {unique[name]: name for name in wanted if name in unique}
         self._observer = Observer(model, self._names)
 
-    def run(self, samples: Mapping[str, Sequence[Sample]]) -> Iterator[tuple[int, str, Array]]:
+    def run(
+        self, samples: Mapping[str, Sequence[Sample]], progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[tuple[int, str, Array]]:
         """The number of the subgraph, the name of the tensor and its value, for each tensor of each sample in order.
 
-        `samples` are by signature. Tensors of loops come once for each iteration. Raises `Error` if the model can't be
-        run.
+        `samples` are by signature. Tensors of loops come once for each iteration. `progress` is called with the samples
+        done and of all samples. Raises `Error` if the model can't be run.
         """
-        for entry, sample in itertools.chain.from_iterable(
-            [(entry, sample) for sample in samples.get(entry.key, ())] for entry in self._observer.entries
-        ):
-            for subgraph, tensor, value in self._observer.run(entry, sample):
-                yield subgraph, self._names[subgraph][tensor], value
+        done, total = 0, sum(map(len, samples.values()))
+        for entry in self._observer.entries:
+            for sample in samples.get(entry.key, ()):
+                for subgraph, tensor, value in self._observer.run(entry, sample):
+                    yield subgraph, self._names[subgraph][tensor], value
+                done += 1
+                if progress is not None:
+                    progress(done, total)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tflir.benchmarking import SECONDS, benchmark, milliseconds
 from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.terminal import Row, human_size, output_console, percent, plain_table, progress, say
+from tflir.content import STDIN
+from tflir.ir.errors import Error
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +29,8 @@ _MOST_OPS = 30
 def run(arguments: argparse.Namespace) -> int:
     """Measures as the arguments say; returns the exit status, 1 where a model can't be run."""
     paths = [arguments.model, *arguments.others]
+    if paths.count(STDIN) > 1:
+        raise Error("standard input is named for two models", hint="name a file for one", status=2)
     for path in paths:
         check_there(path)
     sources = [given(path) for path in paths]

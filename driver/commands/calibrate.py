@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tflir.commands.inputs import Input, check_there, given
-from tflir.commands.outputs import STDOUT, check_outputs, write_stdout
+from tflir.commands.outputs import STDOUT, check_outputs, check_stdout, shown_name, write_output
 from tflir.commands.terminal import progress, say
 from tflir.commands.workers import detail, team_of
 from tflir.flags import AUTO
-from tflir.ir.errors import Error
+from tflir.ir.errors import Error, printable
 from tflir.options import Options, options_from
 from tflir.refusals import idle_percentile
 from tflir.remarks import data_remark
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from tflir.data.recorded import Recorded
 
+JSON_VERSION = 1
+"""Raised when a key of the JSON document changes its meaning or goes."""
 _USAGE = 2
 _MODEL = ".tflite"
 _FILE = ".json"
@@ -41,21 +45,34 @@ def run(arguments: argparse.Namespace) -> int:
     except Error as error:
         error.file = error.file or source.name
         raise
-    if target == STDOUT:
-        write_stdout(recorded.text())
-    elif _ending(target) == _MODEL:
+    if _ending(target) == _MODEL:
         how: dict[str, Any] = {"method": options.calibration_method, "percentile": options.percentile}
         recorded.apply(module, tf_compat=options.tf_compat, **how)
         save(module, target)
     else:
-        recorded.write(target)
-    if not arguments.quiet:
-        if (remark := data_remark(options)) is not None:
-            say(remark)
-        name = "<stdout>" if target == STDOUT else target
+        write_output(target, recorded.text())
+    remarks = [remark] if (remark := data_remark(options)) is not None else []
+    remarks += [f"warning: {line}" for line in recorded.warnings]
+    if arguments.json:
+        print(json.dumps(_facts(source.name, target, recorded, remarks), indent=1))
+    elif not arguments.quiet:
+        for line in remarks:
+            say(line)
         counted = "" if recorded.histograms is None else f" and {len(recorded.histograms)} histograms"
-        say(f"{name}: {len(recorded.ranges)} ranges{counted} from {recorded.samples} samples")
+        say(f"{shown_name(target)}: {len(recorded.ranges)} ranges{counted} from {recorded.samples} samples")
     return 0
+
+
+def _facts(model: str, target: str, recorded: Recorded, remarks: Sequence[str]) -> dict[str, Any]:
+    return {
+        "version": JSON_VERSION,
+        "model": printable(model),
+        "output": printable(target),
+        "ranges": len(recorded.ranges),
+        "histograms": None if recorded.histograms is None else len(recorded.histograms),
+        "samples": recorded.samples,
+        "remarks": list(remarks),
+    }
 
 
 def _recorded(source: Input, module: ModuleOp, arguments: argparse.Namespace, options: Options) -> Recorded:
@@ -95,4 +112,5 @@ def _check(arguments: argparse.Namespace, options: Options) -> None:
     if "percentile" in options.given and _ending(target) != _MODEL:
         what = "--percentile does nothing beside statistics, from which compile chooses ranges"
         raise Error(what, hint="give it to compile", status=_USAGE)
+    check_stdout([target], "", as_json=arguments.json)
     check_outputs([target], (arguments.model, options.representative_dataset), force=arguments.force)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tflir.checking import CheckedOp, TargetCheck, check_target, facts, grouped
 from tflir.commands.inputs import given
-from tflir.commands.terminal import Row, output_console, percent, plain_table
+from tflir.commands.terminal import Row, output_console, percent, plain_table, progress
 from tflir.ir.errors import printable
 from tflir.ir.targets import TARGETS
 
@@ -26,8 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Checks as the arguments say; returns the exit status, 1 with `--strict` where an op is not taken."""
     targets = [TARGETS.get(name) for name in arguments.targets or DEFAULT]
     source = given(arguments.model)
-    module = source.load()
-    found = [check_target(module, target) for target in targets]
+    with progress("checking"):
+        module = source.load()
+        found = [check_target(module, target) for target in targets]
     if arguments.json:
         said = {"version": JSON_VERSION, "model": printable(source.name), "targets": [facts(one) for one in found]}
         print(json.dumps(said, indent=1))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import pathlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from tflir.commands.inputs import Input, check_there, given
-from tflir.commands.terminal import Row, human_size, output_console, plain_table, say
+from tflir.commands.outputs import PAGES, check_outputs
+from tflir.commands.terminal import Row, human_size, output_console, plain_table, progress, say
 from tflir.commands.workers import team_of
 from tflir.content import STDIN
 from tflir.ir.errors import Error, printable
@@ -17,6 +19,7 @@ from tflir.options import Options, options_from
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from xdsl.dialects.builtin import ModuleOp
 
     from tflir.report.verify import Verification
     from tflir.structure import Change, Structure
@@ -41,18 +44,22 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.labels,
     )
     sources = _sources(arguments)
-    modules = [source.load() for source in sources]
-    first, second = (_runnable(source, module) for source, module in zip(sources, modules, strict=True))
-    samples = samples_for(first, lambda: modules[0], request)
-    structure = compare_structure(modules[0], modules[1], (sources[0].size, sources[1].size))
+    _check_outputs(arguments, sources)
+    with progress("reading"):
+        modules = [source.load() for source in sources]
+        first, second = (_runnable(source, module) for source, module in zip(sources, modules, strict=True))
+        samples = samples_for(first, lambda: modules[0], request)
+        structure = compare_structure(modules[0], modules[1], (sources[0].size, sources[1].size))
     try:
         with team_of(arguments) as team:
             verification = side_by_side(first, second, samples, request, float_layers=True, team=team)
     except Error as error:
         error.file = error.file or sources[1].name
         _show(arguments, sources, structure, None, error.what)
+        _write(arguments, sources, modules, structure, None, error.what)
         raise
     _show(arguments, sources, structure, verification)
+    _write(arguments, sources, modules, structure, verification)
     for line in verification.unmet:
         say(f"error: {sources[1].name}: {line}")
     return int(bool(verification.unmet))
@@ -62,7 +69,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     """How values of the data are scaled. Raises `Error` (status 2) if there is no data."""
     options = options_from(vars(arguments))
     if options.scaling is not None and arguments.inputs is None:
-        raise Error("--input-scale and --input-offset do nothing without --inputs", hint="add it", status=_USAGE)
+        raise Error("options that scale data do nothing without --inputs", hint="add it", status=_USAGE)
     return options
 
 
@@ -73,6 +80,38 @@ def _sources(arguments: argparse.Namespace) -> list[Input]:
     for path in paths:
         check_there(path)
     return [given(path) for path in paths]
+
+
+def _check_outputs(arguments: argparse.Namespace, sources: Sequence[Input]) -> None:
+    """Raises `Error` (status 2) if a file that is to be written has a wrong ending, exists or can't be written."""
+    for path, endings in ((arguments.html, PAGES), (arguments.node_data, (".json",))):
+        if path is not None and pathlib.Path(path).suffix.lower() not in endings:
+            raise Error(f"does not end with {endings[0]}", file=path, hint="give it this ending", status=_USAGE)
+    outputs = [path for path in (arguments.html, arguments.node_data) if path is not None]
+    check_outputs(outputs, [*(source.name for source in sources), arguments.inputs], force=arguments.force)
+
+
+def _write(
+    arguments: argparse.Namespace,
+    sources: Sequence[Input],
+    modules: Sequence[ModuleOp],
+    structure: Structure,
+    verification: Verification | None,
+    error: str = "",
+) -> None:
+    """Writes the page and the data of nodes that are asked for."""
+    if arguments.html is not None:
+        from tflir.report.compare_page import Compared, write_compare_page
+
+        names, both = (sources[0].name, sources[1].name), (modules[0], modules[1])
+        compared = Compared(names, both, structure, verification, error, tuple(arguments.words))
+        write_compare_page(arguments.html, compared)
+        say(f"wrote {printable(arguments.html)}: open it in a browser")
+    if arguments.node_data is not None and verification is not None:
+        from tflir.model_explorer.node_data import write_node_data
+
+        write_node_data(arguments.node_data, modules[1], verification.layers)
+        say(f"wrote {printable(arguments.node_data)}: load it as node data in Model Explorer")
 
 
 def _runnable(source: Input, module: Any) -> str | bytes:

@@ -5,25 +5,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import pathlib
+import sys
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tflir.backends.files import is_stream, whole_file
+from tflir.backends.files import is_stream
 from tflir.commands.analyses import print_analyses
 from tflir.commands.inputs import Input, check_there, given
-from tflir.commands.outputs import STDOUT, check_outputs
-from tflir.commands.terminal import Note, progress, say
+from tflir.commands.outputs import STDOUT, check_outputs, check_stdout, shown_name, write_output, write_stdout
+from tflir.commands.terminal import Note, decibels, progress, say
 from tflir.commands.workers import detail, team_of
 from tflir.content import STDIN
 from tflir.facts import facts_in_force
 from tflir.files import TEXT, to_bytes, write
-from tflir.flags import OptionWarning
+from tflir.flags import AUTO, OptionWarning
 from tflir.ir.errors import Error, printable
 from tflir.options import Options, options_from
-from tflir.remarks import larger_because
+from tflir.remarks import has_narrow_weights, larger_because
 
 if TYPE_CHECKING:
+    from tflir.benchmarking import Latency
     from tflir.converter import Converter
     from tflir.jobs.team import Team
     from tflir.report.side_by_side import Request, Samples
@@ -59,20 +62,37 @@ def _compile(arguments: argparse.Namespace, options: Options, team: Team | None)
     if arguments.dry_run:
         from tflir.commands.dry_run import plan
 
-        print("\n".join(plan(converter, options, [target, *others], verify=arguments.verify)))
+        planned = plan(converter, options)
+        if arguments.json:
+            from tflir.commands.compile_facts import print_plan
+
+            print_plan(source.name, [target, *others], planned.passes, planned.remarks)
+        else:
+            print("\n".join(planned.lines([target, *others], verify=arguments.verify)))
         return 0
     pipeline = converter.pipeline()
     request = _request(arguments, options)
-    if team is not None:
-        converter.run_on(team)
-    size, compiled = _convert(converter, target, arguments, team)
-    print_analyses(converter.reports)
+    with _stdout_for_files(arguments):
+        size, compiled = _convert(converter, target, arguments, team)
+        if not arguments.json:
+            print_analyses(converter.reports)
+    if target == STDOUT:
+        assert isinstance(compiled, bytes)
+        write_stdout(compiled)
     if arguments.rules_out:
         _write_rules(arguments.rules_out, source, options)
-    _say(converter, source, target, size, arguments)
-    verification = _verified(source, compiled, arguments, options, request, team)
+    remarks = [*converter.remarks, *_larger(converter, source, target, size)]
+    if not (arguments.quiet or arguments.json):
+        _say(converter, source, target, size, remarks, verbose=arguments.verbose)
+    with _stdout_for_files(arguments):
+        verification, latency = _verified(source, compiled, arguments, options, request, team)
+    pruning = None if verification is None else _pruning(source, converter, pipeline, arguments, request)
+    if arguments.json:
+        from tflir.commands.compile_facts import print_compiled
+
+        print_compiled(converter, source.name, target, (source.size, size), remarks, verification, pruning)
     if arguments.report:
-        from tflir.report.report import write_report
+        from tflir.report.report import Made, write_report
 
         write_report(
             arguments.report,
@@ -80,14 +100,20 @@ def _compile(arguments: argparse.Namespace, options: Options, team: Team | None)
             source.size,
             size,
             title=source.name,
-            pipeline=pipeline,
+            made=Made(tuple(arguments.words), pipeline, converter.remarks, converter.decisions, latency),
             verification=verification,
             models=None if source.is_text or compiled is None else (source.model, compiled),
         )
     unmet = () if verification is None else verification.unmet
     for line in unmet:
-        say(f"error: {target}: {line}")
+        say(f"error: {shown_name(target)}: {line}")
     return int(bool(unmet))
+
+
+def _stdout_for_files(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[Any]:
+    """Sends what data functions and analyses print to stderr where a file or JSON is written to stdout."""
+    taken = arguments.json or STDOUT in (arguments.output, arguments.report, arguments.rules_out)
+    return contextlib.redirect_stdout(sys.stderr) if taken else contextlib.nullcontext()
 
 
 def _request(arguments: argparse.Namespace, options: Options) -> Request | None:
@@ -113,8 +139,7 @@ def _write_rules(path: str, source: Input, options: Options) -> None:
 
     assert options.rules is not None
     usual = "" if options.weight_algorithm == "minmax" else options.weight_algorithm
-    with whole_file(path) as out:
-        out.write(effective_rules(options.rules, source.load(), usual).encode())
+    write_output(path, effective_rules(options.rules, source.load(), usual).encode())
 
 
 def _verified(
@@ -124,32 +149,54 @@ def _verified(
     options: Options,
     request: Request | None,
     team: Team | None,
-) -> Verification | None:
+) -> tuple[Verification | None, Latency | None]:
     """Compares both models, with --verify, whose tables it prints, or for a report if there is data; else None."""
     if source.is_text or compiled is None or request is None:
-        return None
+        return None, None
     if not arguments.verify and request.options.representative_dataset is None:
-        return None
+        return None, None
     from tflir.report.side_by_side import side_by_side
     from tflir.report.verify import print_verification
 
-    samples = _samples(source, request)
+    samples = _samples(source, request, arguments)
     how: dict[str, Any] = {"made_with": options, "quiet": arguments.quiet, "team": team}
     verification = side_by_side(source.model, compiled, samples, request, **how)
-    if arguments.verify and not arguments.quiet:
-        from tflir.benchmarking import latency_line
+    if not arguments.verify or arguments.quiet or arguments.json:
+        return verification, None
+    from tflir.benchmarking import brief_latency
 
-        print_verification(verification)
-        say(latency_line(source.model, compiled))
-    return verification
+    print_verification(verification)
+    with _progress("measuring latency", arguments):
+        latency = brief_latency(source.model, compiled)
+    say(str(latency))
+    return verification, latency
 
 
-def _samples(source: Input, request: Request) -> Samples:
+def _pruning(
+    source: Input, converter: Converter, pipeline: str, arguments: argparse.Namespace, request: Request | None
+) -> float | None:
+    """The ratio of pruning alone, which is also printed, where other passes changed the model too."""
+    from tflir.comparison import MOST_SAMPLES
+    from tflir.quality.pruning import is_pruned, pruned_alone
+
+    if request is None or not arguments.verify or not is_pruned(converter.reports):
+        return None
+    samples = _samples(source, request, arguments)
+    few = samples if isinstance(samples, int) else {key: part[:MOST_SAMPLES] for key, part in samples.items()}
+    with _progress("measuring pruning", arguments):
+        ratio = pruned_alone(source.model, source.load, pipeline, few)
+    if ratio is not None and not (arguments.quiet or arguments.json):
+        say(f"pruning alone: {decibels(ratio)} at the worst output; the rest is of the other passes")
+    return ratio
+
+
+def _samples(source: Input, request: Request, arguments: argparse.Namespace) -> Samples:
     """The samples to verify on, by signature; 0 (random samples) if there are none."""
     from tflir.report.side_by_side import samples_for
 
     try:
-        return samples_for(source.model, source.load, request)
+        with _progress("reading data", arguments):
+            return samples_for(source.model, source.load, request)
     except Error as error:
         error.file = error.file or source.name
         raise
@@ -173,8 +220,6 @@ def _outputs(arguments: argparse.Namespace, options: Options) -> list[str]:
         raise Error("--elide-constants is for .mlir text", file=target, hint="leave it out", status=_USAGE)
     if arguments.verify and text:
         raise Error("--verify runs a .tflite", file=target, hint="write a .tflite to verify it", status=_USAGE)
-    if target == STDOUT:
-        raise Error("-o - names no file", hint="name one, or /dev/stdout; tflir-opt writes text there", status=_USAGE)
     outputs = [target]
     if arguments.report:
         from tflir.report.report import check_path
@@ -186,6 +231,9 @@ def _outputs(arguments: argparse.Namespace, options: Options) -> list[str]:
             raise Error("--rules-out does nothing without --recipe", hint="add it, or leave it out", status=_USAGE)
         outputs.append(arguments.rules_out)
     inputs = (arguments.model, options.representative_dataset, arguments.test_data, *options.stats)
+    if [arguments.model, *options.stats].count(STDIN) > 1:
+        raise Error("standard input is named for two inputs", hint="name a file for one", status=_USAGE)
+    check_stdout(outputs, target, as_json=arguments.json)
     check_outputs(outputs, inputs, force=arguments.force)
     return outputs
 
@@ -195,12 +243,16 @@ def _convert(
 ) -> tuple[int, str | bytes | None]:
     """Converts to `target` with a progress bar on a terminal; returns its size, and the model in a form for LiteRT.
 
-    That form is the path, the bytes if they were written to a stream, and None for text.
+    That form is the path, the bytes of a stream (those for standard output are not written yet), and None for text.
     """
+    if team is not None:
+        converter.run_on(team)
     with warnings.catch_warnings():
         for said_already in (DeprecationWarning, OptionWarning):
             warnings.simplefilter("ignore", said_already)
-        with _progress("comparing", arguments, unit="conversions") as note:
+        tries = AUTO in (converter.calibration_method, converter.bias_correction, converter.equalize)
+        how = ("comparing", "conversions") if tries else ("reading", "")
+        with _progress(how[0], arguments, unit=how[1]) as note:
             converter.on_trials(note)
             converter.choose()
         with _progress("calibrating", arguments, unit="samples", detail=detail(team)) as note:
@@ -209,10 +261,10 @@ def _convert(
         with _progress("rewriting", arguments) as note:
             converter.on_passes(note)
             module = converter.module()
-        if is_stream(target) and not _is_text(target):
+        if target == STDOUT or (is_stream(target) and not _is_text(target)):
             content = to_bytes(module, tf_compat=converter.tf_compat)
-            with whole_file(target) as out:
-                out.write(content)
+            if target != STDOUT:
+                write_output(target, content)
             return len(content), content
         with _progress(f"writing {printable(pathlib.Path(target).name)}", arguments) as note:
             how = {"tf_compat": converter.tf_compat, "elide_constants": arguments.elide_constants}
@@ -227,18 +279,24 @@ def _is_text(target: str) -> bool:
     return pathlib.Path(target).suffix == TEXT
 
 
-def _say(converter: Converter, source: Input, target: str, size: int, arguments: argparse.Namespace) -> None:
-    """Prints the result in one line; with -v also what each pass did and declined."""
-    if arguments.quiet:
-        return
+def _larger(converter: Converter, source: Input, target: str, size: int) -> Iterator[str]:
+    """Why a model became larger, in a line."""
+    if size > source.size and converter.reports and not source.is_text and not _is_text(target):
+        narrow = converter.requantize is not None and has_narrow_weights(source.load())
+        why = larger_because(converter.requantize, converter.reports, narrow=narrow)
+        yield f"larger by {size - source.size} bytes: {why}"
+
+
+def _say(converter: Converter, source: Input, target: str, size: int, remarks: Sequence[str], *, verbose: bool) -> None:
+    """Prints the remarks and the result in one line; with `verbose` also what each pass did and declined."""
     for remark in converter.remarks:
         say(remark)
     before = source.size
     ratio = f" ({before / size:.2f}x smaller)" if size and size < before else ""
-    say(f"{target}: {_size(before)} -> {_size(size)}{ratio}")
-    if size > before and converter.reports and not source.is_text and not _is_text(target):
-        say(f"larger by {size - before} bytes: {larger_because(converter.requantize, converter.reports)}")
-    if not arguments.verbose:
+    say(f"{shown_name(target)}: {_size(before)} -> {_size(size)}{ratio}")
+    for remark in remarks[len(converter.remarks) :]:
+        say(remark)
+    if not verbose:
         return
     for report in converter.reports:
         say(f"  {report.name}: {_counts(report.counts) or 'nothing to do'}")

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tflir.commands.inputs import Input, given
-from tflir.commands.outputs import check_outputs
-from tflir.commands.terminal import Row, human_size, output_console, percent, plain_table
+from tflir.commands.outputs import PAGES, check_outputs
+from tflir.commands.terminal import Row, human_size, output_console, percent, plain_table, progress
 from tflir.ir.errors import Error, printable
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ JSON_VERSION = 1
 """Increased when a key of the JSON document is removed or changes its meaning."""
 _MOST_PORTS, _MOST_ROWS, _MOST_CONSTANTS = 12, 24, 10
 _BAR = 10
-_PAGES = (".html", ".htm")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,7 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     source = given(arguments.model)
     if arguments.html:
         return _write_page(source, arguments.html, force=arguments.force)
-    inspection = inspect_module(source.load(), source.name, source.size)
+    with progress("reading"):
+        inspection = inspect_module(source.load(), source.name, source.size)
     if arguments.json:
         print(json.dumps(plain({"version": JSON_VERSION, **asdict(inspection)}), indent=1, allow_nan=False))
         return 0
@@ -47,10 +47,11 @@ def _write_page(source: Input, path: str, *, force: bool) -> int:
     """Writes the graph of a model as a page."""
     from tflir.report.graph.page import write_graph_page
 
-    if pathlib.Path(path).suffix.lower() not in _PAGES:
+    if pathlib.Path(path).suffix.lower() not in PAGES:
         raise Error("a page is .html", file=path, hint="give it this ending", status=2)
     check_outputs([path], [source.name], force=force)
-    write_graph_page(path, source.load(), pathlib.Path(source.name).name)
+    with progress("drawing"):
+        write_graph_page(path, source.load(), pathlib.Path(source.name).name)
     print(f"wrote {printable(path)}: open it in a browser")
     return 0
 

@@ -1,4 +1,4 @@
-"""Checks output paths before the work begins, and writes to standard output."""
+"""Checks output paths before the work begins, and writes to files and to standard output."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from tflir.backends.files import check_writable, is_stream
+from tflir.backends.files import check_writable, is_stream, whole_file
 from tflir.ir.errors import Error
 
 STDOUT = "-"
+STDOUT_NAME = "<stdout>"
+PAGES = (".html", ".htm")
+"""The endings of pages."""
 _USAGE = 2
 Path = str | os.PathLike[str]
 
@@ -20,7 +23,10 @@ def check_outputs(outputs: Sequence[Path], inputs: Iterable[Any], *, force: bool
     """Raises `Error` if an output is an input, another output, a file that exists, or one that can't be written.
 
     `inputs`: models, data and statistics; those that are not paths are ignored. `force` allows files that exist.
+    Standard output, `-`, may stand for one of them.
     """
+    if list(outputs).count(STDOUT) > 1:
+        raise Error("standard output is named for two outputs", hint="name a file for one", status=_USAGE)
     read = [os.fspath(cast(Path, source)) for source in inputs if isinstance(source, str | os.PathLike)]
     for number, target in enumerate(outputs):
         if target == STDOUT:
@@ -36,6 +42,34 @@ def check_outputs(outputs: Sequence[Path], inputs: Iterable[Any], *, force: bool
             hint = "name another file to write, or use --force"
             raise Error("exists", file=name, hint=hint, status=_USAGE)
         check_writable(target)
+
+
+def check_stdout(outputs: Sequence[Path], model: Path, *, as_json: bool = False) -> None:
+    """Raises `Error` if a model would be written to a terminal, or standard output would hold a file and `--json`.
+
+    `model` is the one of `outputs` that is a `.tflite`.
+    """
+    if STDOUT not in outputs:
+        return
+    if as_json:
+        what = "--json and a file would both be written to standard output"
+        raise Error(what, hint="name a file to write", status=_USAGE)
+    if model == STDOUT and sys.stdout.isatty():
+        raise Error("a model is no text for a terminal", hint="name a file, or give it to a pipe", status=_USAGE)
+
+
+def shown_name(output: str) -> str:
+    """The name of an output in messages."""
+    return STDOUT_NAME if output == STDOUT else output
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Writes a file completely or not at all; `-` is standard output. Raises `Error` if it can't be written."""
+    if path == STDOUT:
+        write_stdout(data)
+        return
+    with whole_file(path) as out:
+        out.write(data)
 
 
 def write_stdout(data: bytes) -> None:

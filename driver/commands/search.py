@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
+import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tflir.backends.files import whole_file
 from tflir.commands.inputs import Input, check_there, given
-from tflir.commands.outputs import STDOUT, check_outputs
+from tflir.commands.outputs import STDOUT, check_outputs, check_stdout, shown_name, write_output
 from tflir.commands.terminal import human_size, progress, say
 from tflir.commands.workers import detail, team_of
 from tflir.facts import facts_in_force
 from tflir.ir.errors import Error
 from tflir.options import Options, options_from
 from tflir.remarks import data_remark
+from tflir.report.facts import plain
 
 if TYPE_CHECKING:
     from tflir.jobs.team import Team
     from tflir.search.judge import Accuracy
     from tflir.search.run import Result
 
+JSON_VERSION = 1
+"""Raised when a key of the JSON document changes its meaning or goes."""
 _USAGE = 2
 _ENDING = ".tflite"
 
@@ -53,11 +57,32 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
         (arguments.trace, found.trace.encode()),
     ):
         if path is not None:
-            with whole_file(path) as file:
-                file.write(content)
-    if not arguments.quiet:
+            write_output(path, content)
+    if arguments.json:
+        print(json.dumps(_facts(source, found, arguments, options), indent=1))
+    elif not arguments.quiet:
         _say(source, found, arguments, options)
     return 0
+
+
+def _facts(source: Input, found: Result, arguments: argparse.Namespace, options: Options) -> dict[str, Any]:
+    """What was found, as JSON."""
+    return plain(
+        {
+            "version": JSON_VERSION,
+            "model": source.name,
+            "output": arguments.output,
+            "bytes_before": source.size,
+            "bytes_after": len(found.model),
+            "bound": str(arguments.bound),
+            "measured": found.value,
+            "evaluations": found.evaluations,
+            "limit": found.limit,
+            "reused": found.reused,
+            "layers": [{"name": layer.name, "op": layer.op, "form": form} for layer, form in found.layers],
+            "remarks": [remark for remark in (data_remark(options),) if remark is not None],
+        }
+    )
 
 
 def _found(
@@ -78,7 +103,9 @@ def _found(
         options.bias_correction if "bias_correction" in vars(arguments) else "auto",
     )
     shown = progress("searching", unit="evaluations", detail=detail(team))
-    with contextlib.nullcontext(_ignore) if arguments.quiet else shown as note:
+    taken = arguments.json or STDOUT in (arguments.output, arguments.rules_out, arguments.trace)
+    printed = contextlib.redirect_stdout(sys.stderr) if taken else contextlib.nullcontext()
+    with printed, contextlib.nullcontext(_ignore) if arguments.quiet else shown as note:
         return search(
             source.model,
             source.load,
@@ -108,23 +135,25 @@ def _say(source: Input, found: Result, arguments: argparse.Namespace, options: O
     size = len(found.model)
     ratio = f" ({source.size / size:.2f}x smaller)" if size < source.size else ""
     measured = arguments.bound.shown(found.value)
-    say(f"{arguments.output}: {human_size(source.size)} -> {human_size(size)}{ratio}, {measured} on held-out data")
+    sizes = f"{human_size(source.size)} -> {human_size(size)}{ratio}"
+    say(f"{shown_name(arguments.output)}: {sizes}, {measured} on held-out data")
 
 
 def _check(arguments: argparse.Namespace, options: Options) -> None:
     """Raises `Error` if an output would overwrite another file, has a wrong ending, or can't be written."""
-    if arguments.output == STDOUT or not arguments.output.endswith(_ENDING):
+    if arguments.output != STDOUT and not arguments.output.endswith(_ENDING):
         raise Error("does not end with .tflite", file=arguments.output, hint="name the output so", status=_USAGE)
     outputs = [path for path in (arguments.output, arguments.rules_out, arguments.trace) if path is not None]
     inputs = (arguments.model, options.representative_dataset, arguments.validation_dataset)
+    check_stdout(outputs, arguments.output, as_json=arguments.json)
     check_outputs(outputs, inputs, force=arguments.force)
 
 
 def _function(named: str) -> Accuracy:
-    """The function that `module:function` names; the module may be in the working folder."""
-    from tflir.data.dataset import named_function
+    """The function that `module:function` or `file.py:function` names."""
+    from tflir.data.user_code import named_function, names_function
 
-    module, colon, name = named.rpartition(":")
-    if not colon:
-        raise Error(f"--accuracy '{named}' names no function", hint="give module:function", status=_USAGE)
-    return named_function(module, name)
+    if not names_function(named):
+        hint = "give module:function or file.py:function"
+        raise Error(f"--accuracy '{named}' names no function", hint=hint, status=_USAGE)
+    return named_function(named)

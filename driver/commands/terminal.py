@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 import sys
-import time
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -21,8 +20,6 @@ Row = list[Any]
 
 Note = Callable[[int, int], None]
 """Called with how much is done and how much there is in total."""
-PATIENCE = 1.0
-"""Seconds of work before a bar appears."""
 _WIDE = 120
 """Columns of the output if it is not a terminal."""
 _NARROWEST = 16
@@ -66,50 +63,13 @@ def progress(
     if not sys.stderr.isatty():
         yield lambda done, of: None
         return
-    bar = _Bar(label, total, unit, detail)
+    from tflir.commands.progress_bar import Bar
+
+    bar = Bar(label, total, unit, error_console(), detail)
     try:
         yield bar.note
     finally:
         bar.stop()
-
-
-class _Bar:
-    """A progress bar that appears after `PATIENCE` seconds of work."""
-
-    def __init__(self, label: str, total: int | None, unit: str, detail: Callable[[], str]) -> None:
-        self._label = label
-        self._unit = unit
-        self._detail = detail
-        self._total = total
-        self._began = time.monotonic()
-        self._advance: Callable[[int, int], None] | None = None
-        self.stop: Callable[[], None] = lambda: None
-
-    def note(self, done: int, of: int) -> None:
-        if self._advance is not None:
-            self._advance(done, of)
-        elif time.monotonic() - self._began >= PATIENCE:
-            self._show(done, of)
-
-    def _show(self, done: int, of: int) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-        rate = TextColumn("{task.fields[rate]}")
-        shown = Progress(*columns, rate, TimeRemainingColumn(), console=error_console(), transient=True)
-        task = shown.add_task(self._label, total=self._total or of or None, completed=done, rate=self._rate(done))
-
-        def advance(done: int, of: int) -> None:
-            shown.update(task, completed=done, total=self._total or of or None, rate=self._rate(done))
-
-        self._advance = advance
-        self.stop = shown.stop
-        shown.start()
-
-    def _rate(self, done: int) -> str:
-        spent = time.monotonic() - self._began
-        rate = f"{done / spent:.0f} {self._unit}/s" if self._unit and spent else ""
-        return "  ".join(part for part in (rate, self._detail()) if part)
 
 
 def say(line: str) -> None:

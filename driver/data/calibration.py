@@ -16,6 +16,7 @@ from tflir.backends.litert.run import Array, Entry, Model, Sample, runtime_name
 from tflir.data.dataset import Dataset, Scaling
 from tflir.data.histograms import Counts
 from tflir.data.recorded import Recorded, Span, fingerprint
+from tflir.data.suspicions import Suspicions
 from tflir.files import write_model
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
@@ -60,7 +61,7 @@ def calibrate(
     used, as in TensorFlow's calibrator. With `histograms` each sample runs once more, without the default delegate, and
     the elements of each tensor are counted by exponent. `progress` is called with the number of samples done and of
     all samples (0 if not known). Raises `Error` if the model can't be run, if a sample does not fit its inputs, or if
-    a tensor has a value that is not finite.
+    a tensor has a value that is not finite; what looks wrong otherwise is in the result's `warnings`.
     """
     how: dict[str, Any] = {"samples": samples, "shard": shard, "scaling": scaling, "tf_compat": tf_compat}
     with Calibration(module, dataset, num_threads=num_threads, histograms=histograms, **how) as calibration:
@@ -84,6 +85,7 @@ class Calibration:
     ) -> None:
         self._module = module
         self._anew = not tf_compat
+        self._few = samples != 1 and shard[1] == 1
         observed = snapshot(module)
         PreserveQuantizedPass().run(observed)
         self._probes = insert_range_outputs(observed)
@@ -127,15 +129,17 @@ class Calibration:
         of each sample, from 1, before it runs.
         """
         collected = _Collected(self._module, self._probes, anew=self._anew)
+        self.suspicions = suspicions = Suspicions(self._module)
         for done, (entry, values) in enumerate(self.data.part(start, stop), 1):
             if begun is not None:
                 begun(self.data.number)
+            suspicions.add(entry, values, self.data.number)
             collected.add(entry, self._runner.run(entry, values, anew=self._anew), self.data.number)
             if self._counts is not None:
                 self._counts.add(entry, values)
             if progress is not None:
                 progress(done, self.data.count or 0)
-        recorded = collected.recorded()
+        recorded = replace(collected.recorded(), warnings=tuple(suspicions.lines(few=self._few)))
         if self._counts is None:
             return recorded
         return replace(recorded, histograms=self._counts.take_histograms(recorded.ranges))

@@ -8,7 +8,7 @@ from xdsl.ir import OpResult
 
 from tflir.backends.litert.channel_maxima import channel_maxima
 from tflir.backends.litert.run import Sample
-from tflir.data.calibration import samples_of, saved
+from tflir.data.calibration import Note, samples_of, saved
 from tflir.ir.constants import elements
 from tflir.ir.functions import functions
 from tflir.ir.names import CHANNEL_MAXIMA, name_of
@@ -23,7 +23,13 @@ MOST_SAMPLES = 128
 """At most this many samples are run."""
 
 
-def record_channel_maxima(module: ModuleOp, options: Options, samples: dict[str, list[Sample]] | None = None) -> bool:
+def record_channel_maxima(
+    module: ModuleOp,
+    options: Options,
+    samples: dict[str, list[Sample]] | None = None,
+    *,
+    progress: Note | None = None,
+) -> bool:
     """Runs the model on `samples`, else on the representative data of `options`, and records the maxima on its ops.
 
     False if no channel can be scaled; the model is not run then. Raises `Error` if it can't be run, or if a sample does
@@ -43,7 +49,7 @@ def record_channel_maxima(module: ModuleOp, options: Options, samples: dict[str,
     with saved(module) as path:
         if samples is None:
             samples = samples_of(str(path), module, options, most=MOST_SAMPLES)
-        found = channel_maxima(str(path), tensors, samples)
+        found = channel_maxima(str(path), tensors, samples, progress)
     for at, largest in found.items():
         makers[at].attributes[CHANNEL_MAXIMA] = elements(largest)
     return True

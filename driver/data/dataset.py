@@ -6,25 +6,25 @@ after the other, so that only one is in memory.
 
 from __future__ import annotations
 
-import importlib
 import os
 import pathlib
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 
 from tflir.backends.litert.run import Array, Entry, Port
+from tflir.data.array_names import covers, in_order, is_of, missing, names_port, refuse_unknown_keys
 from tflir.data.images import ENDINGS, read_image
 from tflir.data.npz import Archive
 from tflir.data.numbered import Source, by_number, is_numbered
+from tflir.data.user_code import asked, file_of, named_object, names_function
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 
 Values = dict[str, Array]
-T = TypeVar("T")
 _SCALING = ("scale", "offset")
 _FORMS = "a list of arrays in the order of the inputs, a dict by input name, or (signature key, dict)"
 
@@ -36,34 +36,41 @@ class Scaling:
     scale: Any = 1.0
     offset: Any = 0.0
 
+    @staticmethod
+    def normalizing(mean: Sequence[float], deviation: Sequence[float]) -> Scaling:
+        """(value - mean) / deviation, each one number or one for each channel. Raises `Error` (status 2) if the number
+        of channels differs.
+        """
+        if len({len(mean), len(deviation)} - {1}) > 1:
+            what = f"--input-mean has {len(mean)} channels and --input-std {len(deviation)}"
+            raise Error(what, hint="give one number, or one for each channel", status=2)
+        parts = 1 / np.array(deviation if len(deviation) > 1 else deviation[0])
+        shifts = -np.array(mean if len(mean) > 1 else mean[0]) * parts
+        return Scaling(parts.astype(np.float32), shifts.astype(np.float32))
+
     def of(self, value: Array) -> Array:
         """The real numbers for `value` as float32. Raises `Error` if it can't be scaled."""
         if value.dtype.kind not in "fiub":
-            raise Error(f"values of type {value.dtype.name} have no scale", hint="leave --input-scale out")
+            raise Error(f"values of type {value.dtype.name} have no scale", hint="do not scale them")
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                return np.asarray(value * np.float32(self.scale) + np.float32(self.offset), np.float32)
+                return np.asarray(value * _along(self.scale, value) + _along(self.offset, value), np.float32)
         except ValueError:
-            raise Error("'scale' or 'offset' has not one number for each channel", hint="give one for all") from None
+            what = f"scale, offset, mean or deviation has not one number for each channel of {_shown(value.shape)}"
+            raise Error(what, hint="give one for all") from None
 
 
-def _asked(what: str, hint: str, call: Callable[[], T]) -> T:
-    """Returns `call()`, which runs a user's code. Every exception except Ctrl-C becomes an `Error` about `what`."""
-    try:
-        return call()
-    except (Error, MemoryError, KeyboardInterrupt):
-        raise
-    except BaseException as error:  # a user's code may even call sys.exit
-        raise Error(f"{what} {_said(error)}", hint=hint) from error
+def _along(numbers: Any, value: Array) -> Array:
+    """One number, or one for each channel in the form that the channels of `value` need: its last dimension, or that
+    before height and width.
+    """
+    held = np.asarray(numbers, np.float32)
+    first = held.ndim == 1 and value.ndim > 2 and value.shape[-1] not in (1, 3, 4) and value.shape[-3] == len(held)
+    return held.reshape(-1, 1, 1) if first else held
 
 
-def _said(error: BaseException) -> str:
-    """Describes an exception of a user's code."""
-    try:
-        text = f"{type(error).__name__}: {error}".removesuffix(": ")
-    except BaseException:  # its own description may raise too
-        text = type(error).__name__
-    return f"sys.exit ({text})" if isinstance(error, SystemExit) else text
+def _shown(shape: Sequence[int]) -> str:
+    return "x".join("?" if size < 0 else str(size) for size in shape) or "a scalar"
 
 
 class Dataset:
@@ -131,7 +138,7 @@ class Dataset:
         what = "fails with"
         samples = self._source.items(start, stop)
         try:
-            while (numbered := _asked(what, hint, lambda: next(samples, None))) is not None:
+            while (numbered := asked(what, hint, lambda: next(samples, None))) is not None:
                 what = f"fails after sample {numbered[0] + 1} with"
                 yield numbered
         except Error as error:
@@ -170,36 +177,17 @@ class Dataset:
         if len(self._entries) == 1 or not isinstance(sample, Mapping):
             return [(self._entries[0], sample)]
         names_given = list(cast("Mapping[str, Any]", sample))
-        entries = [entry for entry in self._entries if _covers(names_given, entry)]
+        entries = [entry for entry in self._entries if covers(names_given, entry)]
         return [(entry, sample) for entry in entries or self._entries[:1]]
-
-
-def _covers(names: Sequence[str], entry: Entry) -> bool:
-    return all(any(_names(name, port) for name in names) for port in entry.inputs)
-
-
-def _names(name: str, port: Port) -> bool:
-    """Whether `name` is the input's name in the signature, its tensor's name, or that without what exporters
-    add to it.
-    """
-    if name in (port.name, port.tensor):
-        return True
-    bare = port.tensor.removeprefix("serving_default_").rpartition(":")[0] or port.tensor
-    return bare == name or name.removeprefix("serving_default_").rpartition(":")[0] == port.name
-
-
-def _means(name: str, entry: Entry) -> bool:
-    return any(_names(name, port) for port in entry.inputs)
 
 
 def _by_name(ports: Sequence[Port], values: Mapping[str, Any]) -> list[Any]:
     taken: list[Any] = []
     for port in ports:
-        name = next((name for name in values if _names(name, port)), None)
+        name = next((name for name in values if names_port(name, port)), None)
         if name is None:
-            given = ", ".join(values) or "nothing"
-            raise Error(f"no value for input '{port.name}'{near(port.name, values)}", hint=f"it has {given}")
-        taken.append(_asked(f"input '{port.name}' can't be read:", "check the sample", lambda name=name: values[name]))
+            raise missing(port, values)
+        taken.append(asked(f"input '{port.name}' can't be read:", "check the sample", lambda name=name: values[name]))
     return taken
 
 
@@ -222,7 +210,7 @@ def _array(port: Port, value: Any) -> Array:
         except ValueError:
             raise Error(f"input '{port.name}' has rows of different lengths", hint="give an array") from None
 
-    return _asked(f"input '{port.name}' is no array:", "give an array", made)
+    return asked(f"input '{port.name}' is no array:", "give an array", made)
 
 
 def _checked(port: Port, found: Array, is_mask: bool) -> Array:
@@ -245,9 +233,8 @@ def _checked(port: Port, found: Array, is_mask: bool) -> Array:
         wanted in (size, -1) for wanted, size in zip(port.shape, made.shape, strict=True)
     )
     if not fits:
-        wanted = "x".join("?" if size < 0 else str(size) for size in port.shape) or "a scalar"
-        given = "x".join(map(str, found.shape)) or "a scalar"
-        raise Error(f"input '{port.name}' is {given} where it wants {wanted}", hint="give one sample a place on axis 0")
+        what = f"input '{port.name}' is {_shown(found.shape)} where it wants {_shown(port.shape)}"
+        raise Error(what, hint="give one sample a place on axis 0")
     return made
 
 
@@ -264,9 +251,8 @@ def _reader(source: Any, entries: Sequence[Entry], scaling: Scaling | None) -> S
     if path.is_dir():
         files, read = _folder(path, entries, scaling)
         return Source(lambda start: map(read, files[start:]), len(files), jumps=True)
-    module, colon, function = name.rpartition(":")
-    if colon and not path.exists() and module and function.isidentifier() and path.suffix not in _ARRAYS:
-        return _of_object(named_object(module, function))
+    if names_function(name):
+        return _of_object(named_object(name))
     if path.suffix.lower() in ENDINGS:
         raise Error("is one image", file=name, hint="give the folder that it lies in")
     archive = Archive(path)
@@ -279,7 +265,7 @@ def _reader(source: Any, entries: Sequence[Entry], scaling: Scaling | None) -> S
 def _of_object(given: Any) -> Source:
     """The samples of a function, or of another Python object."""
     if is_numbered(given):
-        return _asked("fails with", "give an iterable of samples", lambda: by_number(given))
+        return asked("fails with", "give an iterable of samples", lambda: by_number(given))
     if callable(given):
         return Source(lambda start: cast("Iterable[Any]", given()))
     if isinstance(given, Iterable):
@@ -295,9 +281,11 @@ def files_of(source: str) -> list[pathlib.Path]:
     path = pathlib.Path(source)
     if path.is_dir():
         return _files(path, (*_ARRAYS, *ENDINGS))
-    module, colon, _ = source.rpartition(":")
-    if not colon or path.exists() or not all(map(str.isidentifier, module.split("."))):
+    if not names_function(source):
         return [path]
+    if (file := file_of(source)) is not None:
+        return [file]
+    module = source.rpartition(":")[0]
     inside = pathlib.Path(*module.split("."))
     found = (pathlib.Path(place, inside) for place in (os.getcwd(), *sys.path))
     return [file for each in found for file in (each.with_suffix(".py"), each / "__init__.py") if file.is_file()]
@@ -310,7 +298,11 @@ def holds_images(source: Any) -> bool:
 
 
 def _files(folder: pathlib.Path, endings: tuple[str, ...]) -> list[pathlib.Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in endings)
+    """The files of a folder with one of these endings; images may lie in folders of it, such as one for each class."""
+    found = sorted(file for file in folder.iterdir() if file.suffix.lower() in endings)
+    if found or not set(endings) <= set(ENDINGS):
+        return found
+    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in endings)
 
 
 def _folder(
@@ -336,25 +328,28 @@ def _folder(
     return files, lambda file: read_image(file, entries[0].inputs[0])
 
 
-def _one_sample(file: pathlib.Path, entries: Sequence[Entry], scaling: Scaling | None) -> Mapping[str, Array]:
+def _one_sample(file: pathlib.Path, entries: Sequence[Entry], scaling: Scaling | None) -> Any:
     archive = Archive(file)
     own = _own_scaling(archive, entries, scaling)
-    return _scaled_by(own, archive.whole([name for name in archive.names if own is None or name not in _SCALING]))
+    names = [name for name in archive.names if own is None or name not in _SCALING]
+    if any(covers(names, entry) for entry in entries):
+        return _scaled_by(own, archive.whole(names))
+    return list(_scaled_by(own, archive.whole(_in_order(archive, names, entries))).values())
 
 
 def _own_scaling(archive: Archive, entries: Sequence[Entry], other: Scaling | None) -> Scaling | None:
     """The scaling of an archive's uint8 arrays by its arrays `scale` and `offset`; None if it has none.
 
-    Raises `Error` if --input-scale or --input-offset (`other`) is given too.
+    Raises `Error` if options scale the data (`other`) too.
     """
-    names = [name for name in archive.names if name in _SCALING and not any(_means(name, e) for e in entries)]
+    names = [name for name in archive.names if name in _SCALING and not any(is_of(name, e) for e in entries)]
     if not names or not any(archive.dtype(name) == np.uint8 for name in archive.names):
         return None
     for name in names:
         if len(archive.shape(name)) > 1 or archive.dtype(name).kind not in "fiu":
             raise Error(f"array '{name}' is no number", file=str(archive.path), hint="give one, or one a channel")
     if other is not None:
-        what = "--input-scale and --input-offset do nothing beside its own arrays 'scale' and 'offset'"
+        what = "scaling options do nothing beside its own arrays 'scale' and 'offset'"
         raise Error(what, file=str(archive.path), hint="leave them out", status=2)
     held = archive.whole(names)
     if not all(np.isfinite(value).all() for value in held.values()):
@@ -371,6 +366,7 @@ def _scaled_by(own: Scaling | None, sample: Mapping[str, Array]) -> Mapping[str,
 def _samples_of(archive: Archive, entries: Sequence[Entry], own: Scaling | None) -> Iterator[Any]:
     """The samples of an archive, by name if its arrays have the inputs' names, else in the order of the arrays."""
     names = [name for name in archive.names if own is None or name not in _SCALING]
+    refuse_unknown_keys(names, entries)
     keyed = [entry for entry in entries if any(name.startswith(f"{entry.key}/") for name in names if entry.key)]
     if keyed:
         streams = [_keyed(archive, entry.key, own) for entry in keyed]
@@ -381,17 +377,22 @@ def _samples_of(archive: Archive, entries: Sequence[Entry], own: Scaling | None)
                 else:
                     yield sample
         return
-    if any(_covers(names, entry) for entry in entries):
-        names_read = {name for entry in entries if _covers(names, entry) for name in names if _means(name, entry)}
+    if any(covers(names, entry) for entry in entries):
+        names_read = {name for entry in entries if covers(names, entry) for name in names if is_of(name, entry)}
         chosen = [name for name in names if name in names_read]
         yield from (_scaled_by(own, sample) for sample in archive.samples(chosen))
         return
-    count = len(entries[0].inputs)
-    if len(names) < count or (len(names) > count and any(_names(n, p) for n in names for p in entries[0].inputs)):
-        yield from archive.samples(names)  # its error names the missing array
-        return
-    for sample in archive.samples(names[:count]):
+    for sample in archive.samples(_in_order(archive, names, entries)):
         yield list(_scaled_by(own, sample).values())
+
+
+def _in_order(archive: Archive, names: Sequence[str], entries: Sequence[Entry]) -> list[str]:
+    """The arrays for the inputs of the first entry. Raises `Error` if a name may be misspelt."""
+    try:
+        return in_order(names, entries[0])
+    except Error as error:
+        error.file = str(archive.path)
+        raise
 
 
 def _keyed(archive: Archive, key: str, own: Scaling | None) -> Iterator[tuple[str, Mapping[str, Array]]]:
@@ -399,30 +400,3 @@ def _keyed(archive: Archive, key: str, own: Scaling | None) -> Iterator[tuple[st
     chosen = [name for name in archive.names if name.startswith(f"{key}/")]
     for sample in archive.samples(chosen):
         yield key, {name.removeprefix(f"{key}/"): value for name, value in _scaled_by(own, sample).items()}
-
-
-def named_function(module: str, function: str) -> Callable[..., Any]:
-    """The function that `module:function` names; the module may be in the working folder. Raises `Error` (status 2)."""
-    found = named_object(module, function)
-    if not callable(found):
-        raise Error(f"module {module} has no function {function}", hint="give module:function", status=2)
-    return cast("Callable[..., Any]", found)
-
-
-def named_object(module: str, name: str) -> Any:
-    """A function, or an object with `__len__` and `__getitem__`, of a module, which may be in the working folder.
-
-    Raises `Error` (status 2) if there is neither.
-    """
-    sys.path.insert(0, os.getcwd())
-    try:
-        what = f"module {module} can't be imported:"
-        found = _asked(what, "give module:function", lambda: getattr(importlib.import_module(module), name, None))
-    except Error as error:
-        error.status = 2
-        raise
-    finally:
-        sys.path.remove(os.getcwd())
-    if not callable(found) and not is_numbered(found):
-        raise Error(f"module {module} has no function {name}", hint="give module:function", status=2)
-    return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflir.backends.litert.moments import BLOCK, Moments, Reading, Sums, second_moments
-from tflir.data.calibration import samples_of, saved
+from tflir.data.calibration import Note, samples_of, saved
 from tflir.data.samples import Samples, held_out
 from tflir.ir.constants import elements
 from tflir.ir.functions import functions
@@ -40,11 +40,13 @@ class Recorded:
     without: int
 
 
-Summing = Callable[["ModuleOp", "list[Reading]", "Options"], tuple[Sums, Sums]]
+Summing = Callable[["ModuleOp", "list[Reading]", "Options", "Note | None"], tuple[Sums, Sums]]
 """Gives the moments over the data of the options: of the samples that are kept, and of those that are held out."""
 
 
-def record_moments(module: ModuleOp, options: Options, summed: Summing | None = None) -> Recorded:
+def record_moments(
+    module: ModuleOp, options: Options, *, progress: Note | None = None, summed: Summing | None = None
+) -> Recorded:
     """Runs the model on the representative data of `options` and records the moments on its layers' ops.
 
     `summed` computes them, by default in one process. Raises `Error` if the model can't be run, or if a sample does not
@@ -54,7 +56,7 @@ def record_moments(module: ModuleOp, options: Options, summed: Summing | None = 
     layers = sum(isinstance(op, Conv2DOp | DepthwiseConv2DOp | FullyConnectedOp) for op in module.walk())
     if not found:
         return Recorded(0, layers)
-    sums, checks = (summed or _summed)(module, [reading for _, reading in found], options)
+    sums, checks = (summed or _summed)(module, [reading for _, reading in found], options, progress)
     done = 0
     for (op, _), moments, check in zip(found, sums, checks, strict=True):
         if moments is not None:
@@ -75,11 +77,12 @@ def layers_of(module: ModuleOp) -> list[tuple[TflOp, Reading]]:
     ]
 
 
-def _summed(module: ModuleOp, readings: list[Reading], options: Options) -> tuple[Sums, Sums]:
+def _summed(module: ModuleOp, readings: list[Reading], options: Options, progress: Note | None) -> tuple[Sums, Sums]:
     with saved(module) as path:
         blocks = blocks_of(samples_of(str(path), module, options, most=MOST_SAMPLES))
         kept, held = ([block[part] for block in blocks] for part in range(2))
-        return second_moments(str(path), readings, kept), second_moments(str(path), readings, held)
+        first, second = (second_moments(str(path), readings, part, progress) for part in (kept, held))
+        return first, second
 
 
 def blocks_of(samples: Samples) -> list[tuple[Samples, Samples]]:

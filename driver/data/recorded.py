@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
 from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
 from tflir.backends.files import whole_file
-from tflir.content import read_content
+from tflir.content import STDIN, read_content, read_stdin
 from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, elements
 from tflir.ir.errors import Error
@@ -68,6 +68,8 @@ class Recorded:
     """Ranges of the five intermediate tensors of an LSTM op, by the position of its result."""
     histograms: dict[Key, Histogram] | None = None
     """Of those values that could be read while the model ran; None if no histograms were recorded."""
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    """What looks wrong in the data, a line each; not part of the file."""
 
     def merged(self, other: Recorded) -> Recorded:
         """The ranges that contain both. Raises `Error` if they belong to different models.
@@ -203,7 +205,8 @@ def read_recorded(paths: Sequence[Any], module: ModuleOp | None = None, *, metho
 
 
 def _read(path: Any) -> Recorded:
-    return parsed(read_content(path, "statistics file", _MOST_BYTES), path)
+    kind = "statistics file"
+    return parsed(read_stdin(kind) if path == STDIN else read_content(path, kind, _MOST_BYTES), path)
 
 
 def parsed(content: bytes, path: Any) -> Recorded:

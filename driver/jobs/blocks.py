@@ -13,7 +13,6 @@ from tflir.data.calibration import samples_of
 from tflir.data.moments import MOST_SAMPLES, blocks_of
 from tflir.data.samples import Samples
 from tflir.jobs.order import KEPT, Order
-from tflir.options import Options
 
 _Note = Callable[[int, int], None]
 COUNT = -(-MOST_SAMPLES // BLOCK)
@@ -62,13 +61,7 @@ def block_of(order: Order, readings: Sequence[Reading], number: int, progress: _
     """The sums over one block, encoded; `number` counts from 0."""
 
     def samples() -> Samples:
-        options = Options(
-            representative_dataset=order.dataset,
-            calibration_samples=order.samples,
-            input_scale=order.scale,
-            input_offset=order.offset,
-        )
-        return samples_of(order.model, order.module(), options, most=MOST_SAMPLES)
+        return samples_of(order.model, order.module(), order.options, most=MOST_SAMPLES)
 
     with KEPT.of(order, "moments", samples, lambda held: None) as held:
         blocks = blocks_of(held)

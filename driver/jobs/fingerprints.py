@@ -9,6 +9,7 @@ import pickle
 from typing import Any, cast
 
 from tflir.data.dataset import files_of
+from tflir.data.user_code import file_of, names_function
 from tflir.ir.errors import Error
 
 _MOST = 1 << 30
@@ -65,6 +66,8 @@ def named_data(source: Any, folder: str) -> str:
     """
     if isinstance(source, str | os.PathLike):
         name = os.fspath(cast("str | os.PathLike[str]", source))
+        if names_function(name) and (file := file_of(name)) is not None:
+            return f"{os.path.abspath(file)}:{name.rpartition(':')[2]}"
         return os.path.abspath(name) if os.path.exists(name) or ":" not in name else name
     hint = "name a file, or module:function"
     what = "the data is an object of this process, which others can't get"

@@ -8,16 +8,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tflir import __version__
-from tflir.data.dataset import Scaling
 from tflir.facts import facts_in_force
 from tflir.files import load
 from tflir.ir.errors import Error
 from tflir.jobs.fingerprints import of_file, opened_data
+from tflir.options import Options
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
 T = TypeVar("T")
+_SCALED = ("input_scale", "input_offset", "input_mean", "input_std")
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,19 @@ class Order:
     data: str
     """The name of the data, as `named_data` gives it."""
     samples: int | None = None
-    scale: float | None = None
-    offset: float | None = None
+    scaled: tuple[tuple[str, Any], ...] = ()
+    """The options that say how values are scaled."""
     tf_compat: bool = False
     histograms: bool = False
     plugins: tuple[str, ...] = ()
 
-    @property
-    def scaling(self) -> Scaling | None:
-        if self.scale is None and self.offset is None:
-            return None
-        return Scaling(1.0 if self.scale is None else self.scale, self.offset or 0.0)
+    @staticmethod
+    def scaled_by(options: Options) -> tuple[tuple[str, Any], ...]:
+        """The options of scaling that are given."""
+        values = ((name, getattr(options, name)) for name in _SCALED)
+        return tuple(
+            (name, tuple(value) if isinstance(value, list) else value) for name, value in values if value is not None
+        )
 
     @property
     def dataset(self) -> Any:
@@ -52,6 +55,11 @@ class Order:
             raise Error(f"can't be read: {(error.strerror or str(error)).lower()}", file=self.data) from None
 
     @property
+    def options(self) -> Options:
+        """The options that say what the model is run on."""
+        return Options(representative_dataset=self.dataset, calibration_samples=self.samples, **dict(self.scaled))
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What a result depends on beside model and data."""
         import platform
@@ -59,6 +67,7 @@ class Order:
         without = ("model", "fingerprint", "data", "samples")
         held = {name: value for name, value in asdict(self).items() if name not in without}
         held["plugins"] = list(self.plugins)
+        held["scaled"] = repr(self.scaled)
         return held | {"tflir": __version__, "machine": platform.machine()}
 
     def module(self) -> ModuleOp:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from tflir.data.calibration import Calibration
 from tflir.data.recorded import Recorded, parsed
+from tflir.data.suspicions import Suspicions
 from tflir.ir.errors import Error
 from tflir.jobs.order import KEPT, Order
 from tflir.jobs.plan import Span
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
 
 _Note = Callable[[int, int], None]
 
@@ -21,17 +27,21 @@ class Part:
     samples: int
     """How many samples there were; fewer than the shard has room for at the end of the data."""
     recorded: Recorded
+    seen: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What may look wrong in its samples: `Suspicions.state`."""
 
     def encode(self) -> bytes:
-        return f"{self.samples}\n".encode() + self.recorded.text()
+        return json.dumps([self.samples, self.seen]).encode() + b"\n" + self.recorded.text()
 
     @staticmethod
     def decode(content: bytes, name: str) -> Part:
         """The part that `encode` made `content` of. Raises `Error` if it is something else."""
-        count, _, text = content.partition(b"\n")
-        if not count.isdigit():
-            raise Error("is no result of a shard", file=name)
-        return Part(int(count), parsed(text, name))
+        head, _, text = content.partition(b"\n")
+        try:
+            count, seen = json.loads(head)
+        except (ValueError, TypeError):
+            raise Error("is no result of a shard", file=name) from None
+        return Part(count, parsed(text, name), seen)
 
 
 # What follows runs in a worker.
@@ -50,7 +60,8 @@ def ranges_of(order: Order, start: int, stop: int, progress: _Note) -> bytes:
     """The `Part` of the samples from `start` up to `stop`, encoded."""
     with KEPT.of(order, "ranges", lambda: _calibration(order), Calibration.close) as calibration:
         recorded = calibration.recorded(start, stop, begun=lambda number: progress(number, 0))
-        return Part(max(0, calibration.data.number - start), recorded).encode()
+        count = max(0, calibration.data.number - start)
+        return Part(count, recorded, calibration.suspicions.state()).encode()
 
 
 def _calibration(order: Order) -> Calibration:
@@ -58,7 +69,7 @@ def _calibration(order: Order) -> Calibration:
         order.module(),
         order.dataset,
         samples=order.samples,
-        scaling=order.scaling,
+        scaling=order.options.scaling,
         tf_compat=order.tf_compat,
         histograms=order.histograms,
         num_threads=1,
@@ -75,6 +86,7 @@ class Merging:
         """`model` is the fingerprint of the module that the ranges are for."""
         self._merged = Recorded(model)
         self._counts: dict[int, tuple[Span, int]] = {}
+        self._seen: dict[int, Mapping[str, Any]] = {}
 
     def add(self, span: Span, part: Part) -> None:
         """Adds a shard. Raises `Error` if it is of another model."""
@@ -82,6 +94,7 @@ class Merging:
             raise Error(f"{span.title} is of another model", hint="let all workers see the same file")
         self._merged = self._merged.merged(part.recorded) if self._counts else part.recorded
         self._counts[span.shard] = span, part.samples
+        self._seen[span.shard] = part.seen
 
     @property
     def ended(self) -> bool:
@@ -109,3 +122,10 @@ class Merging:
             what = "the data has fewer samples than it says, or workers see other data"
             raise Error(what, hint="let all workers see the same data")
         return self._merged
+
+    def warnings(self, module: ModuleOp, *, few: bool) -> tuple[str, ...]:
+        """What looks wrong in the data of all shards, as one process says it."""
+        suspicions = Suspicions(module)
+        for at in sorted(self._seen):
+            suspicions.add_state(self._seen[at])
+        return tuple(suspicions.lines(few=few))

@@ -7,7 +7,7 @@ import pathlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from tflir.ir.errors import Error
@@ -149,7 +149,13 @@ class Team:
         return _Calibrating(self, self.order(module, options, path)).all(module, progress)
 
     def moments(
-        self, module: ModuleOp, readings: list[Reading], options: Options, *, path: str | None = None
+        self,
+        module: ModuleOp,
+        readings: list[Reading],
+        options: Options,
+        progress: Note | None = None,
+        *,
+        path: str | None = None,
     ) -> tuple[Sums, Sums]:
         """The second moments over the data of `options`: of the samples that are kept, and of those held out."""
         from tflir.jobs.blocks import COUNT, all_together, block_of
@@ -170,7 +176,7 @@ class Team:
             self.results.put(keys[task.index], content)
             contents[task.index] = content
 
-        refuse(self.run(tasks(), finished), self.kept)
+        refuse(self.run(tasks(), finished, tally=Tally(COUNT), progress=progress), self.kept)
         return all_together([contents[at] for at in range(COUNT)], len(readings))
 
     def _of_moments(self, order: Order, readings: Sequence[Reading]) -> dict[str, Any]:
@@ -187,8 +193,7 @@ class Team:
             of_file(model),
             named_data(options.representative_dataset, str(self.results.folder)),
             options.calibration_samples,
-            options.input_scale,
-            options.input_offset,
+            Order.scaled_by(options),
             options.tf_compat,
             options.needs_histograms,
             tuple(options.plugins),
@@ -261,7 +266,8 @@ class _Calibrating:
         refuse(team.run(tasks(), finished, tally=tally, progress=progress), team.kept)
         if tally.reused:
             team.say(f"{tally.reused} of {tally.reused + tally.done} shards were there already")
-        return merging.whole(plan or ())
+        few = order.samples != 1
+        return replace(merging.whole(plan or ()), warnings=merging.warnings(module, few=few))
 
     def _count(self) -> int | None:
         """The number of samples. Raises `Error` if a worker can't open the model or the data, or sees other data."""

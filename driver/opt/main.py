@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    from tflir.cli import guarded
+    from tflir.cli import guarded, open_closed_streams
     from tflir.opt.arguments import parse
 
+    open_closed_streams()
     given = sys.argv[1:] if argv is None else list(argv)
     return guarded(lambda: _run(parse(given), given), debug="--debug" in given)
 

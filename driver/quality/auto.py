@@ -6,7 +6,7 @@ Steps are tried one after the other, each on top of what was kept. Where data is
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,11 +43,30 @@ _INTEGER = (ModeName.INTEGER, ModeName.INTEGER_ONLY)
 
 
 @dataclass(frozen=True)
+class Decision:
+    """One step that was tried on data that is held out."""
+
+    step: str
+    choice: str
+    """What was tried of it; '' if it has one form."""
+    kept: bool
+    before: float
+    """The ratio in dB without it."""
+    after: float
+
+    def __str__(self) -> str:
+        name = " ".join(word for word in (self.step, self.choice, "kept" if self.kept else "left out") if word)
+        return f"{name}: {self.before:.1f} dB -> {self.after:.1f} dB on held-out data"
+
+
+@dataclass(frozen=True)
 class Decided:
     """Options without what was left open, and a line for each decision."""
 
     options: Options
     remarks: list[str]
+    decisions: list[Decision] = field(default_factory=list[Decision])
+    """What was measured; the remarks say the same, and why steps were not tried."""
 
 
 @dataclass(frozen=True)
@@ -111,21 +130,22 @@ def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) 
         at = next(place for place, step in enumerate(steps) if step.name == _RANGES)
         steps.insert(at, Step(_RANGES, {}, wider, -_MOST_LOSS))
     base = trials.measure(state)
+    decisions: list[Decision] = []
     again: list[Step] = []
     kept_since = False
     for step in steps:
-        state, base, best = _tried(trials, step, state, base, remarks)
+        state, base, best = _tried(trials, step, state, base, decisions)
         if best is not None:
             again.append(best)
         elif again:
             kept_since = True
     for step in again if kept_since else []:
-        state, base, _ = _tried(trials, step, state, base, remarks)
-    return Decided(state, remarks)
+        state, base, _ = _tried(trials, step, state, base, decisions)
+    return Decided(state, [*remarks, *map(str, decisions)], decisions)
 
 
 def _tried(
-    trials: Trials, step: Step, state: Options, base: Measured, remarks: list[str]
+    trials: Trials, step: Step, state: Options, base: Measured, decisions: list[Decision]
 ) -> tuple[Options, Measured, Step | None]:
     """The options and the measure after a step; and if it was left out, the step with the choices that gained."""
     new = {name: change for name, change in step.changes.items() if not _has(state, change)}
@@ -134,8 +154,7 @@ def _tried(
     found = {name: trials.measure(replace(state, **change)) for name, change in new.items()}
     helping = [name for name in found if helps(found[name], base, step.least_gain)]
     best = max(helping or found, key=lambda name: found[name].snr)
-    name = " ".join(word for word in (step.name, best, "kept" if helping else "left out") if word)
-    remarks.append(f"{name}: {base.snr:.1f} dB -> {found[best].snr:.1f} dB on held-out data")
+    decisions.append(Decision(step.name, best, bool(helping), base.snr, found[best].snr))
     if helping:
         return replace(state, **step.changes[best]), found[best], None
     gained = {name: step.changes[name] for name in found if found[name].snr > base.snr}

@@ -91,6 +91,8 @@ class Trials:
                 calibration_samples=None,
                 input_scale=None,
                 input_offset=None,
+                input_mean=None,
+                input_std=None,
             )
         )
         with warnings.catch_warnings():

@@ -1,14 +1,12 @@
-"""Facts of a report besides those of the passes, in the form of JSON: verification, layers, sizes by kind of op."""
+"""Facts of a report besides those of the passes, in the form of JSON: verification and layers."""
 
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from tflir.inspection import inspect_file
 from tflir.report.suggestions import range_fault
 
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from tflir.report.suggestions import Suggestion
     from tflir.report.verify import Verification
 
-Model = str | os.PathLike[str] | bytes
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -39,7 +36,8 @@ def verification_facts(verification: Verification) -> dict[str, Any]:
         "unmet": list(verification.unmet),
         "skip": [_suggestion(suggestion) for suggestion in verification.advice.skip],
         "flag": verification.advice.flag,
-        "instead": verification.advice.instead,
+        "instead": verification.advice.instead if verification.advice.skip else "",
+        "form": verification.advice.form,
         "notes": list(verification.advice.notes),
     }
 
@@ -102,26 +100,6 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
         "pattern": suggestion.pattern,
         "why": suggestion.why,
     }
-
-
-def sizes_by_kind(original: Model, compiled: Model) -> list[dict[str, Any]]:
-    """Bytes of constants, and how many ops there are, of each kind of op in both models; the most bytes first.
-
-    A constant counts for the first op that uses it. Raises `Error` if one is not a valid model.
-    """
-    sides = [{kind.name.upper(): kind for kind in inspect_file(model).operators} for model in (original, compiled)]
-    before, after = sides
-    rows = [
-        {
-            "op": name,
-            "ops_before": before[name].count if name in before else 0,
-            "ops_after": after[name].count if name in after else 0,
-            "bytes_before": before[name].constant_bytes if name in before else 0,
-            "bytes_after": after[name].constant_bytes if name in after else 0,
-        }
-        for name in before | after
-    ]
-    return sorted(rows, key=lambda row: (-max(row["bytes_before"], row["bytes_after"]), row["op"]))
 
 
 def unicode_text(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The report as a self-contained HTML page: sizes as bars, passes, and a sortable table of tensors."""
+"""The report as a page of one file: three questions and their answers, then layers, constants, passes and tensors."""
 
 from __future__ import annotations
 
@@ -6,62 +6,24 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tflir.commands.terminal import human_size, percent
-from tflir.report import layers as report_layers
-from tflir.report.tables import Column, counted, figure, plain_sized, sized, table, text
+from tflir.report.graph.page import data, head, scripts, style
+from tflir.report.layers import Places, layers_section
+from tflir.report.origin import DATE
+from tflir.report.outputs import outputs_section
+from tflir.report.own import own
+from tflir.report.parts import COMPILE, missing, short_path
+from tflir.report.sparsity import sparsity_section
+from tflir.report.steps import steps_section
+from tflir.report.summary import what_changed, what_next, where_accuracy_went
+from tflir.report.tables import Column, counted, figure, named, plain_sized, sized, table, text
 
-_STYLE = """
-:root {
-  color-scheme: light dark;
-  --ink: #1c1c1c; --paper: #fff; --faint: #6b6b6b; --rule: #ddd; --bar: #2f7d6d; --was: #b9b9b9;
-}
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e6e6; --paper: #161616; --faint: #9a9a9a; --rule: #333; --was: #555; }
-}
-body {
-  font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
-}
-h1 { font-size: 1.5rem; margin-bottom: 0; }
-h2 { font-size: 1.1rem; margin-top: 2rem; }
-h3 { font-size: 1rem; font-family: ui-monospace, monospace; margin-bottom: 0; }
-h3 + p { margin-top: 0; }
-code, td.name { font-family: ui-monospace, monospace; font-size: .9em; overflow-wrap: anywhere; }
-.faint { color: var(--faint); }
-.size { display: grid; grid-template-columns: 5rem 1fr 8rem; gap: .3rem .8rem; align-items: center; }
-.size .bar { height: 1.1rem; background: var(--bar); border-radius: 2px; min-width: 2px; }
-.size .bar.was { background: var(--was); }
-table { border-collapse: collapse; width: 100%; margin-top: .5rem; }
-th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
-th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.wide { overflow-x: auto; }
-td.name { min-width: 12rem; }
-tfoot td { border-bottom: 0; font-weight: 600; }
-th button { all: unset; cursor: pointer; font-weight: 600; }
-th button:focus-visible { outline: 2px solid var(--bar); }
-th[aria-sort=ascending] button::after { content: " ↑"; }
-th[aria-sort=descending] button::after { content: " ↓"; }
-"""
-_SCRIPT = """
-const key = (row, column) => {
-  const cell = row.cells[column];
-  return "value" in cell.dataset ? +cell.dataset.value : cell.textContent;
-};
-for (const head of document.querySelectorAll("table.sortable th")) {
-  head.querySelector("button").addEventListener("click", () => {
-    const body = head.closest("table").tBodies[0];
-    const sign = head.getAttribute("aria-sort") === "descending" ? 1 : -1;
-    const keyed = [...body.rows].map(row => [key(row, head.cellIndex), row]);
-    keyed.sort(([a], [b]) => sign * (a < b ? -1 : a > b ? 1 : 0));
-    for (const [, row] of keyed) body.append(row);
-    for (const other of head.parentNode.cells) other.removeAttribute("aria-sort");
-    head.setAttribute("aria-sort", sign < 0 ? "descending" : "ascending");
-  });
-}
-"""
+_SECTIONS = {
+    "layers": "Layers", "outputs": "Outputs", "steps": "Steps", "constants": "Constants", "zeros": "Zeros",
+    "passes": "Passes", "tensors": "Tensors", "origin": "How it was made",
+}  # fmt: skip
+_SCRIPTS = ("tables.js", "report.js")
 # The known columns of tensors; further keys of a pass get columns after them.
 _COLUMNS = {
-    "tensor": text("tensor", "tensor", "name"),
     "from": text("from", "from"),
     "to": text("to", "to"),
     "channels": counted("scales", "channels"),
@@ -77,55 +39,79 @@ _KINDS = (
 )
 
 
-def page(facts: Mapping[str, Any]) -> Iterator[str]:
-    """The page that shows the facts of a report (`tflir.report`), piece by piece."""
-    title = html.escape(facts["title"] or "Compilation report")
-    yield f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<style>{_STYLE}{report_layers.STYLE}</style></head><body>\n<h1>{title}</h1>\n"
-    if facts["pipeline"]:
-        yield f'<p class="faint"><code>{html.escape(facts["pipeline"])}</code></p>\n'
-    yield from _sizes(facts["bytes_before"], facts["bytes_after"])
-    if facts.get("sizes"):
-        yield from table("Constants by kind of op", _KINDS, facts["sizes"])
-    if "verification" in facts:
-        yield from report_layers.sections(facts["verification"])
-    yield "<h2>Passes</h2>\n"
-    if not facts["passes"]:
-        yield "<p>None: the model came out as it went in.</p>\n"
-    for pass_facts in facts["passes"]:
-        yield from _pass_section(pass_facts)
-    rows = [row for pass_facts in facts["passes"] for row in pass_facts["tensors"]]
-    if rows:
-        yield from _tensors(rows)
+def page(
+    facts: Mapping[str, Any], graph: Mapping[str, Any] | None = None, places: Sequence[Places] = ()
+) -> Iterator[str]:
+    """The page of the facts of a report (`tflir.report`), piece by piece.
+
+    `graph` is the data of the picture of the compiled model, None if there is none; `places` are the nodes of layers.
+    """
+    title = facts["title"] or "Compilation report"
+    yield from head(title, style() + own("report.css"))
+    yield f'<body class="report"><header><h1 title="{html.escape(title)}">{html.escape(short_path(title))}</h1>\n'
+    if facts["command"]:
+        yield f'<p class="faint"><code>{html.escape(facts["command"])}</code></p>\n'
+    links = (f'<a href="#{anchor}">{said}</a>' for anchor, said in _SECTIONS.items())
+    yield f"<nav>{' '.join(links)}</nav></header>\n"
+    found = facts.get("verification")
+    yield from what_changed(facts, COMPILE)
+    yield from where_accuracy_went(found, () if graph is None else ("view",), COMPILE)
+    yield from what_next(facts["next"])
+    yield from layers_section(found, places, COMPILE)
+    yield from outputs_section(found, COMPILE)
+    yield from steps_section(facts["decisions"], facts["remarks"])
+    yield from _constants(facts)
+    yield from sparsity_section(facts.get("zeros"))
+    yield from _passes(facts["passes"])
+    yield from _tensors([row for pass_facts in facts["passes"] for row in pass_facts["tensors"]])
     for title, listed in _further_tables(facts["passes"]).items():
         yield f"<h2>{html.escape(title)}: {len(listed)}</h2>\n"
         yield from table(title, _columns_of(listed), listed)
-    yield f"<script>{_SCRIPT}</script></body></html>\n"
+    yield from origin_section(facts)
+    if graph is not None:
+        yield data("graph-data", graph)
+    yield f"<script>\n{scripts()}{''.join(map(own, _SCRIPTS))}</script></body></html>\n"
 
 
-def _sizes(before: int, after: int) -> Iterator[str]:
-    most = max(before, after, 1)
-    yield '<h2>Size</h2>\n<div class="size">\n'
-    for label, size, style in (("before", before, "bar was"), ("after", after, "bar")):
-        bar = f'<div class="{style}" style="width:{100 * size / most:.2f}%"></div>'
-        yield f"<span>{label}</span>{bar}<span>{human_size(size)}</span>\n"
-    yield "</div>\n"
-    if after and before:
-        yield f"<p>{before / after:.2f} to 1, {percent(after, before)} of what it was.</p>\n"
+def _constants(facts: Mapping[str, Any]) -> Iterator[str]:
+    yield '<h2 id="constants">Constants by kind of op</h2>\n'
+    if facts.get("sizes"):
+        yield from table("Constants by kind of op", _KINDS, facts["sizes"])
+    elif facts.get("sizes") is None:
+        yield missing("Not known: only .tflite files are read back.", "-o OUT.tflite")
+    else:
+        yield "<p>No op has constants.</p>\n"
 
 
-def _pass_section(pass_facts: Mapping[str, Any]) -> Iterator[str]:
-    done = ", ".join(f"{times} {html.escape(what)}" for what, times in pass_facts["counts"].items())
-    yield f"<h3>{html.escape(pass_facts['name'])}</h3>\n<p>{done or 'Nothing to do.'}</p>\n"
-    if not pass_facts["declined"]:
+def _passes(passes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield '<h2 id="passes">Passes</h2>\n'
+    if not passes:
+        yield "<p>None: the model came out as it went in.</p>\n"
         return
-    yield "<table><thead><tr><th>left alone because</th><th>first</th>"
-    yield '<th class="number">times</th></tr></thead><tbody>\n'
-    for row in pass_facts["declined"]:
-        first = f'<td class="name">{html.escape(row["first"])}</td>'
-        yield f'<tr><td>{html.escape(row["why"])}</td>{first}<td class="number">{row["times"]}</td></tr>\n'
-    yield "</tbody></table>\n"
+    idle = dict.fromkeys(one["name"] for one in passes if not one["counts"] and not one["declined"])
+    rows = [one for one in passes if one["counts"] or one["declined"]]
+    yield '<div class="wide"><table><thead><tr><th>pass</th><th>what it did</th></tr></thead><tbody>\n'
+    for one in rows:
+        done = ", ".join(f"{times} {html.escape(what)}" for what, times in one["counts"].items())
+        yield f"<tr><td><code>{html.escape(one['name'])}</code></td><td>{done or 'nothing'}{_declined(one)}</td></tr>\n"
+    yield "</tbody></table></div>\n"
+    if idle:
+        names = ", ".join(f"<code>{html.escape(name)}</code>" for name in idle)
+        yield f'<p class="faint">Nothing to do: {names}.</p>\n'
+
+
+def _declined(pass_facts: Mapping[str, Any]) -> str:
+    """What a pass left alone and why, to be unfolded."""
+    if not pass_facts["declined"]:
+        return ""
+    times = sum(row["times"] for row in pass_facts["declined"])
+    lines = "".join(
+        f"<li>{row['times']} × {html.escape(row['why'])}"
+        + (f" <span class='faint'>(first: <code>{html.escape(row['first'])}</code>)</span>" if row["first"] else "")
+        + "</li>"
+        for row in pass_facts["declined"]
+    )
+    return f"<details><summary>{times} left alone</summary><ul>{lines}</ul></details>"
 
 
 def _further_tables(passes: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -142,10 +128,12 @@ def _columns_of(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
     or text.
     """
     present = {key: value for row in reversed(rows) for key, value in row.items()}
-    return [_column(key, present[key]) for key in dict.fromkeys(key for row in rows for key in row)]
+    return [_column(key, present[key], rows) for key in dict.fromkeys(key for row in rows for key in row)]
 
 
-def _column(key: str, value: Any) -> Column:
+def _column(key: str, value: Any, rows: Sequence[Mapping[str, Any]]) -> Column:
+    if key == "tensor":
+        return named("tensor", "tensor", rows)
     if key.startswith("bytes_"):
         return plain_sized(key.removeprefix("bytes_"), key)
     if key in _COLUMNS:
@@ -155,8 +143,29 @@ def _column(key: str, value: Any) -> Column:
 
 
 def _tensors(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield f'<h2 id="tensors">Tensors that were changed: {len(rows)}</h2>\n'
+    if not rows:
+        yield "<p>No pass changed the values of a constant.</p>\n"
+        return
     present = dict.fromkeys(key for row in rows for key in row)
-    columns = [column for key, column in _COLUMNS.items() if key in present]
-    columns += [figure(key.replace("_", " "), key) for key in present if key not in _COLUMNS]
-    yield f"<h2>Tensors: {len(rows)}</h2>\n"
+    columns = [named("tensor", "tensor", rows)] if "tensor" in present else []
+    columns += [column for key, column in _COLUMNS.items() if key in present]
+    columns += [figure(key.replace("_", " "), key) for key in present if key not in _COLUMNS and key != "tensor"]
     yield from table("Tensors", columns, rows)
+
+
+def origin_section(facts: Mapping[str, Any]) -> Iterator[str]:
+    """The command, passes, versions, and the date if there is one."""
+    yield '<h2 id="origin">How it was made</h2>\n'
+    if facts["command"]:
+        yield f"<p><code>{html.escape(facts['command'])}</code></p>\n"
+    else:
+        yield "<p>From Python, without a command.</p>\n"
+    if facts["pipeline"]:
+        yield f"<p>Passes: <code>{html.escape(facts['pipeline']).replace(',', ',<wbr>')}</code></p>\n"
+    yield f"<p>{html.escape(', '.join(f'{name} {said}' for name, said in facts['versions'].items()))}</p>\n"
+    if facts["date"]:
+        yield f"<p>{html.escape(facts['date'])}, as <code>{DATE}</code> says.</p>\n"
+    else:
+        yield '<p class="faint">The page holds no date, so that the same input gives the same page; its file is of '
+        yield f'<span id="written">the date that the system says</span>. <code>{DATE}</code> sets one.</p>\n'

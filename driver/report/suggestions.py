@@ -6,7 +6,7 @@ import contextlib
 import math
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,9 @@ _WASTED = 4
 """A represented range that is more than this many times the used range is given as a reason."""
 _CLIPPED = 1.05
 _INPUT = "input"
+_PRUNING = "tfl-prune"
+_NARROW = ("int4", "int2", "uint4")
+"""How the names of element types of less than 8 bits begin."""
 _INT16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 
@@ -57,6 +60,8 @@ class Advice:
     """The values of --skip that were already given."""
     instead: str = ""
     """What to do instead of --skip, if that can't be combined with the other options."""
+    form: str = ""
+    """The option that gives another form of weights or activations, which a note suggests; '' if none does."""
 
     @property
     def flag(self) -> str:
@@ -66,10 +71,15 @@ class Advice:
         return f"--skip {shlex.quote(','.join((*self.skipped, *(suggestion.pattern for suggestion in self.skip))))}"
 
 
-def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], options: Options | None = None) -> Advice:
+def advice(
+    outputs: Sequence[OutputComparison],
+    layers: Sequence[Layer],
+    options: Options | None = None,
+    kinds: Callable[[], Kinds] | None = None,
+) -> Advice:
     """At most three ops to skip, the one that adds most noise first; nothing where all outputs are good.
 
-    `options`: those that the model was compiled with.
+    `options`: those that the model was compiled with. `kinds` returns its element types.
 
     Noise is measured as noise over signal: an op adds what its result has above the noisiest of its inputs. Not
     suggested are ops whose inputs are already poor, ops that are float, and ops that do not lead to a poor output or
@@ -89,8 +99,65 @@ def advice(outputs: Sequence[OutputComparison], layers: Sequence[Layer], options
         Suggestion(item.signature, item.op, item.name, pattern(item.name, names), _why(item)) for item in worst
     )
     random = {item.signature for item in outputs if item.random}
-    notes = _notes(reach, random, bool(poor) and bool(layers) and not skip, options)
-    return Advice(skip, tuple(notes), *_skipping(options))
+    if poor and options is not None and _prunes(options):
+        return Advice(notes=("pruning takes part in the noise: less sparsity of tfl-prune leaves more of the weights",))
+    found = kinds or (lambda: Kinds({layer.dtype for layer in layers if layer.op != _INPUT}))
+    notes = tuple(_notes(reach, random))
+    if notes or skip or not (poor and layers):
+        return Advice(skip, notes, *_skipping(options))
+    form = _less_noise(found(), options)
+    note = f"no single op stands out: noise gathers over many; {form}"
+    return Advice(skip, (note,), *_skipping(options), form=form.flag)
+
+
+def _prunes(options: Options) -> bool:
+    return _PRUNING in " ".join([options.passes or "", *map(str, (*options.before, *options.after))])
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """The element types of a compiled model, as `int8 per-channel`."""
+
+    activations: Collection[str] = ()
+    constants: Collection[str] = ()
+
+    def activations_are(self, *names: str) -> bool:
+        """Whether some activation has one of these types."""
+        return any(kind.startswith(names) for kind in self.activations)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether weights have less than 8 bits."""
+        return any(kind.startswith(_NARROW) for kind in self.constants)
+
+    @property
+    def float16(self) -> bool:
+        """Whether weights are float16, and none integer."""
+        kinds = [kind for kind in self.constants if kind.startswith(("float16", "int8", "uint8", *_NARROW))]
+        return bool(kinds) and all(kind.startswith("float16") for kind in kinds)
+
+
+@dataclass(frozen=True)
+class Form:
+    """Another form of weights or activations that adds less noise."""
+
+    why: str
+    flag: str = ""
+    """The option that gives it; '' if there is none to add."""
+    after: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.why}{self.flag}{self.after}"
+
+
+def advice_without_layers(
+    outputs: Sequence[OutputComparison], options: Options | None, kinds: Callable[[], Kinds]
+) -> Advice:
+    """What to do about poor outputs of a model whose layers can't be compared; nothing where all are good."""
+    if all(item.least_db >= GOOD_DB for item in outputs):
+        return Advice()
+    form = _less_noise(kinds(), options)
+    return Advice(notes=(f"which ops add the noise is not known; {form}",), form=form.flag)
 
 
 def _skipping(options: Options | None) -> tuple[tuple[str, ...], str]:
@@ -99,6 +166,10 @@ def _skipping(options: Options | None) -> tuple[tuple[str, ...], str]:
         return (), ""
     if options.replaces_passes:
         return (), "begin --passes with tfl-select-ops{skip=…}"
+    allowed = options.checked().target_spec.supported_ops
+    if OpsSet.TFLITE_BUILTINS not in allowed:
+        wider = "int16x8" if _INT16 in allowed else "int8"
+        return (), f"--mode {wider} may leave them float with --skip, which integer operators alone do not allow"
     return tuple(options.skip), "leave them out of --quantize-only" if options.quantize_only else ""
 
 
@@ -136,24 +207,35 @@ def range_fault(layer: Layer) -> str:
     return ""
 
 
-def _notes(reach: Iterable[Layer], random: set[str], unexplained: bool, options: Options | None) -> Iterator[str]:
+def _notes(reach: Iterable[Layer], random: set[str]) -> Iterator[str]:
     inputs = [layer for layer in reach if layer.op == _INPUT and layer.snr_db < GOOD_DB]
     for layer in inputs:
         fault = range_fault(layer) or f"{decibels(layer.snr_db)} as {layer.dtype}"
         if layer.signature in random:
-            hint = "random inputs do not suit it: give --representative-dataset"
+            hint = "random inputs do not suit it: give inputs with --test-data"
         else:
             hint = "calibrate with data like this (--representative-dataset, --stats)"
         yield f"input '{layer.name}': {fault}; {hint}"
-    if unexplained and not inputs:
-        yield f"no single op stands out: noise gathers over many; {_less_noise(options)}"
 
 
-def _less_noise(options: Options | None) -> str:
-    """What to do if no op can be suggested."""
-    if options is None or _INT16 not in options.target_spec.supported_ops:
-        return f"int16 activations add less: --supported-ops {_INT16.name}"
-    return "leave more ops float with --skip or --quantize-only"
+def _less_noise(kinds: Kinds, options: Options | None) -> Form:
+    """What to do if no op can be suggested: the next form of weights or activations that adds less noise.
+
+    Each step leads further up: 4 bits, 8 bits, 16 bits. So following the advice ends, and never where it began.
+    """
+    recipe = options is not None and options.recipe is not None
+    integers = kinds.activations_are("int8", "uint8")
+    if options is not None and options.disable_per_channel:
+        return Form("weights with a scale for each channel add less: leave --disable-per-channel out")
+    if kinds.narrow:
+        mode, name = ("int8", "static_wi8_ai8") if integers else ("dynamic-range", "dynamic_wi8_afp32")
+        return Form("weights of 8 bits add less: ", f"--recipe {name}" if recipe else f"--mode {mode}")
+    if integers:
+        return Form("int16 activations add less: ", "--recipe static_wi8_ai16" if recipe else "--mode int16x8")
+    if kinds.float16:
+        return Form("leave more ops float with --skip or --quantize-only")
+    said = "float activations and float16 weights" if kinds.activations_are("int16") else "float16 weights"
+    return Form(f"{said} add less: ", "--mode float16", " instead of the recipe" if recipe else "")
 
 
 def pattern(name: str, others: Iterable[str]) -> str:

@@ -1,4 +1,6 @@
-"""Tables of the report's page: a column has a header and a function that makes its cells. Tables sort by any column."""
+"""Tables of pages: a column has a header and a function that makes its cells. Tables sort by any column, and show the
+first rows only until all are asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tflir.commands.terminal import human_size
+from tflir.report.short_names import short_names
 
 Row = Mapping[str, Any]
 Cell = tuple[str, float | None]
@@ -25,15 +28,23 @@ class Column:
     """The cell below the column, computed from all rows."""
 
 
+_FIRST = 20
+"""So many rows are shown before all are asked for."""
+
+
 def table(label: str, columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
-    """A table with the accessible name `label`; one that is wider than the screen scrolls horizontally."""
-    yield f'<div class="wide" role="region" aria-label="{html.escape(label)}" tabindex="0"><table class="sortable">'
+    """A table with the accessible name `label`, which is unlike that of others of the page; one that is wider than the
+    screen scrolls horizontally.
+    """
+    ident = html.escape(f"table-{label.lower().replace(' ', '-')}")
+    yield f'<div class="wide" role="region" aria-label="{html.escape(label)}" tabindex="0">'
+    yield f'<table class="sortable" id="{ident}">'
     yield "<thead><tr>"
     for column in columns:
         yield f'<th scope="col"{_class(column)}><button type="button">{html.escape(column.header)}</button></th>'
     yield "</tr></thead><tbody>\n"
-    for row in rows:
-        yield "<tr>"
+    for number, row in enumerate(rows):
+        yield "<tr>" if number < _FIRST else "<tr hidden>"
         for column in columns:
             shown, value = column.cell(row)
             sort = "" if value is None else f' data-value="{_number(value)}"'
@@ -44,6 +55,8 @@ def table(label: str, columns: Sequence[Column], rows: Sequence[Row]) -> Iterato
         cells = (f"<td{_class(column)}>{column.total(rows) if column.total else ''}</td>" for column in columns)
         yield f"<tfoot><tr>{''.join(cells)}</tr></tfoot>"
     yield "</table></div>\n"
+    if len(rows) > _FIRST:
+        yield f'<button class="all" type="button" data-of="{ident}">Show all {len(rows)}</button>\n'
 
 
 def _class(column: Column) -> str:
@@ -60,6 +73,19 @@ def _number(value: float) -> str:
 def text(header: str, key: str, style: str = "") -> Column:
     """The row's `key` as text; empty if it is missing."""
     return Column(header, lambda row: (html.escape(_said(row.get(key))), None), style)
+
+
+def named(header: str, key: str, rows: Sequence[Row]) -> Column:
+    """The row's `key`, a name that is short among those of `rows` and whole where the pointer is on it."""
+    short = short_names(_said(row.get(key)) for row in rows)
+
+    def cell(row: Row) -> Cell:
+        name = _said(row.get(key))
+        if short.get(name, name) == name:
+            return html.escape(name), None
+        return f'<span title="{html.escape(name)}">{html.escape(short[name])}</span>', None
+
+    return Column(header, cell, "name")
 
 
 def figure(header: str, key: str) -> Column:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tflir.commands.terminal import Note, Row, decibels, error_console, plain_table, progress, shorten
 from tflir.ir.errors import Error, printable
-from tflir.report.suggestions import Advice, advice
+from tflir.report.suggestions import Advice, Kinds, advice, advice_without_layers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +30,7 @@ _GRADES = (
     (10.0, "fair", "yellow"),
     (-math.inf, "poor", "red"),
 )
-_MEANINGS = {
+MEANINGS = {
     "identical": "no element differs",
     "good": "20 dB or more (noise is at most 10 % of the signal)",
     "fair": "10 to 20 dB (at most 32 %)",
@@ -132,10 +132,24 @@ def compare(
         with bar("comparing layers", quiet) as note:
             layers = isolated(compare_layers, original, compiled, given, progress=note, file=file)
     except Error as error:  # the comparison of outputs is still useful
-        return Verification(outputs, [], count, random, source=source, layers_missing=error.what)
+        told = advice_without_layers(outputs, options, lambda: _kinds(compiled)) if quantized else Advice()
+        return Verification(outputs, [], count, random, told, source, layers_missing=error.what)
     return Verification(
-        outputs, layers, count, random, advice(outputs, layers, options) if quantized else Advice(), source
+        outputs,
+        layers,
+        count,
+        random,
+        advice(outputs, layers, options, lambda: _kinds(compiled)) if quantized else Advice(),
+        source,
     )
+
+
+def _kinds(model: Model) -> Kinds:
+    """The element types of a model."""
+    from tflir.inspection import inspect_file
+
+    types = inspect_file(model).types
+    return Kinds([one.type for one in types if one.activations], [one.type for one in types if one.constants])
 
 
 def _count(samples: Samples) -> int:
@@ -214,7 +228,7 @@ def _print_outputs(verification: Verification, console: Console) -> None:
 def _meaning(outputs: Sequence[OutputComparison]) -> str:
     """What the figures and the grades among them mean."""
     shown = {grade(ratio)[0] for output in outputs for ratio in (output.snr_db, output.least_db)}
-    grades = [f"{word}: {meaning}" for word, meaning in _MEANINGS.items() if word in shown]
+    grades = [f"{word}: {meaning}" for word, meaning in MEANINGS.items() if word in shown]
     return f"Signal to noise: Σ y² / Σ (x - y)² in dB, y the original's. {'; '.join(grades)}."
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.run import Array
+from tflir.data.user_code import asked
 from tflir.ir.errors import Error
 from tflir.quality.accuracy import right
 from tflir.quality.measure import Answer, Reference, answers, decibels
@@ -106,12 +107,10 @@ class AccuracyJudge:
         return Measured(100 * float(gains.mean()), 100 * error)
 
     def _called(self, outputs: Outputs) -> float:
-        assert self._accuracy is not None
-        try:
-            return float(self._accuracy(outputs))
-        except Exception as error:  # a user's code may raise anything
-            hint = "it takes a list with the outputs of each sample and returns a number from 0 to 1"
-            raise Error(f"--accuracy fails with {type(error).__name__}: {error}", hint=hint) from error
+        measure = self._accuracy
+        assert measure is not None
+        hint = "it takes a list with the outputs of each sample and returns a number from 0 to 1"
+        return asked("--accuracy fails with", hint, lambda: float(measure(outputs)))
 
     def _right(self, outputs: Outputs) -> Float64:
         """The part of each sample's labels that is met, from 0 to 1."""

@@ -13,6 +13,8 @@ MOST_FILES = 8
 """At most so many places of a path are measured."""
 _SEARCHED = 5
 """Of these so many to find the place, if one of them holds the bound; the rest is for steps back."""
+_LEAST_BACK = 0.5
+"""The least length of the first step back in dB."""
 _PREDICTED = 3
 """So many of them are where the noise is predicted to reach the bound; further ones halve the rest."""
 
@@ -56,10 +58,13 @@ class Walk:
         self._search = search
         self._check = check
         self._seen: dict[int, float] = {}
+        self._found = 0
+        """How many places were measured before steps back."""
 
     def find(self, count: int) -> Found:
         """The most compressed of `count` places that holds the bound, as far as `MOST_FILES` measurements tell."""
         place = self._accepted(count)
+        self._found = len(self._seen)
         value = self._check(place)
         while value < self._least and place > 0:
             place = self._back(place, self._least - value)
@@ -107,11 +112,15 @@ class Walk:
         return max((at for at in range(low + 1, high) if self._predicted[at] >= wanted), default=low + 1)
 
     def _back(self, place: int, short: float) -> int:
-        """A place before `place`, whose value is to be higher by `short`; the first of all as the last resort."""
+        """A place before `place`, whose value is to be higher by `short`; the first of all as the last resort.
+
+        Steps back have a least length, which doubles: on few samples, values differ by more than what falls short.
+        """
         if len(self._seen) >= MOST_FILES - 1 or place == 1:
             return 0
         if not self._predicted:
             known = [at for at, excess in self._seen.items() if at < place and excess >= 0]
             return max(known, default=place // 2)
-        wanted = self._predicted[place] + short
+        caution = _LEAST_BACK * 2.0 ** (len(self._seen) - self._found)
+        wanted = self._predicted[place] + max(short, caution)
         return max((at for at in range(place) if self._predicted[at] >= wanted), default=0)

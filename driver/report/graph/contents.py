@@ -56,6 +56,8 @@ class Node:
     """Numbers of tensors; -1 for one that was left out."""
     outputs: list[int]
     attributes: dict[str, str] = field(default_factory=dict[str, str])
+    op: Operation | None = field(default=None, repr=False, compare=False)
+    """None for inputs and outputs of the graph."""
 
 
 @dataclass
@@ -111,7 +113,7 @@ class _Reader:
         kind, custom = operator_name(op)
         name = self.graph.tensors[outputs[0]].name if outputs else ""
         family = "custom" if custom else _FAMILY.get(kind, "custom")
-        self._add(Node(kind, family, name, inputs, outputs, dict(_attributes(op.properties))))
+        self._add(Node(kind, family, name, inputs, outputs, dict(_attributes(op.properties)), op))
 
     def _tensor(self, value: SSAValue, constant: int | None = None) -> int:
         """The number of a tensor, which is described when it is first met."""

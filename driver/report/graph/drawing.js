@@ -4,6 +4,9 @@ const HUES = {
   reduction: 335, shaping: 212, indexing: 225, filling: 240, sampling: 200, quantization: 50, control_flow: 0,
   variables: 12, input: 95, output: 95, legacy: 180, custom: 350, stablehlo: 320,
 };
+// Hues of what a target says of operators, and of how they differ from those of another model.
+const WORDS = {taken: 150, refused: 30, wrong: 0, "the same": 200, "another type": 260, "other options": 40, added: 140, removed: 0};
+const IDENTICAL = 1000, BEST = 40; // dB: the number that stands for "no difference", and where green begins
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const palette = {};
@@ -15,6 +18,8 @@ function readPalette() {
 const tint = hue => dark.matches ? `hsl(${hue} 32% 25%)` : `hsl(${hue} 48% 88%)`;
 const rim = hue => dark.matches ? `hsl(${hue} 34% 44%)` : `hsl(${hue} 36% 58%)`;
 const heat = share => dark.matches ? `hsl(18 ${30 + 45 * share}% ${20 + 28 * share}%)` : `hsl(18 85% ${96 - 38 * share}%)`;
+// Of a ratio in dB: red where noise drowns the signal, amber, then green.
+const ratioColour = share => dark.matches ? `hsl(${4 + 156 * share} 48% 32%)` : `hsl(${4 + 156 * share} 62% ${78 + 6 * share}%)`;
 const cool = () => dark.matches ? "#262626" : "#fff";
 
 const shapeText = shape => shape === null ? "any rank" : shape.length ? shape.map(n => n < 0 ? "?" : n).join("×") : "scalar";
@@ -28,7 +33,9 @@ function sizeText(bytes) {
 }
 function inUnit(value, unit) {
   if (unit === "bytes") return sizeText(value);
-  return unit === "share" ? `${number(Math.round(1000 * value) / 10)} %` : `${number(value)} ${unit}`;
+  if (unit === "share") return `${number(Math.round(1000 * value) / 10)} %`;
+  if (unit === "dB") return value >= IDENTICAL ? "identical" : value <= -IDENTICAL ? "nothing left" : `${value.toFixed(1)} dB`;
+  return unit === "class" ? value : `${number(Number(value.toPrecision(3)))} ${unit}`;
 }
 
 // The number of a scope from those of its nodes; null if none has one.
@@ -41,17 +48,13 @@ function joined(together, ids, own, weights) {
 }
 
 // What colours the nodes: a class of each (with a hue), or a number of each.
-function colouring(choice, graph) {
-  if (choice === "kind" || choice === "type") {
-    const type = node => shortType((graph.tensors[node.outputs[0] ?? node.inputs[0]] || {type: "none"}).type);
-    const of = choice === "kind" ? node => node.family : type;
-    const counts = new Map();
-    for (const node of graph.nodes) counts.set(of(node), (counts.get(of(node)) || 0) + 1);
-    const classes = [...counts].sort((a, b) => b[1] - a[1]);
-    const hues = new Map(classes.map(([name], at) => [name, choice === "kind" ? HUES[name] ?? 350 : (168 + 137 * at) % 360]));
-    return {classes, hues, hue: node => hues.get(of(node)), value: null};
-  }
+function colouring(data, choice, graph) {
+  if (choice === "kind") return classed(graph, node => node.family, name => HUES[name] ?? 350);
+  if (choice === "type") return classed(graph, node => shortType((graph.tensors[node.outputs[0] ?? node.inputs[0]] || {type: "none"}).type));
   const [name, unit, together, values, weights] = data.measures[choice], own = values[data.graphs.indexOf(graph)];
+  if (unit === "class") {
+    return {...classed(graph, node => own[node.id] ?? "not an operator", one => WORDS[one]), name, unit, of: item => item >= 0 ? own[item] : null};
+  }
   const scopes = graph.scopes.map(scope => joined(together, scope.nodes.filter(id => own[id] !== null), own,
     weights.length ? weights[data.graphs.indexOf(graph)] : null));
   const value = item => item >= 0 ? own[item] : scopes[-1 - item];
@@ -59,10 +62,22 @@ function colouring(choice, graph) {
   let low = Math.min(...known.length ? known : [0]), high = Math.max(...known.length ? known : [0]);
   if (unit === "bytes") high = Math.max(high, ...scopes.slice(1).filter(one => one !== null));
   if (unit === "share") { low = 0; high = 1; }
+  if (unit === "dB") {
+    low = 0; high = BEST;
+    const share = one => Math.min(1, Math.max(0, one / BEST));
+    return {name, unit, low, high, value, of: value, paint: together === "min" ? one => ratioColour(share(one)) : one => heat(share(one))};
+  }
   const scale = unit === "bytes" ? Math.log1p : one => one;
   const floor = unit === "bytes" ? 0.12 : 0; // the least bytes are not nothing
   const share = one => high > low ? floor + (1 - floor) * (scale(one) - scale(low)) / (scale(high) - scale(low)) : 1;
-  return {name, unit, low, high, value, share: one => together === "min" ? 1 - share(one) : share(one)};
+  return {name, unit, low, high, value, of: value, paint: one => heat(share(one))};
+}
+function classed(graph, of, own = () => undefined) {
+  const counts = new Map();
+  for (const node of graph.nodes) counts.set(of(node), (counts.get(of(node)) || 0) + 1);
+  const classes = [...counts].sort((a, b) => b[1] - a[1]);
+  const hues = new Map(classes.map(([name], at) => [name, own(name) ?? (168 + 137 * at) % 360]));
+  return {classes, hues, hue: node => hues.get(of(node)), value: null};
 }
 
 const widths = new Map(), LONGEST = 200;
@@ -184,7 +199,7 @@ function drawBox(ctx, graph, box, colours, thin, chosen, near, detailed) {
   let fill = node ? cool() : palette.scope, line = palette.edge;
   if (colours.value) {
     const value = colours.value(box.item);
-    if (value !== null) fill = heat(colours.share(value));
+    if (value !== null) fill = colours.paint(value);
   } else if (node) {
     line = rim(colours.hue(node));
     fill = detailed ? tint(colours.hue(node)) : line; // strong where there is no text to read

@@ -1,27 +1,31 @@
 "use strict";
 // Where everything is. A scope's rows and places come with the page; a scope that is unfolded is larger than when it was
 // laid out, so that its neighbours move aside: what stood in one line still does.
-const data = JSON.parse(document.getElementById("data").textContent);
 const NODE = [168, 40], SCOPE = [200, 44], BEND = 8, GAP = 24, ROW_GAP = 42, SIDE = 18, HEAD = 30, FOOT = 12;
-for (const graph of data.graphs) {
-  graph.nodes = graph.nodes.map(([kind, family, inputs, outputs, attributes], id) =>
-    ({id, kind, family, inputs, outputs, attributes, home: 0}));
-  graph.tensors = graph.tensors.map(([name, type, shape, scales, zeros, scaleCount, axis, constant]) =>
-    ({name, type, shape, scales, zeros, scaleCount, axis, constant, from: null, to: []}));
-  graph.scopes = graph.scopes.map(([path, parent, items, ends, enters, leaves, layer, x, bends], id) =>
-    ({id, path, parent, items, ends, enters, leaves, layer, x, bends, nodes: [], open: id === 0}));
-  for (const node of graph.nodes) {
-    const named = graph.tensors[node.outputs.length ? node.outputs[0] : node.kind === "output" ? node.inputs[0] : -1];
-    node.name = named ? named.name : "";
-    for (const tensor of node.outputs) graph.tensors[tensor].from = node;
-    for (const tensor of new Set(node.inputs)) if (tensor >= 0) graph.tensors[tensor].to.push(node);
-  }
-  for (const scope of [...graph.scopes].reverse()) {
-    for (const item of scope.items) {
-      if (item >= 0) { graph.nodes[item].home = scope.id; scope.nodes.push(item); }
-      else scope.nodes.push(...graph.scopes[-1 - item].nodes);
+const held = id => JSON.parse(document.getElementById(id).textContent);
+// The data of a page with its records as objects, linked to each other.
+function linked(data) {
+  for (const graph of data.graphs) {
+    graph.nodes = graph.nodes.map(([kind, family, inputs, outputs, attributes], id) =>
+      ({id, kind, family, inputs, outputs, attributes, home: 0}));
+    graph.tensors = graph.tensors.map(([name, type, shape, scales, zeros, scaleCount, axis, constant]) =>
+      ({name, type, shape, scales, zeros, scaleCount, axis, constant, from: null, to: []}));
+    graph.scopes = graph.scopes.map(([path, parent, items, ends, enters, leaves, layer, x, bends], id) =>
+      ({id, path, parent, items, ends, enters, leaves, layer, x, bends, nodes: [], open: id === 0}));
+    for (const node of graph.nodes) {
+      const named = graph.tensors[node.outputs.length ? node.outputs[0] : node.kind === "output" ? node.inputs[0] : -1];
+      node.name = named ? named.name : "";
+      for (const tensor of node.outputs) graph.tensors[tensor].from = node;
+      for (const tensor of new Set(node.inputs)) if (tensor >= 0) graph.tensors[tensor].to.push(node);
+    }
+    for (const scope of [...graph.scopes].reverse()) {
+      for (const item of scope.items) {
+        if (item >= 0) { graph.nodes[item].home = scope.id; scope.nodes.push(item); }
+        else scope.nodes.push(...graph.scopes[-1 - item].nodes);
+      }
     }
   }
+  return data;
 }
 
 // The elements of a scope from left to right: items, ports, then the bends of long edges; made once.

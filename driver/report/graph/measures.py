@@ -12,14 +12,14 @@ from tflir.report.graph.contents import Graph, Node
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of each node."""
+    """A number of each node, or (of unit 'class') a word."""
 
     name: str
     """As the page offers it: 'zeros'."""
-    unit: Literal["bytes", "share", "dB", "ms"]
+    unit: Literal["bytes", "share", "dB", "us", "class"]
     together: Literal["sum", "mean", "max", "min"]
-    """What a folded scope shows of its nodes; of 'min' the least numbers have the strongest colour."""
-    values: list[list[float | None]]
+    """What a folded scope shows of its nodes. Of ratios in dB, those joined by the least are red to green."""
+    values: Sequence[Sequence[float | str | None]]
     """For each graph, the number of each node; None if it has none."""
     weights: list[list[float]] = field(default_factory=list[list[float]])
     """For 'mean', the weight of each node in each graph."""

@@ -41,7 +41,7 @@ function quantization(tensor) {
     ["zero point", range(tensor.zeros)]];
 }
 
-function tensorCard(graph, id, others, go) {
+function tensorCard(data, graph, id, others, go) {
   if (id < 0) return element("div", {class: "tensor faint"}, "left out");
   const tensor = graph.tensors[id], constant = tensor.constant === null ? null : data.constants[tensor.constant];
   const pairs = [["type", tensor.type], ["shape", shapeText(tensor.shape)], ...quantization(tensor)];
@@ -70,35 +70,36 @@ function kindShares(graph, ids, find) {
   return element("div", {class: "shares"}, ...rows);
 }
 
-const measured = item => data.measures.map((_, at) => at).flatMap(at => {
-  const colours = colouring(at, current()), value = colours.value(item);
-  return value === null ? [] : [[colours.name, inUnit(value, colours.unit)]];
+// Each measure of a node or scope in words; -1 is the whole graph.
+const measured = (data, graph, item) => data.measures.flatMap(([name, unit], at) => {
+  const value = colouring(data, at, graph).of(item);
+  return value === null ? [] : [[name, inUnit(value, unit)]];
 });
 
 // Fills the panel; `act` has go(node), toggle(scope), find(text) and close().
-function showPanel(panel, graph, chosen, act) {
+function showPanel(panel, data, graph, chosen, act) {
   panel.classList.toggle("idle", chosen === null);
   panel.scrollTop = 0;
   const close = element("button", {class: "close", "aria-label": "Close", on: act.close}, "×");
   if (chosen === null) {
     const operators = graph.nodes.filter(node => node.kind !== "input" && node.kind !== "output");
     panel.replaceChildren(element("h2", {}, graph.name || data.title),
-      facts([["operators", String(operators.length)], ["scopes", String(graph.scopes.length - 1)], ...measured(-1)]),
+      facts([["operators", String(operators.length)], ["scopes", String(graph.scopes.length - 1)], ...measured(data, graph, -1)]),
       ...titled("Operators", [kindShares(graph, graph.nodes.map(node => node.id), act.find)]),
       element("p", {class: "faint"}, "Click an operator for its tensors, a scope to unfold it. Drag to move, scroll or pinch to zoom."));
   } else if (chosen < 0) {
     const scope = graph.scopes[-1 - chosen];
     panel.replaceChildren(close, element("h2", {}, scopeLabel(graph, scope)), element("p", {class: "name"}, scope.path),
-      facts([["operators", String(scope.nodes.length)], ...measured(chosen)]),
+      facts([["operators", String(scope.nodes.length)], ...measured(data, graph, chosen)]),
       element("button", {on: () => act.toggle(chosen)}, scope.open ? "Fold" : "Unfold"),
       ...titled("Operators", [kindShares(graph, scope.nodes, act.find)]));
   } else {
     const node = graph.nodes[chosen];
     const from = id => id >= 0 && graph.tensors[id].from ? [graph.tensors[id].from] : [];
     panel.replaceChildren(close, element("h2", {}, node.kind), element("p", {class: "name"}, node.name),
-      facts(measured(chosen)),
+      facts(measured(data, graph, chosen)),
       ...titled("Options", Object.keys(node.attributes).length ? [facts(Object.entries(node.attributes))] : []),
-      ...titled("Inputs", node.inputs.map(id => tensorCard(graph, id, from(id), act.go))),
-      ...titled("Outputs", node.outputs.map(id => tensorCard(graph, id, graph.tensors[id].to, act.go))));
+      ...titled("Inputs", node.inputs.map(id => tensorCard(data, graph, id, from(id), act.go))),
+      ...titled("Outputs", node.outputs.map(id => tensorCard(data, graph, id, graph.tensors[id].to, act.go))));
   }
 }

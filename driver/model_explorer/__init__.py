@@ -1,0 +1,1 @@
+"""The adapter of Model Explorer: `model-explorer FILE --extensions=tflir.model_explorer`."""
