@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--samples", type=int, default=512)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--killed-samples", type=int, help="of the runs with a killed worker (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out")
     arguments = parser.parse_args()
@@ -76,6 +77,9 @@ def _measured(arguments: argparse.Namespace, folder: pathlib.Path) -> dict[str, 
         word = "same bytes" if same else "OTHER BYTES"
         print(f"{name:24} {rate:8.1f} samples/s, {alone / spent:.2f} of one, start {start:.1f} s, {word}")
     print(f"merging: {1e3 * found['merge']:.2f} ms a shard, {found['bytes']} bytes a shard")
+    if arguments.killed_samples:
+        options = Options(representative_dataset=data, calibration_samples=arguments.killed_samples)
+        expected = calibrate(module, data, samples=arguments.killed_samples).text()
     found["kills"] = _killed(arguments, options, module, expected)
     found["load"] = os.getloadavg()
     return found
