@@ -22,7 +22,8 @@ import threading
 import time
 from typing import Any
 
-sys.path.remove(str(pathlib.Path(__file__).resolve().parent))  # where this file has the name of Dask's package
+HERE = str(pathlib.Path(__file__).resolve().parent)
+sys.path[:] = [path for path in sys.path if path != HERE]  # this file has the name of Dask's package
 
 import numpy as np
 

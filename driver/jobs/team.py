@@ -213,7 +213,7 @@ class Team:
         return str(path)
 
     def data_of(self, order: Order) -> str:
-        """The fingerprint of the data of an order; where no results are kept, a new one, since to read all takes time."""
+        """The fingerprint of the data of an order; a new one where no results are kept: to read all takes time."""
         from tflir.jobs.fingerprints import of_data
 
         return of_data(order.data) if self._work is not None else uuid.uuid4().hex
