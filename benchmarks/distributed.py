@@ -22,9 +22,6 @@ import threading
 import time
 from typing import Any
 
-HERE = str(pathlib.Path(__file__).resolve().parent)
-sys.path[:] = [path for path in sys.path if path != HERE]  # this file has the name of Dask's package
-
 import numpy as np
 
 from tflir.backends.litert.compare import random_sample
@@ -37,6 +34,8 @@ from tflir.options import Options
 
 
 def main() -> None:
+    here = str(pathlib.Path(__file__).resolve().parent)
+    sys.path[:] = [path for path in sys.path if path != here]  # this file has the name of Dask's package
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--samples", type=int, default=512)
