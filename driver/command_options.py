@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from tflir.option import Group, Option, duration, each, number, one_of, part, path, path_or_object, text, whole
+from tflir.option import (
+    Group,
+    Option,
+    duration,
+    each,
+    number,
+    one_of,
+    part,
+    path,
+    path_or_object,
+    scheduler,
+    text,
+    whole,
+)
 from tflir.search.bound import bound
+
+_SHARED = ("compile", "calibrate", "search", "compare", "batch")
+"""Commands whose work can be shared among workers."""
+_DATA = ("representative_dataset", "test_data")
 
 COMMANDS: tuple[Option, ...] = (
     Option(
@@ -53,34 +70,34 @@ COMMANDS: tuple[Option, ...] = (
         "--trace", "write every evaluation, as JSON", "FILE", path, name="trace", commands=("search",)
     ),
     Option(
-        "--work", "keep results in this folder, from which an interrupted search goes on", "DIR", path, name="work",
-        commands=("search",), group=Group.SEARCH,
-    ),
-    Option(
         "--inputs", "data to run both models on, in the forms of --representative-dataset (default: 3 random inputs)",
         "DATA", path_or_object, short="--test-data", name="inputs", commands=("compare",),
         group=Group.DATA,
     ),
     Option(
         "--test-data", "data to verify on instead of the representative data, in the same forms", "DATA",
-        path_or_object, name="test_data", needs=("verify", "report"), group=Group.DATA,
+        path_or_object, name="test_data", needs=("verify", "report"), commands=("compile", "batch"), group=Group.DATA,
     ),
     Option(
         "--labels", "the array of the .npz that says which element of the first output is to be the largest, for the "
         "accuracy of both models (default: labels)",
-        "KEY", text, name="labels", needs=("verify",), commands=("compile", "compare"), group=Group.DATA,
+        "KEY", text, name="labels", needs=("verify",), commands=("compile", "compare", "batch"), group=Group.DATA,
     ),
     Option(
         "--min-snr", "exit with status 1 where an output's signal-to-noise ratio is below DB", "DB", number,
-        name="min_snr", needs=("verify",), commands=("compile", "compare"), group=Group.LIMITS,
+        name="min_snr", needs=("verify",), commands=("compile", "compare", "batch"), group=Group.LIMITS,
     ),
     Option(
         "--max-accuracy-drop", "exit with status 1 where accuracy drops by more than PCT points of 100", "PCT", number,
-        name="max_accuracy_drop", needs=("verify",), commands=("compile", "compare"), group=Group.LIMITS,
+        name="max_accuracy_drop", needs=("verify",), commands=("compile", "compare", "batch"), group=Group.LIMITS,
     ),
     Option(
         "--json", "for machines", name="json", excludes=("verbose",),
-        commands=("compile", "calibrate", "search", "inspect", "check", "compare", "benchmark"),
+        commands=("compile", "calibrate", "search", "inspect", "check", "compare", "benchmark", "batch"),
+    ),
+    Option(
+        "--out", "the folder to write to; what is in it from an interrupted run is not made again", "DIR", path,
+        name="out", commands=("batch",), required=("batch",),
     ),
     Option(
         "--html", "write the graph as a page of one file: unfold, search, colour, look into each tensor", "FILE", path,
@@ -122,10 +139,35 @@ COMMANDS: tuple[Option, ...] = (
         commands=("benchmark",), group=Group.RUN,
     ),
     Option(
+        "--jobs", "share the work among N processes; the result has the same bytes", "N", whole, name="jobs",
+        needs=_DATA, excludes=("scheduler",), commands=_SHARED, group=Group.WORKERS,
+    ),
+    Option(
+        "--scheduler", "share it among the workers of a Dask cluster: tcp://HOST:PORT, a scheduler file, or local:N, N "
+        "workers of this machine (default: one for each core); pip install 'tflir[distributed]'",
+        "ADDRESS", scheduler, name="scheduler", needs=_DATA, commands=_SHARED,
+        group=Group.WORKERS,
+    ),
+    Option(
+        "--work", "keep results in this folder, from which an interrupted run goes on", "DIR", path, name="work",
+        needs=_DATA, commands=("compile", "calibrate", "search"), group=Group.WORKERS,
+    ),
+    Option(
+        "--time-limit", "end a worker that takes longer for one shard", "S", duration, name="time_limit",
+        needs=("jobs", "scheduler", "work"), commands=_SHARED, group=Group.WORKERS,
+    ),
+    Option(
+        "--memory-limit", "end a worker that takes more megabytes of memory", "MB", whole, name="memory_limit",
+        needs=("jobs", "scheduler", "work"), commands=_SHARED, group=Group.WORKERS,
+    ),
+    Option(
         "--dry-run", "say the mode, the passes and what would be written; write nothing", name="dry_run",
         excludes=("print_pipeline", "quiet"),
     ),
-    Option("--verify", "run input and output in LiteRT; compare outputs and latency", name="verify"),
+    Option(
+        "--verify", "run input and output in LiteRT; compare outputs and latency", name="verify",
+        commands=("compile", "batch"),
+    ),
     Option(
         "--report", "write what changed, where accuracy went and what to do next, as .json (also -) or .html", "FILE",
         path, name="report", commands=("compile", "search"),
@@ -133,16 +175,22 @@ COMMANDS: tuple[Option, ...] = (
     Option("--elide-constants", "leave large constants out of .mlir text", name="elide_constants"),
     Option(
         "--shard", "every N-th sample from the I-th on", "I/N", part, name="shard", commands=("calibrate",),
+        excludes=("jobs", "scheduler", "work"),
         group=Group.DATA,
     ),
-    Option("--force", "overwrite OUT", name="force", commands=("compile", "calibrate", "search", "inspect", "compare")),
+    Option(
+        "--force", "overwrite OUT", name="force",
+        commands=("compile", "calibrate", "search", "inspect", "compare", "batch"),
+    ),
     Option(
         "--verbose", "say what each pass did, or show every tensor", short="-v", name="verbose", excludes=("quiet",),
         commands=("compile", "inspect", "compare"),
     ),
-    Option("--quiet", "print errors only", short="-q", name="quiet", commands=("compile", "calibrate", "search")),
+    Option(
+        "--quiet", "print errors only", short="-q", name="quiet", commands=("compile", "calibrate", "search", "batch"),
+    ),
     Option(
         "--debug", "show tracebacks", name="debug",
-        commands=("compile", "calibrate", "search", "inspect", "benchmark", "check", "compare"),
+        commands=("compile", "calibrate", "search", "inspect", "benchmark", "check", "compare", "batch"),
     ),
 )  # fmt: skip

@@ -6,11 +6,12 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from tflir.data.user_code import Replayed
 from tflir.facts import facts_in_force
-from tflir.files import file_size, load, load_bytes, named, to_bytes, write
+from tflir.files import MODEL, file_size, load, load_bytes, named, to_bytes, write
 from tflir.fitting import target_remark
 from tflir.flags import Optimize, OptionWarning, refuse_unknown
 from tflir.ir.errors import Error
@@ -25,6 +26,8 @@ from tflir.settings import Settings
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
+    from tflir.data.recorded import Recorded
+    from tflir.jobs.team import Team
     from tflir.passes.base import PassReport
     from tflir.quality.auto import Decision
 
@@ -53,6 +56,7 @@ class Converter(Settings):
         self._rewriting: Callable[[int, int], None] | None = None
         self._comparing: Callable[[int, int], None] | None = None
         self._tries = True
+        self._team: Team | None = None
         self._chosen: tuple[ModuleOp, Options] | None = None
         self._prepared: tuple[ModuleOp, Options] | None = None
         self._made_float: list[PassReport] = []
@@ -101,6 +105,10 @@ class Converter(Settings):
     def on_trials(self, progress: Callable[[int, int], None]) -> None:
         """Calls `progress` with the number of conversions done and of all that `auto` takes at most."""
         self._comparing = progress
+
+    def run_on(self, team: Team) -> None:
+        """Shares what is run on the representative data among the workers of `team`; the result has the same bytes."""
+        self._team = team
 
     def without_trials(self) -> Converter:
         """This converter, which from now on does not measure what helps: `auto` is taken for what it may choose."""
@@ -263,11 +271,19 @@ class Converter(Settings):
             read_recorded(options.stats, module, method=options.calibration_method).apply(module, **how)
         if options.representative_dataset is None:
             return
-        from tflir.data.calibration import calibrate
-
         if (remark := data_remark(options)) is not None:
             self.remarks.append(remark)
-        recorded = calibrate(
+        recorded = self._recorded(module, options)
+        self.remarks += [f"warning: {line}" for line in recorded.warnings]
+        recorded.apply(module, **how)
+
+    def _recorded(self, module: ModuleOp, options: Options) -> Recorded:
+        """The ranges over the dataset, by one process or by several."""
+        if self._team is not None:
+            return self._team.calibrate(module, options, path=self._path(options), progress=self._calibrating)
+        from tflir.data.calibration import calibrate
+
+        return calibrate(
             module,
             options.representative_dataset,
             samples=options.calibration_samples,
@@ -276,14 +292,18 @@ class Converter(Settings):
             progress=self._calibrating,
             histograms=options.needs_histograms,
         )
-        self.remarks += [f"warning: {line}" for line in recorded.warnings]
-        recorded.apply(module, **how)
+
+    def _path(self, options: Options) -> str | None:
+        """The path of the `.tflite`, if the module is as in the file when it is run."""
+        changed = options.requantize is not None or options.equalize != "off"
+        return self._file if not changed and self._file.endswith(MODEL) and os.path.isfile(self._file) else None
 
     def _record_moments(self, module: ModuleOp, options: Options) -> None:
         """Records what layers read on the dataset, from which their weights are rounded."""
         from tflir.data.moments import record_moments
 
-        recorded = record_moments(module, options, progress=self._calibrating)
+        summed = None if self._team is None else partial(self._team.moments, path=self._path(options))
+        recorded = record_moments(module, options, progress=self._calibrating, summed=summed)
         if recorded.without:
             said = f"{recorded.without} of {recorded.layers + recorded.without} layers are rounded to nearest: "
             self.remarks.append(f"{said}what they read could not be recorded")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
@@ -38,6 +39,7 @@ class Group(StrEnum):
     SEARCH = "the search"
     CHECK = "the check"
     RUN = "the run"
+    WORKERS = "workers"
     LIMITS = "limits that set the exit status"
     OUTPUT = "output"
 
@@ -258,6 +260,20 @@ def scale(value: Any) -> float:
     if abs(converted) < _SMALLEST:
         raise ValueError(f"{shown(value)} is no scale: all data would be 0")
     return converted
+
+
+_LOCAL = re.compile(r"local(:[1-9]\d{0,3})?")
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+")
+
+
+def scheduler(value: Any) -> str:
+    """Accepts what names a Dask cluster: `local`, `local:4`, the address of a scheduler, or a scheduler file."""
+    name = text(value)
+    if not (_LOCAL.fullmatch(name) or _ADDRESS.fullmatch(name) or name.endswith(".json")):
+        raise ValueError(
+            f"{shown(name)} is neither tcp://HOST:PORT, nor local:N, nor a scheduler file that ends in .json"
+        )
+    return name
 
 
 def numbers(value: Any) -> tuple[float, ...]:

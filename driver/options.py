@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tflir.passes.recipes import Recipe
 
 _USAGE = 2
+_ONE, _MANY = "compile", "batch"
 
 
 @dataclass(eq=False)
@@ -187,8 +188,11 @@ def refuse_exclusive(given: Iterable[str], command: str = "compile") -> None:
 
 
 def of_command(command: str) -> Iterator[Option]:
-    """The options of a command, in the order of its help."""
-    return (declared for declared in (*dict(_fields()).values(), *COMMANDS) if command in declared.commands)
+    """The options of a command, in the order of its help: what compile makes of one model, batch makes of many."""
+    for _, declared in _fields():
+        if command in declared.commands or (command == _MANY and _ONE in declared.commands):
+            yield declared
+    yield from (declared for declared in COMMANDS if command in declared.commands)
 
 
 def _holder(settings: Settings, name: str) -> Settings | TargetSpec:

@@ -156,6 +156,7 @@ def test_options_that_exclude_each_other_are_refused_in_a_line_that_names_both(
     folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     values = _VALUES | {"--report": "{folder}/r.json", "--output": "{folder}/o.tflite"}
+    values |= {"--jobs": "2", "--scheduler": "local:2"}
     for said in of_command("compile"):
         for other in (table()[name] for name in said.excludes):
             given = [word for one in (said, other) for word in (one.flag, values.get(one.flag, "")) if word]

@@ -220,3 +220,14 @@ def test_what_is_refused_is_one_line(
     assert len(lines) == 1
     assert said in lines[0]
     assert not (folder / "refused.tflite").exists()
+
+
+def test_two_processes_find_what_one_does(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found: list[tuple[bytes, str]] = []
+    rules = folder / "rules.toml"
+    for more in ([], ["--jobs", "2"]):
+        assert _search(folder, "snr>=25", "--rules-out", str(rules), *more) == 0
+        found.append(((folder / "out.tflite").read_bytes(), rules.read_text()))
+    assert found[0] == found[1]
+    said = capsys.readouterr().err.splitlines()
+    assert said[: len(said) // 2] == said[len(said) // 2 :]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.backends.litert.isolated import Note, isolated
-from tflir.backends.litert.observed import observed
+from tflir.backends.litert.observed import NamedObserver
 from tflir.backends.litert.run import Model, Sample
 
 Magnitudes = npt.NDArray[np.float32]
@@ -37,7 +37,7 @@ def _channel_maxima(
     progress: Note | None = None,
 ) -> Maxima:
     maxima: Maxima = {}
-    for subgraph, name, value in observed(model, tensors, samples, progress):
+    for subgraph, name, value in NamedObserver(model, tensors).run(samples, progress):
         if not value.ndim or not value.size:
             continue
         largest: Magnitudes = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0).astype(np.float32)

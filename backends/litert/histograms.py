@@ -50,9 +50,9 @@ class HistogramRunner:
         plain = {name: np.asarray(value) for name, value in values.items()}
         isolated(_add, self._number, entry.key, plain, file=self._file)
 
-    def histograms(self) -> dict[Key, Histogram]:
-        """The histogram of each tensor that had an element."""
-        return isolated(_histograms, self._number, file=self._file)
+    def take_histograms(self) -> dict[Key, Histogram]:
+        """The histogram of each tensor that had an element; counting begins anew."""
+        return isolated(_take_histograms, self._number, file=self._file)
 
     def close(self) -> None:
         """Frees the model's memory."""
@@ -89,8 +89,9 @@ class _Counting:
                 for watched in self._keys[subgraph][tensor]:
                     self._counters.setdefault(watched, Counter()).add(value)
 
-    def histograms(self) -> dict[Key, Histogram]:
-        found = {key: counter.histogram() for key, counter in self._counters.items()}
+    def take_histograms(self) -> dict[Key, Histogram]:
+        counters, self._counters = self._counters, {}
+        found = {key: counter.histogram() for key, counter in counters.items()}
         return {key: histogram for key, histogram in found.items() if histogram.count}
 
 
@@ -105,8 +106,8 @@ def _add(number: int, key: str, values: dict[str, Array]) -> None:
     _counting[number].add(key, values)
 
 
-def _histograms(number: int) -> dict[Key, Histogram]:
-    return _counting[number].histograms()
+def _take_histograms(number: int) -> dict[Key, Histogram]:
+    return _counting[number].take_histograms()
 
 
 def _close(number: int) -> None:

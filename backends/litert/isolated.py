@@ -30,6 +30,8 @@ Note = Callable[[int, int], None]
 _START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from {} import serve; serve()"
 _RESULT, _RAISED, _PROGRESS = "result", "raised", "progress"
 _STDOUT, _STDERR = 1, 2
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""Unless the user says otherwise: numpy's threads would compete with those of other processes."""
 
 
 def isolated(function: Callable[..., T], *arguments: Any, progress: Note | None = None, file: str = "") -> T:
@@ -39,6 +41,8 @@ def isolated(function: Callable[..., T], *arguments: Any, progress: Note | None 
     child dies.
     """
     global _child
+    if _stays:
+        return function(*arguments, **({} if progress is None else {"progress": progress}))
     with _one_at_a_time:
         if _child is None or not _child.is_mine:
             try:
@@ -94,6 +98,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
+            env=_ONE_THREAD | os.environ,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -103,6 +108,10 @@ class Process:
         """Whether it has answered every call, and waits for the next."""
         self._send(sys.path)
         atexit.register(self.kill)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def is_mine(self) -> bool:
@@ -148,6 +157,10 @@ class Process:
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
         return Died(f"{how}, {said[-1]}" if said else how)
 
+    def end(self) -> None:
+        """Ends the child process from another thread: the call that waits for it raises `Died`."""
+        self._process.kill()
+
     def kill(self) -> None:
         """Ends the child process at once."""
         atexit.unregister(self.kill)
@@ -160,6 +173,13 @@ class Process:
                 stream.close()
 
 
+def stay_here() -> None:
+    """From now on `isolated` calls functions in this process, which is itself one that may die."""
+    global _stays
+    _stays = True
+
+
+_stays = False
 _child: Process | None = None
 _numbers = itertools.count()
 _one_at_a_time = threading.RLock()

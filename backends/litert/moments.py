@@ -2,11 +2,14 @@
 
 For a convolution, x is the patch of the input under the filter at one position, its elements in the order of the
 filter: height, width, channels. Padding counts as 0, which is what the kernels read.
+
+Floating-point sums depend on their order, so it is fixed: within a block of samples one after the other, then blocks in
+pairs, as a binary tree over their numbers. Blocks may be summed anywhere and at any time; the bits are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.backends.litert.isolated import Note, isolated
-from tflir.backends.litert.observed import observed
+from tflir.backends.litert.observed import NamedObserver
 from tflir.backends.litert.run import Array, Model, Sample
 
+Samples = dict[str, list[Sample]]
+"""By the key of their signature."""
+BLOCK = 32
+"""The samples of a block: those of a signature whose numbers, counted from 0, have the same multiple of this below."""
 _MOST_ROWS = 4096
 """Of more positions than this in one sample, every n-th is taken."""
 
@@ -51,43 +58,105 @@ class Moments:
     """The sum of x x^T, with one more dimension of `columns`."""
 
 
+Sums = list[Moments | None]
+"""Of each reading; None where its tensor can't be read."""
+
+
 def second_moments(
-    model: Model, readings: Sequence[Reading], samples: dict[str, list[Sample]], progress: Note | None = None
-) -> list[Moments | None]:
-    """The moments of each reading over the samples, by signature; None where the tensor can't be read.
+    model: Model, readings: Sequence[Reading], blocks: Sequence[Samples], progress: Note | None = None
+) -> Sums:
+    """The moments of each reading over all samples, which are given in blocks.
 
-    Sums are taken sample by sample in their order, in float64. `progress` is called with the samples done and of all
-    samples. Raises `Error` if the model can't be run.
+    Sums are in float64. `progress` is called with the samples done and of all samples. Raises `Error` if the model
+    can't be run.
     """
-    return isolated(_second_moments, model, list(readings), samples, progress=progress)
+    return isolated(_second_moments, model, list(readings), list(blocks), progress=progress)
 
 
-def _second_moments(
-    model: Model, readings: list[Reading], samples: dict[str, list[Sample]], progress: Note | None = None
-) -> list[Moments | None]:
-    sums: list[Moments | None] = [None] * len(readings)
-    readers: dict[tuple[int, str], list[int]] = {}
-    tensors: dict[int, list[str]] = {}
-    for at, reading in enumerate(readings):
-        readers.setdefault((reading.subgraph, reading.tensor), []).append(at)
-        tensors.setdefault(reading.subgraph, []).append(reading.tensor)
-    for subgraph, name, value in observed(model, tensors, samples, progress):
-        for at in readers[subgraph, name]:
-            if (rows := _rows(value, readings[at])) is not None:
-                sums[at] = _added(sums[at], rows)
-    return sums
+def moments_of_blocks(model: Model, readings: Sequence[Reading], blocks: Sequence[Samples]) -> list[Sums]:
+    """The moments of each reading over each block alone, from which `together` makes those of all."""
+    return isolated(_moments_of_blocks, model, list(readings), list(blocks))
 
 
-def _added(held: Moments | None, rows: Array) -> Moments:
-    """The sums with those of further rows, shape `(rows, columns)` or `(channels, rows, columns)`."""
-    count, total = rows.shape[-2], rows.sum(axis=-2, dtype=np.float64)
-    products = np.matmul(np.swapaxes(rows, -1, -2), rows).astype(np.float64)
+def _second_moments(model: Model, readings: list[Reading], blocks: list[Samples], progress: Note | None = None) -> Sums:
+    reader = _Reader(model, readings)
+    before, total = 0, sum(len(part) for block in blocks for part in block.values())
+
+    def note(done: int, of: int) -> None:
+        if progress is not None:
+            progress(before + done, total)
+
+    def sums() -> Iterator[Sums]:
+        nonlocal before
+        for block in blocks:
+            yield reader.sums(block, note)
+            before += sum(map(len, block.values()))
+
+    return together(sums(), len(readings))
+
+
+def _moments_of_blocks(model: Model, readings: list[Reading], blocks: list[Samples]) -> list[Sums]:
+    reader = _Reader(model, readings)
+    return [reader.sums(block) for block in blocks]
+
+
+def together(blocks: Iterable[Sums], readings: int) -> Sums:
+    """The sums of all blocks, which come in their order: pairs of blocks, pairs of these, and so on.
+
+    Blocks are changed in place. At most one more than the logarithm of their number are in memory.
+    """
+    held: list[tuple[int, Sums]] = []
+    """Sums of 2^level blocks, of falling levels."""
+    for sums in blocks:
+        level = 0
+        while held and held[-1][0] == level:
+            sums, level = _sum(held.pop()[1], sums), level + 1
+        held.append((level, sums))
+    while len(held) > 1:
+        (_, last), (level, before) = held.pop(), held.pop()
+        held.append((level, _sum(before, last)))
+    return held[0][1] if held else [None] * readings
+
+
+def _sum(left: Sums, right: Sums) -> Sums:
+    return [one if other is None else _plus(one, other) for one, other in zip(left, right, strict=True)]
+
+
+def _plus(held: Moments | None, other: Moments) -> Moments:
     if held is None:
-        return Moments(count, total, products)
-    held.count += count
-    held.total += total
-    held.products += products
+        return other
+    held.count += other.count
+    held.total += other.total
+    held.products += other.products
     return held
+
+
+class _Reader:
+    """A model in this process, and the layers whose moments are summed."""
+
+    def __init__(self, model: Model, readings: list[Reading]) -> None:
+        self._readings = readings
+        self._readers: dict[tuple[int, str], list[int]] = {}
+        tensors: dict[int, list[str]] = {}
+        for at, reading in enumerate(readings):
+            self._readers.setdefault((reading.subgraph, reading.tensor), []).append(at)
+            tensors.setdefault(reading.subgraph, []).append(reading.tensor)
+        self._observer = NamedObserver(model, tensors)
+
+    def sums(self, samples: Samples, progress: Note | None = None) -> Sums:
+        """The moments of each reading over some samples, one after the other."""
+        sums: Sums = [None] * len(self._readings)
+        for subgraph, name, value in self._observer.run(samples, progress):
+            for at in self._readers[subgraph, name]:
+                if (rows := _rows(value, self._readings[at])) is not None:
+                    sums[at] = _plus(sums[at], _of_rows(rows))
+        return sums
+
+
+def _of_rows(rows: Array) -> Moments:
+    """The sums of rows, shape `(rows, columns)` or `(channels, rows, columns)`."""
+    products = np.matmul(np.swapaxes(rows, -1, -2), rows).astype(np.float64)
+    return Moments(rows.shape[-2], rows.sum(axis=-2, dtype=np.float64), products)
 
 
 def _rows(value: Array, reading: Reading) -> Array | None:

@@ -110,29 +110,33 @@ class Observer:
         yield from self._read(self._again, wiring)
 
 
-def observed(
-    model: Model,
-    tensors: Mapping[int, Sequence[str]],
-    samples: Mapping[str, Sequence[Sample]],
-    progress: Callable[[int, int], None] | None = None,
-) -> Iterator[tuple[int, str, Array]]:
-    """The number of the subgraph, the name of the tensor and its value, for each tensor of each sample in order.
+class NamedObserver:
+    """An `Observer` of tensors by their names, which are given by subgraph.
 
-    `tensors` are names by subgraph, `samples` by signature. Those that can't be read, or whose names are not unique,
-    are left out; those of loops come once for each iteration. The built-in kernels run in this process.
-    `progress` is called with the samples done and of all samples. Raises `Error` if the model can't be run.
+    Those that can't be read, or whose names are not unique, are left out. Raises `Error` if the model can't be loaded.
     """
-    _, wired = all_wirings(model)
-    names: dict[int, dict[int, str]] = {}
-    for subgraph, wanted in tensors.items():
-        unique = wired[subgraph].unique_names()
-        names[subgraph] = {unique[name]: name for name in wanted if name in unique}
-    observer = Observer(model, names)
-    done, total = 0, sum(map(len, samples.values()))
-    for entry in observer.entries:
-        for sample in samples.get(entry.key, ()):
-            for subgraph, tensor, value in observer.run(entry, sample):
-                yield subgraph, names[subgraph][tensor], value
-            done += 1
-            if progress is not None:
-                progress(done, total)
+
+    def __init__(self, model: Model, tensors: Mapping[int, Sequence[str]]) -> None:
+        _, wired = all_wirings(model)
+        self._names: dict[int, dict[int, str]] = {}
+        for subgraph, wanted in tensors.items():
+            unique = wired[subgraph].unique_names()
+            self._names[subgraph] = {unique[name]: name for name in wanted if name in unique}
+        self._observer = Observer(model, self._names)
+
+    def run(
+        self, samples: Mapping[str, Sequence[Sample]], progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[tuple[int, str, Array]]:
+        """The number of the subgraph, the name of the tensor and its value, for each tensor of each sample in order.
+
+        `samples` are by signature. Tensors of loops come once for each iteration. `progress` is called with the samples
+        done and of all samples. Raises `Error` if the model can't be run.
+        """
+        done, total = 0, sum(map(len, samples.values()))
+        for entry in self._observer.entries:
+            for sample in samples.get(entry.key, ()):
+                for subgraph, tensor, value in self._observer.run(entry, sample):
+                    yield subgraph, self._names[subgraph][tensor], value
+                done += 1
+                if progress is not None:
+                    progress(done, total)

@@ -8,9 +8,10 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tflir.commands.inputs import check_there, given
+from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.outputs import STDOUT, check_outputs, check_stdout, shown_name, write_output
 from tflir.commands.terminal import progress, say
+from tflir.commands.workers import detail, team_of
 from tflir.flags import AUTO
 from tflir.ir.errors import Error, printable
 from tflir.options import Options, options_from
@@ -18,6 +19,8 @@ from tflir.refusals import idle_percentile
 from tflir.remarks import data_remark
 
 if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
     from tflir.data.recorded import Recorded
 
 JSON_VERSION = 1
@@ -34,22 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
     check_there(arguments.model)
     _check(arguments, options)
     source = given(arguments.model)
-    from tflir.data.calibration import calibrate
     from tflir.files import save
 
     module = source.load()
     try:
-        with progress("calibrating", unit="samples") as note:
-            recorded = calibrate(
-                module,
-                options.representative_dataset,
-                samples=options.calibration_samples,
-                shard=arguments.shard or (1, 1),
-                scaling=options.scaling,
-                tf_compat=options.tf_compat,
-                progress=None if arguments.quiet else note,
-                histograms=options.needs_histograms,
-            )
+        recorded = _recorded(source, module, arguments, options)
     except Error as error:
         error.file = error.file or source.name
         raise
@@ -81,6 +73,26 @@ def _facts(model: str, target: str, recorded: Recorded, remarks: Sequence[str]) 
         "samples": recorded.samples,
         "remarks": list(remarks),
     }
+
+
+def _recorded(source: Input, module: ModuleOp, arguments: argparse.Namespace, options: Options) -> Recorded:
+    """The ranges over the data, by one process or by several."""
+    from tflir.data.calibration import calibrate
+
+    with team_of(arguments) as team, progress("calibrating", unit="samples", detail=detail(team)) as shown:
+        note = None if arguments.quiet else shown
+        if team is not None:
+            return team.calibrate(module, options, path=source.path, progress=note)
+        return calibrate(
+            module,
+            options.representative_dataset,
+            samples=options.calibration_samples,
+            shard=arguments.shard or (1, 1),
+            scaling=options.scaling,
+            tf_compat=options.tf_compat,
+            progress=note,
+            histograms=options.needs_histograms,
+        )
 
 
 def _ending(target: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.outputs import PAGES, check_outputs
 from tflir.commands.terminal import Row, human_size, output_console, plain_table, progress, say
+from tflir.commands.workers import team_of
 from tflir.content import STDIN
 from tflir.ir.errors import Error, printable
 from tflir.options import Options, options_from
@@ -50,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         samples = samples_for(first, lambda: modules[0], request)
         structure = compare_structure(modules[0], modules[1], (sources[0].size, sources[1].size))
     try:
-        verification = side_by_side(first, second, samples, request, float_layers=True)
+        with team_of(arguments) as team:
+            verification = side_by_side(first, second, samples, request, float_layers=True, team=team)
     except Error as error:
         error.file = error.file or sources[1].name
         _show(arguments, sources, structure, None, error.what)

@@ -16,6 +16,7 @@ from tflir.commands.analyses import print_analyses
 from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.outputs import STDOUT, check_outputs, check_stdout, shown_name, write_output, write_stdout
 from tflir.commands.terminal import Note, decibels, progress, say
+from tflir.commands.workers import detail, team_of
 from tflir.content import STDIN
 from tflir.facts import facts_in_force
 from tflir.files import TEXT, to_bytes, write
@@ -27,6 +28,7 @@ from tflir.remarks import has_narrow_weights, larger_because
 if TYPE_CHECKING:
     from tflir.benchmarking import Latency
     from tflir.converter import Converter
+    from tflir.jobs.team import Team
     from tflir.report.side_by_side import Request, Samples
     from tflir.report.verify import Verification
 
@@ -41,6 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace, options: Options) -> int:
+    with team_of(arguments) as team:
+        return _compile(arguments, options, team)
+
+
+def _compile(arguments: argparse.Namespace, options: Options, team: Team | None) -> int:
     if arguments.print_pipeline:
         print(_converter(given(arguments.model), options).pipeline())
         return 0
@@ -66,7 +73,7 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
     pipeline = converter.pipeline()
     request = _request(arguments, options)
     with _stdout_for_files(arguments):
-        size, compiled = _convert(converter, target, arguments)
+        size, compiled = _convert(converter, target, arguments, team)
         if not arguments.json:
             print_analyses(converter.reports)
     if target == STDOUT:
@@ -78,7 +85,7 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
     if not (arguments.quiet or arguments.json):
         _say(converter, source, target, size, remarks, verbose=arguments.verbose)
     with _stdout_for_files(arguments):
-        verification, latency = _verified(source, compiled, arguments, options, request)
+        verification, latency = _verified(source, compiled, arguments, options, request, team)
     pruning = None if verification is None else _pruning(source, converter, pipeline, arguments, request)
     if arguments.json:
         from tflir.commands.compile_facts import print_compiled
@@ -141,6 +148,7 @@ def _verified(
     arguments: argparse.Namespace,
     options: Options,
     request: Request | None,
+    team: Team | None,
 ) -> tuple[Verification | None, Latency | None]:
     """Compares both models, with --verify, whose tables it prints, or for a report if there is data; else None."""
     if source.is_text or compiled is None or request is None:
@@ -151,7 +159,8 @@ def _verified(
     from tflir.report.verify import print_verification
 
     samples = _samples(source, request, arguments)
-    verification = side_by_side(source.model, compiled, samples, request, made_with=options, quiet=arguments.quiet)
+    how: dict[str, Any] = {"made_with": options, "quiet": arguments.quiet, "team": team}
+    verification = side_by_side(source.model, compiled, samples, request, **how)
     if not arguments.verify or arguments.quiet or arguments.json:
         return verification, None
     from tflir.benchmarking import brief_latency
@@ -229,20 +238,24 @@ def _outputs(arguments: argparse.Namespace, options: Options) -> list[str]:
     return outputs
 
 
-def _convert(converter: Converter, target: str, arguments: argparse.Namespace) -> tuple[int, str | bytes | None]:
+def _convert(
+    converter: Converter, target: str, arguments: argparse.Namespace, team: Team | None
+) -> tuple[int, str | bytes | None]:
     """Converts to `target` with a progress bar on a terminal; returns its size, and the model in a form for LiteRT.
 
     That form is the path, the bytes of a stream (those for standard output are not written yet), and None for text.
     """
+    if team is not None:
+        converter.run_on(team)
     with warnings.catch_warnings():
         for said_already in (DeprecationWarning, OptionWarning):
             warnings.simplefilter("ignore", said_already)
         tries = AUTO in (converter.calibration_method, converter.bias_correction, converter.equalize)
         how = ("comparing", "conversions") if tries else ("reading", "")
-        with _progress(how[0], arguments, how[1]) as note:
+        with _progress(how[0], arguments, unit=how[1]) as note:
             converter.on_trials(note)
             converter.choose()
-        with _progress("calibrating", arguments, unit="samples") as note:
+        with _progress("calibrating", arguments, unit="samples", detail=detail(team)) as note:
             converter.on_calibration(note)
             converter.prepare()
         with _progress("rewriting", arguments) as note:
@@ -258,8 +271,8 @@ def _convert(converter: Converter, target: str, arguments: argparse.Namespace) -
             return write(module, target, progress=note, **how), None if _is_text(target) else target
 
 
-def _progress(label: str, arguments: argparse.Namespace, unit: str = "") -> contextlib.AbstractContextManager[Note]:
-    return contextlib.nullcontext(lambda done, of: None) if arguments.quiet else progress(label, unit=unit)
+def _progress(label: str, arguments: argparse.Namespace, **how: Any) -> contextlib.AbstractContextManager[Note]:
+    return contextlib.nullcontext(lambda done, of: None) if arguments.quiet else progress(label, **how)
 
 
 def _is_text(target: str) -> bool:

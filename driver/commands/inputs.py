@@ -50,6 +50,11 @@ class Input:
         return Converter.from_module(self.load, self.name)
 
     @property
+    def path(self) -> str | None:
+        """The path of the `.tflite`, which other processes may open; None if it is something else."""
+        return None if self.is_text or self.content is not None else self.name
+
+    @property
     def model(self) -> str | bytes:
         """The model as LiteRT loads it: the path, or the bytes."""
         return self.name if self.content is None else self.content

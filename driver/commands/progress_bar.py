@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ _TICK = 0.5
 class Bar:
     """A progress bar that appears after `PATIENCE` seconds of work, also if nothing is done until then."""
 
-    def __init__(self, label: str, total: int | None, unit: str, console: Console) -> None:
-        """`unit` is that of the rate; '' shows none."""
+    def __init__(self, label: str, total: int | None, unit: str, console: Console, detail: Callable[[], str]) -> None:
+        """`unit` is that of the rate; '' shows none. `detail` says more beside it."""
         self._label = label
         self._unit = unit
+        self._detail = detail
         self._total = total
         self._console = console
         self._began = time.monotonic()
@@ -71,6 +73,7 @@ class Bar:
         spent = time.monotonic() - self._began
         part = "" if total is None else f"{100 * self._done / total:3.0f}%"
         rate = f"{self._done / spent:.2g} {self._unit}/s" if self._unit and self._done else ""
+        rate = "  ".join(part for part in (rate, self._detail()) if part)
         return {"completed": self._done, "total": total, "part": part, "rate": rate, "time": self._time(total, spent)}
 
     def _time(self, total: int | None, spent: float) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.outputs import STDOUT, check_outputs, check_stdout, shown_name, write_output
 from tflir.commands.terminal import human_size, progress, say
+from tflir.commands.workers import detail, team_of
 from tflir.facts import facts_in_force
 from tflir.ir.errors import Error
 from tflir.options import Options, options_from
@@ -20,6 +21,7 @@ from tflir.remarks import data_remark
 from tflir.report.facts import plain
 
 if TYPE_CHECKING:
+    from tflir.jobs.team import Team
     from tflir.search.judge import Accuracy
     from tflir.search.run import Result
 
@@ -48,7 +50,8 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
         raise Error("search runs a .tflite", file=source.name, hint="compile the text to .tflite first", status=_USAGE)
     accuracy = None if arguments.accuracy is None else _function(arguments.accuracy)
     try:
-        found = _found(source, arguments, options, accuracy)
+        with team_of(arguments, alone=False) as team:
+            found = _found(source, arguments, options, accuracy, team)
     except Error as error:
         error.file = error.file or source.name
         raise
@@ -88,7 +91,9 @@ def _facts(source: Input, found: Result, arguments: argparse.Namespace, options:
     )
 
 
-def _found(source: Input, arguments: argparse.Namespace, options: Options, accuracy: Accuracy | None) -> Result:
+def _found(
+    source: Input, arguments: argparse.Namespace, options: Options, accuracy: Accuracy | None, team: Team | None
+) -> Result:
     from tflir.search.compiler import Settings
     from tflir.search.data import data_of
     from tflir.search.run import SIZE, Goal, search
@@ -103,7 +108,7 @@ def _found(source: Input, arguments: argparse.Namespace, options: Options, accur
         options.weight_algorithm if "weight_algorithm" in vars(arguments) else "gptq",
         options.bias_correction if "bias_correction" in vars(arguments) else "auto",
     )
-    shown = progress("searching", unit="evaluations")
+    shown = progress("searching", unit="evaluations", detail=detail(team))
     taken = arguments.json or STDOUT in (arguments.output, arguments.rules_out, arguments.trace, arguments.report)
     printed = contextlib.redirect_stdout(sys.stderr) if taken else contextlib.nullcontext()
     with printed, contextlib.nullcontext(_ignore) if arguments.quiet else shown as note:
@@ -117,6 +122,8 @@ def _found(source: Input, arguments: argparse.Namespace, options: Options, accur
             work=arguments.work,
             name=os.path.basename(source.name),
             progress=note,
+            team=team,
+            plugins=options.plugins,
         )
 
 

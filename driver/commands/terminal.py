@@ -53,17 +53,19 @@ def _console(stream: TextIO) -> Console:
 
 
 @contextlib.contextmanager
-def progress(label: str, total: int | None = None, *, unit: str = "") -> Generator[Note]:
+def progress(
+    label: str, total: int | None = None, *, unit: str = "", detail: Callable[[], str] = lambda: ""
+) -> Generator[Note]:
     """A bar on stderr, if that is a terminal and the work takes long; yields the function to report progress to.
 
-    `unit`: the unit of the rate that the bar shows, as in samples per second.
+    `unit`: the unit of the rate that the bar shows, as in samples per second. `detail` says more beside it.
     """
     if not sys.stderr.isatty():
         yield lambda done, of: None
         return
     from tflir.commands.progress_bar import Bar
 
-    bar = Bar(label, total, unit, error_console())
+    bar = Bar(label, total, unit, error_console(), detail)
     try:
         yield bar.note
     finally:

@@ -6,7 +6,7 @@ import contextlib
 import pathlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from tflir.ir.errors import Error
 from tflir.ir.functions import functions
 from tflir.ir.names import SIGNATURES, name_of
 from tflir.passes.calibration.insert_range_outputs import EXTRA, HIGH, LOW, Probe, insert_range_outputs
-from tflir.passes.calibration.logged import values_of
+from tflir.passes.calibration.logged import is_state, values_of
 from tflir.passes.calibration.lstm import Layer
 from tflir.passes.calibration.slots import Slot
 from tflir.passes.quantization.masks import masks_among_inputs, may_be_infinite
@@ -63,33 +63,86 @@ def calibrate(
     all samples (0 if not known). Raises `Error` if the model can't be run, if a sample does not fit its inputs, or if
     a tensor has a value that is not finite; what looks wrong otherwise is in the result's `warnings`.
     """
-    observed = snapshot(module)
-    PreserveQuantizedPass().run(observed)
-    probes = insert_range_outputs(observed)
-    if tf_compat and shard[1] > 1 and _keeps_state(module, probes):
-        what = (
-            "a shard of a model with variables, which TensorFlow lets go on from sample to sample, is no part of a run"
-        )
-        raise Error(what, hint="leave out --tf-compat, or --shard", status=2)
-    with saved(observed) as path, _counting(module, num_threads) if histograms else contextlib.nullcontext() as counts:
-        runner = IsolatedRunner(path, delegate=not tf_compat, fallback=True, num_threads=num_threads)
-        entries, masks = in_file_order(runner.entries, module), _masks(module)
-        data = Dataset(dataset, entries, limit=samples, shard=shard, scaling=scaling, masks=masks)
-        collected = _Collected(module, probes, anew=not tf_compat)
-        suspicions = Suspicions(module)
-        for done, (entry, values) in enumerate(data, 1):
-            suspicions.add(entry, values, done)
-            collected.add(entry, runner.run(entry, values, anew=not tf_compat), done)
-            if counts is not None:
-                counts.add(entry, values)
+    how: dict[str, Any] = {"samples": samples, "shard": shard, "scaling": scaling, "tf_compat": tf_compat}
+    with Calibration(module, dataset, num_threads=num_threads, histograms=histograms, **how) as calibration:
+        return calibration.recorded(progress=progress)
+
+
+class Calibration:
+    """A model that is ready to run on parts of a dataset; the parameters are those of `calibrate`."""
+
+    def __init__(
+        self,
+        module: ModuleOp,
+        dataset: Any,
+        *,
+        samples: int | None = None,
+        shard: tuple[int, int] = (1, 1),
+        scaling: Scaling | None = None,
+        tf_compat: bool = False,
+        num_threads: int | None = None,
+        histograms: bool = False,
+    ) -> None:
+        self._module = module
+        self._anew = not tf_compat
+        self._few = samples != 1 and shard[1] == 1
+        observed = snapshot(module)
+        PreserveQuantizedPass().run(observed)
+        self._probes = insert_range_outputs(observed)
+        if tf_compat and shard[1] > 1 and keeps_state(module):
+            what = (
+                "a shard of a model with variables, which TensorFlow lets go on from sample to sample, is no part of a "
+                "run"
+            )
+            raise Error(what, hint="leave out --tf-compat, or --shard", status=2)
+        with contextlib.ExitStack() as stack:
+            path = stack.enter_context(saved(observed))
+            self._counts = stack.enter_context(_counting(module, num_threads)) if histograms else None
+            self._runner = IsolatedRunner(path, delegate=not tf_compat, fallback=True, num_threads=num_threads)
+            entries, masks = in_file_order(self._runner.entries, module), _masks(module)
+            self.data = Dataset(dataset, entries, limit=samples, shard=shard, scaling=scaling, masks=masks)
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: Any) -> None:  # noqa: PYI036 - what it gets is given on
+        if not any(raised):
+            self._runner.close()
+        self._stack.__exit__(*raised)
+
+    def close(self) -> None:
+        """Frees the model's memory and removes its file."""
+        self.__exit__(None, None, None)
+
+    def recorded(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        progress: Note | None = None,
+        begun: Callable[[int], None] | None = None,
+    ) -> Recorded:
+        """The ranges over the samples from `start`, counted from 0, up to `stop`, which is not included.
+
+        `progress` is called with the number of runs done and of all samples (0 if not known), `begun` with the number
+        of each sample, from 1, before it runs.
+        """
+        collected = _Collected(self._module, self._probes, anew=self._anew)
+        self.suspicions = suspicions = Suspicions(self._module)
+        for done, (entry, values) in enumerate(self.data.part(start, stop), 1):
+            if begun is not None:
+                begun(self.data.number)
+            suspicions.add(entry, values, self.data.number)
+            collected.add(entry, self._runner.run(entry, values, anew=self._anew), self.data.number)
+            if self._counts is not None:
+                self._counts.add(entry, values)
             if progress is not None:
-                progress(done, data.count or 0)
-        runner.close()
-        few = samples != 1 and shard[1] == 1
-        recorded = replace(collected.recorded(), warnings=tuple(suspicions.lines(few=few)))
-        if counts is None:
+                progress(done, self.data.count or 0)
+        recorded = replace(collected.recorded(), warnings=tuple(suspicions.lines(few=self._few)))
+        if self._counts is None:
             return recorded
-        return replace(recorded, histograms=counts.histograms(recorded.ranges))
+        return replace(recorded, histograms=self._counts.take_histograms(recorded.ranges))
 
 
 @contextlib.contextmanager
@@ -104,9 +157,9 @@ def _counting(module: ModuleOp, num_threads: int | None) -> Generator[Counts]:
         counts.close()
 
 
-def _keeps_state(module: ModuleOp, probes: dict[str, Probe]) -> bool:
-    """Whether a run of the model depends on earlier runs if variables persist."""
-    return any(probe.states for probe in probes.values()) or any(op.name == "tfl.var_handle" for op in module.walk())
+def keeps_state(module: ModuleOp) -> bool:
+    """Whether a run of the model depends on earlier runs if variables persist, as they do with `tf_compat`."""
+    return any(op.name == "tfl.var_handle" or any(is_state(result) for result in op.results) for op in module.walk())
 
 
 def samples_of(model: Model, module: ModuleOp, options: Options, *, most: int) -> dict[str, list[Sample]]:

@@ -6,7 +6,6 @@ after the other, so that only one is in memory.
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import pathlib
@@ -21,13 +20,12 @@ from tflir.backends.litert.run import Array, Entry, Port
 from tflir.data.array_names import covers, in_order, is_of, missing, names_port, refuse_unknown_keys
 from tflir.data.images import ENDINGS, read_image
 from tflir.data.npz import Archive
-from tflir.data.user_code import asked, file_of, named_function, names_function
+from tflir.data.numbered import Source, by_number, is_numbered
+from tflir.data.user_code import asked, file_of, named_object, names_function
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 
 Values = dict[str, Array]
-_END = object()
-"""Marks the end of the samples."""
 _SCALING = ("scale", "offset")
 _FORMS = "a list of arrays in the order of the inputs, a dict by input name, or (signature key, dict)"
 
@@ -81,7 +79,7 @@ class Dataset:
 
     Iterating yields `(entry, values by input name)`. Raises `Error`, which names the input and the sample (counted
     from 1), if a value is missing, has the wrong shape or type, or is not finite, and if there is no sample at all.
-    Inputs whose tensors are in `masks` may be infinite.
+    Inputs whose tensors are in `masks` may be infinite. `part` yields those of some numbers alone.
     """
 
     def __init__(
@@ -100,7 +98,10 @@ class Dataset:
         self._limit = limit
         self._shard = shard
         self.name = _path(source) or "the representative dataset"
-        self._samples, self.count = _reader(source, entries, scaling)
+        self.number = 0
+        """The number of the sample that was yielded last, from 1."""
+        self._source = _reader(source, entries, scaling)
+        self.count = self._source.count
         if limit is not None and self.count is not None:
             self.count = min(self.count, limit)
         if self.count is not None:
@@ -108,34 +109,39 @@ class Dataset:
             self.count = len(range(first - 1, self.count, of))
 
     def __iter__(self) -> Iterator[tuple[Entry, Values]]:
-        any_sample = False
+        yield from self.part(0, None)
+
+    def part(self, start: int, stop: int | None) -> Iterator[tuple[Entry, Values]]:
+        """As iterating, but only over the samples from `start`, counted from 0, up to `stop`, which is not included.
+
+        A part that does not begin with the first sample may have none.
+        """
+        self.number = 0
         first, of = self._shard
-        for number, sample in enumerate(self._given(), 1):
-            if self._limit is not None and number > self._limit:
-                break
-            any_sample = True
-            if (number - first) % of:
+        if self._limit is not None:
+            stop = self._limit if stop is None else min(stop, self._limit)
+        for at, sample in self._given(start, stop):
+            self.number = at + 1
+            if (self.number - first) % of:
                 continue
             try:
                 yield from self._fitted(sample)
             except Error as error:
-                error.what = f"sample {number}: {error.what}"
+                error.what = f"sample {self.number}: {error.what}"
                 error.file = error.file or self.name
                 raise
-        if not any_sample:
+        if start == self.number == 0:
             raise Error("has no samples", file=self.name, hint="give at least one; a hundred is usual")
 
-    def _given(self) -> Iterator[Any]:
-        """Yields the items of the source; its exceptions are raised as `Error`."""
+    def _given(self, start: int, stop: int | None) -> Iterator[tuple[int, Any]]:
+        """Yields the items of the source with their numbers; its exceptions are raised as `Error`."""
         hint = f"give an iterable of samples, each {_FORMS}"
+        what = "fails with"
+        samples = self._source.items(start, stop)
         try:
-            samples = asked("fails with", hint, lambda: iter(self._samples()))
-            for number in itertools.count():
-                what = f"fails after sample {number} with" if number else "fails with"
-                sample = asked(what, hint, lambda: next(samples, _END))
-                if sample is _END:
-                    return
-                yield sample
+            while (numbered := asked(what, hint, lambda: next(samples, None))) is not None:
+                what = f"fails after sample {numbered[0] + 1} with"
+                yield numbered
         except Error as error:
             error.file = error.file or self.name
             raise
@@ -239,33 +245,37 @@ def _path(source: Any) -> str | None:
     return os.fspath(cast("str | os.PathLike[str]", source)) if isinstance(source, str | os.PathLike) else None
 
 
-def _reader(
-    source: Any, entries: Sequence[Entry], scaling: Scaling | None
-) -> tuple[Callable[[], Iterable[Any]], int | None]:
-    """A function that yields the samples, from the start at each call, and their number if that is known."""
+def _reader(source: Any, entries: Sequence[Entry], scaling: Scaling | None) -> Source:
+    """The samples of a source by their numbers."""
     name = _path(source)
     if name is None:
-        given = getattr(source, "input_gen", source)
-        if callable(given):
-            return cast("Callable[[], Iterable[Any]]", given), None
-        if isinstance(given, Iterable):
-            return lambda: cast("Iterable[Any]", given), None
-        raise Error(f"a representative dataset can't be a {type(source).__name__}", hint="give a function", status=2)
+        return _of_object(getattr(source, "input_gen", source))
     path = pathlib.Path(name)
     if path.is_dir():
         files, read = _folder(path, entries, scaling)
-        return lambda: map(read, files), len(files)
+        return Source(lambda start: map(read, files[start:]), len(files), jumps=True)
     if names_function(name):
-        return named_function(name), None
+        return _of_object(named_object(name))
     if path.suffix == ".py":
         raise Error("is Python code", file=name, hint=f"name a function of it: {name}:FUNCTION", status=2)
     if path.suffix.lower() in ENDINGS:
         raise Error("is one image", file=name, hint="give the folder that it lies in")
     archive = Archive(path)
     if path.suffix == ".npy":
-        return lambda: (sample[""] for sample in archive.samples([""])), archive.count
+        return Source(lambda start: (sample[""] for sample in archive.samples([""], start)), archive.count, jumps=True)
     own = _own_scaling(archive, entries, scaling)
-    return lambda: _samples_of(archive, entries, own), archive.count
+    return Source(lambda start: _samples_of(archive, entries, own), archive.count)
+
+
+def _of_object(given: Any) -> Source:
+    """The samples of a function, or of another Python object."""
+    if is_numbered(given):
+        return asked("fails with", "give an iterable of samples", lambda: by_number(given))
+    if callable(given):
+        return Source(lambda start: cast("Iterable[Any]", given()))
+    if isinstance(given, Iterable):
+        return Source(lambda start: cast("Iterable[Any]", given))
+    raise Error(f"a representative dataset can't be a {type(given).__name__}", hint="give a function", status=2)
 
 
 _ARRAYS = (".npz", ".npy")

@@ -61,9 +61,9 @@ class Counts:
         """Runs one sample and counts."""
         self._runner.add(entry, values)
 
-    def histograms(self, keys: Collection[Key]) -> dict[Key, Histogram]:
-        """The histograms of those of the values `keys`, (function, position), that have one."""
-        found = self._runner.histograms()
+    def take_histograms(self, keys: Collection[Key]) -> dict[Key, Histogram]:
+        """The histograms of those of the values `keys`, (function, position), that have one; counting begins anew."""
+        found = self._runner.take_histograms()
         for key, source in self._same.items():  # in program order: the source has its own by now
             if source in found:
                 found[key] = found[source]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tflir.backends.litert.moments import Moments, Reading, second_moments
+from tflir.backends.litert.moments import BLOCK, Moments, Reading, Sums, second_moments
 from tflir.data.calibration import Note, samples_of, saved
 from tflir.data.samples import Samples, held_out
 from tflir.ir.constants import elements
@@ -39,25 +40,23 @@ class Recorded:
     without: int
 
 
-def record_moments(module: ModuleOp, options: Options, *, progress: Note | None = None) -> Recorded:
+Summing = Callable[["ModuleOp", "list[Reading]", "Options", "Note | None"], tuple[Sums, Sums]]
+"""Gives the moments over the data of the options: of the samples that are kept, and of those that are held out."""
+
+
+def record_moments(
+    module: ModuleOp, options: Options, *, progress: Note | None = None, summed: Summing | None = None
+) -> Recorded:
     """Runs the model on the representative data of `options` and records the moments on its layers' ops.
 
-    Raises `Error` if the model can't be run, or if a sample does not fit its inputs.
+    `summed` computes them, by default in one process. Raises `Error` if the model can't be run, or if a sample does not
+    fit its inputs.
     """
-    found = [
-        (op, reading)
-        for subgraph, function in enumerate(functions(module))
-        for op in function.body.block.ops
-        if isinstance(op, TflOp) and (reading := _reading(op, subgraph)) is not None
-    ]
+    found = layers_of(module)
     layers = sum(isinstance(op, Conv2DOp | DepthwiseConv2DOp | FullyConnectedOp) for op in module.walk())
     if not found:
         return Recorded(0, layers)
-    with saved(module) as path:
-        samples = samples_of(str(path), module, options, most=MOST_SAMPLES)
-        readings = [reading for _, reading in found]
-        kept, held = _split(samples)
-        sums, checks = (second_moments(str(path), readings, part, progress) for part in (kept, held))
+    sums, checks = (summed or _summed)(module, [reading for _, reading in found], options, progress)
     done = 0
     for (op, _), moments, check in zip(found, sums, checks, strict=True):
         if moments is not None:
@@ -68,13 +67,40 @@ def record_moments(module: ModuleOp, options: Options, *, progress: Note | None 
     return Recorded(done, layers - done)
 
 
-def _split(samples: Samples) -> tuple[Samples, Samples]:
-    """The samples that moments are recorded from, and those that are held out; nothing is held out of one sample."""
+def layers_of(module: ModuleOp) -> list[tuple[TflOp, Reading]]:
+    """The layers whose moments are recorded, and what they read, in program order."""
+    return [
+        (op, reading)
+        for subgraph, function in enumerate(functions(module))
+        for op in function.body.block.ops
+        if isinstance(op, TflOp) and (reading := _reading(op, subgraph)) is not None
+    ]
+
+
+def _summed(module: ModuleOp, readings: list[Reading], options: Options, progress: Note | None) -> tuple[Sums, Sums]:
+    with saved(module) as path:
+        blocks = blocks_of(samples_of(str(path), module, options, most=MOST_SAMPLES))
+        kept, held = ([block[part] for block in blocks] for part in range(2))
+        first, second = (second_moments(str(path), readings, part, progress) for part in (kept, held))
+        return first, second
+
+
+def blocks_of(samples: Samples) -> list[tuple[Samples, Samples]]:
+    """The samples in blocks by their numbers: those that moments are recorded from, and those that are held out.
+
+    Of one sample nothing is held out.
+    """
+    count = max((len(part) for part in samples.values()), default=0)
+    return [_block(samples, start) for start in range(0, count, BLOCK)]
+
+
+def _block(samples: Samples, start: int) -> tuple[Samples, Samples]:
     kept: Samples = {}
     held: Samples = {}
     for key, part in samples.items():
         every = min(HELD_OUT, len(part))
-        kept[key], held[key] = held_out(part, every, every - 1) if every > 1 else (part, [])
+        block = part[start : start + BLOCK]
+        kept[key], held[key] = held_out(block, every, (every - 1 - start) % every) if every > 1 else (block, [])
     return kept, held
 
 

@@ -94,15 +94,19 @@ class Archive:
         with self._open() as held:
             return {name: self._read(held, name) for name in (self.names if names is None else names)}
 
-    def samples(self, names: Sequence[str]) -> Iterator[dict[str, Array]]:
-        """Yields the i-th slices of all arrays in `names` for each i. Raises `Error` if their lengths differ."""
+    def samples(self, names: Sequence[str], start: int = 0) -> Iterator[dict[str, Array]]:
+        """Yields the i-th slices of all arrays in `names` for each i from `start` on.
+
+        Raises `Error` if their lengths differ.
+        """
         lengths = {name: self._headers[name].shape[0] if self._headers[name].shape else 0 for name in names}
         if len(set(lengths.values())) > 1:
             lengths_text = ", ".join(f"'{name}' has {length}" for name, length in lengths.items())
             raise self._error(f"arrays of different lengths: {lengths_text}", hint="axis 0 is the samples")
         with self._open() as held, ExitStack() as stack:
-            streams = {name: self._slices(stack.enter_context(held.open(name + _ARRAY)), name, held) for name in names}
-            for _ in range(next(iter(lengths.values()), 0)):
+            opened = {name: stack.enter_context(held.open(name + _ARRAY)) for name in names}
+            streams = {name: self._slices(stream, name, held, start) for name, stream in opened.items()}
+            for _ in range(start, next(iter(lengths.values()), 0)):
                 yield {name: next(stream) for name, stream in streams.items()}
 
     @contextmanager
@@ -140,15 +144,17 @@ class Archive:
             raise self._error(f"{_called(name)} has samples without elements", hint="leave it out")
         return header
 
-    def _slices(self, stream: IO[bytes], name: str, held: _Container) -> Iterator[Array]:
+    def _slices(self, stream: IO[bytes], name: str, held: _Container, start: int) -> Iterator[Array]:
         header = self._read_header(stream, name)
         if header.fortran:
-            yield from self._read(held, name)
+            yield from self._read(held, name)[start:]
             return
         shape = header.shape[1:]
         size = header.dtype.itemsize * math.prod(shape)
         self._check_size(name, size)
-        for _ in range(header.shape[0]):
+        if start:
+            stream.seek(size * start, os.SEEK_CUR)
+        for _ in range(start, header.shape[0]):
             yield np.frombuffer(self._taken(stream, size, name), header.dtype).reshape(shape)
 
     def _read(self, held: _Container, name: str) -> Array:

@@ -206,7 +206,14 @@ def read_recorded(paths: Sequence[Any], module: ModuleOp | None = None, *, metho
 
 def _read(path: Any) -> Recorded:
     kind = "statistics file"
-    content = read_stdin(kind) if path == STDIN else read_content(path, kind, _MOST_BYTES)
+    return parsed(read_stdin(kind) if path == STDIN else read_content(path, kind, _MOST_BYTES), path)
+
+
+def parsed(content: bytes, path: Any) -> Recorded:
+    """The statistics in the content of a file, as `Recorded.text` gives it.
+
+    Raises `Error`, which names `path`, if it is something else.
+    """
     try:
         document = json.loads(content.decode())
     except (ValueError, RecursionError):

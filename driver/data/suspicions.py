@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -70,6 +70,23 @@ class Suspicions:
             self._batches = self._batches or (bool(port.shape) and port.shape[0] < 0 and len(value) > 1)
         if floats and not any(values[port.name].any() for port in floats):
             self._zeros.append(number)
+
+    def state(self) -> dict[str, Any]:
+        """All that was seen, in the form of JSON, for `add_state`."""
+        inputs = [[*key, asdict(found)] for key, found in self._inputs.items()]
+        return {"inputs": inputs, "zeros": self._zeros, "samples": self._samples, "batches": self._batches}
+
+    def add_state(self, state: Mapping[str, Any]) -> None:
+        """Adds what another one saw of the samples that come next."""
+        self._samples += state["samples"]
+        self._zeros += state["zeros"]
+        self._batches = self._batches or state["batches"]
+        for key, tensor, seen in state["inputs"]:
+            held = self._inputs.setdefault((key, tensor), _Input(seen["name"]))
+            held.lows += seen["lows"]
+            held.highs += seen["highs"]
+            held.numbers += seen["numbers"]
+            held.whole = held.whole and seen["whole"]
 
     def lines(self, *, few: bool = True) -> Iterator[str]:
         """What looks wrong; with `few` also that there is a single sample."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FrameType, ModuleType
 from typing import Any, TypeVar, cast
 
+from tflir.data.numbered import is_numbered
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 
@@ -92,6 +93,12 @@ def named_function(name: str) -> Callable[..., Any]:
 
     The module may be in the working folder. Raises `Error` (status 2) if there is none, or if its module fails.
     """
+    found = named_object(name)
+    return cast("Callable[..., Any]", found) if callable(found) else lambda: found
+
+
+def named_object(name: str) -> Any:
+    """As `named_function`, but a list, or another object with `__len__` and `__getitem__`, is given as it is."""
     module, _, function = name.rpartition(":")
     file = file_of(name)
     folder = os.getcwd() if file is None else str(file.resolve().parent)
@@ -107,8 +114,8 @@ def named_function(name: str) -> Callable[..., Any]:
         raise
     finally:
         sys.path.remove(folder)
-    if callable(found):
-        return cast("Callable[..., Any]", found)
+    if callable(found) or is_numbered(found):
+        return found
     if isinstance(found, Iterator):
         kept = Replayed(cast("Iterator[Any]", found))
         setattr(held, function, kept)  # whoever reads it next starts again

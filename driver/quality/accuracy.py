@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -72,12 +72,24 @@ def right(output: Array, label: Array) -> float:
     raise Error(what, hint=hint, status=_USAGE)
 
 
+Meet = Callable[[Model, Model, str, Sequence[Sample], Array, Note | None], npt.NDArray[np.float64]]
+"""Gives what `labels_met` does for the same parameters."""
+
+
 def measure_accuracy(
-    original: Model, compiled: Model, samples: Samples, labels: Array, key: str, *, progress: Note | None = None
+    original: Model,
+    compiled: Model,
+    samples: Samples,
+    labels: Array,
+    key: str,
+    *,
+    progress: Note | None = None,
+    meet: Meet | None = None,
 ) -> Accuracy:
     """Runs both models on the samples of the one signature that has any, with the default delegate.
 
-    The i-th of `labels`, the array `key`, is for the i-th sample. `progress` is called with the number of runs done and
+    The i-th of `labels`, the array `key`, is for the i-th sample. `meet` runs them, by default in one process.
+    `progress` is called with the number of runs done and
     of all runs. Raises `Error` if several signatures have samples, if there are fewer labels, or if they do not fit.
     """
     used = [name for name, part in samples.items() if part]
@@ -90,7 +102,8 @@ def measure_accuracy(
         what = f"array '{key}' has {len(labels) if labels.shape else 'no axis of'} labels for {len(part)} samples"
         raise Error(what, hint="give one for each sample", status=_USAGE)
     file = "" if isinstance(compiled, bytes) else os.fspath(compiled)
-    hits = isolated(labels_met, original, compiled, used[0], part, labels[: len(part)], progress=progress, file=file)
+    run = original, compiled, used[0], part, labels[: len(part)]
+    hits = meet(*run, progress) if meet is not None else isolated(labels_met, *run, progress=progress, file=file)
     before, after = hits.mean(axis=1).tolist()
     return Accuracy(before, after, len(part), key)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tflir.comparison import MOST_SAMPLES, data_name, dataset_samples
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from tflir.backends.litert.run import Array, Sample
+    from tflir.jobs.team import Team
     from tflir.options import Options
 
     Samples = dict[str, list[Sample]] | int
@@ -60,16 +62,18 @@ def side_by_side(
     made_with: Options | None = None,
     quiet: bool = False,
     float_layers: bool = False,
+    team: Team | None = None,
 ) -> Verification:
     """The comparison of both models on `samples`, which `samples_for` gives; the parameters are those of `compare`.
 
-    The accuracy is measured on all samples, noise on the first of each signature. Raises `Error` if a model can't be
+    The accuracy is measured on all samples, by the workers of `team` if there are any; noise on the first of each
+    signature. Raises `Error` if a model can't be
     run, or if labels that are asked for do not fit; others that do not fit are said in `accuracy_missing`.
     """
     few = samples if isinstance(samples, int) else {key: part[:MOST_SAMPLES] for key, part in samples.items()}
     source = data_name(request.options.representative_dataset)
     verification = compare(original, compiled, few, made_with, quiet=quiet, source=source, float_layers=float_layers)
-    verification = _with_accuracy(verification, original, compiled, samples, request, quiet=quiet)
+    verification = _with_accuracy(verification, original, compiled, samples, request, quiet=quiet, team=team)
     return replace(verification, unmet=tuple(request.limits.unmet(verification.outputs, verification.accuracy)))
 
 
@@ -89,15 +93,22 @@ def _with_accuracy(
     request: Request,
     *,
     quiet: bool,
+    team: Team | None,
 ) -> Verification:
     from tflir.quality.accuracy import LABELS, measure_accuracy
 
     labels = request.labels
     if labels is None or isinstance(samples, int):
         return verification
+    meet = None
+    if team is not None:
+        from tflir.jobs.accuracy import labels_met_by
+
+        meet = partial(labels_met_by, team)
+    key = request.key or LABELS
     try:
         with bar("measuring accuracy", quiet) as note:
-            found = measure_accuracy(original, compiled, samples, labels, request.key or LABELS, progress=note)
+            found = measure_accuracy(original, compiled, samples, labels, key, progress=note, meet=meet)
     except Error as error:
         if request.demanded:
             error.file = error.file or verification.source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,12 @@ from tflir.quality.measure import Note
 from tflir.search.compiler import Compiler, Kinds
 from tflir.search.store import Store
 
-Say = Callable[[str], None]
+NOISE, SIZE = "noise", "size"
+"""What is evaluated of a model on its own: the noise that it adds, and its bytes without running it."""
+Request = tuple[str, Kinds]
+"""What is evaluated, and of which model."""
+Ahead = Callable[[Sequence[Request], Callable[[Request, dict[str, Any]], None], Note], None]
+"""Makes evaluations, and calls a function with the result of each."""
 Results = Mapping[str, Any]
 
 
@@ -25,8 +30,12 @@ class Evaluations:
     store: Store
     limit: int
     progress: Note
+    ahead: Ahead | None = None
+    """Makes evaluations that do not depend on each other, by several workers; None: each is made when it is needed."""
     records: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """What each evaluation measured, in order."""
+    _made: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    """Results of evaluations that were made ahead and are not asked for yet."""
     _last: tuple[Kinds, bytes] | None = None
     _models: set[tuple[WeightKind | None, ...]] = field(default_factory=set[tuple[WeightKind | None, ...]])
 
@@ -40,6 +49,20 @@ class Evaluations:
         """How many results were taken from the folder."""
         return sum(bool(record["reused"]) for record in self.records)
 
+    def prepare(self, requests: Sequence[Request]) -> None:
+        """Makes those evaluations of `requests` that are not known, if there are workers for it."""
+        if self.ahead is None:
+            return
+
+        def finished(request: Request, result: dict[str, Any]) -> None:
+            key = _key(*request)
+            self._made[key] = result
+            self.store.put(key, result)
+
+        wanted = {_key(*request): request for request in requests}
+        unknown = [request for key, request in wanted.items() if self.store.get(key) is None]
+        self.ahead(unknown, finished, lambda done, of: self.progress(min(done, self.limit - 1), self.limit))
+
     def run(
         self, what: str, kinds: Kinds, measure: Callable[[bytes], Results], *, may_fail: bool = False
     ) -> dict[str, Any]:
@@ -47,9 +70,10 @@ class Evaluations:
 
         With `may_fail`, a model that the runtime does not run has a result with `error` instead of raising it.
         """
-        key = f"{what} {[text(kind) for kind in kinds]}"
-        held = self.store.get(key)
-        reused = held is not None
+        key = _key(what, kinds)
+        made = self._made.pop(key, None)
+        held = self.store.get(key) if made is None else made
+        reused = made is None and held is not None
         if held is None:
             began = time.monotonic()
             model = self.model(kinds)
@@ -68,8 +92,8 @@ class Evaluations:
 
     def size(self, kinds: Kinds) -> int:
         """The bytes of the compiled model, which is not run."""
-        key = f"size {[text(kind) for kind in kinds]}"
-        held = self.store.get(key)
+        key = _key(SIZE, kinds)
+        held = self._made.get(key) or self.store.get(key)
         if held is None:
             held = {"bytes": len(self.model(kinds))}
             self.store.put(key, held)
@@ -88,6 +112,10 @@ class Evaluations:
 
 
 _USAGE = 2
+
+
+def _key(what: str, kinds: Kinds) -> str:
+    return f"{what} {[text(kind) for kind in kinds]}"
 
 
 def text(kind: WeightKind | None) -> str:

@@ -21,12 +21,14 @@ from tflir.search.judge import Accuracy, AccuracyJudge, Judge, SnrJudge
 from tflir.search.layers import Layer
 from tflir.search.path import Choice, cost_of, path_of
 from tflir.search.sensitivity import Form, choices, forms_of, predicted_db
+from tflir.search.sharing import Sharing
 from tflir.search.store import Store, hashed
 from tflir.search.walk import MOST_FILES, Found, Measured, Walk
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
+    from tflir.jobs.team import Team
     from tflir.passes.base import PassReport
 
 SIZE, LATENCY = "size", "latency"
@@ -80,19 +82,24 @@ def search(
     work: str | None = None,
     name: str = "search",
     progress: Note = lambda done, of: None,
+    team: Team | None = None,
+    plugins: Sequence[str] = (),
 ) -> Result:
     """Searches the form of each layer's weights.
 
-    `source` is the float model as LiteRT loads it, `read` returns its module anew. Raises `Error` (status 1) that says
-    what can be reached if even the least compressed model misses the bound.
+    `source` is the float model as LiteRT loads it, `read` returns its module anew. Workers of `team` share what does
+    not depend on each other, with the facts of `plugins` in force; the result is the same. Raises `Error` (status 1)
+    that says what can be reached if even the least compressed model misses the bound.
     """
     compiler = Compiler(read, settings, data.calibration.samples)
     limit = sum(layer.widths - 1 for layer in compiler.layers) + MOST_FILES
     content = source if isinstance(source, bytes) else read_content(source)
     parts = [(part.samples, part.labels) for part in (data.calibration, data.search, data.check)]
     context = (content, parts, asdict(settings), compiler.pipeline, __version__, platform.machine())
-    evaluations = Evaluations(compiler, Store(work, hashed(context)), limit, progress)
-    short = SnrJudge(source, data.search.first(_SHORT))
+    judged = data.search.first(_SHORT)
+    ahead = None if team is None else Sharing(team, source, data.calibration, judged, settings, plugins).evaluate
+    evaluations = Evaluations(compiler, Store(work, hashed(context)), limit, progress, ahead)
+    short = SnrJudge(source, judged)
     forms = forms_of(evaluations, short, latency=goal.minimize == LATENCY)
     path = path_of(choices(forms))
     found = _walk(path, evaluations, goal, *_judges(source, data, goal, accuracy))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.ir.weight_kind import WeightKind
+from tflir.search.evaluations import NOISE, SIZE, Request
 from tflir.search.layers import Layer
 from tflir.search.path import Choice
 
@@ -49,6 +50,7 @@ def forms_of(evaluations: Evaluations, judge: SnrJudge, *, latency: bool) -> lis
     """
     compiler = evaluations.compiler
     found: list[list[Form]] = []
+    evaluations.prepare(_requests(compiler, latency=latency))
     plain = evaluations.size([None] * len(compiler.layers))
     all_wide = [_measured(layer)[0] for layer in compiler.layers]
     base = _seconds(compiler, [None] * len(compiler.layers)) if latency else 0.0
@@ -56,7 +58,7 @@ def forms_of(evaluations: Evaluations, judge: SnrJudge, *, latency: bool) -> lis
         runs: dict[WeightKind, _Run] = {}
         for kind in _measured(layer):
             kinds = _alone(compiler, at, kind)
-            result = evaluations.run("noise", kinds, lambda model: {"noise": judge.noise(model)}, may_fail=True)
+            result = evaluations.run(NOISE, kinds, lambda model: {"noise": judge.noise(model)}, may_fail=True)
             if "error" not in result:
                 runs[kind] = _Run(np.array(result["noise"]), result["bytes"] - plain)
         shift = 0 if latency or not runs else _saved_among_others(evaluations, all_wide, at) - _wide(runs).bytes
@@ -79,8 +81,20 @@ def _saved_among_others(evaluations: Evaluations, kinds: list[WeightKind], at: i
     """The bytes of a layer in its widest form beside float, where all others have theirs: what the file holds once for
     several layers does not count.
     """
-    without: list[WeightKind | None] = [None if place == at else kind for place, kind in enumerate(kinds)]
-    return evaluations.size(kinds) - evaluations.size(without)
+    return evaluations.size(kinds) - evaluations.size(_without(kinds, at))
+
+
+def _without(kinds: Sequence[WeightKind], at: int) -> list[WeightKind | None]:
+    return [None if place == at else kind for place, kind in enumerate(kinds)]
+
+
+def _requests(compiler: Compiler, *, latency: bool) -> list[Request]:
+    """All evaluations that `forms_of` may ask for."""
+    layers = range(len(compiler.layers))
+    noise = [(NOISE, _alone(compiler, at, kind)) for at in layers for kind in _measured(compiler.layers[at])]
+    wide = [_measured(layer)[0] for layer in compiler.layers]
+    compared = [] if latency else [wide, *(_without(wide, at) for at in layers)]
+    return [*noise, *((SIZE, kinds) for kinds in ([None for _ in layers], *compared))]
 
 
 def _wide(runs: dict[WeightKind, _Run]) -> _Run:
