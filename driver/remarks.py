@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tflir.option import ModeName
 from tflir.options import Options
@@ -180,7 +180,7 @@ def is_narrow(kind: Attribute | None) -> bool:
     from tflir.ir.quant import UniformQuantizedType
 
     storage = kind.storage if isinstance(kind, UniformQuantizedType) else kind
-    return isinstance(storage, IntegerType) and 1 < storage.width.data < _BYTE
+    return isinstance(storage, IntegerType) and 1 < cast("IntegerType", storage).width.data < _BYTE
 
 
 def has_narrow_weights(module: ModuleOp) -> bool:
