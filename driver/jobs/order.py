@@ -41,9 +41,11 @@ class Order:
     @staticmethod
     def scaled_by(options: Options) -> tuple[tuple[str, Any], ...]:
         """The options of scaling that are given."""
-        values = ((name, getattr(options, name)) for name in _SCALED)
+        values: dict[str, Any] = {name: getattr(options, name) for name in _SCALED}
+        given = {name: value for name, value in values.items() if value is not None}
         return tuple(
-            (name, tuple(value) if isinstance(value, list) else value) for name, value in values if value is not None
+            (name, tuple(cast("list[Any]", value)) if isinstance(value, list) else value)
+            for name, value in given.items()
         )
 
     @property
