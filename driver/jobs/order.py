@@ -41,10 +41,8 @@ class Order:
     @staticmethod
     def scaled_by(options: Options) -> tuple[tuple[str, Any], ...]:
         """The options of scaling that are given."""
-        values = ((name, getattr(options, name)) for name in _SCALED)
-        return tuple(
-            (name, tuple(value) if isinstance(value, list) else value) for name, value in values if value is not None
-        )
+        values: dict[str, Any] = {name: getattr(options, name) for name in _SCALED}
+        return tuple((name, value) for name, value in values.items() if value is not None)
 
     @property
     def dataset(self) -> Any:
