@@ -95,7 +95,7 @@ def test_a_run_that_is_killed_leaves_nothing_half_written_and_goes_on(folder: pa
     words = [sys.executable, "-m", "tflir", "batch", *(f"{number}.tflite" for number in range(3)), "--out", "out"]
     words += ["--mode", "int8", "--representative-dataset", data]
     run = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not list(folder.glob("out/*.tflite")) and time.monotonic() < deadline:
         time.sleep(0.02)
     run.kill()

@@ -42,11 +42,7 @@ class Order:
     def scaled_by(options: Options) -> tuple[tuple[str, Any], ...]:
         """The options of scaling that are given."""
         values: dict[str, Any] = {name: getattr(options, name) for name in _SCALED}
-        given = {name: value for name, value in values.items() if value is not None}
-        return tuple(
-            (name, tuple(cast("list[Any]", value)) if isinstance(value, list) else value)
-            for name, value in given.items()
-        )
+        return tuple((name, value) for name, value in values.items() if value is not None)
 
     @property
     def dataset(self) -> Any:
