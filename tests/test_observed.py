@@ -7,7 +7,7 @@ import pytest
 from models_builder import Model, loop, options, random
 
 import tflir
-from tflir.backends.litert.observed import observed
+from tflir.backends.litert.observed import NamedObserver
 from tflir.backends.litert.run import Array, Runner
 from tflir.data.calibration import calibrate
 
@@ -67,7 +67,7 @@ def test_a_tensor_of_a_loop_is_read_once_for_each_turn() -> None:
     starts = [random(1, 64, seed=seed) for seed in (1, 2)]
     tensors = {0: ["h_after"], 2: ["h"], 3: ["magnitude"], 4: ["twice"]}
     found: dict[str, list[Array]] = {}
-    for _, name, value in observed(data, tensors, _samples(data, starts)):
+    for _, name, value in NamedObserver(data, tensors).run(_samples(data, starts)):
         found.setdefault(name, []).append(value)
     turns = [turn for start in starts for turn in _expected(start)]
     for name, wanted in {
