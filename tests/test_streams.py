@@ -139,6 +139,21 @@ def test_a_model_is_not_written_to_a_terminal(
     assert "no text for a terminal" in capsys.readouterr().err
 
 
+def test_a_model_is_not_written_into_a_file_through_standard_output(folder: pathlib.Path) -> None:
+    """If the run failed there would be half a file, or an empty one."""
+    with open(folder / "out.tflite", "wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "tflir", "compile", "m.tflite", "-o", "-"],
+            cwd=folder,
+            stdout=out,
+            stderr=-1,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert b"name it: -o FILE" in done.stderr
+    assert not (folder / "out.tflite").stat().st_size
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes")
 @pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
 def test_streams_that_are_closed_leave_no_traceback(closed: str, folder: pathlib.Path) -> None:

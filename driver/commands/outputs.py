@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import stat
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
@@ -47,7 +48,8 @@ def check_outputs(outputs: Sequence[Path], inputs: Iterable[Any], *, force: bool
 def check_stdout(outputs: Sequence[Path], model: Path, *, as_json: bool = False) -> None:
     """Raises `Error` if a model would be written to a terminal, or standard output would hold a file and `--json`.
 
-    `model` is the one of `outputs` that is a `.tflite`.
+    `model` is the one of `outputs` that is a `.tflite`. It goes to a pipe: to a file, the shell would write what there
+    is of it where a run fails, so it is to be named.
     """
     if STDOUT not in outputs:
         return
@@ -56,6 +58,17 @@ def check_stdout(outputs: Sequence[Path], model: Path, *, as_json: bool = False)
         raise Error(what, hint="name a file to write", status=_USAGE)
     if model == STDOUT and sys.stdout.isatty():
         raise Error("a model is no text for a terminal", hint="name a file, or give it to a pipe", status=_USAGE)
+    if model == STDOUT and _is_file(sys.stdout):
+        what, hint = "standard output is a file, which would be cut short if the run failed", "name it: -o FILE"
+        raise Error(what, hint=hint, status=_USAGE)
+
+
+def _is_file(stream: Any) -> bool:
+    """Whether a stream is redirected to a regular file."""
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, AttributeError, ValueError):  # a notebook's, or one that was closed
+        return False
 
 
 def shown_name(output: str) -> str:
