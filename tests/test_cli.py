@@ -159,9 +159,10 @@ def test_a_failure_while_writing_leaves_nothing(model: pathlib.Path, monkeypatch
 
 
 _SLOW = """
-import sys, time
+import signal, sys, time
 import tflir.backends.tflite.buffers as buffers
 from tflir.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background has it ignored
 def slow(*_):
     print("writing", flush=True)
     time.sleep(60)

@@ -23,6 +23,9 @@ from tflir.options import Options
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'tflir[distributed]'")
 
+# Dask ends its processes without waiting for them, which Python says when their objects go.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:

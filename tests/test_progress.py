@@ -72,7 +72,7 @@ def test_samples_of_an_unknown_number_show_their_rate(tmp_path: pathlib.Path) ->
 
 def test_what_takes_less_than_a_second_shows_no_bar() -> None:
     written = io.StringIO()
-    bar = Bar("working", 2, "", Console(file=written, force_terminal=True))
+    bar = Bar("working", 2, "", Console(file=written, force_terminal=True), lambda: "")
     bar.note(1, 2)
     bar.stop()
     time.sleep(PATIENCE + 0.2)
