@@ -12,8 +12,8 @@ from tflir.ir.errors import Error
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
-    from tflir.backends.litert.run import Model
-    from tflir.backends.litert.timing import Note, Timing
+    from tflir.backends.litert.run import Model, Note
+    from tflir.backends.litert.timing import Timing
 
 SECONDS = 2.0
 _BRIEFLY = 0.15

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tflir.backends.litert.isolated import Note, isolated
+from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.observed import NamedObserver
-from tflir.backends.litert.run import Model, Sample
+from tflir.backends.litert.run import Model, Note, Sample
 
 Magnitudes = npt.NDArray[np.float32]
 Maxima = dict[tuple[int, str], Magnitudes]

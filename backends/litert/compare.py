@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflir.backends.litert.run import Array, Entry, Model, Port, Runner, Sample
+from tflir.backends.litert.run import Array, Entry, Model, Note, Port, Runner, Sample
 from tflir.ir.errors import Error
 
-Note = Callable[[int, int], None]
 Samples = Mapping[str, Sequence[Sample]] | Sequence[Sample] | int
 """Inputs by signature, or a list of inputs for every signature that has all of them, or the number of random inputs."""
 SEED = 7

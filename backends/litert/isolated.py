@@ -22,11 +22,10 @@ from typing import IO, Any, TypeVar
 import numpy as np
 
 from tflir.backends.litert import quiet
-from tflir.backends.litert.run import Array, Entry, Model, Runner, Sample
+from tflir.backends.litert.run import Array, Entry, Model, Note, Runner, Sample
 from tflir.ir.errors import Error
 
 T = TypeVar("T")
-Note = Callable[[int, int], None]
 _START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from {} import serve; serve()"
 _RESULT, _RAISED, _PROGRESS = "result", "raised", "progress"
 _STDOUT, _STDERR = 1, 2

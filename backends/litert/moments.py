@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflir.backends.litert.isolated import Note, isolated
+from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.observed import NamedObserver
-from tflir.backends.litert.run import Array, Model, Sample
+from tflir.backends.litert.run import Array, Model, Note, Samples
 
-Samples = dict[str, list[Sample]]
-"""By the key of their signature."""
 BLOCK = 32
 """The samples of a block: those of a signature whose numbers, counted from 0, have the same multiple of this below."""
 _MOST_ROWS = 4096

@@ -31,6 +31,10 @@ Model = str | os.PathLike[str] | bytes
 """A path, or the bytes of a `.tflite`."""
 Sample = Mapping[str, Array]
 """A value for each input, by its name in the signature or the tensor's name."""
+Samples = dict[str, list[Sample]]
+"""Samples by the key of their signature; '' without signatures."""
+Note = Callable[[int, int], None]
+"""Is called with how much is done, and how much there is in total (0: not known)."""
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,9 @@ from tflir.backends.litert.delegation import delegated_of
 from tflir.backends.litert.isolated import Died, Process
 from tflir.backends.litert.memory import peak_memory, resident_memory
 from tflir.backends.litert.profiler import OpTime, profile
-from tflir.backends.litert.run import Entry, Model, Runner
+from tflir.backends.litert.run import Entry, Model, Note, Runner
 from tflir.ir.errors import Error
 
-Note = Callable[[int, int], None]
 _TURN = 0.05
 """Seconds that a model runs before the next one has its turn."""
 _LEAST_TURNS = 3

@@ -12,7 +12,7 @@ import numpy as np
 
 from tflir.backends.files import temporary_file
 from tflir.backends.litert.isolated import IsolatedRunner
-from tflir.backends.litert.run import Array, Entry, Model, Sample, runtime_name
+from tflir.backends.litert.run import Array, Entry, Model, Note, Sample, runtime_name
 from tflir.data.dataset import Dataset, Scaling
 from tflir.data.histograms import Counts
 from tflir.data.recorded import Recorded, Span, fingerprint
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 _MOST = np.finfo(np.float32).max
 _FAR = 4096
 """After this many samples, reading stops even if a signature has no sample yet."""
-Note = Callable[[int, int], None]
 
 
 def calibrate(

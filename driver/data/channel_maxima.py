@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from xdsl.ir import OpResult
 
 from tflir.backends.litert.channel_maxima import channel_maxima
-from tflir.backends.litert.run import Sample
-from tflir.data.calibration import Note, samples_of, saved
+from tflir.backends.litert.run import Note, Sample
+from tflir.data.calibration import samples_of, saved
 from tflir.ir.constants import elements
 from tflir.ir.functions import functions
 from tflir.ir.names import CHANNEL_MAXIMA, name_of

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflir.backends.litert.moments import BLOCK, Moments, Reading, Sums, second_moments
-from tflir.data.calibration import Note, samples_of, saved
-from tflir.data.samples import Samples, held_out
+from tflir.backends.litert.run import Note, Samples
+from tflir.data.calibration import samples_of, saved
+from tflir.data.samples import held_out
 from tflir.ir.constants import elements
 from tflir.ir.functions import functions
 from tflir.ir.names import HELD_OUT_MEAN, HELD_OUT_MOMENTS, INPUT_MEAN, SECOND_MOMENTS, name_of

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tflir.backends.litert.run import Sample
-
-Samples = dict[str, list[Sample]]
-"""Samples by the key of their signature; '' without signatures."""
+from tflir.backends.litert.run import Sample, Samples
 
 
 def held_out(part: Sequence[Sample], period: int, place: int) -> tuple[list[Sample], list[Sample]]:

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.backends.files import whole_file
-from tflir.backends.litert.run import Array, Model, Sample
+from tflir.backends.litert.run import Array, Model, Note, Sample
 from tflir.jobs.run import Tally, refuse
 from tflir.jobs.task import Task
-from tflir.jobs.team import Note, Team
+from tflir.jobs.team import Team
 from tflir.quality.accuracy import labels_met
 
 _CHUNK = 64

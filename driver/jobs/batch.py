@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from tflir import __version__
+from tflir.backends.litert.run import Note
 from tflir.ir.errors import Error
 from tflir.jobs.fingerprints import named_data, of_data, of_file
 from tflir.jobs.run import Tally
 from tflir.jobs.shards import Key, Results
 from tflir.jobs.task import Task
-from tflir.jobs.team import Note, Team, here
+from tflir.jobs.team import Team, here
 from tflir.options import Options
 from tflir.quality.limits import Limits
 from tflir.settings import Settings

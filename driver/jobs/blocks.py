@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tflir.backends.litert.moments import BLOCK, Moments, Reading, Sums, moments_of_blocks, together
+from tflir.backends.litert.run import Note, Samples
 from tflir.data.calibration import samples_of
 from tflir.data.moments import MOST_SAMPLES, blocks_of
-from tflir.data.samples import Samples
 from tflir.jobs.order import KEPT, Order
 
-_Note = Callable[[int, int], None]
 COUNT = -(-MOST_SAMPLES // BLOCK)
 """How many blocks there are at most."""
 _FIELDS = ("count", "total", "products")
@@ -57,7 +56,7 @@ def all_together(contents: Sequence[bytes], readings: int) -> tuple[Sums, Sums]:
 # What follows runs in a worker.
 
 
-def block_of(order: Order, readings: Sequence[Reading], number: int, progress: _Note) -> bytes:
+def block_of(order: Order, readings: Sequence[Reading], number: int, progress: Note) -> bytes:
     """The sums over one block, encoded; `number` counts from 0."""
 
     def samples() -> Samples:

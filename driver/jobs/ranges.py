@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tflir.backends.litert.run import Note
 from tflir.data.calibration import Calibration
 from tflir.data.recorded import Recorded, parsed
 from tflir.data.suspicions import Suspicions
@@ -16,8 +17,6 @@ from tflir.jobs.plan import Span
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
-
-_Note = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Part:
 # What follows runs in a worker.
 
 
-def survey(order: Order, progress: _Note) -> int | None:
+def survey(order: Order, progress: Note) -> int | None:
     """Opens the model and the data; returns the number of samples, or None if it is not known before they are read.
 
     Raises `Error` if one of the two can't be opened here.
@@ -56,7 +55,7 @@ def survey(order: Order, progress: _Note) -> int | None:
         return calibration.data.count
 
 
-def ranges_of(order: Order, start: int, stop: int, progress: _Note) -> bytes:
+def ranges_of(order: Order, start: int, stop: int, progress: Note) -> bytes:
     """The `Part` of the samples from `start` up to `stop`, encoded."""
     with KEPT.of(order, "ranges", lambda: _calibration(order), Calibration.close) as calibration:
         recorded = calibration.recorded(start, stop, begun=lambda number: progress(number, 0))

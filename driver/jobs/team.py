@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from tflir.backends.litert.run import Note
 from tflir.ir.errors import Error
 from tflir.jobs.crew import Crew, LocalCrew
 from tflir.jobs.run import Failed, Tally, perform, refuse
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from tflir.jobs.order import Order
     from tflir.jobs.plan import Span
     from tflir.options import Options
-
-Note = Callable[[int, int], None]
 
 
 class Team:

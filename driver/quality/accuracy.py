@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from tflir.backends.litert.compare import counterpart, matched_outputs, renamed
 from tflir.backends.litert.isolated import isolated
-from tflir.backends.litert.run import Array, Model, Runner, Sample
+from tflir.backends.litert.run import Array, Model, Note, Runner, Sample
 from tflir.data.npz import Archive
 from tflir.ir.errors import Error
-from tflir.quality.measure import Note, Samples
+from tflir.quality.measure import Samples
 
 LABELS = "labels"
 """The array of an `.npz` that holds labels, unless another is named."""

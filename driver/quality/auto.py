@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tflir.backends.litert.run import Note
 from tflir.flags import AUTO, RANGE_METHODS
 from tflir.ir.functions import functions
 from tflir.option import ModeName
 from tflir.passes.equalize.equalize_channels import values_to_observe
 from tflir.pipeline import mode_of
-from tflir.quality.measure import Note
 from tflir.quality.trial import Measured, Trials
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ These flatten what they get: probabilities near 0 and 1 hide most of the noise, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,12 +14,11 @@ import numpy.typing as npt
 
 from tflir.backends.litert.compare import counterpart, matched_outputs, renamed
 from tflir.backends.litert.isolated import isolated
-from tflir.backends.litert.run import Array, Entry, Model, Port, Runner, Sample
+from tflir.backends.litert.run import Array, Entry, Model, Note, Port, Runner, Sample
 from tflir.backends.litert.wiring import Wiring, wirings
 
 Samples = Mapping[str, Sequence[Sample]]
 """The inputs of each signature by its key ('' without signatures)."""
-Note = Callable[[int, int], None]
 Float64 = npt.NDArray[np.float64]
 _SOFTMAX = "SOFTMAX"
 _FLATTENING = (_SOFTMAX, "LOGISTIC")

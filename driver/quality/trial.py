@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tflir.backends.litert.run import Note, Samples
 from tflir.data.calibration import samples_of, saved
-from tflir.data.samples import Samples, as_dataset, held_out
+from tflir.data.samples import as_dataset, held_out
 from tflir.files import to_bytes
-from tflir.quality.measure import Float64, Note, Reference, decibels
+from tflir.quality.measure import Float64, Reference, decibels
 from tflir.snapshot import snapshot
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import UnitAttr
 
+from tflir.backends.litert.run import Samples
 from tflir.data.moments import record_moments
-from tflir.data.samples import Samples, as_dataset
+from tflir.data.samples import as_dataset
 from tflir.files import to_bytes
 from tflir.ir import names
 from tflir.ir.weight_kind import WeightKind, set_weight_kind

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tflir.backends.litert.run import Array
+from tflir.backends.litert.run import Array, Samples
 from tflir.data.calibration import samples_of
-from tflir.data.samples import Samples
 from tflir.ir.errors import Error
 from tflir.quality.accuracy import MOST_SAMPLES as MOST_CLASSIFIED
 from tflir.quality.accuracy import labels_of

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tflir.backends.litert.run import Note
 from tflir.ir.errors import Error
 from tflir.ir.weight_kind import WeightKind
-from tflir.quality.measure import Note
 from tflir.search.compiler import Compiler, Kinds
 from tflir.search.store import Store
 

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from tflir import __version__
+from tflir.backends.litert.run import Note, Samples
 from tflir.content import read_content
-from tflir.data.samples import Samples
 from tflir.ir.errors import Error
 from tflir.search.bound import Bound
 from tflir.search.compiler import Compiler, Kinds, Settings
 from tflir.search.data import Data
-from tflir.search.evaluations import Evaluations, Note, text
+from tflir.search.evaluations import Evaluations, text
 from tflir.search.judge import Accuracy, AccuracyJudge, Judge, SnrJudge
 from tflir.search.layers import Layer
 from tflir.search.path import Choice, cost_of, path_of
