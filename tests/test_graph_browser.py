@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import DESK, PHONE, TABLET, chromium, complaints, resize, screenshot, settled
+from browser import DESK, PHONE, TABLET, screenshot, settled
 from net_builder import Net, model_of
 
 from tflir.cli import main
@@ -45,26 +44,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         (folder / f"{name}.tflite").write_bytes(model)
         assert main(["inspect", str(folder / f"{name}.tflite"), "--html", str(folder / f"{name}.html")]) == 0
     return {name: folder / f"{name}.html" for name in models}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(name="shown")
-def _shown(browser: Any, pages: dict[str, Path]) -> Iterator[Any]:
-    """Opens a page; at the end, it has complained of nothing."""
-
-    def show(name: str, size: tuple[int, int] = DESK, *, dark: bool = False) -> Any:
-        resize(browser, size, dark=dark)
-        browser.get(pages[name].as_uri())
-        settled(browser)
-        return browser
-
-    yield show
-    assert complaints(browser) == []
 
 
 def _click(browser: Any, item: int) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import DESK, PHONE, TABLET, chromium, complaints, resize, screenshot, settled
+from browser import DESK, PHONE, TABLET, screenshot, settled
 from net_builder import Net, model_of
 
 from tflir.cli import main
@@ -60,26 +59,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     bare = folder / "bare.html"
     assert main(["compile", str(_DIGITS / "model.tflite"), "-o", str(folder / "b.tflite"), "--report", str(bare)]) == 0
     return made | {"report-bare": bare}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(name="shown")
-def _shown(browser: Any, pages: dict[str, Path]) -> Iterator[Any]:
-    """Opens a page; at the end, it has complained of nothing."""
-
-    def show(name: str, size: tuple[int, int] = DESK, *, dark: bool = False) -> Any:
-        resize(browser, size, dark=dark)
-        browser.get(pages[name].as_uri())
-        settled(browser)
-        return browser
-
-    yield show
-    assert complaints(browser) == []
 
 
 def _rows(browser: Any) -> list[str]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import DESK, PHONE, chromium, complaints, resize, screenshot
+from browser import DESK, PHONE, complaints, resize, screenshot
 from models_builder import random
 from net_builder import RELU, SAME, Net, model_of
 
@@ -71,12 +70,6 @@ def test_marks_stand_at_their_numbers() -> None:
     assert bound == pytest.approx((places["chosen"][1] + places["point"][1]) / 2, abs=0.1)
     line = re.findall(r'polyline class="predicted" points="([^"]*)"', text)[0]
     assert [tuple(map(float, point.split(","))) for point in line.split()] == [places["point"], places["chosen"]]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
