@@ -12,7 +12,6 @@ import numpy as np
 from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.observed import Observer
 from tflir.backends.litert.run import Array, Entry, Model
-from tflir.backends.litert.wiring import all_wirings
 from tflir.ir.errors import Error
 from tflir.ir.histogram import Counter, Histogram
 
@@ -33,8 +32,7 @@ class Watched:
 class HistogramRunner:
     """A model in the child process, whose tensors are counted after each run. The default delegate is not used.
 
-    `watched` lists the tensors by the number of their subgraph. Raises `Error` if the model
-    can't be run.
+    `watched` lists the tensors by the number of their subgraph. Raises `Error` if the model can't be run.
     """
 
     def __init__(self, model: Model, watched: Mapping[int, list[Watched]], num_threads: int | None = None) -> None:
@@ -70,16 +68,16 @@ class _Counting:
     """A model, and a counter for each of its tensors that are watched."""
 
     def __init__(self, model: Model, watched: dict[int, list[Watched]], num_threads: int | None) -> None:
-        _, wired = all_wirings(model)
+        self._observer = Observer(model, num_threads=num_threads)
         self._keys: dict[int, dict[int, list[Key]]] = {}
         for subgraph, wanted in watched.items():
-            wiring, places = wired[subgraph], self._keys.setdefault(subgraph, {})
+            wiring, places = self._observer.wirings[subgraph], self._keys.setdefault(subgraph, {})
             by_name = {name: index for index, name in enumerate(wiring.names)}
             for one in wanted:
                 index = by_name.get(one.name) if one.name else wiring.inputs[one.input]
                 if index is not None:
                     places.setdefault(index, []).append(one.key)
-        self._observer = Observer(model, self._keys, num_threads=num_threads)
+        self._observer.watch(self._keys)
         self._entries = {entry.key: entry for entry in self._observer.entries}
         self._counters: dict[Key, Counter] = {}
 

@@ -19,20 +19,23 @@ _MOST_ITERATIONS = 10_000
 class Observer:
     """A model in this process, run by the built-in kernels, and the tensors that are to be read.
 
-    `wanted`: their indices by the number of their subgraph. Raises `Error` if the model can't be loaded.
+    Raises `Error` if the model can't be loaded.
     """
 
-    def __init__(self, model: Model, wanted: Mapping[int, Collection[int]], *, num_threads: int | None = None) -> None:
+    def __init__(self, model: Model, *, num_threads: int | None = None) -> None:
         self._model, self._num_threads = model, num_threads
         self._runner = self._loaded()
         self._again: Runner | None = None
-        self._of_key, self._wirings = all_wirings(model)
+        self._of_key, self.wirings = all_wirings(model)
+        """The wirings of all subgraphs, by their numbers."""
         self._ports: dict[int, dict[int, Port]] = {}
+        self._leads = {at: self._reach(at) for at in range(len(self.wirings))}
+
+    def watch(self, wanted: Mapping[int, Collection[int]]) -> None:
+        """Says which tensors are to be read: their indices by the number of their subgraph."""
         for subgraph, tensors in wanted.items():
             ports = self._runner.tensors(subgraph)
             self._ports[subgraph] = {tensor: ports[tensor] for tensor in tensors if tensor in ports}
-        self._watched = {subgraph for subgraph, ports in self._ports.items() if ports}
-        self._leads = {at: self._reach(at) for at in range(len(self._wirings))}
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -46,7 +49,7 @@ class Observer:
         model can't be run.
         """
         self._runner.run(entry, sample)
-        yield from self._read(self._runner, self._wirings[self._of_key[entry.key]])
+        yield from self._read(self._runner, self.wirings[self._of_key[entry.key]])
 
     def _loaded(self) -> Runner:
         return Runner(self._model, delegate=False, keep_all=True, num_threads=self._num_threads)
@@ -59,7 +62,7 @@ class Observer:
             at = left.pop()
             if at not in found:
                 found.add(at)
-                left += [callee for op in self._wirings[at].operators for callee in op.callees]
+                left += [callee for op in self.wirings[at].operators for callee in op.callees]
         return found
 
     def _read(self, runner: Runner, wiring: Wiring) -> Iterator[tuple[int, int, Array]]:
@@ -70,7 +73,7 @@ class Observer:
                 yield wiring.subgraph, tensor, value
         calls: list[tuple[Operator, list[Array]]] = []
         for op in wiring.operators:
-            if any(self._leads[callee] & self._watched for callee in op.callees):
+            if any(self._ports.get(at) for callee in op.callees for at in self._leads[callee]):
                 values = [runner.stored(tensor, wiring.subgraph) for tensor in op.inputs]
                 known = [value for value in values if value is not None]
                 if len(known) == len(values):
@@ -100,7 +103,7 @@ class Observer:
         """Calls a subgraph, adds its outputs to `outputs`, and gives what it holds; nothing if it can't be called."""
         if self._again is None:
             self._again = self._loaded()
-        wiring = self._wirings[subgraph]
+        wiring = self.wirings[subgraph]
         try:
             made = self._again.call(wiring, values)
         except Error:
@@ -117,12 +120,12 @@ class NamedObserver:
     """
 
     def __init__(self, model: Model, tensors: Mapping[int, Sequence[str]]) -> None:
-        _, wired = all_wirings(model)
+        self._observer = Observer(model)
         self._names: dict[int, dict[int, str]] = {}
         for subgraph, wanted in tensors.items():
-            unique = wired[subgraph].unique_names()
+            unique = self._observer.wirings[subgraph].unique_names()
             self._names[subgraph] = {unique[name]: name for name in wanted if name in unique}
-        self._observer = Observer(model, self._names)
+        self._observer.watch(self._names)
 
     def run(
         self, samples: Mapping[str, Sequence[Sample]], progress: Callable[[int, int], None] | None = None

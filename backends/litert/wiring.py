@@ -7,7 +7,7 @@ import contextlib
 import importlib
 import mmap
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -88,15 +88,16 @@ def wirings(model: str | os.PathLike[str] | bytes) -> dict[str, Wiring]:
     For models that the runtime has loaded and thereby checked. Raises `Error` if the file can't be read.
     """
     with _model(model) as (table, schema):
-        entries = _entries(table)
-        found = {at: _wiring(at, table, schema) for at in set(entries.values())}
+        entries, codes = _entries(table), _codes(table, schema)
+        found = {at: _wiring(at, table.Subgraphs(at), codes, schema) for at in set(entries.values())}
         return {key: found[at] for key, at in entries.items()}
 
 
 def all_wirings(model: str | os.PathLike[str] | bytes) -> tuple[dict[str, int], list[Wiring]]:
     """The subgraph of each signature by the signature's key, as for `wirings`, and the wirings of all subgraphs."""
     with _model(model) as (table, schema):
-        return _entries(table), [_wiring(at, table, schema) for at in range(table.SubgraphsLength())]
+        codes, count = _codes(table, schema), table.SubgraphsLength()
+        return _entries(table), [_wiring(at, table.Subgraphs(at), codes, schema) for at in range(count)]
 
 
 def _entries(table: Any) -> dict[str, int]:
@@ -131,11 +132,14 @@ def _kind(code: Any, kinds: dict[int, str]) -> str:
     return _text(code.CustomCode()) or kind if kind == _CUSTOM else kind
 
 
-def _wiring(at: int, table: Any, schema: Any) -> Wiring:
+def _codes(table: Any, schema: Any) -> list[str]:
+    """The kinds of operators, by the index of their code."""
     members = cast("dict[str, Any]", vars(schema.BuiltinOperator))
     kinds: dict[int, str] = {number: name for name, number in members.items() if isinstance(number, int)}
-    codes = [_kind(table.OperatorCodes(at), kinds) for at in range(table.OperatorCodesLength())]
-    subgraph = table.Subgraphs(at)
+    return [_kind(table.OperatorCodes(at), kinds) for at in range(table.OperatorCodesLength())]
+
+
+def _wiring(at: int, subgraph: Any, codes: Sequence[str], schema: Any) -> Wiring:
     operators = (subgraph.Operators(i) for i in range(subgraph.OperatorsLength()))
     operators_of_graph = (_operator(operator, codes[int(operator.OpcodeIndex())], schema) for operator in operators)
     names = (_text(subgraph.Tensors(i).Name()) for i in range(subgraph.TensorsLength()))

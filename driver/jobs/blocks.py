@@ -33,11 +33,10 @@ def encoded(parts: Sequence[Sums]) -> bytes:
     return out.getvalue()
 
 
-def decoded(content: bytes, readings: int) -> tuple[Sums, Sums]:
-    """The sums of a block that `encoded` made `content` of: of the samples that are kept, and of those held out."""
+def decoded(content: bytes, part: int, readings: int) -> Sums:
+    """The sums of one part of a block that `encoded` made `content` of; others are not read."""
     with np.load(io.BytesIO(content)) as held:
-        kept, other = ([_moments(held, f"{part}/{at}") for at in range(readings)] for part in range(2))
-    return kept, other
+        return [_moments(held, f"{part}/{at}") for at in range(readings)]
 
 
 def _moments(held: Mapping[str, Any], name: str) -> Moments | None:
@@ -49,7 +48,7 @@ def _moments(held: Mapping[str, Any], name: str) -> Moments | None:
 
 def all_together(contents: Sequence[bytes], readings: int) -> tuple[Sums, Sums]:
     """The sums of all blocks, which come in their order: kept, and held out."""
-    kept, held = (together((decoded(one, readings)[part] for one in contents), readings) for part in range(2))
+    kept, held = (together((decoded(one, part, readings) for one in contents), readings) for part in range(2))
     return kept, held
 
 
