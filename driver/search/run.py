@@ -108,7 +108,8 @@ def search(
         shown = goal.bound.shown(found.value)
         what = f"no model holds {goal.bound}: the least compressed one has {shown} on data that was held out"
         raise Error(what, hint="loosen the bound, or give more data")
-    model = evaluations.model(kinds)
+    float_bytes = evaluations.size([None] * len(compiler.layers))
+    model = evaluations.model(kinds)  # the last one that is compiled: the reports are about it
     result = {
         "kinds": evaluations.named(kinds),
         "bytes": len(model),
@@ -121,7 +122,7 @@ def search(
         "bound": str(goal.bound),
         "minimize": goal.minimize,
         "samples": {"calibration": data.calibration.count, "search": data.search.count, "check": data.check.count},
-        "float_bytes": evaluations.size([None] * len(compiler.layers)),
+        "float_bytes": float_bytes,
         "path": [_place(place, goal) for place in path],
         "layers": [_described(layer, made) for layer, made in zip(compiler.layers, forms, strict=True)],
         "evaluations": evaluations.records,
