@@ -67,8 +67,8 @@ def side_by_side(
     """The comparison of both models on `samples`, which `samples_for` gives; the parameters are those of `compare`.
 
     The accuracy is measured on all samples, by the workers of `team` if there are any; noise on the first of each
-    signature. Raises `Error` if a model can't be
-    run, or if labels that are asked for do not fit; others that do not fit are said in `accuracy_missing`.
+    signature. Raises `Error` if a model can't be run, or if labels that are asked for do not fit; others that do not
+    fit are said in `accuracy_missing`.
     """
     few = samples if isinstance(samples, int) else {key: part[:MOST_SAMPLES] for key, part in samples.items()}
     source = data_name(request.options.representative_dataset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,20 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float32]
 
 
-class Layer:
+class Layer(abc.ABC):
     """A layer; `weights` are changed in place by the optimizer, `gradients` are in the same order."""
 
     def __init__(self, *weights: Array) -> None:
         self.weights = list(weights)
         self.gradients: list[Array] = []
 
+    @abc.abstractmethod
     def forward(self, x: Array) -> Array:
         """The output for a batch, whose first axis is the samples."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def backward(self, gradient: Array) -> Array:
         """The gradient of the input; keeps those of the weights."""
-        raise NotImplementedError
 
 
 def drawn(random: np.random.Generator, *shape: int, inputs: int) -> Array:
