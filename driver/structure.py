@@ -77,6 +77,25 @@ class Structure:
     sizes: tuple[int, int]
     """Bytes of both models."""
 
+    @property
+    def differing_operators(self) -> dict[str, tuple[int, int]]:
+        """The kinds of operators of which both models have different numbers."""
+        return {kind: both for kind, both in self.operators.items() if both[0] != both[1]}
+
+    @property
+    def differing_types(self) -> list[TypeChange]:
+        """The types of which the numbers or the bytes of constants differ."""
+        return [one for one in self.types if one.bytes[0] != one.bytes[1] or one.constants[0] != one.constants[1]]
+
+    def changes_of(self, what: str) -> list[Change]:
+        """The changes of one of `KINDS`."""
+        return [change for change in self.changes if change.what == what]
+
+
+def plural(what: str) -> str:
+    """One of `KINDS` in the plural."""
+    return what if what == METADATA else f"{what}s"
+
 
 @dataclass(frozen=True)
 class _Part:

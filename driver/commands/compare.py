@@ -157,30 +157,24 @@ def _document(
 
 
 def _print_structure(sources: Sequence[Input], found: Structure, console: Console, *, everything: bool) -> None:
-    from tflir.structure import KINDS
+    from tflir.structure import KINDS, plural
 
     before, after = (f"{printable(source.name)} ({human_size(source.size)})" for source in sources)
     console.print(f"{before} -> {after}", soft_wrap=True)
-    rows: list[Row] = [[_plural(what), *_counted(found.counts[what])] for what in KINDS]
+    rows: list[Row] = [[plural(what), *_counted(found.counts[what])] for what in KINDS]
     _table(console, "Structure", ["", "same", "changed", "added", "removed"], rows, (1, 2, 3, 4), 0)
-    differ = {kind: both for kind, both in found.operators.items() if both[0] != both[1]}
-    rows = [[kind, str(mine), str(its)] for kind, (mine, its) in differ.items()]
+    rows = [[kind, str(mine), str(its)] for kind, (mine, its) in found.differing_operators.items()]
     _table(console, "Operators of which the count differs", ["operator", "before", "after"], rows, (1, 2), 0)
-    types = [one for one in found.types if one.bytes[0] != one.bytes[1] or one.constants[0] != one.constants[1]]
-    rows = [[one.type, *map(str, one.constants), *map(human_size, one.bytes)] for one in types]
+    rows = [[one.type, *map(str, one.constants), *map(human_size, one.bytes)] for one in found.differing_types]
     headers = ["type", "constants before", "after", "bytes before", "after"]
     _table(console, "Constants by type, where they differ", headers, rows, (1, 2, 3, 4), 0)
     for what in KINDS:
-        changes = [change for change in found.changes if change.what == what]
+        changes = found.changes_of(what)
         shown = changes if everything else changes[:_MOST_CHANGES]
-        title = f"What differs: {_plural(what)}"
+        title = f"What differs: {plural(what)}"
         if len(shown) < len(changes):
             title += f", the first {len(shown)} of {len(changes)} (-v: all)"
         _table(console, title, ["name", "", "before", "after"], [_change(change) for change in shown], (), 0)
-
-
-def _plural(what: str) -> str:
-    return what if what == "metadata" else f"{what}s"
 
 
 def _counted(counts: Mapping[str, int]) -> list[str]:

@@ -22,7 +22,7 @@ from tflir.report.parts import COMPARE, short_path
 from tflir.report.sparsity import sparsity_section
 from tflir.report.summary import what_changed, where_accuracy_went
 from tflir.report.tables import Column, Row, counted, named, sized, table, text
-from tflir.structure import ADDED, CHANGED, KINDS, REMOVED, SAME, Structure, matched_operators
+from tflir.structure import ADDED, CHANGED, KINDS, REMOVED, SAME, Structure, matched_operators, plural
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -132,17 +132,15 @@ def _pairs(pairs: Sequence[OperatorPair], graphs: Sequence[Sequence[Graph]]) -> 
 
 def _structure(found: Structure) -> Iterator[str]:
     yield '<h2 id="structure">Structure</h2>\n'
-    rows = [{"what": what if what == "metadata" else f"{what}s", **found.counts[what]} for what in KINDS]
+    rows = [{"what": plural(what), **found.counts[what]} for what in KINDS]
     heads = (text("", "what"), *(counted_plain(word) for word in (SAME, CHANGED, ADDED, REMOVED)))
     yield from table("Structure", heads, rows)
-    differ = {kind: both for kind, both in found.operators.items() if both[0] != both[1]}
-    if differ:
+    if differ := found.differing_operators:
         yield "<h3>Operators of which the count differs</h3>\n"
         kinds = [{"operator": kind, "before": mine, "after": its} for kind, (mine, its) in differ.items()]
         columns = (text("operator", "operator"), counted("before", "before"), counted("after", "after"))
         yield from table("Counts of operators", columns, kinds)
-    types = [one for one in found.types if one.bytes[0] != one.bytes[1] or one.constants[0] != one.constants[1]]
-    if types:
+    if types := found.differing_types:
         yield "<h3>Constants by type, where they differ</h3>\n"
         columns = (
             text("type", "type"), counted("constants before", "before"), counted("after", "after"),
@@ -150,8 +148,7 @@ def _structure(found: Structure) -> Iterator[str]:
         )  # fmt: skip
         yield from table("Types", columns, [_type(one.type, one.constants, one.bytes) for one in types])
     for what in KINDS:
-        changes = [change for change in found.changes if change.what == what]
-        if changes:
+        if changes := found.changes_of(what):
             shown = [
                 {
                     "name": visible_text(one.name) or "(no name)",
@@ -161,7 +158,7 @@ def _structure(found: Structure) -> Iterator[str]:
                 }
                 for one in changes
             ]
-            title = f"What differs: {what if what == 'metadata' else f'{what}s'}"
+            title = f"What differs: {plural(what)}"
             yield f"<h3>{title}</h3>\n"
             columns = (named("name", "name", shown), text("", "how"), text("before", "before"), text("after", "after"))
             yield from table(title, columns, shown)

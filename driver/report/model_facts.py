@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tflir.inspection import Inspection, inspect_module
@@ -38,36 +38,32 @@ def sizes_by_kind(sides: Sequence[Inspection]) -> list[dict[str, Any]]:
 
     A constant counts for the first op that uses it.
     """
-    before, after = [{kind.name.upper(): kind for kind in side.operators} for side in sides]
-    rows = [
-        {
-            "op": name,
-            "ops_before": before[name].count if name in before else 0,
-            "ops_after": after[name].count if name in after else 0,
-            "bytes_before": before[name].constant_bytes if name in before else 0,
-            "bytes_after": after[name].constant_bytes if name in after else 0,
-        }
-        for name in before | after
-    ]
-    return sorted(rows, key=lambda row: (-max(row["bytes_before"], row["bytes_after"]), row["op"]))
+    kinds = [{kind.name.upper(): kind for kind in side.operators} for side in sides]
+    return _both("op", kinds, {"ops": "count", "bytes": "constant_bytes"})
 
 
 def _types(sides: Sequence[Inspection]) -> list[dict[str, Any]]:
     """How many constants and activations are of each type in both models, and the bytes of the constants."""
-    before, after = [{group.type: group for group in side.types} for side in sides]
-    rows = [
+    types = [{group.type: group for group in side.types} for side in sides]
+    return _both("type", types, {"constants": "constants", "activations": "activations", "bytes": "bytes"})
+
+
+def _both(title: str, sides: Sequence[Mapping[str, object]], fields: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A row for each name that one side has: `title` holds the name, and `KEY_before` and `KEY_after` the two sides'
+    attributes, 0 where a side lacks the name; `fields` are attributes by their keys. The most bytes come first.
+    """
+    rows: list[dict[str, Any]] = [
         {
-            "type": name,
-            "constants_before": before[name].constants if name in before else 0,
-            "constants_after": after[name].constants if name in after else 0,
-            "activations_before": before[name].activations if name in before else 0,
-            "activations_after": after[name].activations if name in after else 0,
-            "bytes_before": before[name].bytes if name in before else 0,
-            "bytes_after": after[name].bytes if name in after else 0,
+            title: name,
+            **{
+                f"{key}_{when}": getattr(side[name], field) if name in side else 0
+                for key, field in fields.items()
+                for when, side in zip(("before", "after"), sides, strict=True)
+            },
         }
-        for name in before | after
+        for name in dict.fromkeys(name for side in sides for name in side)
     ]
-    return sorted(rows, key=lambda row: (-max(row["bytes_before"], row["bytes_after"]), row["type"]))
+    return sorted(rows, key=lambda row: (-max(row["bytes_before"], row["bytes_after"]), row[title]))
 
 
 def _zeros(sides: Sequence[Inspection]) -> list[dict[str, Any]]:
