@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Generator
 from typing import BinaryIO
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import Error, said_by_system
 
 try:
     import fcntl
@@ -99,7 +99,7 @@ def _place(path: str | os.PathLike[str]) -> pathlib.Path | None:
     except _GONE:
         return pathlib.Path(os.path.realpath(path))
     except (OSError, ValueError) as error:  # a loop of links, a name that is too long, a NUL in it
-        raise _unwritable(path, _said(error)) from None
+        raise _unwritable(path, said_by_system(error)) from None
     if stat.S_ISDIR(mode):
         raise Error("is a directory", file=os.fspath(path), hint="name a file to write", status=_USAGE)
     if any(kind(mode) for kind in _STREAMS):
@@ -118,17 +118,13 @@ def _reported(path: str | os.PathLike[str]) -> Generator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _unwritable(path, _said(error)) from None
+        raise _unwritable(path, said_by_system(error)) from None
 
 
 def _unwritable(path: str | os.PathLike[str], why: str) -> Error:
     return Error(
         f"can't be written: {why}", file=os.fspath(path), hint="check the folder, its permissions and the disk"
     )
-
-
-def _said(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 def _created(folder: pathlib.Path) -> tuple[int, str]:

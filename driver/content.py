@@ -7,7 +7,7 @@ import sys
 from typing import BinaryIO
 
 from tflir.backends.files import is_stream
-from tflir.ir.errors import Error
+from tflir.ir.errors import Error, said_by_system
 from tflir.ir.schema import IDENTIFIER
 from tflir.near_files import near_files
 
@@ -34,9 +34,9 @@ def read_content(path: str | os.PathLike[str], kind: str = _MODEL, most: int | N
     except IsADirectoryError:
         raise Error("is a directory", file=name, hint="name a file") from None
     except (OSError, ValueError) as error:
-        said = (getattr(error, "strerror", None) or str(error)).lower()
         meant = near_files(name) if isinstance(error, FileNotFoundError) else ""
-        raise Error(f"can't be read: {said}{meant}", file=name, hint="check the path and its permissions") from None
+        what = f"can't be read: {said_by_system(error)}{meant}"
+        raise Error(what, file=name, hint="check the path and its permissions") from None
 
 
 def read_stdin(kind: str = _MODEL) -> bytes:

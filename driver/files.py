@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast, overload
 
 from tflir.backends.files import is_stream
 from tflir.content import read_content
-from tflir.ir.errors import Error
+from tflir.ir.errors import Error, said_by_system
 from tflir.ir.extensions import FRONTENDS
 from tflir.ir.limits import within_limits
 from tflir.ir.schema import IDENTIFIER
@@ -41,6 +41,14 @@ def named(path: str | os.PathLike[str]) -> str:
         kind = type(name).__name__
         raise Error(f"a file is named by its path, not by {kind}", hint="give a str or a pathlib.Path", status=2)
     return name
+
+
+def from_here(path: str) -> str:
+    """A path as it is given, or from the working folder where that is shorter."""
+    try:
+        return min(path, os.path.relpath(path), key=len)
+    except (OSError, ValueError):  # the working folder is gone, or on another drive
+        return path
 
 
 def load(path: str | os.PathLike[str]) -> ModuleOp:
@@ -89,8 +97,8 @@ def _bytes_of(name: str) -> bytes:
     try:
         return pathlib.Path(name).read_bytes()
     except OSError as error:
-        said = (error.strerror or str(error)).lower()
-        raise Error(f"can't be read: {said}", file=name, hint="check the path and its permissions") from None
+        what = f"can't be read: {said_by_system(error)}"
+        raise Error(what, file=name, hint="check the path and its permissions") from None
 
 
 def _checked(module: ModuleOp, suffix: str) -> ModuleOp:

@@ -44,5 +44,10 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
+def said_by_system(error: Exception) -> str:
+    """What the operating system says went wrong, else the exception itself, in lower case: `permission denied`."""
+    return (getattr(error, "strerror", None) or str(error)).lower()
+
+
 def _clip(text: str, limit: int = 80) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from tflir.benchmarking import SECONDS, benchmark, milliseconds
 from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.terminal import Row, human_size, output_console, percent, plain_table, progress, say
 from tflir.content import STDIN
+from tflir.files import from_here
 from tflir.ir.errors import Error
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _facts(name: str, timing: Timing) -> dict[str, Any]:
 
 
 def _print(names: Sequence[str], found: Sequence[Timing], console: Console) -> None:
-    shown = [(_short(name), timing) for name, timing in zip(names, found, strict=True) if not timing.error]
+    shown = [(from_here(name), timing) for name, timing in zip(names, found, strict=True) if not timing.error]
     if not shown:
         return
     first = shown[0][1]
@@ -96,14 +96,6 @@ def _print(names: Sequence[str], found: Sequence[Timing], console: Console) -> N
     for name, timing in shown:
         if timing.job.profile:
             _print_profile(name, timing, console)
-
-
-def _short(name: str) -> str:
-    """A path as it is given, or from the working folder where that is shorter."""
-    try:
-        return min(name, os.path.relpath(name), key=len)
-    except (OSError, ValueError):  # the working folder is gone, or on another drive
-        return name
 
 
 def _kernels(timing: Timing) -> str:

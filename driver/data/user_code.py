@@ -15,6 +15,7 @@ from types import FrameType, ModuleType
 from typing import Any, TypeVar, cast
 
 from tflir.data.numbered import is_numbered
+from tflir.files import from_here
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 
@@ -55,25 +56,17 @@ def _said(error: BaseException) -> str:
 def _place(error: BaseException) -> str:
     """`feed.py:12`: the last line of a user's file that was running; '' if there is none."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        return f"{_short(error.filename)}:{error.lineno}"
+        return f"{from_here(error.filename)}:{error.lineno}"
     frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if not _is_ours(frame)]
     places = [(frame.f_code.co_filename, line) for frame, line in frames]
     own = [place for place in places if not place[0].startswith(_INSTALLED)]
-    return f"{_short(own[-1][0])}:{own[-1][1]}" if own else ""
+    return f"{from_here(own[-1][0])}:{own[-1][1]}" if own else ""
 
 
 def _is_ours(frame: FrameType) -> bool:
     """Whether a frame is of tflir's own code, or of none that has a file."""
     package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
     return package == _OWN or frame.f_code.co_filename.startswith("<")
-
-
-def _short(file: str) -> str:
-    """A path as it is, or from the working folder where that is shorter."""
-    try:
-        return min(file, os.path.relpath(file), key=len)
-    except (OSError, ValueError):  # the working folder is gone, or on another drive
-        return file
 
 
 def names_function(name: str) -> bool:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from tflir.backends.files import whole_file
 from tflir.backends.litert.run import Array, Model, Note, Sample
 from tflir.jobs.run import Tally, refuse
 from tflir.jobs.task import Task
@@ -19,7 +16,6 @@ from tflir.quality.accuracy import labels_met
 
 _CHUNK = 64
 """Samples of a task: loading two models is to be little beside running them."""
-_DIGITS = 32
 Hits = npt.NDArray[np.float64]
 
 
@@ -54,11 +50,7 @@ def _path(team: Team, model: Model) -> str:
     """The path of a model; one that is in memory is written to a file."""
     if not isinstance(model, bytes):
         return os.path.abspath(os.fspath(model))
-    path = pathlib.Path(team.results.folder, f"compared-{hashlib.sha256(model).hexdigest()[:_DIGITS]}.tflite").resolve()
-    if not path.exists():
-        with whole_file(path) as out:
-            out.write(model)
-    return str(path)
+    return team.results.holding(model, "compared", ".tflite")
 
 
 def met(

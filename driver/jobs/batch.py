@@ -13,7 +13,7 @@ from typing import Any
 
 from tflir import __version__
 from tflir.backends.litert.run import Note
-from tflir.ir.errors import Error
+from tflir.ir.errors import Error, said_by_system
 from tflir.jobs.fingerprints import named_data, of_data, of_file
 from tflir.jobs.run import Tally
 from tflir.jobs.shards import Key, Results
@@ -97,7 +97,7 @@ def compile_many(
     """
     outputs = outputs_of(models, folder)
     results = Results(str(pathlib.Path(folder, _RECORDS)))
-    recipe = _absolute(recipe, str(results.folder))
+    recipe = _absolute(recipe, results)
     data = _data(recipe)
     found: dict[int, Made] = {}
     keys: dict[int, Key] = {}
@@ -132,9 +132,8 @@ def compile_many(
         except Error as error:
             made = replace(made, error=str(error))
         except OSError as error:
-            said = (error.strerror or str(error)).lower()
-            hint = "all workers must see the folder"
-            made = replace(made, error=f"{made.output}: can't be written from what the worker made: {said}: {hint}")
+            said = f"can't be written from what the worker made: {said_by_system(error)}"
+            made = replace(made, error=f"{made.output}: {said}: all workers must see the folder")
         found[task.index] = made
 
     for failed in team.run(tasks(), finished, tally=tally, progress=progress, goes_on=True):
@@ -156,11 +155,11 @@ def _reused(results: Results, key: Key, output: str) -> Made | None:
     return replace(Made(**held), reused=True)
 
 
-def _absolute(recipe: Recipe, folder: str) -> Recipe:
+def _absolute(recipe: Recipe, results: Results) -> Recipe:
     """The recipe with names of data that other processes understand."""
 
     def named(source: Any) -> Any:
-        return None if source is None else named_data(source, folder)
+        return None if source is None else named_data(source, results)
 
     options = replace(
         recipe.options,

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from tflir.data.dataset import files_of
 from tflir.data.user_code import file_of, names_function
-from tflir.ir.errors import Error
+from tflir.ir.errors import Error, said_by_system
+from tflir.jobs.shards import Results
 
 _MOST = 1 << 30
 """Of data with more bytes than this, names, sizes and times of the files count instead of their content."""
@@ -24,8 +25,8 @@ def of_file(path: str | os.PathLike[str]) -> str:
     try:
         _add(digest, pathlib.Path(path))
     except OSError as error:
-        said = (error.strerror or str(error)).lower()
-        raise Error(f"can't be read: {said}", file=os.fspath(path), hint="check the path and its permissions") from None
+        what = f"can't be read: {said_by_system(error)}"
+        raise Error(what, file=os.fspath(path), hint="check the path and its permissions") from None
     return digest.hexdigest()[:_DIGITS]
 
 
@@ -48,8 +49,7 @@ def of_data(source: str) -> str:
             else:
                 digest.update(str(found.st_mtime_ns).encode())
     except OSError as error:
-        said = (error.strerror or str(error)).lower()
-        raise Error(said, file=source, hint="check the path and its permissions") from None
+        raise Error(said_by_system(error), file=source, hint="check the path and its permissions") from None
     return digest.hexdigest()[:_DIGITS]
 
 
@@ -59,10 +59,10 @@ def _add(digest: Any, path: pathlib.Path) -> None:
             digest.update(chunk)
 
 
-def named_data(source: Any, folder: str) -> str:
+def named_data(source: Any, results: Results) -> str:
     """The data by a name that other processes understand: a path from the root, or `module:function`.
 
-    Another Python object is written to a file in `folder`. Raises `Error` (status 2) if that can't be.
+    Another Python object is written to a file in the folder of `results`. Raises `Error` (status 2) if that can't be.
     """
     if isinstance(source, str | os.PathLike):
         name = os.fspath(cast("str | os.PathLike[str]", source))
@@ -77,13 +77,7 @@ def named_data(source: Any, folder: str) -> str:
         content = pickle.dumps(source, pickle.HIGHEST_PROTOCOL)
     except Exception as error:  # objects may raise anything
         raise Error(f"{what}: {type(error).__name__}: {error}", hint=hint, status=2) from None
-    path = pathlib.Path(folder, f"data-{hashlib.sha256(content).hexdigest()[:_DIGITS]}{PICKLED}")
-    if not path.exists():
-        from tflir.backends.files import whole_file
-
-        with whole_file(path) as out:
-            out.write(content)
-    return str(path.resolve())
+    return results.holding(content, "data", PICKLED)
 
 
 PICKLED = ".pickle"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tflir import __version__
 from tflir.facts import facts_in_force
 from tflir.files import load
-from tflir.ir.errors import Error
+from tflir.ir.errors import Error, said_by_system
 from tflir.jobs.fingerprints import of_file, opened_data
 from tflir.options import Options
 
@@ -50,7 +50,7 @@ class Order:
         try:
             return opened_data(self.data)
         except OSError as error:
-            raise Error(f"can't be read: {(error.strerror or str(error)).lower()}", file=self.data) from None
+            raise Error(f"can't be read: {said_by_system(error)}", file=self.data) from None
 
     @property
     def options(self) -> Options:

@@ -27,7 +27,12 @@ class Span:
 
     @property
     def title(self) -> str:
-        return f"shard {self.shard}" + (f" of {self.of}" if self.of else "")
+        return title_of(self.shard, self.of)
+
+
+def title_of(shard: int, of: int) -> str:
+    """`shard 3 of 64`; without the second number if that is 0, not known."""
+    return f"shard {shard}" + (f" of {of}" if of else "")
 
 
 def spans(count: int) -> list[Span]:

@@ -14,11 +14,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 from tflir.backends.files import whole_file
-from tflir.ir.errors import Error
+from tflir.ir.errors import Error, said_by_system
+from tflir.jobs.plan import title_of
 
 _FORMAT, _VERSION = "tflir result", 1
 _ENDING = ".result"
-_DIGITS = 16
+_DIGITS, _LONG = 16, 32
+"""Of hashes, in the names of results and of other files."""
 _LONGEST_HEAD = 1 << 16
 
 
@@ -41,7 +43,7 @@ class Key:
 
     @property
     def title(self) -> str:
-        return f"shard {self.shard}" + (f" of {self.of}" if self.of else "")
+        return title_of(self.shard, self.of)
 
     @property
     def file(self) -> str:
@@ -59,7 +61,7 @@ class Results:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            what = f"can't be made: {(error.strerror or str(error)).lower()}"
+            what = f"can't be made: {said_by_system(error)}"
             raise Error(what, file=folder, hint="name another folder with --work", status=2) from None
 
     def get(self, key: Key) -> bytes | None:
@@ -91,6 +93,17 @@ class Results:
         with whole_file(path) as out:
             out.write(json.dumps(head).encode() + b"\n")
             out.write(result)
+
+    def holding(self, content: bytes, kind: str, ending: str) -> str:
+        """The path from the root of a file in the folder that holds `content`, which its name depends on.
+
+        Raises `Error` if it can't be written.
+        """
+        path = self.folder / f"{kind}-{hashlib.sha256(content).hexdigest()[:_LONG]}{ending}"
+        if not path.exists():
+            with whole_file(path) as out:
+                out.write(content)
+        return str(path.resolve())
 
 
 def _content(path: pathlib.Path, key: Key) -> bytes:

@@ -192,7 +192,7 @@ class Team:
         return Order(
             model,
             of_file(model),
-            named_data(options.representative_dataset, str(self.results.folder)),
+            named_data(options.representative_dataset, self.results),
             options.calibration_samples,
             Order.scaled_by(options),
             options.tf_compat,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tflir.backends.mlir import write_text
-from tflir.ir.errors import Error
+from tflir.ir.errors import Error, said_by_system
 from tflir.pass_manager import run_pipeline
 from tflir.pipeline_text import USAGE
 
@@ -60,8 +60,8 @@ def by_command(command: str, module: ModuleOp, *, as_model: bool, option: str = 
             try:
                 return subprocess.run([*words, path], capture_output=True, check=False).returncode
             except OSError as error:
-                message = (error.strerror or str(error)).lower()
-                raise Error(f"{option} {words[0]}: {message}", hint="name a command", status=USAGE) from None
+                what = f"{option} {words[0]}: {said_by_system(error)}"
+                raise Error(what, hint="name a command", status=USAGE) from None
 
     expected = status(module)
     if expected is None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tflir.backends.files import whole_file
 from tflir.backends.mlir import module_text
 from tflir.commands.terminal import say
-from tflir.ir.errors import Error
+from tflir.ir.errors import Error, said_by_system
 from tflir.ir.near import near
 from tflir.pipeline_text import USAGE
 
@@ -133,8 +133,8 @@ def _make_folder(path: pathlib.Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        said = (error.strerror or str(error)).lower()
-        raise Error(f"can't be made: {said}", file=str(path), hint="name another folder", status=USAGE) from None
+        what = f"can't be made: {said_by_system(error)}"
+        raise Error(what, file=str(path), hint="name another folder", status=USAGE) from None
 
 
 def _statistics(report: PassReport) -> Iterator[str]:

@@ -5,15 +5,12 @@ A worker makes the compiler of the search and its judge once, from a file that s
 
 from __future__ import annotations
 
-import hashlib
 import os
-import pathlib
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tflir.backends.files import whole_file
 from tflir.facts import facts_in_force
 from tflir.files import load
 from tflir.jobs.run import Tally, refuse
@@ -27,8 +24,7 @@ from tflir.search.store import Store
 if TYPE_CHECKING:
     from tflir.jobs.team import Team
 
-_DIGITS = 32
-_MODEL = ".tflite"
+_KIND, _MODEL = "search", ".tflite"
 
 
 @dataclass(frozen=True)
@@ -58,9 +54,10 @@ class Sharing:
     ) -> None:
         """`source` is the float model as LiteRT loads it; the rest is as in `Bench`."""
         self._team = team
-        model = _written(team, source, _MODEL) if isinstance(source, bytes) else os.path.abspath(source)
+        results = team.results
+        model = results.holding(source, _KIND, _MODEL) if isinstance(source, bytes) else os.path.abspath(source)
         bench = Bench(model, calibration, judged, settings, tuple(plugins))
-        self._bench = _written(team, pickle.dumps(bench, pickle.HIGHEST_PROTOCOL), ".pickle")
+        self._bench = results.holding(pickle.dumps(bench, pickle.HIGHEST_PROTOCOL), _KIND, ".pickle")
 
     def evaluate(
         self, requests: Sequence[Request], finished: Callable[[Request, dict[str, Any]], None], progress: Any
@@ -78,15 +75,6 @@ class Sharing:
             finished(requests[task.index], result)
 
         refuse(self._team.run(tasks(), ended, tally=Tally(len(requests)), progress=progress), self._team.kept)
-
-
-def _written(team: Team, content: bytes, ending: str) -> str:
-    name = f"search-{hashlib.sha256(content).hexdigest()[:_DIGITS]}{ending}"
-    path = pathlib.Path(team.results.folder, name).resolve()
-    if not path.exists():
-        with whole_file(path) as out:
-            out.write(content)
-    return str(path)
 
 
 # What follows runs in a worker.
