@@ -52,8 +52,8 @@ class Moments:
     count: int
     total: npt.NDArray[np.float64]
     """The sum of x, shape `(columns,)`, or `(channels, columns)` for a depthwise convolution."""
-    products: npt.NDArray[np.float64]
-    """The sum of x x^T, with one more dimension of `columns`."""
+    products: npt.NDArray[np.float32]
+    """The sum of x x^T, with one more dimension of `columns`. In single precision, since of a long x it is large."""
 
 
 Sums = list[Moments | None]
@@ -65,7 +65,7 @@ def second_moments(
 ) -> Sums:
     """The moments of each reading over all samples, which are given in blocks.
 
-    Sums are in float64. `progress` is called with the samples done and of all samples. Raises `Error` if the model
+    `progress` is called with the samples done and of all samples. Raises `Error` if the model
     can't be run.
     """
     return isolated(_second_moments, model, list(readings), list(blocks), progress=progress)
@@ -153,8 +153,7 @@ class _Reader:
 
 def _of_rows(rows: Array) -> Moments:
     """The sums of rows, shape `(rows, columns)` or `(channels, rows, columns)`."""
-    products = np.matmul(np.swapaxes(rows, -1, -2), rows).astype(np.float64)
-    return Moments(rows.shape[-2], rows.sum(axis=-2, dtype=np.float64), products)
+    return Moments(rows.shape[-2], rows.sum(axis=-2, dtype=np.float64), np.matmul(np.swapaxes(rows, -1, -2), rows))
 
 
 def _rows(value: Array, reading: Reading) -> Array | None:

@@ -15,6 +15,7 @@ from tflir.data.samples import held_out
 from tflir.ir.constants import elements
 from tflir.ir.functions import functions
 from tflir.ir.names import HELD_OUT_MEAN, HELD_OUT_MOMENTS, INPUT_MEAN, SECOND_MOMENTS, name_of
+from tflir.ir.spilled import Spill
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.linear import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
 from tflir.ir.types import shape_of
@@ -24,6 +25,7 @@ from tflir.passes.weights.rounding import HELD_OUT
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
+    from xdsl.ir import Attribute
 
     from tflir.options import Options
 
@@ -57,14 +59,22 @@ def record_moments(
     layers = sum(isinstance(op, Conv2DOp | DepthwiseConv2DOp | FullyConnectedOp) for op in module.walk())
     if not found:
         return Recorded(0, layers)
-    sums, checks = (summed or _summed)(module, [reading for _, reading in found], options, progress)
+    readers: dict[Reading, list[TflOp]] = {}
+    for op, reading in found:
+        readers.setdefault(reading, []).append(op)
+    sums, checks = (summed or _summed)(module, list(readers), options, progress)
+    spill = Spill()
     done = 0
-    for (op, _), moments, check in zip(found, sums, checks, strict=True):
-        if moments is not None:
-            _record(op, moments, SECOND_MOMENTS, INPUT_MEAN)
-            if check is not None:
-                _record(op, check, HELD_OUT_MOMENTS, HELD_OUT_MEAN)
-            done += 1
+    for ops in readers.values():
+        moments, check = sums.pop(0), checks.pop(0)
+        if moments is None:
+            continue
+        attributes = _means(moments, spill, SECOND_MOMENTS, INPUT_MEAN)
+        if check is not None:
+            attributes |= _means(check, spill, HELD_OUT_MOMENTS, HELD_OUT_MEAN)
+        for op in ops:
+            op.attributes.update(attributes)
+        done += len(ops)
     return Recorded(done, layers - done)
 
 
@@ -105,9 +115,11 @@ def _block(samples: Samples, start: int) -> tuple[Samples, Samples]:
     return kept, held
 
 
-def _record(op: TflOp, moments: Moments, of_products: str, of_total: str) -> None:
-    op.attributes[of_products] = elements((moments.products / moments.count).astype(np.float32))
-    op.attributes[of_total] = elements((moments.total / moments.count).astype(np.float32))
+def _means(moments: Moments, spill: Spill, of_products: str, of_total: str) -> dict[str, Attribute]:
+    """The attributes of these names that hold the means of x x^T and of x."""
+    products = np.divide(moments.products, moments.count, out=moments.products)
+    total = (moments.total / moments.count).astype(np.float32)
+    return {of_products: spill.constant(products), of_total: elements(total)}
 
 
 def _reading(op: TflOp, subgraph: int) -> Reading | None:

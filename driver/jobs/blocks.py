@@ -33,12 +33,6 @@ def encoded(parts: Sequence[Sums]) -> bytes:
     return out.getvalue()
 
 
-def decoded(content: bytes, part: int, readings: int) -> Sums:
-    """The sums of one part of a block that `encoded` made `content` of; others are not read."""
-    with np.load(io.BytesIO(content)) as held:
-        return [_moments(held, f"{part}/{at}") for at in range(readings)]
-
-
 def _moments(held: Mapping[str, Any], name: str) -> Moments | None:
     if f"{name}/count" not in held:
         return None
@@ -47,8 +41,16 @@ def _moments(held: Mapping[str, Any], name: str) -> Moments | None:
 
 
 def all_together(contents: Sequence[bytes], readings: int) -> tuple[Sums, Sums]:
-    """The sums of all blocks, which come in their order: kept, and held out."""
-    kept, held = (together((decoded(one, part, readings) for one in contents), readings) for part in range(2))
+    """The sums of all blocks, which come in their order: kept, and held out.
+
+    They are decoded for one reading after the other, since those of all readings take much memory.
+    """
+    blocks = [np.load(io.BytesIO(content)) for content in contents]
+
+    def summed(name: str) -> Moments | None:
+        return together(([_moments(block, name)] for block in blocks), 1)[0]
+
+    kept, held = ([summed(f"{part}/{at}") for at in range(readings)] for part in range(2))
     return kept, held
 
 

@@ -42,7 +42,7 @@ class Factors:
             return Factors(np.arange(moments.shape[-1], dtype=np.intp), _feedback(moments, damping))
         diagonal: Any = np.diagonal(moments)
         order = np.asarray(np.argsort(-diagonal, kind="stable"), np.intp)
-        return Factors(order, _feedback(moments[order][:, order], damping))
+        return Factors(order, _feedback(moments[np.ix_(order, order)], damping))
 
 
 def gptq(weights: Array, scales: Array, factors: Factors, most: int = 127, *, pinned: bool = False) -> Array:
@@ -87,7 +87,8 @@ def _feedback(moments: Array, damping: float) -> Array:
     diagonal += np.where(mean > 0, damping * mean, 1.0)
     lower: Any = np.linalg.cholesky(damped[..., ::-1, ::-1])
     upper = lower[..., ::-1, ::-1]
-    return upper / np.einsum("...ii->...i", upper)[..., None, :]
+    own = np.einsum("...ii->...i", upper)[..., None, :].copy()
+    return np.divide(upper, own, out=upper)
 
 
 def noise(errors: Array, moments: Array, damping: float = 0.0) -> Array:
