@@ -67,6 +67,10 @@ COMMANDS: tuple[Option, ...] = (
         commands=("compile", "search"),
     ),
     Option(
+        "--moments-out", "also write the second moments of what layers read, for --moments of compile", "FILE", path,
+        name="moments_out", commands=("calibrate",),
+    ),
+    Option(
         "--trace", "write every evaluation, as JSON", "FILE", path, name="trace", commands=("search",)
     ),
     Option(

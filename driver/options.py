@@ -105,6 +105,12 @@ class Options(Settings):
         return self.representative_dataset is not None or bool(self.stats) or self.has_ranges
 
     @property
+    def sources(self) -> tuple[Any, ...]:
+        """What says which values reach a model: data, statistics and moments, as they were given."""
+        data = () if self.representative_dataset is None else (self.representative_dataset,)
+        return (*data, *self.stats, *self.moments)
+
+    @property
     def scaling(self) -> Scaling | None:
         """The scaling of the data's values, if it was given."""
         mean, deviation, scale, offset = self.input_mean, self.input_std, self.input_scale, self.input_offset

@@ -161,10 +161,17 @@ def _recipe_without_data(options: Options, mode: ModeName) -> _Found:
 
 
 def _gptq_without_data(options: Options, mode: ModeName) -> _Found:
-    if not options.uses_gptq or options.representative_dataset is not None or options.replaces_passes:
+    seen = options.representative_dataset is not None or options.moments
+    if not options.uses_gptq or seen or options.replaces_passes:
         return None
     by = "--weight-algorithm" if options.weight_algorithm == "gptq" else f"a rule of {options.recipe}"
-    return f"{by} gptq needs to see what layers read", "add --representative-dataset"
+    return f"{by} gptq needs to see what layers read", "add --representative-dataset, or --moments"
+
+
+def _idle_moments(options: Options, mode: ModeName) -> _Found:
+    if not options.moments or options.rounds_weights or options.replaces_passes:
+        return None
+    return "--moments does nothing without GPTQ or bias correction", "add --weight-algorithm gptq, or leave it out"
 
 
 def _integer_with_other_types(options: Options, mode: ModeName) -> _Found:
@@ -256,6 +263,7 @@ _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
     _int16_without_data,
     _recipe_without_data,
     _gptq_without_data,
+    _idle_moments,
     _idle_percentile,
     _idle,
     _auto_without_data,

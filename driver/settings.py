@@ -215,6 +215,21 @@ class Settings:
         ),
     )  # fmt: skip
     """Files that `tflir calibrate` wrote, merged."""
+    moments: Sequence[Any] = option(
+        (),
+        Option(
+            "--moments",
+            "what calibrate --moments-out wrote: gptq and bias correction take it in place of the data",
+            "FILE[,FILE…]",
+            each(path),
+            many=True,
+            modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
+            needs=("weight_algorithm", "bias_correction", "recipe"),
+            excludes=("representative_dataset", "equalize"),
+            group=Group.WEIGHTS,
+        ),
+    )
+    """Files of second moments that `tflir calibrate` wrote, added."""
     calibration_method: str = option(
         "minmax",
         Option(
@@ -270,7 +285,7 @@ class Settings:
             "off|on|auto",
             one_of(("off", "on", "auto")),
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
-            needs=("representative_dataset",),
+            needs=("representative_dataset", "moments"),
             excludes=("tf_compat", "requantize"),
             commands=("compile", "search"),
             group=Group.WEIGHTS,

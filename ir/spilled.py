@@ -76,7 +76,7 @@ class _File:
 class _SpilledBlob(Blob):
     """Bytes of a temporary file, which are read each time they are asked for."""
 
-    __slots__ = ("_file", "_like", "_start")
+    __slots__ = ("_file", "_start")
 
     def __init__(self, file: _File, start: int, held: Blob) -> None:
         super().__init__(held.nbytes)

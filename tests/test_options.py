@@ -52,6 +52,7 @@ _VALUES = {
     "--representative-dataset": "{folder}/few.npz",
     "--calibration-samples": "1",
     "--stats": "{folder}/stats.json",
+    "--moments": "{folder}/moments.npz",
     "--calibration-method": "percentile",
     "--percentile": "99",
     "--input-scale": "0.5",

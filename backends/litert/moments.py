@@ -117,10 +117,11 @@ def together(blocks: Iterable[Sums], readings: int) -> Sums:
 
 
 def _sum(left: Sums, right: Sums) -> Sums:
-    return [one if other is None else _plus(one, other) for one, other in zip(left, right, strict=True)]
+    return [one if other is None else plus(one, other) for one, other in zip(left, right, strict=True)]
 
 
-def _plus(held: Moments | None, other: Moments) -> Moments:
+def plus(held: Moments | None, other: Moments) -> Moments:
+    """The sum of two, in place of the first; the second if there is no first."""
     if held is None:
         return other
     held.count += other.count
@@ -147,7 +148,7 @@ class _Reader:
         for subgraph, name, value in self._observer.run(samples, progress):
             for at in self._readers[subgraph, name]:
                 if (rows := _rows(value, self._readings[at])) is not None:
-                    sums[at] = _plus(sums[at], _of_rows(rows))
+                    sums[at] = plus(sums[at], _of_rows(rows))
         return sums
 
 

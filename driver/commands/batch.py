@@ -63,7 +63,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     options = options_from(given)
     if STDIN in (arguments.model, *arguments.others):
         raise Error("batch reads files", file=STDIN, hint="name them", status=_USAGE)
-    for source in (options.representative_dataset, arguments.test_data, *options.stats):
+    for source in (arguments.test_data, *options.sources):
         if isinstance(source, str) and ":" not in source:
             check_there(source)
     return options

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from tflir.data.recorded import Recorded
+    from tflir.jobs.team import Team
 
 JSON_VERSION = 1
 """Raised when a key of the JSON document changes its meaning or goes."""
@@ -41,7 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     module = source.load()
     try:
-        recorded = _recorded(source, module, arguments, options)
+        with team_of(arguments) as team:
+            recorded = _recorded(source, module, arguments, options, team)
+            layers = _write_moments(source, module, arguments, options, team) if arguments.moments_out else 0
     except Error as error:
         error.file = error.file or source.name
         raise
@@ -54,12 +57,16 @@ def run(arguments: argparse.Namespace) -> int:
     remarks = [remark] if (remark := data_remark(options)) is not None else []
     remarks += [f"warning: {line}" for line in recorded.warnings]
     if arguments.json:
-        print(json.dumps(_facts(source.name, target, recorded, remarks), indent=1))
+        facts = _facts(source.name, target, recorded, remarks)
+        moments = {"output": arguments.moments_out, "layers": layers} if arguments.moments_out else None
+        print(json.dumps(facts | {"moments": moments}, indent=1))
     elif not arguments.quiet:
         for line in remarks:
             say(line)
         counted = "" if recorded.histograms is None else f" and {len(recorded.histograms)} histograms"
         say(f"{shown_name(target)}: {len(recorded.ranges)} ranges{counted} from {recorded.samples} samples")
+        if arguments.moments_out:
+            say(f"{shown_name(arguments.moments_out)}: second moments of what {layers} layers read")
     return 0
 
 
@@ -75,11 +82,13 @@ def _facts(model: str, target: str, recorded: Recorded, remarks: Sequence[str]) 
     }
 
 
-def _recorded(source: Input, module: ModuleOp, arguments: argparse.Namespace, options: Options) -> Recorded:
+def _recorded(
+    source: Input, module: ModuleOp, arguments: argparse.Namespace, options: Options, team: Team | None
+) -> Recorded:
     """The ranges over the data, by one process or by several."""
     from tflir.data.calibration import calibrate
 
-    with team_of(arguments) as team, progress("calibrating", unit="samples", detail=detail(team)) as shown:
+    with progress("calibrating", unit="samples", detail=detail(team)) as shown:
         note = None if arguments.quiet else shown
         if team is not None:
             return team.calibrate(module, options, path=source.path, progress=note)
@@ -93,6 +102,26 @@ def _recorded(source: Input, module: ModuleOp, arguments: argparse.Namespace, op
             progress=note,
             histograms=options.needs_histograms,
         )
+
+
+def _write_moments(
+    source: Input, module: ModuleOp, arguments: argparse.Namespace, options: Options, team: Team | None
+) -> int:
+    """Writes the second moments of what layers read; returns the number of layers."""
+    from tflir.data.moments import readers_of, sums_of
+    from tflir.data.moments_file import write_moments
+
+    readers = readers_of(module)
+    readings = list(readers)
+    with progress("second moments", unit="samples", detail=detail(team)) as shown:
+        note = None if arguments.quiet else shown
+        if team is not None:
+            parts = team.moments(module, readings, options, note, path=source.path)
+        else:
+            parts = sums_of(module, readings, options, note, shard=arguments.shard or (1, 1))
+    write_moments(arguments.moments_out, module, readings, parts)
+    kept, _ = parts
+    return sum(len(ops) for ops, one in zip(readers.values(), kept, strict=True) if one is not None)
 
 
 def _ending(target: str) -> str:
@@ -112,5 +141,8 @@ def _check(arguments: argparse.Namespace, options: Options) -> None:
     if "percentile" in options.given and _ending(target) != _MODEL:
         what = "--percentile does nothing beside statistics, from which compile chooses ranges"
         raise Error(what, hint="give it to compile", status=_USAGE)
+    targets = [target, *([arguments.moments_out] if arguments.moments_out else [])]
+    if arguments.moments_out == STDOUT:
+        raise Error("--moments-out writes a file, not to a pipe", hint="name a file", status=_USAGE)
     check_stdout([target], "", as_json=arguments.json)
-    check_outputs([target], (arguments.model, options.representative_dataset), force=arguments.force)
+    check_outputs(targets, (arguments.model, options.representative_dataset), force=arguments.force)

@@ -230,7 +230,7 @@ def _outputs(arguments: argparse.Namespace, options: Options) -> list[str]:
         if options.recipe is None:
             raise Error("--rules-out does nothing without --recipe", hint="add it, or leave it out", status=_USAGE)
         outputs.append(arguments.rules_out)
-    inputs = (arguments.model, options.representative_dataset, arguments.test_data, *options.stats)
+    inputs = (arguments.model, arguments.test_data, *options.sources)
     if [arguments.model, *options.stats].count(STDIN) > 1:
         raise Error("standard input is named for two inputs", hint="name a file for one", status=_USAGE)
     check_stdout(outputs, target, as_json=arguments.json)

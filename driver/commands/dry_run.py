@@ -41,7 +41,7 @@ def plan(converter: Converter, options: Options) -> Plan:
 
     Raises `Error` where the conversion would before it begins.
     """
-    for source in (options.representative_dataset, *options.stats):
+    for source in options.sources:
         if isinstance(source, str):
             check_there(source if not names_function(source) else os.fspath(file_of(source) or os.curdir))
     passes = converter.pipeline()

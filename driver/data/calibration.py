@@ -161,17 +161,19 @@ def keeps_state(module: ModuleOp) -> bool:
     return any(op.name == "tfl.var_handle" or any(is_state(result) for result in op.results) for op in module.walk())
 
 
-def samples_of(model: Model, module: ModuleOp, options: Options, *, most: int) -> dict[str, list[Sample]]:
+def samples_of(
+    model: Model, module: ModuleOp, options: Options, *, most: int, shard: tuple[int, int] = (1, 1)
+) -> dict[str, list[Sample]]:
     """The first samples of a dataset for each signature, at most `most`. Raises `Error` if one does not fit.
 
-    `module` is that of the same model; `options` define the dataset.
+    `module` is that of the same model; `options` define the dataset, of which `shard` is a part.
     """
     runner = IsolatedRunner(model, fallback=True)
     samples: dict[str, list[Sample]] = {entry.key: [] for entry in runner.entries}
     entries = in_file_order(runner.entries, module)
     limit, scaling = options.calibration_samples, options.scaling
     masks = _masks(module)
-    data = Dataset(options.representative_dataset, entries, limit=limit, scaling=scaling, masks=masks)
+    data = Dataset(options.representative_dataset, entries, limit=limit, shard=shard, scaling=scaling, masks=masks)
     for number, (entry, values) in enumerate(data):
         if len(samples[entry.key]) < most:
             samples[entry.key].append(values)

@@ -50,19 +50,16 @@ Summing = Callable[["ModuleOp", "list[Reading]", "Options", "Note | None"], tupl
 def record_moments(
     module: ModuleOp, options: Options, *, progress: Note | None = None, summed: Summing | None = None
 ) -> Recorded:
-    """Runs the model on the representative data of `options` and records the moments on its layers' ops.
+    """Records the moments on the ops of layers: those of the files of `options`, else on the representative data.
 
-    `summed` computes them, by default in one process. Raises `Error` if the model can't be run, or if a sample does not
-    fit its inputs.
+    `summed` computes them on the data, by default in one process. Raises `Error` if the model can't be run, if a sample
+    does not fit its inputs, or if a file is not of this model.
     """
-    found = layers_of(module)
+    readers = readers_of(module)
     layers = sum(isinstance(op, Conv2DOp | DepthwiseConv2DOp | FullyConnectedOp) for op in module.walk())
-    if not found:
+    if not readers:
         return Recorded(0, layers)
-    readers: dict[Reading, list[TflOp]] = {}
-    for op, reading in found:
-        readers.setdefault(reading, []).append(op)
-    sums, checks = (summed or _summed)(module, list(readers), options, progress)
+    sums, checks = _found(module, list(readers), options, progress, summed)
     spill = Spill()
     done = 0
     for ops in readers.values():
@@ -78,19 +75,37 @@ def record_moments(
     return Recorded(done, layers - done)
 
 
-def layers_of(module: ModuleOp) -> list[tuple[TflOp, Reading]]:
-    """The layers whose moments are recorded, and what they read, in program order."""
-    return [
-        (op, reading)
-        for subgraph, function in enumerate(functions(module))
-        for op in function.body.block.ops
-        if isinstance(op, TflOp) and (reading := _reading(op, subgraph)) is not None
-    ]
+def _found(
+    module: ModuleOp, readings: list[Reading], options: Options, progress: Note | None, summed: Summing | None
+) -> tuple[Sums, Sums]:
+    if options.moments:
+        from tflir.data.moments_file import read_moments
+
+        return read_moments(options.moments, module, readings)
+    return (summed or sums_of)(module, readings, options, progress)
 
 
-def _summed(module: ModuleOp, readings: list[Reading], options: Options, progress: Note | None) -> tuple[Sums, Sums]:
+def readers_of(module: ModuleOp) -> dict[Reading, list[TflOp]]:
+    """What layers read, and the layers that read it, in program order."""
+    readers: dict[Reading, list[TflOp]] = {}
+    for subgraph, function in enumerate(functions(module)):
+        for op in function.body.block.ops:
+            if isinstance(op, TflOp) and (reading := _reading(op, subgraph)) is not None:
+                readers.setdefault(reading, []).append(op)
+    return readers
+
+
+def sums_of(
+    module: ModuleOp,
+    readings: list[Reading],
+    options: Options,
+    progress: Note | None = None,
+    *,
+    shard: tuple[int, int] = (1, 1),
+) -> tuple[Sums, Sums]:
+    """The sums over the data of `options`, or over a shard of it, in one process: see `Summing`."""
     with saved(module) as path:
-        blocks = blocks_of(samples_of(str(path), module, options, most=MOST_SAMPLES))
+        blocks = blocks_of(samples_of(str(path), module, options, most=MOST_SAMPLES, shard=shard))
         kept, held = ([block[part] for block in blocks] for part in range(2))
         first, second = (second_moments(str(path), readings, part, progress) for part in (kept, held))
         return first, second

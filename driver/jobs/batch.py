@@ -165,13 +165,14 @@ def _absolute(recipe: Recipe, results: Results) -> Recipe:
         recipe.options,
         representative_dataset=named(recipe.options.representative_dataset),
         stats=tuple(os.path.abspath(path) for path in recipe.options.stats),
+        moments=tuple(os.path.abspath(path) for path in recipe.options.moments),
     )
     return replace(recipe, options=options, test_data=named(recipe.test_data))
 
 
 def _data(recipe: Recipe) -> str:
     options = recipe.options
-    sources = [options.representative_dataset, recipe.test_data, *options.stats]
+    sources = [recipe.test_data, *options.sources]
     if options.recipe is not None and os.path.isfile(options.recipe):
         sources.append(options.recipe)
     return hashlib.sha256("|".join(of_data(source) for source in sources if source is not None).encode()).hexdigest()

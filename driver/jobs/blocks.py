@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,32 +11,18 @@ from tflir.backends.litert.moments import BLOCK, Moments, Reading, Sums, moments
 from tflir.backends.litert.run import Note, Samples
 from tflir.data.calibration import samples_of
 from tflir.data.moments import MOST_SAMPLES, blocks_of
+from tflir.data.moments_file import arrays_of, moments_in
 from tflir.jobs.order import KEPT, Order
 
 COUNT = -(-MOST_SAMPLES // BLOCK)
 """How many blocks there are at most."""
-_FIELDS = ("count", "total", "products")
 
 
 def encoded(parts: Sequence[Sums]) -> bytes:
-    """Sums of a block in the form of an `.npz`, whose arrays are called `part/reading/field`."""
-    arrays: dict[str, Any] = {
-        f"{part}/{at}/{name}": np.asarray(getattr(moments, name))
-        for part, sums in enumerate(parts)
-        for at, moments in enumerate(sums)
-        if moments is not None
-        for name in _FIELDS
-    }
+    """Sums of a block in the form of an `.npz`."""
     out = io.BytesIO()
-    np.savez(out, **arrays)
+    np.savez(out, **arrays_of(parts))
     return out.getvalue()
-
-
-def _moments(held: Mapping[str, Any], name: str) -> Moments | None:
-    if f"{name}/count" not in held:
-        return None
-    count, total, products = (held[f"{name}/{field}"] for field in _FIELDS)
-    return Moments(int(count), total, products)
 
 
 def all_together(contents: Sequence[bytes], readings: int) -> tuple[Sums, Sums]:
@@ -47,10 +32,10 @@ def all_together(contents: Sequence[bytes], readings: int) -> tuple[Sums, Sums]:
     """
     blocks = [np.load(io.BytesIO(content)) for content in contents]
 
-    def summed(name: str) -> Moments | None:
-        return together(([_moments(block, name)] for block in blocks), 1)[0]
+    def summed(part: int, at: int) -> Moments | None:
+        return together(([moments_in(block, part, at)] for block in blocks), 1)[0]
 
-    kept, held = ([summed(f"{part}/{at}") for at in range(readings)] for part in range(2))
+    kept, held = ([summed(part, at) for at in range(readings)] for part in range(2))
     return kept, held
 
 

@@ -98,7 +98,8 @@ def steps_of(options: Options) -> list[Step]:
     if options.calibration_method == AUTO:
         changes = {name: {"calibration_method": name} for name in RANGE_METHODS if name != _DEFAULT_RANGES}
         steps.append(Step(_RANGES, {"calibration_method": _DEFAULT_RANGES}, changes))
-    bias = integer and options.bias_correction == AUTO
+    measured = options.representative_dataset is not None  # with moments alone, layers decide for themselves
+    bias = integer and measured and options.bias_correction == AUTO
     if integer and options.weight_algorithm == "gptq" and (steps or bias):
         change = {"": {"weight_algorithm": "gptq"}}
         steps.append(Step("GPTQ", {"weight_algorithm": "minmax"}, change, -_MOST_LOSS))
