@@ -53,30 +53,31 @@ def gptq(weights: Array, scales: Array, factors: Factors, most: int = 127, *, pi
     quantizer that computes scales from the largest magnitudes finds the same scales.
     """
     order, feedback = factors.order, factors.feedback
-    wanted = weights[:, order]
-    steps_of = np.broadcast_to(scales, weights.shape)[:, order]
-    largest = np.argmax(np.abs(wanted), axis=1) if pinned else np.full(len(wanted), -1)
+    wanted = np.ascontiguousarray(weights.T[order])  # a column of weights is a row here: the inner loop goes over these
+    steps_of = np.ascontiguousarray(np.broadcast_to(scales, weights.shape).T[order])
+    largest = np.argmax(np.abs(wanted), axis=0) if pinned else np.full(len(weights), -1)
     rounded, errors = np.empty_like(wanted), np.zeros_like(wanted)
-    columns = wanted.shape[1]
-    for start in range(0, columns, _BLOCK):
-        block = slice(start, min(start + _BLOCK, columns))
-        left = wanted[:, block] + _product(errors[:, :start], feedback[..., :start, block])
-        for k in range(left.shape[1]):
+    for start in range(0, len(wanted), _BLOCK):
+        block = slice(start, min(start + _BLOCK, len(wanted)))
+        left = wanted[block] + _product(errors[:start], feedback[..., :start, block])
+        for k, column in enumerate(left):
             at = start + k
-            steps = np.clip(np.rint(left[:, k] / steps_of[:, at]), -most, most) * steps_of[:, at]
+            steps = np.rint(column / steps_of[at])
+            steps = np.minimum(np.maximum(steps, -most), most) * steps_of[at]
             kept = largest == at
-            steps[kept] = weights[kept, order[at]]
-            rounded[:, at] = steps
-            errors[:, at] = wanted[:, at] - steps
-            left[:, k + 1 :] += errors[:, at, None] * feedback[..., at, at + 1 : block.stop]
+            steps[kept] = wanted[at, kept]
+            rounded[at] = steps
+            errors[at] = wanted[at] - steps
+            made_up = feedback[..., at, at + 1 : block.stop].T
+            left[k + 1 :] += errors[at] * (made_up[:, None] if made_up.ndim == 1 else made_up)
     back = np.empty_like(rounded)
-    back[:, order] = rounded
-    return back
+    back[order] = rounded
+    return np.ascontiguousarray(back.T)
 
 
 def _product(errors: Array, feedback: Array) -> Array:
-    """Errors of `(channels, columns)` times a matrix, or times a matrix for each channel."""
-    return errors @ feedback if feedback.ndim == 2 else np.einsum("cj,cjk->ck", errors, feedback)
+    """The transpose of errors of shape `(columns, channels)` times a matrix, or times a matrix for each channel."""
+    return feedback.T @ errors if feedback.ndim == 2 else np.einsum("jc,cjk->kc", errors, feedback)
 
 
 def _feedback(moments: Array, damping: float) -> Array:
