@@ -1,25 +1,20 @@
-"""Records what layers read on their ops: means and second moments, from which weights are rounded."""
+"""Records what ops multiply weights by: means and second moments, from which weights are rounded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tflir.backends.litert.moments import BLOCK, Moments, Reading, Sums, second_moments
+from tflir.backends.litert.moments import BLOCK, Moments, Sums, second_moments
+from tflir.backends.litert.readings import Reading
 from tflir.backends.litert.run import Note, Samples
 from tflir.data.calibration import samples_of, saved
+from tflir.data.readings import readings_of
 from tflir.data.samples import held_out
-from tflir.ir.constants import elements
-from tflir.ir.functions import functions
-from tflir.ir.names import HELD_OUT_MEAN, HELD_OUT_MOMENTS, INPUT_MEAN, SECOND_MOMENTS, name_of
+from tflir.ir.names import HELD_OUT_MEAN, HELD_OUT_MOMENTS, INPUT_MEAN, SECOND_MOMENTS
+from tflir.ir.recorded_moments import record
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.linear import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
-from tflir.ir.types import shape_of
-from tflir.passes.quantization.pairs import constant_of
-from tflir.passes.rewriting.values import is_float
 from tflir.passes.weights.rounding import HELD_OUT
 
 if TYPE_CHECKING:
@@ -29,13 +24,11 @@ if TYPE_CHECKING:
 
 MOST_SAMPLES = 128
 """At most this many samples are run: sums hardly change after that."""
-_MOST_COLUMNS = 8192
-"""A layer that reads longer vectors is left out: its second moments would take over half a gigabyte."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """How many layers have second moments, and how many were left out."""
+    """How many layers with constant weights have all their second moments, and how many were left out."""
 
     layers: int
     without: int
@@ -43,6 +36,10 @@ class Recorded:
 
 Summing = Callable[["ModuleOp", "list[Reading]", "Options", "Note | None"], tuple[Sums, Sums]]
 """Gives the moments over the data of the options: of the samples that are kept, and of those that are held out."""
+
+
+_ByOp = dict[TflOp, dict[int, Moments]]
+"""Moments by op and by the number of its product."""
 
 
 def record_moments(
@@ -53,29 +50,24 @@ def record_moments(
     `summed` computes them, by default in one process. Raises `Error` if the model can't be run, or if a sample does not
     fit its inputs.
     """
-    found = layers_of(module)
-    layers = sum(isinstance(op, Conv2DOp | DepthwiseConv2DOp | FullyConnectedOp) for op in module.walk())
-    if not found:
-        return Recorded(0, layers)
-    sums, checks = (summed or _summed)(module, [reading for _, reading in found], options, progress)
-    done = 0
-    for (op, _), moments, check in zip(found, sums, checks, strict=True):
-        if moments is not None:
-            _record(op, moments, SECOND_MOMENTS, INPUT_MEAN)
-            if check is not None:
-                _record(op, check, HELD_OUT_MOMENTS, HELD_OUT_MEAN)
-            done += 1
-    return Recorded(done, layers - done)
-
-
-def layers_of(module: ModuleOp) -> list[tuple[TflOp, Reading]]:
-    """The layers whose moments are recorded, and what they read, in program order."""
-    return [
-        (op, reading)
-        for subgraph, function in enumerate(functions(module))
-        for op in function.body.block.ops
-        if isinstance(op, TflOp) and (reading := _reading(op, subgraph)) is not None
-    ]
+    found = readings_of(module)
+    readings = [reading for _, _, reading in found if reading is not None]
+    if not readings:
+        return Recorded(0, len({op for op, _, _ in found}))
+    sums, checks = (iter(part) for part in (summed or _summed)(module, readings, options, progress))
+    kept, held = _ByOp(), _ByOp()
+    without: set[TflOp] = set()
+    for op, number, reading in found:
+        moments, check = (None, None) if reading is None else (next(sums), next(checks))
+        if moments is None:
+            without.add(op)
+            continue
+        kept.setdefault(op, {})[number] = moments
+        if check is not None:
+            held.setdefault(op, {})[number] = check
+    _record(kept, SECOND_MOMENTS, INPUT_MEAN)
+    _record(held, HELD_OUT_MOMENTS, HELD_OUT_MEAN)
+    return Recorded(len(kept.keys() - without), len(without))
 
 
 def _summed(module: ModuleOp, readings: list[Reading], options: Options, progress: Note | None) -> tuple[Sums, Sums]:
@@ -105,39 +97,7 @@ def _block(samples: Samples, start: int) -> tuple[Samples, Samples]:
     return kept, held
 
 
-def _record(op: TflOp, moments: Moments, of_products: str, of_total: str) -> None:
-    op.attributes[of_products] = elements((moments.products / moments.count).astype(np.float32))
-    op.attributes[of_total] = elements((moments.total / moments.count).astype(np.float32))
-
-
-def _reading(op: TflOp, subgraph: int) -> Reading | None:
-    """What a layer with constant float weights reads; None for other ops, and where the tensor has no name."""
-    if not isinstance(op, Conv2DOp | DepthwiseConv2DOp | FullyConnectedOp):
-        return None
-    weights = constant_of(op.operands[1])
-    name = name_of(op.operands[0])
-    if weights is None or not name or not is_float(op.operands[0]):
-        return None
-    shape = weights.shape
-    if isinstance(op, FullyConnectedOp):
-        return Reading(subgraph, name, shape[1]) if len(shape) == 2 and shape[1] <= _MOST_COLUMNS else None
-    read = shape_of(op.operands[0].type)
-    depthwise = isinstance(op, DepthwiseConv2DOp)
-    columns = shape[1] * shape[2] * (1 if depthwise else shape[3])
-    if not read or len(read) != 4 or columns > _MOST_COLUMNS or (not depthwise and read[3] != shape[3]):
-        return None
-    return Reading(
-        subgraph,
-        name,
-        columns,
-        (shape[1], shape[2]),
-        (_whole(op, "stride_h"), _whole(op, "stride_w")),
-        (_whole(op, "dilation_h_factor"), _whole(op, "dilation_w_factor")),
-        same=op.padding.data == "SAME",
-        depthwise=depthwise,
-    )
-
-
-def _whole(op: TflOp, name: str) -> int:
-    value: Any = op.properties[name]
-    return int(value.value.data)
+def _record(found: _ByOp, of_products: str, of_total: str) -> None:
+    for op, by_number in found.items():
+        record(op, of_products, {at: moments.products / moments.count for at, moments in by_number.items()})
+        record(op, of_total, {at: moments.total / moments.count for at, moments in by_number.items()})
