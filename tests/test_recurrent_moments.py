@@ -279,6 +279,24 @@ def test_the_gates_of_an_lstm_err_less_with_the_same_scales(recipe: str) -> None
             assert noises[0] < 0.7 * noises[1], f"{letter}{k}"
 
 
+@pytest.mark.parametrize("recipe", ["dynamic_wi8_afp32", "static_wi8_ai8"])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_the_right_side_of_a_matrix_product_errs_less(recipe: str, transposed: bool) -> None:
+    weights = random(LARGE, WIDE) if transposed else random(WIDE, LARGE)
+    model = Model()
+    graph = model.graph()
+    x, w = graph.tensor("x", (1, STEPS, WIDE)), graph.constant("w", weights)
+    how = options("BatchMatMulOptions", adjX=False, adjY=transposed)
+    graph.io([x], graph.op("BATCH_MATMUL", [x, w], [graph.tensor("y", (1, STEPS, LARGE))], how))
+    samples = _correlated(32)
+    plain = _converted(model.to_bytes(), None if recipe.startswith("dynamic") else samples, recipe=recipe)
+    rounded = _converted(model.to_bytes(), samples, recipe=recipe, weight_algorithm="gptq")
+    assert plain["w"]["quantization"]["scale"] == rounded["w"]["quantization"]["scale"]
+    errors = [_floats(made["w"]) - weights for made in (rounded, plain)]
+    noises = [np.square(samples.reshape(-1, WIDE) @ (one.T if transposed else one)).sum() for one in errors]
+    assert noises[0] < 0.2 * noises[1]
+
+
 def test_biases_of_gates_make_up_for_the_mean_of_both_errors() -> None:
     layer, data = _wide()
     samples = _correlated(32)

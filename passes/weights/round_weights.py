@@ -135,7 +135,7 @@ class RoundWeightsPass(TflPass):
         if beside == "float":
             small = info.all_or_nothing and small_weight(use.op, self.min_elements) is not None
             return use.operand in info.dynamic_range and not small
-        if beside == "int8" and is_recurrent(use.op):
+        if beside == "int8" and (is_recurrent(use.op) or use.operand in info.symmetric):
             return True
         return info.weight is not None and info.weight[0] == use.operand and (beside == "int8" or info.int16)
 
