@@ -97,8 +97,8 @@ def _least(options: Options) -> int:
     return _LEAST_DYNAMIC if options.rules is None else options.rules.least
 
 
-def _rounded(options: Options, *, min_elements: int = 0) -> list[str]:
-    """Stores weights as a recipe's rules say, and rounds the others as the options say."""
+def _rounded(options: Options, activations: str = "float", *, min_elements: int = 0) -> list[str]:
+    """Stores weights as a recipe's rules say, and rounds the others as the options say, beside such activations."""
     how: dict[str, bool | int | str] = {**_per_tensor(options)}
     if min_elements:
         how["min_elements"] = min_elements
@@ -106,7 +106,8 @@ def _rounded(options: Options, *, min_elements: int = 0) -> list[str]:
     passes = _stored(options, bias, how)
     if options.rounds_weights:
         nearest = {} if options.weight_algorithm == "gptq" else {"algorithm": "minmax"}
-        passes.append(_spec("tfl-round-weights", **how, **nearest, **bias))
+        beside = {} if activations == "float" else {"activations": activations}
+        passes.append(_spec("tfl-round-weights", **how, **beside, **nearest, **bias))
     return passes
 
 
@@ -172,7 +173,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         *_normal_form(options),
         *_allowed_float(options),
         *_dense_weights(options, only=only),
-        *_rounded(options),
+        *_rounded(options, "int8"),
         *(["tfl-integer-forms"] if only else []),
         *_int16_beside_int8(options),
         _spec(
@@ -214,7 +215,7 @@ def _int16x8(options: Options) -> list[str]:
         *_normal_form(options),
         *_allowed_float(options),
         *_dense_weights(options, only=bool(strict)),
-        *_rounded(options),
+        *_rounded(options, "int16"),
         *([_spec("tfl-integer-forms", int16=True)] if strict and not options.tf_compat else []),
         _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
         *([] if strict else _uncalibrated_beside_int16(options)),

@@ -76,12 +76,13 @@ ACTIVATIONS = "tfl.activations"
 """On an op: `float`, `int8` or `int16`, the type of its activations where those of a model differ."""
 
 SECOND_MOMENTS = "tfl.second_moments"
-"""On a layer: E[x x^T] over representative data, where x is what each result is computed from: a float32 constant of
-shape `(columns, columns)`, or `(channels, columns, columns)` for a depthwise convolution."""
+"""On an op: E[x x^T] over representative data for each product of its definition (`OpInfo.products`), where x is what
+the weights multiply: an array of float32 constants of shape `(columns, columns)`, or `(channels, columns, columns)` for
+a depthwise convolution; `unit` where nothing was recorded."""
 INPUT_MEAN = "tfl.input_mean"
-"""On a layer: E[x] of the same x, a float32 constant with one dimension fewer."""
+"""On an op: E[x] of the same x, constants with one dimension fewer."""
 HELD_OUT_MOMENTS, HELD_OUT_MEAN = "tfl.held_out_moments", "tfl.held_out_mean"
-"""On a layer: the same over a part of the data that was held out of them, to check what was chosen by them."""
+"""On an op: the same over a part of the data that was held out of them, to check what was chosen by them."""
 MOMENTS = (SECOND_MOMENTS, INPUT_MEAN, HELD_OUT_MOMENTS, HELD_OUT_MEAN)
 CHANNEL_MAXIMA = "tfl.channel_maxima"
 """On an op with one result: the largest magnitude of each of its channels (indices of the last dimension) over

@@ -162,4 +162,4 @@ def test_the_moments_go_to_a_file_of_their_own(folder: pathlib.Path, capsys: pyt
 
 def test_the_document_for_machines_names_the_file(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _calibrate("--json") == 0
-    assert json.loads(capsys.readouterr().out)["moments"] == {"output": "m.npz", "layers": 1}
+    assert json.loads(capsys.readouterr().out)["moments"] == {"output": "m.npz", "inputs": 1}

@@ -12,7 +12,8 @@ from models_builder import random
 from object_tree import tree
 
 import tflir
-from tflir.backends.litert.moments import Reading, second_moments
+from tflir.backends.litert.moments import second_moments
+from tflir.backends.litert.readings import Reading
 from tflir.backends.litert.run import Runner
 from tflir.cli import main
 from tflir.passes.weights.gptq import Factors, gptq, noise

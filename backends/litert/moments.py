@@ -1,8 +1,5 @@
 """Runs a model and sums the second moments of what its layers read: the sums of x and of x x^T.
 
-For a convolution, x is the patch of the input under the filter at one position, its elements in the order of the
-filter: height, width, channels. Padding counts as 0, which is what the kernels read.
-
 Floating-point sums depend on their order, so it is fixed: within a block of samples one after the other, then blocks in
 pairs, as a binary tree over their numbers. Blocks may be summed anywhere and at any time; the bits are the same.
 """
@@ -11,38 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.observed import NamedObserver
+from tflir.backends.litert.readings import Reading, rows_of
 from tflir.backends.litert.run import Array, Model, Note, Samples
 
 BLOCK = 32
 """The samples of a block: those of a signature whose numbers, counted from 0, have the same multiple of this below."""
-_MOST_ROWS = 4096
-"""Of more positions than this in one sample, every n-th is taken."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What one layer reads: a tensor, and how a filter moves over it."""
-
-    subgraph: int
-    """The number of the subgraph that has the layer."""
-    tensor: str
-    """The name of the tensor, unique among the activations of its subgraph."""
-    columns: int
-    """The length of x; of one channel for a depthwise convolution."""
-    window: tuple[int, int] = (0, 0)
-    """Height and width of the filter; (0, 0) for a fully connected layer."""
-    strides: tuple[int, int] = (1, 1)
-    dilations: tuple[int, int] = (1, 1)
-    same: bool = False
-    """Whether the padding is SAME, not VALID."""
-    depthwise: bool = False
 
 
 @dataclass
@@ -147,7 +123,7 @@ class _Reader:
         sums: Sums = [None] * len(self._readings)
         for subgraph, name, value in self._observer.run(samples, progress):
             for at in self._readers[subgraph, name]:
-                if (rows := _rows(value, self._readings[at])) is not None:
+                if (rows := rows_of(value, self._readings[at])) is not None:
                     sums[at] = plus(sums[at], _of_rows(rows))
         return sums
 
@@ -155,39 +131,3 @@ class _Reader:
 def _of_rows(rows: Array) -> Moments:
     """The sums of rows, shape `(rows, columns)` or `(channels, rows, columns)`."""
     return Moments(rows.shape[-2], rows.sum(axis=-2, dtype=np.float64), np.matmul(np.swapaxes(rows, -1, -2), rows))
-
-
-def _rows(value: Array, reading: Reading) -> Array | None:
-    """The vectors x of one sample; None if the tensor has another shape than the layer says, or is not finite."""
-    if not np.isfinite(value).all():
-        return None
-    if reading.window == (0, 0):
-        return None if value.size % reading.columns else _some(value.reshape(-1, reading.columns), 0)
-    if value.ndim != 4:
-        return None
-    patches = _patches(value, reading)
-    if reading.depthwise:
-        channels = patches.shape[3]
-        return _some(patches.transpose(3, 0, 1, 2, 4, 5).reshape(channels, -1, reading.columns), 1)
-    rows = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, reading.window[0] * reading.window[1] * value.shape[3])
-    return None if rows.shape[1] != reading.columns else _some(rows, 0)
-
-
-def _some(rows: Array, axis: int) -> Array:
-    step = -(-rows.shape[axis] // _MOST_ROWS)
-    taken = rows[::step] if axis == 0 else rows[:, ::step]
-    return np.ascontiguousarray(taken, np.float32)
-
-
-def _patches(value: Array, reading: Reading) -> Array:
-    """The windows of an NHWC tensor, shape `(batch, rows, columns, channels, height, width)`."""
-    spans = [(size - 1) * dilation + 1 for size, dilation in zip(reading.window, reading.dilations, strict=True)]
-    if reading.same:
-        pads: list[tuple[int, int]] = [(0, 0)]
-        for size, span, stride in zip(value.shape[1:3], spans, reading.strides, strict=True):
-            all_ = max(0, (-(-size // stride) - 1) * stride + span - size)
-            pads.append((all_ // 2, all_ - all_ // 2))
-        value = np.pad(value, [*pads, (0, 0)])
-    windows: Any = np.lib.stride_tricks.sliding_window_view(value, spans, axis=(1, 2))
-    (down, right), (tall, wide) = reading.strides, reading.dilations
-    return windows[:, ::down, ::right, :, ::tall, ::wide]

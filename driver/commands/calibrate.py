@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with team_of(arguments) as team:
             recorded = _recorded(source, module, arguments, options, team)
-            layers = _write_moments(source, module, arguments, options, team) if arguments.moments_out else 0
+            inputs = _write_moments(source, module, arguments, options, team) if arguments.moments_out else 0
     except Error as error:
         error.file = error.file or source.name
         raise
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     remarks += [f"warning: {line}" for line in recorded.warnings]
     if arguments.json:
         facts = _facts(source.name, target, recorded, remarks)
-        moments = {"output": arguments.moments_out, "layers": layers} if arguments.moments_out else None
+        moments = {"output": arguments.moments_out, "inputs": inputs} if arguments.moments_out else None
         print(json.dumps(facts | {"moments": moments}, indent=1))
     elif not arguments.quiet:
         for line in remarks:
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         counted = "" if recorded.histograms is None else f" and {len(recorded.histograms)} histograms"
         say(f"{shown_name(target)}: {len(recorded.ranges)} ranges{counted} from {recorded.samples} samples")
         if arguments.moments_out:
-            say(f"{shown_name(arguments.moments_out)}: second moments of what {layers} layers read")
+            say(f"{shown_name(arguments.moments_out)}: second moments of {inputs} inputs of layers")
     return 0
 
 
@@ -107,12 +107,12 @@ def _recorded(
 def _write_moments(
     source: Input, module: ModuleOp, arguments: argparse.Namespace, options: Options, team: Team | None
 ) -> int:
-    """Writes the second moments of what layers read; returns the number of layers."""
-    from tflir.data.moments import readers_of, sums_of
+    """Writes the second moments of what layers read; returns of how many inputs."""
+    from tflir.data.moments import sums_of
     from tflir.data.moments_file import write_moments
+    from tflir.data.readings import distinct, readings_of
 
-    readers = readers_of(module)
-    readings = list(readers)
+    readings = distinct(readings_of(module))
     with progress("second moments", unit="samples", detail=detail(team)) as shown:
         note = None if arguments.quiet else shown
         if team is not None:
@@ -121,7 +121,7 @@ def _write_moments(
             parts = sums_of(module, readings, options, note, shard=arguments.shard or (1, 1))
     write_moments(arguments.moments_out, module, readings, parts)
     kept, _ = parts
-    return sum(len(ops) for ops, one in zip(readers.values(), kept, strict=True) if one is not None)
+    return sum(one is not None for one in kept)
 
 
 def _ending(target: str) -> str:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from tflir.backends.files import whole_file
-from tflir.backends.litert.moments import Moments, Reading, Sums, plus
+from tflir.backends.litert.moments import Moments, Sums, plus
+from tflir.backends.litert.readings import Reading
 from tflir.data.recorded import fingerprint
 from tflir.ir.errors import Error, said_by_system
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tflir.backends.litert.moments import BLOCK, Moments, Reading, Sums, moments_of_blocks, together
+from tflir.backends.litert.moments import BLOCK, Moments, Sums, moments_of_blocks, together
+from tflir.backends.litert.readings import Reading
 from tflir.backends.litert.run import Note, Samples
 from tflir.data.calibration import samples_of
 from tflir.data.moments import MOST_SAMPLES, blocks_of

@@ -21,7 +21,8 @@ from tflir.jobs.task import Limits, Task
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
-    from tflir.backends.litert.moments import Reading, Sums
+    from tflir.backends.litert.moments import Sums
+    from tflir.backends.litert.readings import Reading
     from tflir.data.recorded import Recorded
     from tflir.jobs.order import Order
     from tflir.jobs.plan import Span

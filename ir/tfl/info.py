@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tflir.ir.tfl.products import Product
+
 
 @dataclass(frozen=True, slots=True)
 class OpInfo:
@@ -56,8 +58,12 @@ class OpInfo:
     """Bit widths of the signed weights, with zero point 0, that the hybrid kernel accepts."""
     asymmetric_inputs: bool = False
     """The hybrid kernel requires `asymmetric_quantize_inputs`."""
+    all_or_nothing: bool = False
+    """The hybrid kernel reads all those operands as int8 if the first of them is, and so misreads a float one."""
     dynamic_range_axis: int | None = None
     """Channel axis of the dynamic-range operand, if that is not `weight`."""
+    products: tuple[Product, ...] = ()
+    """The products of weights and activations that it computes."""
     stateful: tuple[int, ...] = ()
     """Operands that the op updates (variable tensors)."""
     sparse: tuple[int, ...] = ()
@@ -84,6 +90,10 @@ class OpInfo:
         """The positions of operands that may be stored as integers beside float activations, or as weights."""
         weight = () if self.weight is None else (self.weight[0],)
         return tuple(sorted({*self.dynamic_range, *weight}))
+
+    def product_of(self, operand: int) -> tuple[int, Product] | None:
+        """The product whose weights operand `operand` holds, after its number in `products`; None if there is none."""
+        return next(((n, each) for n, each in enumerate(self.products) if operand in each.weights), None)
 
     def channel_axis(self, operand: int) -> int | None:
         """The axis along which operand `operand` may have a scale for each channel; None if it has one scale."""

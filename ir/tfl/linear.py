@@ -21,6 +21,7 @@ from tflir.ir.tfl.layer_rules import (
     fully_connected,
     transpose_conv,
 )
+from tflir.ir.tfl.products import Patches, Product, Rows
 
 
 class _Conv3D(TflOp, ABC):
@@ -49,6 +50,7 @@ class Conv2DOp(TflOp):
         quantizable=True,
         weight=(1, 0),
         bias=(2, (0, 1)),
+        products=(Product((1,), Patches(), biases=(2,)),),
         dynamic_range=(1,),
         hybrid=True,
         hybrid_bits=(8, 4),
@@ -85,6 +87,7 @@ class DepthwiseConv2DOp(TflOp):
         weight=(1, 3),
         bias=(2, (0, 1)),
         absent_bias_unlisted=True,
+        products=(Product((1,), Patches(depthwise=True), biases=(2,), channels=3),),
         dynamic_range=(1,),
         hybrid=True,
         sparse=(1,),
@@ -181,6 +184,7 @@ class FullyConnectedOp(TflOp):
         quantizable=True,
         weight=(1, 0),
         bias=(2, (0, 1)),
+        products=(Product((1,), Rows(), biases=(2,)),),
         dynamic_range=(1,),
         hybrid=True,
         hybrid_bits=(8, 4),
@@ -218,6 +222,7 @@ class BatchMatMulOp(TflOp):
         pure=True,
         quantizable=True,
         symmetric=(1,),
+        products=(Product((1,), Rows(transposed="adj_x"), channels=-1, transposed="adj_y"),),
         dynamic_range=(1,),
         hybrid=True,
         asymmetric_inputs=True,

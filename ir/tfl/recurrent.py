@@ -21,6 +21,7 @@ from tflir.ir.tfl.constraints import (
     tensor,
 )
 from tflir.ir.tfl.info import OpInfo
+from tflir.ir.tfl.products import PreviousStep, Product, Rows
 
 INTERMEDIATES = (
     "input_to_input_intermediate",
@@ -30,6 +31,22 @@ INTERMEDIATES = (
     "effective_hidden_scale_intermediate",
 )
 """The intermediate tensors of an LSTM: its gates before they are normalized, and the input of the projection."""
+_BIASES, _NORMS = (12, 13, 14, 15), (20, 21, 22, 23)
+_LSTM_PRODUCTS = (
+    Product((1, 2, 3, 4), Rows(), _BIASES, normalized=_NORMS),
+    Product((5, 6, 7, 8), PreviousStep(), _BIASES, normalized=_NORMS),
+)
+"""The gates, of the input and of the step before. The runtime does not show what the projection reads."""
+_FORWARD_BIASES, _BACKWARD_BIASES = (12, 13, 14, 15), (29, 30, 31, 32)
+_AUXILIARY = 39
+_BIDIRECTIONAL_PRODUCTS = (
+    Product((1, 2, 3, 4), Rows(), _FORWARD_BIASES),
+    Product((5, 6, 7, 8), PreviousStep(), _FORWARD_BIASES),
+    Product((18, 19, 20, 21), Rows(replaced=(_AUXILIARY, 41)), _BACKWARD_BIASES),
+    Product((22, 23, 24, 25), PreviousStep(1, backward=True), _BACKWARD_BIASES),
+    Product((40, 41, 42, 43), Rows(_AUXILIARY), _FORWARD_BIASES),
+    Product((44, 45, 46, 47), Rows(_AUXILIARY), _BACKWARD_BIASES),
+)
 INPUT_OR_NONE = tensor(*FLOAT_OR_QUANTIZED.kinds, optional=True)
 
 
@@ -83,7 +100,9 @@ class LSTMOp(_LSTM):
         (1, 4),
         quantizable=True,
         int8_activation="TANH",
+        products=_LSTM_PRODUCTS,
         dynamic_range=(*range(1, 12), 16),
+        all_or_nothing=True,
         hybrid=True,
         asymmetric_inputs=True,
         stateful=(18, 19),
@@ -102,7 +121,9 @@ class UnidirectionalSequenceLSTMOp(_LSTM):
         (1, 4),
         quantizable=True,
         int8_activation="TANH",
+        products=_LSTM_PRODUCTS,
         dynamic_range=(*range(1, 12), 16),
+        all_or_nothing=True,
         hybrid=True,
         asymmetric_inputs=True,
         stateful=(18, 19),
@@ -123,7 +144,9 @@ class BidirectionalSequenceLSTMOp(TflOp):
         (1, 3),
         quantizable=True,
         no_int8="the runtime has no int8 kernel",
+        products=_BIDIRECTIONAL_PRODUCTS,
         dynamic_range=(*range(1, 12), 16, *range(18, 29), 33, *range(40, 48)),
+        all_or_nothing=True,
         hybrid=True,
         asymmetric_inputs=True,
         stateful=(35, 36, 37, 38),
@@ -220,7 +243,9 @@ class UnidirectionalSequenceRNNOp(TflOp):
         (1, 3),
         quantizable=True,
         no_int8="the runtime has no int8 kernel",
+        products=(Product((1,), Rows(), (3,)), Product((2,), PreviousStep(), (3,))),
         dynamic_range=(1, 2),
+        all_or_nothing=True,
         hybrid=True,
         asymmetric_inputs=True,
         stateful=(4,),
@@ -248,7 +273,9 @@ class SVDFOp(TflOp):
         quantizable=True,
         int8_activation="RELU",
         bias=(3, (2, 4)),
+        products=(Product((1,), Rows()),),
         dynamic_range=(1, 2),
+        all_or_nothing=True,
         hybrid=True,
         asymmetric_inputs=True,
         stateful=(4,),

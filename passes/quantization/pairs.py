@@ -13,6 +13,7 @@ from tflir.ir import names
 from tflir.ir.blob import Blob
 from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of, tensor_type
@@ -99,6 +100,16 @@ def copied(constant: FloatConstant) -> FloatConstant:
     copy = float_constant(clone) or dequantized_constant(clone)
     assert copy is not None
     return copy
+
+
+def small_weight(op: TflOp, least: int) -> int | None:
+    """The first operand of those that may be int8 in dynamic range that is a constant of fewer than `least` elements;
+    None if there is none."""
+    for index in op.INFO.dynamic_range:
+        constant = constant_of(op.operands[index]) if index < len(op.operands) else None
+        if constant is not None and constant.elements < least:
+            return index
+    return None
 
 
 def computing_uses(value: SSAValue) -> list[Use]:

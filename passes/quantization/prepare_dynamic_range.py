@@ -19,25 +19,16 @@ from tflir.passes.quantization.numerics import Rows, symmetric_scales
 from tflir.passes.quantization.pairs import (
     FloatConstant,
     computing_uses,
-    constant_of,
     float_constant,
     insert_pair,
     name_of_twin,
+    small_weight,
 )
 from tflir.passes.quantization.parameters import weight_scales
 
 _INT8 = IntegerType(8)
-_ALL_OR_NOTHING = frozenset(
-    (
-        "LSTM",
-        "UNIDIRECTIONAL_SEQUENCE_LSTM",
-        "BIDIRECTIONAL_SEQUENCE_LSTM",
-        "UNIDIRECTIONAL_SEQUENCE_RNN",
-        "SVDF",
-    )
-)
-"""Ops whose kernels read all weights as int8 if the first weight is int8, and so misread a float one among them."""
-_ALL_OR_NOTHING_IN_TENSORFLOW = frozenset(("UNIDIRECTIONAL_SEQUENCE_LSTM",))
+_ALL_OR_NOTHING_IN_TENSORFLOW = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+"""The one op of those that need all weights as int8 or none for which TensorFlow sees to that."""
 _OWN_CONSTANT = "BATCH_MATMUL"
 """This op shares no quantized constant with other ops: the default delegate refuses a constant with one scale that both
 a FULLY_CONNECTED and a later BATCH_MATMUL read.
@@ -107,29 +98,21 @@ class PrepareQuantizeDynamicRangePass(TflPass):
                 report.decline("its op was left out", user)
             elif not isinstance(user, TflOp) or use.index not in user.INFO.dynamic_range:
                 report.decline("no dynamic-range kernel reads this operand", user)
-            elif user.INFO.builtin in self._all_or_nothing() and (small := self._small(user)) is not None:
+            elif self._all_or_nothing(user) and (small := small_weight(user, self.min_elements)) is not None:
                 report.decline(f"operand {small} of the op has fewer than {self.min_elements} elements", user)
             else:
                 own = user.INFO.builtin == _OWN_CONSTANT and not self.tf_compat
                 groups.setdefault((self._axis(user, use.index, constant.shape), own), []).append(use)
         return groups
 
-    def _all_or_nothing(self) -> frozenset[str]:
-        return _ALL_OR_NOTHING_IN_TENSORFLOW if self.tf_compat else _ALL_OR_NOTHING
+    def _all_or_nothing(self, user: TflOp) -> bool:
+        return user.INFO.builtin == _ALL_OR_NOTHING_IN_TENSORFLOW if self.tf_compat else user.INFO.all_or_nothing
 
     def _axis(self, user: TflOp, operand: int, shape: tuple[int, ...]) -> int | None:
         axis = user.INFO.channel_axis(operand)
         if not self.per_channel or axis is None or axis >= len(shape) or shape[axis] == 1:
             return None
         return axis
-
-    def _small(self, user: TflOp) -> int | None:
-        """The index of the first weight of `user` that is a constant of too few elements; None if there is none."""
-        for index in user.INFO.dynamic_range:
-            constant = constant_of(user.operands[index]) if index < len(user.operands) else None
-            if constant is not None and constant.elements < self.min_elements:
-                return index
-        return None
 
     def _quantize(
         self,

@@ -20,6 +20,9 @@ Array = npt.NDArray[np.float64]
 _BLOCK = 64
 """The number of columns whose errors are applied to the rest at once, as one product of matrices."""
 
+_TOLERANCE = 1e-3
+"""Steps by which the largest weight may miss the largest integer: scales are of single precision."""
+
 
 @dataclass(frozen=True)
 class Factors:
@@ -49,13 +52,13 @@ def gptq(weights: Array, scales: Array, factors: Factors, most: int = 127, *, pi
     """The weights rounded to multiples of the scales from -most to most, shape `(channels, columns)`.
 
     `scales` broadcasts to the weights: shape `(channels, 1)`, or `(channels, columns)` where blocks of columns have
-    scales of their own. With `pinned`, the element of the largest magnitude of each channel keeps its value, so that a
-    quantizer that computes scales from the largest magnitudes finds the same scales.
+    scales of their own. With `pinned`, the elements of the largest magnitude, from which the scales follow, keep their
+    values, so that a quantizer that computes scales from the largest magnitudes finds the same scales.
     """
     order, feedback = factors.order, factors.feedback
     wanted = np.ascontiguousarray(weights.T[order])  # a column of weights is a row here: the inner loop goes over these
     steps_of = np.ascontiguousarray(np.broadcast_to(scales, weights.shape).T[order])
-    largest = np.argmax(np.abs(wanted), axis=0) if pinned else np.full(len(weights), -1)
+    largest = _largest(wanted, steps_of, most) if pinned else np.full(len(weights), -1)
     rounded, errors = np.empty_like(wanted), np.zeros_like(wanted)
     for start in range(0, len(wanted), _BLOCK):
         block = slice(start, min(start + _BLOCK, len(wanted)))
@@ -73,6 +76,16 @@ def gptq(weights: Array, scales: Array, factors: Factors, most: int = 127, *, pi
     back = np.empty_like(rounded)
     back[order] = rounded
     return np.ascontiguousarray(back.T)
+
+
+def _largest(weights: Array, scales: Array, most: int) -> npt.NDArray[np.intp]:
+    """The column of the largest magnitude of each channel; -1 where another channel with the same scale has a larger
+    one. Weights and scales have the shape `(columns, channels)`.
+    """
+    magnitudes = np.abs(weights)
+    columns, channels = magnitudes.argmax(axis=0), np.arange(weights.shape[1])
+    reaches = magnitudes[columns, channels] >= (most - _TOLERANCE) * scales[columns, channels]
+    return np.where(reaches, columns, -1)
 
 
 def _product(errors: Array, feedback: Array) -> Array:

@@ -28,7 +28,7 @@ from tflir.passes.quantization.pairs import (
 )
 from tflir.passes.rewriting.edit import erase, insert_after
 from tflir.passes.rewriting.values import qconst_op
-from tflir.passes.weights.reading import correct_bias, erase_unused, floats, rows_of, shaped, summed
+from tflir.passes.weights.reading import WeightUse, correct_bias, erase_unused, floats, rows_of, shaped, summed
 from tflir.passes.weights.rounding import Rounded, round_rows
 
 _OWN = ("minmax", "gptq")
@@ -125,10 +125,11 @@ class QuantizeWeightsPass(TflPass):
             return
         axis = readers[0].INFO.channel_axis(uses[0].index) or 0
         rows = rows_of(values, axis) if values.ndim else values.reshape(1, 1).astype(np.float64)
-        moments = summed(readers, names.SECOND_MOMENTS, len(rows)) if kind.algorithm == "gptq" else None
+        products = _products(uses, axis, max(1, values.ndim))
+        moments = summed(products, names.SECOND_MOMENTS, len(rows)) if products and kind.algorithm == "gptq" else None
         if kind.algorithm == "gptq" and moments is None:
             report.decline("what it reads was not recorded: rounded to nearest", readers[0])
-        check = None if moments is None else summed(readers, names.HELD_OUT_MOMENTS, len(rows))
+        check = None if moments is None else summed(products, names.HELD_OUT_MOMENTS, len(rows))
         result = round_rows(rows, kind, kind.algorithm, moments, check)
         if result.nearest:
             report.decline("rounding to nearest errs less on data that was held out", readers[0])
@@ -146,15 +147,22 @@ class QuantizeWeightsPass(TflPass):
         if dequantize.results[0].first_use is None:
             erase(dequantize)
         report.count(f"weights to int{kind.bits}")
-        for op in readers if self.correct_bias != "off" else ():
-            if names.INPUT_MEAN in op.attributes:
-                correct_bias(op, rows - result.values, report, checked=self.correct_bias == "auto")
+        for use in products if self.correct_bias != "off" else ():
+            if use.recorded(names.INPUT_MEAN) is not None:
+                correct_bias(use, rows - result.values, report, checked=self.correct_bias == "auto")
 
 
 def _weight_index(op: TflOp) -> int | None:
     """The position of the one weight of an op; None for ops without, and for those with several."""
     positions = op.INFO.weight_operands
     return positions[0] if len(positions) == 1 else None
+
+
+def _products(uses: list[Use], axis: int, rank: int) -> list[WeightUse]:
+    """The uses as factors of products with channels along `axis`; none if one of them is another kind of use."""
+    found = [WeightUse.of(use.operation, use.index) for use in uses]
+    known = [use for use in found if use is not None and use.channels(rank) == axis]
+    return known if len(known) == len(found) else []
 
 
 def _element(kind: WeightKind, axis: int, result: Rounded) -> UniformQuantizedType:

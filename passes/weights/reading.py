@@ -1,7 +1,9 @@
-"""What layers with constant weights read, as calibration recorded it, and how their weights and biases are replaced."""
+"""What constant weights are multiplied by, as calibration recorded it, and how weights and biases are replaced."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -9,42 +11,65 @@ import numpy.typing as npt
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir import names
-from tflir.ir.constants import ArrayElementsAttr, as_numpy, elements
+from tflir.ir.constants import elements
+from tflir.ir.recorded_moments import recorded
 from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.products import Product
+from tflir.ir.tfl.shapes import flag
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.pairs import FloatConstant, constant_of
 from tflir.passes.rewriting.edit import erase, insert_before
-from tflir.passes.rewriting.values import const_op
+from tflir.passes.rewriting.values import const_op, is_float
 
 Float64 = npt.NDArray[np.float64]
 N = TypeVar("N", bound=np.generic)
 
 
-def summed(readers: list[TflOp], name: str, channels: int) -> Float64 | None:
-    """The sum of the second moments of layers that share weights; None if one has none.
+@dataclass(frozen=True)
+class WeightUse:
+    """An op that multiplies a constant by values of its own."""
+
+    op: TflOp
+    operand: int
+    """The position of the constant."""
+    number: int
+    """The number of the product among those of the op."""
+    product: Product
+
+    @staticmethod
+    def of(op: Operation, operand: int) -> WeightUse | None:
+        """The use of operand `operand` of `op` in a product; None if it is in none."""
+        found = op.INFO.product_of(operand) if isinstance(op, TflOp) else None
+        return WeightUse(op, operand, *found) if found is not None and isinstance(op, TflOp) else None
+
+    def channels(self, rank: int) -> int:
+        """The axis of the channels in weights of `rank` dimensions, counted from 0."""
+        axis, word = self.product.channels, self.product.transposed
+        return (axis - (bool(word) and flag(self.op, word))) % rank
+
+    def recorded(self, name: str) -> Float64 | None:
+        """What the attribute `name` of the op, one of `names.MOMENTS`, has for the values that are multiplied."""
+        return recorded(self.op, name, self.number)
+
+
+def summed(uses: Sequence[WeightUse], name: str, channels: int) -> Float64 | None:
+    """The sum of the second moments of what shared weights multiply; None if those of one use are missing.
 
     Those of a depthwise convolution are of input channels, and are repeated for each output channel.
     """
     total: Float64 | None = None
-    for op in readers:
-        if name not in op.attributes:
+    for use in uses:
+        if (held := use.recorded(name)) is None:
             return None
-        held = _attribute(op, name)
         held = held if held.ndim == 2 else np.repeat(held, channels // len(held), axis=0)
         total = held if total is None else total + held
     return total
 
 
-def _attribute(op: TflOp, name: str) -> Float64:
-    held = op.attributes[name]
-    assert isinstance(held, ArrayElementsAttr)
-    return as_numpy(held).astype(np.float64)
-
-
-def _mean(op: TflOp, name: str, channels: int) -> Float64:
-    """A mean of what a layer reads, which broadcasts to its weights of shape `(channels, columns)`."""
-    held = _attribute(op, name)
-    return held if held.ndim == 1 else np.repeat(held, channels // len(held), axis=0)
+def _mean(use: WeightUse, name: str, channels: int) -> Float64 | None:
+    """A mean of what is multiplied, which broadcasts to the weights of shape `(channels, columns)`."""
+    held = use.recorded(name)
+    return held if held is None or held.ndim == 1 else np.repeat(held, channels // len(held), axis=0)
 
 
 def floats(constant: FloatConstant) -> npt.NDArray[np.float32]:
@@ -70,39 +95,40 @@ def clear_moments(module: Operation) -> None:
             op.attributes.pop(name, None)
 
 
-def correct_bias(op: TflOp, errors: Float64, report: PassReport, *, checked: bool) -> None:
-    """Adds the mean of the error of a layer's results, (W - Q) E[x], to its bias (Nagel et al., arXiv:1906.04721,
-    section 4.2); if `checked`, where data that was held out agrees.
+def correct_bias(use: WeightUse, errors: Float64, report: PassReport, *, checked: bool) -> None:
+    """Adds the mean of the error of a product, (W - Q) E[x], to the bias that the op adds to it (Nagel et al.,
+    arXiv:1906.04721, section 4.2); if `checked`, where data that was held out agrees.
 
     `errors` is W - Q, shape `(channels, columns)`. With the correction b and the mean e of the error over the data
     that was held out, the squared error changes by |b|^2 - 2 b e.
     """
-    bias = _bias(op)
-    if bias is None or bias.shape != (len(errors),) or names.INPUT_MEAN not in op.attributes:
+    op, index = use.op, use.product.bias_of(use.operand)
+    bias = constant_of(op.operands[index]) if index is not None and index < len(op.operands) else None
+    mean = _mean(use, names.INPUT_MEAN, len(errors))
+    if index is None or bias is None or bias.shape != (len(errors),) or mean is None or _is_normalized(use):
         report.decline("it has no constant bias, to which the mean of the error could be added", op)
         return
-    added = (errors * _mean(op, names.INPUT_MEAN, len(errors))).sum(axis=1)
+    added = (errors * mean).sum(axis=1)
     if checked:
-        if names.HELD_OUT_MEAN not in op.attributes:
+        if (held_out := _mean(use, names.HELD_OUT_MEAN, len(errors))) is None:
             report.decline("no data was held out to check a correction of its bias", op)
             return
-        seen = (errors * _mean(op, names.HELD_OUT_MEAN, len(errors))).sum(axis=1)
+        seen = (errors * held_out).sum(axis=1)
         if not float(added @ added) < 2 * float(added @ seen):
             report.decline("a correction of its bias does not help on data that was held out", op)
             return
     values = floats(bias) + added
     new = const_op(elements(values.astype(np.float32)))
     new.location = bias.source.location
-    assert op.INFO.bias is not None
     insert_before(op, new)
-    op.operands[op.INFO.bias[0]] = new.results[0]
+    op.operands[index] = new.results[0]
     report.count("biases corrected")
 
 
-def _bias(op: TflOp) -> FloatConstant | None:
-    """The constant bias of a layer; None if it has none."""
-    index = None if op.INFO.bias is None else op.INFO.bias[0]
-    return None if index is None or index >= len(op.operands) else constant_of(op.operands[index])
+def _is_normalized(use: WeightUse) -> bool:
+    """Whether the product is normalized before the bias is added, which takes away a constant error."""
+    index = use.product.normalizer_of(use.operand)
+    return index is not None and index < len(use.op.operands) and is_float(use.op.operands[index])
 
 
 def erase_unused(constant: FloatConstant) -> None:
@@ -114,12 +140,8 @@ def erase_unused(constant: FloatConstant) -> None:
             erase(op)
 
 
-def weight_uses(value: SSAValue) -> list[TflOp] | None:
-    """The ops that read a constant as their weights; None if another op reads it too."""
-    readers: list[TflOp] = []
-    for use in value.uses:
-        op = use.operation
-        if not isinstance(op, TflOp) or op.INFO.weight is None or op.INFO.weight[0] != use.index or use.index != 1:
-            return None
-        readers.append(op)
-    return readers
+def weight_uses(value: SSAValue) -> list[WeightUse] | None:
+    """The products that read a constant as their weights; None if anything else reads it too."""
+    found = [WeightUse.of(use.operation, use.index) for use in value.uses]
+    known = [use for use in found if use is not None]
+    return known if len(known) == len(found) else None

@@ -11,16 +11,17 @@ from xdsl.ir import Operation
 
 from tflir.ir import names
 from tflir.ir.constants import elements
-from tflir.ir.tfl.base import TflOp
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import LEFT_OUT
+from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, chosen_activations
 from tflir.passes.quantization.numerics import Rows, symmetric_scales
-from tflir.passes.quantization.pairs import FloatConstant, float_constant
+from tflir.passes.quantization.pairs import FloatConstant, float_constant, small_weight
+from tflir.passes.quantization.recurrent import is_recurrent
 from tflir.passes.rewriting.edit import insert_before
 from tflir.passes.rewriting.values import const_op
 from tflir.passes.weights.gptq import Factors, gptq
 from tflir.passes.weights.reading import (
     Float64,
+    WeightUse,
     clear_moments,
     correct_bias,
     erase_unused,
@@ -40,12 +41,13 @@ _MOST = 127
 class RoundWeightsPass(TflPass):
     """
     Replaces the float weights of layers by float weights that are multiples of the scales which the quantizer chooses
-    for them (max|v| / 127 for each channel), rounded by GPTQ with the layers' second moments; the quantizer, which runs
-    afterwards, rounds nothing more. With `correct_bias`, biases make up for the mean of the error that remains.
+    for them (max|v| / 127 for each channel, or for all), rounded by GPTQ with the second moments of what they multiply;
+    the quantizer, which runs afterwards, rounds nothing more. With `correct_bias`, biases make up for the mean of the
+    error that remains.
 
     ```mlir
     %w = "tfl.pseudo_const"() <{value = dense<[[1.27, 0.016, 0.014]]> : tensor<1x3xf32>}> : () -> tensor<1x3xf32>
-    %y = "tfl.fully_connected"(%x, %w, %b) {tfl.second_moments = dense<…> : tensor<3x3xf32>, …} …
+    %y = "tfl.fully_connected"(%x, %w, %b) {tfl.second_moments = [dense<…> : tensor<3x3xf32>], …} …
     ```
     becomes, if the second and third inputs are nearly equal,
     ```mlir
@@ -65,12 +67,15 @@ class RoundWeightsPass(TflPass):
     """Weights of fewer elements stay as they are."""
     algorithm: str = "gptq"
     """gptq, or minmax: each weight to the nearest."""
+    activations: str = "float"
+    """float, int8 or int16, the type of activations beside these weights: weights that stay float then are left."""
     correct_bias: str = "off"
     """on: add the mean of the error of a layer's results, (W - Q) E[x], to its bias (Nagel et al., arXiv:1906.04721,
     section 4.2); auto: only where that lessens the error over data that was held out."""
 
     def __post_init__(self) -> None:
         self.check_word("algorithm", self.algorithm, ("gptq", "minmax"))
+        self.check_word("activations", self.activations, ("float", "int8", "int16"))
         self.check_word("correct-bias", self.correct_bias, ("off", "on", "auto"))
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
@@ -78,52 +83,73 @@ class RoundWeightsPass(TflPass):
             constant = float_constant(source)
             if constant is None or constant.elements < max(1, self.min_elements):
                 continue
-            readers = weight_uses(constant.value)
-            if readers is not None and any(names.SECOND_MOMENTS in op.attributes for op in readers):
-                self._round(constant, readers, report)
+            uses = weight_uses(constant.value)
+            if uses and any(use.recorded(names.SECOND_MOMENTS) is not None for use in uses):
+                self._round(constant, uses, report)
         clear_moments(module)
 
-    def _round(self, constant: FloatConstant, readers: list[TflOp], report: PassReport) -> None:
-        if (why := _why_not(constant, readers)) is not None:
-            report.decline(why, readers[0])
+    def _round(self, constant: FloatConstant, uses: list[WeightUse], report: PassReport) -> None:
+        if (why := self._why_not(constant, uses)) is not None:
+            report.decline(why, uses[0].op)
             return
-        axis = readers[0].INFO.channel_axis(1) or 0
+        axis = uses[0].channels(len(constant.shape))
         channels = constant.shape[axis]
-        moments = summed(readers, names.SECOND_MOMENTS, channels)
+        moments = summed(uses, names.SECOND_MOMENTS, channels)
         assert moments is not None
         rows = rows_of(floats(constant), axis)
-        scales = self._scales(constant, axis)[:, None]
+        scales = self._scales(constant, uses[0])
+        scales = np.broadcast_to(scales, (channels,)).astype(np.float64)[:, None]
         result = Rounded(to_nearest(rows, scales, _MOST), scales, nearest=True)
         if self.algorithm == "gptq":
-            check = summed(readers, names.HELD_OUT_MOMENTS, channels)
+            check = summed(uses, names.HELD_OUT_MOMENTS, channels)
 
             def attempt(factors: Factors, *_: object) -> Rounded:
                 return Rounded(gptq(rows, scales, factors, pinned=True), scales)
 
             result = tuned(rows, result, attempt, moments, check)
             if result.nearest:
-                report.decline("rounding to nearest errs less on data that was held out", readers[0])
+                report.decline("rounding to nearest errs less on data that was held out", uses[0].op)
         rounded = result.values
         _replace(constant, shaped(rounded, constant.shape, axis).astype(np.float32))
         report.count("weights rounded")
-        for op in readers if self.correct_bias != "off" else ():
-            correct_bias(op, rows - rounded, report, checked=self.correct_bias == "auto")
+        for use in uses if self.correct_bias != "off" else ():
+            correct_bias(use, rows - rounded, report, checked=self.correct_bias == "auto")
 
-    def _scales(self, constant: FloatConstant, axis: int) -> Float64:
+    def _why_not(self, constant: FloatConstant, uses: list[WeightUse]) -> str | None:
+        """Why the constant is not rounded; None if it is."""
+        if any(LEFT_OUT in use.op.attributes for use in uses):
+            return "its op was left out"
+        if any(not self._becomes_int8(use) for use in uses):
+            return "its op stays float"
+        if any(use.recorded(names.SECOND_MOMENTS) is None for use in uses):
+            return "what another of its layers reads was not recorded"
+        if len({_axes(use, constant) for use in uses}) > 1:
+            return "its layers have channels along different axes"
+        return None if np.isfinite(floats(constant)).all() else "the constant holds NaN or infinity"
+
+    def _becomes_int8(self, use: WeightUse) -> bool:
+        """Whether the mode stores these weights as symmetric int8."""
+        info, beside = use.op.INFO, chosen_activations(use.op) or self.activations
+        if KEEP_FLOAT in use.op.attributes:
+            return False
+        if beside == "float":
+            small = info.all_or_nothing and small_weight(use.op, self.min_elements) is not None
+            return use.operand in info.dynamic_range and not small
+        if beside == "int8" and (is_recurrent(use.op) or use.operand in info.symmetric):
+            return True
+        return info.weight is not None and info.weight[0] == use.operand and (beside == "int8" or info.int16)
+
+    def _scales(self, constant: FloatConstant, use: WeightUse) -> Float64:
+        """The scale of each channel, or one for all, as the quantizer chooses it."""
+        axis = use.op.INFO.channel_axis(use.operand)
         rows = Rows.of(constant.blob, constant.shape, axis if self.per_channel else None)
         assert rows is not None
-        scales = symmetric_scales(rows.magnitudes())
-        return np.broadcast_to(scales, (constant.shape[axis],)).astype(np.float64)
+        return symmetric_scales(rows.magnitudes())
 
 
-def _why_not(constant: FloatConstant, readers: list[TflOp]) -> str | None:
-    if any(LEFT_OUT in op.attributes for op in readers):
-        return "its op was left out"
-    if any(names.SECOND_MOMENTS not in op.attributes for op in readers):
-        return "what another of its layers reads was not recorded"
-    if len({op.INFO.channel_axis(1) for op in readers}) > 1:
-        return "its layers have channels along different axes"
-    return None if np.isfinite(floats(constant)).all() else "the constant holds NaN or infinity"
+def _axes(use: WeightUse, constant: FloatConstant) -> tuple[int, int | None]:
+    """The axis of channels and the axis of scales."""
+    return use.channels(len(constant.shape)), use.op.INFO.channel_axis(use.operand)
 
 
 def _replace(constant: FloatConstant, values: npt.NDArray[np.float32]) -> None:

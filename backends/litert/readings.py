@@ -1,0 +1,102 @@
+"""What a layer multiplies its weights by, taken from the value of a tensor: the vectors x, one a row.
+
+For a convolution, x is the patch of the input under the filter at one position, its elements in the order of the
+filter: height, width, channels. Padding counts as 0, which is what the kernels read. For a recurrent layer, x may be
+what the layer gave in the step before; the first step reads zeros, to which a run resets the state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tflir.backends.litert.run import Array
+
+_MOST_ROWS = 4096
+"""Of more positions than this in one sample, every n-th is taken."""
+_WITH_STEPS = 3
+"""A tensor of fewer dimensions has one step."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one layer reads: a tensor, and how a filter moves over it."""
+
+    subgraph: int
+    """The number of the subgraph that has the layer."""
+    tensor: str
+    """The name of the tensor, unique among the activations of its subgraph."""
+    columns: int
+    """The length of x; of one channel for a depthwise convolution."""
+    window: tuple[int, int] = (0, 0)
+    """Height and width of the filter; (0, 0) if x is a row, along the last dimension."""
+    strides: tuple[int, int] = (1, 1)
+    dilations: tuple[int, int] = (1, 1)
+    same: bool = False
+    """Whether the padding is SAME, not VALID."""
+    depthwise: bool = False
+    transposed: bool = False
+    """x lies along the last dimension but one."""
+    shift: int = 0
+    """1: x is the row of one step before; -1: of one step after, in a layer that runs backward."""
+    time: int = 0
+    """The dimension of the steps, if there is a shift."""
+    start: int = 0
+    """With a shift: x begins at this element of the row; negative numbers count from the end."""
+
+
+def rows_of(value: Array, reading: Reading) -> Array | None:
+    """The vectors x of one sample, shape `(rows, columns)`, or `(channels, rows, columns)` if depthwise.
+
+    None if the tensor has another shape than the layer says, or is not finite.
+    """
+    if not np.isfinite(value).all():
+        return None
+    if reading.shift:
+        value = _shifted(value, reading)
+        return _some(value.reshape(-1, reading.columns), 0) if value.shape[-1] == reading.columns else None
+    if reading.window == (0, 0):
+        value = np.swapaxes(value, -1, -2) if reading.transposed else value
+        return None if value.size % reading.columns else _some(value.reshape(-1, reading.columns), 0)
+    if value.ndim != 4:
+        return None
+    patches = _patches(value, reading)
+    if reading.depthwise:
+        channels = patches.shape[3]
+        return _some(patches.transpose(3, 0, 1, 2, 4, 5).reshape(channels, -1, reading.columns), 1)
+    rows = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, reading.window[0] * reading.window[1] * value.shape[3])
+    return None if rows.shape[1] != reading.columns else _some(rows, 0)
+
+
+def _shifted(value: Array, reading: Reading) -> Array:
+    """What the layer read in each step, steps first."""
+    steps = value[None] if value.ndim < _WITH_STEPS else np.moveaxis(value, reading.time, 0)
+    part = steps[..., reading.start :][..., : reading.columns]
+    before = np.zeros_like(part)
+    if reading.shift > 0:
+        before[1:] = part[:-1]
+    else:
+        before[:-1] = part[1:]
+    return before
+
+
+def _some(rows: Array, axis: int) -> Array:
+    step = -(-rows.shape[axis] // _MOST_ROWS)
+    taken = rows[::step] if axis == 0 else rows[:, ::step]
+    return np.ascontiguousarray(taken, np.float32)
+
+
+def _patches(value: Array, reading: Reading) -> Array:
+    """The windows of an NHWC tensor, shape `(batch, rows, columns, channels, height, width)`."""
+    spans = [(size - 1) * dilation + 1 for size, dilation in zip(reading.window, reading.dilations, strict=True)]
+    if reading.same:
+        pads: list[tuple[int, int]] = [(0, 0)]
+        for size, span, stride in zip(value.shape[1:3], spans, reading.strides, strict=True):
+            all_ = max(0, (-(-size // stride) - 1) * stride + span - size)
+            pads.append((all_ // 2, all_ - all_ // 2))
+        value = np.pad(value, [*pads, (0, 0)])
+    windows: Any = np.lib.stride_tricks.sliding_window_view(value, spans, axis=(1, 2))
+    (down, right), (tall, wide) = reading.strides, reading.dilations
+    return windows[:, ::down, ::right, :, ::tall, ::wide]
