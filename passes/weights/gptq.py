@@ -83,7 +83,8 @@ def _largest(weights: Array, scales: Array, most: int) -> npt.NDArray[np.intp]:
     one. Weights and scales have the shape `(columns, channels)`.
     """
     magnitudes = np.abs(weights)
-    columns, channels = magnitudes.argmax(axis=0), np.arange(weights.shape[1])
+    columns: npt.NDArray[np.intp] = magnitudes.argmax(axis=0)
+    channels = np.arange(len(columns))
     reaches = magnitudes[columns, channels] >= (most - _TOLERANCE) * scales[columns, channels]
     return np.where(reaches, columns, -1)
 
