@@ -34,7 +34,7 @@ types: install ## type check, strict on the package
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 test: install ## unit and FileCheck tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 docs: install ## the documentation as a site, in build/site; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

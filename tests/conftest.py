@@ -1,4 +1,7 @@
-"""Fixtures of tests that open pages in a browser; a test file has the pages as its fixture `pages`, by their names."""
+"""Fixtures of all tests, and of tests that open pages in a browser.
+
+A test file of the latter has the pages as its fixture `pages`, by their names.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,12 @@ from typing import Any
 
 import pytest
 from browser import DESK, chromium, complaints, resize, settled
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have set the width of lines: processes of pytest-xdist have it set."""
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture(scope="module", name="browser")
