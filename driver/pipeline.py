@@ -194,18 +194,15 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
 
 
 def _int16_beside_int8(options: Options) -> list[str]:
-    """int16 ops of a recipe that also has int8 ones: they come first, and the passes for int8 keep them."""
+    """Chooses the int16 ops of a recipe that also has int8 ones."""
     if options.rules is None or "int16" not in options.rules.all_activations:
         return []
-    return [_spec("tfl-quantize-int16x8", chosen=True, **_per_tensor(options))]
+    return [_spec("tfl-choose-activations", mixed=True)]
 
 
 def _int16x8(options: Options) -> list[str]:
-    strict = {} if OpsSet.TFLITE_BUILTINS in options.target_spec.supported_ops else {"strict": True}
-    types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
-    wanted: dict[str, bool | str] = {side: kind for side, kind in types.items() if kind != "float32"}
-    if wanted and strict and not options.tf_compat:
-        wanted["exact_types"] = True
+    strict = OpsSet.TFLITE_BUILTINS not in options.target_spec.supported_ops
+    only = strict and not options.tf_compat
     return [
         *([] if options.tf_compat else ["tfl-lower-fake-quant"]),
         _preserved(),
@@ -213,12 +210,20 @@ def _int16x8(options: Options) -> list[str]:
         *_selected(options, integer=True),
         *_normal_form(options),
         *_allowed_float(options),
-        *_dense_weights(options, only=bool(strict)),
+        *_dense_weights(options, only=strict),
         *_rounded(options),
-        *([_spec("tfl-integer-forms", int16=True)] if strict and not options.tf_compat else []),
-        _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
-        *([] if strict else _uncalibrated_beside_int16(options)),
-        *fitted(options, integer_only=bool(strict)),
+        *([_spec("tfl-integer-forms", int16=True)] if only else []),
+        _spec("tfl-choose-activations", **({"strict": True} if strict else {}), **_compat(options)),
+        _spec("tfl-prepare-quantize", int8=False, **_per_tensor(options), **_compat(options)),
+        *([] if strict else _uncalibrated(options)),
+        *(
+            []
+            if options.tf_compat
+            else [_spec("tfl-quantize", hybrid=False, legacy_float_scale=True), "tfl-post-quantize"]
+        ),
+        *_io_types(options, strict=only),
+        *fitted(options, integer_only=strict),
+        *([] if options.tf_compat else ["tfl-post-quantize-remove-qdq"]),
         *_cleared(options),
     ]
 
@@ -229,12 +234,6 @@ def _uncalibrated(options: Options) -> list[str]:
         return []
     how = {"uncalibrated": True, "legacy_float_scale": True, **_per_tensor(options)}
     return [_spec("tfl-prepare-quantize-dynamic-range", **how)]
-
-
-def _uncalibrated_beside_int16(options: Options) -> list[str]:
-    if not (prepare := _uncalibrated(options)):
-        return []
-    return [*prepare, _spec("tfl-quantize", integer=False, hybrid=False, legacy_float_scale=True), "tfl-post-quantize"]
 
 
 def _dense_weights(options: Options, *, only: bool) -> list[str]:

@@ -49,8 +49,8 @@ def _symmetric(
         elif rows.channels == "columns":
             inverse = inverses[None, :]
         at += len(block)
-        scaled = block * inverse
-        rounded = _half_away_in_place(scaled)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity is clamped
+            rounded = _half_away_in_place(block * inverse)
         if bounds[1] > 1 << 24:  # float32 can't hold the limit: clamp in double
             yield np.clip(rounded.astype(np.float64), *bounds).astype(dtype)
         else:

@@ -21,7 +21,7 @@ from tflir.passes.quantization.kernel_limits import bias_scale, least_scale
 from tflir.passes.quantization.visible import Visible
 from tflir.passes.rewriting.values import producer as producer_of
 
-INT8_LEVELS = 255
+INT8_LEVELS, INT16_LEVELS = 2**8 - 1, 2**16 - 1
 _MARGIN = 1.001
 """A widened range has this many times the least scale, so that the scale is not below it after rounding to float32."""
 _WEIGHT_LEVELS = 127
