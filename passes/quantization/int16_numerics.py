@@ -104,7 +104,7 @@ def weight_blob(rows: Rows, magnitudes: Float32) -> Blob:
 def int16_blob(blob: Blob, scale: float) -> Blob:
     """float32 bytes quantized to int16 with this scale."""
     return symmetric_blob(
-        Rows(blob, (), "one", blob.nbytes // 4), inverse_or_0(np.float32([scale])), INT16_MOST, np.int16
+        Rows(blob, (), "one", blob.nbytes // 4), inverse_or_0(np.array([scale], np.float32)), INT16_MOST, np.int16
     )
 
 

@@ -87,7 +87,7 @@ class Constants:
 
 def _rescaled_blob(first: Blob, scale: float, rescaled: float) -> Blob:
     """int16 bytes of scale `scale` requantized to scale `rescaled`."""
-    inverse, step = inverse_or_0(np.float32([rescaled])), np.float32(scale)
+    inverse, step = inverse_or_0(np.array([rescaled], np.float32)), np.float32(scale)
 
     def make() -> Iterator[npt.NDArray[np.int16]]:
         for chunk in first.chunks():
