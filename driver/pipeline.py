@@ -165,14 +165,7 @@ def _integer_only(options: Options) -> list[str]:
 def _integer_passes(options: Options, *, only: bool) -> list[str]:
     everywhere = {"everywhere": True} if only else {}
     return [
-        "tfl-lower-fake-quant",
-        _preserved(),
-        "tfl-signed-pairs",
-        *_selected(options, integer=True),
-        *_normal_form(options),
-        *_allowed_float(options),
-        *_dense_weights(options, only=only),
-        *_rounded(options),
+        *_before_integers(options, only=only),
         *(["tfl-integer-forms"] if only else []),
         *_int16_beside_int8(options),
         _spec(
@@ -193,6 +186,20 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
     ]
 
 
+def _before_integers(options: Options, *, only: bool, pairs: bool = True) -> list[str]:
+    """The passes on the float graph, and on the `pairs` of training, before parameters are chosen."""
+    return [
+        *(["tfl-lower-fake-quant"] if pairs else []),
+        _preserved(),
+        *(["tfl-signed-pairs"] if pairs else []),
+        *_selected(options, integer=True),
+        *_normal_form(options),
+        *_allowed_float(options),
+        *_dense_weights(options, only=only),
+        *_rounded(options),
+    ]
+
+
 def _int16_beside_int8(options: Options) -> list[str]:
     """Chooses the int16 ops of a recipe that also has int8 ones."""
     if options.rules is None or "int16" not in options.rules.all_activations:
@@ -204,14 +211,7 @@ def _int16x8(options: Options) -> list[str]:
     strict = OpsSet.TFLITE_BUILTINS not in options.target_spec.supported_ops
     only = strict and not options.tf_compat
     return [
-        *([] if options.tf_compat else ["tfl-lower-fake-quant"]),
-        _preserved(),
-        *([] if options.tf_compat else ["tfl-signed-pairs"]),
-        *_selected(options, integer=True),
-        *_normal_form(options),
-        *_allowed_float(options),
-        *_dense_weights(options, only=strict),
-        *_rounded(options),
+        *_before_integers(options, only=strict, pairs=not options.tf_compat),
         *([_spec("tfl-integer-forms", int16=True)] if only else []),
         _spec("tfl-choose-activations", **({"strict": True} if strict else {}), **_compat(options)),
         _spec("tfl-prepare-quantize", int8=False, **_per_tensor(options), **_compat(options)),

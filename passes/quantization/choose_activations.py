@@ -58,12 +58,14 @@ class ChooseActivationsPass(TflPass):
             report.decline(why, op)
             if not self.mixed:
                 op.attributes.setdefault(KEEP_FLOAT, StringAttr(why))
+        chosen = {op for choice in choices for op in choice.ops}
+        for op in module.walk():
+            if op in chosen:
+                op.attributes[names.ACTIVATIONS] = StringAttr(INT16)
+                op.attributes.pop(KEEP_FLOAT, None)
+                report.count("ops to compute in int16")
             elif chosen_activations(op) == INT16:
                 op.attributes[names.ACTIVATIONS] = StringAttr(INT8)
-        for op in [op for choice in choices for op in choice.ops]:
-            op.attributes[names.ACTIVATIONS] = StringAttr(INT16)
-            op.attributes.pop(KEEP_FLOAT, None)
-            report.count("ops to compute in int16")
 
     def _choice(self, function: FuncOp, report: PassReport) -> Choice:
         ranges, clamped = ranges_of(function), dict[SSAValue, Range]()
@@ -71,7 +73,7 @@ class ChooseActivationsPass(TflPass):
             remove_trained_pairs(function, ranges, report)
             ranges = {value: bounds for value, bounds in ranges_of(function).items() if not is_constant(value)}
             ranges, clamped = visible_ranges(function, ranges, PassReport(self.name), levels=INT16_LEVELS)
-        return Choice(function, ranges, clamped, tf_compat=self.tf_compat, strict=self.strict, chosen=self.mixed)
+        return Choice(function, ranges, clamped, tf_compat=self.tf_compat, strict=self.strict, mixed=self.mixed)
 
 
 def _refusal(declined: dict[Operation, str]) -> Error:

@@ -62,7 +62,7 @@ class Choice:
 
     `ranges` are the recorded ranges of values, and `clamped` those of constants whose elements are limited to a range.
     With `tf_compat`, the choice is TensorFlow's. With `strict` (only integer ops are allowed), reasons of precision
-    do not count. With `chosen`, only ops that a recipe chose are.
+    do not count. With `mixed`, only ops that a recipe chose are.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class Choice:
         *,
         tf_compat: bool,
         strict: bool,
-        chosen: bool = False,
+        mixed: bool = False,
     ) -> None:
-        self._chosen = chosen
+        self._mixed = mixed
         self.ops: set[Operation] = set()
         self.declined: dict[Operation, str] = {}
         """The reason for each op with float operands or results that was not chosen."""
@@ -120,7 +120,7 @@ class Choice:
         if LEFT_OUT in op.attributes:
             return "it was left out"
         wanted = chosen_activations(op)
-        if wanted not in ("", INT16) or (self._chosen and not wanted):
+        if wanted not in ("", INT16) or (self._mixed and not wanted):
             return "the recipe computes it in another type"
         if self._tf_compat:
             return self._why_not_in_tensorflow(op)
