@@ -38,10 +38,11 @@ def materialise(
 ) -> int:
     """Inserts the pairs of a value, which has a state for each kind of activations, and returns their number.
 
-    The op that makes the value makes it with the parameters of its own kind, and ops of the other kind requantize that.
-    If no integer op makes it, ops of each kind quantize the float value for themselves. If a dequantize makes it, its
-    integers are requantized for int8, except for a `constant`, which is quantized from its float elements. All users of
-    an argument read the same pair, so that `tfl-modify-io-nodes` can make it an input of that type.
+    The op that makes the value makes it with the parameters of its own kind, and ops of the other kind requantize that,
+    each to what it needs. If no integer op makes it, ops of each kind quantize the float value for themselves. If a
+    dequantize makes it, its integers are requantized for int8, except for a `constant`, which is quantized from its
+    float elements. All users of an argument read the same pair, so that `tfl-modify-io-nodes` can make it an input of
+    that type.
     `first_use_first` adds the mark `facts.FIRST_USE_FIRST` to the dequantize of int8.
     """
     made_by, name, uses = producer(value), names.name_of(value), list(value.uses)
@@ -60,8 +61,8 @@ def materialise(
         source, restored = _pair(
             writer, read, state, users, first_use_first=first_use_first and kind == INT8, tf_compat=tf_compat
         )
-        integers = source if kind in (INT8, maker) or isinstance(value, BlockArgument) else read
-        pairs += 1 + _requantize(integers, value, state, writer, tf_compat=tf_compat)
+        others = kind != maker and INT16 in (kind, maker) and not isinstance(value, BlockArgument)
+        pairs += 1 + _requantize(read if others else source, value, state, writer, tf_compat=tf_compat)
         if kind == maker:
             read = restored
     return pairs

@@ -148,9 +148,19 @@ def _change_input(argument: BlockArgument, kind: str, *, tf_compat: bool) -> str
             use.operation.operands[use.index] = wide.results[0]
     for quantize in quantizes:
         if quantize.results[0].type == made.type:
+            _name_after(made, quantize)
             quantize.results[0].replace_all_uses_with(made)
             erase(quantize)
     return None
+
+
+def _name_after(argument: BlockArgument, quantize: Operation) -> None:
+    """Names the conversions of an input's integers after the input, not after the quantize that goes."""
+    gone, name = names.op_names(quantize)[0], names.name_of(argument)
+    for use in quantize.results[0].uses:
+        own = names.op_names(use.operation)[0] if isinstance(use.operation, QuantizeOp | DequantizeOp) else None
+        if gone and name and own and own.startswith(f"{gone}_"):
+            use.operation.location = names.named(name + own.removeprefix(gone))
 
 
 def _change_integer_input(argument: BlockArgument, held: UniformQuantizedType, kind: str) -> str | None:

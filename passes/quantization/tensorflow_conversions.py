@@ -151,7 +151,7 @@ class _Conversions:
         """The int16 form of `value` for op `user`, with the given scale, or if it is None, with the value's own."""
         constant = constant_of(value)
         if constant is not None:
-            if scale is None or not self._is_shared(value):
+            if not self._is_shared(value) or scale is None:
                 return self._constants.operand(constant, scale)
             value = self._constants.operand(constant, None)
         self._unread.discard(value)
