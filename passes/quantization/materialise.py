@@ -27,7 +27,7 @@ from tflir.passes.quantization.facts import (
     kind_of,
     quantized_element,
 )
-from tflir.passes.quantization.int16_facts import activations
+from tflir.passes.quantization.int16_facts import activations, takes_any_type
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.propagation import State
 from tflir.passes.rewriting.values import producer
@@ -55,7 +55,7 @@ def materialise(
             pairs += _requantize(stored, value, state, writer, tf_compat=tf_compat)
             continue
         everyone = kind == maker or (isinstance(value, BlockArgument) and len(states) == 1)
-        users = [use for use in uses if everyone or _reads(use, kind)]
+        users = [use for use in uses if everyone or _reads(use, kind, maker)]
         if not users:
             continue
         source, restored = _pair(
@@ -74,12 +74,15 @@ def _maker(op: Operation | None) -> str:
     return kind if kind != INT8 or (op is not None and is_quantizable(op)) else FLOAT
 
 
-def _reads(use: Use, kind: str) -> bool:
-    """Whether the use reads integers of this kind; what reads float may read those of int8, made float again."""
+def _reads(use: Use, kind: str, maker: str) -> bool:
+    """Whether the use reads integers of this kind; what reads float may read those of int8, made float again.
+
+    An op that only looks at the shape of an int16 result looks at this one.
+    """
     op = use.operation
     if isinstance(op, TflOp) and kind_of(op) == INT16:
         return kind == INT16 and use.index in activations(op)
-    return kind == INT8
+    return kind == INT8 and not (maker == INT16 and takes_any_type(op))
 
 
 def _pair(
