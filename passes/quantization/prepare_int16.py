@@ -15,7 +15,7 @@ from xdsl.ir import OpResult, SSAValue
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.base import TflOp
-from tflir.passes.base import PassReport
+from tflir.passes.base import PassReport, fail
 from tflir.passes.quantization.facts import INT16, is_same_scale, kind_of, positions, quantized_element
 from tflir.passes.quantization.int16_facts import (
     activations,
@@ -62,8 +62,8 @@ def int16_states(
     for op in ops:
         read = {index: op.operands[index] for index in activations(op)}
         for value in read.values():
-            if value not in own:
-                given.setdefault(value, int16_type(sound_scale(ranges[value])))
+            if value not in own and value not in given:
+                given[value] = _recorded_type(op, ranges.get(value))
         known = {index: own.get(value) or given[value] for index, value in read.items()}
         for result in op.results:
             if is_float(result):
@@ -114,14 +114,20 @@ def _result_type(op: TflOp, known: Mapping[int, Params], recorded: Range | None)
         return int16_type(FIXED_SCALE)
     if copies_scale(op):
         return next(iter(known.values()))
-    assert recorded is not None
-    own = sound_scale(recorded)
+    own = _recorded_type(op, recorded)
     if is_same_scale(op, INT16):
-        return int16_type(own)
+        return own
     scales = {index: float(params.layout.scales) for index, params in known.items()}
     if is_linear(op) and op.INFO.weight is not None:
         scales[op.INFO.weight[0]] = _weight_scale(op, op.operands[op.INFO.weight[0]])
-    return int16_type(max(own, least_scale(op, scales, bits=16)))
+    return int16_type(max(float(own.layout.scales), least_scale(op, scales, bits=16)))
+
+
+def _recorded_type(op: TflOp, recorded: Range | None) -> Params:
+    """The parameters that follow from the range of a value which the op reads or makes."""
+    if recorded is None:
+        raise fail("it is marked to compute in int16, and a range is missing", op, "run tfl-choose-activations before")
+    return int16_type(sound_scale(recorded))
 
 
 def _weight_scale(op: TflOp, weight: SSAValue) -> float:
