@@ -164,10 +164,11 @@ def _integer_only(options: Options) -> list[str]:
 
 def _integer_passes(options: Options, *, only: bool) -> list[str]:
     everywhere = {"everywhere": True} if only else {}
+    mixes = options.rules is not None and "int16" in options.rules.all_activations
     return [
         *_before_integers(options, only=only),
         *(["tfl-integer-forms"] if only else []),
-        *_int16_beside_int8(options),
+        *([_spec("tfl-choose-activations", mixed=True)] if mixes else []),
         _spec(
             "tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_sparse_tables(options), **_compat(options)
         ),
@@ -200,27 +201,21 @@ def _before_integers(options: Options, *, only: bool, pairs: bool = True) -> lis
     ]
 
 
-def _int16_beside_int8(options: Options) -> list[str]:
-    """Chooses the int16 ops of a recipe that also has int8 ones."""
-    if options.rules is None or "int16" not in options.rules.all_activations:
-        return []
-    return [_spec("tfl-choose-activations", mixed=True)]
-
-
 def _int16x8(options: Options) -> list[str]:
     strict = OpsSet.TFLITE_BUILTINS not in options.target_spec.supported_ops
     only = strict and not options.tf_compat
+    as_tensorflow = [_spec("tfl-convert-int16-as-tensorflow", **_per_tensor(options))]
+    quantized = [
+        _spec("tfl-prepare-quantize", int8=False, **_per_tensor(options)),
+        *([] if strict else _uncalibrated(options)),
+        _spec("tfl-quantize", hybrid=False, legacy_float_scale=True),
+        "tfl-post-quantize",
+    ]
     return [
         *_before_integers(options, only=strict, pairs=not options.tf_compat),
         *([_spec("tfl-integer-forms", int16=True)] if only else []),
         _spec("tfl-choose-activations", **({"strict": True} if strict else {}), **_compat(options)),
-        _spec("tfl-prepare-quantize", int8=False, **_per_tensor(options), **_compat(options)),
-        *([] if strict else _uncalibrated(options)),
-        *(
-            []
-            if options.tf_compat
-            else [_spec("tfl-quantize", hybrid=False, legacy_float_scale=True), "tfl-post-quantize"]
-        ),
+        *(as_tensorflow if options.tf_compat else quantized),
         *_io_types(options, strict=only),
         *fitted(options, integer_only=strict),
         *([] if options.tf_compat else ["tfl-post-quantize-remove-qdq"]),

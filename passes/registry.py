@@ -32,6 +32,7 @@ _PASSES: dict[str, str] = {
     "tfl-quantize-weights": "weights.quantize_weights:QuantizeWeightsPass",
     "tfl-round-weights": "weights.round_weights:RoundWeightsPass",
     "tfl-choose-activations": "quantization.choose_activations:ChooseActivationsPass",
+    "tfl-convert-int16-as-tensorflow": "quantization.tensorflow_conversions:ConvertAsTensorFlowPass",
     "tfl-prepare-quantize": "quantization.prepare_quantize:PrepareQuantizePass",
     "tfl-optimize": "optimize.optimize:OptimizePass",
     "tfl-mend-xnnpack": "mend.mend_xnnpack:MendXnnpackPass",

@@ -18,14 +18,16 @@ def sixteen_by_eight(
     output_type: str = "float32",
 ) -> None:
     """Runs the passes of the mode on a module; the options are those of the passes."""
-    compat = f"tf-compat={tf_compat}".lower()
-    how = f"per-channel={per_channel} bias-bits={bias_bits}".lower()
-    passes = [
-        f"tfl-choose-activations{{strict={str(strict).lower()} {compat}}}",
-        f"tfl-prepare-quantize{{int8=false {how} {compat}}}",
-        *([] if tf_compat else ["tfl-quantize{hybrid=false legacy-float-scale=true}", "tfl-post-quantize"]),
-        f"tfl-modify-io-nodes{{input-type={input_type} output-type={output_type} {compat}}}",
-        *([] if tf_compat else ["tfl-post-quantize-remove-qdq"]),
-        "tfl-clear-marks",
+    compat, how = (f"tf-compat={tf_compat}", f"per-channel={per_channel} bias-bits={bias_bits}")
+    types = f"tfl-modify-io-nodes{{input-type={input_type} output-type={output_type} {compat}}}"
+    choose = f"tfl-choose-activations{{strict={strict} {compat}}}"
+    quantize = [
+        f"tfl-prepare-quantize{{int8=false {how}}}",
+        "tfl-quantize{hybrid=false legacy-float-scale=true}",
+        "tfl-post-quantize",
+        types,
+        "tfl-post-quantize-remove-qdq",
     ]
-    tflir.run_passes(module, ",".join(passes))
+    convert = [f"tfl-convert-int16-as-tensorflow{{{how}}}", types]
+    passes = ",".join([choose, *(convert if tf_compat else quantize), "tfl-clear-marks"])
+    tflir.run_passes(module, passes.replace("True", "true").replace("False", "false"))

@@ -16,6 +16,7 @@ from xdsl.ir import Operation
 from tflir.ir import names
 from tflir.ir.blob import Blob
 from tflir.ir.constants import from_blob
+from tflir.ir.errors import Error
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.records import record_to_attribute
 from tflir.ir.tfl.arithmetic import AddOp, SubOp
@@ -31,6 +32,12 @@ from tflir.passes.quantization.numerics import Rows
 from tflir.passes.quantization.pairs import FloatConstant, name_of_twin
 from tflir.passes.rewriting.edit import insert_after
 from tflir.passes.rewriting.values import const_op, qconst_op
+
+
+def check_bias_bits(bits: int) -> None:
+    """Raises `Error` (status 2) if no kernel has biases of so many bits."""
+    if bits not in (32, 64):
+        raise Error(f"bias_bits={bits}: biases of 16x8 models have 32 or 64 bits", status=2)
 
 
 def store_weights(

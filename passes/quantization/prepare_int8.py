@@ -49,16 +49,6 @@ _LEAST_STEPS = 8
 
 
 @dataclass(frozen=True)
-class How:
-    """Options of `tfl-prepare-quantize`, which says what they mean."""
-
-    per_channel: bool
-    everywhere: bool
-    sparse_tables: bool
-    tf_compat: bool
-
-
-@dataclass(frozen=True)
 class Chosen:
     """The int8 parameters that were chosen in a function; empty if no range was recorded."""
 
@@ -70,35 +60,40 @@ class Chosen:
     """The float constants."""
 
 
-def int8_states(function: FuncOp, how: How, report: PassReport) -> Chosen:
-    """The states of values that int8 ops, and those that stay float, read or make."""
-    if how.everywhere:
+def int8_states(
+    function: FuncOp, report: PassReport, *, per_channel: bool, everywhere: bool, sparse_tables: bool, tf_compat: bool
+) -> Chosen:
+    """The states of values that int8 ops, and those that stay float, read or make.
+
+    The options are those of `tfl-prepare-quantize`.
+    """
+    if everywhere:
         remove_dead_ops(function)
-    if not how.tf_compat:
+    if not tf_compat:
         drop_unfit_pairs(function, report)
     ranges, clamped = ranges_of(function), dict[SSAValue, Range]()
-    if how.tf_compat:
+    if tf_compat:
         ranges = _usable(ranges, report)
     else:
-        ranges, clamped = _sound(function, ranges, how, report)
-    kept = prune(ranges, own_ranges=not how.tf_compat, dead=dead_ops(function))
+        ranges, clamped = _sound(function, ranges, report, everywhere=everywhere)
+    kept = prune(ranges, own_ranges=not tf_compat, dead=dead_ops(function))
     remove_dead_ops(function)
     kept = {value: bounds for value, bounds in kept.items() if value.first_use is not None}
     given = given_parameters(function, kept)
-    if not how.tf_compat:
-        given |= centred_parameters(function, ranges, sparse_tables=how.sparse_tables)
-    for _, params in recurrent_parameters(function, kept if how.tf_compat else ranges, report):
+    if not tf_compat:
+        given |= centred_parameters(function, ranges, sparse_tables=sparse_tables)
+    for _, params in recurrent_parameters(function, kept if tf_compat else ranges, report):
         given |= params
     if not given:
         return Chosen()
-    if not how.tf_compat:
+    if not tf_compat:
         given = _fixed_parameters(function) | given
         _move_along(function, given)
     constants = _constants(function)
-    if not how.tf_compat:
-        split_by_kind(constants, clamped, positions(function), per_channel=how.per_channel)
+    if not tf_compat:
+        split_by_kind(constants, clamped, positions(function), per_channel=per_channel)
     order = positions(function)
-    contents = Contents(constants, order, report, per_channel=how.per_channel, tf_compat=how.tf_compat, clamped=clamped)
+    contents = Contents(constants, order, report, per_channel=per_channel, tf_compat=tf_compat, clamped=clamped)
     spread = Propagation(
         function,
         order,
@@ -106,24 +101,24 @@ def int8_states(function: FuncOp, how: How, report: PassReport) -> Chosen:
         contents=contents.of_constant,
         given=given,
         bias=contents.of_bias,
-        results_first=not how.tf_compat,
+        results_first=not tf_compat,
     )
     spread.run()
-    if not how.tf_compat:
+    if not tf_compat:
         keep_uncentred_float(function, spread, report)
         keep_refused_float(function, spread, report)
     states = {
         value: state
         for value, state in spread.states.items()
         if state.params is not None
-        and (how.everywhere or spread.has_pair(value, given))
+        and (everywhere or spread.has_pair(value, given))
         and not is_quantized_by_model(value)
     }
     return Chosen(states, given, frozenset(constants))
 
 
 def _sound(
-    function: FuncOp, recorded: dict[SSAValue, Range], how: How, report: PassReport
+    function: FuncOp, recorded: dict[SSAValue, Range], report: PassReport, *, everywhere: bool
 ) -> tuple[dict[SSAValue, Range], dict[SSAValue, Range]]:
     """Adapts recorded ranges to the limits of kernels, and marks ops that would lose too much precision as float.
 
@@ -132,8 +127,8 @@ def _sound(
     recorded = {value: bounds for value, bounds in recorded.items() if not is_constant(value)}
     ranges, clamped = visible_ranges(function, recorded, report)
     usable = _usable(ranges, report)
-    ranges = {v: bounds for v, bounds in usable.items() if not _near_pole(v, bounds, report, tables=how.everywhere)}
-    if not how.everywhere:
+    ranges = {v: bounds for v, bounds in usable.items() if not _near_pole(v, bounds, report, tables=everywhere)}
+    if not everywhere:
         _keep_coarse_float(ranges, report)
         for op in far_apart(function, ranges, SHARE_OF_INT8):
             op.attributes[KEEP_FLOAT] = StringAttr(FAR_APART)

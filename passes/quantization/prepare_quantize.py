@@ -9,24 +9,23 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 
 from tflir.ir.constness import is_constant
-from tflir.ir.errors import Error
 from tflir.ir.functions import functions
 from tflir.ir.statistics import clear_ranges, ranges_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import INT8, INT16, UNCALIBRATED, kind_of
+from tflir.passes.quantization.int16_layers import check_bias_bits
 from tflir.passes.quantization.materialise import materialise
-from tflir.passes.quantization.post_quantize import remove_unread
-from tflir.passes.quantization.prepare_int8 import Chosen, How, int8_states
+from tflir.passes.quantization.prepare_int8 import Chosen, int8_states
 from tflir.passes.quantization.prepare_int16 import int16_states
 from tflir.passes.quantization.propagation import State
 from tflir.passes.quantization.sound_ranges import INT16_LEVELS, visible_ranges
-from tflir.passes.quantization.tensorflow_conversions import convert_to_int16
 
 
 @dataclass(frozen=True)
 class PrepareQuantizePass(TflPass):
     """
-    Inserts a quantize/dequantize pair with int8 parameters on each value whose parameters follow from recorded ranges.
+    Inserts a quantize/dequantize pair on each value whose parameters follow from recorded ranges: int16 ones for ops
+    that `tfl-choose-activations` marked, int8 ones for the others.
 
     The ops between the pairs still compute in float; `tfl-quantize` makes them integer ops.
 
@@ -56,24 +55,20 @@ class PrepareQuantizePass(TflPass):
     sparse_tables: bool = False
     """Give lookup tables that are mostly zero a zero point of 0, so that a sparse encoding can omit their zeros."""
     int8: bool = True
-    """Choose int8 parameters for all ops that `tfl-choose-activations` did not make int16; else these stay float."""
+    """Choose int8 parameters, too; else ops that are not marked int16 stay float."""
     bias_bits: int = 64
     """Bit width of the biases of int16 ops, and of the accumulators that they are added to: 64 or 32."""
     tf_compat: bool = False
     """Make TensorFlow's choices even where they lose accuracy."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        if self.bias_bits not in (32, 64):
-            raise Error(f"bias_bits={self.bias_bits}: biases of 16x8 models have 32 or 64 bits", status=2)
+        check_bias_bits(self.bias_bits)
         for function in functions(module):
             self._function(function, report)
-        if self.tf_compat and not self.int8:
-            remove_unread(module, report)
 
     def _function(self, function: FuncOp, report: PassReport) -> None:
-        how = How(self.per_channel, self.everywhere, self.sparse_tables, self.tf_compat)
         recorded = bool(ranges_of(function))
-        narrow = int8_states(function, how, report) if self.int8 else Chosen()
+        narrow = self._int8(function, report) if self.int8 else Chosen()
         wide = self._int16(function, report)
         clear_ranges(function)
         if not wide and not (narrow.given if self.int8 else recorded):
@@ -89,15 +84,21 @@ class PrepareQuantizePass(TflPass):
             )
             report.count("pairs inserted", pairs)
 
+    def _int8(self, function: FuncOp, report: PassReport) -> Chosen:
+        """The states of the values that int8 ops read or make."""
+        return int8_states(
+            function,
+            report,
+            per_channel=self.per_channel,
+            everywhere=self.everywhere,
+            sparse_tables=self.sparse_tables,
+            tf_compat=self.tf_compat,
+        )
+
     def _int16(self, function: FuncOp, report: PassReport) -> dict[SSAValue, State]:
         """The states of the values that int16 ops read or make."""
-        ops = {op for op in function.body.block.ops if kind_of(op) == INT16}
-        recorded = ranges_of(function)
-        if self.tf_compat and not self.int8:
-            convert_to_int16(function, ops, recorded, report, per_channel=self.per_channel, bias_bits=self.bias_bits)
+        if not any(kind_of(op) == INT16 for op in function.body.block.ops):
             return {}
-        if not ops:
-            return {}
-        recorded = {value: bounds for value, bounds in recorded.items() if not is_constant(value)}
+        recorded = {value: bounds for value, bounds in ranges_of(function).items() if not is_constant(value)}
         ranges, clamped = visible_ranges(function, recorded, report, levels=INT16_LEVELS)
         return int16_states(function, ranges, clamped, report, per_channel=self.per_channel, bias_bits=self.bias_bits)

@@ -1,4 +1,4 @@
-"""16x8 models as TensorFlow makes them: conversions before each use, and scales and options that tflir does not choose.
+"""`tfl-convert-int16-as-tensorflow`: 16x8 models as TensorFlow makes them, with conversions before each use.
 
 TensorFlow visits ops in program order. It quantizes or dequantizes a value before each use, except for the function's
 arguments: it quantizes these at once, so that the float ops before the first int16 one read int16, too. See
@@ -7,21 +7,24 @@ docs/semantics.md, 16x8 conversions.
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import IntegerAttr, LocationAttr, StringAttr, i32
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import IntegerAttr, LocationAttr, ModuleOp, StringAttr, i32
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue, Use
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
 from tflir.ir import names
-from tflir.ir.statistics import Range
+from tflir.ir.functions import functions
+from tflir.ir.statistics import Range, clear_ranges, ranges_of
 from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import FALSE, TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.tfl.shapes import Unfit
-from tflir.passes.base import PassReport
+from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization import tensorflow_int16
-from tflir.passes.quantization.facts import quantized_element
+from tflir.passes.quantization.facts import INT16, kind_of, quantized_element
 from tflir.passes.quantization.int16_facts import (
     activations,
     chooses_bias_type,
@@ -32,46 +35,77 @@ from tflir.passes.quantization.int16_facts import (
     merges,
     takes_any_type,
 )
+from tflir.passes.quantization.int16_layers import check_bias_bits
 from tflir.passes.quantization.int16_numerics import FIXED_SCALE, NO_SCALE, activation_scale
 from tflir.passes.quantization.pairs import float_tensor, quantized_tensor
 from tflir.passes.quantization.parameters import int16_type
+from tflir.passes.quantization.post_quantize import remove_unread
 from tflir.passes.quantization.tensorflow_constants import Constants
 from tflir.passes.rewriting.edit import insert_before
 from tflir.passes.rewriting.values import is_float
 
 
-def convert_to_int16(
-    function: FuncOp,
-    ops: set[Operation],
-    ranges: dict[SSAValue, Range],
-    report: PassReport,
-    *,
-    per_channel: bool,
-    bias_bits: int,
-) -> None:
-    """Makes these ops of a function int16 ops, as TensorFlow does."""
-    constants = Constants(report, per_channel=per_channel, bias_bits=bias_bits)
-    conversions = _Conversions(function, ranges, constants, report)
-    for argument in list(function.body.block.args):
-        uses = list(argument.uses)
-        if is_float(argument) and any(_reads_int16(use, ops) for use in uses):
-            conversions.quantize_argument(argument, uses)
-    for op in list(function.body.block.ops):
-        if isinstance(op, ReturnOp):
-            conversions.read_float(op)
-        elif isinstance(op, TflOp) and op in ops:
-            conversions.make_int16(op)
-            report.count("integer ops")
-        elif not takes_any_type(op):
-            conversions.read_float(op)
-        if isinstance(op, TflOp):
-            _set_options(op, bias_bits)
-    function.update_function_type()
+@dataclass(frozen=True)
+class ConvertAsTensorFlowPass(TflPass):
+    """
+    Makes the ops that `tfl-choose-activations` marked int16 ops, with the conversions, constants, options and versions
+    that TensorFlow writes.
+
+    ```mlir
+    %a = "tfl.abs"(%x) {tfl.activations = "int16"} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+    %s = "tfl.sin"(%a) : (tensor<1x4xf32>) -> tensor<1x4xf32>
+    %c = "tfl.cos"(%a) : (tensor<1x4xf32>) -> tensor<1x4xf32>
+    ```
+    becomes
+    ```mlir
+    %q = "tfl.quantize"(%x) <{qtype = tensor<1x4x!quant.uniform<i16:f32, …>>}> …
+    %a = "tfl.abs"(%q) …
+    %f = "tfl.dequantize"(%a) …
+    %s = "tfl.sin"(%f) …
+    %g = "tfl.dequantize"(%a) …
+    %c = "tfl.cos"(%g) …
+    ```
+    The recorded ranges are removed.
+    """
+
+    name = "tfl-convert-int16-as-tensorflow"
+    changes = "lossy"
+
+    per_channel: bool = True
+    """A scale for each channel of the weights; else one scale a tensor."""
+    bias_bits: int = 64
+    """Bit width of biases, and of the accumulators that they are added to: 64 or 32."""
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        check_bias_bits(self.bias_bits)
+        for function in functions(module):
+            self._function(function, report)
+            clear_ranges(function)
+        remove_unread(module, report)
+
+    def _function(self, function: FuncOp, report: PassReport) -> None:
+        constants = Constants(report, per_channel=self.per_channel, bias_bits=self.bias_bits)
+        conversions = _Conversions(function, ranges_of(function), constants, report)
+        for argument in list(function.body.block.args):
+            uses = list(argument.uses)
+            if is_float(argument) and any(map(_reads_int16, uses)):
+                conversions.quantize_argument(argument, uses)
+        for op in list(function.body.block.ops):
+            if isinstance(op, ReturnOp):
+                conversions.read_float(op)
+            elif isinstance(op, TflOp) and kind_of(op) == INT16:
+                conversions.make_int16(op)
+                report.count("integer ops")
+            elif not takes_any_type(op):
+                conversions.read_float(op)
+            if isinstance(op, TflOp):
+                _set_options(op, self.bias_bits)
+        function.update_function_type()
 
 
-def _reads_int16(use: Use, ops: set[Operation]) -> bool:
+def _reads_int16(use: Use) -> bool:
     op = use.operation
-    return op in ops and isinstance(op, TflOp) and use.index in activations(op)
+    return isinstance(op, TflOp) and kind_of(op) == INT16 and use.index in activations(op)
 
 
 def _set_options(op: TflOp, bias_bits: int) -> None:
