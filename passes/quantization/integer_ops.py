@@ -180,13 +180,14 @@ def _read_shape_of_integers(op: Operation) -> None:
 def _result_names(op: Operation, targets: list[QuantizeOp | None]) -> list[str | None]:
     """The names of the integer op's results.
 
-    They are the names of the float results, unless the dequantized form of a result has this name, since the function
-    returns it: the integer result has the name of its quantize then.
+    They are the names of the float results, unless the function returns the dequantized form of a result, perhaps
+    through a pair of another width: that form keeps the name then, and the integer result has that of its quantize.
     """
     result_names: list[str | None] = []
     for name, target in zip(names.op_names(op), targets, strict=True):
         users = () if target is None else (use.operation for use in target.results[0].uses)
         restored = [user for user in users if isinstance(user, DequantizeOp)]
-        taken = any(is_returned(user.results[0]) or names.op_names(user)[0] == name for user in restored)
+        between = kind_of(op) == INT16
+        taken = any(is_returned(d.results[0]) or (between and names.op_names(d)[0] == name) for d in restored)
         result_names.append(names.op_names(target)[0] if taken and target is not None else name)
     return result_names
