@@ -18,7 +18,6 @@ from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 from tflir.ir.quant import UniformQuantizedType
 from tflir.passes.quantization.facts import (
     INT8,
-    INT16,
     bias_of,
     fixed_output,
     float_operands,
@@ -180,7 +179,7 @@ class Propagation:
             state.requants.setdefault(params, []).append((op, index))
 
     def has_pair(self, value: SSAValue, given: dict[SSAValue, Params]) -> bool:
-        """Whether the value gets a pair: it is given, a constant or an argument, or a visited or int16 op makes it."""
+        """Whether the value gets a pair: it is given, a constant or an argument, or a visited op makes it."""
         if value in given or value in self._constants or isinstance(value, BlockArgument):
             return True
-        return isinstance(value, OpResult) and (value.op in self.visited_from_start or kind_of(value.op) == INT16)
+        return isinstance(value, OpResult) and value.op in self.visited_from_start

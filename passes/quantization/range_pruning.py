@@ -13,14 +13,7 @@ from collections.abc import Set as AbstractSet
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.statistics import Range
-from tflir.passes.quantization.facts import (
-    INT16,
-    fixed_output,
-    float_operands,
-    is_quantized_by_model,
-    is_same_scale,
-    kind_of,
-)
+from tflir.passes.quantization.facts import fixed_output, float_operands, is_quantized_by_model, is_same_scale
 from tflir.passes.rewriting.values import producer
 
 _BEYOND = 0.02
@@ -107,8 +100,8 @@ def _is_worth_keeping(value: SSAValue, own: Range, imposed: Range, dead: Abstrac
 
 
 def _users(value: SSAValue, dead: AbstractSet[Operation]) -> int:
-    """The number of uses by ops that are not dead, and do not quantize the value to int16 for themselves."""
-    return sum(1 for use in value.uses if use.operation not in dead and kind_of(use.operation) != INT16)
+    """The number of uses by ops that are not dead."""
+    return sum(1 for use in value.uses if use.operation not in dead)
 
 
 def _spread(bounds: Range) -> float:
