@@ -31,8 +31,8 @@ from tflir.passes.quantization.int16_facts import (
     stored_weight,
     takes_any_type,
 )
-from tflir.passes.quantization.int16_numerics import FIXED_SCALE, INT16_MOST, activation_scale, constant_range
-from tflir.passes.quantization.numerics import Rows
+from tflir.passes.quantization.int16_numerics import FIXED_SCALE, activation_scale, constant_range
+from tflir.passes.quantization.numerics import INT16_MOST, Rows
 from tflir.passes.quantization.pairs import FloatConstant
 from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.values import is_float

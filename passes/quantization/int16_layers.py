@@ -27,8 +27,8 @@ from tflir.ir.types import tensor_type
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import STORED_WEIGHTS, quantized_element
 from tflir.passes.quantization.int16_facts import activations, chooses_bias_type, constant_of, is_linear, stored_weight
-from tflir.passes.quantization.int16_numerics import INT8_MOST, Float32, bias_blob, weight_blob, weight_magnitudes
-from tflir.passes.quantization.numerics import Rows
+from tflir.passes.quantization.int16_numerics import Float32, bias_blob, weight_blob, weight_magnitudes
+from tflir.passes.quantization.numerics import INT8_MOST, Rows
 from tflir.passes.quantization.pairs import FloatConstant, name_of_twin
 from tflir.passes.rewriting.edit import insert_after
 from tflir.passes.rewriting.values import const_op, qconst_op

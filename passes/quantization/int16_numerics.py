@@ -17,13 +17,11 @@ import numpy.typing as npt
 
 from tflir.ir.blob import Blob
 from tflir.ir.statistics import Range
-from tflir.passes.quantization.integers import symmetric_blob
-from tflir.passes.quantization.numerics import Rows
+from tflir.passes.quantization.integers import extremes, inverse_of, symmetric_blob
+from tflir.passes.quantization.numerics import INT8_MOST, INT16_MOST, INT32_MOST, Rows
 
 Float32 = npt.NDArray[np.float32]
 
-INT16_MOST = 32767
-INT8_MOST = 127
 FIXED_SCALE = 2.0**-15
 """The scale of results that always lie in [-1, 1], such as those of SOFTMAX: their kernels support no other."""
 NO_SCALE = 2.0**-149
@@ -34,9 +32,9 @@ _LEAST_RATIO = 2.0**-30
 """The least ratio of input scale times weight scale to output scale. For a ratio below 2**-31, the kernels compute 0,
 even if there is a bias.
 """
-_LIMITS = {64: 2**47, 32: 2**31 - 1}
+_LIMITS = {64: 2**47, 32: INT32_MOST}
 """The largest magnitude that the kernels' accumulators may have before they are rescaled, by their bits."""
-_MOST = {64: 2**63 - 1024, 32: 2**31 - 1}
+_MOST = {64: 2**63 - 1024, 32: INT32_MOST}
 """The largest integer of so many bits that float64 represents."""
 
 
@@ -58,11 +56,8 @@ def constant_scale(bounds: Range) -> float:
 
 def constant_range(blob: Blob) -> Range:
     """The range of a float32 constant's elements, extended to contain 0."""
-    low = high = np.float32(0)
-    for chunk in blob.chunks():
-        values = chunk.view(np.float32)
-        low, high = np.minimum(low, values.min(initial=0)), np.maximum(high, values.max(initial=0))
-    return Range(float(low), float(high))
+    low, high = extremes(Rows(blob, (), "one", blob.nbytes // 4))
+    return Range(min(low, 0.0), max(high, 0.0))
 
 
 def weight_scale(blob: Blob) -> float:
@@ -104,17 +99,11 @@ def weight_blob(rows: Rows, magnitudes: Float32) -> Blob:
 def int16_blob(blob: Blob, scale: float) -> Blob:
     """float32 bytes quantized to int16 with this scale."""
     return symmetric_blob(
-        Rows(blob, (), "one", blob.nbytes // 4), inverse_or_0(np.array([scale], np.float32)), INT16_MOST, np.int16
+        Rows(blob, (), "one", blob.nbytes // 4), inverse_of(np.array([scale], np.float32)), INT16_MOST, np.int16
     )
 
 
 def bias_blob(blob: Blob, scales: Float32, bits: int) -> Blob:
     """float32 biases quantized to integers of `bits` bits, with a scale for each or one for all."""
     rows = Rows(blob, (), "one" if len(scales) == 1 else "rows", 1)
-    return symmetric_blob(rows, inverse_or_0(scales), _MOST[bits], np.int64 if bits == 64 else np.int32)
-
-
-def inverse_or_0(scales: Float32) -> Float32:
-    """f32(1 / scale), the division in double precision; 0 for a scale of 0."""
-    exact = scales.astype(np.float64)
-    return np.where(exact == 0, 0.0, 1.0 / np.where(exact == 0, 1.0, exact)).astype(np.float32)
+    return symmetric_blob(rows, inverse_of(scales), _MOST[bits], np.int64 if bits == 64 else np.int32)

@@ -16,22 +16,18 @@ from tflir.passes.base import PassReport
 from tflir.passes.quantization.int16_facts import constant_of
 from tflir.passes.quantization.int16_layers import bias_of_layer, integer_constant
 from tflir.passes.quantization.int16_numerics import (
-    INT8_MOST,
-    INT16_MOST,
     Float32,
     activation_scale,
     bias_blob,
     bias_magnitudes,
     constant_range,
     int16_blob,
-    inverse_or_0,
     weight_blob,
 )
-from tflir.passes.quantization.numerics import Rows, round_half_away
+from tflir.passes.quantization.integers import inverse_of
+from tflir.passes.quantization.numerics import INT8_MOST, INT16_MOST, INT32_MOST, Rows, round_half_away
 from tflir.passes.quantization.pairs import FloatConstant, name_of_twin
 from tflir.passes.rewriting.edit import insert_after
-
-_LIMIT = 2**31 - 1
 
 
 class Constants:
@@ -66,7 +62,7 @@ class Constants:
             assert rows is not None
             magnitudes = rows.magnitudes().astype(np.float32)
             sums = np.zeros(len(magnitudes), np.float32) if bias is None else bias.blob.view().view(np.float32)
-            magnitudes = bias_magnitudes(magnitudes, sums, input_scale, _LIMIT)
+            magnitudes = bias_magnitudes(magnitudes, sums, input_scale, INT32_MOST)
             scales = magnitudes / np.float32(INT8_MOST)
             op.operands[position] = self._make(weight, weight_blob(rows, magnitudes), 8, scales, axis)
         if bias is not None:
@@ -87,7 +83,7 @@ class Constants:
 
 def _rescaled_blob(first: Blob, scale: float, rescaled: float) -> Blob:
     """int16 bytes of scale `scale` requantized to scale `rescaled`."""
-    inverse, step = inverse_or_0(np.array([rescaled], np.float32)), np.float32(scale)
+    inverse, step = inverse_of(np.array([rescaled], np.float32)), np.float32(scale)
 
     def make() -> Iterator[npt.NDArray[np.int16]]:
         for chunk in first.chunks():
