@@ -165,17 +165,11 @@ def _integer_only(options: Options) -> list[str]:
 
 def _integer_passes(options: Options, *, only: bool) -> list[str]:
     everywhere = {"everywhere": True} if only else {}
+    mixes = options.rules is not None and "int16" in options.rules.all_activations
     return [
-        "tfl-lower-fake-quant",
-        _preserved(),
-        "tfl-signed-pairs",
-        *_selected(options, integer=True),
-        *_normal_form(options),
-        *_allowed_float(options),
-        *_dense_weights(options, only=only),
-        *_rounded(options, "int8"),
+        *_before_integers(options, "int8", only=only),
         *(["tfl-integer-forms"] if only else []),
-        *_int16_beside_int8(options),
+        *([_spec("tfl-choose-activations", mixed=True)] if mixes else []),
         _spec(
             "tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_sparse_tables(options), **_compat(options)
         ),
@@ -194,32 +188,40 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
     ]
 
 
-def _int16_beside_int8(options: Options) -> list[str]:
-    """int16 ops of a recipe that also has int8 ones: they come first, and the passes for int8 keep them."""
-    if options.rules is None or "int16" not in options.rules.all_activations:
-        return []
-    return [_spec("tfl-quantize-int16x8", chosen=True, **_per_tensor(options))]
-
-
-def _int16x8(options: Options) -> list[str]:
-    strict = {} if OpsSet.TFLITE_BUILTINS in options.target_spec.supported_ops else {"strict": True}
-    types = {"input_type": options.inference_input_type, "output_type": options.inference_output_type}
-    wanted: dict[str, bool | str] = {side: kind for side, kind in types.items() if kind != "float32"}
-    if wanted and strict and not options.tf_compat:
-        wanted["exact_types"] = True
+def _before_integers(options: Options, activations: str, *, only: bool, pairs: bool = True) -> list[str]:
+    """The passes on the float graph, and on the `pairs` of training, before parameters are chosen for `activations` of
+    this type.
+    """
     return [
-        *([] if options.tf_compat else ["tfl-lower-fake-quant"]),
+        *(["tfl-lower-fake-quant"] if pairs else []),
         _preserved(),
-        *([] if options.tf_compat else ["tfl-signed-pairs"]),
+        *(["tfl-signed-pairs"] if pairs else []),
         *_selected(options, integer=True),
         *_normal_form(options),
         *_allowed_float(options),
-        *_dense_weights(options, only=bool(strict)),
-        *_rounded(options, "int16"),
-        *([_spec("tfl-integer-forms", int16=True)] if strict and not options.tf_compat else []),
-        _spec("tfl-quantize-int16x8", **_per_tensor(options), **strict, **wanted, **_compat(options)),
-        *([] if strict else _uncalibrated_beside_int16(options)),
-        *fitted(options, integer_only=bool(strict)),
+        *_dense_weights(options, only=only),
+        *_rounded(options, activations),
+    ]
+
+
+def _int16x8(options: Options) -> list[str]:
+    strict = OpsSet.TFLITE_BUILTINS not in options.target_spec.supported_ops
+    only = strict and not options.tf_compat
+    as_tensorflow = [_spec("tfl-convert-int16-as-tensorflow", **_per_tensor(options))]
+    quantized = [
+        _spec("tfl-prepare-quantize", int8=False, **_per_tensor(options)),
+        *([] if strict else _uncalibrated(options)),
+        _spec("tfl-quantize", hybrid=False, legacy_float_scale=True),
+        "tfl-post-quantize",
+    ]
+    return [
+        *_before_integers(options, "int16", only=strict, pairs=not options.tf_compat),
+        *([_spec("tfl-integer-forms", int16=True)] if only else []),
+        _spec("tfl-choose-activations", **({"strict": True} if strict else {}), **_compat(options)),
+        *(as_tensorflow if options.tf_compat else quantized),
+        *_io_types(options, strict=only),
+        *fitted(options, integer_only=strict),
+        *([] if options.tf_compat else ["tfl-post-quantize-remove-qdq"]),
         *_cleared(options),
     ]
 
@@ -230,12 +232,6 @@ def _uncalibrated(options: Options) -> list[str]:
         return []
     how = {"uncalibrated": True, "legacy_float_scale": True, **_per_tensor(options)}
     return [_spec("tfl-prepare-quantize-dynamic-range", **how)]
-
-
-def _uncalibrated_beside_int16(options: Options) -> list[str]:
-    if not (prepare := _uncalibrated(options)):
-        return []
-    return [*prepare, _spec("tfl-quantize", integer=False, hybrid=False, legacy_float_scale=True), "tfl-post-quantize"]
 
 
 def _dense_weights(options: Options, *, only: bool) -> list[str]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _QUANTIZED = (
     "constants to float16",
-    "int16 ops",
     "integer ops",
     "operands of hybrid ops",
     "quantized constants",
@@ -35,7 +34,7 @@ _SPARSE = ("tfl-dense-to-sparse", "tfl-densify-fold", "tfl-remove-dead-channels"
 _BYTE = 8
 _SMALL = "fewer than"
 """How reasons begin that are about the number of elements."""
-_CHOOSES = ("tfl-prepare-quantize", "tfl-quantize", "tfl-select-ops")
+_CHOOSES = ("tfl-choose-activations", "tfl-prepare-quantize", "tfl-quantize", "tfl-select-ops")
 """Passes that decide what is quantized: only their reasons explain why a model remained float."""
 
 

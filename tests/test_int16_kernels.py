@@ -10,11 +10,11 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from models_builder import NONE, Model, options, random
 from recording import Samples, nearness, recorded, run, to_bytes
+from sixteen import sixteen_by_eight
 
 from tflir.files import load_bytes
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.dialect import get_dialect
-from tflir.passes.quantization.int16.quantize import QuantizeInt16x8Pass
 
 F32 = np.float32
 _NEAR = 40.0
@@ -60,7 +60,7 @@ def one_op(
 
 def quantized(data: bytes, samples: Samples, **how: Any) -> bytes:
     module = recorded(data, samples)
-    QuantizeInt16x8Pass(**how).run(module)
+    sixteen_by_eight(module, **how)
     return to_bytes(module)
 
 

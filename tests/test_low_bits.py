@@ -66,7 +66,7 @@ def _stored(model: bytes) -> dict[str, tuple[str, Array]]:
             if isinstance(source, QConstOp) or "BlockwiseQuantization" in str(source.attributes):
                 value: Any = source.value
                 name = op_names(op)[0] or ""
-                found[name.removesuffix("_i8").removesuffix("_int16")] = (value.element_name, as_numpy(value))
+                found[name.removesuffix("_i8").removesuffix("_i16")] = (value.element_name, as_numpy(value))
     return found
 
 

@@ -42,7 +42,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_error_of_a_pass_shows_the_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["a.mlir", "-p", "tfl-quantize-int16x8{strict=true}"]) != 0
+    assert main(["a.mlir", "-p", "tfl-choose-activations{strict=true}"]) != 0
     lines = capsys.readouterr().err.splitlines()
     assert any(line.startswith("error: a.mlir") for line in lines)
 

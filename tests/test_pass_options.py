@@ -91,7 +91,7 @@ def test_every_option_says_what_it_is_for(name: str) -> None:
 def test_explain_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--explain", "tfl-modify-io-nodes"]) == 0
     after = capsys.readouterr().out.partition("options:")[2]
-    assert "Type of the inputs: float32, int8 or uint8; as they are" in after
+    assert "Type of the inputs: float32, int8, uint8 or int16; as they are" in after
 
 
 def test_pipelines_are_text_passes_or_lists_of_both() -> None:

@@ -23,7 +23,8 @@ _PIPELINES = {
     "float": "tfl-prepare-quantize-dynamic-range,tfl-quantize,tfl-post-quantize,tfl-clear-marks",
     "int8": "tfl-prepare-quantize,tfl-quantize{hybrid=false legacy-float-scale=true},tfl-post-quantize,"
     "tfl-post-quantize-remove-qdq,tfl-clear-marks",
-    "int16": "tfl-quantize-int16x8,tfl-post-quantize,tfl-clear-marks",
+    "int16": "tfl-choose-activations,tfl-prepare-quantize{int8=false},"
+    "tfl-quantize{hybrid=false legacy-float-scale=true},tfl-post-quantize,tfl-post-quantize-remove-qdq,tfl-clear-marks",
 }
 _WINDOW = 'padding = "SAME", stride_w = 1 : i32, stride_h = 1 : i32, dilation_w_factor = 1 : i32, '
 _WINDOW += 'dilation_h_factor = 1 : i32, fused_activation_function = "NONE"'

@@ -37,7 +37,7 @@ PIPELINES = [
     "tfl-prepare-quantize-float16{min-elements=2},tfl-post-quantize",
     "tfl-prepare-quantize-dynamic-range{min-elements=2},tfl-quantize,tfl-post-quantize",
     "tfl-prepare-quantize,tfl-quantize,tfl-post-quantize",
-    "tfl-quantize-int16x8",
+    "tfl-choose-activations,tfl-prepare-quantize{int8=false},tfl-quantize{legacy-float-scale=true},tfl-post-quantize",
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation, OpResult, SSAValue, Use
+from xdsl.ir import Operation, SSAValue, Use
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
@@ -20,9 +20,6 @@ VOLATILE = "volatile"
 """On a quantize: it follows from a recorded range, not from the model, and is removed if no integer op uses it."""
 MODEL_QUANTIZED = "tfl.model_quantized"
 """On a quantize or dequantize: it converts from or to integer parts of the input model, and no pass changes it."""
-BETWEEN_WIDTHS = "tfl.between_widths"
-"""Beside `tfl.model_quantized`, on a quantize or dequantize at the edge of int16 ops that a recipe chose: the float
-value may get int8 parameters for the ops on its other side."""
 REQUANTIZES = "tfl.requantizes"
 """On a quantize: a pass inserted it between two ops that need different parameters for a value. The op that makes the
 value may make it with the second parameters instead."""
@@ -42,48 +39,73 @@ def quantized_element(value: SSAValue) -> UniformQuantizedType | None:
     return element if isinstance(element, UniformQuantizedType) else None
 
 
-def _free(op: Operation) -> bool:
-    """Whether quantization may make `op` an integer op: it is no conversion and not marked to be kept float."""
-    return isinstance(op, TflOp) and not isinstance(op, QuantizeOp | DequantizeOp) and KEEP_FLOAT not in op.attributes
+FLOAT, INT8, INT16 = "float", "int8", "int16"
+"""The types of activations that an op may compute with."""
+_SAME_MAGNITUDES = frozenset(("MATRIX_DIAG", "NEG", "REVERSE_SEQUENCE", "REVERSE_V2"))
+"""Other ops than those with `same_scale` whose int16 results have the integers of the operand, or 0, or their
+negatives."""
 
 
 def chosen_activations(op: Operation) -> str:
-    """The type of activations that a recipe chose for the op, `float`, `int8` or `int16`; empty if none did."""
+    """The type of activations that `tfl.activations` notes on the op; empty if nothing is noted."""
     noted = op.attributes.get(names.ACTIVATIONS)
     return noted.data if isinstance(noted, StringAttr) else ""
 
 
+def kind_of(op: Operation) -> str:
+    """The type of activations that the op is to compute with, if a kernel can; without marks, that is int8."""
+    if not isinstance(op, TflOp) or isinstance(op, QuantizeOp | DequantizeOp):
+        return FLOAT
+    if chosen_activations(op) == INT16:
+        return INT16
+    return FLOAT if KEEP_FLOAT in op.attributes else INT8
+
+
 def is_quantizable(op: Operation) -> bool:
-    """Whether the op has an integer kernel."""
-    return isinstance(op, TflOp) and op.INFO.quantizable and _free(op)
+    """Whether the op has an int8 kernel and is to compute with it."""
+    return isinstance(op, TflOp) and op.INFO.quantizable and kind_of(op) == INT8
 
 
-def is_same_scale(op: Operation) -> bool:
-    """Whether the op's float operands and results must share one scale and zero point."""
-    return isinstance(op, TflOp) and (op.INFO.same_scale or SHARES_SCALE in op.attributes) and _free(op)
+def may_be_integer(op: Operation) -> bool:
+    """Whether the op is to compute with integers of some kind, and has a kernel for it."""
+    return is_quantizable(op) or kind_of(op) == INT16
+
+
+def is_same_scale(op: Operation, kind: str = INT8) -> bool:
+    """Whether the op computes with activations of this kind, and its operands and results must share one scale."""
+    return isinstance(op, TflOp) and kind_of(op) == kind and shares_scale(op, kind)
+
+
+def shares_scale(op: TflOp, kind: str) -> bool:
+    """Whether the operands and results of the op must share one scale if it computes with activations of this kind."""
+    return op.INFO.same_scale or (
+        op.INFO.builtin in _SAME_MAGNITUDES if kind == INT16 else SHARES_SCALE in op.attributes
+    )
 
 
 def fixed_output(op: Operation) -> tuple[float, int] | None:
-    """(scale, zero point) of the op's results if its definition fixes their range, as for `tfl.softmax`; else None."""
-    return op.INFO.fixed_output if isinstance(op, TflOp) and _free(op) else None
+    """(scale, zero point) of the op's int8 results if its definition fixes their range, as for `tfl.softmax`; else
+    None.
+    """
+    return op.INFO.fixed_output if isinstance(op, TflOp) and kind_of(op) == INT8 else None
 
 
 def bias_of(op: Operation) -> tuple[int, tuple[int, ...]] | None:
     """(operand, operands whose scales multiply to its scale) of the op's bias, where it has one that is there."""
-    bias = op.INFO.bias if isinstance(op, TflOp) and _free(op) else None
+    bias = op.INFO.bias if isinstance(op, TflOp) and kind_of(op) == INT8 else None
     return bias if bias is not None and bias[0] < len(op.operands) and is_float(op.operands[bias[0]]) else None
 
 
 def weight_axis(op: Operation, operand: int) -> int | None:
     """The channel axis if `operand` is the position of the op's weight, -1 if weights have one scale; else None."""
-    weight = op.INFO.weight if isinstance(op, TflOp) and _free(op) else None
+    weight = op.INFO.weight if isinstance(op, TflOp) and kind_of(op) == INT8 else None
     return weight[1] if weight is not None and weight[0] == operand else None
 
 
 def is_symmetric(use: Use) -> bool:
     """Whether the default delegate's int8 kernel reads the operand with a zero point of 0 only."""
     op = use.operation
-    return isinstance(op, TflOp) and use.index in op.INFO.symmetric and _free(op)
+    return isinstance(op, TflOp) and use.index in op.INFO.symmetric and kind_of(op) == INT8
 
 
 def float_operands(op: Operation) -> list[int]:
@@ -108,7 +130,6 @@ MARKS = (
     MAY_STAY_FLOAT,
     SHARES_SCALE,
     MODEL_QUANTIZED,
-    BETWEEN_WIDTHS,
     REQUANTIZES,
     STORED_WEIGHTS,
     WEIGHT_ONLY,
@@ -131,20 +152,6 @@ def is_preserved(op: Operation) -> bool:
     return MODEL_QUANTIZED in op.attributes
 
 
-def reads_float_beside_int8(op: Operation, value: SSAValue) -> bool:
-    """Whether `op` is the quantize of an int16 op that a recipe chose, and no int8 op makes the value that it reads.
-
-    It then reads the float value, also if int8 ops read it as int8.
-    """
-    made_in_int8 = isinstance(value, OpResult) and is_quantizable(value.op)
-    return BETWEEN_WIDTHS in op.attributes and isinstance(op, QuantizeOp) and not made_in_int8
-
-
 def is_quantized_by_model(value: SSAValue) -> bool:
-    """Whether a float value gets no int8 parameters: the model quantizes it, or only int16 ops read it and no int8 op
-    makes it.
-    """
-    users = [use.operation for use in value.uses]
-    if any(isinstance(user, QuantizeOp) and BETWEEN_WIDTHS not in user.attributes for user in users):
-        return True
-    return bool(users) and all(reads_float_beside_int8(user, value) for user in users)
+    """Whether a float value gets no parameters from its range, since the model quantizes it."""
+    return any(isinstance(use.operation, QuantizeOp) for use in value.uses)

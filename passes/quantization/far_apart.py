@@ -6,15 +6,14 @@ to 0. Where float ops are allowed, such an op stays float, and so do the ops aft
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.constness import is_constant
 from tflir.ir.statistics import Range
-from tflir.ir.tfl.base import TflOp
-from tflir.passes.quantization.facts import float_operands, is_same_scale
+from tflir.passes.quantization.facts import INT8, float_operands, is_same_scale
 from tflir.passes.rewriting.values import is_float
 
 SHARE_OF_INT8 = 1 / 16
@@ -23,11 +22,13 @@ SHARE_OF_INT16 = 1 / 256
 WHY = "one scale for all that it brings together would leave some of it a few steps"
 
 
-def far_apart(function: FuncOp, ranges: Mapping[SSAValue, Range], share: float) -> list[Operation]:
-    """The ops of `function` that should stay float, in program order; `share` is one of the two fractions above."""
+def far_apart(
+    function: FuncOp, ranges: Mapping[SSAValue, Range], share: float, kinds: Sequence[str] = (INT8,)
+) -> list[Operation]:
+    """The ops of these kinds that should stay float, in program order; `share` is one of the two fractions above."""
     keep: dict[Operation, None] = {}
     for op in function.body.block.ops:
-        if not isinstance(op, TflOp) or not is_same_scale(op):
+        if not any(is_same_scale(op, kind) for kind in kinds):
             continue
         operands = [op.operands[index] for index in float_operands(op)]
         results = [value for value in op.results if is_float(value)]

@@ -17,14 +17,11 @@ from tflir.passes.quantization.any_integers import any_blob
 from tflir.passes.quantization.facts import VOLATILE
 from tflir.passes.quantization.integer_kernels import why_no_dequantize
 from tflir.passes.quantization.integers import inverse_of, scaled_blob, symmetric_blob
-from tflir.passes.quantization.numerics import Float64, Rows, quantized_blob
+from tflir.passes.quantization.numerics import INT8_MOST, INT16_MOST, INT32_MOST, Float64, Rows, quantized_blob
 from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
 from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import qconst_op
 
-_INT8_MOST = 127
-_INT16_MOST = 32767
-_INT32_MOST = (1 << 31) - 1
 _SAME_SCALE = 1e-3
 
 
@@ -133,12 +130,12 @@ def _integers(rows: Rows, element: UniformQuantizedType, *, tf_compat: bool) -> 
     if element.is_unsigned:
         return None
     if width == 8 and not element.is_narrow and layout.axes and not layout.zero_points.any():
-        return symmetric_blob(rows, inverse_of(layout.scales), _INT8_MOST, np.int8, least=element.range.data[0])
+        return symmetric_blob(rows, inverse_of(layout.scales), INT8_MOST, np.int8, least=element.range.data[0])
     if width == 8 and not element.is_narrow and not layout.axes:
         return scaled_blob(rows, float(layout.scales), int(layout.zero_points), element.range.data)
     if layout.zero_points.any() or (width == 8 and not element.is_narrow):
         return None
-    limits = {8: (_INT8_MOST, np.int8), 16: (_INT16_MOST, np.int16), 32: (_INT32_MOST, np.int32)}
+    limits = {8: (INT8_MOST, np.int8), 16: (INT16_MOST, np.int16), 32: (INT32_MOST, np.int32)}
     if width not in limits:
         return None
     limit, dtype = limits[width]
@@ -154,8 +151,8 @@ def _one_scale(rows: Rows, scale: Float64, *, tf_compat: bool) -> Blob:
     """
     most = rows.magnitudes().max(initial=0)
     declared = float(scale)
-    near = abs(float(most) / _INT8_MOST - declared) <= (_SAME_SCALE if tf_compat else _SAME_SCALE * declared)
+    near = abs(float(most) / INT8_MOST - declared) <= (_SAME_SCALE if tf_compat else _SAME_SCALE * declared)
     if near and most > 0:
-        inverse = np.float32(_INT8_MOST) / np.float32(most)
-        return symmetric_blob(rows, np.atleast_1d(inverse), _INT8_MOST, np.int8)
-    return scaled_blob(rows, declared, 0, (-_INT8_MOST, _INT8_MOST))
+        inverse = np.float32(INT8_MOST) / np.float32(most)
+        return symmetric_blob(rows, np.atleast_1d(inverse), INT8_MOST, np.int8)
+    return scaled_blob(rows, declared, 0, (-INT8_MOST, INT8_MOST))

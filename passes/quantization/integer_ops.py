@@ -14,27 +14,33 @@ from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import (
     FIRST_USE_FIRST,
+    INT16,
     is_preserved,
-    is_quantizable,
+    kind_of,
+    may_be_integer,
     positions,
     quantized_element,
     uses_in_order,
 )
+from tflir.passes.quantization.int16_facts import takes_any_type
+from tflir.passes.quantization.int16_layers import bias_position, finish_int16
 from tflir.passes.quantization.integer_kernels import why_no_integer_kernel
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.edit import erase, insert_before
-from tflir.passes.rewriting.values import is_float, is_returned
+from tflir.passes.rewriting.values import is_float, is_returned, producer
 
 
 def form_integer_ops(function: FuncOp, report: PassReport, *, tf_compat: bool) -> None:
     """Rewrites every op of the function that can be integer; with `tf_compat`, not those TensorFlow's search misses."""
     why_not = _why_not_in_tensorflow if tf_compat else _why_not
-    formable = [op for op in function.body.block.ops if is_quantizable(op) and why_not(op) is None]
-    missed = _missed(function, formable) if tf_compat else set[Operation]()
-    for op in function.body.block.ops:
-        if is_quantizable(op) and (why := why_not(op)) is not None:
+    formable: list[Operation] = []
+    for op in filter(may_be_integer, function.body.block.ops):
+        if (why := why_not(op)) is None:
+            formable.append(op)
+        else:
             report.decline(why, op)
+    missed = _missed(function, formable) if tf_compat else set[Operation]()
     for op in formable:
         if op in missed:
             report.decline("TensorFlow's search stops at another user of its input", op)
@@ -42,8 +48,13 @@ def form_integer_ops(function: FuncOp, report: PassReport, *, tf_compat: bool) -
         if not tf_compat and (why := _no_kernel(op)) is not None:
             report.decline(why, op)
             continue
-        _form(op)
+        made = _form(op)
+        if kind_of(made) == INT16:
+            finish_int16(made, report)
         report.count("integer ops")
+    if not tf_compat:
+        for op in filter(takes_any_type, function.body.block.ops):
+            _read_shape_of_integers(op)
 
 
 def _source(value: SSAValue) -> SSAValue | None:
@@ -64,7 +75,8 @@ def _target(value: SSAValue) -> QuantizeOp | None:
 
 def _why_not(op: Operation) -> str | None:
     """Why an op that has an integer kernel must stay float; None if it can be an integer op."""
-    if any(is_float(value) and _source(value) is None for value in op.operands):
+    bias = bias_position(op) if kind_of(op) == INT16 else None  # its integers follow from those of input and weights
+    if any(is_float(value) and index != bias and _source(value) is None for index, value in enumerate(op.operands)):
         return "an operand has no range"
     if any(is_float(value) and _target(value) is None and not _is_unread(value) for value in op.results):
         return "a result has no range"
@@ -95,7 +107,7 @@ def _no_kernel(op: Operation) -> str | None:
         stored = stored_of(op.operands[index]) if index < len(op.operands) else None
         element = None if stored is None else quantized_element(stored.operands[0])
         narrow = element is not None and (element.storage.width.data < 8 or bool(element.layout.blocks))
-        if element is not None and narrow and (why := why_not_stored(op, index, element, "int8")) is not None:
+        if element is not None and narrow and (why := why_not_stored(op, index, element, kind_of(op))) is not None:
             return why
     biases = {info.bias[0]} if info.bias else set[int]()
     sources = [_source(value) for index, value in enumerate(op.operands) if index not in weights | biases]
@@ -130,8 +142,8 @@ def _missed(function: FuncOp, formable: list[Operation]) -> set[Operation]:
     return {op for op in formable if op not in reached and not any(is_float(value) for value in op.results)}
 
 
-def _form(op: Operation) -> None:
-    """Replaces the op, the quantizes of its results and its reads of dequantizes by one op on integers."""
+def _form(op: Operation) -> TflOp:
+    """Replaces the op, the quantizes of its results and its reads of dequantizes by one op on integers; returns it."""
     operands = [_source(value) or value if is_float(value) else value for value in op.operands]
     targets = [_target(value) if is_float(value) else None for value in op.results]
     own = next((params for value in operands if (params := quantized_element(value)) is not None), None)
@@ -154,17 +166,28 @@ def _form(op: Operation) -> None:
             target.results[0].replace_all_uses_with(new)
             erase(target)
     erase(op)
+    assert isinstance(made, TflOp)
+    return made
+
+
+def _read_shape_of_integers(op: Operation) -> None:
+    """Lets an op that only looks at the shape of its operand look at that of the integers which an op makes."""
+    source = _source(op.operands[0])
+    if source is not None and not isinstance(producer(source), QuantizeOp):
+        op.operands[0] = source
 
 
 def _result_names(op: Operation, targets: list[QuantizeOp | None]) -> list[str | None]:
     """The names of the integer op's results.
 
-    They are the names of the float results, unless the function returns the dequantized form of a result: that form
-    keeps the name then, and the integer result has the name of its quantize.
+    They are the names of the float results, unless the function returns the dequantized form of a result, perhaps
+    through a pair of another width: that form keeps the name then, and the integer result has that of its quantize.
     """
     result_names: list[str | None] = []
     for name, target in zip(names.op_names(op), targets, strict=True):
-        restored = () if target is None else (use.operation for use in target.results[0].uses)
-        taken = any(is_returned(r) for user in restored if isinstance(user, DequantizeOp) for r in user.results)
+        users = () if target is None else (use.operation for use in target.results[0].uses)
+        restored = [user for user in users if isinstance(user, DequantizeOp)]
+        between = kind_of(op) == INT16
+        taken = any(is_returned(d.results[0]) or (between and names.op_names(d)[0] == name) for d in restored)
         result_names.append(names.op_names(target)[0] if taken and target is not None else name)
     return result_names

@@ -49,8 +49,8 @@ def _symmetric(
         elif rows.channels == "columns":
             inverse = inverses[None, :]
         at += len(block)
-        scaled = block * inverse
-        rounded = _half_away_in_place(scaled)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity is clamped
+            rounded = _half_away_in_place(block * inverse)
         if bounds[1] > 1 << 24:  # float32 can't hold the limit: clamp in double
             yield np.clip(rounded.astype(np.float64), *bounds).astype(dtype)
         else:
@@ -82,9 +82,10 @@ def _scaled(rows: Rows, scale: float, zero_point: int, bounds: tuple[int, int]) 
         yield np.clip(round_half_away(np.clip(exact, *_CLAMPED)), *bounds).astype(np.int8)
 
 
-def inverse_of(scales: Float64) -> npt.NDArray[np.float32]:
-    """f32(1 / scale), the division in double precision."""
-    return np.atleast_1d(1.0 / scales).astype(np.float32)
+def inverse_of(scales: Float64 | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """f32(1 / scale), the division in double precision; 0 for a scale of 0."""
+    exact = np.atleast_1d(scales).astype(np.float64)
+    return np.divide(1.0, exact, out=np.zeros_like(exact), where=exact != 0).astype(np.float32)
 
 
 def extremes(rows: Rows) -> tuple[float, float]:

@@ -6,43 +6,91 @@ See docs/semantics.md, Materialisation.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from xdsl.dialects.builtin import LocationAttr, UnitAttr
-from xdsl.ir import Block, BlockArgument, Operation, SSAValue
+from xdsl.dialects.func import ReturnOp
+from xdsl.ir import Block, BlockArgument, Operation, SSAValue, Use
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.quantization.facts import (
-    BETWEEN_WIDTHS,
     FIRST_USE_FIRST,
+    FLOAT,
+    INT8,
+    INT16,
     REQUANTIZES,
     VOLATILE,
+    is_quantizable,
+    kind_of,
     quantized_element,
-    reads_float_beside_int8,
 )
+from tflir.passes.quantization.int16_facts import activations, takes_any_type
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.propagation import State
-from tflir.passes.rewriting.values import is_returned, producer
+from tflir.passes.rewriting.values import producer
 
 
-def materialise(value: SSAValue, state: State, *, constant: bool, first_use_first: bool, tf_compat: bool) -> int:
-    """Inserts the pairs of a value's state and returns their number.
+def materialise(
+    value: SSAValue, states: Mapping[str, State], *, constant: bool, first_use_first: bool, tf_compat: bool
+) -> int:
+    """Inserts the pairs of a value, which has a state for each kind of activations, and returns their number.
 
-    If a dequantize makes the value, its integers are requantized, except for a `constant`, which is quantized from its
-    float elements. `first_use_first` adds the mark `facts.FIRST_USE_FIRST` to the dequantize.
+    The op that makes the value makes it with the parameters of its own kind, and ops of the other kind requantize that,
+    each to what it needs. If no integer op makes it, ops of each kind quantize the float value for themselves. If a
+    dequantize makes it, its integers are requantized for int8, except for a `constant`, which is quantized from its
+    float elements. All users of an argument read the same pair, so that `tfl-modify-io-nodes` can make it an input of
+    that type.
+    `first_use_first` adds the mark `facts.FIRST_USE_FIRST` to the dequantize of int8.
     """
+    made_by, name, uses = producer(value), names.name_of(value), list(value.uses)
+    stored = made_by.operands[0] if isinstance(made_by, DequantizeOp) and not constant else None
+    maker = _maker(made_by)
+    read, pairs = value, 0
+    for kind in sorted(states, key=lambda kind: (kind != maker, kind)):
+        state, writer = states[kind], _Writer(read, name)
+        if kind == INT8 and stored is not None and quantized_element(stored) is not None:
+            pairs += _requantize(stored, value, state, writer, tf_compat=tf_compat)
+            continue
+        everyone = kind == maker or (isinstance(value, BlockArgument) and len(states) == 1)
+        users = [use for use in uses if everyone or _reads(use, kind, maker)]
+        if not users:
+            continue
+        source, restored = _pair(
+            writer, read, state, users, first_use_first=first_use_first and kind == INT8, tf_compat=tf_compat
+        )
+        others = kind != maker and INT16 in (kind, maker) and not isinstance(value, BlockArgument)
+        pairs += 1 + _requantize(read if others else source, value, state, writer, tf_compat=tf_compat)
+        if kind == maker:
+            read = restored
+    return pairs
+
+
+def _maker(op: Operation | None) -> str:
+    """The kind of the integer op that makes a value; `float` if none does."""
+    kind = FLOAT if op is None else kind_of(op)
+    return kind if kind != INT8 or (op is not None and is_quantizable(op)) else FLOAT
+
+
+def _reads(use: Use, kind: str, maker: str) -> bool:
+    """Whether the use reads integers of this kind; what reads float may read those of int8, made float again.
+
+    An op that only looks at the shape of an int16 result looks at this one.
+    """
+    op = use.operation
+    if isinstance(op, TflOp) and kind_of(op) == INT16:
+        return kind == INT16 and use.index in activations(op)
+    return kind == INT8 and not (maker == INT16 and takes_any_type(op))
+
+
+def _pair(
+    writer: _Writer, value: SSAValue, state: State, users: list[Use], *, first_use_first: bool, tf_compat: bool
+) -> tuple[SSAValue, SSAValue]:
+    """Inserts the pair that `users` read instead of the value; returns its integers and what they stand for."""
     assert state.params is not None
-    made_by = producer(value)
-    known = isinstance(made_by, DequantizeOp) and BETWEEN_WIDTHS not in made_by.attributes
-    stored = made_by.operands[0] if known and made_by is not None else None
-    if stored is not None and quantized_element(stored) is not None and not constant:
-        return _requantize(stored, value, state, tf_compat=tf_compat)
-    writer = _Writer(value)
-    if not any(True for _ in value.uses):
-        return 0
-    users = [use for use in value.uses if not reads_float_beside_int8(use.operation, value)]
-    returned = is_returned(value)
+    returned = any(isinstance(use.operation, ReturnOp) for use in users)
     made = value
     if state.replaced_by is not None:  # the op makes the value with its own parameters, before the requantization
         first = writer.quantize(value, state.replaced_by, volatile=not tf_compat)
@@ -51,15 +99,12 @@ def materialise(value: SSAValue, state: State, *, constant: bool, first_use_firs
     restored = writer.dequantize(source, value, returned=returned, first_use_first=first_use_first)
     for use in users:
         use.operation.operands[use.index] = restored
-    return 1 + _requantize(source, value, state, writer, tf_compat=tf_compat)
+    return source, restored
 
 
-def _requantize(
-    source: SSAValue, value: SSAValue, state: State, writer: _Writer | None = None, *, tf_compat: bool
-) -> int:
+def _requantize(source: SSAValue, value: SSAValue, state: State, writer: _Writer, *, tf_compat: bool) -> int:
     """Inserts a pair for each group of users that need other parameters, and returns the number of pairs."""
     for params, uses in state.requants.items():
-        writer = writer or _Writer(value)
         requantized = writer.quantize(source, params, volatile=not tf_compat, requantizes=True)
         restored = writer.dequantize(requantized, value, returned=False)
         for op, index in uses:
@@ -70,8 +115,8 @@ def _requantize(
 class _Writer:
     """Inserts ops one after the other, directly after the op that makes a value or at the start of its block."""
 
-    def __init__(self, value: SSAValue) -> None:
-        self._name = names.name_of(value)
+    def __init__(self, value: SSAValue, name: str | None) -> None:
+        self._name = name
         self._made: Counter[str] = Counter()
         self._after: Operation | None = producer(value)
         self._block = value.block if isinstance(value, BlockArgument) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import IntegerType, ModuleOp, Signedness, UnrankedTensorType
+from xdsl.dialects.builtin import IntegerType, ModuleOp, Signedness
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 from xdsl.rewriter import Rewriter
@@ -15,22 +15,21 @@ from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import shape_of, tensor_type
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import quantized_element
-from tflir.passes.quantization.pairs import quantized_tensor
+from tflir.passes.quantization.pairs import float_tensor, quantized_tensor
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import is_float, producer
 
-TYPES = ("float32", "int8", "uint8")
+TYPES = ("float32", "int8", "uint8", "int16")
 _U8_OFFSET = 128
 
 
 @dataclass(frozen=True)
 class ModifyIONodesPass(TflPass):
     """
-    Makes the inputs and outputs of entry functions int8 or uint8 where a quantize or dequantize is beside them.
+    Makes the inputs and outputs of entry functions int8, uint8 or int16 where a quantize or dequantize is beside them.
 
     ```mlir
     func.func @main(%x: tensor<1x8xf32>) -> tensor<1x4xf32> {
@@ -55,7 +54,7 @@ class ModifyIONodesPass(TflPass):
     changes = "lossy"
 
     input_type: str = ""
-    """Type of the inputs: float32, int8 or uint8; as they are if it is not given."""
+    """Type of the inputs: float32, int8, uint8 or int16; as they are if it is not given."""
     output_type: str = ""
     """Type of the outputs, likewise."""
     strict: bool = False
@@ -112,9 +111,11 @@ def has_integers(module: ModuleOp) -> bool:
 
 
 def _retyped(params: UniformQuantizedType, kind: str) -> UniformQuantizedType | None:
-    """The parameters for the same real values as int8 or uint8; None if the integers have another bit width."""
-    if params.storage.width.data != 8:
+    """The parameters for the same real values as int8, uint8 or int16; None if the integers have another bit width."""
+    if params.storage.width.data != (16 if kind == "int16" else 8):
         return None
+    if kind == "int16":
+        return params
     unsigned = params.storage.signedness.data is Signedness.UNSIGNED
     if unsigned == (kind == "uint8"):
         return params
@@ -135,22 +136,31 @@ def _change_input(argument: BlockArgument, kind: str, *, tf_compat: bool) -> str
     others = [use for use in argument.uses if use.operation not in quantizes]
     if not quantizes or (others and tf_compat):
         return "has no scale: it stays float32, as what reads it does"
-    params = quantized_element(quantizes[0].results[0])
-    assert params is not None
-    wanted = _retyped(params, kind)
+    read = [params for op in quantizes if (params := quantized_element(op.results[0])) is not None]
+    wanted = next((made for params in read if (made := _retyped(params, kind)) is not None), None)
     if wanted is None:
-        return f"is read as {params.storage}"
+        return f"is read as {read[0].storage}"
     made = _with_type(argument, quantized_tensor(argument, wanted))
     if others:
-        wide = DequantizeOp.create(operands=[made], result_types=[_float_type(made)])
+        wide = DequantizeOp.create(operands=[made], result_types=[float_tensor(made)])
         _insert_first(argument, wide)
         for use in others:
             use.operation.operands[use.index] = wide.results[0]
     for quantize in quantizes:
         if quantize.results[0].type == made.type:
+            _name_after(made, quantize)
             quantize.results[0].replace_all_uses_with(made)
             erase(quantize)
     return None
+
+
+def _name_after(argument: BlockArgument, quantize: Operation) -> None:
+    """Names the conversions of an input's integers after the input, not after the quantize that goes."""
+    gone, name = names.op_names(quantize)[0], names.name_of(argument)
+    for use in quantize.results[0].uses:
+        own = names.op_names(use.operation)[0] if isinstance(use.operation, QuantizeOp | DequantizeOp) else None
+        if gone and name and own and own.startswith(f"{gone}_"):
+            use.operation.location = names.named(name + own.removeprefix(gone))
 
 
 def _change_integer_input(argument: BlockArgument, held: UniformQuantizedType, kind: str) -> str | None:
@@ -160,7 +170,7 @@ def _change_integer_input(argument: BlockArgument, held: UniformQuantizedType, k
     """
     before = argument.type
     if kind == "float32":
-        wanted = _float_type(argument)
+        wanted = float_tensor(argument)
     elif (params := _retyped(held, kind)) is not None:
         wanted = quantized_tensor(argument, params)
     else:
@@ -200,7 +210,7 @@ def _change_output(last: ReturnOp, index: int, kind: str) -> str | None:
     if held is None and (kind == "float32" or not is_float(value)):
         return None
     if kind == "float32":
-        made = DequantizeOp.create(operands=[value], result_types=[_float_type(value)])
+        made = DequantizeOp.create(operands=[value], result_types=[float_tensor(value)])
         insert_before(last, made)
         _move_name(value, made.results[0], "int8")
         last.operands[index] = made.results[0]
@@ -249,11 +259,6 @@ def _rename(value: OpResult, name: str | None) -> None:
     result_names = names.op_names(value.op)
     result_names[value.index] = name
     value.op.location = names.location_of(result_names)
-
-
-def _float_type(value: SSAValue) -> Attribute:
-    shape = shape_of(value.type)
-    return UnrankedTensorType(F32) if shape is None else tensor_type(shape, F32)
 
 
 def _twin(name: str | None, kind: str) -> str | None:

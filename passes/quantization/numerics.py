@@ -25,7 +25,8 @@ from tflir.passes.quantization.half import HalfCast
 Float64 = npt.NDArray[np.float64]
 
 _LEVELS = 254
-_MOST = 127
+INT8_MOST, INT16_MOST, INT32_MOST = 2**7 - 1, 2**15 - 1, 2**31 - 1
+"""The largest integers of these widths; symmetric quantization goes as far below 0."""
 _LEAST_RANGE = 1e-6
 _BLOCK = 1 << 16
 """The number of elements that are processed at once, so that a block and its temporaries fit the cache."""
@@ -159,7 +160,7 @@ class Scratch:
         if near_ties.size:
             index = np.unravel_index(near_ties, values.shape)
             exact = values[index].astype(np.float64) / np.broadcast_to(scale, values.shape)[index]
-            out[index] = np.clip(round_half_away(exact), -_MOST, _MOST).astype(np.int8)
+            out[index] = np.clip(round_half_away(exact), -INT8_MOST, INT8_MOST).astype(np.int8)
         return out
 
     def _round(self, values: Any, inverse: Any, out: Any, near: Any) -> None:
@@ -171,7 +172,7 @@ class Scratch:
         np.multiply(values, inverse, out=scaled)
         np.rint(scaled, out=rounded)
         np.subtract(scaled, rounded, out=scaled)
-        np.clip(rounded, -_MOST, _MOST, out=rounded)
+        np.clip(rounded, -INT8_MOST, INT8_MOST, out=rounded)
         np.copyto(out, rounded, casting="unsafe")
         np.abs(scaled, out=scaled)
         np.greater(scaled, _NEAR_TIE, out=near)

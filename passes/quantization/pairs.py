@@ -126,6 +126,12 @@ def quantized_tensor(value: SSAValue, element: UniformQuantizedType) -> Attribut
     return UnrankedTensorType(element)
 
 
+def float_tensor(value: SSAValue) -> Attribute:
+    """The type of `value` with the element type float32."""
+    shape = shape_of(value.type)
+    return UnrankedTensorType(Float32Type()) if shape is None else tensor_type(shape, Float32Type())
+
+
 def name_of_twin(constant: FloatConstant, kind: str, *, replaces: bool) -> str | None:
     """The name of the narrow form of a constant.
 

@@ -144,3 +144,8 @@ def symmetric_int16(most: float, levels: int = 32767) -> UniformQuantizedType:
     """int16 in [-32767, 32767] with zero point 0 for values up to `most` in magnitude: scale = f32(most / levels)."""
     most = max(most, _LEAST_SPREAD / 2)
     return per_tensor(I16, float(np.float32(np.float32(most) / np.float32(levels))), narrow=True)
+
+
+def int16_type(scale: float) -> UniformQuantizedType:
+    """int16 with zero point 0 for an activation of a 16x8 model."""
+    return per_tensor(I16, scale)

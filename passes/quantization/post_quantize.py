@@ -16,16 +16,18 @@ from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import (
+    INT16,
     REQUANTIZES,
     VOLATILE,
     clear_marks,
     is_preserved,
     is_same_scale,
+    kind_of,
     quantized_element,
 )
 from tflir.passes.rewriting import PatternRewriter, RewritePattern, op_type_rewrite_pattern, rewrite
 from tflir.passes.rewriting.edit import erase
-from tflir.passes.rewriting.values import is_returned, producer
+from tflir.passes.rewriting.values import is_float, is_returned, producer
 
 _REMOVABLE = (ConstOp, QConstOp, NoValueOp, QuantizeOp, DequantizeOp)
 
@@ -85,7 +87,7 @@ class RemoveQDQPass(TflPass):
     per_function = True
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
-        rewrite(module, [RemovePair(interface=True)], report)
+        rewrite(module, [RemovePair(interface=True), QuantizeOnce()], report)
         remove_unread(module, report)
         clear_marks(module)
 
@@ -140,6 +142,20 @@ class RequantizeDirectly(RewritePattern):
             rewriter.set_operand(op, 0, stored)
 
 
+class QuantizeOnce(RewritePattern):
+    """Lets a requantization to int16 quantize the float value itself, if an input of the model stayed float."""
+
+    does = "values quantized once"
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: QuantizeOp, rewriter: PatternRewriter) -> None:
+        first, made = producer(op.operands[0]), quantized_element(op.results[0])
+        if not isinstance(first, QuantizeOp) or REQUANTIZES not in op.attributes or VOLATILE not in first.attributes:
+            return
+        if is_float(first.operands[0]) and made is not None and made.storage.width.data == 16:
+            rewriter.set_operand(op, 0, first.operands[0])
+
+
 class FoldRequantize(RewritePattern):
     """Removes a requantization: the op before it makes its result with the new parameters.
 
@@ -164,6 +180,8 @@ class FoldRequantize(RewritePattern):
         if not isinstance(producing_op, TflOp) or isinstance(producing_op, QuantizeOp):
             return None
         info = producing_op.INFO
+        if kind_of(producing_op) == INT16:
+            return rewriter.decline("its weights follow from its first scale", producing_op)
         if not info.quantizable or is_same_scale(producing_op) or info.fixed_output is not None:
             return rewriter.decline("the op before it can't have other parameters", producing_op)
         result = rewriter.replace_value_with_new_type(source, op.results[0].type)

@@ -17,11 +17,13 @@ from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from tflir.ir.quant import UniformQuantizedType
 from tflir.passes.quantization.facts import (
+    INT8,
     bias_of,
     fixed_output,
     float_operands,
     is_quantizable,
     is_same_scale,
+    kind_of,
     quantized_element,
     uses_in_order,
 )
@@ -57,6 +59,8 @@ class Propagation:
     `constants` are all float constants, in order, each with its op. `contents` computes the parameters of a constant
     from its elements, or None. `given` are the parameters of other values that are known from the start. With
     `results_first`, a same-scale op with several operands takes the parameters of its result, never of an operand.
+    Parameters spread through the ops that compute with activations of this `kind`; a value that ops of several kinds
+    read has a state for each.
     """
 
     def __init__(
@@ -69,14 +73,16 @@ class Propagation:
         given: dict[SSAValue, Params],
         bias: BiasRule,
         results_first: bool = False,
+        kind: str = INT8,
     ) -> None:
+        self._kind = kind
         self._order = order
         self._constants = constants
         self._contents = contents
         self._bias = bias
         self._results_first = results_first
         self.states: dict[SSAValue, State] = {value: State(params, given=True) for value, params in given.items()}
-        ops = [op for op in order if is_quantizable(op) or is_same_scale(op)]
+        ops = [op for op in order if (is_quantizable(op) and kind == INT8) or is_same_scale(op, kind)]
         self.visited_from_start = set(ops)
         self._pending: list[Operation] = [*constants.values(), *ops]
         self._done: set[Operation] = set()
@@ -91,7 +97,7 @@ class Propagation:
             self._done.add(op)
             if op in by_op:
                 self._visit_constant(by_op[op])
-            else:
+            elif kind_of(op) == self._kind:
                 self._visit(op)
 
     def params(self, value: SSAValue) -> Params | None:
@@ -107,7 +113,7 @@ class Propagation:
             self._set_result(value, params)
 
     def _visit(self, op: Operation) -> None:
-        if is_same_scale(op):
+        if is_same_scale(op, self._kind):
             params = self._shared(op)
             if params is None:
                 self._done.discard(op)  # may be visited again once an operand or result is known

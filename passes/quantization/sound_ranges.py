@@ -18,13 +18,13 @@ from tflir.passes.base import PassReport
 from tflir.passes.quantization.constant_ranges import ConstantRanges
 from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale, quantized_element
 from tflir.passes.quantization.kernel_limits import bias_scale, least_scale
+from tflir.passes.quantization.numerics import INT8_MOST
 from tflir.passes.quantization.visible import Visible
 from tflir.passes.rewriting.values import producer as producer_of
 
-INT8_LEVELS = 255
+INT8_LEVELS, INT16_LEVELS = 2**8 - 1, 2**16 - 1
 _MARGIN = 1.001
 """A widened range has this many times the least scale, so that the scale is not below it after rounding to float32."""
-_WEIGHT_LEVELS = 127
 _ONE_SIDED = frozenset(("RELU", "RELU6"))
 
 
@@ -90,7 +90,7 @@ class _Scales:
             if op.INFO.bias is not None and op.INFO.bias[0] == index:
                 return bias_scale(most)
             if op.INFO.weight is not None and op.INFO.weight[0] == index:
-                return most / _WEIGHT_LEVELS
+                return most / INT8_MOST
         if value not in self.known:
             element = quantized_element(value)
             bounds = self._clamped.get(value) or self._ranges.get(value) or constant

@@ -24,7 +24,7 @@ from tflir.ir.statistics import Range
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.types import shape_of
 from tflir.passes.quantization.constant_ranges import ConstantRanges
-from tflir.passes.quantization.facts import float_operands, is_quantizable
+from tflir.passes.quantization.facts import float_operands, may_be_integer
 from tflir.passes.rewriting.values import is_float
 
 ALL = Range(-math.inf, math.inf)
@@ -78,7 +78,7 @@ class Visible:
         low, high = (min(max(end, seen.low), seen.high) for end in (whole.low, whole.high))
         if not (math.isfinite(low) and math.isfinite(high)):
             return whole
-        if not (isinstance(value, OpResult) and is_quantizable(value.op)) and self._constants.range_of(value) is None:
+        if not (isinstance(value, OpResult) and may_be_integer(value.op)) and self._constants.range_of(value) is None:
             low, high = self._within_reach(whole, low, high)
         visible_width = max(high, 0.0) - min(low, 0.0)
         whole_width = max(whole.high, 0.0) - min(whole.low, 0.0)

@@ -1,17 +1,17 @@
-// RUN: tflir-opt %s -p tfl-quantize-int16x8 --print-debuginfo | filecheck %s
-// RUN: not tflir-opt %s -p 'tfl-quantize-int16x8{strict=true}' 2>&1 | filecheck %s --check-prefix=STRICT
-// RUN: tflir-opt %s -p 'tfl-quantize-int16x8{input-type=int16 output-type=int16}' | filecheck %s --check-prefix=INTEGER
+// RUN: tflir-opt %s -p 'tfl-choose-activations,tfl-prepare-quantize{int8=false},tfl-quantize{hybrid=false legacy-float-scale=true},tfl-post-quantize,tfl-post-quantize-remove-qdq' --print-debuginfo | filecheck %s
+// RUN: not tflir-opt %s -p 'tfl-choose-activations{strict=true}' 2>&1 | filecheck %s --check-prefix=STRICT
+// RUN: tflir-opt %s -p 'tfl-choose-activations,tfl-prepare-quantize{int8=false},tfl-quantize{hybrid=false legacy-float-scale=true},tfl-post-quantize,tfl-modify-io-nodes{input-type=int16 output-type=int16},tfl-post-quantize-remove-qdq' | filecheck %s --check-prefix=INTEGER
 
 // One conversion serves all who want it; the float tensors that come in and go out keep their names.
 // CHECK-LABEL: func.func @main
-// CHECK: [[X:%.*]] = "tfl.quantize"(%x) {{.*}} loc("x_int16")
-// CHECK: [[A:%.*]] = "tfl.abs"([[X]]) {{.*}} loc("a_int16")
+// CHECK: [[X:%.*]] = "tfl.quantize"(%x) {{.*}} loc("x_i16")
+// CHECK: [[A:%.*]] = "tfl.abs"([[X]]) {{.*}} loc("a_i16")
 // CHECK-NEXT: [[F:%.*]] = "tfl.dequantize"([[A]]) {{.*}} loc("a")
 // CHECK-NEXT: "tfl.sin"([[F]])
 // CHECK-NEXT: "tfl.cos"([[F]])
 // CHECK-NEXT: "tfl.shape"([[A]])
 // CHECK: func.return [[F]]
-// STRICT: error: {{.*}}tfl-quantize-int16x8: 3 ops can't be quantized to 16x8: no kernel computes it in int16: tfl.sin 's', tfl.cos 'c'; the range
+// STRICT: error: {{.*}}tfl-choose-activations: 3 ops can't be quantized to 16x8: no kernel computes it in int16: tfl.sin 's', tfl.cos 'c'; the range
 // INTEGER-LABEL: func.func @main
 // INTEGER-SAME: tensor<1x4x!quant.uniform<i16:f32, 1.000000e+00>>{{.*}}) -> (tensor<1x4x!quant.uniform<i16:f32, 2.000000e+00>>, tensor<1x4xf32>
 // INTEGER-NOT: "tfl.quantize"

@@ -1,5 +1,5 @@
-// RUN: tflir-opt %s -p tfl-quantize-int16x8 | filecheck %s
-// RUN: tflir-opt %s -p 'tfl-quantize-int16x8{per-channel=false bias-bits=32}' | filecheck %s --check-prefix=TENSOR
+// RUN: tflir-opt %s -p 'tfl-choose-activations,tfl-prepare-quantize{int8=false},tfl-quantize{hybrid=false legacy-float-scale=true},tfl-post-quantize,tfl-post-quantize-remove-qdq' | filecheck %s
+// RUN: tflir-opt %s -p 'tfl-choose-activations,tfl-prepare-quantize{int8=false per-channel=false bias-bits=32},tfl-quantize{hybrid=false legacy-float-scale=true},tfl-post-quantize,tfl-post-quantize-remove-qdq' | filecheck %s --check-prefix=TENSOR
 
 // int8 weights with a scale for each channel, biases of 64 bits that have the product of the scales.
 // CHECK-LABEL: func.func @main

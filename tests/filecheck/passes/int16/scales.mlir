@@ -1,4 +1,4 @@
-// RUN: tflir-opt %s -p tfl-quantize-int16x8 | filecheck %s
+// RUN: tflir-opt %s -p 'tfl-choose-activations,tfl-prepare-quantize{int8=false},tfl-quantize{hybrid=false legacy-float-scale=true},tfl-post-quantize,tfl-post-quantize-remove-qdq' | filecheck %s
 
 // A result has the scale of its own range: 32767 steps to the larger side, 0 in the middle.
 // CHECK-LABEL: func.func @own

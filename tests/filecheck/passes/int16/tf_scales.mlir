@@ -1,4 +1,4 @@
-// RUN: tflir-opt %s -p 'tfl-quantize-int16x8{tf-compat=true}' | filecheck %s
+// RUN: tflir-opt %s -p 'tfl-choose-activations{tf-compat=true},tfl-convert-int16-as-tensorflow' | filecheck %s
 
 // TensorFlow gives a sum the scale of its operand,
 // CHECK-LABEL: func.func @sum

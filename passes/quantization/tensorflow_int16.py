@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.info import OpInfo
-from tflir.passes.quantization.int16 import facts
+from tflir.passes.quantization import int16_facts
 
 _WITHOUT_KERNEL = frozenset(("SCATTER_ND", "SHAPE", "SQUARED_DIFFERENCE"))
 """Ops that TensorFlow makes int16 though they have no int16 kernel (`tfl.shape` does not need one)."""
@@ -41,5 +41,5 @@ def takes_first_scale(info: OpInfo) -> bool:
 
 def activations(op: TflOp) -> list[int]:
     """The positions of the operands that TensorFlow makes int16; it omits the value that PADV2 pads with."""
-    positions = facts.activations(op)
+    positions = int16_facts.activations(op)
     return positions[:1] if op.INFO.builtin == "PADV2" else positions

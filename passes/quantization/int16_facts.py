@@ -1,4 +1,4 @@
-"""Questions that the 16x8 quantizer asks about an op's definition and its operands."""
+"""Questions about an op that computes, or may compute, with int16 activations."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp, TransposeConvOp
 from tflir.ir.types import element_of
-from tflir.passes.quantization.facts import quantized_element
+from tflir.passes.quantization.facts import INT16, quantized_element, shares_scale
 from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
 from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.values import is_float
 
 _TYPE_BLIND = frozenset(("RANK", "SHAPE"))
-_SAME_MAGNITUDES = frozenset(("MATRIX_DIAG", "NEG", "REVERSE_SEQUENCE", "REVERSE_V2"))
-"""Other ops than those with `same_scale` whose results have the integers of the operand, or 0, or their negatives."""
 
 
 def is_int16(value: SSAValue) -> bool:
@@ -66,9 +64,9 @@ def stored_weight(op: TflOp) -> SSAValue | None:
 
 def copies_scale(op: TflOp) -> bool:
     """Whether the results consist of elements of the only int16 operand, and so take its scale."""
-    return (op.INFO.same_scale or op.INFO.builtin in _SAME_MAGNITUDES) and len(activations(op)) == 1
+    return shares_scale(op, INT16) and len(activations(op)) == 1
 
 
-def shares_scale(op: TflOp) -> bool:
+def merges(op: TflOp) -> bool:
     """Whether the op has several int16 operands that all take the scale of the result."""
-    return op.INFO.same_scale and len(activations(op)) > 1
+    return shares_scale(op, INT16) and len(activations(op)) > 1

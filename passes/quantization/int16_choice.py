@@ -19,11 +19,11 @@ from tflir.ir.tfl.constants import ConstOp, ExternalConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import fail
-from tflir.passes.quantization.facts import LEFT_OUT, chosen_activations, quantized_element
+from tflir.passes.quantization import tensorflow_int16
+from tflir.passes.quantization.facts import INT8, INT16, LEFT_OUT, chosen_activations, quantized_element
 from tflir.passes.quantization.far_apart import SHARE_OF_INT16, far_apart
 from tflir.passes.quantization.far_apart import WHY as FAR_APART
-from tflir.passes.quantization.int16 import tensorflow
-from tflir.passes.quantization.int16.facts import (
+from tflir.passes.quantization.int16_facts import (
     activations,
     constant_of,
     copies_scale,
@@ -31,8 +31,8 @@ from tflir.passes.quantization.int16.facts import (
     stored_weight,
     takes_any_type,
 )
-from tflir.passes.quantization.int16.numerics import FIXED_SCALE, INT16_MOST, activation_scale, constant_range
-from tflir.passes.quantization.numerics import Rows
+from tflir.passes.quantization.int16_numerics import FIXED_SCALE, activation_scale, constant_range
+from tflir.passes.quantization.numerics import INT16_MOST, Rows
 from tflir.passes.quantization.pairs import FloatConstant
 from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.values import is_float
@@ -62,7 +62,7 @@ class Choice:
 
     `ranges` are the recorded ranges of values, and `clamped` those of constants whose elements are limited to a range.
     With `tf_compat`, the choice is TensorFlow's. With `strict` (only integer ops are allowed), reasons of precision
-    do not count. With `chosen`, only ops that a recipe chose are.
+    do not count. With `mixed`, only ops that a recipe chose are.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class Choice:
         *,
         tf_compat: bool,
         strict: bool,
-        chosen: bool = False,
+        mixed: bool = False,
     ) -> None:
-        self._chosen = chosen
+        self._mixed = mixed
         self.ops: set[Operation] = set()
         self.declined: dict[Operation, str] = {}
         """The reason for each op with float operands or results that was not chosen."""
@@ -85,7 +85,7 @@ class Choice:
         self._clamped = clamped
         self._far_apart: set[Operation] = set()
         if not (tf_compat or strict):
-            self._far_apart.update(far_apart(function, ranges, SHARE_OF_INT16))
+            self._far_apart.update(far_apart(function, ranges, SHARE_OF_INT16, kinds=(INT8, INT16)))
         self._ranged = {value for value, found in ranges.items() if _is_finite(found)}
         self._finite: dict[SSAValue, bool] = {}
         self._masked: set[SSAValue] = set()
@@ -97,7 +97,7 @@ class Choice:
         if isinstance(op, _NO_COMPUTATION | QuantizeOp | DequantizeOp):
             return
         if not self._is_concerned(op):
-            allowed = not self._strict or (isinstance(op, TflOp) and tensorflow.quantizes(op.INFO))
+            allowed = not self._strict or (isinstance(op, TflOp) and tensorflow_int16.quantizes(op.INFO))
             if self._tf_compat and not allowed:
                 self.declined[op] = "TensorFlow quantizes no such op to 16x8, whatever it computes with"
             return
@@ -120,7 +120,7 @@ class Choice:
         if LEFT_OUT in op.attributes:
             return "it was left out"
         wanted = chosen_activations(op)
-        if wanted not in ("", "int16") or (self._chosen and not wanted):
+        if wanted not in ("", INT16) or (self._mixed and not wanted):
             return "the recipe computes it in another type"
         if self._tf_compat:
             return self._why_not_in_tensorflow(op)
@@ -162,7 +162,7 @@ class Choice:
 
     def _why_better_float(self, op: TflOp) -> str | None:
         """Why an op with an int16 kernel is better left float, if float ops are allowed; None if it is not."""
-        if not tensorflow.quantizes(op.INFO):
+        if not tensorflow_int16.quantizes(op.INFO):
             return "int16 would take conversions that TensorFlow saves"
         if op in self._far_apart:
             return FAR_APART
@@ -187,11 +187,11 @@ class Choice:
         return row >= _LONG_ROW and (found is None or found.high - found.low > _TAIL)
 
     def _why_not_in_tensorflow(self, op: TflOp) -> str | None:
-        if not tensorflow.quantizes(op.INFO):
+        if not tensorflow_int16.quantizes(op.INFO):
             return "TensorFlow quantizes no such op to 16x8"
         read = [op.operands[index] for index in activations(op)]
         known = all(value in self._ranged or constant_of(value) is not None for value in read)
-        if not known or not (tensorflow.takes_first_scale(op.INFO) or self._have_scales(op)):
+        if not known or not (tensorflow_int16.takes_first_scale(op.INFO) or self._have_scales(op)):
             hint = "let samples reach the op, or leave --tf-compat"
             raise fail(f"{_NO_RANGE}, and TensorFlow refuses that", op, hint)
         return None
