@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
@@ -114,7 +114,7 @@ def _check(found: Moments, reading: Reading) -> None:
 
 
 @contextlib.contextmanager
-def _said(path: str) -> Iterator[None]:
+def _said(path: str) -> Generator[None]:
     """Raises an `Error` that names the file instead of what reading it may raise."""
     try:
         yield
