@@ -306,7 +306,7 @@ class Converter(Settings):
         recorded = record_moments(module, options, progress=self._calibrating, summed=summed)
         if recorded.without:
             said = f"{recorded.without} of {recorded.layers + recorded.without} layers are rounded to nearest: "
-            self.remarks.append(f"{said}what they read was not recorded, or too rarely")
+            self.remarks.append(f"{said}what they read could not be recorded")
 
     def _warn_of_uncalibrated(self, module: ModuleOp) -> None:
         rest = "float, as in TensorFlow" if self.tf_compat else "dynamic range"

@@ -107,25 +107,6 @@ def test_results_err_less_at_the_same_size_and_with_the_same_scales(recipe: str)
     assert noises[1] < 0.7 * noises[0]
 
 
-@pytest.mark.parametrize(("count", "rounded"), [(2, True), (12, False)])
-def test_few_vectors_for_their_length_round_to_nearest(count: int, rounded: bool) -> None:
-    weights = random(32, 256)
-    read = random(count, 256)
-
-    def convert(**fields: Any) -> tuple[bytes, list[str]]:
-        converter = tflir.Converter.from_bytes(build.fully_connected(weights))
-        converter.recipe = "dynamic_wi8_afp32"
-        for name, value in fields.items():
-            setattr(converter, name, value)
-        return converter.convert(), converter.remarks
-
-    before, _ = convert()
-    after, remarks = convert(representative_dataset=lambda: ([row[None]] for row in read), weight_algorithm="gptq")
-    (old, _), (new, _) = _weights(before), _weights(after)
-    assert bool((old == new).all()) is rounded
-    assert any("rounded to nearest" in remark for remark in remarks) is rounded
-
-
 def test_the_command_says_what_it_can_not_do(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = tmp_path / "m.tflite"
     model.write_bytes(build.fully_connected(random(32, 64)))

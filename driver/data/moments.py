@@ -30,12 +30,6 @@ MOST_SAMPLES = 128
 """At most this many samples are run: sums hardly change after that."""
 
 
-_LEAST_ROWS = 1 / 32
-"""A layer that reads fewer vectors than this part of their length gets no second moments: weights fitted to them would
-err more on other data than rounded ones.
-"""
-
-
 @dataclass(frozen=True)
 class Recorded:
     """How many layers with constant weights have all their second moments, and how many were left out."""
@@ -48,8 +42,8 @@ Summing = Callable[["ModuleOp", "list[Reading]", "Options", "Note | None"], tupl
 """Gives the moments over the data of the options: of the samples that are kept, and of those that are held out."""
 
 
-_Means = tuple[ArrayElementsAttr | None, ArrayElementsAttr]
-"""The means of x x^T, None if few x were read, and of x."""
+_Means = tuple[ArrayElementsAttr, ArrayElementsAttr]
+"""The means of x x^T and of x."""
 
 
 def record_moments(
@@ -65,14 +59,13 @@ def record_moments(
     if not readings:
         return Recorded(0, len({op for op, _, _ in found}))
     spill = Spill()
-    sums, checks = _found(module, readings, options, progress, summed)
-    kept, held = _means(readings, sums, spill, _LEAST_ROWS), _means(readings, checks, spill)
+    kept, held = (_means(readings, sums, spill) for sums in _found(module, readings, options, progress, summed))
     by_op: dict[TflOp, dict[int, Reading]] = {}
     without: set[TflOp] = set()
     for op, number, reading in found:
-        if reading is not None:
+        if reading is not None and reading in kept:
             by_op.setdefault(op, {})[number] = reading
-        if reading is None or reading not in kept or kept[reading][0] is None:
+        else:
             without.add(op)
     for op, numbers in by_op.items():
         _record(op, numbers, kept, (SECOND_MOMENTS, INPUT_MEAN))
@@ -125,22 +118,18 @@ def _block(samples: Samples, start: int) -> tuple[Samples, Samples]:
     return kept, held
 
 
-def _means(readings: list[Reading], sums: Sums, spill: Spill, least: float = 0.0) -> dict[Reading, _Means]:
-    """The means of those readings that have sums. These are taken out of their list: together they are large."""
+def _means(readings: list[Reading], sums: Sums, spill: Spill) -> dict[Reading, _Means]:
+    """The means of those readings that have sums. Sums are taken out of their list: together they are large."""
     found: dict[Reading, _Means] = {}
     for reading in readings:
         if (one := sums.pop(0)) is not None:
             products = np.divide(one.products, one.count, out=one.products)
-            known = one.count >= least * reading.columns
-            total = elements((one.total / one.count).astype(np.float32))
-            found[reading] = (spill.constant(products) if known else None), total
+            found[reading] = spill.constant(products), elements((one.total / one.count).astype(np.float32))
     return found
 
 
 def _record(op: TflOp, numbers: dict[int, Reading], means: dict[Reading, _Means], attributes: tuple[str, str]) -> None:
     """Notes the means of what an op's products read in two attributes, if there are any."""
     known = {number: means[reading] for number, reading in numbers.items() if reading in means}
-    for place, attribute in enumerate(attributes):
-        values = {number: value for number, found in known.items() if (value := found[place]) is not None}
-        if values:
-            record(op, attribute, values)
+    for place, attribute in enumerate(attributes) if known else ():
+        record(op, attribute, {number: found[place] for number, found in known.items()})

@@ -12,7 +12,7 @@ from xdsl.ir import Operation, SSAValue
 
 from tflir.ir import names
 from tflir.ir.constants import elements
-from tflir.ir.recorded_moments import is_recorded, recorded
+from tflir.ir.recorded_moments import recorded
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.products import Product
 from tflir.ir.tfl.shapes import flag
@@ -46,11 +46,6 @@ class WeightUse:
         """The axis of the channels in weights of `rank` dimensions, counted from 0."""
         axis, word = self.product.channels, self.product.transposed
         return (axis - (bool(word) and flag(self.op, word))) % rank
-
-    @property
-    def is_seen(self) -> bool:
-        """Whether anything was recorded of the values that are multiplied."""
-        return any(is_recorded(self.op, name, self.number) for name in (names.INPUT_MEAN, names.SECOND_MOMENTS))
 
     def recorded(self, name: str) -> Float64 | None:
         """What the attribute `name` of the op, one of `names.MOMENTS`, has for the values that are multiplied."""
