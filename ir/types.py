@@ -151,6 +151,12 @@ def shape_of(value_type: Attribute) -> tuple[int, ...] | None:
     return tuple(max(dim, -1) for dim in cast(TensorType[Attribute], value_type).get_shape())
 
 
+def with_element(value_type: Attribute, element: Attribute) -> Attribute:
+    """The tensor type of the same shape with this element type; an unranked one for a type without a shape."""
+    shape = shape_of(value_type)
+    return UnrankedTensorType(element) if shape is None else tensor_type(shape, element)
+
+
 def element_of(value_type: Attribute) -> Attribute | None:
     """The element type of a tensor type; None for others (`none`)."""
     if isinstance(value_type, TensorType | UnrankedTensorType):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +12,7 @@ from xdsl.dialects.builtin import (
     IntegerType,
     ModuleOp,
     StringAttr,
-    TensorType,
     UnitAttr,
-    UnrankedTensorType,
     i32,
 )
 from xdsl.ir import Attribute, Operation, SSAValue
@@ -29,7 +26,7 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.elementwise import CastOp
 from tflir.ir.tfl.indexing import GatherOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, tensor_type
+from tflir.ir.types import element_of, tensor_type, with_element
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.integer_forms.tables import BINARY, LEVELS, UNARY, Array, answers, levels
 from tflir.passes.quantization.facts import KEEP_FLOAT, quantized_element
@@ -168,14 +165,14 @@ def _positions(op: Operation, tensors: Sequence[SSAValue]) -> SSAValue:
     first, *others = (_from_zero(op, value) for value in tensors)
     for number in others:
         row = _combined(MulOp, op, first, _number(op, LEVELS), first.type)
-        first = _combined(AddOp, op, row, number, _with_integers(op.results[0]))
+        first = _combined(AddOp, op, row, number, with_element(op.results[0].type, _I32))
     return first
 
 
 def _from_zero(op: Operation, value: SSAValue) -> SSAValue:
     """The integers of an int8 tensor plus 128, so that the lowest is 0, as int32."""
     cast = CastOp.create(
-        operands=[value], result_types=[_with_integers(value)], attributes={names.NO_OPTIONS: UnitAttr()}
+        operands=[value], result_types=[with_element(value.type, _I32)], attributes={names.NO_OPTIONS: UnitAttr()}
     )
     insert_before(op, cast)
     return _combined(AddOp, op, cast.results[0], _number(op, LEVELS // 2), cast.results[0].type)
@@ -193,14 +190,6 @@ def _combined(kind: type[TflOp], op: Operation, left: SSAValue, right: SSAValue,
     both = kind.create(operands=[left, right], result_types=[made], properties=dict(plain))
     insert_before(op, both)
     return both.results[0]
-
-
-def _with_integers(value: SSAValue) -> Attribute:
-    """The type of `value` with int32 elements."""
-    type_ = value.type
-    if isinstance(type_, TensorType):
-        return tensor_type(tuple(cast("TensorType[Attribute]", type_).get_shape()), _I32)
-    return UnrankedTensorType(_I32)
 
 
 def _gather(table: SSAValue, positions: SSAValue, made: Attribute) -> GatherOp:

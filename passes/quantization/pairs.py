@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
-from xdsl.dialects.builtin import Float16Type, Float32Type, TensorType, UnrankedTensorType
+from xdsl.dialects.builtin import Float16Type, Float32Type
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue, Use
 
@@ -16,7 +15,7 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, shape_of, tensor_type
+from tflir.ir.types import element_of, shape_of, tensor_type, with_element
 from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.numerics import dequantized_blob, float32_blob
 from tflir.passes.rewriting.edit import insert_after
@@ -104,7 +103,8 @@ def copied(constant: FloatConstant) -> FloatConstant:
 
 def small_weight(op: TflOp, least: int) -> int | None:
     """The first operand of those that may be int8 in dynamic range that is a constant of fewer than `least` elements;
-    None if there is none."""
+    None if there is none.
+    """
     for index in op.INFO.dynamic_range:
         constant = constant_of(op.operands[index]) if index < len(op.operands) else None
         if constant is not None and constant.elements < least:
@@ -120,16 +120,12 @@ def computing_uses(value: SSAValue) -> list[Use]:
 
 def quantized_tensor(value: SSAValue, element: UniformQuantizedType) -> Attribute:
     """The type of `value` with its element type replaced by `element`."""
-    type_: Attribute = value.type
-    if isinstance(type_, TensorType):
-        return tensor_type(tuple(cast("TensorType[Attribute]", type_).get_shape()), element)
-    return UnrankedTensorType(element)
+    return with_element(value.type, element)
 
 
 def float_tensor(value: SSAValue) -> Attribute:
     """The type of `value` with the element type float32."""
-    shape = shape_of(value.type)
-    return UnrankedTensorType(Float32Type()) if shape is None else tensor_type(shape, Float32Type())
+    return with_element(value.type, Float32Type())
 
 
 def name_of_twin(constant: FloatConstant, kind: str, *, replaces: bool) -> str | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
-from xdsl.dialects.builtin import Float16Type, ModuleOp, StringAttr, TensorType, UnrankedTensorType
+from xdsl.dialects.builtin import Float16Type, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 from xdsl.rewriter import Rewriter
@@ -20,7 +19,7 @@ from tflir.ir.statistics import Range, ranges_of, set_ranges
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseQConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, tensor_type
+from tflir.ir.types import element_of, with_element
 from tflir.passes.base import PassReport, TflPass, fail
 from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.pairs import float_constant
@@ -233,7 +232,7 @@ class _Function:
             others = [use for use in result.uses if not reads_integers(use.operation)]
             if quantized_element(result) is None or scales is None or not others:
                 continue
-            made = DequantizeOp.create(operands=[result], result_types=[_float_type(result.type)])
+            made = DequantizeOp.create(operands=[result], result_types=[with_element(result.type, F32)])
             made.location = names.named(suffixed(result, "dequantized"))
             insert_after(op, made)
             for use in others:
@@ -291,7 +290,7 @@ class _Function:
         if scales is None or not scales.is_one or not _is_narrow(scales):
             return value
         before = value.type
-        made = Rewriter.replace_value_with_new_type(value, _float_type(before))
+        made = Rewriter.replace_value_with_new_type(value, with_element(before, F32))
         if isinstance(made, BlockArgument) and isinstance(value, BlockArgument):
             made.location = value.location
         self._types[made], self._steps[made], self._ranges[made] = before, scales, scales.span()
@@ -315,9 +314,3 @@ def _is_bias(op: Operation, index: int) -> bool:
         return True
     bias = op.INFO.bias if isinstance(op, TflOp) else None
     return bias is not None and bias[0] == index
-
-
-def _float_type(tensor: Attribute) -> Attribute:
-    if isinstance(tensor, TensorType):
-        return tensor_type(tuple(cast("TensorType[Attribute]", tensor).get_shape()), F32)
-    return UnrankedTensorType(F32)
