@@ -18,10 +18,20 @@ Array = npt.NDArray[np.float64]
 
 def recorded(op: TflOp, name: str, product: int) -> Array | None:
     """What the attribute `name`, one of `names.MOMENTS`, has for a product; None if nothing was recorded."""
+    held = _held(op, name, product)
+    return None if held is None else as_numpy(held).astype(np.float64)
+
+
+def is_recorded(op: TflOp, name: str, product: int) -> bool:
+    """Whether the attribute has anything for a product; unlike `recorded`, it does not read the elements."""
+    return _held(op, name, product) is not None
+
+
+def _held(op: TflOp, name: str, product: int) -> Attribute | None:
     held = op.attributes.get(name)
     listed = cast("ArrayAttr[Attribute]", held).data if isinstance(held, ArrayAttr) else ()
     one = listed[product] if product < len(listed) else UnitAttr()
-    return None if isinstance(one, UnitAttr) else as_numpy(one).astype(np.float64)
+    return None if isinstance(one, UnitAttr) else one
 
 
 def record(op: TflOp, name: str, values: Mapping[int, ArrayElementsAttr]) -> None:

@@ -41,8 +41,7 @@ def second_moments(
 ) -> Sums:
     """The moments of each reading over all samples, which are given in blocks.
 
-    `progress` is called with the samples done and of all samples. Raises `Error` if the model
-    can't be run.
+    `progress` is called with the samples done and of all samples. Raises `Error` if the model can't be run.
     """
     return isolated(_second_moments, model, list(readings), list(blocks), progress=progress)
 

@@ -148,7 +148,7 @@ class QuantizeWeightsPass(TflPass):
             erase(dequantize)
         report.count(f"weights to int{kind.bits}")
         for use in products if self.correct_bias != "off" else ():
-            if use.recorded(names.INPUT_MEAN) is not None:
+            if use.is_recorded(names.INPUT_MEAN):
                 correct_bias(use, rows - result.values, report, checked=self.correct_bias == "auto")
 
 

@@ -12,7 +12,7 @@ from xdsl.ir import Operation, SSAValue
 
 from tflir.ir import names
 from tflir.ir.constants import elements
-from tflir.ir.recorded_moments import recorded
+from tflir.ir.recorded_moments import is_recorded, recorded
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.products import Product
 from tflir.ir.tfl.shapes import flag
@@ -46,6 +46,10 @@ class WeightUse:
         """The axis of the channels in weights of `rank` dimensions, counted from 0."""
         axis, word = self.product.channels, self.product.transposed
         return (axis - (bool(word) and flag(self.op, word))) % rank
+
+    def is_recorded(self, name: str) -> bool:
+        """Whether `recorded` would find anything; it is not read."""
+        return is_recorded(self.op, name, self.number)
 
     def recorded(self, name: str) -> Float64 | None:
         """What the attribute `name` of the op, one of `names.MOMENTS`, has for the values that are multiplied."""

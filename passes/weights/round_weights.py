@@ -84,7 +84,7 @@ class RoundWeightsPass(TflPass):
             if constant is None or constant.elements < max(1, self.min_elements):
                 continue
             uses = weight_uses(constant.value)
-            if uses and any(use.recorded(names.SECOND_MOMENTS) is not None for use in uses):
+            if uses and any(use.is_recorded(names.SECOND_MOMENTS) for use in uses):
                 self._round(constant, uses, report)
         clear_moments(module)
 
@@ -94,13 +94,13 @@ class RoundWeightsPass(TflPass):
             return
         axis = uses[0].channels(len(constant.shape))
         channels = constant.shape[axis]
-        moments = summed(uses, names.SECOND_MOMENTS, channels)
-        assert moments is not None
         rows = rows_of(floats(constant), axis)
         scales = self._scales(constant, uses[0])
         scales = np.broadcast_to(scales, (channels,)).astype(np.float64)[:, None]
         result = Rounded(to_nearest(rows, scales, _MOST), scales, nearest=True)
         if self.algorithm == "gptq":
+            moments = summed(uses, names.SECOND_MOMENTS, channels)
+            assert moments is not None
             check = summed(uses, names.HELD_OUT_MOMENTS, channels)
 
             def attempt(factors: Factors, *_: object) -> Rounded:
@@ -121,7 +121,7 @@ class RoundWeightsPass(TflPass):
             return "its op was left out"
         if any(not self._becomes_int8(use) for use in uses):
             return "its op stays float"
-        if any(use.recorded(names.SECOND_MOMENTS) is None for use in uses):
+        if not all(use.is_recorded(names.SECOND_MOMENTS) for use in uses):
             return "what another of its layers reads was not recorded"
         if len({_axes(use, constant) for use in uses}) > 1:
             return "its layers have channels along different axes"
