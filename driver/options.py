@@ -79,6 +79,14 @@ class Options(Settings):
         return self.calibration_method not in ("minmax", "margin")
 
     @property
+    def headroom(self) -> int:
+        """How many bits of int16 activations are for values beyond those of the samples: none, where ranges are to clip
+        what was seen, or are those of integers.
+        """
+        clips = self.needs_histograms or self.requantize is not None
+        return 0 if clips or self.tf_compat else 1
+
+    @property
     def uses_gptq(self) -> bool:
         """Whether GPTQ is asked for, for all weights or by a rule of the recipe."""
         return self.weight_algorithm == "gptq" or (

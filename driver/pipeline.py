@@ -164,15 +164,13 @@ def _integer_only(options: Options) -> list[str]:
 
 
 def _integer_passes(options: Options, *, only: bool) -> list[str]:
-    everywhere = {"everywhere": True} if only else {}
     mixes = options.rules is not None and "int16" in options.rules.all_activations
+    how = ({"everywhere": True} if only else {}) | ({"headroom": options.headroom} if mixes else {})
     return [
         *_before_integers(options, "int8", only=only),
         *(["tfl-integer-forms"] if only else []),
         *([_spec("tfl-choose-activations", mixed=True)] if mixes else []),
-        _spec(
-            "tfl-prepare-quantize", **_per_tensor(options), **everywhere, **_sparse_tables(options), **_compat(options)
-        ),
+        _spec("tfl-prepare-quantize", **_per_tensor(options), **how, **_sparse_tables(options), **_compat(options)),
         *([] if only else _uncalibrated(options)),
         _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
         *(["tfl-integer-tables"] if only else []),
@@ -209,7 +207,7 @@ def _int16x8(options: Options) -> list[str]:
     only = strict and not options.tf_compat
     as_tensorflow = [_spec("tfl-convert-int16-as-tensorflow", **_per_tensor(options))]
     quantized = [
-        _spec("tfl-prepare-quantize", int8=False, **_per_tensor(options)),
+        _spec("tfl-prepare-quantize", int8=False, headroom=options.headroom, **_per_tensor(options)),
         *([] if strict else _uncalibrated(options)),
         _spec("tfl-quantize", hybrid=False, legacy_float_scale=True),
         "tfl-post-quantize",

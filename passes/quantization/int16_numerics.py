@@ -2,7 +2,8 @@
 
 With M the largest magnitude of a tensor or a channel, `f32` the rounding to float32, and ties away from zero:
 
-    activation   scale = f32(M / 32767), with the range extended to contain 0
+    activation   scale = f32(M / 32767), with the range extended to contain 0; with b bits of headroom
+                 f32(M / (2^(15 - b) - 1)), so that values of up to 2^b times the range are not clipped
     int16        q = round(f32(v * f32(1 / scale))), at most 32767 in magnitude
     weight       scale = f32(M / 127), q = round(f32(v * f32(127 / M))), at most 127 in magnitude
     bias         scale = f32(input scale * weight scale), q = round(f32(v * f32(1 / scale)))
@@ -38,15 +39,18 @@ _MOST = {64: 2**63 - 1024, 32: INT32_MOST}
 """The largest integer of so many bits that float64 represents."""
 
 
-def activation_scale(bounds: Range) -> float:
-    """The scale of an int16 activation with this range; 0 if the range is only 0."""
+def activation_scale(bounds: Range, headroom: int = 0) -> float:
+    """The scale of an int16 activation with this range; 0 if the range is only 0.
+
+    The end of the range is `headroom` bits below the largest integer: with one bit it becomes 16383.
+    """
     most = np.float32(max(abs(min(bounds.low, 0.0)), abs(max(bounds.high, 0.0))))
-    return float(most / np.float32(INT16_MOST))
+    return float(most / np.float32(INT16_MOST >> headroom))
 
 
-def sound_scale(bounds: Range) -> float:
-    """The scale of an int16 activation with this range, and a least scale for values that are (almost) always 0."""
-    return max(activation_scale(bounds), _LEAST_SCALE)
+def sound_scale(bounds: Range, headroom: int) -> float:
+    """The scale of an int16 activation, and a least scale for values that are (almost) always 0."""
+    return max(activation_scale(bounds, headroom), _LEAST_SCALE)
 
 
 def constant_scale(bounds: Range) -> float:

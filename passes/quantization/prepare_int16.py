@@ -50,10 +50,12 @@ def int16_states(
     *,
     per_channel: bool,
     bias_bits: int,
+    headroom: int,
 ) -> dict[SSAValue, State]:
     """The states of all values and constants that int16 ops read or make; weights are stored as int8.
 
-    `ranges` are those of activations, and `clamped` those that the elements of constants are limited to.
+    `ranges` are those of activations, whose integers have `headroom` bits for more than these, and `clamped` those that
+    the elements of constants are limited to.
     """
     ops = [op for op in function.body.block.ops if isinstance(op, TflOp) and kind_of(op) == INT16]
     constants = _constants(ops)
@@ -63,11 +65,11 @@ def int16_states(
         read = {index: op.operands[index] for index in activations(op)}
         for value in read.values():
             if value not in own and value not in given:
-                given[value] = _recorded_type(op, ranges.get(value))
+                given[value] = _recorded_type(op, ranges.get(value), headroom)
         known = {index: own.get(value) or given[value] for index, value in read.items()}
         for result in op.results:
             if is_float(result):
-                given[result] = _result_type(op, known, ranges.get(result))
+                given[result] = _result_type(op, known, ranges.get(result), headroom)
         if is_linear(op):
             scales = (float(params.layout.scales) for params in (*known.values(), given[op.results[0]]))
             store_weights(op, *scales, per_channel=per_channel, bits=bias_bits, report=report)
@@ -108,13 +110,13 @@ def _own_type(constant: FloatConstant, clamped: Mapping[SSAValue, Range]) -> Par
     return int16_type(constant_scale(clamped.get(constant.value) or constant_range(constant.blob)))
 
 
-def _result_type(op: TflOp, known: Mapping[int, Params], recorded: Range | None) -> Params:
+def _result_type(op: TflOp, known: Mapping[int, Params], recorded: Range | None, headroom: int) -> Params:
     """The parameters of a result: fixed by the op's definition, those of its operand, or those of its own range."""
     if op.INFO.fixed_output is not None:
         return int16_type(FIXED_SCALE)
     if copies_scale(op):
         return next(iter(known.values()))
-    own = _recorded_type(op, recorded)
+    own = _recorded_type(op, recorded, headroom)
     if is_same_scale(op, INT16):
         return own
     scales = {index: float(params.layout.scales) for index, params in known.items()}
@@ -123,11 +125,11 @@ def _result_type(op: TflOp, known: Mapping[int, Params], recorded: Range | None)
     return int16_type(max(float(own.layout.scales), least_scale(op, scales, bits=16)))
 
 
-def _recorded_type(op: TflOp, recorded: Range | None) -> Params:
+def _recorded_type(op: TflOp, recorded: Range | None, headroom: int) -> Params:
     """The parameters that follow from the range of a value which the op reads or makes."""
     if recorded is None:
         raise fail("it is marked to compute in int16, and a range is missing", op, "run tfl-choose-activations before")
-    return int16_type(sound_scale(recorded))
+    return int16_type(sound_scale(recorded, headroom))
 
 
 def _weight_scale(op: TflOp, weight: SSAValue) -> float:

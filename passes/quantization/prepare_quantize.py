@@ -9,6 +9,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 
 from tflir.ir.constness import is_constant
+from tflir.ir.errors import Error
 from tflir.ir.functions import functions
 from tflir.ir.statistics import clear_ranges, ranges_of
 from tflir.passes.base import PassReport, TflPass
@@ -19,6 +20,9 @@ from tflir.passes.quantization.prepare_int8 import Chosen, int8_states
 from tflir.passes.quantization.prepare_int16 import int16_states
 from tflir.passes.quantization.propagation import State
 from tflir.passes.quantization.sound_ranges import INT16_LEVELS, visible_ranges
+
+_MOST_HEADROOM = 8
+"""With more bits, fewer integers than those of int8 remain for what was recorded."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,15 @@ class PrepareQuantizePass(TflPass):
     """Choose int8 parameters, too; else ops that are not marked int16 stay float."""
     bias_bits: int = 64
     """Bit width of the biases of int16 ops, and of the accumulators that they are added to: 64 or 32."""
+    headroom: int = 0
+    """Bits of int16 activations for values beyond the recorded range, which is of some data: 1 doubles it."""
     tf_compat: bool = False
     """Make TensorFlow's choices even where they lose accuracy."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         check_bias_bits(self.bias_bits)
+        if not 0 <= self.headroom <= _MOST_HEADROOM:
+            raise Error(f"headroom={self.headroom}: a number of bits from 0 to {_MOST_HEADROOM}", status=2)
         for function in functions(module):
             self._function(function, report)
 
@@ -101,4 +109,12 @@ class PrepareQuantizePass(TflPass):
             return {}
         recorded = {value: bounds for value, bounds in ranges_of(function).items() if not is_constant(value)}
         ranges, clamped = visible_ranges(function, recorded, report, levels=INT16_LEVELS)
-        return int16_states(function, ranges, clamped, report, per_channel=self.per_channel, bias_bits=self.bias_bits)
+        return int16_states(
+            function,
+            ranges,
+            clamped,
+            report,
+            per_channel=self.per_channel,
+            bias_bits=self.bias_bits,
+            headroom=self.headroom,
+        )

@@ -62,6 +62,13 @@ INT16X8: tuple[Quirk, ...] = (
         "passes.quantization.tensorflow_constants",
     ),
     Quirk(
+        "int16-no-headroom",
+        "16x8 scales",
+        "values beyond those of the samples are clipped",
+        "one bit of 16 is for values of up to twice the range",
+        "passes.quantization.int16_numerics:sound_scale",
+    ),
+    Quirk(
         "int16-zero-scale",
         "16x8 scales",
         "all-zero channels, constants and activations get a scale of 0",
