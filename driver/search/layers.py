@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from xdsl.ir import SSAValue
@@ -16,6 +17,7 @@ from tflir.passes.quantization.pairs import constant_of
 from tflir.passes.recipes.kernels import refusal
 from tflir.passes.recipes.resolve import candidates
 from tflir.passes.weights.reading import floats, rows_of
+from tflir.passes.weights.scales import minmax_scales, rounded
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 LEAST_ELEMENTS = 64
 """Weights of fewer elements stay float: scales and a dequantize would take as many bytes as are saved."""
 BITS = (8, 4, 2)
+_MOST = 127
+_NOTHING = 1e-6
+"""Noise that is so small beside that of one scale for all channels says nothing of it."""
 _BEHIND = (8, 4)
 """Widths that may be stored behind a dequantize: with 2 bits there is too little left to be worth it."""
 _SLOW = "DEPTHWISE_CONV_2D"
@@ -49,7 +54,7 @@ class Layer:
     channels: int = 1
     """How many channels may have scales of their own."""
     coarser: float = 1.0
-    """How much more noise one scale for all channels gives: its square over the mean square of theirs."""
+    """How much more noise one scale for all channels gives than one for each."""
 
     @property
     def widths(self) -> int:
@@ -103,16 +108,26 @@ def _kinds(builtins: Sequence[str], algorithm: str) -> tuple[WeightKind, ...]:
 
 
 def _channels(op: TflOp) -> tuple[int, float]:
-    """How many channels the weights of an op have, and the square of the largest scale over the mean of the squares."""
+    """How many channels the weights of an op have, and how much more noise one scale for all of them gives.
+
+    The noise of a channel is taken beside its own weights: what reads channels of small weights often multiplies them
+    by larger ones. Infinite if channels of their own scale have no noise, as those of one weight.
+    """
     positions = _positions(op)
     constant = constant_of(op.operands[positions[0]])
     assert constant is not None
     axis = op.INFO.channel_axis(positions[0])
     if axis is None or not constant.shape or len(positions) > 1:
         return 1, 1.0
-    squares: Any = np.square(np.abs(rows_of(floats(constant), axis)).max(axis=1))
-    mean = float(squares.mean())
-    return len(squares), float(squares.max()) / mean if mean > 0 else 1.0
+    rows = rows_of(floats(constant), axis)
+    own = minmax_scales(rows, _MOST)[:, None]
+    signals = np.square(rows).sum(axis=1)
+    fine, coarse = (np.square(rows - rounded(rows, scales, _MOST)).sum(axis=1) for scales in (own, own.max()))
+    known = signals > 0  # channels of zeros have no noise at any scale
+    before, after = (float((noise[known] / signals[known]).sum()) for noise in (fine, coarse))
+    if after <= before:
+        return len(rows), 1.0
+    return len(rows), after / before if before > _NOTHING * after else math.inf
 
 
 def _weights(op: TflOp) -> list[SSAValue]:

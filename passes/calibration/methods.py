@@ -80,7 +80,7 @@ def _percentile(histogram: Histogram, limits: Span, method: RangeMethod) -> Span
         lower, upper = np.insert(lower, place, 0.0), np.insert(upper, place, 0.0)
         counts = np.insert(counts, place, histogram.zeros)
     ends = np.cumsum(counts)
-    ranks = (ends[-1] - 1) * np.array([1 - method.percentile / 100, method.percentile / 100])
+    ranks = (ends[-1] - 1) * np.array([_ALL - method.percentile, method.percentile]) / _ALL
 
     def element(number: Floats) -> Floats:
         at = np.minimum(np.searchsorted(ends, number, "right"), ends.size - 1)
