@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -71,6 +71,7 @@ def test_histograms_of_parts_merge_in_any_order_to_that_of_all(parts: list[Any],
 
 
 @given(_ARRAYS, st.sampled_from([99.99, 99.0, 90.0, 60.0]))
+@example(np.array([-1.0, *[0.0] * 10], F32), 90.0)
 @_QUICK
 def test_a_percentile_lies_within_a_bin_of_numpys(values: npt.NDArray[np.float32], percentile: float) -> None:
     exact = np.percentile(values.astype(np.float64), [100 - percentile, percentile])

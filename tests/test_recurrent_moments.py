@@ -279,6 +279,25 @@ def test_the_gates_of_an_lstm_err_less_with_the_same_scales(recipe: str) -> None
             assert noises[0] < 0.7 * noises[1], f"{letter}{k}"
 
 
+@pytest.mark.parametrize("activations", ["float", "int8"])
+@pytest.mark.parametrize("algorithm", ["gptq", "minmax", "mse"])
+def test_a_rule_names_the_algorithm_of_ops_with_several_weights(
+    algorithm: str, activations: str, tmp_path: pathlib.Path
+) -> None:
+    """The algorithm of a rule holds for them, before that of the command; mse, which they can't have, is minmax."""
+    _, data = _wide()
+    samples = _correlated(32)
+    rule = f'activations = "{activations}"\nweights = {{bits = 8, algorithm = "{algorithm}"}}\n'
+    (tmp_path / "r.toml").write_text(f"[[rule]]\n{rule}")
+    preset = "dynamic_wi8_afp32" if activations == "float" else "static_wi8_ai8"
+    meant = "gptq" if algorithm == "gptq" else "minmax"
+    wanted = _converted(data, samples, recipe=preset, weight_algorithm=meant, bias_correction="on")
+    other = "minmax" if algorithm == "gptq" else "gptq"
+    made = _converted(data, samples, recipe=str(tmp_path / "r.toml"), weight_algorithm=other, bias_correction="on")
+    for name in ("w0_0", "r0_3", "b0_1"):
+        assert made[name]["data"] == wanted[name]["data"], name
+
+
 @pytest.mark.parametrize("recipe", ["dynamic_wi8_afp32", "static_wi8_ai8"])
 @pytest.mark.parametrize("transposed", [False, True])
 def test_the_right_side_of_a_matrix_product_errs_less(recipe: str, transposed: bool) -> None:

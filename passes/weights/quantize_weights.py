@@ -52,7 +52,8 @@ class QuantizeWeightsPass(TflPass):
     %d = "tfl.dequantize"(%q) {tfl.stored_weights} : (tensor<1x2x!quant.uniform<…>>) -> tensor<1x2xf32>
     %y = "tfl.fully_connected"(%x, %d, %b) …
     ```
-    int8 weights of the kind that the mode itself gives are left to the mode.
+    int8 weights of the kind that the mode itself gives are left to the mode, and so are ops with several weights, which
+    keep the algorithm of their kind for `tfl-round-weights`.
     """
 
     name = "tfl-quantize-weights"
@@ -84,7 +85,7 @@ class QuantizeWeightsPass(TflPass):
                 self._store(constant, kind, uses, report)
             erase_unused(constant)
         for op in module.walk():
-            set_weight_kind(op, None)
+            _clear_kind(op, report)
 
     def _by_kind(self, constant: FloatConstant) -> dict[WeightKind, list[Use]]:
         """The uses of a constant as a weight, by the kind to store it in; each kind names its algorithm."""
@@ -150,6 +151,20 @@ class QuantizeWeightsPass(TflPass):
         for use in products if self.correct_bias != "off" else ():
             if use.is_recorded(names.INPUT_MEAN):
                 correct_bias(use, rows - result.values, report, checked=self.correct_bias == "auto")
+
+
+def _clear_kind(op: Operation, report: PassReport) -> None:
+    """Removes the kind of an op. If the op has several weights, which the mode stores, its algorithm is kept for
+    `tfl-round-weights`.
+    """
+    kind = weight_kind_of(op)
+    several = isinstance(op, TflOp) and LEFT_OUT not in op.attributes and len(op.INFO.weight_operands) > 1
+    if kind is None or not several or not kind.algorithm:
+        set_weight_kind(op, None)
+        return
+    if kind.algorithm not in _OWN:
+        report.decline(f"it has several weights, which are rounded to nearest, not by {kind.algorithm}", op)
+    set_weight_kind(op, WeightKind(algorithm="gptq" if kind.algorithm == "gptq" else "minmax"))
 
 
 def _weight_index(op: TflOp) -> int | None:

@@ -11,6 +11,7 @@ from xdsl.ir import Operation
 
 from tflir.ir import names
 from tflir.ir.constants import elements
+from tflir.ir.weight_kind import set_weight_kind, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, chosen_activations
 from tflir.passes.quantization.numerics import Rows, symmetric_scales
@@ -66,7 +67,7 @@ class RoundWeightsPass(TflPass):
     min_elements: int = 0
     """Weights of fewer elements stay as they are."""
     algorithm: str = "gptq"
-    """gptq, or minmax: each weight to the nearest."""
+    """gptq, or minmax (each weight to the nearest), for ops whose `tfl.weight_kind` names none."""
     activations: str = "float"
     """float, int8 or int16, the type of activations beside these weights: weights that stay float then are left."""
     correct_bias: str = "off"
@@ -87,6 +88,8 @@ class RoundWeightsPass(TflPass):
             if uses and any(use.is_recorded(names.SECOND_MOMENTS) for use in uses):
                 self._round(constant, uses, report)
         clear_moments(module)
+        for op in module.walk():
+            set_weight_kind(op, None)
 
     def _round(self, constant: FloatConstant, uses: list[WeightUse], report: PassReport) -> None:
         if (why := self._why_not(constant, uses)) is not None:
@@ -98,7 +101,7 @@ class RoundWeightsPass(TflPass):
         scales = self._scales(constant, uses[0])
         scales = np.broadcast_to(scales, (channels,)).astype(np.float64)[:, None]
         result = Rounded(to_nearest(rows, scales, _MOST), scales, nearest=True)
-        if self.algorithm == "gptq":
+        if self._algorithm(uses) == "gptq":
             moments = summed(uses, names.SECOND_MOMENTS, channels)
             assert moments is not None
             check = summed(uses, names.HELD_OUT_MOMENTS, channels)
@@ -114,6 +117,11 @@ class RoundWeightsPass(TflPass):
         report.count("weights rounded")
         for use in uses if self.correct_bias != "off" else ():
             correct_bias(use, rows - rounded, report, checked=self.correct_bias == "auto")
+
+    def _algorithm(self, uses: list[WeightUse]) -> str:
+        """That of the ops' kind, if a recipe gave them one."""
+        kinds = [weight_kind_of(use.op) for use in uses]
+        return next((kind.algorithm for kind in kinds if kind is not None and kind.algorithm), self.algorithm)
 
     def _why_not(self, constant: FloatConstant, uses: list[WeightUse]) -> str | None:
         """Why the constant is not rounded; None if it is."""
