@@ -119,6 +119,7 @@ def _stored(options: Options, bias: dict[str, str], how: dict[str, bool | int | 
         narrow = any(kind.bits < _WIDTH for kind in rules.kinds)
         return [
             _spec("tfl-assign-weight-kinds", recipe=(options.recipe or "",)),
+            *([] if options.sparsifies else [_spec("tfl-densify-fold", of_kinds=True)]),
             *(["tfl-conv-1x1-to-fully-connected"] if narrow else []),
             _spec("tfl-quantize-weights", **named, **bias),
         ]
@@ -235,9 +236,9 @@ def _uncalibrated(options: Options) -> list[str]:
 def _dense_weights(options: Options, *, only: bool) -> list[str]:
     """Makes sparse weights dense, which integer ops can't read: all of them, or those for which it takes no more bytes.
 
-    With EXPERIMENTAL_SPARSITY, an earlier pass has made all of them dense.
+    With EXPERIMENTAL_SPARSITY, an earlier pass has made all of them dense; a recipe's rules say which a later one does.
     """
-    if options.tf_compat or options.sparsifies:
+    if options.tf_compat or options.sparsifies or (options.rules is not None and not only):
         return []
     return [_spec("tfl-densify-fold", quantizable=True, **({} if only else {"smaller": True}))]
 

@@ -125,6 +125,7 @@ def result_remarks(options: Options, reports: Sequence[PassReport], module: Modu
             f"{counts[_KEPT]} float ops beside parts that are quantized already stay as they are: "
             "--requantize int8 makes the whole model anew"
         )
+    yield from _sparse_floats(options, module)
     if not any(counts[word] for word in _QUANTIZED):
         yield "nothing was quantized: " + _why_nothing(options, reports, module, kept=bool(counts[_KEPT]))
 
@@ -147,6 +148,18 @@ def _zeros(options: Options, reports: Sequence[PassReport]) -> Iterator[str]:
     if options.sparsifies and not any(report.changed for report in sparse):
         reasons = [why for report in reports if report.name == _SPARSE[0] for why, _ in report.declined.most_common(1)]
         yield f"nothing was made sparse: {reasons[0] if reasons else 'there are no weights'} (-v says more)"
+
+
+def _sparse_floats(options: Options, module: ModuleOp) -> Iterator[str]:
+    """That sparse weights stayed float, if the mode makes weights integers."""
+    from tflir.ir.tfl.constants import SparseConstOp
+
+    if options.sparsifies or options.tf_compat or mode_of(options).name is ModeName.FLOAT16:
+        return
+    count = sum(isinstance(op, SparseConstOp) for op in module.walk())
+    if count:
+        stay = "1 sparse weight stays" if count == 1 else f"{count} sparse weights stay"
+        yield f"{stay} float: with EXPERIMENTAL_SPARSITY in --optimize they become integers"
 
 
 def _why_nothing(options: Options, reports: Sequence[PassReport], module: ModuleOp, *, kept: bool) -> str:

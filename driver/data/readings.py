@@ -15,8 +15,8 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.products import Patches, PreviousStep, Product, Rows
 from tflir.ir.tfl.shapes import flag, option
 from tflir.ir.types import shape_of
-from tflir.passes.quantization.pairs import constant_of
 from tflir.passes.rewriting.values import is_float
+from tflir.passes.sparsity.weight_constant import weight_constant
 from tflir.passes.weights.reading import WeightUse
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def distinct(found: Iterable[tuple[TflOp, int, Reading | None]]) -> list[Reading
 def _of_op(op: TflOp, subgraph: int) -> Iterator[tuple[int, Reading | None]]:
     for number, product in enumerate(op.INFO.products):
         for weight in product.weights:
-            constant = constant_of(op.operands[weight]) if weight < len(op.operands) else None
+            constant = weight_constant(op.operands[weight]) if weight < len(op.operands) else None
             if constant is not None:
                 yield number, _reading(op, subgraph, product, weight, constant.shape)
                 break

@@ -13,9 +13,9 @@ from xdsl.ir import SSAValue
 from tflir.ir import names
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.weight_kind import FORMS, WeightKind
-from tflir.passes.quantization.pairs import constant_of
 from tflir.passes.recipes.kernels import refusal
 from tflir.passes.recipes.resolve import candidates
+from tflir.passes.sparsity.weight_constant import weight_constant
 from tflir.passes.weights.reading import floats, rows_of
 from tflir.passes.weights.scales import minmax_scales, rounded
 
@@ -114,7 +114,7 @@ def _channels(op: TflOp) -> tuple[int, float]:
     by larger ones. Infinite if channels of their own scale have no noise, as those of one weight.
     """
     positions = _positions(op)
-    constant = constant_of(op.operands[positions[0]])
+    constant = weight_constant(op.operands[positions[0]])
     assert constant is not None
     axis = op.INFO.channel_axis(positions[0])
     if axis is None or not constant.shape or len(positions) > 1:
@@ -138,11 +138,11 @@ def _weights(op: TflOp) -> list[SSAValue]:
 def _positions(op: TflOp) -> list[int]:
     """The operands that are weights of an op and constants."""
     positions = op.INFO.weight_operands
-    return [at for at in positions if at < len(op.operands) and constant_of(op.operands[at]) is not None]
+    return [at for at in positions if at < len(op.operands) and weight_constant(op.operands[at]) is not None]
 
 
 def _elements(value: SSAValue) -> int:
-    constant = constant_of(value)
+    constant = weight_constant(value)
     assert constant is not None
     return constant.elements
 

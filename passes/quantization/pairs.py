@@ -13,7 +13,7 @@ from tflir.ir.blob import Blob
 from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp, QConstOp
+from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of, tensor_type, with_element
 from tflir.passes.quantization.facts import quantized_element
@@ -23,14 +23,14 @@ from tflir.passes.rewriting.edit import insert_after
 
 @dataclass(frozen=True)
 class FloatConstant:
-    """A float32 constant, which the model stores as float32, or as float16 or int8 with a `tfl.dequantize`."""
+    """A float32 constant, which the model stores as float32, as float16 or int8 with a `tfl.dequantize`, or sparse."""
 
     value: SSAValue
     """The float32 value that ops read."""
     blob: Blob
     """Its float32 bytes."""
     shape: tuple[int, ...]
-    source: ConstOp | QConstOp
+    source: ConstOp | QConstOp | SparseConstOp
     """The op that holds the stored elements."""
     stored_bytes: int
     """The size of the stored elements: half of the float32 bytes for float16, a quarter for int8."""

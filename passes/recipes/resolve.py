@@ -15,9 +15,9 @@ from tflir.ir.errors import Error
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.weight_kind import WeightKind
-from tflir.passes.quantization.pairs import constant_of
 from tflir.passes.recipes.kernels import nearest, refusal
 from tflir.passes.recipes.recipe import Recipe, Rule
+from tflir.passes.sparsity.weight_constant import weight_constant
 
 
 @dataclass
@@ -96,5 +96,5 @@ def candidates(module: ModuleOp) -> Iterator[tuple[TflOp, str]]:
 def weight_shape(op: TflOp) -> tuple[int, ...] | None:
     """The shape of an op's largest float weight constant; None if it has none."""
     read = [op.operands[at] for at in op.INFO.weight_operands if at < len(op.operands)]
-    shapes = [constant.shape for value in read if (constant := constant_of(value)) is not None]
+    shapes = [constant.shape for value in read if (constant := weight_constant(value)) is not None]
     return max(shapes, key=math.prod, default=None)

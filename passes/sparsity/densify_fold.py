@@ -9,25 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import numpy.typing as npt
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Attribute, Operation
 
 from tflir.ir import names
-from tflir.ir.blob import Blob, DeferredBlob
+from tflir.ir.blob import Blob
 from tflir.ir.budget import Budget
-from tflir.ir.constants import ArrayElementsAttr, as_numpy, from_blob, no_data, pack_bits
-from tflir.ir.sparsity import decode
-from tflir.ir.tfl.attributes import SparsityParameters
+from tflir.ir.constants import ArrayElementsAttr, from_blob, no_data
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp, SparseQConstOp
 from tflir.ir.tfl.indexing import DensifyOp
 from tflir.ir.tfl.quantization import DequantizeOp
-from tflir.ir.types import PACKED_BITS, element_of, shape_of, storage_type, stored_bytes
+from tflir.ir.types import element_of, shape_of, storage_type
+from tflir.ir.weight_kind import set_weight_kind, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, is_quantizable
 from tflir.passes.rewriting.edit import erase, insert_after
+from tflir.passes.sparsity.weight_constant import dense_blob
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,9 @@ class DensifyFoldPass(TflPass):
     """Only constants that ops read which may become integer ones."""
     smaller: bool = False
     """Only constants that take no more bytes as dense int8 than now; ops that read the others stay float."""
+    of_kinds: bool = False
+    """Only constants of ops with a `tfl.weight_kind`, that take no more bytes as dense integers of its width than now;
+    ops that read the others stay float."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         sparse = [op for op in module.walk() if isinstance(op, SparseConstOp | SparseQConstOp)]
@@ -62,13 +63,15 @@ class DensifyFoldPass(TflPass):
                 report.decline("its op was left out", op)
             elif self.quantizable and any(KEEP_FLOAT in reader.attributes for reader in _readers(op)):
                 report.decline("its op stays float", op)
-            elif self.smaller and _held(op) < math.prod(shape_of(op.output.type) or ()):
-                _keep_float(op, report)
+            elif not (bits := _width(op) if self.of_kinds else _INT8):
+                report.decline("no weight kind says how to store it", op)
+            elif (self.smaller or self.of_kinds) and _held(op) < _dense_bytes(op, bits):
+                _keep_float(op, report, bits)
             else:
                 _fold(op, budget, report)
 
 
-_TOO_SPARSE = "its sparse weights take fewer bytes than dense int8 ones: EXPERIMENTAL_SPARSITY makes them sparse int8"
+_INT8 = 8
 _LARGEST = 1 << 31
 """The largest dense constant in bytes; a damaged model may ask for any size."""
 
@@ -82,12 +85,25 @@ def _readers(op: SparseConstOp | SparseQConstOp) -> Iterator[Operation]:
         found += [reader for reader in readers if isinstance(reader, DensifyOp | DequantizeOp)]
 
 
-def _keep_float(op: SparseConstOp | SparseQConstOp, report: PassReport) -> None:
+def _width(op: SparseConstOp | SparseQConstOp) -> int:
+    """The largest bit width of the kinds of the ops that read the constant; 0 if they have none."""
+    kinds = [weight_kind_of(reader) for reader in _readers(op)]
+    return max((kind.bits for kind in kinds if kind is not None), default=0)
+
+
+def _keep_float(op: SparseConstOp | SparseQConstOp, report: PassReport, bits: int) -> None:
     """Marks the ops that read the constant to stay float, and reports why."""
+    why = f"its sparse weights take fewer bytes than dense int{bits} ones"
     for reader in _readers(op):
         if is_quantizable(reader) and not isinstance(reader, DensifyOp):
-            reader.attributes[KEEP_FLOAT] = StringAttr(_TOO_SPARSE)
-            report.decline(_TOO_SPARSE, reader)
+            reader.attributes[KEEP_FLOAT] = StringAttr(why)
+            set_weight_kind(reader, None)
+            report.decline(why, reader)
+
+
+def _dense_bytes(op: SparseConstOp | SparseQConstOp, bits: int) -> int:
+    """Bytes of the dense constant with elements of so many bits."""
+    return math.prod(shape_of(op.output.type) or ()) * bits // 8
 
 
 def _held(op: SparseConstOp | SparseQConstOp) -> int:
@@ -103,7 +119,7 @@ def _fold(op: SparseConstOp | SparseQConstOp, budget: Budget, report: PassReport
     stored = op.compressed_data
     if not isinstance(stored, ArrayElementsAttr):
         raise no_data(op)
-    blob = _dense_blob(stored, op.s_param.data, shape_of(op.output.type) or ())
+    blob = dense_blob(stored, op.s_param.data, shape_of(op.output.type) or ())
     if blob.nbytes > _LARGEST:
         report.decline("dense it would take more than 2 GB", op)
         return
@@ -132,19 +148,6 @@ def _dense_constant(op: SparseConstOp | SparseQConstOp, blob: Blob) -> Operation
     made = made_as.create(result_types=[op.output.type], properties=properties, attributes=dict(op.attributes))
     made.location = op.location
     return made
-
-
-def _dense_blob(stored: ArrayElementsAttr, parameters: SparsityParameters, shape: tuple[int, ...]) -> Blob:
-    """The bytes of the dense constant, computed when they are needed."""
-    name = stored.element_name
-    nbytes = stored_bytes(name, math.prod(shape))
-    assert nbytes is not None
-
-    def make() -> Iterator[npt.NDArray[Any]]:
-        dense = decode(parameters, as_numpy(stored), shape)
-        yield pack_bits(dense, name) if name in PACKED_BITS else dense
-
-    return DeferredBlob(nbytes, ("dense", stored, parameters, shape), make)
 
 
 def _drop(densify: DensifyOp, constant: Operation) -> None:
