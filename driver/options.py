@@ -37,6 +37,8 @@ class Options(Settings):
     """Whether an input or output of the model is quantized, or is converted from or to a quantized tensor."""
     beside: frozenset[str] = frozenset()
     """The names of all options on the command line, also those of the command and those with default values."""
+    region_ends: tuple[str, ...] = ()
+    """With `float_regions`: the regions with ops of these names; without names, all of them."""
     implied: frozenset[str] = frozenset()
     """The names of the options that were not given, and that `mode` set."""
 

@@ -183,14 +183,12 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         *_io_types(options, strict=only),
         *fitted(options, integer_only=only),
         "tfl-post-quantize-remove-qdq",
-        *(_cleared(options) if _words(options) or options.recipe else []),
+        *(_cleared(options) if _words(options) or options.recipe or _float_regions(options) else []),
     ]
 
 
 def _before_integers(options: Options, activations: str, *, only: bool, pairs: bool = True) -> list[str]:
-    """The passes on the float graph, and on the `pairs` of training, before parameters are chosen for `activations` of
-    this type.
-    """
+    """The passes on the float graph, and on the `pairs` of training, before parameters are chosen for activations."""
     return [
         *(["tfl-lower-fake-quant"] if pairs else []),
         _preserved(),
@@ -198,6 +196,7 @@ def _before_integers(options: Options, activations: str, *, only: bool, pairs: b
         *_selected(options, integer=True),
         *_normal_form(options),
         *_allowed_float(options),
+        *_float_regions(options),
         *_dense_weights(options, only=only),
         *_rounded(options, activations),
     ]
@@ -284,6 +283,11 @@ def _cleared(options: Options) -> list[str]:
 
 def _allowed_float(options: Options) -> list[str]:
     return [_spec("tfl-allow-float", ops=tuple(options.allow_float))] if options.allow_float else []
+
+
+def _float_regions(options: Options) -> list[str]:
+    ends = {"ends": options.region_ends} if options.region_ends else {}
+    return [_spec("tfl-float-regions", **ends)] if options.float_regions == "on" else []
 
 
 def float_first(options: Options) -> list[str]:

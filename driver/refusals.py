@@ -196,7 +196,12 @@ def idle_percentile(options: Options) -> _Found:
 
 
 def _auto_without_data(options: Options, mode: ModeName) -> _Found:
-    if options.calibration_method != AUTO or options.replaces_passes:
+    if options.replaces_passes:
+        return None
+    if options.float_regions == AUTO and options.representative_dataset is None:
+        what = "--float-regions auto measures on --representative-dataset; statistics alone do not do"
+        return what, "give the data, or --float-regions on"
+    if options.calibration_method != AUTO:
         return None
     if options.representative_dataset is None:
         what = "--calibration-method auto measures on --representative-dataset; statistics alone do not do"

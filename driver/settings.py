@@ -307,6 +307,20 @@ class Settings:
         ),
     )
     """Whether scales of channels move between the weights that make them and those that read them."""
+    float_regions: str = option(
+        "off",
+        Option(
+            "--float-regions",
+            "on: normalizations and the inside of attention compute in float beside int8; auto: those where a part of "
+            "the data that is held out confirms it",
+            "off|on|auto",
+            one_of(("off", "on", "auto")),
+            modes=frozenset({ModeName.INTEGER}),
+            excludes=("tf_compat", "requantize"),
+            group=Group.MAKE,
+        ),
+    )
+    """Whether regions of ops without weights that lose much by integers stay float."""
     inference_input_type: Any = option(
         "float32",
         Option(
@@ -405,26 +419,18 @@ class Settings:
     before: Sequence[Any] = option(
         (),
         Option(
-            "--before",
-            "run these passes before each PASS of the pipeline",
-            "PASS=PIPELINE",
-            additions,
-            many=True,
+            "--before", "run these passes before each PASS of the pipeline", "PASS=PIPELINE", additions, many=True,
             group=Group.PASSES,
         ),
-    )
+    )  # fmt: skip
     """Passes to run before others: `{"tfl-quantize": "a,b{x=1}"}`, or texts `tfl-quantize=a,b{x=1}`."""
     after: Sequence[Any] = option(
         (),
         Option(
-            "--after",
-            "run these passes after each PASS of the pipeline",
-            "PASS=PIPELINE",
-            additions,
-            many=True,
+            "--after", "run these passes after each PASS of the pipeline", "PASS=PIPELINE", additions, many=True,
             group=Group.PASSES,
         ),
-    )
+    )  # fmt: skip
     """Passes to run after others, given as for `before`."""
     plugins: Sequence[str] = option(
         (),

@@ -25,6 +25,7 @@ _PASSES: dict[str, str] = {
     "tfl-preserve-quantized": "quantization.preserve_quantized:PreserveQuantizedPass",
     "tfl-signed-pairs": "quantization.signed_pairs:SignedPairsPass",
     "tfl-select-ops": "quantization.select_ops:SelectOpsPass",
+    "tfl-float-regions": "quantization.float_regions:FloatRegionsPass",
     "tfl-allow-float": "quantization.allow_float:AllowFloatPass",
     "tfl-lower-fake-quant": "quantization.lower_fake_quant:LowerFakeQuantPass",
     "tfl-equalize-channels": "equalize.equalize_channels:EqualizeChannelsPass",

@@ -66,6 +66,7 @@ _VALUES = {
     "--weight-algorithm": "gptq",
     "--bias-correction": "on",
     "--equalize": "on",
+    "--float-regions": "on",
     "--allow-float": "SOFTMAX",
     "--quantize-only": "three",
     "--skip": "one",

@@ -250,7 +250,12 @@ def _convert(
     with warnings.catch_warnings():
         for said_already in (DeprecationWarning, OptionWarning):
             warnings.simplefilter("ignore", said_already)
-        tries = AUTO in (converter.calibration_method, converter.bias_correction, converter.equalize)
+        tries = AUTO in (
+            converter.calibration_method,
+            converter.bias_correction,
+            converter.equalize,
+            converter.float_regions,
+        )
         how = ("comparing", "conversions") if tries else ("reading", "")
         with _progress(how[0], arguments, unit=how[1]) as note:
             converter.on_trials(note)

@@ -16,6 +16,7 @@ from tflir.flags import AUTO, RANGE_METHODS
 from tflir.ir.functions import functions
 from tflir.option import ModeName
 from tflir.passes.equalize.equalize_channels import values_to_observe
+from tflir.passes.quantization.float_regions import regions_of
 from tflir.pipeline import mode_of
 from tflir.quality.trial import Measured, Trials
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tflir.options import Options
 
 _EQUALIZATION = "equalization"
+_REGIONS = "float regions"
 _RANGES = "ranges"
 _DEFAULT_RANGES = "minmax"
 _WIDER_RANGES = "margin"
@@ -42,6 +44,10 @@ _DEVIATIONS = 2.0
 _INTEGER = (ModeName.INTEGER, ModeName.INTEGER_ONLY)
 
 
+_MOST_GROWTH = 1.05
+"""How many times as many bytes regions in float may take."""
+
+
 @dataclass(frozen=True)
 class Decision:
     """One step that was tried on data that is held out."""
@@ -53,10 +59,15 @@ class Decision:
     before: float
     """The ratio in dB without it."""
     after: float
+    growth: float = 1.0
+    """The size with it beside that without."""
+    too_large: bool = False
+    """Whether it was left out for its size."""
 
     def __str__(self) -> str:
         name = " ".join(word for word in (self.step, self.choice, "kept" if self.kept else "left out") if word)
-        return f"{name}: {self.before:.1f} dB -> {self.after:.1f} dB on held-out data"
+        bytes_ = f", {100 * (self.growth - 1):.1f} % more bytes" if self.too_large else ""
+        return f"{name}: {self.before:.1f} dB -> {self.after:.1f} dB on held-out data{bytes_}"
 
 
 @dataclass(frozen=True)
@@ -79,11 +90,13 @@ class Step:
     changes: dict[str, dict[str, Any]]
     """The options with it, by the name of the choice ('' if there is one)."""
     least_gain: float = _LEAST_GAIN
+    most_growth: float = math.inf
+    """How many times as many bytes it may take."""
 
 
 def is_open(options: Options) -> bool:
     """Whether options leave something to be decided by measuring."""
-    return bool(steps_of(options))
+    return bool(steps_of(options)) or options.float_regions == AUTO
 
 
 def steps_of(options: Options) -> list[Step]:
@@ -108,6 +121,28 @@ def steps_of(options: Options) -> list[Step]:
     return steps
 
 
+def _region_steps(module: ModuleOp, options: Options) -> list[Step]:
+    """A step for each kind of regions that could compute in float, each in addition to those kept before."""
+    if options.float_regions != AUTO:
+        return []
+    return [
+        Step(
+            _REGIONS,
+            {"float_regions": "off", "region_ends": ()},
+            {str(regions): {"float_regions": "on", "region_ends": regions.ends}},
+            most_growth=_MOST_GROWTH,
+        )
+        for regions in regions_of(module)
+    ]
+
+
+def _applied(options: Options, change: dict[str, Any]) -> Options:
+    """The options with a change; regions are added to those that there are."""
+    ends = change.get("region_ends", ())
+    more = tuple(name for name in ends if name not in options.region_ends)
+    return replace(options, **change | ({"region_ends": (*options.region_ends, *more)} if ends else {}))
+
+
 def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) -> Decided:
     """Decides by trials on the representative data of `options` what is left open.
 
@@ -115,10 +150,14 @@ def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) 
     as it is. `progress` is called with the conversions done and the most that there can be. Raises `Error` if the
     model can't be converted or run.
     """
-    steps = steps_of(options)
+    regions = _region_steps(module, options)
+    steps = [*steps_of(options), *regions]
     state = replace(options, **{name: value for step in steps for name, value in step.without.items()})
     remarks: list[str] = []
-    if steps[0].name == _EQUALIZATION and not any(values_to_observe(function) for function in functions(module)):
+    if options.float_regions == AUTO and not regions:
+        state = replace(state, float_regions="off")
+        remarks.append(f"{_REGIONS} left out: no region has three ops without weights that float would help")
+    if options.equalize == AUTO and not any(values_to_observe(function) for function in functions(module)):
         steps = steps[1:]
         remarks.append(f"{_EQUALIZATION} left out: no channel can be scaled")
     if not steps:
@@ -152,25 +191,30 @@ def _tried(
     new = {name: change for name, change in step.changes.items() if not _has(state, change)}
     if not new:
         return state, base, None
-    found = {name: trials.measure(replace(state, **change)) for name, change in new.items()}
-    helping = [name for name in found if helps(found[name], base, step.least_gain)]
+    found = {name: trials.measure(_applied(state, change)) for name, change in new.items()}
+    gaining = [name for name in found if helps(found[name], base, step.least_gain)]
+    helping = [name for name in gaining if found[name].bytes <= step.most_growth * base.bytes]
     best = max(helping or found, key=lambda name: found[name].snr)
-    decisions.append(Decision(step.name, best, bool(helping), base.snr, found[best].snr))
+    growth = found[best].bytes / base.bytes if base.bytes else 1.0
+    too_large = bool(gaining) and not helping
+    decisions.append(Decision(step.name, best, bool(helping), base.snr, found[best].snr, growth, too_large))
     if helping:
-        return replace(state, **step.changes[best]), found[best], None
+        return _applied(state, step.changes[best]), found[best], None
     gained = {name: step.changes[name] for name in found if found[name].snr > base.snr}
     return state, base, replace(step, changes=gained or {best: step.changes[best]})
 
 
 def _has(options: Options, change: dict[str, Any]) -> bool:
-    return all(getattr(options, name) == value for name, value in change.items())
+    """Whether the options have a change already."""
+    applied = _applied(options, change)
+    return all(getattr(options, name) == getattr(applied, name) for name in change)
 
 
 def _undecided(state: Options, steps: list[Step], remarks: list[str]) -> Decided:
     """Without what may be left out, but with what was asked for."""
     asked = [step for step in steps if step.least_gain <= 0]
     kept = {name: value for step in asked for change in step.changes.values() for name, value in change.items()}
-    names = ", ".join(step.name for step in steps if step not in asked)
+    names = ", ".join(dict.fromkeys(step.name for step in steps if step not in asked))
     said = f"{names} left out: there is a single sample, of which none can be held out"
     return Decided(replace(state, **kept), [*remarks, *([said] if names else [])])
 

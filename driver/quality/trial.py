@@ -32,6 +32,8 @@ class Measured:
 
     sums: dict[tuple[str, str], Float64]
     """Σ y² and Σ (x - y)² of each sample for each signature and output, shape `(samples, 2)`."""
+    bytes: int = 0
+    """The size of the models together."""
 
     @property
     def worst(self) -> tuple[str, str]:
@@ -73,13 +75,16 @@ class Trials:
     def measure(self, options: Options) -> Measured:
         """The sums over all samples that are held out, of the model that `options` make of the others."""
         parts: dict[tuple[str, str], list[Float64]] = {}
+        size = 0
         for (kept, _), reference in zip(self._splits, self._references, strict=True):
-            for output, sums in reference.sums(self._converted(options, kept)).items():
+            model = self._converted(options, kept)
+            size += len(model)
+            for output, sums in reference.sums(model).items():
                 parts.setdefault(output, []).append(sums)
             self._done += 1
             if self._progress is not None:
                 self._progress(self._done, max(self._done, self._expected * len(self._splits)))
-        return Measured({output: np.concatenate(sums) for output, sums in parts.items()})
+        return Measured({output: np.concatenate(sums) for output, sums in parts.items()}, size)
 
     def _converted(self, options: Options, samples: Samples) -> bytes:
         from tflir.converter import Converter

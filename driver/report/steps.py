@@ -31,7 +31,8 @@ def steps_section(decisions: Sequence[Mapping[str, Any]], remarks: Sequence[str]
     if not decisions:
         tried = any("left out" in remark for remark in remarks)
         why = "Nothing could be measured; see the remarks above." if tried else "No step was tried by measuring."
-        yield missing(why, "--calibration-method auto", "--bias-correction auto", "--equalize auto")
+        options = ("--calibration-method", "--bias-correction", "--equalize", "--float-regions")
+        yield missing(why, *(f"{option} auto" for option in options))
         return
     yield '<p class="faint">Signal to noise on data that was held out; each step on top of those that were kept.</p>\n'
     yield from table("Steps", _COLUMNS, decisions)
