@@ -120,6 +120,17 @@ def test_changed_tables(data: bytes, how: str, count: int, random: object) -> No
         _refused(made, how)
 
 
+def test_a_resource_in_an_empty_buffer_has_no_data() -> None:
+    """It is refused, not written as a model without the buffer, which would be refused then."""
+    model = build.Model()
+    graph = model.graph()
+    x = graph.tensor("x", (1, 4))
+    feature = graph.tensor("feature", (2, 4), schema.TensorType.RESOURCE, buffer=model.buffer(b"1234"))
+    model.record.buffers[-1].offset = 2  # of data that lies elsewhere in the file: 0 bytes
+    graph.io([x], graph.op("ADD", [x, feature], [graph.tensor("y", (2, 4))], options("AddOptions")))
+    assert "'feature' of type RESOURCE" in _refused(model.to_bytes(), "")
+
+
 @pytest.mark.parametrize("kind", ["inputs", "customOptions", "scale", "name"])
 def test_a_long_vector_counts_each_time_that_a_table_points_at_it(kind: str) -> None:
     data = _pointing_at_one(kind, 6000, 12000)

@@ -223,7 +223,7 @@ class GraphImport:
             size *= dimension
         nbytes = stored_bytes(name, size)
         if nbytes is None:
-            raise Error(f"variable tensor '{self._name(index)}' of type {name} can't be held")
+            raise Error(f"tensor '{self._name(index)}' of type {name} has no data, and none can be made up")
         return from_blob(RepeatedBlob(b"\0", nbytes, index), shape, element_type(name))
 
     def _external(self, record: Record, value_type: Attribute, attributes: dict[str, Attribute]) -> Operation:

@@ -58,6 +58,8 @@ class TensorTypes:
         static = () if shape is None else tuple(shape.tolist())
         needed = stored_bytes(name, math.prod(static))
         blob = self._buffer(record.get("buffer", 0), needed)
+        if blob is not None and not blob.nbytes and needed is None and name != "STRING":
+            return None  # a resource in a buffer of no bytes, which is no data
         if blob is None:
             if needed != 0 or record.get("is_variable") or record.get("external_buffer"):
                 return None
