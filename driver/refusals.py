@@ -198,15 +198,14 @@ def idle_percentile(options: Options) -> _Found:
 def _auto_without_data(options: Options, mode: ModeName) -> _Found:
     if options.replaces_passes:
         return None
-    if options.float_regions == AUTO and options.representative_dataset is None:
-        what = "--float-regions auto measures on --representative-dataset; statistics alone do not do"
-        return what, "give the data, or --float-regions on"
-    if options.calibration_method != AUTO:
-        return None
-    if options.representative_dataset is None:
-        what = "--calibration-method auto measures on --representative-dataset; statistics alone do not do"
-        return what, "give the data, or name a method"
-    if options.requantize is not None:
+    for flag, word, other in (
+        ("--float-regions", options.float_regions, "--float-regions on"),
+        ("--calibration-method", options.calibration_method, "name a method"),
+    ):
+        if word == AUTO and options.representative_dataset is None:
+            what = f"{flag} auto measures on --representative-dataset; statistics alone do not do"
+            return what, f"give the data, or {other}"
+    if options.calibration_method == AUTO and options.requantize is not None:
         what = f"--calibration-method auto and --requantize {options.requantize} exclude each other"
         return what, "name a method"
     return None

@@ -120,6 +120,11 @@ def op_names(op: Operation) -> list[str | None]:
     return names_in(op.location, len(op.results))
 
 
+def first_name(op: Operation) -> str:
+    """The first name of an op's results; empty if none has a name."""
+    return next((name for name in op_names(op) if name), "")
+
+
 def names_in(location: LocationAttr, count: int) -> list[str | None]:
     """The names of `count` results of an op that has this location."""
     if count == 1:

@@ -16,7 +16,7 @@ from tflir.flags import AUTO, RANGE_METHODS
 from tflir.ir.functions import functions
 from tflir.option import ModeName
 from tflir.passes.equalize.equalize_channels import values_to_observe
-from tflir.passes.quantization.float_regions import regions_of
+from tflir.passes.quantization.float_regions import NO_REGION, regions_of
 from tflir.pipeline import mode_of
 from tflir.quality.trial import Measured, Trials
 
@@ -42,8 +42,6 @@ _SPREAD = 1.0
 _DEVIATIONS = 2.0
 """By how many standard errors the mean gain of single samples must lie above 0."""
 _INTEGER = (ModeName.INTEGER, ModeName.INTEGER_ONLY)
-
-
 _MOST_GROWTH = 1.05
 """How many times as many bytes regions in float may take."""
 
@@ -59,15 +57,13 @@ class Decision:
     before: float
     """The ratio in dB without it."""
     after: float
-    growth: float = 1.0
-    """The size with it beside that without."""
-    too_large: bool = False
-    """Whether it was left out for its size."""
+    cost: str = ""
+    """What it was left out for, though it gained."""
 
     def __str__(self) -> str:
         name = " ".join(word for word in (self.step, self.choice, "kept" if self.kept else "left out") if word)
-        bytes_ = f", {100 * (self.growth - 1):.1f} % more bytes" if self.too_large else ""
-        return f"{name}: {self.before:.1f} dB -> {self.after:.1f} dB on held-out data{bytes_}"
+        cost = f", {self.cost}" if self.cost else ""
+        return f"{name}: {self.before:.1f} dB -> {self.after:.1f} dB on held-out data{cost}"
 
 
 @dataclass(frozen=True)
@@ -156,7 +152,7 @@ def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) 
     remarks: list[str] = []
     if options.float_regions == AUTO and not regions:
         state = replace(state, float_regions="off")
-        remarks.append(f"{_REGIONS} left out: no region has three ops without weights that float would help")
+        remarks.append(f"{_REGIONS} left out: {NO_REGION}")
     if options.equalize == AUTO and not any(values_to_observe(function) for function in functions(module)):
         steps = steps[1:]
         remarks.append(f"{_EQUALIZATION} left out: no channel can be scaled")
@@ -195,9 +191,9 @@ def _tried(
     gaining = [name for name in found if helps(found[name], base, step.least_gain)]
     helping = [name for name in gaining if found[name].bytes <= step.most_growth * base.bytes]
     best = max(helping or found, key=lambda name: found[name].snr)
-    growth = found[best].bytes / base.bytes if base.bytes else 1.0
     too_large = bool(gaining) and not helping
-    decisions.append(Decision(step.name, best, bool(helping), base.snr, found[best].snr, growth, too_large))
+    cost = f"{100 * (found[best].bytes / base.bytes - 1):.1f} % more bytes" if too_large else ""
+    decisions.append(Decision(step.name, best, bool(helping), base.snr, found[best].snr, cost))
     if helping:
         return _applied(state, step.changes[best]), found[best], None
     gained = {name: step.changes[name] for name in found if found[name].snr > base.snr}

@@ -121,7 +121,7 @@ class Compiler:
         ops = [op for op, _ in candidates(self._listed)]
         for layer, kind in zip(self.layers, kinds, strict=True):
             for at in layer.ops if kind is not None else ():
-                called = next((name for name in names.op_names(ops[at]) if name), None)
-                if called is not None:
+                called = names.first_name(ops[at])
+                if called:
                     rules.append(Rule(f"^{re.escape(called)}$", ops[at].INFO.builtin, kind))
         return effective_rules(Recipe(name, tuple(rules)), self._listed)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from xdsl.ir import SSAValue
 
-from tflir.ir import names
+from tflir.ir.groups import Groups
+from tflir.ir.names import first_name
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.weight_kind import FORMS, WeightKind
 from tflir.passes.recipes.kernels import refusal
 from tflir.passes.recipes.resolve import candidates
 from tflir.passes.sparsity.weight_constant import weight_constant
-from tflir.passes.weights.reading import floats, rows_of
+from tflir.passes.weights.reading import Float64, floats, rows_of
 from tflir.passes.weights.scales import minmax_scales, rounded
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ LEAST_ELEMENTS = 64
 """Weights of fewer elements stay float: scales and a dequantize would take as many bytes as are saved."""
 BITS = (8, 4, 2)
 _MOST = 127
+_CHUNK = 1 << 20
+"""Elements that are rounded at once."""
 _NOTHING = 1e-6
 """Noise that is so small beside that of one scale for all channels says nothing of it."""
 _BEHIND = (8, 4)
@@ -66,10 +69,10 @@ def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
     """The layers of a module, in its order; `algorithm` is the one that rounds their weights."""
     ops = [op for op, _ in candidates(module)]
     weights = [_weights(op) for op in ops]
-    groups = _Groups(len(ops))
+    groups = Groups(len(ops))
     first: dict[object, int] = {}
     for at, (op, held) in enumerate(zip(ops, weights, strict=True)):
-        keys: list[object] = [*held, *([(op.INFO.builtin, _name(op))] if _name(op) else [])]
+        keys: list[object] = [*held, *([(op.INFO.builtin, first_name(op))] if first_name(op) else [])]
         for key in keys if held else ():
             groups.join(first.setdefault(key, at), at)
     found: list[Layer] = []
@@ -82,7 +85,7 @@ def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
             many = [_channels(op) for op in members]
             channels, coarser = max(count for count, _ in many), max(factor for _, factor in many)
             one = members[0]
-            found.append(Layer(_name(one), one.INFO.builtin, tuple(group), elements, kinds, channels, coarser))
+            found.append(Layer(first_name(one), one.INFO.builtin, tuple(group), elements, kinds, channels, coarser))
     return found
 
 
@@ -121,13 +124,20 @@ def _channels(op: TflOp) -> tuple[int, float]:
         return 1, 1.0
     rows = rows_of(floats(constant), axis)
     own = minmax_scales(rows, _MOST)[:, None]
-    signals = np.square(rows).sum(axis=1)
-    fine, coarse = (np.square(rows - rounded(rows, scales, _MOST)).sum(axis=1) for scales in (own, own.max()))
-    known = signals > 0  # channels of zeros have no noise at any scale
-    before, after = (float((noise[known] / signals[known]).sum()) for noise in (fine, coarse))
+    before, after = (_noise(rows, scales) for scales in (own, np.broadcast_to(own.max(), own.shape)))
     if after <= before:
         return len(rows), 1.0
     return len(rows), after / before if before > _NOTHING * after else math.inf
+
+
+def _noise(rows: Float64, scales: Float64) -> float:
+    """The sum over channels of the noise of rounding beside the signal; channels of zeros have none at any scale."""
+    step, total = max(1, _CHUNK // max(1, rows.shape[1])), 0.0
+    for part in (slice(start, start + step) for start in range(0, len(rows), step)):
+        signals = np.square(rows[part]).sum(axis=1)
+        noises = np.square(rows[part] - rounded(rows[part], scales[part], _MOST)).sum(axis=1)
+        total += float((noises[signals > 0] / signals[signals > 0]).sum())
+    return total
 
 
 def _weights(op: TflOp) -> list[SSAValue]:
@@ -145,30 +155,3 @@ def _elements(value: SSAValue) -> int:
     constant = weight_constant(value)
     assert constant is not None
     return constant.elements
-
-
-def _name(op: TflOp) -> str:
-    return next((name for name in names.op_names(op) if name), "")
-
-
-class _Groups:
-    """Places that belong together."""
-
-    def __init__(self, count: int) -> None:
-        self._first = list(range(count))
-
-    def _of(self, at: int) -> int:
-        while self._first[at] != at:
-            at = self._first[at]
-        return at
-
-    def join(self, one: int, other: int) -> None:
-        low, high = sorted((self._of(one), self._of(other)))
-        self._first[high] = low
-
-    def all(self, places: Iterator[int]) -> list[list[int]]:
-        """The groups of these places."""
-        found: dict[int, list[int]] = {}
-        for at in places:
-            found.setdefault(self._of(at), []).append(at)
-        return list(found.values())

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
-from tflir.ir import names
 from tflir.ir.constness import is_constant
 from tflir.ir.functions import functions
+from tflir.ir.groups import Groups
+from tflir.ir.names import first_name
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import KEEP_FLOAT, is_quantizable
@@ -26,6 +27,7 @@ _WIDE = frozenset((
 ))
 # fmt: on
 """Kinds of ops of which a region has at least one: their results spread over many octaves, or cancel."""
+NO_REGION = "no region has three ops without weights that float would help"
 _WHY = "its region computes in float"
 _SHOWN = 3
 
@@ -42,7 +44,7 @@ class Regions:
     @property
     def ends(self) -> tuple[str, ...]:
         """The name of the last op of each."""
-        return tuple(_name(region[-1]) for region in self.regions)
+        return tuple(first_name(region[-1]) for region in self.regions)
 
     def __str__(self) -> str:
         more = ", …" if len(self.kinds) > _SHOWN else ""
@@ -78,13 +80,13 @@ class FloatRegionsPass(TflPass):
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for region in (region for group in regions_of(module) for region in group.regions):
-            if not self.ends or any(_name(op) in self.ends for op in region):
+            if not self.ends or any(first_name(op) in self.ends for op in region):
                 for op in region:
                     op.attributes.setdefault(KEEP_FLOAT, StringAttr(_WHY))
                 report.count("regions left float")
                 report.count("ops left float", len(region))
         if not report.counts["regions left float"]:
-            report.remarks.append("--float-regions: no region has three ops without weights that float would help")
+            report.remarks.append(f"--float-regions: {NO_REGION}")
 
 
 def regions_of(module: ModuleOp) -> list[Regions]:
@@ -114,30 +116,16 @@ def _belongs(op: TflOp) -> bool:
     floats = any(map(is_float, op.operands)) and any(map(is_float, op.results))
     weights = (op.operands[at] for at in op.INFO.weight_operands if at < len(op.operands))
     known = is_quantizable(op) or op.INFO.builtin in _WIDE
-    return floats and known and bool(_name(op)) and not any(map(is_constant, weights))
-
-
-def _name(op: TflOp) -> str:
-    return next((name for name in names.op_names(op) if name), "")
+    return floats and known and bool(first_name(op)) and not any(map(is_constant, weights))
 
 
 def _connected(ops: Iterable[TflOp]) -> Iterator[list[TflOp]]:
     """Groups of ops that read each other's results, each in program order."""
-    first: dict[Operation, Operation] = {}
-
-    def root(op: Operation) -> Operation:
-        while first[op] is not op:
-            first[op] = first[first[op]]
-            op = first[op]
-        return op
-
-    members: dict[Operation, list[TflOp]] = {}
     found = list(ops)
-    for op in found:
-        first[op] = op
+    places: dict[Operation, int] = {op: at for at, op in enumerate(found)}
+    groups = Groups(len(found))
+    for at, op in enumerate(found):
         for owner in (value.owner for value in op.operands):
-            if isinstance(owner, Operation) and owner in first:
-                first[root(owner)] = root(op)
-    for op in found:
-        members.setdefault(root(op), []).append(op)
-    yield from members.values()
+            if isinstance(owner, Operation) and owner in places:
+                groups.join(places[owner], at)
+    return ([found[at] for at in group] for group in groups.all(range(len(found))))

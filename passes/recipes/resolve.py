@@ -69,7 +69,7 @@ def _weights(
         return None
     why = refusal(kind, rule.weights, activations) or _uneven(rule.weights, shape)
     if why and rule.names_op:
-        location = next((name for name in names.op_names(op) if name), "")
+        location = names.first_name(op)
         raise Error(f"{rule.weights} weights: {why}", op=op.name, location=location, status=3)
     given = nearest(kind, rule.weights, activations)
     if _uneven(given, shape):

@@ -22,8 +22,8 @@ def effective_rules(recipe: Recipe, module: ModuleOp, algorithm: str = "") -> st
     found = resolve(recipe, module)
     lines = [f"name = {_quoted(recipe.name)}", f"activations = {_quoted(recipe.activations)}"]
     for op, kind in candidates(module):
-        called = next((name for name in names.op_names(op) if name), None)
-        if called is None or (op not in found.weights and op not in found.activations):
+        called = names.first_name(op)
+        if not called or (op not in found.weights and op not in found.activations):
             continue
         match = f"^{re.escape(called)}$"
         lines += ["", "[[rule]]", f"match = {_quoted(match)}", f"op = {_quoted(kind)}"]
