@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -25,7 +25,9 @@ from tflir.settings import Settings
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
+    from xdsl.passes import ModulePass
 
+    from tflir.backends.litert.run import Samples
     from tflir.data.recorded import Recorded
     from tflir.jobs.team import Team
     from tflir.passes.base import PassReport
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 _SMALL = 1 << 16
 """In models with more bytes, the scales that quantization adds are small compared with what it saves."""
+_REMEMBERED = 1 << 28
+"""Rounded weights of so many bytes are kept, since they are needed more than once."""
 _MAY_STAY_FLOAT = (ModeName.DYNAMIC_RANGE, ModeName.FLOAT16, ModeName.INTEGER)
 _OPTIONS = [one.name for one in fields(Settings)]
 _IO_TYPES = ("inference_input_type", "inference_output_type")
@@ -60,6 +64,7 @@ class Converter(Settings):
         self._chosen: tuple[ModuleOp, Options] | None = None
         self._prepared: tuple[ModuleOp, Options] | None = None
         self._made_float: list[PassReport] = []
+        self._samples: Samples | None = None
         self.reports: list[PassReport] = []
         """What each pass of the last conversion did."""
         self.remarks: list[str] = []
@@ -188,6 +193,7 @@ class Converter(Settings):
             self.choose()
         assert self._chosen is not None
         (module, options), self._chosen = self._chosen, None
+        self._samples = None
         try:
             if options.equalize != "off":
                 self._equalize(module, options)
@@ -209,6 +215,7 @@ class Converter(Settings):
     def _module(self) -> ModuleOp:
         from tflir.ir.verify import verify_module
         from tflir.pass_manager import parse_pipeline, run_pipeline
+        from tflir.passes.weights.rounding import Memo, remembered
 
         if self._prepared is None:
             self.prepare()
@@ -217,7 +224,11 @@ class Converter(Settings):
         try:
             _, pipeline = stages_of(options)
             passes = parse_pipeline(pipeline, by_flags=not options.asks_for_passes) if pipeline else []
-            self.reports = self._made_float + run_pipeline(module, passes, verify_each=False, progress=self._rewriting)
+            self.reports = self._made_float
+            with remembered(Memo(_REMEMBERED)):
+                if self._samples is not None:
+                    module, passes = self._aimed(module, passes, options)
+                self.reports += run_pipeline(module, passes, verify_each=False, progress=self._rewriting)
             mode = mode_of(options)
             if mode.metadata_if(self.reports):
                 add_metadata(module, mode.metadata)
@@ -234,6 +245,25 @@ class Converter(Settings):
             error.hint = hint_beside_mode(options, error.hint)
             raise
         return module
+
+    def _aimed(
+        self, module: ModuleOp, passes: Sequence[ModulePass], options: Options
+    ) -> tuple[ModuleOp, Sequence[ModulePass]]:
+        """Runs the passes before the first that rounds weights; the module, with weights that are aimed if that helps,
+        and the other passes.
+        """
+        from tflir.pass_manager import run_pipeline
+        from tflir.quality.sequence import aimed, rounding_among
+
+        first, rounding = rounding_among(passes)
+        self.reports += run_pipeline(module, passes[:first], verify_each=False)
+        assert self._samples is not None
+        biases = options.bias_correction != "off"
+        module, decision = aimed(module, rounding, self._samples, biases=biases, progress=self._rewriting)
+        if decision is not None:
+            self.decisions.append(decision)
+            self.remarks.append(str(decision))
+        return module, passes[first:]
 
     def _make_float(self, module: ModuleOp) -> list[PassReport]:
         """Makes a quantized module float if it is to be requantized. Raises `Error` if nothing in it is quantized."""
@@ -302,11 +332,20 @@ class Converter(Settings):
         """Records what layers read on the dataset, from which their weights are rounded."""
         from tflir.data.moments import record_moments
 
+        self._samples = self._samples_of(module, options) if options.aims_weights and self._tries else None
         summed = None if self._team is None else partial(self._team.moments, path=self._path(options))
         recorded = record_moments(module, options, progress=self._calibrating, summed=summed)
         if recorded.without:
             said = f"{recorded.without} of {recorded.layers + recorded.without} layers are rounded to nearest: "
             self.remarks.append(f"{said}what they read could not be recorded")
+
+    def _samples_of(self, module: ModuleOp, options: Options) -> Samples:
+        """The samples by which weights are aimed."""
+        from tflir.data.calibration import samples_of, saved
+        from tflir.data.sequential import MOST_SAMPLES
+
+        with saved(module) as path:
+            return samples_of(str(path), module, options, most=MOST_SAMPLES)
 
     def _warn_of_uncalibrated(self, module: ModuleOp) -> None:
         rest = "float, as in TensorFlow" if self.tf_compat else "dynamic range"

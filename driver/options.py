@@ -76,6 +76,11 @@ class Options(Settings):
         return self.uses_gptq or self.bias_correction != "off"
 
     @property
+    def aims_weights(self) -> bool:
+        """Whether layers may be rounded one after the other, each to make up for those before it."""
+        return self.uses_gptq and self.sequential_rounding != "off" and self.representative_dataset is not None
+
+    @property
     def needs_histograms(self) -> bool:
         """Whether ranges are chosen from the histograms of activations."""
         return self.calibration_method not in ("minmax", "margin")

@@ -174,6 +174,12 @@ def _idle_moments(options: Options, mode: ModeName) -> _Found:
     return "--moments does nothing without GPTQ or bias correction", "add --weight-algorithm gptq, or leave it out"
 
 
+def _idle_sequence(options: Options, mode: ModeName) -> _Found:
+    if "sequential_rounding" not in options.given or options.uses_gptq or options.replaces_passes:
+        return None
+    return "--sequential-rounding does nothing without GPTQ", "add --weight-algorithm gptq, or leave it out"
+
+
 def _integer_with_other_types(options: Options, mode: ModeName) -> _Found:
     ops, others = options.target_spec.supported_ops, sorted(set(options.target_spec.type_names()) - {"int8"})
     if others and _INT8 in ops and OpsSet.TFLITE_BUILTINS not in ops:
@@ -268,6 +274,7 @@ _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
     _recipe_without_data,
     _gptq_without_data,
     _idle_moments,
+    _idle_sequence,
     _idle_percentile,
     _idle,
     _auto_without_data,

@@ -42,6 +42,7 @@ _BASES: dict[ModeName, dict[str, str]] = {
     ModeName.PASSES: {"--passes": "tfl-optimize"},
 }
 _VALUES = {
+    "--sequential-rounding": "off",
     "--mode": "float16",
     "--optimize": "DEFAULT,EXPERIMENTAL_SPARSITY",
     "--supported-ops": "TFLITE_BUILTINS_INT8,TFLITE_BUILTINS",

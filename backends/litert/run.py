@@ -120,7 +120,7 @@ class Runner:
 
     def run(self, entry: Entry, sample: Sample, *, anew: bool = True) -> dict[str, Array]:
         """The outputs by name, quantized ones as floats. Variables are reset before each run unless `anew` is false."""
-        values = {port.name: port.encode(_value_of(port, sample)) for port in entry.inputs}
+        values = {port.name: port.encode(value_of(port, sample)) for port in entry.inputs}
         if anew:
             self._start_anew()
         stored = self._or_without_delegate(lambda: self._run(entry, values))
@@ -135,7 +135,7 @@ class Runner:
         try:
             return functools.partial(signature._interpreter_wrapper.Invoke, signature._subgraph_index)
         except AttributeError:  # another version of the runtime: copies of inputs and outputs count too
-            values = {port.name: port.encode(_value_of(port, sample)) for port in entry.inputs}
+            values = {port.name: port.encode(value_of(port, sample)) for port in entry.inputs}
             return lambda: signature(**values)
 
     def operators(self) -> list[dict[str, Any]]:
@@ -305,7 +305,8 @@ def _port(name: str, detail: Mapping[str, Any]) -> Port:
     )
 
 
-def _value_of(port: Port, sample: Sample) -> Array:
+def value_of(port: Port, sample: Sample) -> Array:
+    """The value of an input in a sample, by the input's name or its tensor's. Raises `Error` if there is none."""
     for name in (port.name, port.tensor):
         if name in sample:
             return np.asarray(sample[name])

@@ -107,6 +107,7 @@ def _found(
     settings = Settings(
         options.weight_algorithm if "weight_algorithm" in vars(arguments) else "gptq",
         options.bias_correction if "bias_correction" in vars(arguments) else "auto",
+        options.sequential_rounding,
     )
     shown = progress("searching", unit="evaluations", detail=detail(team))
     taken = arguments.json or STDOUT in (arguments.output, arguments.rules_out, arguments.trace, arguments.report)

@@ -33,7 +33,7 @@ _WIDER_RANGES = "margin"
 _FEW = 8
 """Of fewer samples, the next ones are likely to leave the ranges, and those held out hardly show how much is clipped:
 wider ranges are taken unless they lose."""
-_LEAST_GAIN = 0.5
+LEAST_GAIN = 0.5
 """What a step must gain at least, in dB."""
 _MOST_LOSS = 0.1
 """What GPTQ, which was asked for, and wider ranges for few samples may lose at most, in dB."""
@@ -85,7 +85,7 @@ class Step:
     """The options without it."""
     changes: dict[str, dict[str, Any]]
     """The options with it, by the name of the choice ('' if there is one)."""
-    least_gain: float = _LEAST_GAIN
+    least_gain: float = LEAST_GAIN
     most_growth: float = math.inf
     """How many times as many bytes it may take."""
 

@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import UnitAttr
 from tflir.backends.litert.run import Samples
 from tflir.data.moments import record_moments
 from tflir.data.samples import as_dataset
+from tflir.data.sequential import MOST_SAMPLES
 from tflir.files import to_bytes
 from tflir.ir import names
 from tflir.ir.weight_kind import WeightKind, set_weight_kind
@@ -25,6 +26,7 @@ from tflir.passes.recipes.assign import AssignWeightKindsPass
 from tflir.passes.recipes.resolve import candidates, weight_shape
 from tflir.passes.weights.rounding import Memo, remembered
 from tflir.pipeline import stages_of
+from tflir.quality.sequence import aimed, rounding_among
 from tflir.search.layers import Layer, layers_of
 from tflir.snapshot import snapshot
 
@@ -46,6 +48,7 @@ class Settings:
 
     algorithm: str = "gptq"
     bias_correction: str = "auto"
+    sequential_rounding: str = "auto"
 
     @property
     def needs_data(self) -> bool:
@@ -61,6 +64,8 @@ class Compiler:
         self._read = read
         wanted = as_dataset(samples) if settings.needs_data else None
         options = Options(bias_correction=settings.bias_correction, representative_dataset=wanted)
+        aims = settings.algorithm == "gptq" and settings.sequential_rounding != "off"
+        self._samples = {key: part[:MOST_SAMPLES] for key, part in samples.items()} if aims else None
         self._options, self.pipeline = options, ""
         self._head, self._tail = self._passes(settings.algorithm)
         self._listed = read()
@@ -98,7 +103,11 @@ class Compiler:
             if kind is None:
                 op.attributes[LEFT_OUT] = UnitAttr()
         with remembered(self._memo):
-            self.reports = run_pipeline(made, self._tail, verify_each=False)
+            first, rounding = rounding_among(self._tail)
+            self.reports = run_pipeline(made, self._tail[:first], verify_each=False)
+            if self._samples is not None and sum(kind is not None for kind in kinds) > 1:
+                made, _ = aimed(made, rounding, self._samples, biases=self._options.bias_correction != "off")
+            self.reports += run_pipeline(made, self._tail[first:], verify_each=False)
         return made
 
     def bytes(self, kinds: Kinds) -> bytes:

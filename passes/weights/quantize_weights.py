@@ -22,6 +22,7 @@ from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONL
 from tflir.passes.quantization.pairs import (
     FloatConstant,
     computing_uses,
+    constant_of,
     float_constant,
     name_of_twin,
     quantized_tensor,
@@ -86,6 +87,13 @@ class QuantizeWeightsPass(TflPass):
             erase_unused(constant)
         for op in module.walk():
             _clear_kind(op, report)
+
+    def rounds(self, use: WeightUse) -> bool:
+        """Whether the pass rounds the weights of a use by what was recorded."""
+        constant = constant_of(use.op.operands[use.operand])
+        kinds = {} if constant is None else self._by_kind(constant)
+        named = [kind for kind, uses in kinds.items() if any(one.operation is use.op for one in uses)]
+        return any(kind.algorithm == "gptq" for kind in named) and use.is_recorded(names.SECOND_MOMENTS)
 
     def _by_kind(self, constant: FloatConstant) -> dict[WeightKind, list[Use]]:
         """The uses of a constant as a weight, by the kind to store it in; each kind names its algorithm."""

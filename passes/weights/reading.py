@@ -106,10 +106,9 @@ def correct_bias(use: WeightUse, errors: Float64, report: PassReport, *, checked
     `errors` is W - Q, shape `(channels, columns)`. With the correction b and the mean e of the error over the data
     that was held out, the squared error changes by |b|^2 - 2 b e.
     """
-    op, index = use.op, use.product.bias_of(use.operand)
-    bias = constant_of(op.operands[index]) if index is not None and index < len(op.operands) else None
+    op = use.op
     mean = _mean(use, names.INPUT_MEAN, len(errors))
-    if index is None or bias is None or bias.shape != (len(errors),) or mean is None or _is_normalized(use):
+    if mean is None or _bias(use, len(errors)) is None:
         report.decline("it has no constant bias, to which the mean of the error could be added", op)
         return
     added = (errors * mean).sum(axis=1)
@@ -121,18 +120,47 @@ def correct_bias(use: WeightUse, errors: Float64, report: PassReport, *, checked
         if not float(added @ added) < 2 * float(added @ seen):
             report.decline("a correction of its bias does not help on data that was held out", op)
             return
-    values = floats(bias) + added
-    new = const_op(elements(values.astype(np.float32)))
-    new.location = bias.source.location
-    insert_before(op, new)
-    op.operands[index] = new.results[0]
+    add_to_bias(use, added)
     report.count("biases corrected")
+
+
+def add_to_bias(use: WeightUse, added: Float64) -> bool:
+    """Adds to the constant bias of a product, of which other ops may read the old one; False if it has none."""
+    found = _bias(use, len(added))
+    if found is None:
+        return False
+    index, bias = found
+    new = const_op(elements((floats(bias) + added).astype(np.float32)))
+    new.location = bias.source.location
+    insert_before(use.op, new)
+    use.op.operands[index] = new.results[0]
+    return True
+
+
+def _bias(use: WeightUse, channels: int) -> tuple[int, FloatConstant] | None:
+    """The operand that is added to a product, and the constant that it is; None without one for each channel."""
+    index = use.product.bias_of(use.operand)
+    bias = constant_of(use.op.operands[index]) if index is not None and index < len(use.op.operands) else None
+    if index is None or bias is None or bias.shape != (channels,) or _is_normalized(use):
+        return None
+    return index, bias
 
 
 def _is_normalized(use: WeightUse) -> bool:
     """Whether the product is normalized before the bias is added, which takes away a constant error."""
     index = use.product.normalizer_of(use.operand)
     return index is not None and index < len(use.op.operands) and is_float(use.op.operands[index])
+
+
+def replace_constant(constant: FloatConstant, values: npt.NDArray[np.float32]) -> None:
+    """Lets the constant, or the float16 one that a dequantize widens, hold these float32 elements."""
+    made = constant.value.owner
+    assert isinstance(made, Operation)
+    new = const_op(elements(values))
+    new.location = constant.source.location
+    insert_before(made, new)
+    constant.value.replace_all_uses_with(new.results[0])
+    erase_unused(constant)
 
 
 def erase_unused(constant: FloatConstant) -> None:

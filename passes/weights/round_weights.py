@@ -5,34 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
 
 from tflir.ir import names
-from tflir.ir.constants import elements
 from tflir.ir.weight_kind import set_weight_kind, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, chosen_activations
 from tflir.passes.quantization.numerics import Rows, symmetric_scales
-from tflir.passes.quantization.pairs import FloatConstant, float_constant, small_weight
+from tflir.passes.quantization.pairs import FloatConstant, constant_of, float_constant, small_weight
 from tflir.passes.quantization.recurrent import is_recurrent
-from tflir.passes.rewriting.edit import insert_before
-from tflir.passes.rewriting.values import const_op
 from tflir.passes.weights.gptq import Factors, gptq
 from tflir.passes.weights.reading import (
     Float64,
     WeightUse,
     clear_moments,
     correct_bias,
-    erase_unused,
     floats,
+    replace_constant,
     rows_of,
     shaped,
     summed,
     weight_uses,
 )
-from tflir.passes.weights.rounding import Rounded, tuned
+from tflir.passes.weights.rounding import Rounded, once, tuned
 from tflir.passes.weights.scales import rounded as to_nearest
 
 _MOST = 127
@@ -91,6 +86,14 @@ class RoundWeightsPass(TflPass):
         for op in module.walk():
             set_weight_kind(op, None)
 
+    def rounds(self, use: WeightUse) -> bool:
+        """Whether the pass rounds the weights of a use by what was recorded."""
+        constant = constant_of(use.op.operands[use.operand])
+        uses = None if constant is None else weight_uses(constant.value)
+        if constant is None or not uses or constant.elements < max(1, self.min_elements):
+            return False
+        return self._why_not(constant, uses) is None
+
     def _round(self, constant: FloatConstant, uses: list[WeightUse], report: PassReport) -> None:
         if (why := self._why_not(constant, uses)) is not None:
             report.decline(why, uses[0].op)
@@ -109,11 +112,12 @@ class RoundWeightsPass(TflPass):
             def attempt(factors: Factors, *_: object) -> Rounded:
                 return Rounded(gptq(rows, scales, factors, pinned=True), scales)
 
-            result = tuned(rows, result, attempt, moments, check)
+            plain, text = result, f"pinned|{rows.shape}"
+            result = once(lambda: tuned(rows, plain, attempt, moments, check), text, rows, scales, moments, check)
             if result.nearest:
                 report.decline("rounding to nearest errs less on data that was held out", uses[0].op)
         rounded = result.values
-        _replace(constant, shaped(rounded, constant.shape, axis).astype(np.float32))
+        replace_constant(constant, shaped(rounded, constant.shape, axis).astype(np.float32))
         report.count("weights rounded")
         for use in uses if self.correct_bias != "off" else ():
             correct_bias(use, rows - rounded, report, checked=self.correct_bias == "auto")
@@ -158,14 +162,3 @@ class RoundWeightsPass(TflPass):
 def _axes(use: WeightUse, constant: FloatConstant) -> tuple[int, int | None]:
     """The axis of channels and the axis of scales."""
     return use.channels(len(constant.shape)), use.op.INFO.channel_axis(use.operand)
-
-
-def _replace(constant: FloatConstant, values: npt.NDArray[np.float32]) -> None:
-    """Lets the constant, or the float16 one that a dequantize widens, hold these float32 elements."""
-    made = constant.value.owner
-    assert isinstance(made, Operation)
-    new = const_op(elements(values))
-    new.location = constant.source.location
-    insert_before(made, new)
-    constant.value.replace_all_uses_with(new.results[0])
-    erase_unused(constant)

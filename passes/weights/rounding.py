@@ -44,8 +44,21 @@ class Rounded:
 class Memo:
     """What was rounded, by a hash of all that it depends on, and the last factors of second moments."""
 
+    most_bytes: int | None = None
+    """With more rounded weights, no more are kept."""
     rounded: dict[bytes, Rounded] = field(default_factory=dict[bytes, Rounded])
     factors: dict[bytes, Factors] = field(default_factory=dict[bytes, Factors])
+    _bytes: int = 0
+
+    def rounded_as(self, key: bytes, make: Callable[[], Rounded]) -> Rounded:
+        """What was rounded for `key`, or else what `make` gives."""
+        if (found := self.rounded.get(key)) is not None:
+            return found
+        made = make()
+        self._bytes += made.values.nbytes
+        if self.most_bytes is None or self._bytes <= self.most_bytes:
+            self.rounded[key] = made
+        return made
 
     def factors_of(self, moments: Float64, damping: float) -> Factors:
         """`Factors.of`, of which those of the last layer are held."""
@@ -91,13 +104,14 @@ def round_rows(
 
     `gptq` takes the second moments of what the layer reads; `check` has those of data that was held out.
     """
+    text = f"{kind}|{algorithm}|{rows.shape}"
+    return once(lambda: _round_rows(rows, kind, algorithm, moments, check), text, rows, moments, check)
+
+
+def once(make: Callable[[], Rounded], text: str, *parts: Float64 | None) -> Rounded:
+    """What `make` gives, which depends on the text and the arrays alone, or what it gave for them before."""
     memo = _memo.get()
-    if memo is None:
-        return _round_rows(rows, kind, algorithm, moments, check)
-    key = _digest(f"{kind}|{algorithm}|{rows.shape}", rows, moments, check)
-    if key not in memo.rounded:
-        memo.rounded[key] = _round_rows(rows, kind, algorithm, moments, check)
-    return memo.rounded[key]
+    return make() if memo is None else memo.rounded_as(_digest(text, *parts), make)
 
 
 def _round_rows(

@@ -1,0 +1,59 @@
+"""Whether weights that are aimed one layer after the other help, on data that is held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tflir.backends.litert.run import Note, Samples
+from tflir.data.calibration import saved
+from tflir.data.samples import held_out
+from tflir.data.sequential import Rounding, aim_in_sequence, as_float
+from tflir.pass_manager import run_pipeline
+from tflir.passes.weights.quantize_weights import QuantizeWeightsPass
+from tflir.passes.weights.round_weights import RoundWeightsPass
+from tflir.passes.weights.rounding import HELD_OUT
+from tflir.quality.auto import LEAST_GAIN, Decision, helps
+from tflir.quality.measure import Reference
+from tflir.quality.trial import Measured
+from tflir.snapshot import snapshot
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+    from xdsl.passes import ModulePass
+
+_STEP = "sequential rounding"
+
+
+def rounding_among(passes: Sequence[ModulePass]) -> tuple[int, list[Rounding]]:
+    """The place of the first pass that rounds weights, or the number of passes, and all that do."""
+    places = [at for at, each in enumerate(passes) if isinstance(each, QuantizeWeightsPass | RoundWeightsPass)]
+    found = [each for each in passes if isinstance(each, QuantizeWeightsPass | RoundWeightsPass)]
+    return min(places, default=len(passes)), found
+
+
+def aimed(
+    module: ModuleOp, passes: Sequence[Rounding], samples: Samples, *, biases: bool, progress: Note | None = None
+) -> tuple[ModuleOp, Decision | None]:
+    """The module that `passes` are to round: with weights that are aimed if that helps, else as it is.
+
+    `samples` are those of the only signature; one of every four is held out to compare the two. The decision is None
+    if no weights can be aimed. Raises `Error` if the model can't be run.
+    """
+    tried = snapshot(module)
+    if not aim_in_sequence(tried, passes, samples, biases=biases, progress=progress):
+        return module, None
+    held = {key: held_out(part, every := min(HELD_OUT, len(part)), every - 1)[1] for key, part in samples.items()}
+    with saved(as_float(snapshot(module))) as path:
+        reference = Reference(str(path), held)
+    before, after = (_measured(reference, one, passes) for one in (module, tried))
+    decision = Decision(_STEP, "", helps(after, before, LEAST_GAIN), before.snr, after.snr)
+    return tried if decision.kept else module, decision
+
+
+def _measured(reference: Reference, module: ModuleOp, passes: Sequence[Rounding]) -> Measured:
+    """The noise of rounded weights alone."""
+    rounded = snapshot(module)
+    run_pipeline(rounded, passes, verify_each=False)
+    with saved(as_float(rounded)) as path:
+        return Measured(reference.sums(str(path)))

@@ -1,0 +1,92 @@
+"""What the weights of a layer should be, whose input is not quite what it was in the float model.
+
+A layer computes y = W x in the float model. After the layers before it were rounded, it reads z instead of x. The
+weights T = W + W E[(x - z) z^T] (E[z z^T] + d I)^-1 minimise E|W x - T z|^2 + d |T - W|^2: they make up for the errors
+of the layers before as far as z tells them. Rounding T afterwards by what z is, as GPTQ does, then minimises the whole
+error, since W x - T z is uncorrelated with z for d = 0. That layers are rounded with what they really read, and towards
+the results of the float model, is what Li et al., arXiv:2504.02692, call asymmetric calibration, and Zhang et al.,
+arXiv:2505.11695, the mismatched reconstruction problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+_DAMPINGS = (0.01, 0.1, 1.0, 10.0)
+"""d as parts of the mean of the diagonal of E[z z^T]."""
+_LEAST = 1e-12
+"""Is added to the diagonal, so that there is an inverse where z is always 0."""
+_solve = cast("Callable[[Array, Array], Array]", np.linalg.solve)
+
+
+class Moments(Protocol):
+    """Means over rows: see `tflir.backends.litert.stepwise.PairedMoments`."""
+
+    @property
+    def first_mean(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def second_mean(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def second(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def change(self) -> npt.NDArray[np.float32]: ...
+
+
+def target(rows: Array, seen: Moments, held_out: Moments) -> Array | None:
+    """The weights T for weights W of shape `(channels, columns)`; None if no damping lessens the error over data that
+    was held out.
+    """
+    second, change = (_of_channels(part, len(rows)) for part in (seen.second, seen.change))
+    checked = [_of_channels(part, len(rows)) for part in (held_out.second, held_out.change)]
+    wanted = _times(rows, change)
+    least, best = 0.0, None
+    for damping in _DAMPINGS:
+        added = _solved(second, wanted, damping)
+        if (error := _added_error(rows, added, *checked)) < least:
+            least, best = error, rows + added
+    return best
+
+
+def shift(rows: Array, aimed: Array, seen: Moments, held_out: Moments) -> Array | None:
+    """What to add to biases, shape `(channels,)`, so that the mean of T z is that of W x; None if the means over data
+    that was held out do not agree.
+    """
+    added, missing = (_mean_error(rows, aimed, part) for part in (seen, held_out))
+    return added if float(added @ added) < 2 * float(added @ missing) else None
+
+
+def _mean_error(rows: Array, aimed: Array, means: Moments) -> Array:
+    """E[W x - T z], shape `(channels,)`."""
+    first, second = (_of_channels(part, len(rows), 1) for part in (means.first_mean, means.second_mean))
+    return (rows * first).sum(axis=1) - (aimed * second).sum(axis=1)
+
+
+def _of_channels(part: npt.NDArray[np.floating], channels: int, rank: int = 2) -> Array:
+    """Moments in double precision; of a depthwise convolution for each output channel, not for each input channel."""
+    wide = part.astype(np.float64)
+    return wide if wide.ndim == rank else np.repeat(wide, channels // len(wide), axis=0)
+
+
+def _times(rows: Array, matrices: Array) -> Array:
+    """Each row times a matrix, or times its own matrix."""
+    return rows @ matrices if matrices.ndim == 2 else np.einsum("cj,cjk->ck", rows, matrices)
+
+
+def _solved(second: Array, wanted: Array, damping: float) -> Array:
+    """wanted (E[z z^T] + d I)^-1 for each row."""
+    diagonal = np.einsum("...ii->...i", second)
+    added = damping * diagonal.mean(axis=-1) + _LEAST
+    damped = second + np.eye(second.shape[-1]) * added[..., None, None]
+    if second.ndim == 2:
+        return _solve(damped, wanted.T).T
+    return _solve(damped, wanted[..., None])[..., 0]
+
+
+def _added_error(rows: Array, added: Array, second: Array, change: Array) -> float:
+    """By how much E|W x - T z|^2 exceeds E|W x - W z|^2 for T = W + added."""
+    return float((_times(added, second) * added).sum() - 2 * (_times(rows, change) * added).sum())
