@@ -91,8 +91,11 @@ class Compiler:
         at = next(place for place, one in enumerate(passes) if isinstance(one, AssignWeightKindsPass))
         return passes[:at], passes[at + 1 :]
 
-    def module(self, kinds: Kinds) -> ModuleOp:
-        """The compiled module. Raises `Error` if the model can't be run for its second moments."""
+    def module(self, kinds: Kinds, *, aims: bool = True) -> ModuleOp:
+        """The compiled module. Without `aims`, which is faster, each layer is rounded on its own.
+
+        Raises `Error` if the model can't be run for its second moments.
+        """
         made = snapshot(self._prepared())
         chosen = {at: kind for layer, kind in zip(self.layers, kinds, strict=True) for at in layer.ops}
         for at, (op, _) in enumerate(candidates(made)):
@@ -105,14 +108,14 @@ class Compiler:
         with remembered(self._memo):
             first, rounding = rounding_among(self._tail)
             self.reports = run_pipeline(made, self._tail[:first], verify_each=False)
-            if self._samples is not None and sum(kind is not None for kind in kinds) > 1:
+            if aims and self._samples is not None and sum(kind is not None for kind in kinds) > 1:
                 made, _ = aimed(made, rounding, self._samples, biases=self._options.bias_correction != "off")
             self.reports += run_pipeline(made, self._tail[first:], verify_each=False)
         return made
 
-    def bytes(self, kinds: Kinds) -> bytes:
-        """The compiled `.tflite`."""
-        return to_bytes(self.module(kinds))
+    def bytes(self, kinds: Kinds, *, aims: bool = True) -> bytes:
+        """The compiled `.tflite`, as of `module`."""
+        return to_bytes(self.module(kinds, aims=aims))
 
     def _prepared(self) -> ModuleOp:
         """The module before forms are noted on ops, with the second moments of what its layers read."""

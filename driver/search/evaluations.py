@@ -95,7 +95,7 @@ class Evaluations:
         key = _key(SIZE, kinds)
         held = self._made.get(key) or self.store.get(key)
         if held is None:
-            held = {"bytes": len(self.model(kinds))}
+            held = {"bytes": len(self.compiler.bytes(kinds, aims=False))}
             self.store.put(key, held)
         return int(held["bytes"])
 

@@ -169,4 +169,4 @@ def _seconds(compiler: Compiler, kinds: Sequence[WeightKind | None]) -> float:
     """The estimated time of a run of the compiled model with the default delegate."""
     from tflir.ir.targets.latency import estimate
 
-    return estimate(compiler.module(kinds)).seconds
+    return estimate(compiler.module(kinds, aims=False)).seconds
