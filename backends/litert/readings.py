@@ -7,6 +7,7 @@ what the layer gave in the step before; the first step reads zeros, to which a r
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,8 @@ import numpy as np
 
 from tflir.backends.litert.run import Array
 
-_MOST_ROWS = 4096
-"""Of more positions than this in one sample, every n-th is taken."""
+MOST_ROWS = 4096
+"""Of more positions than this in one sample, every n-th is taken, if nothing else is said."""
 _WITH_STEPS = 3
 """A tensor of fewer dimensions has one step."""
 
@@ -47,27 +48,30 @@ class Reading:
     """With a shift: x begins at this element of the row; negative numbers count from the end."""
 
 
-def rows_of(value: Array, reading: Reading) -> Array | None:
+def rows_of(value: Array, reading: Reading, most: int = MOST_ROWS) -> Array | None:
     """The vectors x of one sample, shape `(rows, columns)`, or `(channels, rows, columns)` if depthwise.
 
-    None if the tensor has another shape than the layer says, or is not finite.
+    Of more positions than `most` every n-th is taken. None if the tensor has another shape than the layer says, or is
+    not finite.
     """
     if not np.isfinite(value).all():
         return None
     if reading.shift:
         value = _shifted(value, reading)
-        return _some(value.reshape(-1, reading.columns), 0) if value.shape[-1] == reading.columns else None
+        return _some(value.reshape(-1, reading.columns), most) if value.shape[-1] == reading.columns else None
     if reading.window == (0, 0):
         value = np.swapaxes(value, -1, -2) if reading.transposed else value
-        return None if value.size % reading.columns else _some(value.reshape(-1, reading.columns), 0)
+        return None if value.size % reading.columns else _some(value.reshape(-1, reading.columns), most)
     if value.ndim != 4:
         return None
     patches = _patches(value, reading)
+    positions = np.arange(0, count := math.prod(patches.shape[:3]), -(-count // most))
+    taken = patches[np.unravel_index(positions, patches.shape[:3])]  # (rows, channels, height, width)
     if reading.depthwise:
-        channels = patches.shape[3]
-        return _some(patches.transpose(3, 0, 1, 2, 4, 5).reshape(channels, -1, reading.columns), 1)
-    rows = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, reading.window[0] * reading.window[1] * value.shape[3])
-    return None if rows.shape[1] != reading.columns else _some(rows, 0)
+        rows = taken.transpose(1, 0, 2, 3).reshape(taken.shape[1], len(taken), -1)
+    else:
+        rows = taken.transpose(0, 2, 3, 1).reshape(len(taken), -1)
+    return np.ascontiguousarray(rows, np.float32) if rows.shape[-1] == reading.columns else None
 
 
 def _shifted(value: Array, reading: Reading) -> Array:
@@ -82,10 +86,8 @@ def _shifted(value: Array, reading: Reading) -> Array:
     return before
 
 
-def _some(rows: Array, axis: int) -> Array:
-    step = -(-rows.shape[axis] // _MOST_ROWS)
-    taken = rows[::step] if axis == 0 else rows[:, ::step]
-    return np.ascontiguousarray(taken, np.float32)
+def _some(rows: Array, most: int) -> Array:
+    return np.ascontiguousarray(rows[:: max(1, -(-len(rows) // most))], np.float32)
 
 
 def _patches(value: Array, reading: Reading) -> Array:

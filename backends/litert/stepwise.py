@@ -18,8 +18,10 @@ from tflir.backends.litert.readings import Reading, rows_of
 from tflir.backends.litert.run import Array, Runner
 from tflir.ir.errors import Error
 
-_MOST_BYTES = 1 << 28
+_MOST_BYTES = 1 << 27
 """The values that are held take about this much memory at most: with more, the last samples are left out."""
+_MOST_ROWS = 1024
+"""Of more positions than this in one sample, every n-th is taken."""
 _LEAST_SAMPLES = 4
 """So many samples stay whatever memory they take."""
 
@@ -89,7 +91,7 @@ def _end(number: int) -> None:
 
 
 def _step(number: int, models: Pair, inputs: list[int], outputs: list[int], last_reads: list[int]) -> None:
-    runners = [Runner(model, delegate=False) for model in models]
+    runners = [Runner(model, fallback=True) for model in models]
     samples, total = _held[number], 0
     for at, forms in enumerate(samples):
         for runner, values in zip(runners, forms, strict=True):
@@ -111,7 +113,7 @@ def _moments(number: int, key: int, reading: Reading, held_out: int) -> tuple[Pa
         return None
     sums = [_Sums(), _Sums()]
     for at, forms in enumerate(samples):
-        first, second = (rows_of(values[key], reading) for values in forms)
+        first, second = (rows_of(values[key], reading, _MOST_ROWS) for values in forms)
         if first is None or second is None or first.shape != second.shape:
             return None
         sums[at % every == every - 1].add(first, second)
@@ -129,8 +131,8 @@ class _Sums:
         """Adds rows of shape `(rows, columns)` or `(channels, rows, columns)`."""
         turned = np.swapaxes(second, -1, -2)
         sums = [
-            first.sum(axis=-2, dtype=np.float64),
-            second.sum(axis=-2, dtype=np.float64),
+            _sum(first),
+            _sum(second),
             np.matmul(turned, second),
             np.matmul(np.swapaxes(first - second, -1, -2), second),
         ]
@@ -141,3 +143,8 @@ class _Sums:
         """The means over all rows."""
         first, second, products, change = (held / max(1, self._rows) for held in self._sums)
         return PairedMoments(first, second, products.astype(np.float32), change.astype(np.float32))
+
+
+def _sum(rows: Array) -> Array:
+    """The sum of the rows; as a product of matrices, it takes a fraction of the time of numpy's sum in double."""
+    return np.matmul(np.ones(rows.shape[-2], np.float32), rows).astype(np.float64)
