@@ -259,11 +259,10 @@ class Converter(Settings):
         self.reports += run_pipeline(module, passes[:first], verify_each=False)
         assert self._samples is not None
         biases = options.bias_correction != "off"
-        module, decision = aimed(module, rounding, self._samples, biases=biases, progress=self._rewriting)
-        if decision is not None:
-            self.decisions.append(decision)
-            self.remarks.append(str(decision))
-        return module, passes[first:]
+        found = aimed(module, rounding, self._samples, biases=biases, progress=self._rewriting)
+        self.decisions += [found.decision] if found.decision is not None else []
+        self.remarks += [found.remark] if found.remark else []
+        return found.module, passes[first:]
 
     def _make_float(self, module: ModuleOp) -> list[PassReport]:
         """Makes a quantized module float if it is to be requantized. Raises `Error` if nothing in it is quantized."""

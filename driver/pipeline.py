@@ -175,7 +175,7 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
         *([] if only else _uncalibrated(options)),
         _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
         *(["tfl-integer-tables"] if only else []),
-        "tfl-post-quantize",
+        _spec("tfl-post-quantize", **_compat(options)),
         "tfl-optimize-op-order",
         _spec("tfl-optimize", **({"shape_operands": True} if options.tf_compat else {})),
         *(["tfl-require-integer"] if only else []),

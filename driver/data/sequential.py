@@ -25,6 +25,7 @@ from tflir.data.readings import readings_of
 from tflir.files import to_bytes
 from tflir.ir.blob import Blob
 from tflir.ir.entries import entry_functions
+from tflir.ir.errors import Error
 from tflir.ir.functions import functions
 from tflir.ir.names import name_of
 from tflir.ir.segments import Segment, module_of, segments_of
@@ -54,6 +55,8 @@ Rounding = QuantizeWeightsPass | RoundWeightsPass
 MOST_SAMPLES = 64
 """At most so many samples are run."""
 _LEAST_SAMPLES, _LEAST_LAYERS = 2, 2
+MOST_WEIGHTS = 1 << 27
+"""The float weights that are aimed take at most so many bytes: several forms of them are in memory."""
 _MOST_COLUMNS = 2048
 """A layer that multiplies longer vectors is rounded on its own: the equations for its weights would take long."""
 
@@ -65,6 +68,8 @@ class _Layer:
     use: WeightUse
     reading: Reading
     value: SSAValue
+    bytes: int
+    """The size of its float weights."""
 
 
 def aim_in_sequence(
@@ -73,7 +78,7 @@ def aim_in_sequence(
     """Changes the float weights of layers of a module, before `passes` round them; returns of how many.
 
     A model with several entry functions is left as it is. With `biases`, biases make up for the mean of what changed,
-    too. Raises `Error` if the runtime can't run a part of the model.
+    too. Raises `Error` if the runtime can't run a part of the model, or if it is too large.
     """
     entries = list(entry_functions(module))
     if len(entries) != 1 or sum(map(len, samples.values())) < _LEAST_SAMPLES:
@@ -82,6 +87,8 @@ def aim_in_sequence(
     layers: dict[Operation, _Layer] = {layer.use.op: layer for layer in _layers(module, function, passes)}
     if len(layers) < _LEAST_LAYERS:
         return 0
+    if sum(layer.bytes for layer in layers.values()) > MOST_WEIGHTS:
+        raise Error(f"its layers have more than {MOST_WEIGHTS >> 20} MB of float weights")
     arguments = _arguments(module, samples)
     return _Sequence(module, function, layers, passes, biases=biases).run(arguments, progress)
 
@@ -117,7 +124,7 @@ def _layers(module: ModuleOp, function: FuncOp, passes: Sequence[Rounding]) -> l
         value = next((value for value in op.operands if name_of(value) == reading.tensor), None)
         if use is not None and value is not None and any(each.rounds(use) for each in passes):
             seen.add(op)
-            found.append(_Layer(use, reading, value))
+            found.append(_Layer(use, reading, value, constant.blob.nbytes))
     return found
 
 

@@ -177,6 +177,9 @@ def decide(module: ModuleOp, options: Options, *, progress: Note | None = None) 
             kept_since = True
     for step in again if kept_since else []:
         state, base, _ = _tried(trials, step, state, base, decisions)
+    if not state.uses_gptq:
+        # Without GPTQ it would do nothing, and be refused.
+        state = replace(state, sequential_rounding="auto", beside=state.beside - {"sequential_rounding"})
     return Decided(state, [*remarks, *map(str, decisions)], decisions)
 
 

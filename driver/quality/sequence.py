@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tflir.backends.litert.run import Note, Samples
 from tflir.data.calibration import saved
 from tflir.data.samples import held_out
 from tflir.data.sequential import Rounding, aim_in_sequence, as_float
+from tflir.ir.errors import Error
 from tflir.pass_manager import run_pipeline
 from tflir.passes.weights.quantize_weights import QuantizeWeightsPass
 from tflir.passes.weights.round_weights import RoundWeightsPass
@@ -32,23 +34,37 @@ def rounding_among(passes: Sequence[ModulePass]) -> tuple[int, list[Rounding]]:
     return min(places, default=len(passes)), found
 
 
+@dataclass(frozen=True)
+class Aimed:
+    """The module that is to be rounded, and what was found of it."""
+
+    module: ModuleOp
+    decision: Decision | None = None
+    """None if nothing was compared."""
+    remark: str = ""
+    """What a user should know; empty if no weights can be aimed."""
+
+
 def aimed(
     module: ModuleOp, passes: Sequence[Rounding], samples: Samples, *, biases: bool, progress: Note | None = None
-) -> tuple[ModuleOp, Decision | None]:
+) -> Aimed:
     """The module that `passes` are to round: with weights that are aimed if that helps, else as it is.
 
-    `samples` are those of the only signature; one of every four is held out to compare the two. The decision is None
-    if no weights can be aimed. Raises `Error` if the model can't be run.
+    `samples` are those of the only signature; one of every four is held out to compare the two. A model that is too
+    large, or of which the runtime does not run a part, is left as it is.
     """
     tried = snapshot(module)
-    if not aim_in_sequence(tried, passes, samples, biases=biases, progress=progress):
-        return module, None
+    try:
+        if not aim_in_sequence(tried, passes, samples, biases=biases, progress=progress):
+            return Aimed(module)
+    except Error as error:
+        return Aimed(module, remark=f"{_STEP} left out: {error.what}")
     held = {key: held_out(part, every := min(HELD_OUT, len(part)), every - 1)[1] for key, part in samples.items()}
     with saved(as_float(snapshot(module))) as path:
         reference = Reference(str(path), held)
     before, after = (_measured(reference, one, passes) for one in (module, tried))
     decision = Decision(_STEP, "", helps(after, before, LEAST_GAIN), before.snr, after.snr)
-    return tried if decision.kept else module, decision
+    return Aimed(tried if decision.kept else module, decision, str(decision))
 
 
 def _measured(reference: Reference, module: ModuleOp, passes: Sequence[Rounding]) -> Measured:

@@ -99,6 +99,8 @@ class Trials:
                 input_offset=None,
                 input_mean=None,
                 input_std=None,
+                sequential_rounding="auto",  # trials round each layer on its own
+                beside=options.beside - {"sequential_rounding"},
             )
         )
         with warnings.catch_warnings():

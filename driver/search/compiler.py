@@ -109,7 +109,8 @@ class Compiler:
             first, rounding = rounding_among(self._tail)
             self.reports = run_pipeline(made, self._tail[:first], verify_each=False)
             if aims and self._samples is not None and sum(kind is not None for kind in kinds) > 1:
-                made, _ = aimed(made, rounding, self._samples, biases=self._options.bias_correction != "off")
+                biases = self._options.bias_correction != "off"
+                made = aimed(made, rounding, self._samples, biases=biases).module
             self.reports += run_pipeline(made, self._tail[first:], verify_each=False)
         return made
 

@@ -25,6 +25,7 @@ from tflir.passes.quantization.facts import (
     kind_of,
     quantized_element,
 )
+from tflir.passes.quantization.refused import made_too_fine
 from tflir.passes.rewriting import PatternRewriter, RewritePattern, op_type_rewrite_pattern, rewrite
 from tflir.passes.rewriting.edit import erase
 from tflir.passes.rewriting.values import is_float, is_returned, producer
@@ -58,11 +59,14 @@ class PostQuantizePass(TflPass):
     changes = "lossy"
     per_function = True
 
+    tf_compat: bool = False
+    """Fold requantizations to whatever scale, also where the kernel of the op before aborts then."""
+
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         rewrite(module, [RequantizeDirectly()], report)
         rewrite(module, [RemovePair(interface=False)], report)
         remove_unread(module, report)
-        rewrite(module, [FoldRequantize()], report)
+        rewrite(module, [FoldRequantize(any_scale=self.tf_compat)], report)
         remove_unread(module, report)
 
 
@@ -164,6 +168,9 @@ class FoldRequantize(RewritePattern):
 
     does = "requantizations folded"
 
+    def __init__(self, *, any_scale: bool) -> None:
+        self.any_scale = any_scale
+
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: QuantizeOp, rewriter: PatternRewriter) -> None:
         source = op.operands[0]
@@ -184,6 +191,8 @@ class FoldRequantize(RewritePattern):
             return rewriter.decline("its weights follow from its first scale", producing_op)
         if not info.quantizable or is_same_scale(producing_op) or info.fixed_output is not None:
             return rewriter.decline("the op before it can't have other parameters", producing_op)
+        if not self.any_scale and made_too_fine(producing_op, wanted):
+            return rewriter.decline("the kernel of the op before it takes no scale so fine", producing_op)
         result = rewriter.replace_value_with_new_type(source, op.results[0].type)
         rewriter.replace_all_uses_with(op.results[0], result)
         rewriter.erase(op)

@@ -7,9 +7,10 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 
+from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import KEEP_FLOAT, float_operands, is_quantizable
+from tflir.passes.quantization.facts import KEEP_FLOAT, float_operands, is_quantizable, quantized_element
 from tflir.passes.quantization.kernel_limits import least_scale, refused_operand
 from tflir.passes.quantization.propagation import Propagation
 from tflir.passes.rewriting.values import is_float
@@ -33,6 +34,15 @@ def keep_refused_float(function: FuncOp, spread: Propagation, report: PassReport
         if why is not None:
             op.attributes[KEEP_FLOAT] = StringAttr(why)
             report.decline(why, op)
+
+
+def made_too_fine(op: TflOp, wanted: UniformQuantizedType) -> bool:
+    """Whether the kernel of an integer op takes no result of this type, beside its operands as they are."""
+    bias = None if op.INFO.bias is None else op.INFO.bias[0]
+    elements = {index: quantized_element(value) for index, value in enumerate(op.operands) if index != bias}
+    scales = {index: float(np.max(one.layout.scales)) for index, one in elements.items() if one is not None}
+    least = least_scale(op, scales, bits=wanted.storage.width.data)
+    return float(np.max(wanted.layout.scales)) < _ROUNDED * least
 
 
 def _scale(spread: Propagation, value: SSAValue) -> float:
