@@ -6,11 +6,11 @@
 
 // CHECK-LABEL: func.func @main
 // CHECK: tfl.squared_difference(%x, %x)
-// CHECK-SAME: -> tensor<4x!quant.uniform<i8:f32, 0.0009765625>>
+// CHECK-SAME: -> tensor<4x!quant.uniform<i8:f32, 9.765625e-04>>
 // CHECK: "tfl.quantize"
 // CHECK-LABEL: func.func @coarse
 // CHECK: tfl.squared_difference(%x, %x)
-// CHECK-SAME: -> tensor<4x!quant.uniform<i8:f32, 0.001953125>>
+// CHECK-SAME: -> tensor<4x!quant.uniform<i8:f32, 1.953125e-03>>
 // CHECK-NOT: "tfl.quantize"
 
 // COMPAT-LABEL: func.func @main
@@ -19,8 +19,8 @@
 // COMPAT-NOT: "tfl.quantize"
 // COMPAT-LABEL: func.func @coarse
 func.func @main(%x: tensor<4x!quant.uniform<i8:f32, 0.0078125>>) -> tensor<4x!quant.uniform<i8:f32, 9.313225746154785e-10>> {
-  %y = tfl.squared_difference(%x, %x) : (tensor<4x!quant.uniform<i8:f32, 0.0078125>>, tensor<4x!quant.uniform<i8:f32, 0.0078125>>) -> tensor<4x!quant.uniform<i8:f32, 0.0009765625>>
-  %z = "tfl.quantize"(%y) <{qtype = tensor<4x!quant.uniform<i8:f32, 9.313225746154785e-10>>}> {tfl.requantizes} : (tensor<4x!quant.uniform<i8:f32, 0.0009765625>>) -> tensor<4x!quant.uniform<i8:f32, 9.313225746154785e-10>>
+  %y = tfl.squared_difference(%x, %x) : (tensor<4x!quant.uniform<i8:f32, 0.0078125>>, tensor<4x!quant.uniform<i8:f32, 0.0078125>>) -> tensor<4x!quant.uniform<i8:f32, 9.765625e-04>>
+  %z = "tfl.quantize"(%y) <{qtype = tensor<4x!quant.uniform<i8:f32, 9.313225746154785e-10>>}> {tfl.requantizes} : (tensor<4x!quant.uniform<i8:f32, 9.765625e-04>>) -> tensor<4x!quant.uniform<i8:f32, 9.313225746154785e-10>>
   func.return %z : tensor<4x!quant.uniform<i8:f32, 9.313225746154785e-10>>
 }
 func.func @coarse(%x: tensor<4x!quant.uniform<i8:f32, 0.0078125>>) -> tensor<4x!quant.uniform<i8:f32, 0.001953125>> {
