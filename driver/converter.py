@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tflir.data.recorded import Recorded
     from tflir.jobs.team import Team
     from tflir.passes.base import PassReport
+    from tflir.passes.weights.rounding import Memo
     from tflir.quality.auto import Decision
 
 
@@ -225,9 +226,9 @@ class Converter(Settings):
             _, pipeline = stages_of(options)
             passes = parse_pipeline(pipeline, by_flags=not options.asks_for_passes) if pipeline else []
             self.reports = self._made_float
-            with remembered(Memo(_REMEMBERED)):
+            with remembered(Memo(most_bytes=0)) as memo:
                 if self._samples is not None:
-                    module, passes = self._aimed(module, passes, options)
+                    module, passes = self._aimed(module, passes, options, memo)
                 self.reports += run_pipeline(module, passes, verify_each=False, progress=self._rewriting)
             mode = mode_of(options)
             if mode.metadata_if(self.reports):
@@ -247,10 +248,10 @@ class Converter(Settings):
         return module
 
     def _aimed(
-        self, module: ModuleOp, passes: Sequence[ModulePass], options: Options
+        self, module: ModuleOp, passes: Sequence[ModulePass], options: Options, memo: Memo
     ) -> tuple[ModuleOp, Sequence[ModulePass]]:
         """Runs the passes before the first that rounds weights; the module, with weights that are aimed if that helps,
-        and the other passes.
+        and the other passes. What is rounded for that is kept in `memo`, since it is needed again.
         """
         from tflir.pass_manager import run_pipeline
         from tflir.quality.sequence import aimed, rounding_among
@@ -259,9 +260,12 @@ class Converter(Settings):
         self.reports += run_pipeline(module, passes[:first], verify_each=False)
         assert self._samples is not None
         biases = options.bias_correction != "off"
+        memo.most_bytes = _REMEMBERED
         found = aimed(module, rounding, self._samples, biases=biases, progress=self._rewriting)
         self.decisions += [found.decision] if found.decision is not None else []
         self.remarks += [found.remark] if found.remark else []
+        if found.decision is None:
+            memo.most_bytes = 0
         return found.module, passes[first:]
 
     def _make_float(self, module: ModuleOp) -> list[PassReport]:
@@ -331,20 +335,15 @@ class Converter(Settings):
         """Records what layers read on the dataset, from which their weights are rounded."""
         from tflir.data.moments import record_moments
 
-        self._samples = self._samples_of(module, options) if options.aims_weights and self._tries else None
+        if options.aims_weights and self._tries:
+            from tflir.quality.sequence import samples_for
+
+            self._samples = samples_for(module, options)
         summed = None if self._team is None else partial(self._team.moments, path=self._path(options))
         recorded = record_moments(module, options, progress=self._calibrating, summed=summed)
         if recorded.without:
             said = f"{recorded.without} of {recorded.layers + recorded.without} layers are rounded to nearest: "
             self.remarks.append(f"{said}what they read could not be recorded")
-
-    def _samples_of(self, module: ModuleOp, options: Options) -> Samples:
-        """The samples by which weights are aimed."""
-        from tflir.data.calibration import samples_of, saved
-        from tflir.data.sequential import MOST_SAMPLES
-
-        with saved(module) as path:
-            return samples_of(str(path), module, options, most=MOST_SAMPLES)
 
     def _warn_of_uncalibrated(self, module: ModuleOp) -> None:
         rest = "float, as in TensorFlow" if self.tf_compat else "dynamic range"

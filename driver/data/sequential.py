@@ -6,6 +6,7 @@ whose layers so far were rounded. Both run once over all samples, whatever the n
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def aim_in_sequence(
     if len(layers) < _LEAST_LAYERS:
         return 0
     if sum(layer.bytes for layer in layers.values()) > MOST_WEIGHTS:
-        raise Error(f"its layers have more than {MOST_WEIGHTS >> 20} MB of float weights")
+        raise Error(f"the layers have more than {MOST_WEIGHTS >> 20} MB of float weights")
     arguments = _arguments(module, samples)
     return _Sequence(module, function, layers, passes, biases=biases).run(arguments, progress)
 
@@ -160,19 +161,24 @@ class _Sequence:
         """Aims the layers; returns of how many the weights were changed."""
         segments = segments_of(self._function, self._layers.keys())
         arguments = [self._number(value) for value in self._function.body.block.args]
-        stepwise = Stepwise([dict(zip(arguments, sample, strict=True)) for sample in samples])
         aimed = 0
-        for at, segment in enumerate(segments):
-            if progress is not None:
-                progress(at, len(segments))
-            if at and (layer := self._layers.get(segment.ops[0])) is not None:
-                aimed += self._aim(layer, stepwise)
-            if at + 1 < len(segments):
-                models = self._as_float(segment), self._rounded(segment)
-                values = (segment.inputs, segment.outputs, segment.last_reads)
-                stepwise.step(models, *([self._number(value) for value in part] for part in values))
-        stepwise.close()
+        with contextlib.closing(
+            Stepwise([dict(zip(arguments, sample, strict=True)) for sample in samples])
+        ) as stepwise:
+            for at, segment in enumerate(segments):
+                if progress is not None:
+                    progress(at, len(segments))
+                if at and (layer := self._layers.get(segment.ops[0])) is not None:
+                    aimed += self._aim(layer, stepwise)
+                if at + 1 < len(segments):
+                    self._step(segment, stepwise)
         return aimed
+
+    def _step(self, segment: Segment, stepwise: Stepwise) -> None:
+        """Runs a segment in both forms."""
+        values = (segment.inputs, segment.outputs, segment.last_reads)
+        numbers = ([self._number(value) for value in part] for part in values)
+        stepwise.step((self._as_float(segment), self._rounded(segment)), *numbers)
 
     def _number(self, value: SSAValue) -> int:
         return self._numbers.setdefault(value, len(self._numbers))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tflir.backends.litert.run import Note, Samples
-from tflir.data.calibration import saved
+from tflir.data.calibration import samples_of, saved
 from tflir.data.samples import held_out
-from tflir.data.sequential import Rounding, aim_in_sequence, as_float
+from tflir.data.sequential import MOST_SAMPLES, Rounding, aim_in_sequence, as_float
 from tflir.ir.errors import Error
 from tflir.pass_manager import run_pipeline
 from tflir.passes.weights.quantize_weights import QuantizeWeightsPass
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
     from xdsl.passes import ModulePass
 
+    from tflir.options import Options
+
 _STEP = "sequential rounding"
 
 
@@ -32,6 +34,12 @@ def rounding_among(passes: Sequence[ModulePass]) -> tuple[int, list[Rounding]]:
     places = [at for at, each in enumerate(passes) if isinstance(each, QuantizeWeightsPass | RoundWeightsPass)]
     found = [each for each in passes if isinstance(each, QuantizeWeightsPass | RoundWeightsPass)]
     return min(places, default=len(passes)), found
+
+
+def samples_for(module: ModuleOp, options: Options) -> Samples:
+    """The samples of the representative data by which weights are aimed. Raises `Error` if one does not fit."""
+    with saved(module) as path:
+        return samples_of(str(path), module, options, most=MOST_SAMPLES)
 
 
 @dataclass(frozen=True)

@@ -81,13 +81,13 @@ def _digest(text: str, *parts: Float64 | None) -> bytes:
 
 
 @contextlib.contextmanager
-def remembered(memo: Memo) -> Generator[None]:
+def remembered(memo: Memo) -> Generator[Memo]:
     """Lets `round_rows` take from `memo` what it rounded already, and add to it: a search rounds the same weights for
     many models.
     """
     token = _memo.set(memo)
     try:
-        yield
+        yield memo
     finally:
         _memo.reset(token)
 
