@@ -192,6 +192,12 @@ def test_what_can_not_be_aimed_is_rounded_on_its_own(
     assert model == _compiled("off.tflite", *INT4, *DATA, "--sequential-rounding", "off")
 
 
+def test_few_samples_are_not_trusted(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez("d.npz", x=VALUES[:7])
+    _compiled("o.tflite", *INT4, *DATA)
+    assert "sequential rounding left out: it takes at least 8 samples\n" in capsys.readouterr().err
+
+
 def test_models_of_several_signatures_are_rounded_layer_by_layer(folder: pathlib.Path) -> None:
     (folder / "m.tflite").write_bytes(build.signatures())
     np.savez("d.npz", x=random(8, 1, 4))

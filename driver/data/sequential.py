@@ -55,7 +55,9 @@ if TYPE_CHECKING:
 Rounding = QuantizeWeightsPass | RoundWeightsPass
 MOST_SAMPLES = 64
 """At most so many samples are run."""
-_LEAST_SAMPLES, _LEAST_LAYERS = 2, 2
+_LEAST_SAMPLES = 8
+"""Of fewer, those held out say too little: what is chosen by one or two samples is by chance."""
+_LEAST_LAYERS = 2
 MOST_WEIGHTS = 1 << 27
 """The float weights that are aimed take at most so many bytes: several forms of them are in memory."""
 _MOST_COLUMNS = 2048
@@ -79,15 +81,18 @@ def aim_in_sequence(
     """Changes the float weights of layers of a module, before `passes` round them; returns of how many.
 
     A model with several entry functions is left as it is. With `biases`, biases make up for the mean of what changed,
-    too. Raises `Error` if the runtime can't run a part of the model, or if it is too large.
+    too. Raises `Error` if the runtime can't run a part of the model, if it is too large, or
+    if there are too few samples.
     """
     entries = list(entry_functions(module))
-    if len(entries) != 1 or sum(map(len, samples.values())) < _LEAST_SAMPLES:
+    if len(entries) != 1:
         return 0
     function = entries[0]
     layers: dict[Operation, _Layer] = {layer.use.op: layer for layer in _layers(module, function, passes)}
     if len(layers) < _LEAST_LAYERS:
         return 0
+    if sum(map(len, samples.values())) < _LEAST_SAMPLES:
+        raise Error(f"it takes at least {_LEAST_SAMPLES} samples")
     if sum(layer.bytes for layer in layers.values()) > MOST_WEIGHTS:
         raise Error(f"the layers have more than {MOST_WEIGHTS >> 20} MB of float weights")
     arguments = _arguments(module, samples)

@@ -59,7 +59,7 @@ def aimed(
     """The module that `passes` are to round: with weights that are aimed if that helps, else as it is.
 
     `samples` are those of the only signature; one of every four is held out to compare the two. A model that is too
-    large, or of which the runtime does not run a part, is left as it is.
+    large, of which the runtime does not run a part, or for which there are too few samples, is left as it is.
     """
     tried = snapshot(module)
     try:
