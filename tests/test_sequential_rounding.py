@@ -6,7 +6,6 @@ import pathlib
 from types import SimpleNamespace
 from typing import Any
 
-import models_builder as build
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -196,12 +195,6 @@ def test_few_samples_are_not_trusted(folder: pathlib.Path, capsys: pytest.Captur
     np.savez("d.npz", x=VALUES[:7])
     _compiled("o.tflite", *INT4, *DATA)
     assert "sequential rounding left out: it takes at least 8 samples\n" in capsys.readouterr().err
-
-
-def test_models_of_several_signatures_are_rounded_layer_by_layer(folder: pathlib.Path) -> None:
-    (folder / "m.tflite").write_bytes(build.signatures())
-    np.savez("d.npz", x=random(8, 1, 4))
-    assert main(["compile", "m.tflite", "-o", "o.tflite", *INT4, "--representative-dataset", "d.npz", "-q"]) in (0, 1)
 
 
 REFUSED = {
