@@ -225,7 +225,7 @@ class Converter(Settings):
         try:
             _, pipeline = stages_of(options)
             passes = parse_pipeline(pipeline, by_flags=not options.asks_for_passes) if pipeline else []
-            self.reports = self._made_float
+            self.reports = [*self._made_float]
             with remembered(Memo(most_bytes=0)) as memo:
                 if self._samples is not None:
                     module, passes = self._aimed(module, passes, options, memo)

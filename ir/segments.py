@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import (
@@ -42,7 +42,7 @@ class Segment:
     outputs: tuple[SSAValue, ...]
     """The values that the ops make and that are read after them."""
     last_reads: tuple[SSAValue, ...]
-    """The inputs that nothing reads after the ops, and results that nothing reads at all."""
+    """The inputs that nothing reads after the ops."""
 
 
 def segments_of(function: FuncOp, starts: Collection[Operation]) -> list[Segment]:
@@ -52,16 +52,13 @@ def segments_of(function: FuncOp, starts: Collection[Operation]) -> list[Segment
     an op of `starts` is inside of a segment.
     """
     ops = [op for op in function.body.block.ops if not _is_stored(op)]
-    if any(names.CONTROL in op.attributes for op in ops):
-        return [_segment(ops, ())]
     last_read = {value: at for at, op in enumerate(ops) for value in _read(op)}
-    closed = _closed(function, ops, last_read)
-    cuts = [at for at, op in enumerate(ops) if at and op in starts and not closed[at]]
+    cuts: list[int] = []
+    if not any(names.CONTROL in op.attributes for op in ops):
+        closed = _closed(function, ops, last_read)
+        cuts = [at for at, op in enumerate(ops) if at and op in starts and not closed[at]]
     bounds = [0, *cuts, len(ops)]
-    return [
-        _segment(ops[start:stop], [value for value, at in last_read.items() if at >= stop])
-        for start, stop in itertools.pairwise(bounds)
-    ]
+    return [_segment(ops[start:stop], stop, last_read) for start, stop in itertools.pairwise(bounds)]
 
 
 def _closed(function: FuncOp, ops: Sequence[Operation], last_read: dict[SSAValue, int]) -> list[bool]:
@@ -101,14 +98,13 @@ def _operands(op: Operation) -> Iterator[SSAValue]:
             yield from (value for value in inner.operands if not op.is_ancestor(value.owner))
 
 
-def _segment(ops: Sequence[Operation], later: Collection[SSAValue]) -> Segment:
-    """The segment of some ops; `later` are the values that ops after them read."""
+def _segment(ops: Sequence[Operation], stop: int, last_read: Mapping[SSAValue, int]) -> Segment:
+    """The segment of some ops before op number `stop`; `last_read` has the number of the last op that reads a value."""
     made = {value for op in ops for value in op.results}
     inputs = dict.fromkeys(value for op in ops for value in _read(op) if value not in made and not _is_variable(value))
-    wanted = set(later)
-    body = [op for op in ops if not isinstance(op, ReturnOp)]
-    outputs = tuple(value for op in body for value in op.results if value in wanted)
-    return Segment(tuple(body), tuple(inputs), outputs, tuple(value for value in inputs if value not in wanted))
+    body = tuple(op for op in ops if not isinstance(op, ReturnOp))
+    outputs = tuple(value for op in body for value in op.results if last_read.get(value, -1) >= stop)
+    return Segment(body, tuple(inputs), outputs, tuple(value for value in inputs if last_read[value] < stop))
 
 
 def _is_variable(value: SSAValue) -> bool:

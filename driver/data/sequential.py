@@ -58,7 +58,7 @@ MOST_SAMPLES = 64
 _LEAST_SAMPLES = 8
 """Of fewer, those held out say too little: what is chosen by one or two samples is by chance."""
 _LEAST_LAYERS = 2
-MOST_WEIGHTS = 1 << 27
+_MOST_WEIGHTS = 1 << 27
 """The float weights that are aimed take at most so many bytes: several forms of them are in memory."""
 _MOST_COLUMNS = 2048
 """A layer that multiplies longer vectors is rounded on its own: the equations for its weights would take long."""
@@ -93,8 +93,8 @@ def aim_in_sequence(
         return 0
     if sum(map(len, samples.values())) < _LEAST_SAMPLES:
         raise Error(f"it takes at least {_LEAST_SAMPLES} samples")
-    if sum(layer.bytes for layer in layers.values()) > MOST_WEIGHTS:
-        raise Error(f"the layers have more than {MOST_WEIGHTS >> 20} MB of float weights")
+    if sum(layer.bytes for layer in layers.values()) > _MOST_WEIGHTS:
+        raise Error(f"the layers have more than {_MOST_WEIGHTS >> 20} MB of float weights")
     arguments = _arguments(module, samples)
     return _Sequence(module, function, layers, passes, biases=biases).run(arguments, progress)
 
