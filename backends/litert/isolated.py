@@ -230,3 +230,4 @@ def serve() -> None:
             answer(_RAISED, error)
         else:
             answer(_RESULT, result)
+        arguments = result = None  # they may be large, and the next call may come late

@@ -7,15 +7,17 @@ pairs, as a binary tree over their numbers. Blocks may be summed anywhere and at
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.observed import NamedObserver
-from tflir.backends.litert.readings import Reading, rows_of
+from tflir.backends.litert.readings import Reading, rows_of, sum_of
 from tflir.backends.litert.run import Array, Model, Note, Samples
+from tflir.ir.constants import ArrayElementsAttr, as_numpy
+from tflir.ir.spilled import Spill
 
 BLOCK = 32
 """The samples of a block: those of a signature whose numbers, counted from 0, have the same multiple of this below."""
@@ -34,6 +36,7 @@ class Moments:
 
 Sums = list[Moments | None]
 """Of each reading; None where its tensor can't be read."""
+_NOTHING = np.empty(0, np.float32)
 
 
 def second_moments(
@@ -76,23 +79,50 @@ def _moments_of_blocks(model: Model, readings: list[Reading], blocks: list[Sampl
 def together(blocks: Iterable[Sums], readings: int) -> Sums:
     """The sums of all blocks, which come in their order: pairs of blocks, pairs of these, and so on.
 
-    Blocks are changed in place. At most one more than the logarithm of their number are in memory.
+    Blocks are changed in place. The large arrays of those that wait for others lie in temporary files.
     """
-    held: list[tuple[int, Sums]] = []
+    held: list[_Waiting] = []
     """Sums of 2^level blocks, of falling levels."""
     for sums in blocks:
         level = 0
-        while held and held[-1][0] == level:
-            sums, level = _sum(held.pop()[1], sums), level + 1
-        held.append((level, sums))
-    while len(held) > 1:
-        (_, last), (level, before) = held.pop(), held.pop()
-        held.append((level, _sum(before, last)))
-    return held[0][1] if held else [None] * readings
+        while held and held[-1].level == level:
+            sums, level = held.pop().plus(sums), level + 1
+        held.append(_Waiting(level, sums))
+    if not held:
+        return [None] * readings
+    last = held.pop().sums()
+    while held:
+        last = held.pop().plus(last)
+    return last
 
 
-def _sum(left: Sums, right: Sums) -> Sums:
-    return [one if other is None else plus(one, other) for one, other in zip(left, right, strict=True)]
+class _Waiting:
+    """The sums of 2^level blocks, whose large arrays lie in a temporary file."""
+
+    def __init__(self, level: int, sums: Sums) -> None:
+        """Takes the sums out of their list, one after the other."""
+        self.level = level
+        spill = Spill()
+        self._parts: list[tuple[Moments, ArrayElementsAttr] | None] = []
+        while sums:
+            one = sums.pop(0)
+            self._parts.append(None if one is None else (replace(one, products=_NOTHING), spill.constant(one.products)))
+
+    def sums(self) -> Sums:
+        """The sums, in memory."""
+        return [None if part is None else _read(*part) for part in self._parts]
+
+    def plus(self, others: Sums) -> Sums:
+        """The sums with those of the blocks that follow, which are taken out of their list."""
+        found: Sums = []
+        for part in self._parts:
+            one, other = None if part is None else _read(*part), others.pop(0)
+            found.append(one if other is None else plus(one, other))
+        return found
+
+
+def _read(moments: Moments, products: ArrayElementsAttr) -> Moments:
+    return replace(moments, products=np.array(as_numpy(products)))
 
 
 def plus(held: Moments | None, other: Moments) -> Moments:
@@ -129,4 +159,4 @@ class _Reader:
 
 def _of_rows(rows: Array) -> Moments:
     """The sums of rows, shape `(rows, columns)` or `(channels, rows, columns)`."""
-    return Moments(rows.shape[-2], rows.sum(axis=-2, dtype=np.float64), np.matmul(np.swapaxes(rows, -1, -2), rows))
+    return Moments(rows.shape[-2], sum_of(rows), np.matmul(np.swapaxes(rows, -1, -2), rows))

@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tflir.backends.litert.isolated import isolated
-from tflir.backends.litert.readings import Reading, rows_of
+from tflir.backends.litert.readings import Reading, rows_of, sum_of
 from tflir.backends.litert.run import Array, Runner
 from tflir.ir.errors import Error
 
 _MOST_BYTES = 1 << 27
 """The values that are held take about this much memory at most: with more, the last samples are left out."""
-_MOST_ROWS = 1024
-"""Of more positions than this in one sample, every n-th is taken."""
+_SHARE = 4
+"""A quarter of the rows that a reading may take are taken: both forms of a model have them."""
 _LEAST_SAMPLES = 4
 """So many samples stay whatever memory they take."""
 
@@ -113,7 +113,7 @@ def _moments(number: int, key: int, reading: Reading, held_out: int) -> tuple[Pa
         return None
     sums = [_Sums(), _Sums()]
     for at, forms in enumerate(samples):
-        first, second = (rows_of(values[key], reading, _MOST_ROWS) for values in forms)
+        first, second = (rows_of(values[key], reading, share=_SHARE) for values in forms)
         if first is None or second is None or first.shape != second.shape:
             return None
         sums[at % every == every - 1].add(first, second)
@@ -131,8 +131,8 @@ class _Sums:
         """Adds rows of shape `(rows, columns)` or `(channels, rows, columns)`."""
         turned = np.swapaxes(second, -1, -2)
         sums = [
-            _sum(first),
-            _sum(second),
+            sum_of(first),
+            sum_of(second),
             np.matmul(turned, second),
             np.matmul(np.swapaxes(first - second, -1, -2), second),
         ]
@@ -143,8 +143,3 @@ class _Sums:
         """The means over all rows."""
         first, second, products, change = (held / max(1, self._rows) for held in self._sums)
         return PairedMoments(first, second, products.astype(np.float32), change.astype(np.float32))
-
-
-def _sum(rows: Array) -> Array:
-    """The sum of the rows; as a product of matrices, it takes a fraction of the time of numpy's sum in double."""
-    return np.matmul(np.ones(rows.shape[-2], np.float32), rows).astype(np.float64)

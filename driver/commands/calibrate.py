@@ -119,9 +119,7 @@ def _write_moments(
             parts = team.moments(module, readings, options, note, path=source.path)
         else:
             parts = sums_of(module, readings, options, note, shard=arguments.shard or (1, 1))
-    write_moments(arguments.moments_out, module, readings, parts)
-    kept, _ = parts
-    return sum(one is not None for one in kept)
+        return write_moments(arguments.moments_out, module, readings, parts)
 
 
 def _ending(target: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,8 +38,9 @@ class Recorded:
     without: int
 
 
-Summing = Callable[["ModuleOp", "list[Reading]", "Options", "Note | None"], tuple[Sums, Sums]]
-"""Gives the moments over the data of the options: of the samples that are kept, and of those that are held out."""
+Summing = Callable[["ModuleOp", "list[Reading]", "Options", "Note | None"], Iterator[Sums]]
+"""Gives the moments over the data of the options: of the samples that are kept, then of those that are held out. Each
+takes much memory: they come one after the other."""
 
 
 _Means = tuple[ArrayElementsAttr, ArrayElementsAttr]
@@ -75,7 +76,7 @@ def record_moments(
 
 def _found(
     module: ModuleOp, readings: list[Reading], options: Options, progress: Note | None, summed: Summing | None
-) -> tuple[Sums, Sums]:
+) -> Iterator[Sums]:
     if options.moments:
         from tflir.data.moments_file import read_moments
 
@@ -90,13 +91,13 @@ def sums_of(
     progress: Note | None = None,
     *,
     shard: tuple[int, int] = (1, 1),
-) -> tuple[Sums, Sums]:
+) -> Iterator[Sums]:
     """The sums over the data of `options`, or over a shard of it, in one process: see `Summing`."""
     with saved(module) as path:
         blocks = blocks_of(samples_of(str(path), module, options, most=MOST_SAMPLES, shard=shard))
         kept, held = ([block[part] for block in blocks] for part in range(2))
-        first, second = (second_moments(str(path), readings, part, progress) for part in (kept, held))
-        return first, second
+        for part in (kept, held):
+            yield second_moments(str(path), readings, part, progress)
 
 
 def blocks_of(samples: Samples) -> list[tuple[Samples, Samples]]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import zipfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from tflir.backends.files import whole_file
 from tflir.backends.litert.moments import Moments, Sums, plus
@@ -27,23 +28,35 @@ if TYPE_CHECKING:
 
 _FORMAT, _VERSION = "tflir moments", 1
 _HEAD = "head"
+_PARTS = 2
 _FIELDS = ("count", "total", "products")
 _LARGEST_HEAD = 1 << 26
 
 
-def arrays_of(parts: Sequence[Sums]) -> dict[str, Any]:
-    """The arrays of sums by their names in an `.npz`."""
-    return {
-        f"{part}/{at}/{name}": np.asarray(getattr(moments, name))
-        for part, sums in enumerate(parts)
-        for at, moments in enumerate(sums)
-        if moments is not None
-        for name in _FIELDS
-    }
+def write_sums(out: BinaryIO, parts: Iterable[Sums], head: npt.NDArray[Any] | None = None) -> int:
+    """Writes the sums of each part, and a head, in the form of an `.npz`: one array after the other.
+
+    Returns how many readings have sums in the first part.
+    """
+    written = 0
+    with zipfile.ZipFile(out, "w", allowZip64=True) as archive:
+        if head is not None:
+            _write(archive, _HEAD, head)
+        for part, sums in enumerate(parts):
+            for at, moments in enumerate(sums):
+                for name in _FIELDS if moments is not None else ():
+                    _write(archive, f"{part}/{at}/{name}", np.asarray(getattr(moments, name)))
+            written += 0 if part else sum(moments is not None for moments in sums)
+    return written
+
+
+def _write(archive: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) -> None:
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def moments_in(arrays: Mapping[str, Any], part: int, at: int) -> Moments | None:
-    """The sums of one part of one reading, of arrays that `arrays_of` named."""
+    """The sums of one part of one reading, in a file that `write_sums` wrote."""
     name = f"{part}/{at}"
     if f"{name}/count" not in arrays:
         return None
@@ -51,8 +64,11 @@ def moments_in(arrays: Mapping[str, Any], part: int, at: int) -> Moments | None:
     return Moments(int(count), total, products)
 
 
-def write_moments(path: str, module: ModuleOp, readings: Sequence[Reading], parts: Sequence[Sums]) -> None:
-    """Writes the sums of all readings of a model. Raises `Error` if the file can't be written."""
+def write_moments(path: str, module: ModuleOp, readings: Sequence[Reading], parts: Iterable[Sums]) -> int:
+    """Writes the sums of all readings of a model; returns how many readings have them.
+
+    Raises `Error` if the file can't be written.
+    """
     head = {
         "format": _FORMAT,
         "version": _VERSION,
@@ -61,27 +77,28 @@ def write_moments(path: str, module: ModuleOp, readings: Sequence[Reading], part
     }
     content = np.frombuffer(json.dumps(head).encode(), np.uint8)
     with whole_file(path) as out:
-        np.savez(cast(Any, out), **{_HEAD: content}, **arrays_of(parts))
+        return write_sums(out, parts, content)
 
 
-def read_moments(paths: Sequence[str], module: ModuleOp, readings: Sequence[Reading]) -> tuple[Sums, Sums]:
-    """The sums of the readings in one or more files, added in the order of the paths; None where no file has them.
+def read_moments(paths: Sequence[str], module: ModuleOp, readings: Sequence[Reading]) -> Iterator[Sums]:
+    """The sums of the readings in one or more files, added in the order of the paths; None where no file has them:
+    first the part that weights are rounded by.
 
     Raises `Error` if one is not such a file, or is of another model.
     """
     model = fingerprint(module)
-    parts: tuple[Sums, Sums] = ([None] * len(readings), [None] * len(readings))
-    for path in paths:
-        with _said(path), np.load(path) as arrays:
-            places = _places(arrays, model)
-            for at, reading in enumerate(readings):
-                place = places.get(_key(asdict(reading)))
-                for number, sums in enumerate(parts):
+    for number in range(_PARTS):
+        sums: Sums = [None] * len(readings)
+        for path in paths:
+            with _said(path), np.load(path) as arrays:
+                places = _places(arrays, model)
+                for at, reading in enumerate(readings):
+                    place = places.get(_key(asdict(reading)))
                     found = None if place is None else moments_in(arrays, number, place)
                     if found is not None:
                         _check(found, reading)
                         sums[at] = plus(sums[at], found)
-    return parts
+        yield sums
 
 
 def _places(arrays: Mapping[str, Any], model: str) -> dict[str, int]:

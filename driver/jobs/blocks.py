@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from tflir.backends.litert.moments import BLOCK, Moments, Sums, moments_of_blocks, together
+from tflir.backends.litert.moments import BLOCK, Sums, moments_of_blocks, together
 from tflir.backends.litert.readings import Reading
 from tflir.backends.litert.run import Note, Samples
 from tflir.data.calibration import samples_of
 from tflir.data.moments import MOST_SAMPLES, blocks_of
-from tflir.data.moments_file import arrays_of, moments_in
+from tflir.data.moments_file import moments_in, write_sums
 from tflir.jobs.order import KEPT, Order
 
 COUNT = -(-MOST_SAMPLES // BLOCK)
@@ -22,22 +23,18 @@ COUNT = -(-MOST_SAMPLES // BLOCK)
 def encoded(parts: Sequence[Sums]) -> bytes:
     """Sums of a block in the form of an `.npz`."""
     out = io.BytesIO()
-    np.savez(out, **arrays_of(parts))
+    write_sums(out, parts)
     return out.getvalue()
 
 
-def all_together(contents: Sequence[bytes], readings: int) -> tuple[Sums, Sums]:
+def all_together(contents: Sequence[BinaryIO], readings: int) -> Iterator[Sums]:
     """The sums of all blocks, which come in their order: kept, and held out.
 
     They are decoded for one reading after the other, since those of all readings take much memory.
     """
-    blocks = [np.load(io.BytesIO(content)) for content in contents]
-
-    def summed(part: int, at: int) -> Moments | None:
-        return together(([moments_in(block, part, at)] for block in blocks), 1)[0]
-
-    kept, held = ([summed(part, at) for at in range(readings)] for part in range(2))
-    return kept, held
+    blocks = [np.load(cast(Any, content)) for content in contents]
+    for part in range(2):
+        yield [together(([moments_in(block, part, at)] for block in blocks), 1)[0] for at in range(readings)]
 
 
 # What follows runs in a worker.

@@ -11,7 +11,7 @@ import pathlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from tflir.backends.files import whole_file
 from tflir.ir.errors import Error, said_by_system
@@ -75,6 +75,12 @@ class Results:
             said = getattr(error, "strerror", None) or str(error)
             warnings.warn(f"{path}: {key.title} is damaged ({said}): it is computed again", RuntimeWarning, 2)
             return None
+
+    def open(self, key: Key) -> BinaryIO:
+        """The file of a result that there is, at the result's first byte. The caller closes it."""
+        file = (self.folder / key.file).open("rb")
+        file.readline(_LONGEST_HEAD)
+        return file
 
     def put(self, key: Key, result: bytes) -> None:
         """Keeps a result. Raises `Error` if there is another one already."""

@@ -157,29 +157,29 @@ class Team:
         progress: Note | None = None,
         *,
         path: str | None = None,
-    ) -> tuple[Sums, Sums]:
-        """The second moments over the data of `options`: of the samples that are kept, and of those held out."""
+    ) -> Iterator[Sums]:
+        """The second moments over the data of `options`: of the samples that are kept, then of those held out.
+
+        The blocks lie in files, since they take much memory.
+        """
         from tflir.jobs.blocks import COUNT, all_together, block_of
 
         order = self.order(module, options, path)
-        contents: dict[int, bytes] = {}
         data = self.data_of(order)
         keys = [Key("moments", at + 1, COUNT, order.fingerprint, data, self._of_moments(order, readings))
                 for at in range(COUNT)]  # fmt: skip
 
         def tasks() -> Iterator[Task]:
             for at, key in enumerate(keys):
-                if (held := self.results.get(key)) is not None:
-                    contents[at] = held
-                else:
+                if self.results.get(key) is None:
                     yield Task(at, f"block {key.shard} of the second moments", block_of, (order, readings, at), here())
 
         def finished(task: Task, content: bytes) -> None:
             self.results.put(keys[task.index], content)
-            contents[task.index] = content
 
         refuse(self.run(tasks(), finished, tally=Tally(COUNT), progress=progress), self.kept)
-        return all_together([contents[at] for at in range(COUNT)], len(readings))
+        with ExitStack() as stack:
+            yield from all_together([stack.enter_context(self.results.open(key)) for key in keys], len(readings))
 
     def _of_moments(self, order: Order, readings: Sequence[Reading]) -> dict[str, Any]:
         return order.settings | {"samples": order.samples, "readings": [repr(reading) for reading in readings]}

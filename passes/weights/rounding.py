@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Memo:
     most_bytes: int | None = None
     """With more rounded weights, no more are kept."""
     rounded: dict[bytes, Rounded] = field(default_factory=dict[bytes, Rounded])
-    factors: dict[bytes, Factors] = field(default_factory=dict[bytes, Factors])
+    factors: dict[tuple[bytes, float], Factors] = field(default_factory=dict[tuple[bytes, float], Factors])
     _bytes: int = 0
 
     def rounded_as(self, key: bytes, make: Callable[[], Rounded]) -> Rounded:
@@ -60,14 +61,19 @@ class Memo:
             self.rounded[key] = made
         return made
 
-    def factors_of(self, moments: Float64, damping: float) -> Factors:
-        """`Factors.of`, of which those of the last layer are held."""
-        key = _digest(str(damping), moments)
-        if key not in self.factors:
-            while len(self.factors) > len(_DAMPINGS):
-                del self.factors[next(iter(self.factors))]
-            self.factors[key] = Factors.of(moments, damping)
-        return self.factors[key]
+    def factors_of(self, moments: Float64) -> Callable[[float], Factors]:
+        """`Factors.of` the moments with a given damping. Those of the last layer are held."""
+        digest = _digest("", moments)
+
+        def of(damping: float) -> Factors:
+            key = digest, damping
+            if key not in self.factors:
+                while len(self.factors) > len(_DAMPINGS):
+                    del self.factors[next(iter(self.factors))]
+                self.factors[key] = Factors.of(moments, damping)
+            return self.factors[key]
+
+        return of
 
 
 _memo: ContextVar[Memo | None] = ContextVar("memo", default=None)
@@ -145,13 +151,12 @@ def tuned(
     From few samples, moments hold chance correlations, from which more damping protects. With the damping chosen, GPTQ
     runs again on all the data.
     """
-    memo = _memo.get()
-    factors_of = Factors.of if memo is None else memo.factors_of
+    factors = _factors_of(moments)
     if check is None:
-        return attempt(factors_of(moments, _CAUTIOUS), moments, _CAUTIOUS)
+        return attempt(factors(_CAUTIOUS), moments, _CAUTIOUS)
     least, chosen = float(noise(plain.values - rows, check).sum()), 0.0
     for damping in _DAMPINGS:
-        one = attempt(factors_of(moments, damping), moments, damping)
+        one = attempt(factors(damping), moments, damping)
         error = float(noise(one.values - rows, check).sum())
         if chosen and error >= least:
             break  # more damping only takes more away
@@ -160,7 +165,13 @@ def tuned(
     if not chosen:
         return plain
     together = moments + (check - moments) / HELD_OUT
-    return attempt(factors_of(together, chosen), together, chosen)
+    return attempt(_factors_of(together)(chosen), together, chosen)
+
+
+def _factors_of(moments: Float64) -> Callable[[float], Factors]:
+    """`Factors.of` the moments with a given damping."""
+    memo = _memo.get()
+    return partial(Factors.of, moments) if memo is None else memo.factors_of(moments)
 
 
 def _best(rows: Float64, tried: list[Rounded], moments: Float64, damping: float) -> Rounded:
