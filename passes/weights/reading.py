@@ -13,6 +13,7 @@ from xdsl.ir import Operation, SSAValue
 from tflir.ir import names
 from tflir.ir.constants import elements
 from tflir.ir.recorded_moments import is_recorded, recorded
+from tflir.ir.spilled import Spill
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.products import Product
 from tflir.ir.tfl.shapes import flag
@@ -152,11 +153,13 @@ def _is_normalized(use: WeightUse) -> bool:
     return index is not None and index < len(use.op.operands) and is_float(use.op.operands[index])
 
 
-def replace_constant(constant: FloatConstant, values: npt.NDArray[np.float32]) -> None:
-    """Lets the constant, or the float16 one that a dequantize widens, hold these float32 elements."""
+def replace_constant(constant: FloatConstant, values: npt.NDArray[np.float32], spill: Spill | None = None) -> None:
+    """Lets the constant, or the float16 one that a dequantize widens, hold these float32 elements. Large ones wait in
+    the file of `spill`, if there is one.
+    """
     made = constant.value.owner
     assert isinstance(made, Operation)
-    new = const_op(elements(values))
+    new = const_op(elements(values) if spill is None else spill.constant(values))
     new.location = constant.source.location
     insert_before(made, new)
     constant.value.replace_all_uses_with(new.results[0])

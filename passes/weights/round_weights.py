@@ -8,6 +8,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from tflir.ir import names
+from tflir.ir.spilled import Spill
 from tflir.ir.weight_kind import set_weight_kind, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, chosen_activations
@@ -75,13 +76,14 @@ class RoundWeightsPass(TflPass):
         self.check_word("correct-bias", self.correct_bias, ("off", "on", "auto"))
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        spill = Spill()
         for source in list(module.walk()):
             constant = float_constant(source)
             if constant is None or constant.elements < max(1, self.min_elements):
                 continue
             uses = weight_uses(constant.value)
             if uses and any(use.is_recorded(names.SECOND_MOMENTS) for use in uses):
-                self._round(constant, uses, report)
+                self._round(constant, uses, report, spill)
         clear_moments(module)
         for op in module.walk():
             set_weight_kind(op, None)
@@ -94,7 +96,7 @@ class RoundWeightsPass(TflPass):
             return False
         return self._why_not(constant, uses) is None
 
-    def _round(self, constant: FloatConstant, uses: list[WeightUse], report: PassReport) -> None:
+    def _round(self, constant: FloatConstant, uses: list[WeightUse], report: PassReport, spill: Spill) -> None:
         if (why := self._why_not(constant, uses)) is not None:
             report.decline(why, uses[0].op)
             return
@@ -117,7 +119,7 @@ class RoundWeightsPass(TflPass):
             if result.nearest:
                 report.decline("rounding to nearest errs less on data that was held out", uses[0].op)
         rounded = result.values
-        replace_constant(constant, shaped(rounded, constant.shape, axis).astype(np.float32))
+        replace_constant(constant, shaped(rounded, constant.shape, axis).astype(np.float32), spill)
         report.count("weights rounded")
         for use in uses if self.correct_bias != "off" else ():
             correct_bias(use, rows - rounded, report, checked=self.correct_bias == "auto")

@@ -62,7 +62,9 @@ class Memo:
         return made
 
     def factors_of(self, moments: Float64) -> Callable[[float], Factors]:
-        """`Factors.of` the moments with a given damping. Those of the last layer are held."""
+        """`Factors.of` the moments with a given damping. Those of the last layer are held, if anything is to be."""
+        if self.most_bytes == 0:
+            return partial(Factors.of, moments)
         digest = _digest("", moments)
 
         def of(damping: float) -> Factors:
