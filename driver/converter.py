@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -193,9 +193,13 @@ class Converter(Settings):
         if self._chosen is None:
             self.choose()
         assert self._chosen is not None
+        from tflir.data.statistics import apply_statistics
+
         (module, options), self._chosen = self._chosen, None
         self._samples = None
         try:
+            if options.stats:
+                apply_statistics(module, options)
             if options.equalize != "off":
                 self._equalize(module, options)
             if mode_of(options).needs_ranges:
@@ -282,38 +286,32 @@ class Converter(Settings):
         return reports
 
     def _equalize(self, module: ModuleOp, options: Options) -> None:
-        """Runs the passes before calibration, with what channels take on the dataset."""
-        from tflir.data.channel_maxima import record_channel_maxima
+        """Runs the passes before calibration, with what channels take on the dataset, else by the statistics."""
+        from tflir.data.channel_ranges import record_channel_ranges
         from tflir.pass_manager import parse_pipeline, run_pipeline
 
-        record_channel_maxima(module, options, progress=self._calibrating)
+        if not options.stats:
+            record_channel_ranges(module, options, progress=self._calibrating)
         first, _ = stages_of(options)
         self._made_float = self._made_float + run_pipeline(module, parse_pipeline(first), verify_each=False)
 
     def _record_ranges(self, module: ModuleOp, options: Options) -> None:
-        """Records the ranges from the statistics and the dataset on the module's values."""
-        from tflir.data.recorded import read_recorded
+        """Records the ranges over the dataset, if there is one, on the module's values."""
+        from tflir.data.statistics import how_ranges_are_chosen
 
-        how: dict[str, Any] = {
-            "tf_compat": options.tf_compat,
-            "method": options.calibration_method,
-            "percentile": options.percentile,
-            "bits": 16 if mode_of(options).name is ModeName.INT16 else 8,
-        }
-        if options.stats:
-            read_recorded(options.stats, module, method=options.calibration_method).apply(module, **how)
         if options.representative_dataset is None:
             return
         if (remark := data_remark(options)) is not None:
             self.remarks.append(remark)
         recorded = self._recorded(module, options)
         self.remarks += [f"warning: {line}" for line in recorded.warnings]
-        recorded.apply(module, **how)
+        recorded.apply(module, **how_ranges_are_chosen(options))
 
     def _recorded(self, module: ModuleOp, options: Options) -> Recorded:
         """The ranges over the dataset, by one process or by several."""
         if self._team is not None:
-            return self._team.calibrate(module, options, path=self._path(options), progress=self._calibrating)
+            plain = replace(options, equalize="off")  # channels are scaled by now
+            return self._team.calibrate(module, plain, path=self._path(options), progress=self._calibrating)
         from tflir.data.calibration import calibrate
 
         return calibrate(

@@ -207,6 +207,7 @@ def _auto_without_data(options: Options, mode: ModeName) -> _Found:
     for flag, word, other in (
         ("--float-regions", options.float_regions, "--float-regions on"),
         ("--calibration-method", options.calibration_method, "name a method"),
+        ("--equalize", options.equalize, "--equalize on"),
     ):
         if word == AUTO and options.representative_dataset is None:
             what = f"{flag} auto measures on --representative-dataset; statistics alone do not do"

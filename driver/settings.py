@@ -119,7 +119,7 @@ class Settings(ModeSettings):
         (),
         Option(
             "--stats", "ranges that calibrate wrote", "FILE[,FILE…]", each(path), many=True, modes=WITH_RANGES,
-            turns=frozenset({ModeName.DYNAMIC_RANGE}), group=Group.DATA,
+            used_by=("equalize",), turns=frozenset({ModeName.DYNAMIC_RANGE}), group=Group.DATA,
         ),
     )  # fmt: skip
     """Files that `tflir calibrate` wrote, merged."""
@@ -221,12 +221,13 @@ class Settings(ModeSettings):
         Option(
             "--equalize",
             "on: channels are scaled so that they use the range of their tensor more evenly, by their largest values "
-            "on the data; auto: where a part of the data that is held out confirms it",
+            "on the data, which calibrate records with it; auto: where a part of the data that is held out confirms it",
             "off|on|auto",
             one_of(("off", "on", "auto")),
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
-            needs=("representative_dataset",),
+            needs=("representative_dataset", "stats"),
             excludes=("tf_compat", "requantize"),
+            commands=("compile", "calibrate"),
             group=Group.WEIGHTS,
         ),
     )

@@ -84,13 +84,13 @@ INPUT_MEAN = "tfl.input_mean"
 HELD_OUT_MOMENTS, HELD_OUT_MEAN = "tfl.held_out_moments", "tfl.held_out_mean"
 """On an op: the same over a part of the data that was held out of them, to check what was chosen by them."""
 MOMENTS = (SECOND_MOMENTS, INPUT_MEAN, HELD_OUT_MOMENTS, HELD_OUT_MEAN)
-CHANNEL_MAXIMA = "tfl.channel_maxima"
-"""On an op with one result: the largest magnitude of each of its channels (indices of the last dimension) over
-representative data, a float32 constant of shape `(channels,)`."""
+CHANNEL_RANGES = "tfl.channel_ranges"
+"""On an op with one result: the smallest and the largest element of each of its channels (indices of the last
+dimension) over representative data, a float32 constant of shape `(2, channels)`."""
 
 OP_CARRIED = (OPERATOR_FIELDS, CONTROL, DEBUG_INDEX)
 """Attributes that a rewrite always copies to the op that replaces the op."""
-CARRIED = (*OP_CARRIED, KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT, ACTIVATIONS, *MOMENTS, CHANNEL_MAXIMA)
+CARRIED = (*OP_CARRIED, KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT, ACTIVATIONS, *MOMENTS, CHANNEL_RANGES)
 """`OP_CARRIED` and what was recorded or decided about the op: a rewrite copies them to the op that replaces it."""
 
 UNNAMED = UnknownLoc()

@@ -12,12 +12,16 @@ from models_builder import options, random
 from net_builder import RELU, SAME, Net, model_of
 
 import tflir
-from tflir.backends.litert.channel_maxima import channel_maxima
+from tflir.backends.litert.channel_ranges import channel_ranges
 from tflir.backends.litert.run import Runner
 from tflir.cli import main
-from tflir.data.channel_maxima import record_channel_maxima
+from tflir.data.calibration import calibrate
+from tflir.data.channel_ranges import record_channel_ranges
+from tflir.data.recorded import read_recorded
 from tflir.files import load_bytes, to_bytes
-from tflir.ir.names import CHANNEL_MAXIMA
+from tflir.ir.functions import functions
+from tflir.ir.names import CHANNEL_RANGES
+from tflir.ir.statistics import ranges_of
 from tflir.options import Options
 from tflir.pass_manager import parse_pipeline, run_pipeline
 from tflir.quality.auto import helps, steps_of
@@ -76,11 +80,11 @@ def _converter(data: bytes, **fields: Any) -> tflir.Converter:
 def test_the_float_model_stays_the_same(data: bytes, alpha: float, recorded: bool) -> None:
     module = load_bytes(data)
     if recorded:
-        assert record_channel_maxima(module, Options(representative_dataset=_samples))
-        assert sum(CHANNEL_MAXIMA in op.attributes for op in module.walk()) >= 8
+        assert record_channel_ranges(module, Options(representative_dataset=_samples))
+        assert sum(CHANNEL_RANGES in op.attributes for op in module.walk()) >= 8
     (report,) = run_pipeline(module, parse_pipeline(f"tfl-equalize-channels{{alpha={alpha}}}"))
     assert report.counts["channels scaled"] >= 20
-    assert not any(CHANNEL_MAXIMA in op.attributes for op in module.walk())
+    assert not any(CHANNEL_RANGES in op.attributes for op in module.walk())
     made = to_bytes(module)
     assert made != data
     assert _reference(data).snr(made) > 100
@@ -101,14 +105,101 @@ def test_in_other_modes_too(data: bytes, recipe: str) -> None:
     assert _reference(data).snr(made) > 25
 
 
-def test_maxima_are_those_of_the_channels(data: bytes) -> None:
-    (entry,) = Runner(data).entries
+def test_extremes_are_those_of_the_channels(data: bytes) -> None:
+    runner = Runner(data, delegate=False, keep_all=True)
+    (entry,) = runner.entries
     samples = [{entry.inputs[0].name: sample[0]} for sample in _samples(3)]
-    found = channel_maxima(data, {0: ["a", "no such tensor"]}, {entry.key: samples})
-    ((key, largest),) = found.items()
+    found = channel_ranges(data, {0: ["a", "no such tensor"]}, {entry.key: samples})
+    ((key, extremes),) = found.items()
     assert key == (0, "a")
-    assert largest.shape == (8,)
-    assert (largest > 0).all()
+    port = next(port for port in runner.tensors(0).values() if port.tensor == "a")
+    values: list[Array] = []
+    for sample in samples:
+        runner.run(entry, sample)
+        read = runner.tensor(port, 0)
+        assert read is not None
+        values.append(read.reshape(-1, 8))
+    rows = np.concatenate(values)
+    np.testing.assert_array_equal(extremes, [rows.min(axis=0), rows.max(axis=0)])
+
+
+@pytest.fixture
+def files(data: bytes, tmp_path: pathlib.Path) -> pathlib.Path:
+    """A folder with the model and its data, whole and in two halves."""
+    samples = np.stack([sample[0] for sample in _samples()])
+    (tmp_path / "m.tflite").write_bytes(data)
+    for name, part in (("all", samples), ("first", samples[:6]), ("last", samples[6:])):
+        np.savez(tmp_path / f"{name}.npz", x=part)
+    return tmp_path
+
+
+def _run(folder: pathlib.Path, *words: str) -> int:
+    at = {word: str(folder / word) for word in words if word.rpartition(".")[2] in ("tflite", "npz", "json")}
+    return main([at.get(word, word) for word in words])
+
+
+@pytest.mark.parametrize("mode", ["int8", "int16x8", "dynamic-range"])
+@pytest.mark.parametrize("method", ["minmax", "percentile"])
+def test_statistics_do_for_it(data: bytes, files: pathlib.Path, mode: str, method: str) -> None:
+    how = ["--equalize", "on", "--calibration-method", method]
+    if mode == "dynamic-range":
+        how = how[:2]
+    assert _run(files, "calibrate", "m.tflite", "--representative-dataset", "all.npz", "-o", "s.json", *how) == 0
+    assert _run(files, "compile", "m.tflite", "--mode", mode, "--stats", "s.json", "-o", "s.tflite", *how) == 0
+    given = ["--representative-dataset", "all.npz"]
+    assert _run(files, "compile", "m.tflite", "--mode", mode, *given, "-o", "d.tflite", *how) == 0
+    reference = _reference(data)
+    by_statistics, by_data = (reference.snr((files / f"{name}.tflite").read_bytes()) for name in "sd")
+    assert by_statistics > by_data - (0.1 if method == "minmax" else 1.0)
+
+
+def test_statistics_with_channels_merge_exactly(files: pathlib.Path) -> None:
+    for name in ("all", "first", "last"):
+        given = ["--representative-dataset", f"{name}.npz", "--equalize", "on", "-o", f"{name}.json"]
+        assert _run(files, "calibrate", "m.tflite", *given) == 0
+    first, last, whole = (read_recorded([files / f"{name}.json"]) for name in ("first", "last", "all"))
+    assert whole.channels is not None
+    assert len(whole.channels) >= 8
+    assert first.merged(last).text() == last.merged(first).text() == whole.text() != first.text()
+    assert b'"version":3' in whole.text()
+    assert b"histograms" not in whole.text()
+
+
+def test_ranges_of_what_is_scaled_are_those_of_its_channels(data: bytes) -> None:
+    """Recorded before and scaled, and recorded after on the scaled model: the same, up to the rounding of floats."""
+    module, again = load_bytes(data), load_bytes(data)
+    recorded = calibrate(module, _samples, channels=True)
+    recorded.apply(module)
+    recorded.apply_channels(module)
+    record_channel_ranges(again, Options(representative_dataset=_samples))
+    for one in (module, again):
+        (report,) = run_pipeline(one, parse_pipeline("tfl-equalize-channels"))
+        assert report.counts["channels scaled"] >= 20
+    calibrate(again, _samples).apply(again)
+    pairs = [zip(ranges_of(a).values(), ranges_of(b).values(), strict=True)
+             for a, b in zip(functions(module), functions(again), strict=True)]  # fmt: skip
+    assert sum(1 for _ in ranges_of(next(iter(functions(module))))) >= 10
+    for before, after in (pair for part in pairs for pair in part):
+        np.testing.assert_allclose([before.low, before.high], [after.low, after.high], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("compile m.tflite --mode int8 --stats plain.json --equalize on -o o.tflite", "no ranges of channels"),
+        ("compile m.tflite --mode int8 --stats plain.json --equalize auto -o o.tflite", "measures on"),
+        ("calibrate m.tflite --representative-dataset all.npz --equalize auto -o o.json", "compares conversions"),
+        ("calibrate m.tflite --representative-dataset all.npz --equalize on -o o.tflite", "no ranges of channels"),
+    ],
+)
+def test_what_statistics_do_not_do_is_said(
+    files: pathlib.Path, words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(files, "calibrate", "m.tflite", "--representative-dataset", "all.npz", "-o", "plain.json") == 0
+    capsys.readouterr()
+    assert _run(files, *words.split()) != 0
+    assert said in capsys.readouterr().err
+    assert not {"o.tflite", "o.json"} & {path.name for path in files.iterdir()}
 
 
 def test_auto_keeps_what_helps_and_says_by_how_much(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Runs a model and counts the elements of its activations by exponent."""
+"""Runs a model, counts the elements of its activations by exponent, and notes the extremes of their channels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tflir.backends.litert.channel_ranges import Extremes, extremes_of, wider
 from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.observed import Observer
 from tflir.backends.litert.run import Array, Entry, Model
@@ -27,6 +28,20 @@ class Watched:
     """The name of the tensor, unique in its subgraph; empty for an input."""
     input: int = -1
     """The position of an input among the inputs of its subgraph."""
+    counted: bool = True
+    """Whether there is to be a histogram of it."""
+    channels: bool = False
+    """Whether the extremes of its channels are noted."""
+
+
+@dataclass
+class Seen:
+    """What was seen of tensors, by their keys."""
+
+    histograms: dict[Key, Histogram]
+    """Of each tensor that had an element."""
+    channels: dict[Key, Extremes]
+    """Of each tensor that is finite and has the same channels in every sample."""
 
 
 class HistogramRunner:
@@ -48,9 +63,9 @@ class HistogramRunner:
         plain = {name: np.asarray(value) for name, value in values.items()}
         isolated(_add, self._number, entry.key, plain, file=self._file)
 
-    def take_histograms(self) -> dict[Key, Histogram]:
-        """The histogram of each tensor that had an element; counting begins anew."""
-        return isolated(_take_histograms, self._number, file=self._file)
+    def take(self) -> Seen:
+        """What was seen; counting begins anew."""
+        return isolated(_take, self._number, file=self._file)
 
     def close(self) -> None:
         """Frees the model's memory."""
@@ -69,28 +84,36 @@ class _Counting:
 
     def __init__(self, model: Model, watched: dict[int, list[Watched]], num_threads: int | None) -> None:
         self._observer = Observer(model, num_threads=num_threads)
-        self._keys: dict[int, dict[int, list[Key]]] = {}
+        self._watched: dict[int, dict[int, list[Watched]]] = {}
         for subgraph, wanted in watched.items():
-            wiring, places = self._observer.wirings[subgraph], self._keys.setdefault(subgraph, {})
+            wiring, places = self._observer.wirings[subgraph], self._watched.setdefault(subgraph, {})
             by_name = {name: index for index, name in enumerate(wiring.names)}
             for one in wanted:
                 index = by_name.get(one.name) if one.name else wiring.inputs[one.input]
                 if index is not None:
-                    places.setdefault(index, []).append(one.key)
-        self._observer.watch(self._keys)
+                    places.setdefault(index, []).append(one)
+        self._observer.watch(self._watched)
         self._entries = {entry.key: entry for entry in self._observer.entries}
         self._counters: dict[Key, Counter] = {}
+        self._channels: dict[Key, Extremes] = {}
 
     def add(self, key: str, values: dict[str, Array]) -> None:
         for subgraph, tensor, value in self._observer.run(self._entries[key], values):
             if value.dtype == np.float32:
-                for watched in self._keys[subgraph][tensor]:
-                    self._counters.setdefault(watched, Counter()).add(value)
+                for watched in self._watched[subgraph][tensor]:
+                    if watched.counted:
+                        self._counters.setdefault(watched.key, Counter()).add(value)
+                    if watched.channels and (extremes := extremes_of(value)) is not None:
+                        self._channels[watched.key] = wider(self._channels.get(watched.key), extremes)
 
-    def take_histograms(self) -> dict[Key, Histogram]:
+    def take(self) -> Seen:
         counters, self._counters = self._counters, {}
+        channels, self._channels = self._channels, {}
         found = {key: counter.histogram() for key, counter in counters.items()}
-        return {key: histogram for key, histogram in found.items() if histogram.count}
+        return Seen(
+            {key: histogram for key, histogram in found.items() if histogram.count},
+            {key: extremes for key, extremes in channels.items() if np.isfinite(extremes).all()},
+        )
 
 
 _counting: dict[int, _Counting] = {}
@@ -104,8 +127,8 @@ def _add(number: int, key: str, values: dict[str, Array]) -> None:
     _counting[number].add(key, values)
 
 
-def _take_histograms(number: int) -> dict[Key, Histogram]:
-    return _counting[number].take_histograms()
+def _take(number: int) -> Seen:
+    return _counting[number].take()
 
 
 def _close(number: int) -> None:

@@ -63,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     elif not arguments.quiet:
         for line in remarks:
             say(line)
-        counted = "" if recorded.histograms is None else f" and {len(recorded.histograms)} histograms"
+        parts = {"histograms": recorded.histograms, "ranges of channels": recorded.channels}
+        counted = "".join(f", {len(part)} {what}" for what, part in parts.items() if part is not None)
         say(f"{shown_name(target)}: {len(recorded.ranges)} ranges{counted} from {recorded.samples} samples")
         if arguments.moments_out:
             say(f"{shown_name(arguments.moments_out)}: second moments of {inputs} inputs of layers")
@@ -77,6 +78,7 @@ def _facts(model: str, target: str, recorded: Recorded, remarks: Sequence[str]) 
         "output": printable(target),
         "ranges": len(recorded.ranges),
         "histograms": None if recorded.histograms is None else len(recorded.histograms),
+        "channels": None if recorded.channels is None else len(recorded.channels),
         "samples": recorded.samples,
         "remarks": list(remarks),
     }
@@ -101,6 +103,7 @@ def _recorded(
             tf_compat=options.tf_compat,
             progress=note,
             histograms=options.needs_histograms,
+            channels=options.equalize != "off",
         )
 
 
@@ -134,6 +137,12 @@ def _check(arguments: argparse.Namespace, options: Options) -> None:
     if options.calibration_method == AUTO:
         what = "--calibration-method auto compares conversions, which calibrate makes none of"
         raise Error(what, hint="give it to compile", status=_USAGE)
+    if options.equalize == AUTO:
+        what = "--equalize auto compares conversions, which calibrate makes none of"
+        raise Error(what, hint="use --equalize on, which records what it needs", status=_USAGE)
+    if options.equalize != "off" and _ending(target) == _MODEL:
+        what = "a model holds no ranges of channels, which --equalize records"
+        raise Error(what, hint="name the output .json", status=_USAGE)
     if (refusal := idle_percentile(options)) is not None:
         raise Error(refusal[0], hint=refusal[1], status=_USAGE)
     if "percentile" in options.given and _ending(target) != _MODEL:

@@ -15,7 +15,7 @@ from tflir.backends.litert.isolated import IsolatedRunner
 from tflir.backends.litert.run import Array, Entry, Model, Note, Sample, runtime_name
 from tflir.data.dataset import Dataset, Scaling
 from tflir.data.histograms import Counts
-from tflir.data.recorded import Recorded, Span, fingerprint
+from tflir.data.recorded import Recorded, Span, channels_of, fingerprint
 from tflir.data.suspicions import Suspicions
 from tflir.files import write_model
 from tflir.ir.entries import entry_functions
@@ -51,19 +51,22 @@ def calibrate(
     progress: Note | None = None,
     num_threads: int | None = None,
     histograms: bool = False,
+    channels: bool = False,
 ) -> Recorded:
     """The smallest and largest element of every float32 tensor of `module` over `dataset`.
 
     The runtime computes them: the outputs of a copy of the module are reductions of all tensors. `samples` limits the
     number of samples, `shard` (i, n) selects every n-th of them from the i-th on, `scaling` converts stored values to
     real ones. Variables are reset before each sample; with `tf_compat` they persist, and the default delegate is not
-    used, as in TensorFlow's calibrator. With `histograms` each sample runs once more, without the default delegate, and
-    the elements of each tensor are counted by exponent. `progress` is called with the number of samples done and of
+    used, as in TensorFlow's calibrator. With `histograms` or `channels` each sample runs once more, without the default
+    delegate: the elements of each tensor are counted by exponent, and the extremes of channels that equalization may
+    scale are noted. `progress` is called with the number of samples done and of
     all samples (0 if not known). Raises `Error` if the model can't be run, if a sample does not fit its inputs, or if
     a tensor has a value that is not finite; what looks wrong otherwise is in the result's `warnings`.
     """
     how: dict[str, Any] = {"samples": samples, "shard": shard, "scaling": scaling, "tf_compat": tf_compat}
-    with Calibration(module, dataset, num_threads=num_threads, histograms=histograms, **how) as calibration:
+    how |= {"num_threads": num_threads, "histograms": histograms, "channels": channels}
+    with Calibration(module, dataset, **how) as calibration:
         return calibration.recorded(progress=progress)
 
 
@@ -81,9 +84,11 @@ class Calibration:
         tf_compat: bool = False,
         num_threads: int | None = None,
         histograms: bool = False,
+        channels: bool = False,
     ) -> None:
         self._module = module
         self._anew = not tf_compat
+        self._histograms, self._channels = histograms, channels
         self._few = samples != 1 and shard[1] == 1
         observed = snapshot(module)
         PreserveQuantizedPass().run(observed)
@@ -96,7 +101,7 @@ class Calibration:
             raise Error(what, hint="leave out --tf-compat, or --shard", status=2)
         with contextlib.ExitStack() as stack:
             path = stack.enter_context(saved(observed))
-            self._counts = stack.enter_context(_counting(module, num_threads)) if histograms else None
+            self._counts = stack.enter_context(self._counting(num_threads)) if histograms or channels else None
             self._runner = IsolatedRunner(path, delegate=not tf_compat, fallback=True, num_threads=num_threads)
             entries, masks = in_file_order(self._runner.entries, module), _masks(module)
             self.data = Dataset(dataset, entries, limit=samples, shard=shard, scaling=scaling, masks=masks)
@@ -141,19 +146,24 @@ class Calibration:
         recorded = replace(collected.recorded(), warnings=tuple(suspicions.lines(few=self._few)))
         if self._counts is None:
             return recorded
-        return replace(recorded, histograms=self._counts.take_histograms(recorded.ranges))
+        seen = self._counts.take(recorded.ranges)
+        channels = {key: channels_of(extremes) for key, extremes in seen.channels.items()}
+        return replace(
+            recorded,
+            histograms=seen.histograms if self._histograms else None,
+            channels=channels if self._channels else None,
+        )
 
-
-@contextlib.contextmanager
-def _counting(module: ModuleOp, num_threads: int | None) -> Generator[Counts]:
-    """Counts the elements of the activations of a copy of the module."""
-    copy = snapshot(module)
-    PreserveQuantizedPass().run(copy)
-    counts = Counts(copy)
-    with saved(copy) as path:
-        counts.open(path, num_threads)
-        yield counts
-        counts.close()
+    @contextlib.contextmanager
+    def _counting(self, num_threads: int | None) -> Generator[Counts]:
+        """Looks at the activations of a copy of the module."""
+        copy = snapshot(self._module)
+        PreserveQuantizedPass().run(copy)
+        counts = Counts(copy, histograms=self._histograms, channels=self._channels)
+        with saved(copy) as path:
+            counts.open(path, num_threads)
+            yield counts
+            counts.close()
 
 
 def keeps_state(module: ModuleOp) -> bool:

@@ -7,11 +7,12 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
 from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
@@ -39,11 +40,14 @@ from tflir.passes.calibration.methods import (
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
+T = TypeVar("T")
 Span = tuple[float, float]
 Key = tuple[str, int]
+Channels = tuple[tuple[float, ...], tuple[float, ...]]
+"""The smallest and the largest element of each channel of a value, an index of its last dimension."""
 _FORMAT = "tflir statistics"
-_RANGES, _HISTOGRAMS = 1, 2
-"""Versions of the file: the second has histograms too."""
+_RANGES, _HISTOGRAMS, _CHANNELS = 1, 2, 3
+"""Versions of the file: the second has histograms too; the third has channels, and may have histograms."""
 _MOST_BYTES = 1 << 28
 """The most bytes of a statistics file: a million tensors take less, or ten thousand with histograms."""
 _LARGEST_COUNT = 2**63 - 1
@@ -68,13 +72,15 @@ class Recorded:
     """Ranges of the five intermediate tensors of an LSTM op, by the position of its result."""
     histograms: dict[Key, Histogram] | None = None
     """Of those values that could be read while the model ran; None if no histograms were recorded."""
+    channels: dict[Key, Channels] | None = None
+    """Of those values whose channels equalization may scale; None if they were not recorded."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """What looks wrong in the data, a line each; not part of the file."""
 
     def merged(self, other: Recorded) -> Recorded:
         """The ranges that contain both. Raises `Error` if they belong to different models.
 
-        There are histograms only if both have them.
+        There are histograms only if both have them, and channels likewise.
         """
         if self.model != other.model:
             raise Error("are statistics of another model", hint="calibrate the same file")
@@ -85,8 +91,9 @@ class Recorded:
         for key, spans in other.inner.items():
             held = inner.get(key, [None] * len(spans))
             inner[key] = [_union(a, b) if a and b else a or b for a, b in zip(held, spans, strict=True)]
-        histograms = _together(self.histograms, other.histograms)
-        return Recorded(self.model, self.samples + other.samples, ranges, inner, histograms)
+        histograms = _together(self.histograms, other.histograms, Histogram.merged)
+        channels = _together(self.channels, other.channels, _wider)
+        return Recorded(self.model, self.samples + other.samples, ranges, inner, histograms, channels)
 
     def chosen(self, method: RangeMethod) -> dict[Key, Span]:
         """The ranges that a method chooses; those of values without a histogram are as recorded.
@@ -132,6 +139,20 @@ class Recorded:
                 ranges = {value: Range(one.low, max(one.high, _LEAST_MAXIMUM)) for value, one in ranges.items()}
             set_ranges(function, dict(ranges))
 
+    def apply_channels(self, module: ModuleOp) -> None:
+        """Records the extremes of channels on the ops that make the values. Raises `Error` if the statistics belong to
+        another model, or if they have none.
+        """
+        self.check(module)
+        if self.channels is None:
+            what = "has no ranges of channels, from which --equalize chooses scales"
+            raise Error(what, hint="calibrate again with --equalize on")
+        for function in functions(module):
+            for position, value in enumerate(values_of(function)):
+                both = self.channels.get((function.sym_name.data, position))
+                if both and both[0] and isinstance(value, OpResult) and len(value.op.results) == 1:
+                    value.op.attributes[names.CHANNEL_RANGES] = elements(np.array(both, np.float32))
+
     def check(self, module: ModuleOp) -> None:
         """Raises `Error` if the ranges belong to another model, or to tensors that the module does not have."""
         if fingerprint(module) != self.model:
@@ -155,11 +176,18 @@ class Recorded:
         with whole_file(path) as out:
             out.write(self.text())
 
+    @property
+    def _version(self) -> int:
+        """The first version of the file that can hold what there is."""
+        if self.channels is not None:
+            return _CHANNELS
+        return _RANGES if self.histograms is None else _HISTOGRAMS
+
     def text(self) -> bytes:
         """The content of the file."""
         document: dict[str, Any] = {
             "format": _FORMAT,
-            "version": _RANGES if self.histograms is None else _HISTOGRAMS,
+            "version": self._version,
             "model": self.model,
             "samples": self.samples,
             "ranges": [[*key, *span] for key, span in sorted(self.ranges.items())],
@@ -169,6 +197,8 @@ class Recorded:
             document["histograms"] = [
                 [*key, one.zeros, one.bins, one.counts] for key, one in sorted(self.histograms.items())
             ]
+        if self.channels is not None:
+            document["channels"] = [[*key, *both] for key, both in sorted(self.channels.items())]
         return (json.dumps(document, separators=(",", ":")) + "\n").encode()
 
 
@@ -176,10 +206,23 @@ def _union(a: Span | None, b: Span) -> Span:
     return b if a is None else (min(a[0], b[0]), max(a[1], b[1]))
 
 
-def _together(a: dict[Key, Histogram] | None, b: dict[Key, Histogram] | None) -> dict[Key, Histogram] | None:
+def _together(a: dict[Key, T] | None, b: dict[Key, T] | None, merge: Callable[[T, T], T]) -> dict[Key, T] | None:
     if a is None or b is None:
         return None
-    return a | {key: a[key].merged(one) if key in a else one for key, one in b.items()}
+    return a | {key: merge(a[key], one) if key in a else one for key, one in b.items()}
+
+
+def _wider(a: Channels, b: Channels) -> Channels:
+    """The extremes of both; none where they do not have the same channels."""
+    if len(a[0]) != len(b[0]):
+        return (), ()
+    return tuple(map(min, a[0], b[0])), tuple(map(max, a[1], b[1]))
+
+
+def channels_of(extremes: npt.NDArray[np.float32]) -> Channels:
+    """Extremes of shape `(2, channels)`."""
+    lows, highs = extremes.tolist()
+    return tuple(lows), tuple(highs)
 
 
 def read_recorded(paths: Sequence[Any], module: ModuleOp | None = None, *, method: str = MINMAX) -> Recorded:
@@ -220,7 +263,7 @@ def parsed(content: bytes, path: Any) -> Recorded:
         raise Error("is no statistics file", file=str(path), hint="make one with tflir calibrate") from None
     try:
         version = _count(document["version"])
-        if document["format"] != _FORMAT or version not in (_RANGES, _HISTOGRAMS):
+        if document["format"] != _FORMAT or version not in (_RANGES, _HISTOGRAMS, _CHANNELS):
             raise ValueError
         ranges = {(str(name), _count(at)): _span((low, high)) for name, at, low, high in document["ranges"]}
         inner = {
@@ -231,10 +274,12 @@ def parsed(content: bytes, path: Any) -> Recorded:
             raise ValueError
         if (ranges or inner) and not document["samples"]:
             raise ValueError
-        histograms = None if version == _RANGES else _histograms(document["histograms"])
-        if histograms is not None and not histograms.keys() <= ranges.keys():
+        has_histograms = version == _HISTOGRAMS or (version == _CHANNELS and "histograms" in document)
+        histograms = _histograms(document["histograms"]) if has_histograms else None
+        channels = _channels(document["channels"]) if version == _CHANNELS else None
+        if not {*(histograms or ()), *(channels or ())} <= ranges.keys():
             raise ValueError
-        return Recorded(str(document["model"]), _count(document["samples"]), ranges, inner, histograms)
+        return Recorded(str(document["model"]), _count(document["samples"]), ranges, inner, histograms, channels)
     except (ArithmeticError, KeyError, TypeError, ValueError):  # including numbers that are too large for a float
         raise Error("is no statistics file of this version", file=str(path), hint="make it anew") from None
 
@@ -268,6 +313,14 @@ def _histograms(records: Any) -> dict[Key, Histogram]:
         if not 0 < one.count <= _LARGEST_COUNT:
             raise ValueError
         found[str(name), _count(at)] = one
+    return found
+
+
+def _channels(records: Any) -> dict[Key, Channels]:
+    found: dict[Key, Channels] = {}
+    for name, at, lows, highs in records:
+        spans = [_span(pair) for pair in zip(lows, highs, strict=True)]
+        found[str(name), _count(at)] = tuple(low for low, _ in spans), tuple(high for _, high in spans)
     return found
 
 

@@ -36,6 +36,7 @@ class Order:
     """The options that say how values are scaled."""
     tf_compat: bool = False
     histograms: bool = False
+    channels: bool = False
     plugins: tuple[str, ...] = ()
 
     @staticmethod

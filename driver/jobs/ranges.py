@@ -71,6 +71,7 @@ def _calibration(order: Order) -> Calibration:
         scaling=order.options.scaling,
         tf_compat=order.tf_compat,
         histograms=order.histograms,
+        channels=order.channels,
         num_threads=1,
     )
 

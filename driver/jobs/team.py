@@ -129,7 +129,7 @@ class Team:
     def calibrate(
         self, module: ModuleOp, options: Options, *, path: str | None = None, progress: Note | None = None
     ) -> Recorded:
-        """What `data.calibration.calibrate` returns for the data of `options`.
+        """What `data.calibration.calibrate` returns for the data of `options`, with channels where they equalize.
 
         `path` is a `.tflite` that holds `module`; without, one is written. Raises `Error` as that does, and where a
         shard can't be computed.
@@ -145,6 +145,7 @@ class Team:
                 scaling=options.scaling,
                 tf_compat=True,
                 histograms=options.needs_histograms,
+                channels=options.equalize != "off",
                 progress=progress,
             )
         return _Calibrating(self, self.order(module, options, path)).all(module, progress)
@@ -198,6 +199,7 @@ class Team:
             Order.scaled_by(options),
             options.tf_compat,
             options.needs_histograms,
+            options.equalize != "off",
             tuple(options.plugins),
         )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
@@ -13,7 +15,7 @@ from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, as_numpy, elements, load_numpy
 from tflir.ir.errors import Error
 from tflir.ir.functions import functions
-from tflir.ir.statistics import ranges_of, set_ranges
+from tflir.ir.statistics import Range, ranges_of, set_ranges
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.channels.channel_ids import Classes, Float32, TooManyChannels
 from tflir.passes.channels.constants import set_constant
@@ -39,11 +41,12 @@ class EqualizeChannelsPass(TflPass):
     %y = "tfl.fully_connected"(%c, %v, %n) …  // %v = dense<[[4.0, 1.0]]>
     ```
     With a the largest magnitude and r the largest share of the channel's weights in a row that reads it, the scale is
-    a^alpha / r^(1-alpha); it is a where only depthwise convolutions read the channel. Calibration records a in
-    `tfl.channel_maxima`, which is removed here; without it, the largest weights that make the channels stand for them.
+    a^alpha / r^(1-alpha); it is a where only depthwise convolutions read the channel. Calibration records extremes in
+    `tfl.channel_ranges`, which is removed here; without it, the largest weights that make the channels stand for a.
     Between the layers there may be ops for which f(x / s) = f(x) / s: RELU, PRELU, ADD, pooling, CONCATENATION and so
     on. Channels that reach other ops, or arguments and results of functions, keep their values. Constants that change
-    become float32 if they were float16; recorded ranges of values that change are removed.
+    become float32 if they were float16. Recorded ranges of values that change follow from the extremes of their
+    channels, and are removed where these are not known.
     """
 
     name = "tfl-equalize-channels"
@@ -61,7 +64,7 @@ class EqualizeChannelsPass(TflPass):
         for function in functions(module):
             self._equalize(function, report)
         for op in module.walk():
-            op.attributes.pop(names.CHANNEL_MAXIMA, None)
+            op.attributes.pop(names.CHANNEL_RANGES, None)
 
     def _equalize(self, function: FuncOp, report: PassReport) -> None:
         layers = Layers()
@@ -70,13 +73,19 @@ class EqualizeChannelsPass(TflPass):
         except TooManyChannels:
             report.decline("its values have far more channels than its constants", function)
             return
-        scales, classes = scales_of(trace, layers.found, _maxima(function), self.alpha)
+        extremes = _extremes(function)
+        maxima = {value: np.abs(both).max(axis=0) for value, both in extremes.items()}
+        scales, classes = scales_of(trace, layers.found, maxima, self.alpha)
         for layer in layers.found:
             _decline(layer, classes, report)
         if (scales == 1).all():
             return
         of_ids = scales[classes.of]
-        set_ranges(function, {value: None for value in ranges_of(function) if _changes(trace, value, of_ids)})
+        ranges: dict[SSAValue, Range | None] = {}
+        for value, held in ranges_of(function).items():
+            if _changes(trace, value, of_ids):
+                ranges[value] = _scaled(held, extremes.get(value), of_ids[trace.channels[value].ids])
+        set_ranges(function, ranges)
         for layer in layers.found:
             _scale_weights(layer, of_ids, report)
         for use in trace.constants:
@@ -102,13 +111,29 @@ def values_to_observe(function: FuncOp) -> list[SSAValue]:
     return [value for value, found in trace.channels.items() if free[classes.of[found.ids]].any()]
 
 
-def _maxima(function: FuncOp) -> dict[SSAValue, Float32]:
+def _extremes(function: FuncOp) -> dict[SSAValue, Float32]:
+    """The smallest and the largest element of each channel, shape `(2, channels)`, of values where it is recorded."""
     found: dict[SSAValue, Float32] = {}
     for op in function.body.block.ops:
-        held = op.attributes.get(names.CHANNEL_MAXIMA)
+        held = op.attributes.get(names.CHANNEL_RANGES)
         if isinstance(held, ArrayElementsAttr) and len(op.results) == 1:
-            found[op.results[0]] = as_numpy(held).astype(np.float32).reshape(-1)
+            found[op.results[0]] = as_numpy(held).astype(np.float32).reshape(2, -1)
     return found
+
+
+def _scaled(held: Range, extremes: Float32 | None, scales: Float64) -> Range | None:
+    """The range after each channel was divided by its scale: as much of what the value takes as before, which is less
+    where a method clips. None if the extremes of the channels are not known.
+    """
+    if extremes is None or extremes.shape[1] != scales.size or not extremes.size:
+        return None
+    ends = zip((held.low, held.high), _ends(extremes), _ends(extremes / scales), strict=True)
+    low, high = (after * (recorded / before if before else 1.0) for recorded, before, after in ends)
+    return Range(low, high)
+
+
+def _ends(extremes: npt.NDArray[Any]) -> tuple[float, float]:
+    return float(extremes[0].min()), float(extremes[1].max())
 
 
 def _decline(layer: Weighted, classes: Classes, report: PassReport) -> None:

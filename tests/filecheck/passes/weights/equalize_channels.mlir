@@ -3,14 +3,17 @@
 // RUN: tflir-opt %s -p tfl-equalize-channels --pass-statistics 2>&1 | filecheck %s --check-prefix=SAID
 
 // Scales are 4 and 1: roots of what was recorded, since both columns have the whole of their row's range. The slope of
-// PRELU stays, the constant that is added is divided, and the range of what changed is removed.
+// PRELU stays, the constant that is added is divided. The range of %a is that of its channels, -1 to 0.5 and 0 to 4; that
+// of %p, whose channels were not recorded, is removed.
 // CHECK-LABEL: func.func @recorded
 // CHECK: dense<{{\[\[}}2.000000e+00], [5.000000e-01]]>
 // CHECK: dense<1.000000e+00> : tensor<2xf32>
 // CHECK: dense<2.000000e-01> : tensor<2xf32>
 // CHECK: dense<[2.000000e+00, 8.000000e+00]>
 // CHECK: dense<{{\[\[}}4.000000e+00, 1.000000e+00]]>
-// CHECK-NOT: tfl.channel_maxima
+// CHECK-NOT: tfl.channel_ranges
+// CHECK: {tfl.tensor = {quantization = {min = array<f32: -1.000000e+00>, max = array<f32: 4.000000e+00>}}}
+// CHECK-NOT: tfl.channel_ranges
 // CHECK-NOT: min = array
 // CHECK: func.return
 // ALONE-LABEL: func.func @recorded
@@ -22,8 +25,8 @@ func.func @recorded(%x: tensor<1x1xf32>) -> tensor<1x1xf32> {
   %k = "tfl.pseudo_const"() <{value = dense<[8.0, 8.0]> : tensor<2xf32>}> : () -> tensor<2xf32>
   %v = "tfl.pseudo_const"() <{value = dense<[[1.0, 1.0]]> : tensor<1x2xf32>}> : () -> tensor<1x2xf32> loc("v")
   %n = "tfl.no_value"() <{value}> : () -> none
-  %a = "tfl.fully_connected"(%x, %w, %b) <{fused_activation_function = "NONE", keep_num_dims = false, weights_format = "DEFAULT"}> {tfl.channel_maxima = dense<[16.0, 1.0]> : tensor<2xf32>, tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 16.0>}}} : (tensor<1x1xf32>, tensor<2x1xf32>, tensor<2xf32>) -> tensor<1x2xf32> loc("a")
-  %p = "tfl.prelu"(%a, %s) : (tensor<1x2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
+  %a = "tfl.fully_connected"(%x, %w, %b) <{fused_activation_function = "NONE", keep_num_dims = false, weights_format = "DEFAULT"}> {tfl.channel_ranges = dense<[[0.0, -1.0], [16.0, 0.5]]> : tensor<2x2xf32>, tfl.tensor = {quantization = {min = array<f32: -1.0>, max = array<f32: 16.0>}}} : (tensor<1x1xf32>, tensor<2x1xf32>, tensor<2xf32>) -> tensor<1x2xf32> loc("a")
+  %p = "tfl.prelu"(%a, %s) {tfl.tensor = {quantization = {min = array<f32: -0.2>, max = array<f32: 16.0>}}} : (tensor<1x2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
   %c = "tfl.add"(%p, %k) <{fused_activation_function = "RELU"}> : (tensor<1x2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
   %y = "tfl.fully_connected"(%c, %v, %n) <{fused_activation_function = "NONE", keep_num_dims = false, weights_format = "DEFAULT"}> : (tensor<1x2xf32>, tensor<1x2xf32>, none) -> tensor<1x1xf32>
   func.return %y : tensor<1x1xf32>
@@ -55,8 +58,8 @@ func.func @depthwise(%x: tensor<1x4x4x1xf32>) -> tensor<1x4x4x1xf32> {
   %v = "tfl.pseudo_const"() <{value = dense<[[[[1.0, 1.0]]]]> : tensor<1x1x1x2xf32>}> : () -> tensor<1x1x1x2xf32>
   %b = "tfl.pseudo_const"() <{value = dense<0.0> : tensor<2xf32>}> : () -> tensor<2xf32>
   %n = "tfl.pseudo_const"() <{value = dense<0.0> : tensor<1xf32>}> : () -> tensor<1xf32>
-  %a = "tfl.conv_2d"(%x, %w, %b) <{padding = "SAME", stride_w = 1 : i32, stride_h = 1 : i32, dilation_w_factor = 1 : i32, dilation_h_factor = 1 : i32, fused_activation_function = "RELU"}> {tfl.channel_maxima = dense<[8.0, 1.0]> : tensor<2xf32>} : (tensor<1x4x4x1xf32>, tensor<2x1x1x1xf32>, tensor<2xf32>) -> tensor<1x4x4x2xf32>
-  %c = "tfl.depthwise_conv_2d"(%a, %d, %b) <{padding = "SAME", stride_w = 1 : i32, stride_h = 1 : i32, dilation_w_factor = 1 : i32, dilation_h_factor = 1 : i32, depth_multiplier = 1 : i32, fused_activation_function = "RELU"}> {tfl.channel_maxima = dense<[4.0, 1.0]> : tensor<2xf32>} : (tensor<1x4x4x2xf32>, tensor<1x1x1x2xf32>, tensor<2xf32>) -> tensor<1x4x4x2xf32>
+  %a = "tfl.conv_2d"(%x, %w, %b) <{padding = "SAME", stride_w = 1 : i32, stride_h = 1 : i32, dilation_w_factor = 1 : i32, dilation_h_factor = 1 : i32, fused_activation_function = "RELU"}> {tfl.channel_ranges = dense<[[0.0, 0.0], [8.0, 1.0]]> : tensor<2x2xf32>} : (tensor<1x4x4x1xf32>, tensor<2x1x1x1xf32>, tensor<2xf32>) -> tensor<1x4x4x2xf32>
+  %c = "tfl.depthwise_conv_2d"(%a, %d, %b) <{padding = "SAME", stride_w = 1 : i32, stride_h = 1 : i32, dilation_w_factor = 1 : i32, dilation_h_factor = 1 : i32, depth_multiplier = 1 : i32, fused_activation_function = "RELU"}> {tfl.channel_ranges = dense<[[0.0, 0.0], [4.0, 1.0]]> : tensor<2x2xf32>} : (tensor<1x4x4x2xf32>, tensor<1x1x1x2xf32>, tensor<2xf32>) -> tensor<1x4x4x2xf32>
   %y = "tfl.conv_2d"(%c, %v, %n) <{padding = "SAME", stride_w = 1 : i32, stride_h = 1 : i32, dilation_w_factor = 1 : i32, dilation_h_factor = 1 : i32, fused_activation_function = "NONE"}> : (tensor<1x4x4x2xf32>, tensor<1x1x1x2xf32>, tensor<1xf32>) -> tensor<1x4x4x1xf32>
   func.return %y : tensor<1x4x4x1xf32>
 }

@@ -1,4 +1,4 @@
-"""Records the largest magnitudes of channels on the ops that make them, from which scales of channels are chosen."""
+"""Records the extremes of channels on the ops that make them, from which scales of channels are chosen."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from xdsl.ir import OpResult
 
-from tflir.backends.litert.channel_maxima import channel_maxima
+from tflir.backends.litert.channel_ranges import channel_ranges
 from tflir.backends.litert.run import Note, Sample
 from tflir.data.calibration import samples_of, saved
 from tflir.ir.constants import elements
 from tflir.ir.functions import functions
-from tflir.ir.names import CHANNEL_MAXIMA, name_of
+from tflir.ir.names import CHANNEL_RANGES, name_of
 from tflir.passes.equalize.equalize_channels import values_to_observe
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ MOST_SAMPLES = 128
 """At most this many samples are run."""
 
 
-def record_channel_maxima(
+def record_channel_ranges(
     module: ModuleOp,
     options: Options,
     samples: dict[str, list[Sample]] | None = None,
     *,
     progress: Note | None = None,
 ) -> bool:
-    """Runs the model on `samples`, else on the representative data of `options`, and records the maxima on its ops.
+    """Runs the model on `samples`, else on the representative data of `options`, and records the extremes on its ops.
 
     False if no channel can be scaled; the model is not run then. Raises `Error` if it can't be run, or if a sample does
     not fit its inputs.
@@ -49,7 +49,7 @@ def record_channel_maxima(
     with saved(module) as path:
         if samples is None:
             samples = samples_of(str(path), module, options, most=MOST_SAMPLES)
-        found = channel_maxima(str(path), tensors, samples, progress)
-    for at, largest in found.items():
-        makers[at].attributes[CHANNEL_MAXIMA] = elements(largest)
+        found = channel_ranges(str(path), tensors, samples, progress)
+    for at, extremes in found.items():
+        makers[at].attributes[CHANNEL_RANGES] = elements(extremes)
     return True
