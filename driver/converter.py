@@ -200,12 +200,14 @@ class Converter(Settings):
         try:
             if options.stats:
                 apply_statistics(module, options)
+            if options.moments and options.rounds_weights:
+                self._record_moments(module, options)
             if options.equalize != "off":
                 self._equalize(module, options)
             if mode_of(options).needs_ranges:
                 self._record_ranges(module, options)
                 self._warn_of_uncalibrated(module)
-            if options.rounds_weights:
+            if options.rounds_weights and not options.moments:
                 self._record_moments(module, options)
         except Error as error:
             error.file = error.file or self._file

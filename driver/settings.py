@@ -133,7 +133,7 @@ class Settings(ModeSettings):
             many=True,
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
             needs=("weight_algorithm", "bias_correction", "recipe"),
-            excludes=("representative_dataset", "equalize"),
+            excludes=("representative_dataset",),
             group=Group.WEIGHTS,
         ),
     )

@@ -17,11 +17,14 @@ from tflir.backends.litert.run import Runner
 from tflir.cli import main
 from tflir.data.calibration import calibrate
 from tflir.data.channel_ranges import record_channel_ranges
+from tflir.data.moments import record_moments
 from tflir.data.recorded import read_recorded
 from tflir.files import load_bytes, to_bytes
 from tflir.ir.functions import functions
-from tflir.ir.names import CHANNEL_RANGES
+from tflir.ir.names import CHANNEL_RANGES, MOMENTS
+from tflir.ir.recorded_moments import recorded
 from tflir.ir.statistics import ranges_of
+from tflir.ir.tfl.base import TflOp
 from tflir.options import Options
 from tflir.pass_manager import parse_pipeline, run_pipeline
 from tflir.quality.auto import helps, steps_of
@@ -76,10 +79,10 @@ def _converter(data: bytes, **fields: Any) -> tflir.Converter:
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("recorded", [True, False])
-def test_the_float_model_stays_the_same(data: bytes, alpha: float, recorded: bool) -> None:
+@pytest.mark.parametrize("observed", [True, False])
+def test_the_float_model_stays_the_same(data: bytes, alpha: float, observed: bool) -> None:
     module = load_bytes(data)
-    if recorded:
+    if observed:
         assert record_channel_ranges(module, Options(representative_dataset=_samples))
         assert sum(CHANNEL_RANGES in op.attributes for op in module.walk()) >= 8
     (report,) = run_pipeline(module, parse_pipeline(f"tfl-equalize-channels{{alpha={alpha}}}"))
@@ -168,9 +171,9 @@ def test_statistics_with_channels_merge_exactly(files: pathlib.Path) -> None:
 def test_ranges_of_what_is_scaled_are_those_of_its_channels(data: bytes) -> None:
     """Recorded before and scaled, and recorded after on the scaled model: the same, up to the rounding of floats."""
     module, again = load_bytes(data), load_bytes(data)
-    recorded = calibrate(module, _samples, channels=True)
-    recorded.apply(module)
-    recorded.apply_channels(module)
+    statistics = calibrate(module, _samples, channels=True)
+    statistics.apply(module)
+    statistics.apply_channels(module)
     record_channel_ranges(again, Options(representative_dataset=_samples))
     for one in (module, again):
         (report,) = run_pipeline(one, parse_pipeline("tfl-equalize-channels"))
@@ -181,6 +184,39 @@ def test_ranges_of_what_is_scaled_are_those_of_its_channels(data: bytes) -> None
     assert sum(1 for _ in ranges_of(next(iter(functions(module))))) >= 10
     for before, after in (pair for part in pairs for pair in part):
         np.testing.assert_allclose([before.low, before.high], [after.low, after.high], rtol=1e-4, atol=1e-5)
+
+
+def test_moments_of_what_is_scaled_are_those_of_the_scaled_values(data: bytes) -> None:
+    """Recorded before and scaled, and recorded after on the scaled model."""
+    wanted = Options(representative_dataset=_samples)
+    module, again = load_bytes(data), load_bytes(data)
+    record_moments(module, wanted)
+    for one in (module, again):
+        record_channel_ranges(one, wanted)
+        (report,) = run_pipeline(one, parse_pipeline("tfl-equalize-channels"))
+        assert report.counts["channels scaled"] >= 20
+    record_moments(again, wanted)
+    compared = 0
+    for before, after in zip(module.walk(), again.walk(), strict=True):
+        for name in MOMENTS if isinstance(before, TflOp) and isinstance(after, TflOp) and before.INFO.products else ():
+            found, expected = recorded(before, name, 0), recorded(after, name, 0)
+            assert found is not None
+            assert expected is not None
+            np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-3 * np.abs(expected).max())
+            compared += 1
+    assert compared == 4 * 6
+
+
+def test_without_data_from_files_alone(data: bytes, files: pathlib.Path) -> None:
+    given = ["--representative-dataset", "all.npz", "--equalize", "on"]
+    assert _run(files, "calibrate", "m.tflite", *given, "-o", "s.json", "--moments-out", "m.npz") == 0
+    how = ["--mode", "int8", "--weight-algorithm", "gptq", "--bias-correction", "on", "--sequential-rounding", "off"]
+    by_files = [*how[:-2], "--stats", "s.json", "--moments", "m.npz", "--equalize", "on"]
+    assert _run(files, "compile", "m.tflite", *by_files, "-o", "f.tflite") == 0
+    assert _run(files, "compile", "m.tflite", *how, *given, "-o", "d.tflite") == 0
+    reference = _reference(data)
+    snr = [reference.snr((files / f"{name}.tflite").read_bytes()) for name in "fd"]
+    assert snr[0] > snr[1] - 0.5
 
 
 @pytest.mark.parametrize(

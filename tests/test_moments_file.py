@@ -133,7 +133,7 @@ REFUSED = {
     "not there": (["--moments", "none.npz", *GPTQ], "none.npz: can't be read: "),
     "nothing rounds": (["--moments", "m.npz", "--weight-algorithm", "mse"], "does nothing without GPTQ"),
     "the data too": (["--moments", "m.npz", *GPTQ, "--representative-dataset", "d.npz"], "--moments"),
-    "channels are scaled": (["--moments", "m.npz", *GPTQ, "--equalize", "on"], "--moments"),
+    "no ranges of channels": (["--moments", "m.npz", *GPTQ, "--equalize", "on"], "--equalize"),
 }
 
 

@@ -15,12 +15,14 @@ from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, as_numpy, elements, load_numpy
 from tflir.ir.errors import Error
 from tflir.ir.functions import functions
+from tflir.ir.spilled import Spill
 from tflir.ir.statistics import Range, ranges_of, set_ranges
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.channels.channel_ids import Classes, Float32, TooManyChannels
 from tflir.passes.channels.constants import set_constant
 from tflir.passes.channels.rules import trace_function
 from tflir.passes.channels.trace import ConstantUse, Trace, constant_array
+from tflir.passes.equalize.moments import scale_moments
 from tflir.passes.equalize.rules import Layers, Weighted
 from tflir.passes.equalize.scales import Float64, scales_of
 
@@ -46,7 +48,7 @@ class EqualizeChannelsPass(TflPass):
     Between the layers there may be ops for which f(x / s) = f(x) / s: RELU, PRELU, ADD, pooling, CONCATENATION and so
     on. Channels that reach other ops, or arguments and results of functions, keep their values. Constants that change
     become float32 if they were float16. Recorded ranges of values that change follow from the extremes of their
-    channels, and are removed where these are not known.
+    channels, and are removed where these are not known; recorded moments are those of the scaled values.
     """
 
     name = "tfl-equalize-channels"
@@ -86,8 +88,10 @@ class EqualizeChannelsPass(TflPass):
             if _changes(trace, value, of_ids):
                 ranges[value] = _scaled(held, extremes.get(value), of_ids[trace.channels[value].ids])
         set_ranges(function, ranges)
+        spill = Spill()
         for layer in layers.found:
             _scale_weights(layer, of_ids, report)
+            scale_moments(layer, of_ids[layer.columns], spill)
         for use in trace.constants:
             _scale_constant(use, of_ids, report)
 
