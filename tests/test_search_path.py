@@ -115,6 +115,15 @@ def test_a_walk_does_not_fall_back_to_float_where_unseen_data_fall_little_short(
     assert 10 <= unseen[found.place] <= 13
 
 
+def test_the_last_step_back_is_long() -> None:
+    """The data of the search may be kinder than those that check: what is left to try then is the float model."""
+    predicted = [math.inf, *(40 - 0.05 * place for place in range(800))]
+    unseen = [value if value > 15.5 else 9.7 for value in predicted]
+    found = Walk(predicted, 10.0, lambda at: Measured(predicted[at], 0.5), lambda at: unseen[at]).find(len(predicted))
+    assert found.holds
+    assert 15.5 < unseen[found.place] <= 20
+
+
 def test_a_bound_that_no_place_holds_is_reported_with_what_the_first_one_reaches() -> None:
     found = Walk([50.0, 40.0], 60.0, lambda at: Measured(50.0 - at, 1.0), lambda at: 51.0 - at).find(2)
     assert (found.place, found.holds, found.value) == (0, False, 51.0)

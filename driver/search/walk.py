@@ -15,6 +15,8 @@ _SEARCHED = 5
 """Of these so many to find the place, if one of them holds the bound; the rest is for steps back."""
 _LEAST_BACK = 0.5
 """The least length of the first step back in dB."""
+_LAST_BACK = 6.0
+"""The least length in dB of the last step back: what comes after it is the least compressed place of all."""
 _PREDICTED = 3
 """So many of them are where the noise is predicted to reach the bound; further ones halve the rest."""
 
@@ -114,13 +116,15 @@ class Walk:
     def _back(self, place: int, short: float) -> int:
         """A place before `place`, whose value is to be higher by `short`; the first of all as the last resort.
 
-        Steps back have a least length, which doubles: on few samples, values differ by more than what falls short.
+        Steps back have a least length, which doubles: on few samples, values differ by more than what falls short. The
+        last one is long.
         """
         if len(self._seen) >= MOST_FILES - 1 or place == 1:
             return 0
         if not self._predicted:
             known = [at for at, excess in self._seen.items() if at < place and excess >= 0]
             return max(known, default=place // 2)
-        caution = _LEAST_BACK * 2.0 ** (len(self._seen) - self._found)
+        is_last = len(self._seen) == MOST_FILES - 2
+        caution = _LAST_BACK if is_last else _LEAST_BACK * 2.0 ** (len(self._seen) - self._found)
         wanted = self._predicted[place] + max(short, caution)
         return max((at for at in range(place) if self._predicted[at] >= wanted), default=0)
