@@ -91,7 +91,7 @@ def _moments(data: bytes, samples: list[list[np.ndarray]]) -> list[Moments]:
     readings = [reading for _, _, reading in readings_of(load_bytes(data)) if reading is not None]
     (entry,) = Runner(data).entries
     named = [{one.name: value for one, value in zip(entry.inputs, sample, strict=True)} for sample in samples]
-    found = second_moments(data, readings, [{entry.key: named}])
+    found = second_moments(data, readings, [{entry.key: named}], len(named))
     assert all(one is not None for one in found)
     return [one for one in found if one is not None]
 

@@ -69,7 +69,7 @@ def test_moments_of_a_fully_connected_layer_are_those_of_its_input() -> None:
     inputs = [random(1, 64) + i for i in range(3)]
     (entry,) = Runner(data).entries
     samples = {entry.key: [{entry.inputs[0].name: value} for value in inputs]}
-    (found,) = second_moments(data, [Reading(0, entry.inputs[0].tensor, 64)], [samples])
+    (found,) = second_moments(data, [Reading(0, entry.inputs[0].tensor, 64)], [samples], len(samples[entry.key]))
     assert found is not None
     rows = np.concatenate(inputs).astype(np.float64)
     assert found.count == 3

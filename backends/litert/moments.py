@@ -40,22 +40,25 @@ _NOTHING = np.empty(0, np.float32)
 
 
 def second_moments(
-    model: Model, readings: Sequence[Reading], blocks: Sequence[Samples], progress: Note | None = None
+    model: Model, readings: Sequence[Reading], blocks: Sequence[Samples], count: int, progress: Note | None = None
 ) -> Sums:
-    """The moments of each reading over all samples, which are given in blocks.
+    """The moments of each reading over the samples, which are given in blocks.
 
+    `count` is the number of samples of a signature of which these are a part: the fewer, the more is taken of each.
     `progress` is called with the samples done and of all samples. Raises `Error` if the model can't be run.
     """
-    return isolated(_second_moments, model, list(readings), list(blocks), progress=progress)
+    return isolated(_second_moments, model, list(readings), list(blocks), count, progress=progress)
 
 
-def moments_of_blocks(model: Model, readings: Sequence[Reading], blocks: Sequence[Samples]) -> list[Sums]:
+def moments_of_blocks(model: Model, readings: Sequence[Reading], blocks: Sequence[Samples], count: int) -> list[Sums]:
     """The moments of each reading over each block alone, from which `together` makes those of all."""
-    return isolated(_moments_of_blocks, model, list(readings), list(blocks))
+    return isolated(_moments_of_blocks, model, list(readings), list(blocks), count)
 
 
-def _second_moments(model: Model, readings: list[Reading], blocks: list[Samples], progress: Note | None = None) -> Sums:
-    reader = _Reader(model, readings)
+def _second_moments(
+    model: Model, readings: list[Reading], blocks: list[Samples], count: int, progress: Note | None = None
+) -> Sums:
+    reader = _Reader(model, readings, count)
     before, total = 0, sum(len(part) for block in blocks for part in block.values())
 
     def note(done: int, of: int) -> None:
@@ -71,8 +74,8 @@ def _second_moments(model: Model, readings: list[Reading], blocks: list[Samples]
     return together(sums(), len(readings))
 
 
-def _moments_of_blocks(model: Model, readings: list[Reading], blocks: list[Samples]) -> list[Sums]:
-    reader = _Reader(model, readings)
+def _moments_of_blocks(model: Model, readings: list[Reading], blocks: list[Samples], count: int) -> list[Sums]:
+    reader = _Reader(model, readings, count)
     return [reader.sums(block) for block in blocks]
 
 
@@ -138,8 +141,8 @@ def plus(held: Moments | None, other: Moments) -> Moments:
 class _Reader:
     """A model in this process, and the layers whose moments are summed."""
 
-    def __init__(self, model: Model, readings: list[Reading]) -> None:
-        self._readings = readings
+    def __init__(self, model: Model, readings: list[Reading], count: int) -> None:
+        self._readings, self._count = readings, count
         self._readers: dict[tuple[int, str], list[int]] = {}
         tensors: dict[int, list[str]] = {}
         for at, reading in enumerate(readings):
@@ -152,7 +155,8 @@ class _Reader:
         sums: Sums = [None] * len(self._readings)
         for subgraph, name, value in self._observer.run(samples, progress):
             for at in self._readers[subgraph, name]:
-                if (rows := rows_of(value, self._readings[at])) is not None:
+                reading = self._readings[at]
+                if (rows := rows_of(value, reading, reading.most_rows(self._count))) is not None:
                     sums[at] = plus(sums[at], _of_rows(rows))
         return sums
 

@@ -18,7 +18,9 @@ from tflir.backends.litert.run import Array
 _MOST_ROWS, _LEAST_ROWS = 4096, 512
 """Bounds of the rows that are taken of one sample, if it has so many."""
 _ROWS_PER_COLUMN = 8
-"""Between the bounds, so many rows are taken for each element of x: short vectors need few to tell their moments."""
+"""Between the bounds, at least so many rows are taken for each element of x."""
+_ROWS = 1 << 15
+"""Between the bounds, at least so many rows are taken of all samples."""
 _WITH_STEPS = 3
 """A tensor of fewer dimensions has one step."""
 
@@ -54,21 +56,19 @@ class Reading:
         """Whether it is a convolution whose patches are the positions of its input."""
         return self.window == self.strides == (1, 1) and not self.depthwise
 
-    @property
-    def most_rows(self) -> int:
-        """At most so many rows are taken of one sample."""
-        return min(_MOST_ROWS, max(_LEAST_ROWS, _ROWS_PER_COLUMN * self.columns))
+    def most_rows(self, samples: int) -> int:
+        """At most so many rows are taken of one of so many samples: with many samples, few tell the moments."""
+        return min(_MOST_ROWS, max(_LEAST_ROWS, _ROWS_PER_COLUMN * self.columns, _ROWS // max(1, samples)))
 
 
-def rows_of(value: Array, reading: Reading, *, share: int = 1) -> Array | None:
+def rows_of(value: Array, reading: Reading, most: int) -> Array | None:
     """The vectors x of one sample, shape `(rows, columns)`, or `(channels, rows, columns)` if depthwise.
 
-    Of more positions than a `share`-th part of `most_rows`, every n-th is taken. None if the tensor has another shape
-    than the layer says, or is not finite.
+    Of more positions than `most`, every n-th is taken. None if the tensor has another shape than the layer says, or is
+    not finite.
     """
     if not np.isfinite(value).all():
         return None
-    most = reading.most_rows // share
     if reading.shift:
         value = _shifted(value, reading)
         return _some(value.reshape(-1, reading.columns), most) if value.shape[-1] == reading.columns else None

@@ -112,8 +112,9 @@ def _moments(number: int, key: int, reading: Reading, held_out: int) -> tuple[Pa
     if every < 2:
         return None
     sums = [_Sums(), _Sums()]
+    most = reading.most_rows(len(samples)) // _SHARE
     for at, forms in enumerate(samples):
-        first, second = (rows_of(values[key], reading, share=_SHARE) for values in forms)
+        first, second = (rows_of(values[key], reading, most) for values in forms)
         if first is None or second is None or first.shape != second.shape:
             return None
         sums[at % every == every - 1].add(first, second)

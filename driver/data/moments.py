@@ -94,10 +94,11 @@ def sums_of(
 ) -> Iterator[Sums]:
     """The sums over the data of `options`, or over a shard of it, in one process: see `Summing`."""
     with saved(module) as path:
-        blocks = blocks_of(samples_of(str(path), module, options, most=MOST_SAMPLES, shard=shard))
+        samples = samples_of(str(path), module, options, most=MOST_SAMPLES, shard=shard)
+        blocks, count = blocks_of(samples), longest(samples)
         kept, held = ([block[part] for block in blocks] for part in range(2))
         for part in (kept, held):
-            yield second_moments(str(path), readings, part, progress)
+            yield second_moments(str(path), readings, part, count, progress)
 
 
 def blocks_of(samples: Samples) -> list[tuple[Samples, Samples]]:
@@ -105,8 +106,12 @@ def blocks_of(samples: Samples) -> list[tuple[Samples, Samples]]:
 
     Of one sample nothing is held out.
     """
-    count = max((len(part) for part in samples.values()), default=0)
-    return [_block(samples, start) for start in range(0, count, BLOCK)]
+    return [_block(samples, start) for start in range(0, longest(samples), BLOCK)]
+
+
+def longest(samples: Samples) -> int:
+    """The number of samples of the signature that has most."""
+    return max(map(len, samples.values()), default=0)
 
 
 def _block(samples: Samples, start: int) -> tuple[Samples, Samples]:

@@ -12,7 +12,7 @@ from tflir.backends.litert.moments import BLOCK, Sums, moments_of_blocks, togeth
 from tflir.backends.litert.readings import Reading
 from tflir.backends.litert.run import Note, Samples
 from tflir.data.calibration import samples_of
-from tflir.data.moments import MOST_SAMPLES, blocks_of
+from tflir.data.moments import MOST_SAMPLES, blocks_of, longest
 from tflir.data.moments_file import moments_in, write_sums
 from tflir.jobs.order import KEPT, Order
 
@@ -50,4 +50,4 @@ def block_of(order: Order, readings: Sequence[Reading], number: int, progress: N
         blocks = blocks_of(held)
         if number >= len(blocks):
             return encoded([])
-        return encoded(moments_of_blocks(order.model, readings, blocks[number]))
+        return encoded(moments_of_blocks(order.model, readings, blocks[number], longest(held)))
