@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import models_builder as build
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from models_builder import random
 
+from tflir.backends.litert.moments import Moments, Sums, together
 from tflir.cli import main
 
 READ = np.stack([random(1, 64, seed=n) for n in range(8)])
@@ -54,6 +56,32 @@ def test_the_file_has_the_sums_of_what_the_layer_read(folder: pathlib.Path) -> N
         assert count == len(rows)
         np.testing.assert_allclose(total, rows.sum(axis=0), rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(products, rows.T @ rows, rtol=1e-4, atol=1e-5)
+
+
+TREES: dict[int, Callable[[list[np.ndarray]], np.ndarray]] = {
+    1: lambda b: b[0],
+    2: lambda b: b[0] + b[1],
+    3: lambda b: (b[0] + b[1]) + b[2],
+    5: lambda b: ((b[0] + b[1]) + (b[2] + b[3])) + b[4],
+}
+
+
+@pytest.mark.parametrize("count", TREES)
+def test_blocks_are_added_as_a_tree_whether_they_wait_in_memory_or_in_a_file(count: int) -> None:
+    parts = [[random(size, size, seed=at) for at in range(count)] for size in (4, 600)]  # 600 x 600 is over 1 MB
+
+    def blocks() -> Iterator[Sums]:
+        for at in range(count):
+            yield [*(Moments(1, np.full(2, at, np.float64), part[at].copy()) for part in parts), None]
+
+    small, large, unread = together(blocks(), 3)
+    assert unread is None
+    for found, part in zip((small, large), parts, strict=True):
+        assert found is not None
+        assert found.count == count
+        np.testing.assert_array_equal(found.products, TREES[count](part))
+        np.testing.assert_array_equal(found.total, np.full(2, sum(range(count))))
+    assert together(iter(()), 3) == [None] * 3
 
 
 @pytest.mark.parametrize("mode", MODES)
