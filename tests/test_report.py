@@ -155,6 +155,15 @@ def test_the_date_is_only_what_the_environment_says(tmp_path: Path, monkeypatch:
     assert found["latency"] is None
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [(2.0, 1.0, "2.00x faster"), (1.0, 1.5, "1.50x slower"), (1.0, 0.999, "as fast as before")],
+)
+def test_the_page_says_how_much_faster_the_model_is(tmp_path: Path, before: float, after: float, said: str) -> None:
+    write_report(tmp_path / "report.html", [], 10, 10, made=Made(latency=Latency(before / 1e3, after / 1e3)))
+    assert said in (tmp_path / "report.html").read_text()
+
+
 def test_names_are_as_short_as_they_can_be_told_apart() -> None:
     names = ["m/a/conv/Relu;m/a/conv/Conv2D", "m/b/conv/Relu", "m/b/add", "add", "x;1", "x;2", "m/c/pool/Relu"]
     assert list(short_names(names).items()) == list(

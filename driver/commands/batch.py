@@ -89,7 +89,7 @@ def _print(found: Sequence[Made]) -> None:
     shown = [column for column in columns if any(column[1])]
     rows: list[Row] = [[made.model, *(cells[at] for _, cells in shown)] for at, made in enumerate(found)]
     failed = sum(made.failed for made in found)
-    title = f"{len(found)} models" + (f", {failed} failed" if failed else "")
+    title = f"{len(found)} model{'s' * (len(found) != 1)}" + (f", {failed} failed" if failed else "")
     numbers = [at for at, (name, _) in enumerate(shown, 1) if name]
     headers = ["model", *(name for name, _ in shown)]
     console.print(plain_table(console, title, headers, rows, numbers=numbers), crop=False)

@@ -98,9 +98,15 @@ def _latency(facts: Mapping[str, Any], supplies: Supplies) -> Iterator[str]:
     yield "</div>\n"
 
 
+def _speed(ratio: float) -> str:
+    """`1.50x faster`; without a difference in what is shown, `as fast as before`."""
+    shown, word = (ratio, "faster") if ratio >= 1 else (1 / ratio, "slower")
+    return "as fast as before" if f"{shown:.2f}" == "1.00" else f"{shown:.2f}x {word}"
+
+
 def _times(before: float, after: float) -> Iterator[str]:
     if before and after:
-        yield f'<p class="big">{before / after:.2f} times as fast</p>\n'
+        yield f'<p class="big">{_speed(before / after)}</p>\n'
     most = max(before, after) or 1.0
     rows = [
         ("before", [("was", before / most)], milliseconds(before)),
