@@ -62,6 +62,13 @@ INT16X8: tuple[Quirk, ...] = (
         "passes.quantization.tensorflow_constants",
     ),
     Quirk(
+        "int16-shared-buffer",
+        "16x8 scales",
+        "weights whose buffer two signatures share are quantized twice: their first quarter is garbage",
+        "they are quantized once; this is not imitated by tf_compat either",
+        "passes.quantization.tensorflow_constants",
+    ),
+    Quirk(
         "int16-no-headroom",
         "16x8 scales",
         "values beyond those of the samples are clipped",
