@@ -13,6 +13,8 @@ from models_builder import NONE, Graph, Model, options
 Array = npt.NDArray[Any]
 SAME, VALID = schema.Padding.SAME, schema.Padding.VALID
 RELU = schema.ActivationFunctionType.RELU
+RELU6 = schema.ActivationFunctionType.RELU6
+RELU_N1_TO_1 = schema.ActivationFunctionType.RELU_N1_TO_1
 
 
 class Net:

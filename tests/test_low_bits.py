@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from mending import loaded, outputs
 from models_builder import Model, random
 from models_builder import gather as gather_model
-from net_builder import SAME, Net, model_of
+from net_builder import RELU, RELU6, RELU_N1_TO_1, SAME, Net, model_of
 
 import tflir
+from tflir.backends.litert.run import Runner
 from tflir.cli import main
 from tflir.files import load_bytes
 from tflir.ir.constants import as_numpy
@@ -157,6 +158,26 @@ def test_rules_give_layers_of_one_model_their_own_forms(tmp_path: pathlib.Path) 
     assert "BlockwiseQuantization" in str(source.attributes)
     assert _snr(made) > 15
     assert abs(_snr(made) - _snr(made, delegated=False)) < 1
+
+
+@pytest.mark.parametrize("activation", [RELU, RELU6, RELU_N1_TO_1])
+@pytest.mark.parametrize("shared", ["tensor", "channel", "block"])
+def test_both_kernels_apply_the_activation_beside_int4_weights(
+    shared: str, activation: int, tmp_path: pathlib.Path
+) -> None:
+    def net(net: Net, x: int) -> int:
+        return net.dense("y", x, random(24, 64, seed=1), random(24, seed=2), act=activation)
+
+    model = model_of(net, (3, 64))
+    rules, block = tmp_path / "rules.toml", ", block = 32" if shared == "block" else ""
+    rules.write_text(f'[[rule]]\nweights = {{bits = 4, granularity = "{shared}"{block}}}\n')
+    made = _converted(str(rules), model)
+    again = _converted(model=made, passes="tfl-optimize")
+    for one in (made, again):
+        with_delegate, without = _snr(one, model), _snr(one, model, delegated=False)
+        assert min(with_delegate, without) > 10
+        assert abs(with_delegate - without) < 1
+    assert next(iter(Runner(made).entries)).outputs[0].tensor == "y"
 
 
 @pytest.mark.parametrize("activations", ["int8", "int16"])

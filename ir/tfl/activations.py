@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from typing import ClassVar
 
+from xdsl.ir import Operation
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
@@ -43,6 +44,10 @@ class ReluN1To1Op(_Activation):
 
     name = "tfl.relu_n1_to_1"
     INFO: ClassVar = OpInfo("RELU_N1_TO_1", None, (1, 1), pure=True, quantizable=True)
+
+
+FUSED: dict[type[Operation], str] = {ReluOp: "RELU", Relu6Op: "RELU6", ReluN1To1Op: "RELU_N1_TO_1"}
+"""The names of those that another op can apply to its result."""
 
 
 @irdl_op_definition

@@ -8,10 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects.builtin import DenseArrayBase, NoneType, UnitAttr
-from xdsl.ir import Operation
 
 from tflir.ir import names
-from tflir.ir.tfl.activations import Relu6Op, ReluN1To1Op, ReluOp
+from tflir.ir.tfl.activations import FUSED, Relu6Op, ReluN1To1Op, ReluOp
 from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.indexing import SliceOp, StridedSliceOp
@@ -20,8 +19,8 @@ from tflir.passes.optimize.same_padding import FoldPad
 from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
 from tflir.passes.rewriting.values import known_elements
 from tflir.passes.rewriting.values import producer as producer_of
+from tflir.passes.weights.blocks import ignores_activation
 
-_FUSED: dict[type[Operation], str] = {ReluOp: "RELU", Relu6Op: "RELU6", ReluN1To1Op: "RELU_N1_TO_1"}
 TAKES_ACTIVATION = frozenset(
     ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "AVERAGE_POOL_2D", "MAX_POOL_2D")
 )
@@ -78,7 +77,11 @@ class FuseActivation(RewritePattern):
             return None
         if producer.option("activation") != "NONE":
             return rewriter.decline("the op before it has an activation already", producer)
-        rewriter.fuse(op, into=producer, activation=_FUSED[type(op)])
+        if ignores_activation(producer):
+            return rewriter.decline(
+                "the op before it ignores activations: its weights have scales for blocks", producer
+            )
+        rewriter.fuse(op, into=producer, activation=FUSED[type(op)])
 
 
 class SliceOfStrideOne(RewritePattern):

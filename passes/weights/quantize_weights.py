@@ -29,6 +29,7 @@ from tflir.passes.quantization.pairs import (
 )
 from tflir.passes.rewriting.edit import erase, insert_after
 from tflir.passes.rewriting.values import qconst_op
+from tflir.passes.weights.blocks import ignores_activation, separate_activation
 from tflir.passes.weights.reading import WeightUse, correct_bias, erase_unused, floats, rows_of, shaped, summed
 from tflir.passes.weights.rounding import Rounded, round_rows
 
@@ -153,6 +154,8 @@ class QuantizeWeightsPass(TflPass):
         for op in readers:
             if isinstance(op, GatherOp) and kind.bits < 8 and kind.form == "hybrid":
                 _gather_integers(op, dequantize.operands[0])
+            elif ignores_activation(op) and separate_activation(op):
+                report.count("activations made ops of their own")
         if dequantize.results[0].first_use is None:
             erase(dequantize)
         report.count(f"weights to int{kind.bits}")
