@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.observed import NamedObserver
 from tflir.backends.litert.run import Array, Model, Note, Sample
 
+Key = TypeVar("Key")
 Extremes = npt.NDArray[np.float32]
 """The smallest and the largest element of each channel, an index of the last dimension: shape `(2, channels)`."""
 ChannelRanges = dict[tuple[int, str], Extremes]
@@ -31,18 +33,21 @@ def channel_ranges(
     return isolated(_channel_ranges, model, dict(tensors), dict(samples), progress=progress)
 
 
-def extremes_of(value: Array) -> Extremes | None:
-    """The extremes of the channels of one value; None if it has no elements."""
-    if not value.ndim or not value.size:
-        return None
-    rows = value.reshape(-1, value.shape[-1])
-    return np.stack([rows.min(axis=0), rows.max(axis=0)]).astype(np.float32)
+def add_extremes(found: dict[Key, Extremes], key: Key, value: Array) -> None:
+    """Widens the extremes of the channels at a key by those of a value, which may have no elements."""
+    if value.ndim and value.size:
+        rows = value.reshape(-1, value.shape[-1])
+        extremes = np.stack([rows.min(axis=0), rows.max(axis=0)]).astype(np.float32)
+        found[key] = _wider(found[key], extremes) if key in found else extremes
 
 
-def wider(held: Extremes | None, other: Extremes) -> Extremes:
+def known(found: dict[Key, Extremes]) -> dict[Key, Extremes]:
+    """Those of values that were finite and had the same channels each time."""
+    return {key: extremes for key, extremes in found.items() if np.isfinite(extremes).all()}
+
+
+def _wider(held: Extremes, other: Extremes) -> Extremes:
     """The extremes of both; NaN if they do not have the same channels."""
-    if held is None:
-        return other
     if held.shape != other.shape:
         return np.full((2, 1), np.nan, np.float32)
     return np.stack([np.minimum(held[0], other[0]), np.maximum(held[1], other[1])])
@@ -56,6 +61,5 @@ def _channel_ranges(
 ) -> ChannelRanges:
     found: ChannelRanges = {}
     for subgraph, name, value in NamedObserver(model, tensors).run(samples, progress):
-        if (extremes := extremes_of(value)) is not None:
-            found[subgraph, name] = wider(found.get((subgraph, name)), extremes)
-    return {at: extremes for at, extremes in found.items() if np.isfinite(extremes).all()}
+        add_extremes(found, (subgraph, name), value)
+    return known(found)

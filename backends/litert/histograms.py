@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tflir.backends.litert.channel_ranges import Extremes, extremes_of, wider
+from tflir.backends.litert.channel_ranges import Extremes, add_extremes, known
 from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.observed import Observer
 from tflir.backends.litert.run import Array, Entry, Model
@@ -103,8 +103,8 @@ class _Counting:
                 for watched in self._watched[subgraph][tensor]:
                     if watched.counted:
                         self._counters.setdefault(watched.key, Counter()).add(value)
-                    if watched.channels and (extremes := extremes_of(value)) is not None:
-                        self._channels[watched.key] = wider(self._channels.get(watched.key), extremes)
+                    if watched.channels:
+                        add_extremes(self._channels, watched.key, value)
 
     def take(self) -> Seen:
         counters, self._counters = self._counters, {}
@@ -112,7 +112,7 @@ class _Counting:
         found = {key: counter.histogram() for key, counter in counters.items()}
         return Seen(
             {key: histogram for key, histogram in found.items() if histogram.count},
-            {key: extremes for key, extremes in channels.items() if np.isfinite(extremes).all()},
+            known(channels),
         )
 
 

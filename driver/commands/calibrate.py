@@ -134,12 +134,12 @@ def _check(arguments: argparse.Namespace, options: Options) -> None:
     target: str = arguments.output
     if target != STDOUT and _ending(target) not in (_FILE, _MODEL):
         raise Error("is neither .json nor .tflite", file=target, hint="name the output so", status=_USAGE)
-    if options.calibration_method == AUTO:
-        what = "--calibration-method auto compares conversions, which calibrate makes none of"
-        raise Error(what, hint="give it to compile", status=_USAGE)
-    if options.equalize == AUTO:
-        what = "--equalize auto compares conversions, which calibrate makes none of"
-        raise Error(what, hint="use --equalize on, which records what it needs", status=_USAGE)
+    for flag, word, hint in (
+        ("--calibration-method", options.calibration_method, "give it to compile"),
+        ("--equalize", options.equalize, "use --equalize on, which records what it needs"),
+    ):
+        if word == AUTO:
+            raise Error(f"{flag} auto compares conversions, which calibrate makes none of", hint=hint, status=_USAGE)
     if options.equalize != "off" and _ending(target) == _MODEL:
         what = "a model holds no ranges of channels, which --equalize records"
         raise Error(what, hint="name the output .json", status=_USAGE)

@@ -60,9 +60,9 @@ def calibrate(
     real ones. Variables are reset before each sample; with `tf_compat` they persist, and the default delegate is not
     used, as in TensorFlow's calibrator. With `histograms` or `channels` each sample runs once more, without the default
     delegate: the elements of each tensor are counted by exponent, and the extremes of channels that equalization may
-    scale are noted. `progress` is called with the number of samples done and of
-    all samples (0 if not known). Raises `Error` if the model can't be run, if a sample does not fit its inputs, or if
-    a tensor has a value that is not finite; what looks wrong otherwise is in the result's `warnings`.
+    scale are noted. `progress` is called with the number of samples done and of all samples (0 if not known). Raises
+    `Error` if the model can't be run, if a sample does not fit its inputs, or if a tensor has a value that is not
+    finite; what looks wrong otherwise is in the result's `warnings`.
     """
     how: dict[str, Any] = {"samples": samples, "shard": shard, "scaling": scaling, "tf_compat": tf_compat}
     how |= {"num_threads": num_threads, "histograms": histograms, "channels": channels}

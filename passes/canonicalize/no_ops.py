@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import Float32Type, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
-from tflir.ir.tfl.activations import Relu0To1Op, Relu6Op, ReluN1To1Op, ReluOp
+from tflir.ir.tfl.activations import FUSED, Relu0To1Op, Relu6Op, ReluN1To1Op, ReluOp
 from tflir.ir.tfl.arithmetic import AddNOp, DivOp, MaximumOp, MinimumOp, MulOp, SubOp
 from tflir.ir.tfl.elementwise import CastOp
 from tflir.ir.tfl.indexing import SliceOp
@@ -119,7 +119,7 @@ _LIMITS: dict[type[Operation], tuple[float, float]] = {
     ReluN1To1Op: (-1.0, 1.0),
     Relu0To1Op: (0.0, 1.0),
 }
-_FUSED = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
+_FUSED = {name: _LIMITS[op] for op, name in FUSED.items()}
 
 
 def _clipped_already(op: Operation) -> SSAValue | None:

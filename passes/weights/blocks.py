@@ -5,7 +5,6 @@ XNNPACK applies it. So the activation is an op of its own there, which XNNPACK f
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation
 
 from tflir.ir import names
@@ -16,7 +15,6 @@ from tflir.ir.tfl.linear import FullyConnectedOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.rewriting.edit import insert_after
 
-_ACTIVATION = "fused_activation_function"
 _IN_BLOCKS = "qb"
 _OPS = {fused: op for op, fused in FUSED.items()}
 
@@ -41,7 +39,7 @@ def separate_activation(op: TflOp) -> bool:
         made.attributes[names.TENSOR] = extras
     made.location, name = op.location, names.name_of(result)
     op.location = names.named(None if name is None else f"{name}_linear")
-    op.properties[_ACTIVATION] = StringAttr("NONE")
+    op.set_option("activation", "NONE")
     insert_after(op, made)
     result.replace_uses_with_if(made.results[0], lambda use: use.operation is not made)
     return True

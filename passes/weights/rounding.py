@@ -46,7 +46,7 @@ class Memo:
     """What was rounded, by a hash of all that it depends on, and the last factors of second moments."""
 
     most_bytes: int | None = None
-    """With more rounded weights, no more are kept."""
+    """With more rounded weights, no more are kept; with 0, nothing is looked up or held."""
     rounded: dict[bytes, Rounded] = field(default_factory=dict[bytes, Rounded])
     factors: dict[tuple[bytes, float], Factors] = field(default_factory=dict[tuple[bytes, float], Factors])
     _bytes: int = 0
@@ -62,9 +62,7 @@ class Memo:
         return made
 
     def factors_of(self, moments: Float64) -> Callable[[float], Factors]:
-        """`Factors.of` the moments with a given damping. Those of the last layer are held, if anything is to be."""
-        if self.most_bytes == 0:
-            return partial(Factors.of, moments)
+        """`Factors.of` the moments with a given damping. Those of the last layer are held."""
         digest = _digest("", moments)
 
         def of(damping: float) -> Factors:
@@ -118,8 +116,14 @@ def round_rows(
 
 def once(make: Callable[[], Rounded], text: str, *parts: Float64 | None) -> Rounded:
     """What `make` gives, which depends on the text and the arrays alone, or what it gave for them before."""
-    memo = _memo.get()
+    memo = _active()
     return make() if memo is None else memo.rounded_as(_digest(text, *parts), make)
+
+
+def _active() -> Memo | None:
+    """The memo that holds something."""
+    memo = _memo.get()
+    return None if memo is None or memo.most_bytes == 0 else memo
 
 
 def _round_rows(
@@ -172,7 +176,7 @@ def tuned(
 
 def _factors_of(moments: Float64) -> Callable[[float], Factors]:
     """`Factors.of` the moments with a given damping."""
-    memo = _memo.get()
+    memo = _active()
     return partial(Factors.of, moments) if memo is None else memo.factors_of(moments)
 
 
