@@ -102,16 +102,17 @@ def _rounded(options: Options, activations: str = "float", *, min_elements: int 
     how: dict[str, bool | int | str] = {**_per_tensor(options)}
     if min_elements:
         how["min_elements"] = min_elements
-    bias = {} if options.bias_correction == "off" else {"correct_bias": options.bias_correction}
-    passes = _stored(options, bias, how)
+    more: dict[str, bool | str] = {} if options.bias_correction == "off" else {"correct_bias": options.bias_correction}
+    more |= {"keep_zeros": True} if options.sparsifies and options.uses_gptq else {}
+    passes = _stored(options, more, how)
     if options.rounds_weights:
         nearest = {} if options.weight_algorithm == "gptq" else {"algorithm": "minmax"}
         beside = {} if activations == "float" else {"activations": activations}
-        passes.append(_spec("tfl-round-weights", **how, **beside, **nearest, **bias))
+        passes.append(_spec("tfl-round-weights", **how, **beside, **nearest, **more))
     return passes
 
 
-def _stored(options: Options, bias: dict[str, str], how: dict[str, bool | int | str]) -> list[str]:
+def _stored(options: Options, more: dict[str, bool | str], how: dict[str, bool | int | str]) -> list[str]:
     """Stores weights as integers where the mode's own choice is not what a recipe or the algorithm asks for."""
     algorithm = options.weight_algorithm
     named = {} if algorithm == "minmax" else {"algorithm": algorithm}
@@ -121,10 +122,10 @@ def _stored(options: Options, bias: dict[str, str], how: dict[str, bool | int | 
             _spec("tfl-assign-weight-kinds", recipe=(options.recipe or "",)),
             *([] if options.sparsifies else [_spec("tfl-densify-fold", of_kinds=True)]),
             *(["tfl-conv-1x1-to-fully-connected"] if narrow else []),
-            _spec("tfl-quantize-weights", **named, **bias),
+            _spec("tfl-quantize-weights", **named, **more),
         ]
     if algorithm in _SCALED:
-        return [_spec("tfl-quantize-weights", **named, **bias, every=True, **how)]
+        return [_spec("tfl-quantize-weights", **named, **more, every=True, **how)]
     return []
 
 

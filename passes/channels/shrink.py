@@ -12,6 +12,7 @@ from xdsl.rewriter import Rewriter
 from tflir.ir import names
 from tflir.ir.constants import as_numpy, elements
 from tflir.ir.records import integers as integer_array
+from tflir.ir.spilled import Spill
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.linear import TransposeConvOp
 from tflir.ir.tfl.shaping import ReshapeOp
@@ -19,6 +20,7 @@ from tflir.ir.types import tensor_type
 from tflir.passes.base import PassReport
 from tflir.passes.channels.channel_ids import Mask
 from tflir.passes.channels.constants import following, set_constant, set_last, slice_operand
+from tflir.passes.channels.moments import keep_moments
 from tflir.passes.channels.plan import Plan
 from tflir.passes.channels.trace import ConstantUse, Layer, Trace, integers
 from tflir.passes.quantization.pairs import constant_of
@@ -28,11 +30,15 @@ def shrink(trace: Trace, plan: Plan, report: PassReport) -> None:
     """Removes all channels that `plan` does not keep, and counts them in the report."""
     for layer in trace.layers:
         _fold(trace, layer, ~plan.stays(layer.columns), report)
+    spill = Spill()
     for use in trace.constants:
         _slice(use.op, use.index, plan.stays(use.ids), None, report)
+        if use.op.INFO.weight is not None and use.op.INFO.weight[0] == use.index:  # of a depthwise convolution
+            keep_moments(use.op, plan.stays(use.ids), spill)
     for layer in trace.layers:
         rows, columns = plan.stays(layer.rows), plan.stays(layer.columns)
         _slice(layer.op, 1, columns, rows, report)
+        keep_moments(layer.op, columns, spill)
         for what, stays in (("channels removed", rows), ("columns of weights removed", columns)):
             if not stays.all():
                 report.count(what, int(np.count_nonzero(~stays)))

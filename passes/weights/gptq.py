@@ -48,12 +48,15 @@ class Factors:
         return Factors(order, _feedback(moments[np.ix_(order, order)], damping))
 
 
-def gptq(weights: Array, scales: Array, factors: Factors, most: int = 127, *, pinned: bool = False) -> Array:
+def gptq(
+    weights: Array, scales: Array, factors: Factors, most: int = 127, *, pinned: bool = False, keep_zeros: bool = False
+) -> Array:
     """The weights rounded to multiples of the scales from -most to most, shape `(channels, columns)`.
 
     `scales` broadcasts to the weights: shape `(channels, 1)`, or `(channels, columns)` where blocks of columns have
     scales of their own. With `pinned`, the elements of the largest magnitude, from which the scales follow, keep their
-    values, so that a quantizer that computes scales from the largest magnitudes finds the same scales.
+    values, so that a quantizer that computes scales from the largest magnitudes finds the same scales. With
+    `keep_zeros`, weights that are 0 stay 0 instead of making up for others.
     """
     order, feedback = factors.order, factors.feedback
     wanted = np.ascontiguousarray(weights.T[order])  # a column of weights is a row here: the inner loop goes over these
@@ -69,6 +72,8 @@ def gptq(weights: Array, scales: Array, factors: Factors, most: int = 127, *, pi
             steps = np.minimum(np.maximum(steps, -most), most) * steps_of[at]
             kept = largest == at
             steps[kept] = wanted[at, kept]
+            if keep_zeros:
+                steps[wanted[at] == 0] = 0
             rounded[at] = steps
             errors[at] = wanted[at] - steps
             made_up = feedback[..., at, at + 1 : block.stop].T

@@ -35,6 +35,8 @@ from tflir.passes.weights.rounding import Rounded, round_rows
 
 _OWN = ("minmax", "gptq")
 """Algorithms after which the quantizer that runs later finds the scales of int8 weights itself."""
+_SPARSE_BITS = 8
+"""Zeros of narrower weights can't be left out: no kernel reads such weights sparse."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class QuantizeWeightsPass(TflPass):
     """With `every`: scales per channel where the op has a channel axis; else one scale a tensor."""
     min_elements: int = 0
     """With `every`: weights of fewer elements stay float."""
+    keep_zeros: bool = False
+    """int8 weights that are 0 stay 0, as passes that leave zeros out need it."""
 
     def __post_init__(self) -> None:
         self.check_word("algorithm", self.algorithm, ALGORITHMS)
@@ -140,7 +144,8 @@ class QuantizeWeightsPass(TflPass):
         if kind.algorithm == "gptq" and moments is None:
             report.decline("what it reads was not recorded: rounded to nearest", readers[0])
         check = None if moments is None else summed(products, names.HELD_OUT_MOMENTS, len(rows))
-        result = round_rows(rows, kind, kind.algorithm, moments, check)
+        keeps = self.keep_zeros and kind.bits == _SPARSE_BITS
+        result = round_rows(rows, kind, kind.algorithm, moments, check, keep_zeros=keeps)
         if result.nearest:
             report.decline("rounding to nearest errs less on data that was held out", readers[0])
         element = _element(kind, axis, result)

@@ -70,6 +70,9 @@ class RoundWeightsPass(TflPass):
     """on: add the mean of the error of a layer's results, (W - Q) E[x], to its bias (Nagel et al., arXiv:1906.04721,
     section 4.2); auto: only where that lessens the error over data that was held out."""
 
+    keep_zeros: bool = False
+    """Weights that are 0 stay 0, as passes that leave zeros out need it."""
+
     def __post_init__(self) -> None:
         self.check_word("algorithm", self.algorithm, ("gptq", "minmax"))
         self.check_word("activations", self.activations, ("float", "int8", "int16"))
@@ -112,9 +115,9 @@ class RoundWeightsPass(TflPass):
             check = summed(uses, names.HELD_OUT_MOMENTS, channels)
 
             def attempt(factors: Factors, *_: object) -> Rounded:
-                return Rounded(gptq(rows, scales, factors, pinned=True), scales)
+                return Rounded(gptq(rows, scales, factors, pinned=True, keep_zeros=self.keep_zeros), scales)
 
-            plain, text = result, f"pinned|{rows.shape}"
+            plain, text = result, f"pinned|{rows.shape}|{self.keep_zeros}"
             result = once(lambda: tuned(rows, plain, attempt, moments, check), text, rows, scales, moments, check)
             if result.nearest:
                 report.decline("rounding to nearest errs less on data that was held out", uses[0].op)

@@ -104,14 +104,21 @@ def largest_integer(kind: WeightKind) -> int:
 
 
 def round_rows(
-    rows: Float64, kind: WeightKind, algorithm: str, moments: Float64 | None = None, check: Float64 | None = None
+    rows: Float64,
+    kind: WeightKind,
+    algorithm: str,
+    moments: Float64 | None = None,
+    check: Float64 | None = None,
+    *,
+    keep_zeros: bool = False,
 ) -> Rounded:
     """Rounds weights of shape `(channels, columns)` by an algorithm: minmax, mse, octav, or gptq.
 
-    `gptq` takes the second moments of what the layer reads; `check` has those of data that was held out.
+    `gptq` takes the second moments of what the layer reads; `check` has those of data that was held out. With
+    `keep_zeros`, weights that are 0 stay 0.
     """
-    text = f"{kind}|{algorithm}|{rows.shape}"
-    return once(lambda: _round_rows(rows, kind, algorithm, moments, check), text, rows, moments, check)
+    text = f"{kind}|{algorithm}|{rows.shape}|{keep_zeros}"
+    return once(lambda: _round_rows(rows, kind, algorithm, moments, check, keep_zeros), text, rows, moments, check)
 
 
 def once(make: Callable[[], Rounded], text: str, *parts: Float64 | None) -> Rounded:
@@ -127,7 +134,7 @@ def _active() -> Memo | None:
 
 
 def _round_rows(
-    rows: Float64, kind: WeightKind, algorithm: str, moments: Float64 | None, check: Float64 | None
+    rows: Float64, kind: WeightKind, algorithm: str, moments: Float64 | None, check: Float64 | None, keep_zeros: bool
 ) -> Rounded:
     most = largest_integer(kind)
     if algorithm != "gptq" or moments is None:
@@ -136,7 +143,8 @@ def _round_rows(
     tried = [_scales(rows, kind, name) for name in _TRIED]
 
     def attempt(factors: Factors, seen: Float64, damping: float) -> Rounded:
-        ways = [Rounded(gptq(rows, _spread(s, rows.shape), factors, most), s) for s in tried]
+        grids = ((_spread(scales, rows.shape), scales) for scales in tried)
+        ways = [Rounded(gptq(rows, grid, factors, most, keep_zeros=keep_zeros), scales) for grid, scales in grids]
         return _best(rows, ways, seen, damping)
 
     plain = Rounded(rounded(rows, _spread(tried[0], rows.shape), most), tried[0], nearest=True)

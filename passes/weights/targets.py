@@ -17,8 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 _DAMPINGS = (0.01, 0.1, 1.0, 10.0)
 """d as parts of the mean of the diagonal of E[z z^T]."""
+_STEPS = 30
+"""Steps of conjugate gradients; what they have not found by then, d would hold back anyway."""
 _LEAST = 1e-12
 """Is added to the diagonal, so that there is an inverse where z is always 0."""
 _solve = cast("Callable[[Array, Array], Array]", np.linalg.solve)
@@ -37,16 +40,17 @@ class Moments(Protocol):
     def change(self) -> npt.NDArray[np.float32]: ...
 
 
-def target(rows: Array, seen: Moments, held_out: Moments) -> Array | None:
+def target(rows: Array, seen: Moments, held_out: Moments, *, keep_zeros: bool = False) -> Array | None:
     """The weights T for weights W of shape `(channels, columns)`; None if no damping lessens the error over data that
-    was held out.
+    was held out. With `keep_zeros`, weights that are 0 stay 0.
     """
     second, change = (_of_channels(part, len(rows)) for part in (seen.second, seen.change))
     checked = [_of_channels(part, len(rows)) for part in (held_out.second, held_out.change)]
     wanted = _times(rows, change)
     least, best = 0.0, None
+    free = rows != 0 if keep_zeros else None
     for damping in _DAMPINGS:
-        added = _solved(second, wanted, damping)
+        added = _solved(second, wanted, damping, None if free is None or free.all() else free)
         if (error := _added_error(rows, added, *checked)) < least:
             least, best = error, rows + added
     return best
@@ -77,14 +81,32 @@ def _times(rows: Array, matrices: Array) -> Array:
     return rows @ matrices if matrices.ndim == 2 else np.einsum("cj,cjk->ck", rows, matrices)
 
 
-def _solved(second: Array, wanted: Array, damping: float) -> Array:
-    """wanted (E[z z^T] + d I)^-1 for each row."""
+def _solved(second: Array, wanted: Array, damping: float, free: Mask | None) -> Array:
+    """wanted (E[z z^T] + d I)^-1 for each row; with `free`, what is best among rows that are 0 elsewhere."""
     diagonal = np.einsum("...ii->...i", second)
     added = damping * diagonal.mean(axis=-1) + _LEAST
     damped = second + np.eye(second.shape[-1]) * added[..., None, None]
+    if free is not None:
+        return _descended(damped, wanted * free, free)
     if second.ndim == 2:
         return _solve(damped, wanted.T).T
     return _solve(damped, wanted[..., None])[..., 0]
+
+
+def _descended(matrices: Array, wanted: Array, free: Mask) -> Array:
+    """Rows v that are 0 where `free` is not set, and for which v H is `wanted` where it is: by conjugate gradients
+    (Hestenes and Stiefel 1952), for all rows at once.
+    """
+    found, rest, direction = np.zeros_like(wanted), wanted, wanted
+    left = np.square(rest).sum(axis=1, keepdims=True)
+    for _ in range(_STEPS):
+        moved = _times(direction, matrices) * free
+        curved = (direction * moved).sum(axis=1, keepdims=True)
+        length = np.divide(left, curved, out=np.zeros_like(left), where=curved > 0)
+        found, rest = found + length * direction, rest - length * moved
+        before, left = left, np.square(rest).sum(axis=1, keepdims=True)
+        direction = rest + np.divide(left, before, out=np.zeros_like(left), where=before > 0) * direction
+    return found
 
 
 def _added_error(rows: Array, added: Array, second: Array, change: Array) -> float:
