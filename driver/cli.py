@@ -49,6 +49,9 @@ def build_parser(added: Added = lambda action, declared: None) -> argparse.Argum
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
+    # With several threads numpy's linear algebra adds in another order: results would depend on the machine. The number
+    # counts when numpy is imported, which reading some options does.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     open_closed_streams()
     try:
         words = sys.argv[1:] if argv is None else list(argv)
@@ -61,8 +64,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    # numpy's linear algebra starts a thread for each core when it is imported; nothing here uses them.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     refuse_exclusive((name for name, value in vars(arguments).items() if value), arguments.command)
     command = importlib.import_module(f"tflir.commands.{arguments.command}")
     return command.run(arguments)
