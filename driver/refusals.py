@@ -6,7 +6,7 @@ needs, and those that it excludes. The rules that depend on values are in this m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from tflir.flags import AUTO, DEPRECATED, WITH_LATENCY, OpsSet
 from tflir.ir.errors import Error
@@ -70,7 +70,7 @@ def warnings_of(options: Options, mode: ModeName) -> Iterator[str]:
         if item in DEPRECATED:
             yield f"{item.name} is deprecated: use DEFAULT, which does the same"
     for declared in _given(options):
-        if not takes_part(declared, options, active) and declared.warned & active:
+        if not takes_part(declared, options, active) and active <= declared.warned:
             yield f"{declared.flag} {_why(declared, options, active)[0]}"
     yield from _idle_values(options, mode)
 
@@ -101,19 +101,20 @@ def _missing(options: Options, mode: ModeName) -> _Found:
 def _idle(options: Options, mode: ModeName) -> _Found:
     active = active_modes(options, mode)
     for declared in _given(options):
-        if not takes_part(declared, options, active) and not declared.warned & active:
+        if not takes_part(declared, options, active) and not active <= declared.warned:
             why, hint = _why(declared, options, active)
             return f"{declared.flag} {why}", hint
     return None
 
 
-def _why(declared: Option, options: Options, active: Iterable[ModeName]) -> tuple[str, str]:
+def _why(declared: Option, options: Options, active: frozenset[ModeName]) -> tuple[str, str]:
     """Why an option has no effect, and what to do."""
     if declared.modes == frozenset({ModeName.SPARSITY}) and ModeName.PASSES not in active:
         return _SPARSITY_ALONE
     if options.mode is not None and not options.replaces_passes:
         return f"does nothing beside --mode {options.mode}", "leave it out, or name another mode"
-    first = next(mode for mode in ModeName if mode in active)
+    beside = active - {ModeName.SPARSITY}
+    first = next(mode for mode in ModeName if mode in (beside or active))
     return _WITHOUT_EFFECT.get(first, (f"does nothing in mode '{first}'", "leave it out"))
 
 
