@@ -106,3 +106,39 @@ def test_a_search_takes_the_weights_as_they_are_stored(folder: pathlib.Path) -> 
     assert main(words) == 0
     assert (folder / "s.tflite").stat().st_size <= _compiled(folder, "--recipe", "dynamic_wi8_afp32").stat().st_size
     assert _nearness(folder, folder / "s.tflite") >= 18
+
+
+@pytest.mark.parametrize("granularity", ["tensor", "channel"])
+def test_beside_a_float16_bias_the_delegate_gets_a_float32_one(
+    granularity: str, folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """LiteRT 2.3's delegate gives wrong results for integer weights behind DENSIFY and DEQUANTIZE beside float16."""
+    words = ["compile", "dense.tflite", "-o", "h.tflite", "--mode", "float16", "--tf-compat", "--force"]
+    assert main(words) == 0
+    rule = f'[[rule]]\nmatch = "first"\nweights = {{bits = 8, granularity = "{granularity}", form = "dequantize"}}\n'
+    (folder / "r.toml").write_text(rule)
+    how = ["--optimize", "DEFAULT,EXPERIMENTAL_SPARSITY", "--sparsity-target", "size", "--recipe", "r.toml"]
+    assert main(["compile", "h.tflite", "-o", "o.tflite", "--force", "-v", *how]) == 0
+    assert "float16 biases made float32" in capsys.readouterr().err
+    made, source = ((folder / name).read_bytes() for name in ("o.tflite", "dense.tflite"))
+    assert _sparse(folder / "o.tflite") >= 1
+    value = np.load(folder / "d.npz")["x"][0]
+    for delegate in (True, False):
+        assert nearness(run(made, [value], delegate=delegate), run(source, [value])) > 30
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "said"),
+    [
+        (["--recipe", "dynamic_wi8_afp32"], 2, "--representative-dataset does nothing in mode 'dynamic range'"),
+        (["--supported-types", "float16"], 0, "--representative-dataset does nothing beside --supported-types float16"),
+        ([], 0, ""),
+    ],
+)
+def test_beside_sparsity_idle_data_is_said_to_be_idle_for_the_right_reason(
+    given: list[str], status: int, said: str, folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compile", "dense.tflite", "-o", "o.tflite", "--force", "--representative-dataset", "d.npz", *given]
+    assert main([*words, "--optimize", "DEFAULT,EXPERIMENTAL_SPARSITY"]) == status
+    assert said in (err := capsys.readouterr().err)
+    assert ("does nothing" in err) == bool(said)

@@ -66,13 +66,15 @@ class Layer:
     def contribution(self, columns: Mask) -> Float32 | None:
         """What the foldable constants in these columns add to each output channel, in float32; None if nothing.
 
-        It is the sum over columns of the constant times the weights, which are summed over the kernel's positions.
+        It is the sum over columns of the constant times the weights, which are summed over the kernel's positions, in
+        double precision: where arrays lie in memory must not show in the result.
         """
         counted = columns & (self.foldable != 0) & ~np.isnan(self.foldable)
         if not counted.any():
             return None
-        weights = load_numpy(self.weights.source.value)[..., counted].astype(np.float32)
-        return weights.reshape(self.rows.size, -1, weights.shape[-1]).sum(axis=1) @ self.foldable[counted]
+        weights = load_numpy(self.weights.source.value)[..., counted].astype(np.float64)
+        products = weights.reshape(self.rows.size, -1, weights.shape[-1]).sum(axis=1) * self.foldable[counted]
+        return products.sum(axis=1).astype(np.float32)
 
     def constant_rows(self, bias: Float32) -> Float32:
         """The result of each row, before the activation, if it reads constants only; NaN for all other rows."""

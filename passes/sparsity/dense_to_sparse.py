@@ -28,6 +28,7 @@ from tflir.passes.sparsity.storage_options import densified_ways, direct_ways
 from tflir.passes.sparsity.targeted import TargetedPass
 from tflir.passes.sparsity.tensorflow import tensorflow_choice
 from tflir.passes.sparsity.weight import Weight, weights_of
+from tflir.passes.weights.reading import floats, replace_constant
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,10 @@ def apply_choice(choice: Choice, report: PassReport) -> None:
                 report.count("weights read as they are")
         _densify(sparse, constant, report)
         erase(constant)
+    for reader in weight.readers:
+        if (bias := reader.half_bias) is not None:
+            replace_constant(bias, floats(bias))
+            report.count("float16 biases made float32")
     _note(weight, encoding, stored, report)
 
 

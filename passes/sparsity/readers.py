@@ -24,6 +24,7 @@ from tflir.ir.tfl.linear import TransposeConvOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.quantization.facts import LEFT_OUT, quantized_element
+from tflir.passes.quantization.pairs import FloatConstant, constant_of
 from tflir.passes.rewriting.values import producer
 
 WIDENED = "widened"
@@ -67,6 +68,19 @@ class Reader:
     def alone(self) -> bool:
         """Whether the delegate does not run the op if its weight comes from a DENSIFY."""
         return self.kernel in self.op.INFO.densify_alone
+
+    @property
+    def half_bias(self) -> FloatConstant | None:
+        """The bias that is a float16 constant, if the op computes in float with integer weights that are widened.
+
+        Where a DENSIFY makes such weights, the delegate of LiteRT 2.3 gives wrong results beside a float16 bias.
+        """
+        bias = self.op.INFO.bias
+        if self.kernel != WIDENED or bias is None or bias[0] >= len(self.op.operands):
+            return None
+        weight, found = producer(self.op.operands[self.operand]), constant_of(self.op.operands[bias[0]])
+        integers = weight is not None and quantized_element(weight.operands[0]) is not None
+        return found if integers and found is not None and found.value is not found.source.results[0] else None
 
     @property
     def rows(self) -> int:

@@ -80,7 +80,9 @@ def option(
 
 
 def _densify_bytes(weight: Weight) -> int:
-    return op_bytes(weight.name, len(weight.constants))
+    """The bytes of the DENSIFY ops, and those by which biases grow that must be float32 beside them."""
+    biases = {one.value: one for reader in weight.readers if (one := reader.half_bias) is not None}
+    return op_bytes(weight.name, len(weight.constants)) + sum(one.blob.nbytes // 2 for one in biases.values())
 
 
 def densified_time(reader: Reader, cpu: str, shape: Sequence[int]) -> float:
