@@ -58,6 +58,11 @@ COMMANDS: tuple[Option, ...] = (
         "M", number, name="margin", commands=("search",), group=Group.SEARCH,
     ),
     Option(
+        "--sparse-weights", "auto (default): leave the zeros of weights out where that takes fewer bytes, or with "
+        "--minimize latency is faster by the cost model; off: store them",
+        "off|auto", one_of(("off", "auto")), name="sparse_weights", commands=("search",), group=Group.SEARCH,
+    ),
+    Option(
         "--accuracy", "a function that takes the outputs of all samples, a list of arrays for each, and returns the "
         "accuracy from 0 to 1 (default: by the labels)",
         "MODULE:FUNCTION", text, name="accuracy", commands=("search",), group=Group.DATA,

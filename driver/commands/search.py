@@ -31,6 +31,8 @@ _USAGE = 2
 _ENDING = ".tflite"
 _FLOAT = "float"
 """The form of weights that were left as they are."""
+_SPARSE, _DENSIFIED = "weights read as they are", "weights made dense when loaded"
+"""What the pass that leaves zeros out counts."""
 _COMPARED = 32
 """At most so many samples are run for a report."""
 
@@ -108,6 +110,7 @@ def _found(
         options.weight_algorithm if "weight_algorithm" in vars(arguments) else "gptq",
         options.bias_correction if "bias_correction" in vars(arguments) else "auto",
         options.sequential_rounding,
+        "" if arguments.sparse_weights == "off" else arguments.minimize or SIZE,
     )
     shown = progress("searching", unit="evaluations", detail=detail(team))
     taken = arguments.json or STDOUT in (arguments.output, arguments.rules_out, arguments.trace, arguments.report)
@@ -163,6 +166,10 @@ def _say(source: Input, found: Result, arguments: argparse.Namespace, options: O
     say(f"{found.evaluations} models evaluated, of at most {found.limit}{again}")
     forms = Counter(form for _, form in found.layers)
     say(f"weights of {len(found.layers)} layers: {', '.join(f'{n} x {form}' for form, n in forms.items()) or 'none'}")
+    if zeros := sum(report.counts[_SPARSE] + report.counts[_DENSIFIED] for report in found.reports):
+        flags = f"--optimize DEFAULT,EXPERIMENTAL_SPARSITY --sparsity-target {arguments.minimize or 'size'}"
+        weights = "1 weight" if zeros == 1 else f"{zeros} weights"
+        say(f"zeros of {weights} left out" + (f": compile the rules with {flags}" if arguments.rules_out else ""))
     if found.layers and set(forms) == {_FLOAT}:
         say("no weights can be smaller within the bound: the model stays as it is")
     size = len(found.model)

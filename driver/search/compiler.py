@@ -16,6 +16,7 @@ from tflir.data.moments import record_moments
 from tflir.data.samples import as_dataset
 from tflir.data.sequential import MOST_SAMPLES
 from tflir.files import to_bytes
+from tflir.flags import Optimize
 from tflir.ir import names
 from tflir.ir.weight_kind import WeightKind, set_weight_kind
 from tflir.options import Options
@@ -49,6 +50,8 @@ class Settings:
     algorithm: str = "gptq"
     bias_correction: str = "auto"
     sequential_rounding: str = "auto"
+    sparse: str = ""
+    """What counts where the zeros of weights may be left out, size or latency; empty: they are stored."""
 
     @property
     def needs_data(self) -> bool:
@@ -67,11 +70,14 @@ class Compiler:
         aims = settings.algorithm == "gptq" and settings.sequential_rounding != "off"
         self._samples = {key: part[:MOST_SAMPLES] for key, part in samples.items()} if aims else None
         self._options, self.pipeline = options, ""
+        both = (Optimize.DEFAULT, Optimize.EXPERIMENTAL_SPARSITY)
+        self._sparsity = {"optimizations": both, "sparsity_target": settings.sparse} if settings.sparse else {}
         self._head, self._tail = self._passes(settings.algorithm)
         self._listed = read()
         run_pipeline(self._listed, self._head, verify_each=False)
         self.layers: list[Layer] = layers_of(self._listed, settings.algorithm)
         """The layers that may be narrowed."""
+        self.leaves_zeros_out = bool(settings.sparse)
         self._with_moments: ModuleOp | None = None
         self._memo = Memo()
         self.reports: list[PassReport] = []
@@ -82,7 +88,7 @@ class Compiler:
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, "rules.toml")
             file.write_text(_RULE.format(algorithm))
-            options = replace(self._options, recipe=str(file)).checked()
+            options = replace(self._options, recipe=str(file), **self._sparsity).checked()
             _, self.pipeline = stages_of(options)
             passes = parse_pipeline(self.pipeline)
             self._options = options

@@ -58,6 +58,8 @@ class Layer:
     """How many channels may have scales of their own."""
     coarser: float = 1.0
     """How much more noise one scale for all channels gives than one for each."""
+    zeros: float = 0.0
+    """The share of the weights that are 0."""
 
     @property
     def widths(self) -> int:
@@ -85,7 +87,9 @@ def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
             many = [_channels(op) for op in members]
             channels, coarser = max(count for count, _ in many), max(factor for _, factor in many)
             one = members[0]
-            found.append(Layer(first_name(one), one.INFO.builtin, tuple(group), elements, kinds, channels, coarser))
+            zeros = 1 - sum(map(_nonzero, dict.fromkeys(value for at in group for value in weights[at]))) / elements
+            named = first_name(one), one.INFO.builtin
+            found.append(Layer(*named, tuple(group), elements, kinds, channels, coarser, zeros))
     return found
 
 
@@ -149,6 +153,12 @@ def _positions(op: TflOp) -> list[int]:
     """The operands that are weights of an op and constants."""
     positions = op.INFO.weight_operands
     return [at for at in positions if at < len(op.operands) and weight_constant(op.operands[at]) is not None]
+
+
+def _nonzero(value: SSAValue) -> int:
+    constant = weight_constant(value)
+    assert constant is not None
+    return int(np.count_nonzero(floats(constant)))
 
 
 def _elements(value: SSAValue) -> int:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tflir.search.judge import SnrJudge
 
 Float64 = npt.NDArray[np.float64]
+_SPARSE = 0.2
+"""The least share of zeros that might be left out."""
 _SCALE_BYTES = 4
 """A channel's scale in the file; zero points are all 0, and layers share them."""
 
@@ -71,7 +73,8 @@ def forms_of(evaluations: Evaluations, judge: SnrJudge, *, latency: bool) -> lis
                 if kind.granularity == "channel":
                     made.append(replace(form, cost=_seconds(compiler, _alone(compiler, at, kind)) - base))
             else:
-                made.append(replace(form, cost=form.cost + shift))
+                cost = form.cost if not _loses_zeros(compiler, layer) else _written(evaluations, at, kind) - plain
+                made.append(replace(form, cost=cost + shift))
         found.append(made)
     quiet = (0.0,) * max((len(form.noise) for made in found for form in made), default=1)
     return [[Form(None, quiet, 0.0), *made[1:]] for made in found]
@@ -84,6 +87,20 @@ def _saved_among_others(evaluations: Evaluations, kinds: list[WeightKind], at: i
     return evaluations.size(kinds) - evaluations.size(_without(kinds, at))
 
 
+def _loses_zeros(compiler: Compiler, layer: Layer) -> bool:
+    """Whether the zeros of a layer may be left out, so that its bytes do not follow from the number of its weights."""
+    return compiler.leaves_zeros_out and layer.zeros >= _SPARSE
+
+
+def _written(evaluations: Evaluations, at: int, kind: WeightKind) -> int:
+    """The bytes of the model with a layer in a form and all others float; of the scales, only how many is known."""
+    layer = evaluations.compiler.layers[at]
+    fine = replace(kind, granularity="channel")
+    if kind.granularity == "channel" or fine not in layer.kinds:
+        return evaluations.size(_alone(evaluations.compiler, at, kind))
+    return _written(evaluations, at, fine) - _SCALE_BYTES * (layer.channels - 1)
+
+
 def _without(kinds: Sequence[WeightKind], at: int) -> list[WeightKind | None]:
     return [None if place == at else kind for place, kind in enumerate(kinds)]
 
@@ -94,6 +111,9 @@ def _requests(compiler: Compiler, *, latency: bool) -> list[Request]:
     noise = [(NOISE, _alone(compiler, at, kind)) for at in layers for kind in _measured(compiler.layers[at])]
     wide = [_measured(layer)[0] for layer in compiler.layers]
     compared = [] if latency else [wide, *(_without(wide, at) for at in layers)]
+    for at, layer in enumerate(compiler.layers if not latency else ()):
+        if _loses_zeros(compiler, layer):
+            compared += [_alone(compiler, at, kind) for kind in layer.kinds if kind.granularity == "channel"]
     return [*noise, *((SIZE, kinds) for kinds in ([None for _ in layers], *compared))]
 
 
