@@ -213,7 +213,8 @@ class _Sequence:
         assert constant is not None
         axis = use.channels(len(constant.shape))
         rows = rows_of(floats(constant), axis)
-        aimed = target(rows, *found, keep_zeros=any(each.keep_zeros for each in self._passes))
+        rounding = next(each for each in self._passes if each.rounds(use))
+        aimed = target(rows, *found, keep_zeros=rounding.keeps_zeros(use))
         if self._biases:
             added = shift(rows, rows if aimed is None else aimed, *found)
             if added is not None:

@@ -67,7 +67,7 @@ class Layer:
         """What the foldable constants in these columns add to each output channel, in float32; None if nothing.
 
         It is the sum over columns of the constant times the weights, which are summed over the kernel's positions, in
-        double precision: where arrays lie in memory must not show in the result.
+        double precision.
         """
         counted = columns & (self.foldable != 0) & ~np.isnan(self.foldable)
         if not counted.any():

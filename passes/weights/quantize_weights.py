@@ -100,6 +100,11 @@ class QuantizeWeightsPass(TflPass):
         named = [kind for kind, uses in kinds.items() if any(one.operation is use.op for one in uses)]
         return any(kind.algorithm == "gptq" for kind in named) and use.is_recorded(names.SECOND_MOMENTS)
 
+    def keeps_zeros(self, use: WeightUse) -> bool:
+        """Whether weights that are 0 must stay 0 in a use whose weights the pass rounds."""
+        kind = weight_kind_of(use.op)
+        return self.keep_zeros and (kind is None or kind.bits == _SPARSE_BITS)
+
     def _by_kind(self, constant: FloatConstant) -> dict[WeightKind, list[Use]]:
         """The uses of a constant as a weight, by the kind to store it in; each kind names its algorithm."""
         found: dict[WeightKind, list[Use]] = {}

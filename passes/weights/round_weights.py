@@ -99,6 +99,10 @@ class RoundWeightsPass(TflPass):
             return False
         return self._why_not(constant, uses) is None
 
+    def keeps_zeros(self, use: WeightUse) -> bool:
+        """Whether weights that are 0 must stay 0 in a use whose weights the pass rounds."""
+        return self.keep_zeros
+
     def _round(self, constant: FloatConstant, uses: list[WeightUse], report: PassReport, spill: Spill) -> None:
         if (why := self._why_not(constant, uses)) is not None:
             report.decline(why, uses[0].op)
