@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import numpy as np
@@ -10,10 +10,13 @@ import numpy.typing as npt
 from xdsl.dialects.builtin import ArrayAttr, UnitAttr
 from xdsl.ir import Attribute
 
+from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, as_numpy
+from tflir.ir.spilled import Spill
 from tflir.ir.tfl.base import TflOp
 
 Array = npt.NDArray[np.float64]
+_MEANS = (names.INPUT_MEAN, names.HELD_OUT_MEAN)
 
 
 def recorded(op: TflOp, name: str, product: int) -> Array | None:
@@ -38,3 +41,15 @@ def record(op: TflOp, name: str, values: Mapping[int, ArrayElementsAttr]) -> Non
     """Notes float32 constants by the numbers of the op's products; `unit` stands for those without."""
     listed = [values.get(at, UnitAttr()) for at in range(len(op.INFO.products))]
     op.attributes[name] = ArrayAttr[Attribute](listed)
+
+
+def change_moments(op: TflOp, change: Callable[[Array, int], Array], spill: Spill) -> None:
+    """Replaces what was recorded of the first product of an op, whose values change in all samples alike.
+
+    `change` gets moments and how many axes go over the elements of x: 1 of E[x], 2 of E[x x^T], the last ones. A
+    depthwise convolution has an axis of channels before them. Large moments wait in `spill`.
+    """
+    for name in names.MOMENTS:
+        if (held := recorded(op, name, 0)) is not None:
+            made = change(held, 1 if name in _MEANS else 2)
+            record(op, name, {0: spill.constant(made.astype(np.float32))})

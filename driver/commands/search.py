@@ -31,8 +31,6 @@ _USAGE = 2
 _ENDING = ".tflite"
 _FLOAT = "float"
 """The form of weights that were left as they are."""
-_SPARSE, _DENSIFIED = "weights read as they are", "weights made dense when loaded"
-"""What the pass that leaves zeros out counts."""
 _COMPARED = 32
 """At most so many samples are run for a report."""
 
@@ -160,13 +158,15 @@ def _ignore(done: int, of: int) -> None:
 
 
 def _say(source: Input, found: Result, arguments: argparse.Namespace, options: Options) -> None:
+    from tflir.passes.sparsity.dense_to_sparse import DENSIFIED, READ_SPARSE
+
     if (remark := data_remark(options)) is not None:
         say(remark)
     again = f", {found.reused} results from {arguments.work}" if found.reused else ""
     say(f"{found.evaluations} models evaluated, of at most {found.limit}{again}")
     forms = Counter(form for _, form in found.layers)
     say(f"weights of {len(found.layers)} layers: {', '.join(f'{n} x {form}' for form, n in forms.items()) or 'none'}")
-    if zeros := sum(report.counts[_SPARSE] + report.counts[_DENSIFIED] for report in found.reports):
+    if zeros := sum(report.counts[READ_SPARSE] + report.counts[DENSIFIED] for report in found.reports):
         flags = f"--optimize DEFAULT,EXPERIMENTAL_SPARSITY --sparsity-target {arguments.minimize or 'size'}"
         weights = "1 weight" if zeros == 1 else f"{zeros} weights"
         say(f"zeros of {weights} left out" + (f": compile the rules with {flags}" if arguments.rules_out else ""))

@@ -82,12 +82,13 @@ def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
         members = [ops[at] for at in group]
         several = any(len(weights[at]) > 1 for at in group)
         kinds = _only_wide(members, algorithm) if several else _kinds([op.INFO.builtin for op in members], algorithm)
-        elements = sum(_elements(value) for value in dict.fromkeys(value for at in group for value in weights[at]))
+        read = dict.fromkeys(value for at in group for value in weights[at])
+        elements = sum(map(_elements, read))
         if kinds and elements >= LEAST_ELEMENTS:
             many = [_channels(op) for op in members]
             channels, coarser = max(count for count, _ in many), max(factor for _, factor in many)
             one = members[0]
-            zeros = 1 - sum(map(_nonzero, dict.fromkeys(value for at in group for value in weights[at]))) / elements
+            zeros = 1 - sum(map(_nonzero, read)) / elements
             named = first_name(one), one.INFO.builtin
             found.append(Layer(*named, tuple(group), elements, kinds, channels, coarser, zeros))
     return found

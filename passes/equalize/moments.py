@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflir.ir import names
-from tflir.ir.recorded_moments import is_recorded, record, recorded
+from tflir.ir.recorded_moments import change_moments
 from tflir.ir.spilled import Spill
 from tflir.passes.equalize.rules import Weighted
 from tflir.passes.equalize.scales import Float64
-
-_MEANS = (names.INPUT_MEAN, names.HELD_OUT_MEAN)
 
 
 def scale_moments(layer: Weighted, scales: Float64, spill: Spill) -> None:
@@ -18,17 +15,14 @@ def scale_moments(layer: Weighted, scales: Float64, spill: Spill) -> None:
 
     `scales` has one for each index of the last dimension of the layer's weights. Large moments wait in `spill`.
     """
-    if (scales == 1).all():
-        return
-    for name in names.MOMENTS:
-        if not is_recorded(layer.op, name, 0):
-            continue
-        held = recorded(layer.op, name, 0)
-        assert held is not None
-        rank = 1 if name in _MEANS else 2
-        for axis in range(-rank, 0):
+
+    def scaled(held: Float64, axes: int) -> Float64:
+        for axis in range(-axes, 0):
             held = held / _along(held, scales, axis, depthwise=layer.depthwise)
-        record(layer.op, name, {0: spill.constant(held.astype(np.float32))})
+        return held
+
+    if not (scales == 1).all():
+        change_moments(layer.op, scaled, spill)
 
 
 def _along(moments: Float64, scales: Float64, axis: int, *, depthwise: bool) -> Float64:

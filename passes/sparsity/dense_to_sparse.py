@@ -30,6 +30,9 @@ from tflir.passes.sparsity.tensorflow import tensorflow_choice
 from tflir.passes.sparsity.weight import Weight, weights_of
 from tflir.passes.weights.reading import floats, replace_constant
 
+READ_SPARSE, DENSIFIED = "weights read as they are", "weights made dense when loaded"
+"""What is counted for each use of a sparse weight, by how it is read."""
+
 
 @dataclass(frozen=True)
 class DenseToSparsePass(TargetedPass):
@@ -103,7 +106,7 @@ def apply_choice(choice: Choice, report: PassReport) -> None:
             if option.direct in reader.blocks and reader.op.operands[reader.operand] is constant.output:
                 reader.op.operands[reader.operand] = sparse.results[0]
                 reader.op.attributes.pop(names.VERSION, None)
-                report.count("weights read as they are")
+                report.count(READ_SPARSE)
         _densify(sparse, constant, report)
         erase(constant)
     for reader in weight.readers:
@@ -178,7 +181,7 @@ def _densify(sparse: Operation, constant: ConstOp | QConstOp, report: PassReport
     for use in uses:
         use.operation.operands[use.index] = densify.output
         use.operation.attributes.pop(names.VERSION, None)
-    report.count("weights made dense when loaded")
+    report.count(DENSIFIED)
 
 
 def _lower_versions(module: ModuleOp, report: PassReport) -> None:

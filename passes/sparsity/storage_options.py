@@ -55,8 +55,9 @@ def densified_ways(weight: Weight, preference: Preference) -> Iterator[Option]:
     times = tuple(
         max(densified_time(reader, cpu, weight.shape) for reader in weight.readers) for cpu in preference.cpus
     )
+    extra = _densify_bytes(weight)
     for candidate in candidates(weight.occupied, weight.dtype.itemsize):
-        yield option(weight, candidate, words, times, _densify_bytes(weight))
+        yield option(weight, candidate, words, times, extra)
 
 
 def option(

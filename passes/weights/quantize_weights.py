@@ -102,8 +102,10 @@ class QuantizeWeightsPass(TflPass):
 
     def keeps_zeros(self, use: WeightUse) -> bool:
         """Whether weights that are 0 must stay 0 in a use whose weights the pass rounds."""
-        kind = weight_kind_of(use.op)
-        return self.keep_zeros and (kind is None or kind.bits == _SPARSE_BITS)
+        return self._keeps(weight_kind_of(use.op) or WeightKind())
+
+    def _keeps(self, kind: WeightKind) -> bool:
+        return self.keep_zeros and kind.bits == _SPARSE_BITS
 
     def _by_kind(self, constant: FloatConstant) -> dict[WeightKind, list[Use]]:
         """The uses of a constant as a weight, by the kind to store it in; each kind names its algorithm."""
@@ -149,8 +151,7 @@ class QuantizeWeightsPass(TflPass):
         if kind.algorithm == "gptq" and moments is None:
             report.decline("what it reads was not recorded: rounded to nearest", readers[0])
         check = None if moments is None else summed(products, names.HELD_OUT_MOMENTS, len(rows))
-        keeps = self.keep_zeros and kind.bits == _SPARSE_BITS
-        result = round_rows(rows, kind, kind.algorithm, moments, check, keep_zeros=keeps)
+        result = round_rows(rows, kind, kind.algorithm, moments, check, keep_zeros=self._keeps(kind))
         if result.nearest:
             report.decline("rounding to nearest errs less on data that was held out", readers[0])
         element = _element(kind, axis, result)
