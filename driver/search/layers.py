@@ -27,6 +27,8 @@ LEAST_ELEMENTS = 64
 """Weights of fewer elements stay float: scales and a dequantize would take as many bytes as are saved."""
 BITS = (8, 4, 2)
 _MOST = 127
+_MATRIX = 2
+"""Constants of fewer dimensions have one scale."""
 _CHUNK = 1 << 20
 """Elements that are rounded at once."""
 _NOTHING = 1e-6
@@ -54,10 +56,10 @@ class Layer:
     """How many weights there are."""
     kinds: tuple[WeightKind, ...]
     """The forms that it may have beside float, from 8 bits to the fewest."""
-    channels: int = 1
-    """How many channels may have scales of their own."""
+    further_scales: int = 0
+    """How many more scales there are with one for each channel than with one for each constant."""
     coarser: float = 1.0
-    """How much more noise one scale for all channels gives than one for each."""
+    """How much more noise one scale for each constant gives than one for each channel."""
     zeros: float = 0.0
     """The share of the weights that are 0."""
 
@@ -81,22 +83,24 @@ def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
     for group in groups.all(at for at, held in enumerate(weights) if held):
         members = [ops[at] for at in group]
         several = any(len(weights[at]) > 1 for at in group)
-        kinds = _only_wide(members, algorithm) if several else _kinds([op.INFO.builtin for op in members], algorithm)
+        kinds = _of_several(members, algorithm) if several else _kinds([op.INFO.builtin for op in members], algorithm)
         read = dict.fromkeys(value for at in group for value in weights[at])
         elements = sum(map(_elements, read))
         if kinds and elements >= LEAST_ELEMENTS:
             many = [_channels(op) for op in members]
-            channels, coarser = max(count for count, _ in many), max(factor for _, factor in many)
+            further, coarser = max(count for count, _ in many), max(factor for _, factor in many)
             one = members[0]
             zeros = 1 - sum(map(_nonzero, read)) / elements
             named = first_name(one), one.INFO.builtin
-            found.append(Layer(*named, tuple(group), elements, kinds, channels, coarser, zeros))
+            found.append(Layer(*named, tuple(group), elements, kinds, further, coarser, zeros))
     return found
 
 
-def _only_wide(ops: Sequence[TflOp], algorithm: str) -> tuple[WeightKind, ...]:
-    """The form of ops with several weights, which dynamic range stores in 8 bits; none if they can't read integers."""
-    return (WeightKind(8, algorithm=algorithm),) if all(op.INFO.hybrid for op in ops) else ()
+def _of_several(ops: Sequence[TflOp], algorithm: str) -> tuple[WeightKind, ...]:
+    """The forms of ops with several weights: 8 bits, which dynamic range gives them, or fewer behind a dequantize."""
+    hybrid = (WeightKind(8, algorithm=algorithm),) if all(op.INFO.hybrid for op in ops) else ()
+    behind = [(bits, shared) for bits in _BEHIND for shared in ("channel", "tensor")]
+    return (*hybrid, *(WeightKind(bits, shared, algorithm=algorithm, form="dequantize") for bits, shared in behind))
 
 
 def _kinds(builtins: Sequence[str], algorithm: str) -> tuple[WeightKind, ...]:
@@ -116,23 +120,25 @@ def _kinds(builtins: Sequence[str], algorithm: str) -> tuple[WeightKind, ...]:
 
 
 def _channels(op: TflOp) -> tuple[int, float]:
-    """How many channels the weights of an op have, and how much more noise one scale for all of them gives.
+    """How many more scales the weights of an op have with one for each channel, and how much more noise without them.
 
     The noise of a channel is taken beside its own weights: what reads channels of small weights often multiplies them
     by larger ones. Infinite if channels of their own scale have no noise, as those of one weight.
     """
-    positions = _positions(op)
-    constant = weight_constant(op.operands[positions[0]])
-    assert constant is not None
-    axis = op.INFO.channel_axis(positions[0])
-    if axis is None or not constant.shape or len(positions) > 1:
-        return 1, 1.0
-    rows = rows_of(floats(constant), axis)
-    own = minmax_scales(rows, _MOST)[:, None]
-    before, after = (_noise(rows, scales) for scales in (own, np.broadcast_to(own.max(), own.shape)))
+    further, before, after = 0, 0.0, 0.0
+    for position in _positions(op):
+        constant = weight_constant(op.operands[position])
+        assert constant is not None
+        if len(constant.shape) < _MATRIX:
+            continue
+        rows = rows_of(floats(constant), op.INFO.channel_axis(position) or 0)
+        own = minmax_scales(rows, _MOST)[:, None]
+        further += len(rows) - 1
+        before += _noise(rows, own)
+        after += _noise(rows, np.broadcast_to(own.max(), own.shape))
     if after <= before:
-        return len(rows), 1.0
-    return len(rows), after / before if before > _NOTHING * after else math.inf
+        return further, 1.0
+    return further, after / before if before > _NOTHING * after else math.inf
 
 
 def _noise(rows: Float64, scales: Float64) -> float:

@@ -98,7 +98,7 @@ def _written(evaluations: Evaluations, at: int, kind: WeightKind) -> int:
     fine = replace(kind, granularity="channel")
     if kind.granularity == "channel" or fine not in layer.kinds:
         return evaluations.size(_alone(evaluations.compiler, at, kind))
-    return _written(evaluations, at, fine) - _SCALE_BYTES * (layer.channels - 1)
+    return _written(evaluations, at, fine) - _SCALE_BYTES * layer.further_scales
 
 
 def _without(kinds: Sequence[WeightKind], at: int) -> list[WeightKind | None]:
@@ -158,7 +158,7 @@ def _derived(layer: Layer, kind: WeightKind, runs: dict[WeightKind, _Run]) -> Fo
             return None
         of_weights = np.minimum(_weights(kind.bits, runs), form.noise)
         noise = np.array(form.noise) + (layer.coarser - 1) * of_weights
-        return Form(kind, tuple(noise.tolist()), form.cost - _SCALE_BYTES * (layer.channels - 1))
+        return Form(kind, tuple(noise.tolist()), form.cost - _SCALE_BYTES * layer.further_scales)
     same = next((one for one in runs if one.form == kind.form), None)
     if same is None:
         return None

@@ -56,8 +56,8 @@ class QuantizeWeightsPass(TflPass):
     %d = "tfl.dequantize"(%q) {tfl.stored_weights} : (tensor<1x2x!quant.uniform<…>>) -> tensor<1x2xf32>
     %y = "tfl.fully_connected"(%x, %d, %b) …
     ```
-    int8 weights of the kind that the mode itself gives are left to the mode, and so are ops with several weights, which
-    keep the algorithm of their kind for `tfl-round-weights`.
+    int8 weights of the kind that the mode itself gives are left to the mode. So are those of ops with several weights,
+    which keep the algorithm of their kind for `tfl-round-weights`, unless they are to lie behind a dequantize.
     """
 
     name = "tfl-quantize-weights"
@@ -112,9 +112,10 @@ class QuantizeWeightsPass(TflPass):
         found: dict[WeightKind, list[Use]] = {}
         for use in computing_uses(constant.value):
             op = use.operation
-            if not isinstance(op, TflOp) or LEFT_OUT in op.attributes or use.index != _weight_index(op):
+            if not isinstance(op, TflOp) or LEFT_OUT in op.attributes or use.index not in op.INFO.weight_operands:
                 continue
-            kind = weight_kind_of(op) or self._usual(op, use.index, constant)
+            noted = weight_kind_of(op)
+            kind = _of_several(noted, constant) if _has_several(op) else noted or self._usual(op, use.index, constant)
             if kind is None:
                 continue
             kind = replace(kind, algorithm=kind.algorithm or self.algorithm)
@@ -175,24 +176,35 @@ class QuantizeWeightsPass(TflPass):
                 correct_bias(use, rows - result.values, report, checked=self.correct_bias == "auto")
 
 
+def _has_several(op: TflOp) -> bool:
+    """Whether an op has several weights, as recurrent layers have."""
+    return len(op.INFO.weight_operands) > 1
+
+
+def _of_several(kind: WeightKind | None, constant: FloatConstant) -> WeightKind | None:
+    """The kind to store one of several weights of an op in; None if the mode stores it. A vector has one scale: else
+    there would be one for each element.
+    """
+    if kind is None or kind.form != "dequantize":
+        return None
+    return kind if len(constant.shape) > 1 else replace(kind, granularity="tensor")
+
+
 def _clear_kind(op: Operation, report: PassReport) -> None:
     """Removes the kind of an op. If the op has several weights, which the mode stores, its algorithm is kept for
-    `tfl-round-weights`.
+    `tfl-round-weights`; if they lie behind a dequantize, the mode leaves the op as it is.
     """
     kind = weight_kind_of(op)
-    several = isinstance(op, TflOp) and LEFT_OUT not in op.attributes and len(op.INFO.weight_operands) > 1
+    several = isinstance(op, TflOp) and LEFT_OUT not in op.attributes and _has_several(op)
+    if several and kind is not None and kind.form == "dequantize":
+        op.attributes[LEFT_OUT] = UnitAttr()
+        several = False
     if kind is None or not several or not kind.algorithm:
         set_weight_kind(op, None)
         return
     if kind.algorithm not in _OWN:
         report.decline(f"it has several weights, which are rounded to nearest, not by {kind.algorithm}", op)
     set_weight_kind(op, WeightKind(algorithm="gptq" if kind.algorithm == "gptq" else "minmax"))
-
-
-def _weight_index(op: TflOp) -> int | None:
-    """The position of the one weight of an op; None for ops without, and for those with several."""
-    positions = op.INFO.weight_operands
-    return positions[0] if len(positions) == 1 else None
 
 
 def _products(uses: list[Use], axis: int, rank: int) -> list[WeightUse]:
