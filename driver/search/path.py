@@ -36,13 +36,13 @@ def hull(choices: Sequence[Choice[T]]) -> list[Choice[T]]:
     for one in sorted(choices, key=lambda choice: (choice.noise, choice.cost)):
         if kept and one.cost >= kept[-1].cost:
             continue
-        while len(kept) > 1 and _ratio(kept[-2], kept[-1]) >= _ratio(kept[-1], one):
+        while len(kept) > 1 and ratio(kept[-2], kept[-1]) >= ratio(kept[-1], one):
             kept.pop()
         kept.append(one)
     return kept
 
 
-def _ratio(before: Choice[T], after: Choice[T]) -> float:
+def ratio(before: Choice[T], after: Choice[T]) -> float:
     """The noise that a step adds for what it saves."""
     return (after.noise - before.noise) / (before.cost - after.cost)
 
@@ -55,7 +55,7 @@ def path_of(layers: Sequence[Sequence[Choice[T]]]) -> list[tuple[Choice[T], ...]
     """
     hulls = [hull(choices) for choices in layers]
     steps = sorted(
-        (_ratio(before, after), at, place)
+        (ratio(before, after), at, place)
         for at, kept in enumerate(hulls)
         for place, (before, after) in enumerate(itertools.pairwise(kept))
     )

@@ -17,13 +17,14 @@ from tflir.search.bound import Bound
 from tflir.search.compiler import Compiler, Kinds, Settings
 from tflir.search.data import Data
 from tflir.search.evaluations import Evaluations, text
+from tflir.search.fill import Filled, Place, fill
 from tflir.search.judge import Accuracy, AccuracyJudge, Judge, SnrJudge
 from tflir.search.layers import Layer
 from tflir.search.path import Choice, cost_of, path_of
 from tflir.search.sensitivity import Form, choices, forms_of, predicted_db
 from tflir.search.sharing import Sharing
 from tflir.search.store import Store, hashed
-from tflir.search.walk import MOST_FILES, Found, Measured, Walk
+from tflir.search.walk import MOST_FILES, Measured, Walk
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -101,10 +102,11 @@ def search(
     evaluations = Evaluations(compiler, Store(work, hashed(context)), limit, progress, ahead)
     short = SnrJudge(source, judged)
     forms = forms_of(evaluations, short, latency=goal.minimize == LATENCY)
-    path = path_of(choices(forms))
-    found = _walk(path, evaluations, goal, *_judges(source, data, goal, accuracy))
-    kinds = _kinds(path[found.place])
-    if not found.holds:
+    weighed = choices(forms)
+    path = path_of(weighed)
+    found, holds = _found(path, weighed, evaluations, goal, *_judges(source, data, goal, accuracy))
+    kinds = _kinds(found.place)
+    if not holds:
         shown = goal.bound.shown(found.value)
         what = f"no model holds {goal.bound}: the least compressed one has {shown} on data that was held out"
         raise Error(what, hint="loosen the bound, or give more data")
@@ -143,19 +145,33 @@ def search(
     )
 
 
-def _walk(
-    path: Sequence[tuple[Choice[Form], ...]], evaluations: Evaluations, goal: Goal, search: Judge, check: Judge
-) -> Found:
-    def measured(place: int) -> Measured:
-        held = evaluations.run("search", _kinds(path[place]), lambda model: asdict(search.measure(model)))
-        return Measured(held["value"], held["margin"] if goal.margin is None else goal.margin)
+def _found(
+    path: Sequence[Place],
+    weighed: Sequence[Sequence[Choice[Form]]],
+    evaluations: Evaluations,
+    goal: Goal,
+    search: Judge,
+    check: Judge,
+) -> tuple[Filled, bool]:
+    """The place that is compressed the most, and whether it holds the bound."""
 
-    def checked(place: int) -> float:
-        held = evaluations.run("check", _kinds(path[place]), lambda model: asdict(check.measure(model)))
+    def measured(place: Place) -> Measured:
+        held = evaluations.run("search", _kinds(place), lambda model: asdict(search.measure(model)))
+        margin = held["margin"] if goal.margin is None else goal.margin
+        return Measured(held["value"], margin, held["bytes"] if goal.minimize == SIZE else cost_of(place))
+
+    def checked(place: Place) -> float:
+        held = evaluations.run("check", _kinds(place), lambda model: asdict(check.measure(model)))
         return float(held["value"])
 
+    least = goal.bound.least
     predicted = [] if goal.bound.is_accuracy else [predicted_db(place) for place in path]
-    return Walk(predicted, goal.bound.least, measured, checked).find(len(path))
+    walk = Walk(predicted, least, lambda at: measured(path[at]), lambda at: checked(path[at]))
+    found = walk.find(len(path))
+    start = Filled(path[found.place], found.value)
+    if goal.bound.is_accuracy or not found.holds:
+        return start, found.holds
+    return fill(start, walk.measured(found.place), weighed, least, measured, checked, walk.left), True
 
 
 def _judges(source: str | bytes, data: Data, goal: Goal, accuracy: Accuracy | None) -> tuple[Judge, Judge]:

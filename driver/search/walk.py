@@ -29,6 +29,8 @@ class Measured:
     """The larger the better: dB, or the negative drop of accuracy."""
     margin: float
     """By how much `value` must exceed the bound, since other data will give another."""
+    cost: float = 0.0
+    """The bytes of the written model, or the estimated seconds of its run."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Walk:
         self._least = least
         self._search = search
         self._check = check
-        self._seen: dict[int, float] = {}
+        self._seen: dict[int, Measured] = {}
         self._found = 0
         """How many places were measured before steps back."""
 
@@ -70,23 +72,32 @@ class Walk:
         value = self._check(place)
         while value < self._least and place > 0:
             place = self._back(place, self._least - value)
-            self._measure(place)
+            self.measured(place)
             value = self._check(place)
         return Found(place, value >= self._least, value)
 
-    def _measure(self, place: int) -> float:
-        """By how much a place exceeds the bound and its margin on the data of the search."""
+    @property
+    def left(self) -> int:
+        """How many more places may be measured."""
+        return max(0, MOST_FILES - len(self._seen))
+
+    def measured(self, place: int) -> Measured:
+        """What a place measures on the data of the search."""
         if place not in self._seen:
-            found = self._search(place)
-            self._seen[place] = found.value - found.margin - self._least
+            self._seen[place] = self._search(place)
         return self._seen[place]
+
+    def _excess(self, place: int) -> float:
+        """By how much a place exceeds the bound and its margin on the data of the search."""
+        found = self.measured(place)
+        return found.value - found.margin - self._least
 
     def _accepted(self, count: int) -> int:
         """The last place that the data of the search accepts; 0 if it accepts none."""
         low, high = -1, count
         place = self._start(count)
         while len(self._seen) < (_SEARCHED if low >= 0 else MOST_FILES - 1):
-            if self._measure(place) >= 0:
+            if self._excess(place) >= 0:
                 low = place
             else:
                 high = place
@@ -110,7 +121,7 @@ class Walk:
             return (low + high) // 2
         tries = len(self._seen)
         caution = 2.0 ** (tries - 2) if low < 0 and tries > 1 else 0.0
-        wanted = self._predicted[last] - self._seen[last] + caution
+        wanted = self._predicted[last] - self._excess(last) + caution
         return max((at for at in range(low + 1, high) if self._predicted[at] >= wanted), default=low + 1)
 
     def _back(self, place: int, short: float) -> int:
@@ -122,7 +133,7 @@ class Walk:
         if len(self._seen) >= MOST_FILES - 1 or place == 1:
             return 0
         if not self._predicted:
-            known = [at for at, excess in self._seen.items() if at < place and excess >= 0]
+            known = [at for at in self._seen if at < place and self._excess(at) >= 0]
             return max(known, default=place // 2)
         is_last = len(self._seen) == MOST_FILES - 2
         caution = _LAST_BACK if is_last else _LEAST_BACK * 2.0 ** (len(self._seen) - self._found)
