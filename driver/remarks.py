@@ -21,6 +21,7 @@ _QUANTIZED = (
     "integer ops",
     "operands of hybrid ops",
     "quantized constants",
+    "weights to float16",
     "weights to int8",
     "weights to int4",
     "weights to int2",

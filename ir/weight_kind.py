@@ -13,10 +13,13 @@ from tflir.ir.near import near
 WEIGHT_KIND = "tfl.weight_kind"
 """The attribute's name."""
 BITS = (8, 4, 2)
+FLOAT16 = 16
+"""The bits of float16 weights, which have no scales."""
 GRANULARITIES = ("tensor", "channel", "block")
 BLOCKS = (32, 64, 128, 256)
 ALGORITHMS = ("minmax", "mse", "octav", "gptq")
 FORMS = ("hybrid", "dequantize")
+_HALF_HINT = 'write weights = "float16"'
 _WORDS = {"granularity": GRANULARITIES, "algorithm": ALGORITHMS, "form": FORMS}
 _KEYS = ("bits", "granularity", "block", "algorithm", "form")
 
@@ -26,7 +29,7 @@ class WeightKind:
     """How an op's weights are stored. Raises `Error` (status 2) if the values don't make a kind."""
 
     bits: int = 8
-    """The width of the integers: 8, 4 or 2."""
+    """The width of the integers: 8, 4 or 2; or 16 for float16, with granularity `tensor` behind a dequantize."""
     granularity: str = "channel"
     """What shares a scale: the whole `tensor`, an output `channel`, or a `block` of a channel's elements."""
     block: int = 0
@@ -37,7 +40,9 @@ class WeightKind:
     """`hybrid`: the op reads the integers. `dequantize`: it reads float32, which a `tfl.dequantize` makes of them."""
 
     def __post_init__(self) -> None:
-        if self.bits not in BITS:
+        if self.bits == FLOAT16 and (self.granularity, self.form) != ("tensor", "dequantize"):
+            raise Error("weights of 16 bits are float16, which have no scales", hint=_HALF_HINT, status=2)
+        if self.bits not in (*BITS, FLOAT16):
             raise Error(f"weights of {self.bits} bits", hint="bits are 8, 4 or 2", status=2)
         for key, allowed in _WORDS.items():
             said = getattr(self, key)
@@ -49,9 +54,20 @@ class WeightKind:
         if self.granularity != "block" and self.block:
             raise Error("weights with a block but without granularity 'block'", hint="leave block out", status=2)
 
+    @property
+    def is_float16(self) -> bool:
+        """Whether the weights are stored as float16."""
+        return self.bits == FLOAT16
+
     def __str__(self) -> str:
+        if self.is_float16:
+            return "float16"
         shared = f"blocks of {self.block}" if self.block else f"per {self.granularity}"
         return f"int{self.bits} {shared}{' behind a dequantize' if self.form == 'dequantize' else ''}"
+
+
+HALF = WeightKind(FLOAT16, "tensor", form="dequantize")
+"""float16 weights, which a `tfl.dequantize` widens."""
 
 
 def weight_kind_of(op: Operation) -> WeightKind | None:

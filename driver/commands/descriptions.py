@@ -98,8 +98,8 @@ COMMANDS: dict[str, Command] = {
     ),
     "search": Command(
         "find the smallest or fastest model within a bound",
-        "Chooses 8, 4 or 2 bits for the weights of each layer of MODEL, so that the bound holds on data that was held "
-        "out. Activations stay float.",
+        "Chooses 16, 8, 4 or 2 bits for the weights of each layer of MODEL, so that the bound holds on data that was "
+        "held out. Activations stay float.",
         "float .tflite",
         examples=(
             "# the smallest model with 30 dB at the logits",

@@ -13,7 +13,8 @@ from xdsl.ir import SSAValue
 from tflir.ir.groups import Groups
 from tflir.ir.names import first_name
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.weight_kind import FORMS, WeightKind
+from tflir.ir.weight_kind import FORMS, HALF, WeightKind
+from tflir.passes.quantization.float16_constants import fits_float16
 from tflir.passes.recipes.kernels import refusal
 from tflir.passes.recipes.resolve import candidates
 from tflir.passes.sparsity.weight_constant import weight_constant
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 LEAST_ELEMENTS = 64
 """Weights of fewer elements stay float: scales and a dequantize would take as many bytes as are saved."""
 BITS = (8, 4, 2)
-_MOST = 127
+_MOST, _LEAST = 127, 7
+"""The largest integers of the widest and of narrow weights."""
 _MATRIX = 2
 """Constants of fewer dimensions have one scale."""
 _CHUNK = 1 << 20
@@ -55,18 +57,20 @@ class Layer:
     elements: int
     """How many weights there are."""
     kinds: tuple[WeightKind, ...]
-    """The forms that it may have beside float, from 8 bits to the fewest."""
+    """The forms that it may have beside float: float16 if float is float32, and then from 8 bits to the fewest."""
     further_scales: int = 0
     """How many more scales there are with one for each channel than with one for each constant."""
     coarser: float = 1.0
     """How much more noise one scale for each constant gives than one for each channel."""
     zeros: float = 0.0
     """The share of the weights that are 0."""
+    float16_noise: float = 0.0
+    """The squared error of float16 weights beside that of int4 ones with a scale for each channel."""
 
     @property
     def widths(self) -> int:
-        """How many widths it may have, float included."""
-        return 1 + len({kind.bits for kind in self.kinds})
+        """How many widths of integers it may have, and float."""
+        return 1 + len({kind.bits for kind in self.kinds if not kind.is_float16})
 
 
 def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
@@ -91,8 +95,10 @@ def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
             further, coarser = max(count for count, _ in many), max(factor for _, factor in many)
             one = members[0]
             zeros = 1 - sum(map(_nonzero, read)) / elements
+            half = _float16_noise(members)
             named = first_name(one), one.INFO.builtin
-            found.append(Layer(*named, tuple(group), elements, kinds, further, coarser, zeros))
+            kinds = kinds if half is None else (HALF, *kinds)
+            found.append(Layer(*named, tuple(group), elements, kinds, further, coarser, zeros, half or 0.0))
     return found
 
 
@@ -139,6 +145,21 @@ def _channels(op: TflOp) -> tuple[int, float]:
     if after <= before:
         return further, 1.0
     return further, after / before if before > _NOTHING * after else math.inf
+
+
+def _float16_noise(ops: Sequence[TflOp]) -> float | None:
+    """The squared error of float16 weights of some ops beside that of int4 ones; None if float16 can't hold them, or if
+    the model stores them so.
+    """
+    half = narrow = 0.0
+    for constant in {held.source: held for op in ops for held in map(weight_constant, _weights(op)) if held}.values():
+        if constant.stored_bytes < constant.blob.nbytes or not fits_float16(constant.blob):
+            return None
+        values = floats(constant).reshape(1, -1) if len(constant.shape) < _MATRIX else floats(constant)
+        rows = rows_of(values, 0)
+        half += float(np.square(rows - rows.astype(np.float16)).sum())
+        narrow += float(np.square(rows - rounded(rows, minmax_scales(rows, _LEAST)[:, None], _LEAST)).sum())
+    return half / narrow if narrow > 0 else 0.0
 
 
 def _noise(rows: Float64, scales: Float64) -> float:

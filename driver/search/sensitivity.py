@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tflir.ir.weight_kind import WeightKind
+from tflir.ir.weight_kind import FLOAT16, HALF, WeightKind
 from tflir.search.evaluations import NOISE, SIZE, Request
 from tflir.search.layers import Layer
 from tflir.search.path import Choice
@@ -95,8 +95,8 @@ def _loses_zeros(compiler: Compiler, layer: Layer) -> bool:
 def _written(evaluations: Evaluations, at: int, kind: WeightKind) -> int:
     """The bytes of the model with a layer in a form and all others float; of the scales, only how many is known."""
     layer = evaluations.compiler.layers[at]
-    fine = replace(kind, granularity="channel")
-    if kind.granularity == "channel" or fine not in layer.kinds:
+    fine = None if kind.is_float16 else replace(kind, granularity="channel")
+    if fine is None or kind.granularity == "channel" or fine not in layer.kinds:
         return evaluations.size(_alone(evaluations.compiler, at, kind))
     return _written(evaluations, at, fine) - _SCALE_BYTES * layer.further_scales
 
@@ -136,11 +136,12 @@ def predicted_db(place: Sequence[Choice[Form]]) -> float:
 
 
 def _measured(layer: Layer) -> list[WeightKind]:
-    """The form of each width that is run."""
+    """The form of each width of integers that is run."""
     found: list[WeightKind] = []
-    for bits in sorted({kind.bits for kind in layer.kinds}, reverse=True):
+    integers = [kind for kind in layer.kinds if not kind.is_float16]
+    for bits in sorted({kind.bits for kind in integers}, reverse=True):
         wanted = "dequantize" if bits == 4 else "hybrid"
-        of_width = [kind for kind in layer.kinds if kind.bits == bits]
+        of_width = [kind for kind in integers if kind.bits == bits]
         found.append(next((kind for kind in of_width if kind.form == wanted), of_width[0]))
     return found
 
@@ -152,6 +153,8 @@ def _derived(layer: Layer, kind: WeightKind, runs: dict[WeightKind, _Run]) -> Fo
     """
     if (run := runs.get(kind)) is not None:
         return Form(kind, tuple(run.noise.tolist()), run.bytes)
+    if kind.is_float16:
+        return _float16(layer, runs)
     if kind.granularity == "tensor" and (fine := replace(kind, granularity="channel")) in layer.kinds:
         form = _derived(layer, fine, runs)
         if form is None:
@@ -165,6 +168,16 @@ def _derived(layer: Layer, kind: WeightKind, runs: dict[WeightKind, _Run]) -> Fo
     run = runs[same]
     noise = np.maximum(run.noise - _weights(same.bits, runs), 0.0) + _weights(kind.bits, runs)
     return Form(kind, tuple(noise.tolist()), run.bytes - layer.elements * (same.bits - kind.bits) / 8)
+
+
+def _float16(layer: Layer, runs: dict[WeightKind, _Run]) -> Form | None:
+    """float16 weights, from the run of narrower ones behind a dequantize: there are no scales."""
+    found = next(((kind, run) for kind, run in runs.items() if kind.bits == 4 and kind.form == "dequantize"), None)
+    if found is None:
+        return None
+    kind, run = found
+    wider = layer.elements * (FLOAT16 - kind.bits) / 8 - _SCALE_BYTES * layer.further_scales
+    return Form(HALF, tuple((run.noise * layer.float16_noise).tolist()), run.bytes + wider)
 
 
 def _weights(bits: int, runs: dict[WeightKind, _Run]) -> Float64:

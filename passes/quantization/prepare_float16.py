@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from xdsl.dialects.builtin import DictionaryAttr, Float16Type, ModuleOp, UnitAttr
+from xdsl.dialects.builtin import ModuleOp
 
-from tflir.ir import names
-from tflir.ir.blob import Blob
-from tflir.ir.constants import from_blob
 from tflir.ir.tfl.constants import ConstOp
-from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import LEFT_OUT
-from tflir.passes.quantization.numerics import float16_blob
-from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant, name_of_twin
+from tflir.passes.quantization.float16_constants import TOO_LARGE, fits_float16, store_float16
+from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant
 from tflir.passes.quantization.stored_weights import reads_stored_weights
-from tflir.passes.rewriting.edit import insert_after
-from tflir.passes.rewriting.values import const_op
-
-_LARGEST = 65504.0
 
 
 @dataclass(frozen=True)
@@ -72,38 +63,8 @@ class PrepareQuantizeFloat16Pass(TflPass):
         if constant.elements < self.min_elements:
             report.decline(f"fewer than {self.min_elements} elements", op)
             return
-        if not self.clamp and not _fits(constant.blob):
-            report.decline("values beyond ±65504, which float16 can't hold", op)
+        if not self.clamp and not fits_float16(constant.blob):
+            report.decline(TOO_LARGE, op)
             return
-        narrow = float16_blob(constant.blob, clamp=self.clamp)
-        value = from_blob(narrow, constant.shape, Float16Type())
-        half = const_op(value)
-        replaces = len(uses) == sum(1 for _ in constant.value.uses)
-        name = name_of_twin(constant, "float16", replaces=replaces)
-        half.location = names.named(name)
-        dequantize = DequantizeOp.create(operands=half.results, result_types=[constant.value.type])
-        dequantize.location = names.named(None if name is None else f"{name}_dequantize")
-        if names.IS_VARIABLE in op.attributes:
-            dequantize.attributes[names.TENSOR] = DictionaryAttr({"is_variable": UnitAttr()})
-        insert_after(op, half, dequantize)
-        for use in uses:
-            use.operation.operands[use.index] = dequantize.results[0]
+        store_float16(constant, uses, report, clamp=self.clamp)
         report.count("constants to float16")
-        report.details.append(
-            {
-                "tensor": name or "",
-                "from": "float32",
-                "to": "float16",
-                "bytes_before": constant.blob.nbytes,
-                "bytes_after": narrow.nbytes,
-            }
-        )
-
-
-def _fits(blob: Blob) -> bool:
-    """Whether float16 can hold every element of the float32 `blob`; it can't if one is infinite or beyond ±65504."""
-    for chunk in blob.chunks():
-        values = chunk.view(np.float32)
-        if max(float(values.max(initial=0)), -float(values.min(initial=0))) > _LARGEST:
-            return False
-    return True

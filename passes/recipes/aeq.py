@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Literal
 
 from tflir.ir.errors import Error
 from tflir.ir.near import near
-from tflir.ir.weight_kind import WeightKind
+from tflir.ir.weight_kind import FLOAT16, HALF, WeightKind
 from tflir.passes.recipes.fields import Table, entry, table
 from tflir.passes.recipes.recipe import Recipe, Rule
 
 _ALGORITHMS = {"min_max_uniform_quantize": "minmax", "MSE": "mse", "OCTAV": "octav", "GPTQ": "gptq"}
+_CASTING = "float_casting"
 _OPS = {"CONV_2D_TRANSPOSE": "TRANSPOSE_CONV"}
 _ENTRY = ("regex", "operation", "algorithm_key", "op_config")
 _CONFIG = (
@@ -74,13 +76,27 @@ def _rule(item: object, what: str) -> Rule:
         return Rule(match, op, "float", "float")
     if "HADAMARD" in algorithm.upper():
         raise Error(f"{what}: rotations by Hadamard matrices are not supported", hint=_NO_HR, status=2)
+    if algorithm == _CASTING:
+        return _casting(Rule(match, op, HALF, "float"), found, what)
     if algorithm not in _ALGORITHMS:
-        hint = f"known are {', '.join(_ALGORITHMS)} and no_quantize{near(algorithm, _ALGORITHMS)}"
+        known = (*_ALGORITHMS, _CASTING, "no_quantize")
+        hint = f"known are {', '.join(known)}{near(algorithm, known)}"
         raise Error(f"{what}: algorithm '{algorithm}' is not supported", hint=hint, status=2)
     config = table(found.get("op_config") or {}, f"{what}: op_config", _CONFIG)
     activations = _activations(config, what)
     weights = _weights(config, _ALGORITHMS[algorithm], activations, what)
     return Rule(match, op, weights, activations, entry(config, "min_weight_elements", 0, what))
+
+
+def _casting(rule: Rule, found: Table, what: str) -> Rule:
+    """The rule of an entry that stores weights as float16."""
+    config = table(found.get("op_config") or {}, f"{what}: op_config", _CONFIG)
+    weights = table(config.get("weight_tensor_config") or {}, f"{what}: weight_tensor_config", _TENSOR)
+    said = entry(weights, "num_bits", FLOAT16, what), entry(weights, "dtype", "FLOAT", what)
+    if said != (FLOAT16, "FLOAT") or config.get("activation_tensor_config") is not None:
+        hint = "set num_bits to 16, dtype to FLOAT, and no activation_tensor_config"
+        raise Error(f"{what}: {_CASTING} is for float16 weights beside float activations", hint=hint, status=2)
+    return replace(rule, min_elements=entry(config, "min_weight_elements", 0, what))
 
 
 def _activations(config: Table, what: str) -> str:
@@ -98,7 +114,7 @@ def _weights(config: Table, algorithm: str, activations: str, what: str) -> Weig
         return "float"
     found = table(config["weight_tensor_config"], f"{what}: weight_tensor_config", _TENSOR)
     if entry(found, "dtype", "INT", what) != "INT":
-        raise Error(f"{what}: float weights are not supported here", hint="use supported_types FLOAT16", status=2)
+        raise Error(f"{what}: {algorithm} makes integers", hint=f"float16 is of algorithm_key {_CASTING}", status=2)
     if not entry(found, "symmetric", True, what):
         raise Error(f"{what}: asymmetric weights are not supported", hint="set symmetric to true", status=2)
     granularity, block = _granularity(found, what)

@@ -12,7 +12,8 @@ def refusal(op: str, kind: WeightKind, activations: str) -> str:
     """Why kernels don't compute this form right; empty if they do."""
     if kind.form == "dequantize":
         if activations != "float":
-            return f"weights behind a dequantize don't go with {activations} activations"
+            behind = "float16 weights" if kind.is_float16 else "weights behind a dequantize"
+            return f"{behind} don't go with {activations} activations"
         return "DEQUANTIZE reads no weights in blocks" if kind.block else ""
     right = computes(op, activations, kind.bits, kind.granularity)
     if right or (right is None and kind.bits == 8 and not kind.block):
@@ -33,6 +34,8 @@ def nearest(op: str, kind: WeightKind, activations: str) -> WeightKind:
     """
     if not refusal(op, kind, activations):
         return kind
+    if kind.is_float16:
+        kind = WeightKind(8, algorithm=kind.algorithm)
     form = "hybrid" if activations != "float" else kind.form
     for bits in (2, 4, 8):
         if bits < kind.bits:

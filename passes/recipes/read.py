@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from tflir.ir.errors import Error
 from tflir.ir.near import near
-from tflir.ir.weight_kind import WeightKind
+from tflir.ir.weight_kind import HALF, WeightKind
 from tflir.passes.recipes.aeq import PRESETS, from_entries, preset
 from tflir.passes.recipes.fields import entry, table
 from tflir.passes.recipes.recipe import Recipe, Rule
@@ -92,6 +92,8 @@ def _rule(item: object, what: str) -> Rule:
 def _weights(said: object, what: str) -> WeightKind | Literal["float"] | None:
     if said is None or said == "float":
         return cast('Literal["float"] | None', said)
+    if said == "float16":
+        return HALF
     found, what = table(said, f"{what}: weights", _WEIGHTS), f"{what}: weights"
     return WeightKind(
         entry(found, "bits", 8, what),

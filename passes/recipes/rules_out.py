@@ -42,6 +42,8 @@ def _quoted(text: str) -> str:
 def _weights(kind: WeightKind | None, usual: str) -> str:
     if kind is None:
         return '"float"'
+    if kind.is_float16:
+        return '"float16"'
     block = f", block = {kind.block}" if kind.block else ""
     named = kind.algorithm or usual
     algorithm = f', algorithm = "{named}"' if named else ""

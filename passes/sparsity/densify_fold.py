@@ -21,7 +21,7 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp, SparseQCons
 from tflir.ir.tfl.indexing import DensifyOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of, storage_type
-from tflir.ir.weight_kind import set_weight_kind, weight_kind_of
+from tflir.ir.weight_kind import FLOAT16, set_weight_kind, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, is_quantizable
 from tflir.passes.rewriting.edit import erase, insert_after
@@ -93,7 +93,7 @@ def _width(op: SparseConstOp | SparseQConstOp) -> int:
 
 def _keep_float(op: SparseConstOp | SparseQConstOp, report: PassReport, bits: int) -> None:
     """Marks the ops that read the constant to stay float, and reports why."""
-    why = f"its sparse weights take fewer bytes than dense int{bits} ones"
+    why = f"its sparse weights take fewer bytes than dense {'float16' if bits == FLOAT16 else f'int{bits}'} ones"
     for reader in _readers(op):
         if is_quantizable(reader) and not isinstance(reader, DensifyOp):
             reader.attributes[KEEP_FLOAT] = StringAttr(why)

@@ -16,9 +16,10 @@ from tflir.ir.tfl.indexing import GatherOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.tfl.stored_forms import computes
 from tflir.ir.types import tensor_type
-from tflir.ir.weight_kind import ALGORITHMS, WeightKind, set_weight_kind, weight_kind_of
+from tflir.ir.weight_kind import ALGORITHMS, HALF, WeightKind, set_weight_kind, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONLY, chosen_activations, quantized_element
+from tflir.passes.quantization.float16_constants import TOO_LARGE, fits_float16, store_float16
 from tflir.passes.quantization.pairs import (
     FloatConstant,
     computing_uses,
@@ -44,7 +45,7 @@ class QuantizeWeightsPass(TflPass):
     """
     Replaces float weights by the integers that `tfl.weight_kind` of their ops asks for, and a `tfl.dequantize`: int4 in
     [-7, 7], int2 in [-1, 1], int8 in [-127, 127], with one scale, one for each channel, or one for each block. The
-    passes that quantize afterwards let ops read the integers as they are.
+    passes that quantize afterwards let ops read the integers as they are. With 16 bits, weights become float16.
 
     ```mlir
     %w = "tfl.pseudo_const"() <{value = dense<[[0.7, 0.2]]> : tensor<1x2xf32>}> : () -> tensor<1x2xf32>
@@ -88,7 +89,8 @@ class QuantizeWeightsPass(TflPass):
             if constant is None or not constant.elements:
                 continue
             for kind, uses in self._by_kind(constant).items():
-                self._store(constant, kind, uses, report)
+                store = self._store_float16 if kind.is_float16 else self._store
+                store(constant, kind, uses, report)
             erase_unused(constant)
         for op in module.walk():
             _clear_kind(op, report)
@@ -118,7 +120,7 @@ class QuantizeWeightsPass(TflPass):
             kind = _of_several(noted, constant) if _has_several(op) else noted or self._usual(op, use.index, constant)
             if kind is None:
                 continue
-            kind = replace(kind, algorithm=kind.algorithm or self.algorithm)
+            kind = HALF if kind.is_float16 else replace(kind, algorithm=kind.algorithm or self.algorithm)
             if not self._is_left(kind, op, use.index):
                 found.setdefault(kind, []).append(use)
         return found
@@ -138,6 +140,15 @@ class QuantizeWeightsPass(TflPass):
         usual = "tensor" if op.INFO.channel_axis(index) is None else "channel"
         plain = kind.bits == 8 and kind.form == "hybrid" and kind.granularity in ("channel", usual)
         return plain and kind.algorithm in _OWN and kind.algorithm in ("minmax", self.algorithm)
+
+    def _store_float16(self, constant: FloatConstant, _: WeightKind, uses: list[Use], report: PassReport) -> None:
+        if constant.stored_bytes < constant.blob.nbytes:
+            return  # the model has it as float16
+        if not fits_float16(constant.blob):
+            report.decline(TOO_LARGE, uses[0].operation)
+            return
+        store_float16(constant, uses, report, nameless=True)
+        report.count("weights to float16")
 
     def _store(self, constant: FloatConstant, kind: WeightKind, uses: list[Use], report: PassReport) -> None:
         readers = [use.operation for use in uses if isinstance(use.operation, TflOp)]
@@ -192,11 +203,11 @@ def _of_several(kind: WeightKind | None, constant: FloatConstant) -> WeightKind 
 
 def _clear_kind(op: Operation, report: PassReport) -> None:
     """Removes the kind of an op. If the op has several weights, which the mode stores, its algorithm is kept for
-    `tfl-round-weights`; if they lie behind a dequantize, the mode leaves the op as it is.
+    `tfl-round-weights`. An op with several weights behind a dequantize, or with float16 ones, is left by the mode.
     """
     kind = weight_kind_of(op)
     several = isinstance(op, TflOp) and LEFT_OUT not in op.attributes and _has_several(op)
-    if several and kind is not None and kind.form == "dequantize":
+    if kind is not None and (kind.is_float16 or (several and kind.form == "dequantize")):
         op.attributes[LEFT_OUT] = UnitAttr()
         several = False
     if kind is None or not several or not kind.algorithm:

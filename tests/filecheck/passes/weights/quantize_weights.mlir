@@ -33,3 +33,21 @@ func.func @table(%i: tensor<1xi32>) -> tensor<1x2xf32> {
   %0 = "tfl.gather"(%t, %i) <{axis = 0 : i32, batch_dims = 0 : i32}> {tfl.weight_kind = {bits = 4 : i32, granularity = "tensor", form = "hybrid"}} : (tensor<2x2xf32>, tensor<1xi32>) -> tensor<1x2xf32> loc("row")
   func.return %0 : tensor<1x2xf32>
 }
+
+// 16 bits are float16, and the mode leaves the op as it is. So it does an op with several weights behind a dequantize.
+// CHECK-LABEL: func.func @left_by_the_mode
+func.func @left_by_the_mode(%x: tensor<1x2xf32>, %s: tensor<1x2xf32>) -> (tensor<1x2xf32>, tensor<1x2xf32>) {
+  // CHECK: %w = "tfl.pseudo_const"() <{value = dense<{{.*}}> : tensor<2x2xf16>}>
+  // CHECK-NEXT: "tfl.dequantize"(%w) : (tensor<2x2xf16>) -> tensor<2x2xf32>
+  %w = "tfl.pseudo_const"() <{value = dense<[[0.5, 0.25], [-1.5, 0.0]]> : tensor<2x2xf32>}> : () -> tensor<2x2xf32> loc("w")
+  // CHECK: %f = "tfl.pseudo_qconst"() <{qtype = tensor<2x2x!quant.uniform<i4<-7:7>:f32:0, {
+  %f = "tfl.pseudo_const"() <{value = dense<[[0.7, 0.2], [0.1, -0.3]]> : tensor<2x2xf32>}> : () -> tensor<2x2xf32> loc("f")
+  // CHECK: %t = "tfl.pseudo_qconst"() <{qtype = tensor<2x1x!quant.uniform<i4<-7:7>:f32:0, {
+  %t = "tfl.pseudo_const"() <{value = dense<[[0.7], [0.1]]> : tensor<2x1xf32>}> : () -> tensor<2x1xf32> loc("t")
+  %b = "tfl.no_value"() <{value}> : () -> none
+  // CHECK: "tfl.fully_connected"{{.*}} {tfl.left_out}
+  %0 = "tfl.fully_connected"(%x, %w, %b) <{fused_activation_function = "NONE", keep_num_dims = false, weights_format = "DEFAULT"}> {tfl.weight_kind = {bits = 16 : i32, granularity = "tensor", form = "dequantize"}} : (tensor<1x2xf32>, tensor<2x2xf32>, none) -> tensor<1x2xf32>
+  // CHECK: "tfl.svdf"{{.*}} {tfl.left_out}
+  %1 = "tfl.svdf"(%x, %f, %t, %b, %s) <{fused_activation_function = "NONE", rank = 1 : i32}> {tfl.weight_kind = {bits = 4 : i32, granularity = "channel", form = "dequantize"}} : (tensor<1x2xf32>, tensor<2x2xf32>, tensor<2x1xf32>, none, tensor<1x2xf32>) -> tensor<1x2xf32>
+  func.return %0, %1 : tensor<1x2xf32>, tensor<1x2xf32>
+}

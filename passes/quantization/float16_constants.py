@@ -1,0 +1,60 @@
+"""Float constants as float16, with a `tfl.dequantize` that widens them."""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.dialects.builtin import DictionaryAttr, Float16Type, UnitAttr
+from xdsl.ir import Operation, Use
+
+from tflir.ir import names
+from tflir.ir.blob import Blob
+from tflir.ir.constants import from_blob
+from tflir.ir.tfl.quantization import DequantizeOp
+from tflir.passes.base import PassReport
+from tflir.passes.quantization.numerics import float16_blob
+from tflir.passes.quantization.pairs import FloatConstant, name_of_twin
+from tflir.passes.rewriting.edit import insert_after
+from tflir.passes.rewriting.values import const_op
+
+_LARGEST = 65504.0
+TOO_LARGE = "values beyond ±65504, which float16 can't hold"
+
+
+def fits_float16(blob: Blob) -> bool:
+    """Whether float16 can hold every element of the float32 `blob`; it can't if one is infinite or beyond ±65504."""
+    for chunk in blob.chunks():
+        values = chunk.view(np.float32)
+        if max(float(values.max(initial=0)), -float(values.min(initial=0))) > _LARGEST:
+            return False
+    return True
+
+
+def store_float16(
+    constant: FloatConstant, uses: list[Use], report: PassReport, *, clamp: bool = False, nameless: bool = False
+) -> None:
+    """Inserts the float16 form of a float32 constant, which `uses` read from then on.
+
+    With `clamp`, values that float16 can't hold become ±65504. With `nameless`, the float32 tensor has no name.
+    """
+    narrow = float16_blob(constant.blob, clamp=clamp)
+    half = const_op(from_blob(narrow, constant.shape, Float16Type()))
+    name = name_of_twin(constant, "float16", replaces=len(uses) == sum(1 for _ in constant.value.uses))
+    half.location = names.named(name)
+    dequantize = DequantizeOp.create(operands=half.results, result_types=[constant.value.type])
+    dequantize.location = names.named(None if name is None or nameless else f"{name}_dequantize")
+    if names.IS_VARIABLE in constant.source.attributes:
+        dequantize.attributes[names.TENSOR] = DictionaryAttr({"is_variable": UnitAttr()})
+    made = constant.value.owner
+    assert isinstance(made, Operation)
+    insert_after(made, half, dequantize)
+    for use in uses:
+        use.operation.operands[use.index] = dequantize.results[0]
+    report.details.append(
+        {
+            "tensor": name or "",
+            "from": "float32",
+            "to": "float16",
+            "bytes_before": constant.blob.nbytes,
+            "bytes_after": narrow.nbytes,
+        }
+    )
