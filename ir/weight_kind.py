@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr, i32
+from xdsl.dialects.builtin import BoolAttr, DictionaryAttr, IntegerAttr, StringAttr, i32
 from xdsl.ir import Attribute, Operation
 
 from tflir.ir.errors import Error
@@ -21,7 +21,7 @@ ALGORITHMS = ("minmax", "mse", "octav", "gptq")
 FORMS = ("hybrid", "dequantize")
 _HALF_HINT = 'write weights = "float16"'
 _WORDS = {"granularity": GRANULARITIES, "algorithm": ALGORITHMS, "form": FORMS}
-_KEYS = ("bits", "granularity", "block", "algorithm", "form")
+_KEYS = ("bits", "granularity", "block", "algorithm", "form", "symmetric")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class WeightKind:
     """How scales and integers are chosen: one of `ALGORITHMS`, or empty for the conversion's own algorithm."""
     form: str = "hybrid"
     """`hybrid`: the op reads the integers. `dequantize`: it reads float32, which a `tfl.dequantize` makes of them."""
+    symmetric: bool = True
+    """Whether the zero point is 0; else the integers cover what is between the least and the largest weight and 0."""
 
     def __post_init__(self) -> None:
         if self.bits == FLOAT16 and (self.granularity, self.form) != ("tensor", "dequantize"):
@@ -51,6 +53,9 @@ class WeightKind:
                 raise Error(f"weights of {key} '{said}'", hint=hint, status=2)
         if self.granularity == "block" and self.block not in BLOCKS:
             raise Error(f"weights in blocks of {self.block}", hint="blocks are 32, 64, 128 or 256", status=2)
+        if not self.symmetric and (self.granularity == "block" or self.algorithm == "octav" or self.is_float16):
+            what = "in blocks" if self.block else "by octav" if self.algorithm == "octav" else "of float16"
+            raise Error(f"asymmetric weights {what}", hint="leave symmetric out", status=2)
         if self.granularity != "block" and self.block:
             raise Error("weights with a block but without granularity 'block'", hint="leave block out", status=2)
 
@@ -63,7 +68,8 @@ class WeightKind:
         if self.is_float16:
             return "float16"
         shared = f"blocks of {self.block}" if self.block else f"per {self.granularity}"
-        return f"int{self.bits} {shared}{' behind a dequantize' if self.form == 'dequantize' else ''}"
+        asymmetric = "" if self.symmetric else "asymmetric "
+        return f"{asymmetric}int{self.bits} {shared}{' behind a dequantize' if self.form == 'dequantize' else ''}"
 
 
 HALF = WeightKind(FLOAT16, "tensor", form="dequantize")
@@ -77,7 +83,7 @@ def weight_kind_of(op: Operation) -> WeightKind | None:
         return None
     if not isinstance(noted, DictionaryAttr):
         raise Error(f"{op.name}: '{WEIGHT_KIND}' is not a dictionary", status=2)
-    values: dict[str, int | str] = {}
+    values: dict[str, int | str | bool] = {}
     for key, value in noted.data.items():
         if key not in _KEYS:
             raise Error(f"{op.name}: '{WEIGHT_KIND}' has no key '{key}'{near(key, _KEYS)}", status=2)
@@ -86,10 +92,10 @@ def weight_kind_of(op: Operation) -> WeightKind | None:
     assert isinstance(bits, int)
     assert isinstance(block, int)
     words = {key: str(values[key]) for key in _WORDS if key in values}
-    return WeightKind(bits=bits, block=block, **words)
+    return WeightKind(bits=bits, block=block, symmetric=bool(values.get("symmetric", True)), **words)
 
 
-def _value(op: Operation, key: str, value: Attribute) -> int | str:
+def _value(op: Operation, key: str, value: Attribute) -> int | str | bool:
     if key in _WORDS and isinstance(value, StringAttr):
         return value.data
     if key not in _WORDS and isinstance(value, IntegerAttr):
@@ -111,4 +117,6 @@ def set_weight_kind(op: Operation, kind: WeightKind | None) -> None:
         noted["block"] = IntegerAttr(kind.block, i32)
     if kind.algorithm:
         noted["algorithm"] = StringAttr(kind.algorithm)
+    if not kind.symmetric:
+        noted["symmetric"] = BoolAttr.from_bool(False)
     op.attributes[WEIGHT_KIND] = DictionaryAttr(noted)

@@ -146,6 +146,14 @@ def test_a_rule_stores_all_weights_behind_a_dequantize(
 
 
 @pytest.mark.parametrize("kind", LAYERS)
+def test_they_may_have_zero_points(kind: str, tmp_path: pathlib.Path) -> None:
+    data, shape = LAYERS[kind]()
+    made = _converted(data, tmp_path, 'bits = 8, form = "dequantize", symmetric = false')
+    assert _types_of_weights(made) == {schema.TensorType.INT8}
+    assert _nearness(data, made, shape) > 35
+
+
+@pytest.mark.parametrize("kind", LAYERS)
 def test_they_err_less_behind_a_dequantize_than_as_a_hybrid_layer_reads_them(kind: str, tmp_path: pathlib.Path) -> None:
     data, shape = LAYERS[kind]()
     hybrid, behind = (_converted(data, tmp_path, f'bits = 8, form = "{form}"') for form in ("hybrid", "dequantize"))

@@ -115,16 +115,17 @@ def _weights(config: Table, algorithm: str, activations: str, what: str) -> Weig
     found = table(config["weight_tensor_config"], f"{what}: weight_tensor_config", _TENSOR)
     if entry(found, "dtype", "INT", what) != "INT":
         raise Error(f"{what}: {algorithm} makes integers", hint=f"float16 is of algorithm_key {_CASTING}", status=2)
-    if not entry(found, "symmetric", True, what):
-        raise Error(f"{what}: asymmetric weights are not supported", hint="set symmetric to true", status=2)
     granularity, block = _granularity(found, what)
     precision = entry(config, "compute_precision", "INTEGER", what)
     if precision not in ("INTEGER", "FLOAT"):
         hint = f"it is INTEGER or FLOAT{near(precision, ('INTEGER', 'FLOAT'))}"
         raise Error(f"{what}: compute_precision '{precision}'", hint=hint, status=2)
     only = activations == "float" and (precision == "FLOAT" or entry(config, "explicit_dequantize", False, what))
-    bits = entry(found, "num_bits", 8, what)
-    return WeightKind(bits, granularity, block, algorithm, "dequantize" if only else "hybrid")
+    bits, symmetric = entry(found, "num_bits", 8, what), entry(found, "symmetric", True, what)
+    if not symmetric and not only:
+        hint = "set symmetric to true, or compute_precision to FLOAT without activation_tensor_config"
+        raise Error(f"{what}: no kernel reads the zero points of asymmetric weights", hint=hint, status=2)
+    return WeightKind(bits, granularity, block, algorithm, "dequantize" if only else "hybrid", symmetric)
 
 
 def _granularity(found: Table, what: str) -> tuple[str, int]:

@@ -15,6 +15,9 @@ def refusal(op: str, kind: WeightKind, activations: str) -> str:
             behind = "float16 weights" if kind.is_float16 else "weights behind a dequantize"
             return f"{behind} don't go with {activations} activations"
         return "DEQUANTIZE reads no weights in blocks" if kind.block else ""
+    if not kind.symmetric:
+        behind = "; use form = 'dequantize'" if activations == "float" else ""
+        return f"no kernel reads the zero points of asymmetric weights{behind}"
     right = computes(op, activations, kind.bits, kind.granularity)
     if right or (right is None and kind.bits == 8 and not kind.block):
         return ""
@@ -34,6 +37,8 @@ def nearest(op: str, kind: WeightKind, activations: str) -> WeightKind:
     """
     if not refusal(op, kind, activations):
         return kind
+    if not kind.symmetric:
+        return nearest(op, replace(kind, symmetric=True), activations)
     if kind.is_float16:
         kind = WeightKind(8, algorithm=kind.algorithm)
     form = "hybrid" if activations != "float" else kind.form

@@ -17,7 +17,7 @@ from tflir.passes.recipes.recipe import Recipe, Rule
 _MOST = 1 << 24
 """Larger files are not read as recipes, in bytes."""
 _RULE = ("match", "op", "weights", "activations", "min_elements")
-_WEIGHTS = ("bits", "granularity", "block", "algorithm", "form")
+_WEIGHTS = ("bits", "granularity", "block", "algorithm", "form", "symmetric")
 
 
 def load_recipe(name: str) -> Recipe:
@@ -101,4 +101,5 @@ def _weights(said: object, what: str) -> WeightKind | Literal["float"] | None:
         entry(found, "block", 0, what),
         entry(found, "algorithm", "", what),
         entry(found, "form", "hybrid", what),
+        entry(found, "symmetric", True, what),
     )

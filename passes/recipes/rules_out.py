@@ -47,4 +47,5 @@ def _weights(kind: WeightKind | None, usual: str) -> str:
     block = f", block = {kind.block}" if kind.block else ""
     named = kind.algorithm or usual
     algorithm = f', algorithm = "{named}"' if named else ""
-    return f'{{bits = {kind.bits}, granularity = "{kind.granularity}"{block}{algorithm}, form = "{kind.form}"}}'
+    end = f'form = "{kind.form}"' + ("" if kind.symmetric else ", symmetric = false")
+    return f'{{bits = {kind.bits}, granularity = "{kind.granularity}"{block}{algorithm}, {end}}}'

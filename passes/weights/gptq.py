@@ -49,10 +49,18 @@ class Factors:
 
 
 def gptq(
-    weights: Array, scales: Array, factors: Factors, most: int = 127, *, pinned: bool = False, keep_zeros: bool = False
+    weights: Array,
+    scales: Array,
+    factors: Factors,
+    most: int = 127,
+    points: Array | None = None,
+    *,
+    pinned: bool = False,
+    keep_zeros: bool = False,
 ) -> Array:
     """The weights rounded to multiples of the scales from -most to most, shape `(channels, columns)`.
 
+    With `points`, a zero point for each channel or one for all, multiples are from -most - 1 - point to most - point.
     `scales` broadcasts to the weights: shape `(channels, 1)`, or `(channels, columns)` where blocks of columns have
     scales of their own. With `pinned`, the elements of the largest magnitude, from which the scales follow, keep their
     values, so that a quantizer that computes scales from the largest magnitudes finds the same scales. With
@@ -62,6 +70,7 @@ def gptq(
     wanted = np.ascontiguousarray(weights.T[order])  # a column of weights is a row here: the inner loop goes over these
     steps_of = np.ascontiguousarray(np.broadcast_to(scales, weights.shape).T[order])
     largest = _largest(wanted, steps_of, most) if pinned else np.full(len(weights), -1)
+    least, last = (-most, most) if points is None else (-most - 1 - points, most - points)
     rounded, errors = np.empty_like(wanted), np.zeros_like(wanted)
     for start in range(0, len(wanted), _BLOCK):
         block = slice(start, min(start + _BLOCK, len(wanted)))
@@ -69,7 +78,7 @@ def gptq(
         for k, column in enumerate(left):
             at = start + k
             steps = np.rint(column / steps_of[at])
-            steps = np.minimum(np.maximum(steps, -most), most) * steps_of[at]
+            steps = np.minimum(np.maximum(steps, least), last) * steps_of[at]
             kept = largest == at
             steps[kept] = wanted[at, kept]
             if keep_zeros:

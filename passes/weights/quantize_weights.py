@@ -45,7 +45,8 @@ class QuantizeWeightsPass(TflPass):
     """
     Replaces float weights by the integers that `tfl.weight_kind` of their ops asks for, and a `tfl.dequantize`: int4 in
     [-7, 7], int2 in [-1, 1], int8 in [-127, 127], with one scale, one for each channel, or one for each block. The
-    passes that quantize afterwards let ops read the integers as they are. With 16 bits, weights become float16.
+    passes that quantize afterwards let ops read the integers as they are. With 16 bits, weights become float16. With
+    `symmetric = false`, integers of all values, as [-128, 127], have a zero point.
 
     ```mlir
     %w = "tfl.pseudo_const"() <{value = dense<[[0.7, 0.2]]> : tensor<1x2xf32>}> : () -> tensor<1x2xf32>
@@ -232,8 +233,9 @@ def _element(kind: WeightKind, axis: int, result: Rounded) -> UniformQuantizedTy
         axes, blocks = (0, 1), (1, kind.block)
     elif kind.granularity == "channel":
         axes = (axis,)
-    layout = Layout(result.scales, 0, axes, blocks)
-    return UniformQuantizedType.get(IntegerType(kind.bits), Float32Type(), layout, narrow=True)
+    points = 0 if result.points is None else result.points.astype(np.int64)
+    layout = Layout(result.scales, points, axes, blocks)
+    return UniformQuantizedType.get(IntegerType(kind.bits), Float32Type(), layout, narrow=kind.symmetric)
 
 
 def _insert(

@@ -14,7 +14,7 @@ import numpy as np
 from tflir.ir.weight_kind import WeightKind
 from tflir.passes.weights.gptq import Factors, gptq, noise
 from tflir.passes.weights.reading import Float64
-from tflir.passes.weights.scales import SCALES, rounded
+from tflir.passes.weights.scales import SCALES, least_squares, range_scales, rounded
 
 _DAMPINGS = (0.01, 0.1, 1.0)
 _CAUTIOUS = 0.1
@@ -35,10 +35,13 @@ class Rounded:
     """`()` for one scale, `(channels,)`, or `(channels, blocks)`."""
     nearest: bool = False
     """Whether GPTQ was asked for and rounding to nearest errs less on the data that was held out."""
+    points: Float64 | None = None
+    """The zero points, of the shape of the scales; None: all are 0."""
 
     def integers(self) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
         """The stored integers, of the shape of the values."""
-        return np.rint(self.values / _spread(self.scales, self.values.shape)).astype(np.int8)
+        multiples = np.rint(self.values / _spread(self.scales, self.values.shape))
+        return (multiples if self.points is None else multiples + self.points.reshape(-1, 1)).astype(np.int8)
 
 
 @dataclass
@@ -137,18 +140,30 @@ def _round_rows(
     rows: Float64, kind: WeightKind, algorithm: str, moments: Float64 | None, check: Float64 | None, keep_zeros: bool
 ) -> Rounded:
     most = largest_integer(kind)
+    usual = "minmax" if algorithm == "gptq" else algorithm
+    points = None if kind.symmetric else _ranges(rows, kind)[1]
+
+    def nearest(name: str, *, instead: bool = False) -> Rounded:
+        scales = _scales(rows, kind, name)
+        ends = (most,) if points is None else (most - points.reshape(-1, 1), -most - 1 - points.reshape(-1, 1))
+        return Rounded(rounded(rows, _spread(scales, rows.shape), *ends), scales, instead, points)
+
     if algorithm != "gptq" or moments is None:
-        scales = _scales(rows, kind, "minmax" if algorithm == "gptq" else algorithm)
-        return Rounded(rounded(rows, _spread(scales, rows.shape), most), scales)
+        return nearest(usual)
     tried = [_scales(rows, kind, name) for name in _TRIED]
 
     def attempt(factors: Factors, seen: Float64, damping: float) -> Rounded:
-        grids = ((_spread(scales, rows.shape), scales) for scales in tried)
-        ways = [Rounded(gptq(rows, grid, factors, most, keep_zeros=keep_zeros), scales) for grid, scales in grids]
+        ways = [
+            Rounded(
+                gptq(rows, _spread(scales, rows.shape), factors, most, points, keep_zeros=keep_zeros),
+                scales,
+                points=points,
+            )
+            for scales in tried
+        ]
         return _best(rows, ways, seen, damping)
 
-    plain = Rounded(rounded(rows, _spread(tried[0], rows.shape), most), tried[0], nearest=True)
-    return tuned(rows, plain, attempt, moments, check)
+    return tuned(rows, nearest(_TRIED[0], instead=True), attempt, moments, check)
 
 
 def tuned(
@@ -196,11 +211,13 @@ def _best(rows: Float64, tried: list[Rounded], moments: Float64, damping: float)
     choice = errors.argmin(axis=0)
     channels = np.arange(len(rows))
     values = np.stack([one.values for one in tried])[choice, channels]
-    return Rounded(values, np.stack([one.scales for one in tried])[choice, channels])
+    return Rounded(values, np.stack([one.scales for one in tried])[choice, channels], points=tried[0].points)
 
 
 def _scales(rows: Float64, kind: WeightKind, name: str) -> Float64:
     """The scales in the precision in which the file holds them: float16 for blocks, else float32."""
+    if not kind.symmetric:
+        return _asymmetric_scales(rows, kind, name)
     made = SCALES[name]
     most = largest_integer(kind)
     if kind.granularity == "tensor":
@@ -210,6 +227,24 @@ def _scales(rows: Float64, kind: WeightKind, name: str) -> Float64:
     limits = np.finfo(np.float16)
     scales = made(rows.reshape(-1, kind.block), most).reshape(len(rows), -1)
     return np.clip(scales, limits.tiny, limits.max).astype(np.float16).astype(np.float64)
+
+
+def _asymmetric_scales(rows: Float64, kind: WeightKind, name: str) -> Float64:
+    """The scales beside zero points; a scale of the least squared error clips at both ends alike."""
+    scales, points = _ranges(rows, kind)
+    if name == "mse":
+        most, groups = largest_integer(kind), rows if scales.ndim else rows.reshape(1, -1)
+        ends = -most - 1 - points.reshape(-1), most - points.reshape(-1)
+        made = least_squares(groups, scales.reshape(-1), *ends).astype(np.float32).astype(np.float64)
+        return made.reshape(scales.shape)
+    return scales
+
+
+def _ranges(rows: Float64, kind: WeightKind) -> tuple[Float64, Float64]:
+    """Scales and zero points that cover the weights and 0: of all weights, shape `()`, or of each channel."""
+    most, whole = largest_integer(kind), kind.granularity == "tensor"
+    scales, points = range_scales(rows.reshape(1, -1) if whole else rows, -most - 1, most)
+    return (scales[0], points[0]) if whole else (scales, points)
 
 
 def _spread(scales: Float64, shape: tuple[int, ...]) -> Float64:

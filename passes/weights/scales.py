@@ -1,15 +1,19 @@
-"""Scales of symmetric weights: from the largest magnitude, of the least squared error, or of OCTAV.
+"""Scales of weights: from the largest magnitude or the range, of the least squared error, or of OCTAV.
 
-Weights are given as groups that share a scale, shape `(groups, elements)`; scales have shape `(groups,)`. Integers
-range from -most to most.
+Weights are given as groups that share a scale, shape `(groups, elements)`; scales have shape `(groups,)`. They are
+rounded to the multiples of the scale from -most to most, or from `least` to `most` where there is a zero point.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+End = int | npt.NDArray[Any]
+"""The last multiple of a scale, for all groups or for each."""
 
 _LEAST = 1e-6 / 254
 """Scales are at least this, also of weights that are all 0."""
@@ -26,19 +30,33 @@ def minmax_scales(groups: Array, most: int) -> Array:
     return np.maximum(np.abs(groups).max(axis=1) / most, _LEAST)
 
 
+def range_scales(groups: Array, low: int, high: int) -> tuple[Array, Array]:
+    """The scales and zero points with which the integers from low to high cover the weights and 0 (Jacob et al.,
+    arXiv:1712.05877, section 3).
+    """
+    least, most = np.minimum(groups.min(axis=1), 0.0), np.maximum(groups.max(axis=1), 0.0)
+    scales = np.maximum((most - least) / (high - low), _LEAST).astype(np.float32).astype(np.float64)
+    return scales, np.clip(np.rint(low - least / scales), low, high)
+
+
 def mse_scales(groups: Array, most: int) -> Array:
     """Of the scales that clip at 100 % to 30 % of the largest magnitude, the one of the least squared error."""
-    largest = minmax_scales(groups, most)
+    return least_squares(groups, minmax_scales(groups, most), -np.full(len(groups), most), np.full(len(groups), most))
+
+
+def least_squares(groups: Array, largest: Array, least: npt.NDArray[Any], most: npt.NDArray[Any]) -> Array:
+    """Of 100 % to 30 % of the scales `largest`, those of the least squared error with multiples from least to most."""
     best = largest.copy()
     step = max(1, _CHUNK // max(1, groups.shape[1]))
     for start in range(0, len(groups), step):
         part = slice(start, start + step)
-        least = np.full(len(groups[part]), np.inf)
+        ends = most[part, None], least[part, None]
+        smallest = np.full(len(groups[part]), np.inf)
         for factor in _FACTORS:
             scales = largest[part] * factor
-            errors = np.square(rounded(groups[part], scales[:, None], most) - groups[part]).sum(axis=1)
-            better = errors < least
-            least[better] = errors[better]
+            errors = np.square(rounded(groups[part], scales[:, None], *ends) - groups[part]).sum(axis=1)
+            better = errors < smallest
+            smallest[better] = errors[better]
             best[part][better] = scales[better]
     return np.maximum(best, _LEAST)
 
@@ -61,9 +79,9 @@ def octav_scales(groups: Array, most: int) -> Array:
     return np.maximum(np.minimum(clip, magnitudes.max(axis=1)) / most, _LEAST)
 
 
-def rounded(groups: Array, scales: Array, most: int) -> Array:
-    """The weights rounded to the nearest multiples of scales that broadcast to them."""
-    return np.clip(np.rint(groups / scales), -most, most) * scales
+def rounded(groups: Array, scales: Array, most: End, least: End | None = None) -> Array:
+    """The weights rounded to the nearest multiples of scales that broadcast to them, from `least` (-most) to `most`."""
+    return np.clip(np.rint(groups / scales), -most if least is None else least, most) * scales
 
 
 SCALES = {"minmax": minmax_scales, "mse": mse_scales, "octav": octav_scales}

@@ -51,3 +51,13 @@ func.func @left_by_the_mode(%x: tensor<1x2xf32>, %s: tensor<1x2xf32>) -> (tensor
   %1 = "tfl.svdf"(%x, %f, %t, %b, %s) <{fused_activation_function = "NONE", rank = 1 : i32}> {tfl.weight_kind = {bits = 4 : i32, granularity = "channel", form = "dequantize"}} : (tensor<1x2xf32>, tensor<2x2xf32>, tensor<2x1xf32>, none, tensor<1x2xf32>) -> tensor<1x2xf32>
   func.return %0, %1 : tensor<1x2xf32>, tensor<1x2xf32>
 }
+
+// Asymmetric weights: the integers from -8 to 7 cover what is between 0 and the largest.
+// CHECK-LABEL: func.func @zero_points
+func.func @zero_points(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  // CHECK: %w = "tfl.pseudo_qconst"() <{qtype = tensor<2x2x!quant.uniform<i4:f32:0, {0.10000000149011612:-8,0.20000000298023224:2}>>, value = dense<{{\[\[}}7, -8], [-8, 7]]> : tensor<2x2xi4>
+  %w = "tfl.pseudo_const"() <{value = dense<[[1.5, 0.0], [-2.0, 1.0]]> : tensor<2x2xf32>}> : () -> tensor<2x2xf32> loc("w")
+  %b = "tfl.no_value"() <{value}> : () -> none
+  %0 = "tfl.fully_connected"(%x, %w, %b) <{fused_activation_function = "NONE", keep_num_dims = false, weights_format = "DEFAULT"}> {tfl.weight_kind = {bits = 4 : i32, granularity = "channel", form = "dequantize", symmetric = false}} : (tensor<1x2xf32>, tensor<2x2xf32>, none) -> tensor<1x2xf32>
+  func.return %0 : tensor<1x2xf32>
+}
