@@ -102,7 +102,7 @@ DEPRECATED = (Optimize.OPTIMIZE_FOR_SIZE, Optimize.OPTIMIZE_FOR_LATENCY)
 IO_TYPES = ("float32", "int8", "uint8", "int16")
 REQUANTIZED = ("int8", "int16", "float32")
 SPARSITY_TARGETS = ("balanced", "size", "latency")
-WEIGHT_ALGORITHMS = ("minmax", "mse", "octav", "gptq")
+WEIGHT_ALGORITHMS = ("minmax", "mse", "octav", "recover", "gptq")
 RANGE_METHODS = ("minmax", "margin", "percentile", "mse", "entropy")
 """How ranges of activations are chosen; all but the first two from histograms."""
 AUTO = "auto"

@@ -38,7 +38,7 @@ _LEAST_DYNAMIC = 1024
 """Dynamic range leaves constants of fewer elements as they are."""
 _WIDTH = 8
 """The bit width of weights that every mode gives on its own."""
-_SCALED = ("mse", "octav")
+_SCALED = ("mse", "octav", "recover")
 """Algorithms that choose scales which the quantizer of a mode would not find from the elements."""
 _X16 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 

@@ -174,7 +174,8 @@ class Settings(ModeSettings):
         Option(
             "--weight-algorithm",
             "how weights are rounded: minmax (default: each to the nearest), mse or octav (with the scale of the least "
-            "squared error), or gptq: so that the results of the layer err least on the representative data",
+            "squared error), recover (to the grid on which training put them), or gptq: so that the results of the "
+            "layer err least on the representative data",
             "ALGORITHM",
             one_of(WEIGHT_ALGORITHMS),
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},

@@ -17,7 +17,9 @@ FLOAT16 = 16
 """The bits of float16 weights, which have no scales."""
 GRANULARITIES = ("tensor", "channel", "block")
 BLOCKS = (32, 64, 128, 256)
-ALGORITHMS = ("minmax", "mse", "octav", "gptq")
+ALGORITHMS = ("minmax", "mse", "octav", "recover", "gptq")
+_SYMMETRIC = ("octav", "recover")
+"""Algorithms for scales without zero points."""
 FORMS = ("hybrid", "dequantize")
 _HALF_HINT = 'write weights = "float16"'
 _WORDS = {"granularity": GRANULARITIES, "algorithm": ALGORITHMS, "form": FORMS}
@@ -53,11 +55,18 @@ class WeightKind:
                 raise Error(f"weights of {key} '{said}'", hint=hint, status=2)
         if self.granularity == "block" and self.block not in BLOCKS:
             raise Error(f"weights in blocks of {self.block}", hint="blocks are 32, 64, 128 or 256", status=2)
-        if not self.symmetric and (self.granularity == "block" or self.algorithm == "octav" or self.is_float16):
-            what = "in blocks" if self.block else "by octav" if self.algorithm == "octav" else "of float16"
+        if not self.symmetric and (what := self._only_symmetric()):
             raise Error(f"asymmetric weights {what}", hint="leave symmetric out", status=2)
         if self.granularity != "block" and self.block:
             raise Error("weights with a block but without granularity 'block'", hint="leave block out", status=2)
+
+    def _only_symmetric(self) -> str:
+        """What of the kind has no zero points; empty if it may have them."""
+        if self.is_float16:
+            return "of float16"
+        if self.granularity == "block":
+            return "in blocks"
+        return f"by {self.algorithm}" if self.algorithm in _SYMMETRIC else ""
 
     @property
     def is_float16(self) -> bool:

@@ -12,7 +12,9 @@ from tflir.ir.weight_kind import FLOAT16, HALF, WeightKind
 from tflir.passes.recipes.fields import Table, entry, table
 from tflir.passes.recipes.recipe import Recipe, Rule
 
-_ALGORITHMS = {"min_max_uniform_quantize": "minmax", "MSE": "mse", "OCTAV": "octav", "GPTQ": "gptq"}
+_ALGORITHMS = {"min_max_uniform_quantize": "minmax", "MSE": "mse", "OCTAV": "octav", "GPTQ": "gptq"} | {
+    "dequantized_weight_recovery": "recover"
+}
 _CASTING = "float_casting"
 _OPS = {"CONV_2D_TRANSPOSE": "TRANSPOSE_CONV"}
 _ENTRY = ("regex", "operation", "algorithm_key", "op_config")

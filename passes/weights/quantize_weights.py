@@ -31,11 +31,12 @@ from tflir.passes.quantization.pairs import (
 from tflir.passes.rewriting.edit import erase, insert_after
 from tflir.passes.rewriting.values import qconst_op
 from tflir.passes.weights.blocks import ignores_activation, separate_activation
-from tflir.passes.weights.reading import WeightUse, correct_bias, erase_unused, floats, rows_of, shaped, summed
+from tflir.passes.weights.reading import Float64, WeightUse, correct_bias, erase_unused, floats, rows_of, shaped, summed
 from tflir.passes.weights.rounding import Rounded, round_rows
 
 _OWN = ("minmax", "gptq")
 """Algorithms after which the quantizer that runs later finds the scales of int8 weights itself."""
+_OFF_GRID = "weights that are no multiples of a step"
 _SPARSE_BITS = 8
 """Zeros of narrower weights can't be left out: no kernel reads such weights sparse."""
 
@@ -68,7 +69,8 @@ class QuantizeWeightsPass(TflPass):
 
     algorithm: str = "minmax"
     """For ops whose kind names none: minmax (scale max|v| / 127, to nearest), mse (scale of the least squared error),
-    octav (Sakr et al., arXiv:2206.06501), gptq (with the second moments that calibration recorded)."""
+    octav (Sakr et al., arXiv:2206.06501), recover (the step of which the weights are multiples), gptq (with the second
+    moments that calibration recorded)."""
     correct_bias: str = "off"
     """on or auto: as for `tfl-round-weights`."""
     every: bool = False
@@ -95,6 +97,8 @@ class QuantizeWeightsPass(TflPass):
             erase_unused(constant)
         for op in module.walk():
             _clear_kind(op, report)
+        if times := report.counts[_OFF_GRID]:
+            report.remarks.append(f"{times} weights are no multiples of a step, as recover expects: rounded to nearest")
 
     def rounds(self, use: WeightUse) -> bool:
         """Whether the pass rounds the weights of a use by what was recorded."""
@@ -165,8 +169,7 @@ class QuantizeWeightsPass(TflPass):
             report.decline("what it reads was not recorded: rounded to nearest", readers[0])
         check = None if moments is None else summed(products, names.HELD_OUT_MOMENTS, len(rows))
         result = round_rows(rows, kind, kind.algorithm, moments, check, keep_zeros=self._keeps(kind))
-        if result.nearest:
-            report.decline("rounding to nearest errs less on data that was held out", readers[0])
+        _note_missed(kind, rows, result, readers[0], report)
         element = _element(kind, axis, result)
         integers = shaped(result.integers(), values.shape, axis)
         dequantize = _insert(constant, element, integers, len(uses))
@@ -186,6 +189,15 @@ class QuantizeWeightsPass(TflPass):
         for use in products if self.correct_bias != "off" else ():
             if use.is_recorded(names.INPUT_MEAN):
                 correct_bias(use, rows - result.values, report, checked=self.correct_bias == "auto")
+
+
+def _note_missed(kind: WeightKind, rows: Float64, result: Rounded, op: TflOp, report: PassReport) -> None:
+    """Says where an algorithm did not give what it is for."""
+    if result.nearest:
+        report.decline("rounding to nearest errs less on data that was held out", op)
+    if kind.algorithm == "recover" and not result.is_exact(rows):
+        report.count(_OFF_GRID)
+        report.decline("the weights are no multiples of a step: rounded to nearest", op)
 
 
 def _has_several(op: TflOp) -> bool:

@@ -17,6 +17,7 @@ from tflir.passes.weights.reading import Float64
 from tflir.passes.weights.scales import SCALES, least_squares, range_scales, rounded
 
 _DAMPINGS = (0.01, 0.1, 1.0)
+_EXACT = 0.01
 _CAUTIOUS = 0.1
 """The damping without data to check it."""
 HELD_OUT = 4
@@ -37,6 +38,11 @@ class Rounded:
     """Whether GPTQ was asked for and rounding to nearest errs less on the data that was held out."""
     points: Float64 | None = None
     """The zero points, of the shape of the scales; None: all are 0."""
+
+    def is_exact(self, rows: Float64) -> bool:
+        """Whether the values are the weights `rows` but for a hundredth of a step."""
+        errors = np.abs(self.values - rows) / _spread(self.scales, self.values.shape)
+        return not errors.size or float(errors.max()) < _EXACT
 
     def integers(self) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
         """The stored integers, of the shape of the values."""

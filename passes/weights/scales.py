@@ -21,6 +21,12 @@ _FACTORS = np.linspace(1.0, 0.3, 29)
 """Parts of the largest magnitude that are tried as the largest value."""
 _CHUNK = 1 << 20
 """Elements that are processed at once."""
+_SAME = 1e-5
+"""Magnitudes that differ by less, beside the largest, are of one multiple."""
+_DIVISORS = 12
+"""Parts of the least difference that are tried as the step."""
+_OFF = 1e-2
+"""By so much of a step may weights lie beside their multiples."""
 _ROUNDS = 20
 """Steps of OCTAV's iteration, which converges in fewer."""
 
@@ -79,10 +85,36 @@ def octav_scales(groups: Array, most: int) -> Array:
     return np.maximum(np.minimum(clip, magnitudes.max(axis=1)) / most, _LEAST)
 
 
+def recovered_scales(groups: Array, most: int) -> Array:
+    """The step of which all weights of a group are multiples, as after training with simulated quantization; that of
+    `minmax_scales` where there is none with at most `most` multiples.
+
+    The step is the least difference of magnitudes, or a small part of it: multiples 2 and 5 differ by 2 or 3.
+    """
+    found = minmax_scales(groups, most)
+    step = max(1, _CHUNK // max(1, groups.shape[1]))
+    for start in range(0, len(groups), step):
+        part = slice(start, start + step)
+        magnitudes = np.sort(np.abs(groups[part]), axis=1)
+        largest = magnitudes[:, -1]
+        differences = np.diff(magnitudes, axis=1, prepend=0.0)
+        differences[differences <= _SAME * largest[:, None]] = np.inf
+        least = differences.min(axis=1)
+        known = ~np.isfinite(least)
+        for divisor in range(1, _DIVISORS + 1):
+            multiples = np.rint(largest * divisor / np.where(known, 1.0, least))
+            scales = largest / np.maximum(multiples, 1)
+            steps = magnitudes / np.where(known, 1.0, scales)[:, None]
+            fits = (np.abs(steps - np.rint(steps)).max(axis=1) < _OFF) & (multiples <= most) & ~known
+            found[part][fits] = np.maximum(scales[fits], _LEAST)
+            known |= fits
+    return found
+
+
 def rounded(groups: Array, scales: Array, most: End, least: End | None = None) -> Array:
     """The weights rounded to the nearest multiples of scales that broadcast to them, from `least` (-most) to `most`."""
     return np.clip(np.rint(groups / scales), -most if least is None else least, most) * scales
 
 
-SCALES = {"minmax": minmax_scales, "mse": mse_scales, "octav": octav_scales}
+SCALES = {"minmax": minmax_scales, "mse": mse_scales, "octav": octav_scales, "recover": recovered_scales}
 """The ways to choose scales, by their names."""
