@@ -36,6 +36,11 @@ def _only_padding(data: np.ndarray, size: int) -> bool:
     return not bool((halves[:size] == 8).any())
 
 
+def _activates(site: Site) -> bool:
+    """Whether an activation is fused into the op."""
+    return str(site.option("activation")) not in ("None", "NONE")
+
+
 _INT2 = "qi2/qci2/qbi2"
 _INT4 = "qi4/qci4/qbi4"
 _BLOCKS = "qbi8/qbi4/qbi2"
@@ -44,6 +49,8 @@ WEIGHT_DEFECTS = (
     # fully connected
     fails("wrong", "FULLY_CONNECTED", "f32 qbi8/qbi2 *",
           reason="weights in blocks other than int4", mend=_LEGALIZE),
+    fails("wrong", "FULLY_CONNECTED", "f32 qbi4 *", _activates,
+          reason="weights in blocks and a fused activation, which it ignores", mend=_LEGALIZE),
     fails("unloadable", "FULLY_CONNECTED", f"qi8/qi16/qu8 {_BLOCKS} *",
           reason="weights in blocks beside integer activations", mend=_LEGALIZE),
     # convolutions

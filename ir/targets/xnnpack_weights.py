@@ -145,6 +145,15 @@ def left_empty(site: Site) -> bool:
     return ("int8" if site.kinds[0] == "qi8" else "hybrid") not in info.densify
 
 
+def half_beside_sparse(site: Site) -> bool:
+    """Whether a bias is a float16 constant beside integer weights behind DENSIFY and DEQUANTIZE."""
+    weights, bias = (value.owner for value in site.inputs[1:3])
+    if not isinstance(weights, DequantizeOp) or not isinstance(bias, DequantizeOp):
+        return False
+    integers = kind_of(weights.operands[0]) in ("qi8", "qci8") and isinstance(weights.operands[0].owner, DensifyOp)
+    return integers and unpacks(weights) and unpacks(bias) and kind_of(bias.operands[0]) == "f16"
+
+
 def _even_channels(site: Site) -> bool:
     divisor = {"i4": 2, "i2": 4}.get(site.kinds[1][-2:], 1)
     return site.shape(1)[-1] % divisor == 0

@@ -12,9 +12,17 @@ from tflir.ir.errors import Error
 from tflir.ir.functions import functions
 from tflir.ir.names import place
 from tflir.ir.targets import TARGETS, Target, Verdict
+from tflir.ir.targets.kinds import kind_of
 from tflir.ir.targets.site import is_operator
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.indexing import DensifyOp
+from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
+from tflir.passes.quantization.pairs import constant_of
+from tflir.passes.rewriting.values import is_float, producer
 from tflir.passes.targets.weight_forms import SUFFIXES, WeightForms, stored_integers
+from tflir.passes.weights.blocks import ignores_activation, separate_activation
+from tflir.passes.weights.reading import floats, replace_constant
 
 _UNMET = 3
 _SAID = {"wrong": "computes it wrongly", "unloadable": "does not load it", "crashes": "crashes on it"}
@@ -24,6 +32,7 @@ _SAID = {"wrong": "computes it wrongly", "unloadable": "does not load it", "cras
 class LegalizePass(TflPass):
     """
     Gives ops that a target runs wrongly, or not at all, weights of another form: wider integers, a dequantize, float32.
+    A fused activation that the kernel ignores becomes an op of its own, a float16 bias float32.
 
     ```mlir
     %q = "tfl.pseudo_qconst"() <{qtype = tensor<8x64x!quant.uniform<i4:f32, 0.1>>, value = dense<-8> …}> …
@@ -78,6 +87,28 @@ def defect_of(op: Operation, target: Target) -> Verdict | None:
 
 
 def _mend(op: Operation, target: Target, forms: WeightForms) -> bool:
-    """Lets an op read its weights in the first form that the target runs; False where there is none."""
+    """Gives an op the first form that the target runs; False where there is none. The first two change no number."""
+    if any(change(op) and defect_of(op, target) is None for change in (_separated, _with_wide_bias)):
+        return True
     indices = [index for index, value in enumerate(op.operands) if stored_integers(value) is not None]
     return any(forms.set(op, indices, form, lambda: defect_of(op, target) is None) for form in SUFFIXES)
+
+
+def _separated(op: Operation) -> bool:
+    """Makes a fused activation an op of its own, where weights lie in blocks that the kernel reads without it."""
+    if not ignores_activation(op) or kind_of(op.operands[1]) != "qbi4" or not is_float(op.operands[0]):
+        return False
+    assert isinstance(op, TflOp)
+    return separate_activation(op)
+
+
+def _with_wide_bias(op: Operation) -> bool:
+    """Makes a float16 bias float32, where weights are what a DENSIFY and a DEQUANTIZE make."""
+    if not isinstance(op, TflOp) or (info := op.INFO.bias) is None or info[0] >= len(op.operands):
+        return False
+    weights, bias = producer(op.operands[1]), constant_of(op.operands[info[0]])
+    sparse = isinstance(weights, DequantizeOp) and isinstance(producer(weights.operands[0]), DensifyOp)
+    if bias is None or not sparse or bias.stored_bytes == bias.blob.nbytes:
+        return False
+    replace_constant(bias, floats(bias))
+    return True
