@@ -172,3 +172,22 @@ def test_labels_are_the_place_of_the_largest_or_above_a_half(
     output: np.ndarray, label: np.ndarray, expected: float
 ) -> None:
     assert right(output, label) == expected
+
+
+def test_without_predictions_a_walk_goes_forward_again_after_a_step_back() -> None:
+    """The data of the search accept all places, those that check only the first 23: half of 63 is tried first."""
+    files: set[int] = set()
+
+    def search(place: int) -> Measured:
+        files.add(place)
+        return Measured(0.0, 0.0)
+
+    found = Walk([], -0.5, search, lambda at: 0.0 if at < 23 else -1.0).find(64)
+    assert (found.holds, found.value) == (True, 0.0)
+    assert 20 <= found.place < 23
+    assert len(files) <= MOST_FILES
+
+
+def test_without_predictions_what_the_search_data_refuse_is_a_limit_too() -> None:
+    found = Walk([], -0.5, lambda at: Measured(0.0 if at < 40 else -1.0, 0.0), lambda _: 0.0).find(64)
+    assert 36 <= found.place < 40

@@ -67,14 +67,27 @@ class Walk:
 
     def find(self, count: int) -> Found:
         """The most compressed of `count` places that holds the bound, as far as `MOST_FILES` measurements tell."""
-        place = self._accepted(count)
+        place, missed = self._accepted(count)
         self._found = len(self._seen)
         value = self._check(place)
         while value < self._least and place > 0:
-            place = self._back(place, self._least - value)
+            missed, place = place, self._back(place, self._least - value)
             self.measured(place)
             value = self._check(place)
+        if not self._predicted and value >= self._least:
+            place, value = self._forward(place, value, missed)
         return Found(place, value >= self._least, value)
+
+    def _forward(self, place: int, value: float, missed: int) -> tuple[int, float]:
+        """The last place between one that holds the bound and one that misses it, as far as files are left, and its
+        value. Where values can be predicted, `fill` uses what is left."""
+        while self.left and missed - place > 1:
+            middle = (place + missed) // 2
+            if self._excess(middle) >= 0 and (seen := self._check(middle)) >= self._least:
+                place, value = middle, seen
+            else:
+                missed = middle
+        return place, value
 
     @property
     def left(self) -> int:
@@ -92,8 +105,8 @@ class Walk:
         found = self.measured(place)
         return found.value - found.margin - self._least
 
-    def _accepted(self, count: int) -> int:
-        """The last place that the data of the search accepts; 0 if it accepts none."""
+    def _accepted(self, count: int) -> tuple[int, int]:
+        """The last place that the data of the search accepts, 0 if it accepts none, and the first that it refuses."""
         low, high = -1, count
         place = self._start(count)
         while len(self._seen) < (_SEARCHED if low >= 0 else MOST_FILES - 1):
@@ -104,7 +117,7 @@ class Walk:
             if high - low <= 1:
                 break
             place = self._next(low, high, place)
-        return max(low, 0)
+        return max(low, 0), max(high, 1)
 
     def _start(self, count: int) -> int:
         """The place that is predicted to reach the bound, if predictions have no offset; else the last."""
