@@ -74,6 +74,11 @@ def test_presets_resolve(name: str, module: ModuleOp) -> None:
         ("{}", "not a list"),
         ('[{"regexp": "a"}]', "did you mean 'regex'"),
         ('[{"algorithm_key": "GPTQQ"}]', "not supported"),
+        ('[{"algorithm_key": "OSCAR"}]', "use GPTQ"),
+        (
+            '[{"algorithm_key": "float_casting", "op_config": {"weight_tensor_config": {"num_bits": 8}}}]',
+            "num_bits to 16",
+        ),
         ('[{"op_config": {"weight_tensor_config": {"granularity": "CHANELWISE"}}}]', "did you mean 'CHANNELWISE'"),
         ('[{"a":' * 100_000, "nested too deeply"),
     ],

@@ -78,6 +78,8 @@ def _rule(item: object, what: str) -> Rule:
         return Rule(match, op, "float", "float")
     if "HADAMARD" in algorithm.upper():
         raise Error(f"{what}: rotations by Hadamard matrices are not supported", hint=_NO_HR, status=2)
+    if algorithm.upper() == "OSCAR":
+        raise Error(f"{what}: OSCAR, which scales what layers read, is not supported", hint=_NO_HR, status=2)
     if algorithm == _CASTING:
         return _casting(Rule(match, op, HALF, "float"), found, what)
     if algorithm not in _ALGORITHMS:
