@@ -103,8 +103,10 @@ def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
 
 
 def _of_several(ops: Sequence[TflOp], algorithm: str) -> tuple[WeightKind, ...]:
-    """The forms of ops with several weights: 8 bits, which dynamic range gives them, or fewer behind a dequantize."""
-    hybrid = (WeightKind(8, algorithm=algorithm),) if all(op.INFO.hybrid for op in ops) else ()
+    """The forms of ops with several weights: int8 with one scale for each, as in dynamic range, or 8 and fewer bits
+    behind a dequantize.
+    """
+    hybrid = (WeightKind(8, "tensor", algorithm=algorithm),) if all(op.INFO.hybrid for op in ops) else ()
     behind = [(bits, shared) for bits in _BEHIND for shared in ("channel", "tensor")]
     return (*hybrid, *(WeightKind(bits, shared, algorithm=algorithm, form="dequantize") for bits, shared in behind))
 

@@ -70,7 +70,7 @@ def forms_of(evaluations: Evaluations, judge: SnrJudge, *, latency: bool) -> lis
             if form is None or not all(map(math.isfinite, form.noise)):
                 continue
             if latency:
-                if kind.granularity == "channel":
+                if _finer(layer, kind) is None and not kind.is_float16:
                     made.append(replace(form, cost=_seconds(compiler, _alone(compiler, at, kind)) - base))
             else:
                 cost = form.cost if not _loses_zeros(compiler, layer) else _written(evaluations, at, kind) - plain
@@ -95,10 +95,17 @@ def _loses_zeros(compiler: Compiler, layer: Layer) -> bool:
 def _written(evaluations: Evaluations, at: int, kind: WeightKind) -> int:
     """The bytes of the model with a layer in a form and all others float; of the scales, only how many is known."""
     layer = evaluations.compiler.layers[at]
-    fine = None if kind.is_float16 else replace(kind, granularity="channel")
-    if fine is None or kind.granularity == "channel" or fine not in layer.kinds:
+    if (fine := _finer(layer, kind)) is None:
         return evaluations.size(_alone(evaluations.compiler, at, kind))
     return _written(evaluations, at, fine) - _SCALE_BYTES * layer.further_scales
+
+
+def _finer(layer: Layer, kind: WeightKind) -> WeightKind | None:
+    """The same form with a scale for each channel instead of one for all; None if the layer has no such form."""
+    if kind.is_float16 or kind.granularity == "channel":
+        return None
+    fine = replace(kind, granularity="channel")
+    return fine if fine in layer.kinds else None
 
 
 def _without(kinds: Sequence[WeightKind], at: int) -> list[WeightKind | None]:
@@ -113,7 +120,7 @@ def _requests(compiler: Compiler, *, latency: bool) -> list[Request]:
     compared = [] if latency else [wide, *(_without(wide, at) for at in layers)]
     for at, layer in enumerate(compiler.layers if not latency else ()):
         if _loses_zeros(compiler, layer):
-            compared += [_alone(compiler, at, kind) for kind in layer.kinds if kind.granularity == "channel"]
+            compared += [_alone(compiler, at, kind) for kind in layer.kinds if _finer(layer, kind) is None]
     return [*noise, *((SIZE, kinds) for kinds in ([None for _ in layers], *compared))]
 
 
@@ -155,7 +162,7 @@ def _derived(layer: Layer, kind: WeightKind, runs: dict[WeightKind, _Run]) -> Fo
         return Form(kind, tuple(run.noise.tolist()), run.bytes)
     if kind.is_float16:
         return _float16(layer, runs)
-    if kind.granularity == "tensor" and (fine := replace(kind, granularity="channel")) in layer.kinds:
+    if (fine := _finer(layer, kind)) is not None:
         form = _derived(layer, fine, runs)
         if form is None:
             return None
