@@ -27,7 +27,8 @@ def test_channels_of_one_weight_say_nothing_of_one_scale_for_all() -> None:
         return net.depthwise("d", x, random(1, 1, 1, 64, seed=1), random(64, seed=2))
 
     (layer,) = layers_of(load_bytes(model_of(build, (1, 4, 4, 64))), "minmax")
-    assert layer.further_scales == 63
+    assert layer.channels == (64,)
+    assert layer.scale_bytes == 63 * 4 + 64 * 8
     assert layer.coarser == math.inf
 
 
@@ -53,3 +54,13 @@ def test_channels_of_zeros_have_no_noise_to_lose() -> None:
     without = _layer(np.delete(weights, 3, axis=0)).coarser
     assert _layer(with_zeros).coarser == pytest.approx(without)
     assert _layer(np.zeros((16, _COLUMNS), np.float32)).coarser == 1
+
+
+def test_layers_of_one_number_of_channels_share_their_zero_points() -> None:
+    def build(net: Net, x: int) -> int:
+        first = net.dense("one", x, random(16, _COLUMNS, seed=7))
+        second = net.dense("two", first, random(16, 16, seed=8))
+        return net.dense("three", second, random(8, 16, seed=9))
+
+    layers = layers_of(load_bytes(model_of(build, (1, _COLUMNS))), "minmax")
+    assert [layer.scale_bytes for layer in layers] == [15 * 4 + 16 * 8 / 2, 15 * 4 + 16 * 8 / 2, 7 * 4 + 8 * 8]

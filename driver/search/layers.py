@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,8 @@ LEAST_ELEMENTS = 64
 BITS = (8, 4, 2)
 _MOST, _LEAST = 127, 7
 """The largest integers of the widest and of narrow weights."""
+_SCALE_BYTES, _POINT_BYTES = 4, 8
+"""A channel's scale and zero point in the file."""
 _MATRIX = 2
 """Constants of fewer dimensions have one scale."""
 _CHUNK = 1 << 20
@@ -58,8 +61,10 @@ class Layer:
     """How many weights there are."""
     kinds: tuple[WeightKind, ...]
     """The forms that it may have beside float: float16 if float is float32, and then from 8 bits to the fewest."""
-    further_scales: int = 0
-    """How many more scales there are with one for each channel than with one for each constant."""
+    channels: tuple[int, ...] = ()
+    """The number of channels of each constant that may have a scale for each."""
+    scale_bytes: float = 0.0
+    """What one scale for each constant saves in the file beside one for each channel."""
     coarser: float = 1.0
     """How much more noise one scale for each constant gives than one for each channel."""
     zeros: float = 0.0
@@ -92,14 +97,27 @@ def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
         elements = sum(map(_elements, read))
         if kinds and elements >= LEAST_ELEMENTS:
             many = [_channels(op) for op in members]
-            further, coarser = max(count for count, _ in many), max(factor for _, factor in many)
+            channels, coarser = max((counts for counts, _ in many), key=sum), max(factor for _, factor in many)
             one = members[0]
             zeros = 1 - sum(map(_nonzero, read)) / elements
             half = _float16_noise(members)
             named = first_name(one), one.INFO.builtin
             kinds = kinds if half is None else (HALF, *kinds)
-            found.append(Layer(*named, tuple(group), elements, kinds, further, coarser, zeros, half or 0.0))
-    return found
+            found.append(Layer(*named, tuple(group), elements, kinds, channels, 0.0, coarser, zeros, half or 0.0))
+    return _with_scale_bytes(found)
+
+
+def _with_scale_bytes(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers with what their scales take. Zero points, all 0, are in the file once for each number of channels, and
+    each layer with that number has its part in them.
+    """
+    shared = Counter(count for layer in layers for count in set(layer.channels))
+
+    def taken(layer: Layer) -> float:
+        scales = _SCALE_BYTES * sum(count - 1 for count in layer.channels)
+        return scales + sum(_POINT_BYTES * count / shared[count] for count in set(layer.channels))
+
+    return [replace(layer, scale_bytes=taken(layer)) for layer in layers]
 
 
 def _of_several(ops: Sequence[TflOp], algorithm: str) -> tuple[WeightKind, ...]:
@@ -127,13 +145,14 @@ def _kinds(builtins: Sequence[str], algorithm: str) -> tuple[WeightKind, ...]:
     return tuple(found)
 
 
-def _channels(op: TflOp) -> tuple[int, float]:
-    """How many more scales the weights of an op have with one for each channel, and how much more noise without them.
+def _channels(op: TflOp) -> tuple[tuple[int, ...], float]:
+    """How many channels each weight of an op has, and how much more noise one scale for all of them gives.
 
     The noise of a channel is taken beside its own weights: what reads channels of small weights often multiplies them
     by larger ones. Infinite if channels of their own scale have no noise, as those of one weight.
     """
-    further, before, after = 0, 0.0, 0.0
+    counts: list[int] = []
+    before = after = 0.0
     for position in _positions(op):
         constant = weight_constant(op.operands[position])
         assert constant is not None
@@ -141,12 +160,12 @@ def _channels(op: TflOp) -> tuple[int, float]:
             continue
         rows = rows_of(floats(constant), op.INFO.channel_axis(position) or 0)
         own = minmax_scales(rows, _MOST)[:, None]
-        further += len(rows) - 1
+        counts += [len(rows)] if len(rows) > 1 else []
         before += _noise(rows, own)
         after += _noise(rows, np.broadcast_to(own.max(), own.shape))
     if after <= before:
-        return further, 1.0
-    return further, after / before if before > _NOTHING * after else math.inf
+        return tuple(counts), 1.0
+    return tuple(counts), after / before if before > _NOTHING * after else math.inf
 
 
 def _float16_noise(ops: Sequence[TflOp]) -> float | None:

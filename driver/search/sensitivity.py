@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 Float64 = npt.NDArray[np.float64]
 _SPARSE = 0.2
 """The least share of zeros that might be left out."""
-_SCALE_BYTES = 4
-"""A channel's scale in the file; zero points are all 0, and layers share them."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,20 @@ def forms_of(evaluations: Evaluations, judge: SnrJudge, *, latency: bool) -> lis
                 if _finer(layer, kind) is None and not kind.is_float16:
                     made.append(replace(form, cost=_seconds(compiler, _alone(compiler, at, kind)) - base))
             else:
-                cost = form.cost if not _loses_zeros(compiler, layer) else _written(evaluations, at, kind) - plain
-                made.append(replace(form, cost=cost + shift))
+                made.append(replace(form, cost=_bytes(evaluations, at, form, plain, shift)))
         found.append(made)
     quiet = (0.0,) * max((len(form.noise) for made in found for form in made), default=1)
     return [[Form(None, quiet, 0.0), *made[1:]] for made in found]
+
+
+def _bytes(evaluations: Evaluations, at: int, form: Form, plain: int, shift: float) -> float:
+    """The bytes of a form of a layer beside float. By `shift` they differ from those of the layer alone where other
+    layers have scales too, with which it shares zero points.
+    """
+    compiler = evaluations.compiler
+    if form.kind is None or not _loses_zeros(compiler, compiler.layers[at]):
+        return form.cost + shift
+    return _written(evaluations, at, form.kind) - plain + (0 if form.kind.is_float16 else shift)
 
 
 def _saved_among_others(evaluations: Evaluations, kinds: list[WeightKind], at: int) -> int:
@@ -92,12 +99,12 @@ def _loses_zeros(compiler: Compiler, layer: Layer) -> bool:
     return compiler.leaves_zeros_out and layer.zeros >= _SPARSE
 
 
-def _written(evaluations: Evaluations, at: int, kind: WeightKind) -> int:
+def _written(evaluations: Evaluations, at: int, kind: WeightKind) -> float:
     """The bytes of the model with a layer in a form and all others float; of the scales, only how many is known."""
     layer = evaluations.compiler.layers[at]
     if (fine := _finer(layer, kind)) is None:
         return evaluations.size(_alone(evaluations.compiler, at, kind))
-    return _written(evaluations, at, fine) - _SCALE_BYTES * layer.further_scales
+    return _written(evaluations, at, fine) - layer.scale_bytes
 
 
 def _finer(layer: Layer, kind: WeightKind) -> WeightKind | None:
@@ -168,7 +175,7 @@ def _derived(layer: Layer, kind: WeightKind, runs: dict[WeightKind, _Run]) -> Fo
             return None
         of_weights = np.minimum(_weights(kind.bits, runs), form.noise)
         noise = np.array(form.noise) + (layer.coarser - 1) * of_weights
-        return Form(kind, tuple(noise.tolist()), form.cost - _SCALE_BYTES * layer.further_scales)
+        return Form(kind, tuple(noise.tolist()), form.cost - layer.scale_bytes)
     same = next((one for one in runs if one.form == kind.form), None)
     if same is None:
         return None
@@ -183,7 +190,7 @@ def _float16(layer: Layer, runs: dict[WeightKind, _Run]) -> Form | None:
     if found is None:
         return None
     kind, run = found
-    wider = layer.elements * (FLOAT16 - kind.bits) / 8 - _SCALE_BYTES * layer.further_scales
+    wider = layer.elements * (FLOAT16 - kind.bits) / 8 - layer.scale_bytes
     return Form(HALF, tuple((run.noise * layer.float16_noise).tolist()), run.bytes + wider)
 
 
