@@ -108,9 +108,13 @@ def test_weights_that_float16_can_not_hold_stay_as_they_are(tmp_path: pathlib.Pa
     large = random(64, 64)
     large[0, 0] = 1e6
     data = model_of(lambda net, x: net.dense("one", x, large), SHAPE)
-    made = _converted(data, tmp_path, '[[rule]]\nweights = "float16"\n')
+    (tmp_path / "r").write_text('[[rule]]\nweights = "float16"\n')
+    converter = tflir.Converter.from_bytes(data)
+    converter.recipe = str(tmp_path / "r")
+    made = converter.convert()
     assert _types(made) == {"one/w": SINGLE}
     assert _nearness(data, made) > 100
+    assert any("'one' stay float32" in line for report in converter.reports for line in report.remarks)
 
 
 def test_weights_that_are_float16_stay_as_they_are(tmp_path: pathlib.Path) -> None:

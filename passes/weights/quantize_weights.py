@@ -151,6 +151,7 @@ class QuantizeWeightsPass(TflPass):
             return  # the model has it as float16
         if not fits_float16(constant.blob):
             report.decline(TOO_LARGE, uses[0].operation)
+            report.remarks.append(f"weights of '{names.place(uses[0].operation)}' stay float32: {TOO_LARGE}")
             return
         store_float16(constant, uses, report, nameless=True)
         report.count("weights to float16")
