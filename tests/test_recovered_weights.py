@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from models_builder import random
 from net_builder import Net, model_of
@@ -21,6 +21,7 @@ from tflir.passes.weights.scales import minmax_scales, recovered_scales, rounded
 SHAPE = (1, 48)
 
 
+@settings(max_examples=500)
 @given(
     st.lists(st.integers(-100, 100), min_size=8, max_size=60),
     st.floats(1 / 1024, 10, width=32),

@@ -17,7 +17,7 @@ from tflir.passes.weights.reading import Float64
 from tflir.passes.weights.scales import SCALES, least_squares, range_scales, rounded
 
 _DAMPINGS = (0.01, 0.1, 1.0)
-_EXACT = 0.01
+_EXACT = 1e-3
 _CAUTIOUS = 0.1
 """The damping without data to check it."""
 HELD_OUT = 4
@@ -40,7 +40,7 @@ class Rounded:
     """The zero points, of the shape of the scales; None: all are 0."""
 
     def is_exact(self, rows: Float64) -> bool:
-        """Whether the values are the weights `rows` but for a hundredth of a step."""
+        """Whether the values are the weights `rows` but for a thousandth of a step."""
         errors = np.abs(self.values - rows) / _spread(self.scales, self.values.shape)
         return not errors.size or float(errors.max()) < _EXACT
 

@@ -23,9 +23,7 @@ _CHUNK = 1 << 20
 """Elements that are processed at once."""
 _SAME = 1e-5
 """Magnitudes that differ by less, beside the largest, are of one multiple."""
-_DIVISORS = 12
-"""Parts of the least difference that are tried as the step."""
-_OFF = 1e-2
+_OFF = 1e-3
 """By so much of a step may weights lie beside their multiples."""
 _ROUNDS = 20
 """Steps of OCTAV's iteration, which converges in fewer."""
@@ -89,25 +87,36 @@ def recovered_scales(groups: Array, most: int) -> Array:
     """The step of which all weights of a group are multiples, as after training with simulated quantization; that of
     `minmax_scales` where there is none with at most `most` multiples.
 
-    The step is the least difference of magnitudes, or a small part of it: multiples 2 and 5 differ by 2 or 3.
+    The step is the least difference of magnitudes, or a part of it: multiples 2 and 5 differ by 2 or 3.
     """
     found = minmax_scales(groups, most)
     step = max(1, _CHUNK // max(1, groups.shape[1]))
     for start in range(0, len(groups), step):
         part = slice(start, start + step)
-        magnitudes = np.sort(np.abs(groups[part]), axis=1)
-        largest = magnitudes[:, -1]
-        differences = np.diff(magnitudes, axis=1, prepend=0.0)
-        differences[differences <= _SAME * largest[:, None]] = np.inf
-        least = differences.min(axis=1)
-        known = ~np.isfinite(least)
-        for divisor in range(1, _DIVISORS + 1):
-            multiples = np.rint(largest * divisor / np.where(known, 1.0, least))
-            scales = largest / np.maximum(multiples, 1)
-            steps = magnitudes / np.where(known, 1.0, scales)[:, None]
-            fits = (np.abs(steps - np.rint(steps)).max(axis=1) < _OFF) & (multiples <= most) & ~known
-            found[part][fits] = np.maximum(scales[fits], _LEAST)
-            known |= fits
+        found[part] = _recovered(np.sort(np.abs(groups[part]), axis=1), found[part], most)
+    return found
+
+
+def _recovered(magnitudes: Array, usual: Array, most: int) -> Array:
+    """The steps of groups of rising magnitudes, else the `usual` ones.
+
+    A magnitude that is no multiple of a wrong step is off by at least one part in `most`, far more than rounding is.
+    """
+    found, largest = usual.copy(), magnitudes[:, -1]
+    differences = np.diff(magnitudes, axis=1, prepend=0.0)
+    differences[differences <= _SAME * largest[:, None]] = np.inf
+    least = differences.min(axis=1)
+    unknown = np.flatnonzero(np.isfinite(least))
+    for divisor in range(1, most + 1):
+        multiples = np.rint(largest[unknown] * divisor / least[unknown])
+        unknown, multiples = unknown[multiples <= most], multiples[multiples <= most]
+        if not unknown.size:
+            break
+        scales = largest[unknown] / multiples
+        steps = magnitudes[unknown] / scales[:, None]
+        fits = np.abs(steps - np.rint(steps)).max(axis=1) < _OFF
+        found[unknown[fits]] = np.maximum(scales[fits], _LEAST)
+        unknown = unknown[~fits]
     return found
 
 
