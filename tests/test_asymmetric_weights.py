@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any
 
 import numpy as np
 import pytest
+from aeq_entries import entry
 from hypothesis import given
 from hypothesis import strategies as st
 from models_builder import random
@@ -22,16 +22,6 @@ from tflir.passes.weights.rounding import round_rows
 from tflir.passes.weights.scales import range_scales
 
 SHAPE = (1, 6, 6, 4)
-_AEQ = {
-    "regex": ".*",
-    "operation": "*",
-    "algorithm_key": "min_max_uniform_quantize",
-    "op_config": {
-        "weight_tensor_config": {"num_bits": 8, "symmetric": False, "granularity": "CHANNELWISE", "dtype": "INT"},
-        "compute_precision": "FLOAT",
-        "explicit_dequantize": True,
-    },
-}
 
 
 def _one_sided(*shape: int, seed: int) -> np.ndarray:
@@ -118,13 +108,14 @@ def test_integers_stand_for_the_rounded_values(granularity: str, algorithm: str)
 
 
 def test_the_entry_of_ai_edge_quantizer_means_the_same(tmp_path: pathlib.Path) -> None:
-    assert _converted(tmp_path, json.dumps([_AEQ])) == _converted(tmp_path, _rule(8, "channel", symmetric=False))
+    assert _converted(
+        tmp_path, entry("min_max_uniform_quantize", num_bits=8, symmetric=False, dtype="INT")
+    ) == _converted(tmp_path, _rule(8, "channel", symmetric=False))
 
 
 def test_beside_integer_activations_it_is_refused() -> None:
-    config = {**_AEQ["op_config"], "compute_precision": "INTEGER", "explicit_dequantize": False}  # type: ignore[dict-item]
     with pytest.raises(tflir.Error, match="no kernel reads the zero points"):
-        read_recipe(json.dumps([{**_AEQ, "op_config": config}]))
+        read_recipe(entry("min_max_uniform_quantize", computes="INTEGER", num_bits=8, symmetric=False, dtype="INT"))
 
 
 def test_a_rule_for_all_ops_gives_symmetric_weights_where_kernels_read_integers(tmp_path: pathlib.Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any
 
 import numpy as np
 import pytest
+from aeq_entries import entry
 from ai_edge_litert import schema_py_generated as schema
 from models_builder import random
 from net_builder import Net, model_of
@@ -73,12 +73,10 @@ def test_layers_of_all_kinds_read_float16_weights(tmp_path: pathlib.Path) -> Non
 
 
 def test_the_entry_of_ai_edge_quantizer_gives_the_same_model(tmp_path: pathlib.Path) -> None:
-    weights = {"num_bits": 16, "dtype": "FLOAT", "symmetric": True, "granularity": "TENSORWISE"}
-    config = {"weight_tensor_config": weights, "compute_precision": "FLOAT", "explicit_dequantize": True}
-    entry = {"regex": ".*", "operation": "FULLY_CONNECTED", "algorithm_key": "float_casting", "op_config": config}
+    told = entry("float_casting", operation="FULLY_CONNECTED", num_bits=16, dtype="FLOAT")
     data = model_of(_two, SHAPE)
     ours = _converted(data, tmp_path, '[[rule]]\nop = "FULLY_CONNECTED"\nweights = "float16"\n')
-    assert _converted(data, tmp_path, json.dumps([entry])) == ours
+    assert _converted(data, tmp_path, told) == ours
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any
 
 import numpy as np
 import pytest
+from aeq_entries import entry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from models_builder import random
@@ -75,10 +75,8 @@ def test_nothing_is_lost_by_storing_them(bits: int, tmp_path: pathlib.Path) -> N
     )
     assert _nearness(data, recovered) > 100
     assert _nearness(data, nearest) < 60
-    weights = {"num_bits": bits, "symmetric": True, "granularity": "CHANNELWISE", "dtype": "INT"}
-    config = {"weight_tensor_config": weights, "compute_precision": "FLOAT", "explicit_dequantize": True}
-    entry = {"regex": ".*", "operation": "*", "algorithm_key": "dequantized_weight_recovery", "op_config": config}
-    assert _converted(tmp_path, data, json.dumps([entry])).convert() == recovered
+    told = entry("dequantized_weight_recovery", num_bits=bits, symmetric=True, dtype="INT")
+    assert _converted(tmp_path, data, told).convert() == recovered
 
 
 def test_the_option_holds_beside_integer_activations(tmp_path: pathlib.Path) -> None:

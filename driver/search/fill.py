@@ -8,13 +8,12 @@ measured, only the noise of the further steps is predicted. For example, a bound
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tflir.search.path import Choice, cost_of, hull, ratio
+from tflir.search.path import Choice, cost_of, hull, steps_of
 from tflir.search.sensitivity import Form
 from tflir.search.walk import Measured
 
@@ -73,14 +72,9 @@ def further(place: Place, choices: Sequence[Sequence[Choice[Form]]], rest: float
         hull([now, *(one for one in layer if one.cost < now.cost and one.noise >= now.noise)])
         for now, layer in zip(place, choices, strict=True)
     ]
-    steps = sorted(
-        (ratio(before, after), at, number)
-        for at, kept in enumerate(hulls)
-        for number, (before, after) in enumerate(itertools.pairwise(kept))
-    )
     reached = [0] * len(hulls)
     added = np.zeros(len(place[0].kind.noise) if place else 1)
-    for _, at, number in steps:
+    for _, at, number in steps_of(hulls):
         before, after = hulls[at][number], hulls[at][number + 1]
         more = added + np.subtract(after.kind.noise, before.kind.noise)
         if reached[at] == number and more.max() <= rest:

@@ -36,13 +36,13 @@ def hull(choices: Sequence[Choice[T]]) -> list[Choice[T]]:
     for one in sorted(choices, key=lambda choice: (choice.noise, choice.cost)):
         if kept and one.cost >= kept[-1].cost:
             continue
-        while len(kept) > 1 and ratio(kept[-2], kept[-1]) >= ratio(kept[-1], one):
+        while len(kept) > 1 and _ratio(kept[-2], kept[-1]) >= _ratio(kept[-1], one):
             kept.pop()
         kept.append(one)
     return kept
 
 
-def ratio(before: Choice[T], after: Choice[T]) -> float:
+def _ratio(before: Choice[T], after: Choice[T]) -> float:
     """The noise that a step adds for what it saves."""
     return (after.noise - before.noise) / (before.cost - after.cost)
 
@@ -54,11 +54,7 @@ def path_of(layers: Sequence[Sequence[Choice[T]]]) -> list[tuple[Choice[T], ...]
     save: where a large layer does not fit any more, smaller ones may. Of two places the later one costs less.
     """
     hulls = [hull(choices) for choices in layers]
-    steps = sorted(
-        (ratio(before, after), at, place)
-        for at, kept in enumerate(hulls)
-        for place, (before, after) in enumerate(itertools.pairwise(kept))
-    )
+    steps = steps_of(hulls)
     first, last = (tuple(kept[end] for kept in hulls) for end in (0, -1))
     path = [first]
     for limit in _limits(hulls, noise_of(last)):
@@ -66,6 +62,17 @@ def path_of(layers: Sequence[Sequence[Choice[T]]]) -> list[tuple[Choice[T], ...]
         if cost_of(one) < cost_of(path[-1]):
             path.append(one)
     return path
+
+
+def steps_of(hulls: Sequence[Sequence[Choice[T]]]) -> list[tuple[float, int, int]]:
+    """The steps along the hulls of all layers, the least ratio first: what each adds in noise for what it saves, the
+    layer, and the place in its hull that it starts from.
+    """
+    return sorted(
+        (_ratio(before, after), at, place)
+        for at, kept in enumerate(hulls)
+        for place, (before, after) in enumerate(itertools.pairwise(kept))
+    )
 
 
 def _limits(hulls: Sequence[Sequence[Choice[T]]], most: float) -> Iterator[float]:

@@ -13,18 +13,19 @@ from tflir.ir.functions import functions
 from tflir.ir.names import place
 from tflir.ir.targets import TARGETS, Target, Verdict
 from tflir.ir.targets.kinds import kind_of
-from tflir.ir.targets.site import is_operator
+from tflir.ir.targets.site import Site, is_operator
+from tflir.ir.targets.xnnpack_weights import half_beside_sparse
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.indexing import DensifyOp
-from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.pairs import constant_of
-from tflir.passes.rewriting.values import is_float, producer
+from tflir.passes.rewriting.values import is_float
 from tflir.passes.targets.weight_forms import SUFFIXES, WeightForms, stored_integers
 from tflir.passes.weights.blocks import ignores_activation, separate_activation
 from tflir.passes.weights.reading import floats, replace_constant
 
 _UNMET = 3
+_BIAS = 2
+"""The position of the bias of convolutions and fully connected layers."""
 _SAID = {"wrong": "computes it wrongly", "unloadable": "does not load it", "crashes": "crashes on it"}
 
 
@@ -88,7 +89,7 @@ def defect_of(op: Operation, target: Target) -> Verdict | None:
 
 def _mend(op: Operation, target: Target, forms: WeightForms) -> bool:
     """Gives an op the first form that the target runs; False where there is none. The first two change no number."""
-    if any(change(op) and defect_of(op, target) is None for change in (_separated, _with_wide_bias)):
+    if (_separated(op) or _with_wide_bias(op, target)) and defect_of(op, target) is None:
         return True
     indices = [index for index, value in enumerate(op.operands) if stored_integers(value) is not None]
     return any(forms.set(op, indices, form, lambda: defect_of(op, target) is None) for form in SUFFIXES)
@@ -102,13 +103,10 @@ def _separated(op: Operation) -> bool:
     return separate_activation(op)
 
 
-def _with_wide_bias(op: Operation) -> bool:
+def _with_wide_bias(op: Operation, target: Target) -> bool:
     """Makes a float16 bias float32, where weights are what a DENSIFY and a DEQUANTIZE make."""
-    if not isinstance(op, TflOp) or (info := op.INFO.bias) is None or info[0] >= len(op.operands):
-        return False
-    weights, bias = producer(op.operands[1]), constant_of(op.operands[info[0]])
-    sparse = isinstance(weights, DequantizeOp) and isinstance(producer(weights.operands[0]), DensifyOp)
-    if bias is None or not sparse or bias.stored_bytes == bias.blob.nbytes:
+    biased = isinstance(op, TflOp) and op.INFO.bias is not None and len(op.operands) > op.INFO.bias[0] == _BIAS
+    if not biased or not half_beside_sparse(Site(op, target)) or (bias := constant_of(op.operands[_BIAS])) is None:
         return False
     replace_constant(bias, floats(bias))
     return True

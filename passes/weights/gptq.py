@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tflir.passes.weights.scales import ends
+
 Array = npt.NDArray[np.float64]
 
 _BLOCK = 64
@@ -70,7 +72,7 @@ def gptq(
     wanted = np.ascontiguousarray(weights.T[order])  # a column of weights is a row here: the inner loop goes over these
     steps_of = np.ascontiguousarray(np.broadcast_to(scales, weights.shape).T[order])
     largest = _largest(wanted, steps_of, most) if pinned else np.full(len(weights), -1)
-    least, last = (-most, most) if points is None else (-most - 1 - points, most - points)
+    least, last = ends(most, points)
     rounded, errors = np.empty_like(wanted), np.zeros_like(wanted)
     for start in range(0, len(wanted), _BLOCK):
         block = slice(start, min(start + _BLOCK, len(wanted)))

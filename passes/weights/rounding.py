@@ -14,7 +14,7 @@ import numpy as np
 from tflir.ir.weight_kind import WeightKind
 from tflir.passes.weights.gptq import Factors, gptq, noise
 from tflir.passes.weights.reading import Float64
-from tflir.passes.weights.scales import SCALES, least_squares, range_scales, rounded
+from tflir.passes.weights.scales import SCALES, ends, least_squares, range_scales, rounded
 
 _DAMPINGS = (0.01, 0.1, 1.0)
 _EXACT = 1e-3
@@ -146,30 +146,23 @@ def _round_rows(
     rows: Float64, kind: WeightKind, algorithm: str, moments: Float64 | None, check: Float64 | None, keep_zeros: bool
 ) -> Rounded:
     most = largest_integer(kind)
-    usual = "minmax" if algorithm == "gptq" else algorithm
-    points = None if kind.symmetric else _ranges(rows, kind)[1]
 
-    def nearest(name: str, *, instead: bool = False) -> Rounded:
-        scales = _scales(rows, kind, name)
-        ends = (most,) if points is None else (most - points.reshape(-1, 1), -most - 1 - points.reshape(-1, 1))
-        return Rounded(rounded(rows, _spread(scales, rows.shape), *ends), scales, instead, points)
+    def nearest(scales: Float64, points: Float64 | None, *, instead: bool = False) -> Rounded:
+        least, last = ends(most, None if points is None else points.reshape(-1, 1))
+        return Rounded(rounded(rows, _spread(scales, rows.shape), last, least), scales, instead, points)
 
     if algorithm != "gptq" or moments is None:
-        return nearest(usual)
-    tried = [_scales(rows, kind, name) for name in _TRIED]
+        return nearest(*_grid(rows, kind, "minmax" if algorithm == "gptq" else algorithm))
+    tried = [_grid(rows, kind, name) for name in _TRIED]
 
     def attempt(factors: Factors, seen: Float64, damping: float) -> Rounded:
-        ways = [
-            Rounded(
-                gptq(rows, _spread(scales, rows.shape), factors, most, points, keep_zeros=keep_zeros),
-                scales,
-                points=points,
-            )
-            for scales in tried
-        ]
+        ways: list[Rounded] = []
+        for scales, points in tried:
+            values = gptq(rows, _spread(scales, rows.shape), factors, most, points, keep_zeros=keep_zeros)
+            ways.append(Rounded(values, scales, points=points))
         return _best(rows, ways, seen, damping)
 
-    return tuned(rows, nearest(_TRIED[0], instead=True), attempt, moments, check)
+    return tuned(rows, nearest(*tried[0], instead=True), attempt, moments, check)
 
 
 def tuned(
@@ -220,10 +213,13 @@ def _best(rows: Float64, tried: list[Rounded], moments: Float64, damping: float)
     return Rounded(values, np.stack([one.scales for one in tried])[choice, channels], points=tried[0].points)
 
 
+def _grid(rows: Float64, kind: WeightKind, name: str) -> tuple[Float64, Float64 | None]:
+    """The scales and, of asymmetric weights, the zero points."""
+    return (_scales(rows, kind, name), None) if kind.symmetric else _asymmetric(rows, kind, name)
+
+
 def _scales(rows: Float64, kind: WeightKind, name: str) -> Float64:
     """The scales in the precision in which the file holds them: float16 for blocks, else float32."""
-    if not kind.symmetric:
-        return _asymmetric_scales(rows, kind, name)
     made = SCALES[name]
     most = largest_integer(kind)
     if kind.granularity == "tensor":
@@ -235,21 +231,17 @@ def _scales(rows: Float64, kind: WeightKind, name: str) -> Float64:
     return np.clip(scales, limits.tiny, limits.max).astype(np.float16).astype(np.float64)
 
 
-def _asymmetric_scales(rows: Float64, kind: WeightKind, name: str) -> Float64:
-    """The scales beside zero points; a scale of the least squared error clips at both ends alike."""
-    scales, points = _ranges(rows, kind)
-    if name == "mse":
-        most, groups = largest_integer(kind), rows if scales.ndim else rows.reshape(1, -1)
-        ends = -most - 1 - points.reshape(-1), most - points.reshape(-1)
-        made = least_squares(groups, scales.reshape(-1), *ends).astype(np.float32).astype(np.float64)
-        return made.reshape(scales.shape)
-    return scales
+def _asymmetric(rows: Float64, kind: WeightKind, name: str) -> tuple[Float64, Float64]:
+    """Scales and zero points that cover the weights and 0: of all weights, shape `()`, or of each channel.
 
-
-def _ranges(rows: Float64, kind: WeightKind) -> tuple[Float64, Float64]:
-    """Scales and zero points that cover the weights and 0: of all weights, shape `()`, or of each channel."""
+    A scale of the least squared error clips at both ends alike.
+    """
     most, whole = largest_integer(kind), kind.granularity == "tensor"
-    scales, points = range_scales(rows.reshape(1, -1) if whole else rows, -most - 1, most)
+    groups = rows.reshape(1, -1) if whole else rows
+    scales, points = range_scales(groups, -most - 1, most)
+    if name == "mse":
+        scales = least_squares(groups, scales, -most - 1 - points, most - points)
+        scales = scales.astype(np.float32).astype(np.float64)
     return (scales[0], points[0]) if whole else (scales, points)
 
 

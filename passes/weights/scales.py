@@ -120,6 +120,11 @@ def _recovered(magnitudes: Array, usual: Array, most: int) -> Array:
     return found
 
 
+def ends(most: int, points: Array | None) -> tuple[End, End]:
+    """The least and the last multiple of a scale: -most and most, or those of all integers around zero points."""
+    return (-most, most) if points is None else (-most - 1 - points, most - points)
+
+
 def rounded(groups: Array, scales: Array, most: End, least: End | None = None) -> Array:
     """The weights rounded to the nearest multiples of scales that broadcast to them, from `least` (-most) to `most`."""
     return np.clip(np.rint(groups / scales), -most if least is None else least, most) * scales
