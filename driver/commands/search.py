@@ -86,7 +86,7 @@ def _facts(source: Input, found: Result, arguments: argparse.Namespace, options:
             "limit": found.limit,
             "reused": found.reused,
             "layers": [{"name": layer.name, "op": layer.op, "form": form} for layer, form in found.layers],
-            "remarks": [remark for remark in (data_remark(options),) if remark is not None],
+            "remarks": [remark for remark in (data_remark(options), _unseen(found)) if remark is not None],
         }
     )
 
@@ -170,6 +170,8 @@ def _say(source: Input, found: Result, arguments: argparse.Namespace, options: O
         flags = f"--optimize DEFAULT,EXPERIMENTAL_SPARSITY --sparsity-target {arguments.minimize or 'size'}"
         weights = "1 weight" if zeros == 1 else f"{zeros} weights"
         say(f"zeros of {weights} left out" + (f": compile the rules with {flags}" if arguments.rules_out else ""))
+    if (unseen := _unseen(found)) is not None:
+        say(f"warning: {unseen}")
     if found.layers and set(forms) == {_FLOAT}:
         say("no weights can be smaller within the bound: the model stays as it is")
     size = len(found.model)
@@ -177,6 +179,17 @@ def _say(source: Input, found: Result, arguments: argparse.Namespace, options: O
     measured = arguments.bound.shown(found.value)
     sizes = f"{human_size(source.size)} -> {human_size(size)}{ratio}"
     say(f"{shown_name(arguments.output)}: {sizes}, {measured} on held-out data")
+
+
+def _unseen(found: Result) -> str | None:
+    """What is said of layers that change no output on the data."""
+    if not found.unseen:
+        return None
+    count = len(found.unseen)
+    first = found.unseen[0].name or found.unseen[0].op
+    layers, keep = ("1 layer changes", "it keeps") if count == 1 else (f"{count} layers change", "they keep")
+    which = f"'{first}'" if count == 1 else f"'{first}' and others"
+    return f"{layers} no output on the search data: {keep} 8 bits or more ({which}); give samples that need them"
 
 
 def _check(arguments: argparse.Namespace, options: Options) -> None:

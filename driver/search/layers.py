@@ -70,7 +70,9 @@ class Layer:
     zeros: float = 0.0
     """The share of the weights that are 0."""
     float16_noise: float = 0.0
-    """The squared error of float16 weights beside that of int4 ones with a scale for each channel."""
+    """The squared error of float16 weights relative to that of int4 weights with a scale for each channel."""
+    fits_int4: bool = False
+    """Whether int4 holds the weights without an error, with a scale for each channel."""
 
     @property
     def widths(self) -> int:
@@ -100,10 +102,21 @@ def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
             channels, coarser = max((counts for counts, _ in many), key=sum), max(factor for _, factor in many)
             one = members[0]
             zeros = 1 - sum(map(_nonzero, read)) / elements
-            half = _float16_noise(members)
-            named = first_name(one), one.INFO.builtin
-            kinds = kinds if half is None else (HALF, *kinds)
-            found.append(Layer(*named, tuple(group), elements, kinds, channels, 0.0, coarser, zeros, half or 0.0))
+            half, narrow = _errors(members)
+            found.append(
+                Layer(
+                    first_name(one),
+                    one.INFO.builtin,
+                    tuple(group),
+                    elements,
+                    kinds if half is None else (HALF, *kinds),
+                    channels,
+                    coarser=coarser,
+                    zeros=zeros,
+                    float16_noise=half / narrow if half and narrow else 0.0,
+                    fits_int4=not narrow,
+                )
+            )
     return _with_scale_bytes(found)
 
 
@@ -168,19 +181,22 @@ def _channels(op: TflOp) -> tuple[tuple[int, ...], float]:
     return tuple(counts), after / before if before > _NOTHING * after else math.inf
 
 
-def _float16_noise(ops: Sequence[TflOp]) -> float | None:
-    """The squared error of float16 weights of some ops beside that of int4 ones; None if float16 can't hold them, or if
-    the model stores them so.
+def _errors(ops: Sequence[TflOp]) -> tuple[float | None, float]:
+    """The squared errors of float16 and of int4 weights of some ops.
+
+    That of float16 is None if float16 can't hold the weights, or if the model stores them so already.
     """
-    half = narrow = 0.0
+    half: float | None = 0.0
+    narrow = 0.0
     for constant in {held.source: held for op in ops for held in map(weight_constant, _weights(op)) if held}.values():
-        if constant.stored_bytes < constant.blob.nbytes or not fits_float16(constant.blob):
-            return None
         values = floats(constant).reshape(1, -1) if len(constant.shape) < _MATRIX else floats(constant)
         rows = rows_of(values, 0)
-        half += float(np.square(rows - rows.astype(np.float16)).sum())
         narrow += float(np.square(rows - rounded(rows, minmax_scales(rows, _LEAST)[:, None], _LEAST)).sum())
-    return half / narrow if narrow > 0 else 0.0
+        if half is None or constant.stored_bytes < constant.blob.nbytes or not fits_float16(constant.blob):
+            half = None
+        else:
+            half += float(np.square(rows - rows.astype(np.float16)).sum())
+    return half, narrow
 
 
 def _noise(rows: Float64, scales: Float64) -> float:

@@ -21,7 +21,7 @@ from tflir.search.fill import Filled, Place, fill
 from tflir.search.judge import Accuracy, AccuracyJudge, Judge, SnrJudge
 from tflir.search.layers import Layer
 from tflir.search.path import Choice, cost_of, path_of
-from tflir.search.sensitivity import Form, choices, forms_of, predicted_db
+from tflir.search.sensitivity import Form, choices, forms_of, is_unseen, predicted_db
 from tflir.search.sharing import Sharing
 from tflir.search.store import Store, hashed
 from tflir.search.walk import MOST_FILES, Measured, Walk
@@ -63,6 +63,8 @@ class Result:
     reused: int
     layers: list[tuple[Layer, str]]
     """The layers with their forms."""
+    unseen: list[Layer]
+    """Those layers that change no output on the data of the search: they keep at least 8 bits."""
     trace: str
     """All evaluations, as JSON."""
     samples: Samples
@@ -112,13 +114,7 @@ def search(
         raise Error(what, hint="loosen the bound, or give more data")
     float_bytes = evaluations.size([None] * len(compiler.layers))
     model = evaluations.model(kinds)  # the last one that is compiled: the reports are about it
-    result = {
-        "kinds": evaluations.named(kinds),
-        "bytes": len(model),
-        "value": found.value,
-        "evaluations": evaluations.count,
-        "limit": limit,
-    }
+    unseen = [layer for layer, made in zip(compiler.layers, forms, strict=True) if is_unseen(layer, made)]
     trace = {
         "version": TRACE_VERSION,
         "bound": str(goal.bound),
@@ -128,20 +124,27 @@ def search(
         "path": [_place(place, goal) for place in path],
         "layers": [_described(layer, made) for layer, made in zip(compiler.layers, forms, strict=True)],
         "evaluations": evaluations.records,
-        "result": result,
+        "result": {
+            "kinds": evaluations.named(kinds),
+            "bytes": len(model),
+            "value": found.value,
+            "evaluations": evaluations.count,
+            "limit": limit,
+        },
     }
     return Result(
-        model,
-        compiler.rules(kinds, name),
-        found.value,
-        evaluations.count,
-        limit,
-        evaluations.reused,
-        [(layer, text(kind)) for layer, kind in zip(compiler.layers, kinds, strict=True)],
-        json.dumps(_finite(trace), indent=1),
-        data.check.samples,
-        compiler.pipeline,
-        compiler.reports,
+        model=model,
+        rules=compiler.rules(kinds, name),
+        value=found.value,
+        evaluations=evaluations.count,
+        limit=limit,
+        reused=evaluations.reused,
+        layers=[(layer, text(kind)) for layer, kind in zip(compiler.layers, kinds, strict=True)],
+        unseen=unseen,
+        trace=json.dumps(_finite(trace), indent=1),
+        samples=data.check.samples,
+        pipeline=compiler.pipeline,
+        reports=compiler.reports,
     )
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tflir.ir.weight_kind import FLOAT16, HALF, WeightKind
 from tflir.search.evaluations import NOISE, SIZE, Request
-from tflir.search.layers import Layer
+from tflir.search.layers import BITS, Layer
 from tflir.search.path import Choice
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def forms_of(evaluations: Evaluations, judge: SnrJudge, *, latency: bool) -> lis
     """The forms of each layer, float first.
 
     Measured are 4 bits behind a dequantize, which adds the noise of the weights alone, and 8 and 2 bits as the op reads
-    them, with a scale per channel; the other forms follow.
+    them, with a scale per channel; the other forms follow. A layer that `is_unseen` gets no form that may be less
+    accurate than int8 with a scale per channel.
     """
     compiler = evaluations.compiler
     found: list[list[Form]] = []
@@ -72,9 +73,22 @@ def forms_of(evaluations: Evaluations, judge: SnrJudge, *, latency: bool) -> lis
                     made.append(replace(form, cost=_seconds(compiler, _alone(compiler, at, kind)) - base))
             else:
                 made.append(replace(form, cost=_bytes(evaluations, at, form, plain, shift)))
-        found.append(made)
+        found.append([form for form in made if _is_safe(layer, form)] if is_unseen(layer, made) else made)
     quiet = (0.0,) * max((len(form.noise) for made in found for form in made), default=1)
     return [[Form(None, quiet, 0.0), *made[1:]] for made in found]
+
+
+def is_unseen(layer: Layer, forms: Sequence[Form]) -> bool:
+    """Whether rounding a layer changes its weights and yet no output: the data says nothing of it.
+
+    An example is a layer in a branch that no sample takes.
+    """
+    return len(forms) > 1 and not layer.fits_int4 and not any(noise for form in forms for noise in form.noise)
+
+
+def _is_safe(layer: Layer, form: Form) -> bool:
+    kind = form.kind
+    return kind is None or kind.is_float16 or (kind.bits == max(BITS) and _finer(layer, kind) is None)
 
 
 def _bytes(evaluations: Evaluations, at: int, form: Form, plain: int, shift: float) -> float:
