@@ -14,6 +14,7 @@ from xdsl.ir import SSAValue
 from tflir.ir.groups import Groups
 from tflir.ir.names import first_name
 from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.scale_axis import scale_axis
 from tflir.ir.weight_kind import FORMS, HALF, WeightKind
 from tflir.passes.quantization.float16_constants import fits_float16
 from tflir.passes.recipes.kernels import refusal
@@ -171,7 +172,7 @@ def _channels(op: TflOp) -> tuple[tuple[int, ...], float]:
         assert constant is not None
         if len(constant.shape) < _MATRIX:
             continue
-        rows = rows_of(floats(constant), op.INFO.channel_axis(position) or 0)
+        rows = rows_of(floats(constant), scale_axis(op, position, len(constant.shape)))
         own = minmax_scales(rows, _MOST)[:, None]
         counts += [len(rows)] if len(rows) > 1 else []
         before += _noise(rows, own)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflir.ir.constants import ArrayElementsAttr
-from tflir.ir.targets.site import Site
+from tflir.ir.targets.site import Site, layout_of, matrix_axis
 from tflir.ir.targets.target import fails
 
 _LEGALIZE = "tfl-legalize"
@@ -34,6 +34,12 @@ def _only_padding(data: np.ndarray, size: int) -> bool:
     """Whether the only -8 is in the unused half of the last byte."""
     halves = np.stack((data & 15, data >> 4), axis=1).reshape(-1)
     return not bool((halves[:size] == 8).any())
+
+
+def _off_columns(site: Site) -> bool:
+    """Whether a matrix has scales per channel along another axis than that of its columns."""
+    element = layout_of(site.inputs[1])
+    return element is not None and element.layout.axes != (matrix_axis(site),)
 
 
 def _activates(site: Site) -> bool:
@@ -75,6 +81,8 @@ WEIGHT_DEFECTS = (
     fails("wrong", "BATCH_MATMUL", "f32 qbi8 *", reason="a matrix in blocks", mend=_LEGALIZE),
     fails("wrong", "BATCH_MATMUL", "qi8/qi16 qci8/qbi8 *",
           reason="a matrix with a scale per channel beside integers", mend=_LEGALIZE),
+    fails("wrong", "BATCH_MATMUL", "f32 qci8 *", _off_columns,
+          reason="a matrix with a scale per channel along another axis", mend=_LEGALIZE),
     fails("unloadable", "BATCH_MATMUL", f"any {_INT4}/{_INT2} *",
           reason="a matrix of fewer than 8 bits", mend=_LEGALIZE),
     # look-ups

@@ -18,6 +18,7 @@ from tflir.ir.targets.verdict import Verdict
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import BuiltinOp, CustomOp
 from tflir.ir.tfl.control_flow import YieldOp
+from tflir.ir.tfl.scale_axis import scale_axis
 from tflir.ir.tfl.shapes import constant
 from tflir.ir.tfl.signature import needed_version
 from tflir.ir.types import element_of, shape_of
@@ -114,6 +115,12 @@ class Site:
         """The operator version that stands in the file."""
         said = getattr(getattr(self.op.attributes.get(names.VERSION), "value", None), "data", 0)
         return max(said, needed_version(self.op))
+
+
+def matrix_axis(site: Site) -> int:
+    """The axis of the second operand of a BATCH_MATMUL along which its kernels read scales per channel."""
+    assert isinstance(site.op, TflOp)
+    return scale_axis(site.op, 1, len(site.shape(1)))
 
 
 def layout_of(value: SSAValue) -> UniformQuantizedType | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tflir.ir.targets.needs import has_rank, result_has_rank, stored
+from tflir.ir.targets.site import matrix_axis
 from tflir.ir.targets.target import Target, fails, refuses, takes
 from tflir.ir.targets.xnnpack_needs import (
     ALIKE_IF_UINT8,
@@ -43,7 +44,6 @@ from tflir.ir.targets.xnnpack_needs import (
     UP_TO_6,
     coarse_products,
     has_zero_points,
-    last_axis,
     same_scale,
 )
 from tflir.ir.targets.xnnpack_variables import (
@@ -133,7 +133,7 @@ ROWS = (
           WHOLE_BLOCKS, INT2_PER_CHANNEL, SYMMETRIC, PACKED_CHANNELS, BIAS_PER_CHANNEL, BIAS_KNOWN_IF_ANY,
           BIAS_AS_WIDE, CLAMPED, otherwise=_OF_A_KIND),
     takes("BATCH_MATMUL", ("f32 f32/qi8/qci8 -> f32", "f16 f16 -> f16", "qi8 qi8 -> qi8", "qu8 qu8 -> qu8"),
-          MATRICES, scales_along(1, last_axis), SYMMETRIC),
+          MATRICES, scales_along(1, matrix_axis), SYMMETRIC),
     takes("AVERAGE_POOL_2D", _FLOAT, POOL_STEPS, CLAMPED, otherwise=_FLOAT_ONLY),
     takes("MAX_POOL_2D", ("f32 -> f32", "qi8 -> qi8", "qu8 -> qu8"), POOL_STEPS, CLAMPED, otherwise=_8_BITS),
     takes("RESIZE_BILINEAR", _with(("f32 -> f32", "qi8 -> qi8", "qu8 -> qu8"), "i32"),

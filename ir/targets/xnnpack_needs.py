@@ -139,11 +139,6 @@ DEPTH = Need(
 MATRICES = Need("operands that are not matrices", lambda site: min(len(site.shape(0)), len(site.shape(1))) >= 2)
 
 
-def last_axis(site: Site) -> int:
-    """The axis of the second matrix along which a product's columns lie."""
-    return len(site.shape(1)) - (2 if site.option("adj_y") else 1)
-
-
 def _axis_exists(site: Site) -> bool:
     axis = site.option("axis")
     return all(axis < len(site.shape(n)) for n in range(len(site.inputs)))

@@ -10,8 +10,9 @@ from tflir.ir.constness import is_constant
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.tfl.scale_axis import scale_axis
 from tflir.ir.tfl.stored_forms import reads_form
-from tflir.ir.types import element_of
+from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import (
     STORED_WEIGHTS,
@@ -78,12 +79,15 @@ def why_not_stored(op: Operation, index: int, weight: UniformQuantizedType, besi
 
     `beside` is the type of the activations: `float`, `int8` or `int16`.
     """
-    info = op.INFO if isinstance(op, TflOp) else None
-    axis = None if info is None else info.channel_axis(index)
-    if info is None or index not in info.weight_operands or not reads_form(info.builtin, beside, weight):
+    if (
+        not isinstance(op, TflOp)
+        or index not in op.INFO.weight_operands
+        or not reads_form(op.INFO.builtin, beside, weight)
+    ):
         kind = " in blocks" if weight.layout.blocks else " with scales per channel" if weight.layout.axes else ""
         return f"no kernel reads {spelled(weight)} weights{kind} beside {beside} activations: weight-only instead"
-    if axis is not None and weight.is_per_axis and weight.layout.axes != (axis,):
+    rank = len(shape_of(op.operands[index].type) or ())
+    if weight.is_per_axis and weight.layout.axes != (scale_axis(op, index, rank),):
         return "the scales of the stored weights lie along another axis than the kernel's: weight-only instead"
     return None
 

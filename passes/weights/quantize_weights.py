@@ -14,6 +14,7 @@ from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.indexing import GatherOp
 from tflir.ir.tfl.quantization import DequantizeOp
+from tflir.ir.tfl.scale_axis import scale_axis
 from tflir.ir.tfl.stored_forms import computes
 from tflir.ir.types import tensor_type
 from tflir.ir.weight_kind import ALGORITHMS, HALF, WeightKind, set_weight_kind, weight_kind_of
@@ -91,9 +92,11 @@ class QuantizeWeightsPass(TflPass):
             constant = float_constant(source)
             if constant is None or not constant.elements:
                 continue
-            for kind, uses in self._by_kind(constant).items():
-                store = self._store_float16 if kind.is_float16 else self._store
-                store(constant, kind, uses, report)
+            for (kind, axis), uses in self._by_kind(constant).items():
+                if kind.is_float16:
+                    self._store_float16(constant, uses, report)
+                else:
+                    self._store(constant, kind, axis, uses, report)
             erase_unused(constant)
         for op in module.walk():
             _clear_kind(op, report)
@@ -104,7 +107,7 @@ class QuantizeWeightsPass(TflPass):
         """Whether the pass rounds the weights of a use by what was recorded."""
         constant = constant_of(use.op.operands[use.operand])
         kinds = {} if constant is None else self._by_kind(constant)
-        named = [kind for kind, uses in kinds.items() if any(one.operation is use.op for one in uses)]
+        named = [kind for (kind, _), uses in kinds.items() if any(one.operation is use.op for one in uses)]
         return any(kind.algorithm == "gptq" for kind in named) and use.is_recorded(names.SECOND_MOMENTS)
 
     def keeps_zeros(self, use: WeightUse) -> bool:
@@ -114,9 +117,11 @@ class QuantizeWeightsPass(TflPass):
     def _keeps(self, kind: WeightKind) -> bool:
         return self.keep_zeros and kind.bits == _SPARSE_BITS
 
-    def _by_kind(self, constant: FloatConstant) -> dict[WeightKind, list[Use]]:
-        """The uses of a constant as a weight, by the kind to store it in; each kind names its algorithm."""
-        found: dict[WeightKind, list[Use]] = {}
+    def _by_kind(self, constant: FloatConstant) -> dict[tuple[WeightKind, int], list[Use]]:
+        """The uses of a constant as a weight, by the kind to store it in and the axis of its channels; each kind names
+        its algorithm.
+        """
+        found: dict[tuple[WeightKind, int], list[Use]] = {}
         for use in computing_uses(constant.value):
             op = use.operation
             if not isinstance(op, TflOp) or LEFT_OUT in op.attributes or use.index not in op.INFO.weight_operands:
@@ -127,7 +132,8 @@ class QuantizeWeightsPass(TflPass):
                 continue
             kind = HALF if kind.is_float16 else replace(kind, algorithm=kind.algorithm or self.algorithm)
             if not self._is_left(kind, op, use.index):
-                found.setdefault(kind, []).append(use)
+                axis = scale_axis(op, use.index, len(constant.shape))
+                found.setdefault((kind, axis), []).append(use)
         return found
 
     def _usual(self, op: TflOp, index: int, constant: FloatConstant) -> WeightKind | None:
@@ -143,10 +149,10 @@ class QuantizeWeightsPass(TflPass):
         if chosen_activations(op) == "float":
             return False
         usual = "tensor" if op.INFO.channel_axis(index) is None else "channel"
-        plain = kind.bits == 8 and kind.form == "hybrid" and kind.granularity in ("channel", usual)
+        plain = kind.bits == 8 and kind.form == "hybrid" and kind.granularity == usual
         return plain and kind.algorithm in _OWN and kind.algorithm in ("minmax", self.algorithm)
 
-    def _store_float16(self, constant: FloatConstant, _: WeightKind, uses: list[Use], report: PassReport) -> None:
+    def _store_float16(self, constant: FloatConstant, uses: list[Use], report: PassReport) -> None:
         if constant.stored_bytes < constant.blob.nbytes:
             return  # the model has it as float16
         if not fits_float16(constant.blob):
@@ -156,13 +162,12 @@ class QuantizeWeightsPass(TflPass):
         store_float16(constant, uses, report, nameless=True)
         report.count("weights to float16")
 
-    def _store(self, constant: FloatConstant, kind: WeightKind, uses: list[Use], report: PassReport) -> None:
+    def _store(self, constant: FloatConstant, kind: WeightKind, axis: int, uses: list[Use], report: PassReport) -> None:
         readers = [use.operation for use in uses if isinstance(use.operation, TflOp)]
         values = floats(constant)
         if not np.isfinite(values).all():
             report.decline("the constant holds NaN or infinity", readers[0])
             return
-        axis = readers[0].INFO.channel_axis(uses[0].index) or 0
         rows = rows_of(values, axis) if values.ndim else values.reshape(1, 1).astype(np.float64)
         products = _products(uses, axis, max(1, values.ndim))
         moments = summed(products, names.SECOND_MOMENTS, len(rows)) if products and kind.algorithm == "gptq" else None

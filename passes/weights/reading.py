@@ -16,7 +16,7 @@ from tflir.ir.recorded_moments import is_recorded, recorded
 from tflir.ir.spilled import Spill
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.products import Product
-from tflir.ir.tfl.shapes import flag
+from tflir.ir.tfl.scale_axis import channels_of
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.pairs import FloatConstant, constant_of
 from tflir.passes.rewriting.edit import erase, insert_before
@@ -45,8 +45,7 @@ class WeightUse:
 
     def channels(self, rank: int) -> int:
         """The axis of the channels in weights of `rank` dimensions, counted from 0."""
-        axis, word = self.product.channels, self.product.transposed
-        return (axis - (bool(word) and flag(self.op, word))) % rank
+        return channels_of(self.op, self.product, rank)
 
     def is_recorded(self, name: str) -> bool:
         """Whether `recorded` would find anything; it is not read."""
