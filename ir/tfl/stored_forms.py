@@ -8,6 +8,7 @@ built-in hybrid kernel of FULLY_CONNECTED reads -8 as 8.
 from __future__ import annotations
 
 from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.tfl.info import OpInfo
 
 _FORMS = {
     ("FULLY_CONNECTED", "float"): "8t 8c 4t 4c 4b 2t 2c",
@@ -42,12 +43,17 @@ def computes(builtin: str, beside: str, bits: int, granularity: str) -> bool | N
     return None if forms is None else f"{bits}{_LETTERS[granularity]}" in forms.split()
 
 
-def reads_form(builtin: str, beside: str, weight: UniformQuantizedType) -> bool:
-    """Whether the kernel of `builtin` with activations of type `beside` reads weights of this type right."""
+def reads_form(info: OpInfo, beside: str, weight: UniformQuantizedType) -> bool:
+    """Whether the kernel of an operator with activations of type `beside` reads weights of this type right.
+
+    Hybrid kernels that were not measured, as those of recurrent layers, read int8 weights with one scale.
+    """
     layout = weight.layout
     if weight.is_unsigned or layout.zero_points.any():
         return False
     if layout.blocks and layout.blocks[-1] not in _BLOCKS:
         return False
     granularity = "block" if layout.blocks else "channel" if layout.axes else "tensor"
-    return computes(builtin, beside, weight.storage.width.data, granularity) is True
+    bits = weight.storage.width.data
+    right = computes(info.builtin, beside, bits, granularity)
+    return info.hybrid and (beside, bits, granularity) == ("float", 8, "tensor") if right is None else right

@@ -17,7 +17,14 @@ from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import LEFT_OUT, UNCALIBRATED, WEIGHT_ONLY, chosen_activations, quantized_element
+from tflir.passes.quantization.facts import (
+    LEFT_OUT,
+    UNCALIBRATED,
+    VOLATILE,
+    WEIGHT_ONLY,
+    chosen_activations,
+    quantized_element,
+)
 from tflir.passes.quantization.fold_constants import fold_constant
 from tflir.passes.quantization.integer_kernels import why_no_hybrid_kernel
 from tflir.passes.quantization.integer_ops import form_integer_ops
@@ -70,17 +77,23 @@ class QuantizePass(TflPass):
                 if not isinstance(op, TflOp) or not op.INFO.hybrid or LEFT_OUT in op.attributes:
                     continue
                 if everywhere or chosen_activations(op) == "float":
-                    self._form_hybrid(op, widened, report)
+                    self._form_hybrid(op, widened, report, among_integers=not everywhere)
         for quantize in [op for op in module.walk() if isinstance(op, QuantizeOp)]:
             fold_constant(quantize, report, legacy_float_scale=self.legacy_float_scale, tf_compat=self.tf_compat)
 
-    def _form_hybrid(self, op: TflOp, widened: dict[Operation, ConstOp], report: PassReport) -> None:
+    def _form_hybrid(
+        self, op: TflOp, widened: dict[Operation, ConstOp], report: PassReport, *, among_integers: bool
+    ) -> None:
+        """Lets the op read quantized weights.
+
+        A pair that was inserted on a constant of a float op `among_integers` is not for its kernel.
+        """
         quantized = False
         for index in op.INFO.dynamic_range:
             if index >= len(op.operands):
                 continue
             quantize = quantize_of(op.operands[index])
-            if quantize is None:
+            if quantize is None or (among_integers and VOLATILE in quantize.attributes):
                 quantized |= self._read_stored(op, index, report)
                 continue
             quantized = True

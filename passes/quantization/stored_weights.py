@@ -79,11 +79,7 @@ def why_not_stored(op: Operation, index: int, weight: UniformQuantizedType, besi
 
     `beside` is the type of the activations: `float`, `int8` or `int16`.
     """
-    if (
-        not isinstance(op, TflOp)
-        or index not in op.INFO.weight_operands
-        or not reads_form(op.INFO.builtin, beside, weight)
-    ):
+    if not isinstance(op, TflOp) or index not in op.INFO.weight_operands or not reads_form(op.INFO, beside, weight):
         kind = " in blocks" if weight.layout.blocks else " with scales per channel" if weight.layout.axes else ""
         return f"no kernel reads {spelled(weight)} weights{kind} beside {beside} activations: weight-only instead"
     rank = len(shape_of(op.operands[index].type) or ())

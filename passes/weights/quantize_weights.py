@@ -29,8 +29,9 @@ from tflir.passes.quantization.pairs import (
     name_of_twin,
     quantized_tensor,
 )
+from tflir.passes.quantization.stored_weights import stored_of
 from tflir.passes.rewriting.edit import erase, insert_after
-from tflir.passes.rewriting.values import qconst_op
+from tflir.passes.rewriting.values import is_float, qconst_op
 from tflir.passes.weights.blocks import ignores_activation, separate_activation
 from tflir.passes.weights.reading import Float64, WeightUse, correct_bias, erase_unused, floats, rows_of, shaped, summed
 from tflir.passes.weights.rounding import Rounded, round_rows
@@ -127,7 +128,8 @@ class QuantizeWeightsPass(TflPass):
             if not isinstance(op, TflOp) or LEFT_OUT in op.attributes or use.index not in op.INFO.weight_operands:
                 continue
             noted = weight_kind_of(op)
-            kind = _of_several(noted, constant) if _has_several(op) else noted or self._usual(op, use.index, constant)
+            several = _has_several(op)
+            kind = _of_several(noted, op, constant) if several else noted or self._usual(op, use.index, constant)
             if kind is None:
                 continue
             kind = HALF if kind.is_float16 else replace(kind, algorithm=kind.algorithm or self.algorithm)
@@ -211,13 +213,30 @@ def _has_several(op: TflOp) -> bool:
     return len(op.INFO.weight_operands) > 1
 
 
-def _of_several(kind: WeightKind | None, constant: FloatConstant) -> WeightKind | None:
-    """The kind to store one of several weights of an op in; None if the mode stores it. A vector has one scale: else
-    there would be one for each element.
+def _of_several(kind: WeightKind | None, op: TflOp, constant: FloatConstant) -> WeightKind | None:
+    """The kind to store one of several weights of an op in; None if the mode stores it.
+
+    A mode that calibrates leaves those of float ops, whose kernel reads int8 weights with one scale each, all of them
+    or none. Behind a dequantize, a vector has one scale: else there would be one for each element.
     """
-    if kind is None or kind.form != "dequantize":
+    if kind is None:
         return None
-    return kind if len(constant.shape) > 1 else replace(kind, granularity="tensor")
+    if kind.form == "dequantize":
+        return kind if len(constant.shape) > 1 else replace(kind, granularity="tensor")
+    by_mode = chosen_activations(op) != "float" or not all(map(_may_be_stored, _weights_of(op)))
+    return None if by_mode else replace(kind, granularity="tensor")
+
+
+def _weights_of(op: TflOp) -> list[SSAValue]:
+    """The weights that an op has: some are optional."""
+    present = [op.operands[index] for index in op.INFO.weight_operands if index < len(op.operands)]
+    return [value for value in present if is_float(value)]
+
+
+def _may_be_stored(value: SSAValue) -> bool:
+    """Whether weights are constant and finite, or stored as integers already."""
+    constant = constant_of(value)
+    return stored_of(value) is not None or (constant is not None and bool(np.isfinite(floats(constant)).all()))
 
 
 def _clear_kind(op: Operation, report: PassReport) -> None:
