@@ -161,6 +161,13 @@ def _recipe_without_data(options: Options, mode: ModeName) -> _Found:
     return f"recipe {options.recipe} needs the ranges of activations", _GIVE_DATA
 
 
+def _per_channel_in_recipe(options: Options, mode: ModeName) -> _Found:
+    if options.recipe is None or not options.disable_per_channel or options.replaces_passes:
+        return None
+    what = "--disable-per-channel does nothing beside --recipe, whose rules say which weights have one scale"
+    return what, 'write granularity = "tensor" in a rule, or leave it out'
+
+
 def _gptq_without_data(options: Options, mode: ModeName) -> _Found:
     seen = options.representative_dataset is not None or options.moments
     if not options.uses_gptq or seen or options.replaces_passes:
@@ -274,6 +281,7 @@ _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
     _integer_without_data,
     _int16_without_data,
     _recipe_without_data,
+    _per_channel_in_recipe,
     _gptq_without_data,
     _idle_moments,
     _idle_sequence,

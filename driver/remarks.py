@@ -35,6 +35,12 @@ _SPARSE = ("tfl-dense-to-sparse", "tfl-densify-fold", "tfl-remove-dead-channels"
 _BYTE = 8
 _SMALL = "fewer than"
 """How reasons begin that are about the number of elements."""
+_LEFT = {
+    "skipped": "ops that could be are skipped",
+    "not among the ops to quantize": "ops that could be are not among those to quantize",
+    "the recipe leaves its weights float": "the recipe leaves weights float",
+}
+"""What is said of ops that were left out on purpose, by the reason that passes give."""
 _CHOOSES = ("tfl-choose-activations", "tfl-prepare-quantize", "tfl-quantize", "tfl-select-ops")
 """Passes that decide what is quantized: only their reasons explain why a model remained float."""
 
@@ -165,16 +171,21 @@ def _sparse_floats(options: Options, module: ModuleOp) -> Iterator[str]:
 
 def _why_nothing(options: Options, reports: Sequence[PassReport], module: ModuleOp, *, kept: bool) -> str:
     """Why the passes that quantize found nothing; `kept`: whether another line says how to make the model anew."""
-    whole, weights = _is_quantized(module)
+    whole, weights = quantized_parts(module)
     if whole or weights:
         return "the model is quantized already" + ("" if kept or not whole else ": --requantize int8 makes it anew")
     reasons = [
         why for report in reports if report.name.startswith(_CHOOSES) for why, _ in report.declined.most_common()
     ]
+    declined = {why for report in reports for why in report.declined}
+    if (left := next((said for why, said in _LEFT.items() if why in declined), None)) is not None:
+        return f"{left} (-v says more)"
     small = next((why for why in reasons if why.startswith(_SMALL)), None)
     mode = mode_of(options).name
     if mode in (ModeName.DYNAMIC_RANGE, ModeName.FLOAT16) and small is not None:
         return f"weights of {small} stay float (-v says more)"
+    if mode is ModeName.DYNAMIC_RANGE and options.recipe is not None:
+        return "no op has float weights for which the recipe has a form (-v says more)"
     if mode is ModeName.DYNAMIC_RANGE and _WITHOUT_RANGE in reasons:
         given = "leave --mode out and give" if options.mode is not None else "give"
         return f"no op has float weights, which alone become int8 without ranges: {given} --representative-dataset"
@@ -183,7 +194,7 @@ def _why_nothing(options: Options, reports: Sequence[PassReport], module: Module
     return f"{reasons[0]} (-v says more)" if reasons else "no operator has a kernel for integers (-v says more)"
 
 
-def _is_quantized(module: ModuleOp) -> tuple[bool, bool]:
+def quantized_parts(module: ModuleOp) -> tuple[bool, bool]:
     """Whether activations, and whether constants, have quantized types."""
     from tflir.ir.constness import is_constant
     from tflir.ir.functions import functions

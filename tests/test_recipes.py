@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from net_builder import model_of
+from recurrent_layers import layer
 from xdsl.dialects.builtin import ModuleOp
 
-from tflir.files import load
+from tflir.files import load, load_bytes
 from tflir.ir.errors import Error
 from tflir.ir.weight_kind import WeightKind, set_weight_kind, weight_kind_of
 from tflir.passes.recipes import Recipe, effective_rules, load_recipe, read_recipe, resolve
@@ -139,3 +141,17 @@ def test_kinds_are_noted_and_read_back(module: ModuleOp) -> None:
     for kind in (WeightKind(), WeightKind(4, "block", 128, "mse"), WeightKind(2, "tensor", form="dequantize"), None):
         set_weight_kind(op, kind)
         assert weight_kind_of(op) == kind
+
+
+def test_rules_for_a_model_without_weights_can_be_read_back() -> None:
+    module = load_bytes(model_of(lambda net, x: net.op("ABS", "y", [x], (1, 4)), (1, 4)))
+    text = effective_rules(load_recipe("dynamic_wi8_afp32"), module)
+    assert [rule.weights for rule in read_recipe(text).rules] == ["float"]
+
+
+def test_kernels_of_recurrent_layers_read_one_scale_for_each_weight() -> None:
+    """A rule without a granularity asks for a scale per channel, which rules that are written out must not repeat."""
+    data, _ = layer("UNIDIRECTIONAL_SEQUENCE_LSTM")
+    text = effective_rules(read_recipe("[[rule]]\nweights = {bits = 8}"), load_bytes(data))
+    assert 'granularity = "tensor"' in text
+    assert 'granularity = "channel"' not in text

@@ -170,6 +170,8 @@ def _say(source: Input, found: Result, arguments: argparse.Namespace, options: O
         flags = f"--optimize DEFAULT,EXPERIMENTAL_SPARSITY --sparsity-target {arguments.minimize or 'size'}"
         weights = "1 weight" if zeros == 1 else f"{zeros} weights"
         say(f"zeros of {weights} left out" + (f": compile the rules with {flags}" if arguments.rules_out else ""))
+    if not found.layers:
+        say(f"nothing to choose: {_why_no_layer(source)}")
     if (unseen := _unseen(found)) is not None:
         say(f"warning: {unseen}")
     if found.layers and set(forms) == {_FLOAT}:
@@ -179,6 +181,15 @@ def _say(source: Input, found: Result, arguments: argparse.Namespace, options: O
     measured = arguments.bound.shown(found.value)
     sizes = f"{human_size(source.size)} -> {human_size(size)}{ratio}"
     say(f"{shown_name(arguments.output)}: {sizes}, {measured} on held-out data")
+
+
+def _why_no_layer(source: Input) -> str:
+    from tflir.remarks import quantized_parts
+    from tflir.search.layers import LEAST_ELEMENTS
+
+    if any(quantized_parts(source.load())):
+        return "the model is quantized already"
+    return f"no op has float weights of {LEAST_ELEMENTS} or more elements"
 
 
 def _unseen(found: Result) -> str | None:

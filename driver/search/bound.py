@@ -29,7 +29,7 @@ class Bound:
     def shown(self, value: float) -> str:
         """A measured value, as `least` counts it, in words."""
         if self.is_accuracy:
-            return f"accuracy drop {-value:.2f} %"
+            return f"accuracy drop {round(-value, 2) + 0.0:.2f} %"  # + 0.0: a drop of 0 has no sign
         return "∞ dB" if value == math.inf else f"{value:.1f} dB"
 
     def __str__(self) -> str:

@@ -53,7 +53,7 @@ class SnrJudge:
         by_output = self._reference.sums(model).values()
         known = [sums for sums in by_output if len(sums) and sums[:, 0].sum() > 0]
         if not known:
-            raise Error("no output of the model has a value other than 0 on this data", hint="give other data")
+            raise Error("no float output of the model has a value other than 0 on this data", hint="give other data")
         worst = min(known, key=lambda sums: decibels(*sums.sum(axis=0)))
         return Measured(decibels(*worst.sum(axis=0)), standard_error(worst))
 

@@ -25,7 +25,9 @@ class Resolution:
     """What a recipe gives a module's ops."""
 
     weights: dict[Operation, WeightKind | None] = field(default_factory=dict[Operation, "WeightKind | None"])
-    """For each op with a float weight: its form, or None if it stays float."""
+    """For each op with a float weight: its form, or None if it stays float. Kernels of ops with several weights read
+    those with one scale each.
+    """
     activations: dict[Operation, str] = field(default_factory=dict[Operation, str])
     """For each op that a rule gives other activations than the recipe's: their type."""
     changed: Counter[str] = field(default_factory=Counter[str])
@@ -76,7 +78,8 @@ def _weights(
         given = nearest(kind, replace(given, granularity="channel", block=0), activations)
     if given != rule.weights:
         found.changed[f"{kind}: {given} instead of {rule.weights}"] += 1
-    return given
+    several = isinstance(op, TflOp) and len(op.INFO.weight_operands) > 1
+    return replace(given, granularity="tensor") if several and given.form == "hybrid" else given
 
 
 def _uneven(kind: WeightKind, shape: tuple[int, ...]) -> str:

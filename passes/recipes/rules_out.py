@@ -12,6 +12,9 @@ from tflir.ir.weight_kind import WeightKind
 from tflir.passes.recipes.recipe import Recipe
 from tflir.passes.recipes.resolve import candidates, resolve
 
+_NO_RULE = ["", "[[rule]]", 'weights = "float"']
+"""What is written where no op has a rule: a recipe without rules is an error."""
+
 
 def effective_rules(recipe: Recipe, module: ModuleOp, algorithm: str = "") -> str:
     """The TOML text of the rules for a module; read back, it gives the ops the same forms.
@@ -20,7 +23,8 @@ def effective_rules(recipe: Recipe, module: ModuleOp, algorithm: str = "") -> st
     share the rule of the last one.
     """
     found = resolve(recipe, module)
-    lines = [f"name = {_quoted(recipe.name)}", f"activations = {_quoted(recipe.activations)}"]
+    head = [f"name = {_quoted(recipe.name)}", f"activations = {_quoted(recipe.activations)}"]
+    lines: list[str] = []
     for op, kind in candidates(module):
         called = names.first_name(op)
         if not called or (op not in found.weights and op not in found.activations):
@@ -30,7 +34,7 @@ def effective_rules(recipe: Recipe, module: ModuleOp, algorithm: str = "") -> st
         if op in found.weights:
             lines.append(f"weights = {_weights(found.weights[op], algorithm)}")
         lines.append(f"activations = {_quoted(found.activations.get(op, recipe.activations))}")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*head, *(lines or _NO_RULE)]) + "\n"
 
 
 def _quoted(text: str) -> str:
