@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pathlib
 from typing import Any
 
@@ -178,6 +179,22 @@ def test_a_bound_on_accuracy_is_held(folder: pathlib.Path) -> None:
         data = np.load(folder / "v.npz")
         assert (_labels(model, data["x"]) == data["labels"]).mean() >= (0.85 if not more else 0)
         assert len(model) < 0.4 * (folder / "model.tflite").stat().st_size
+
+
+def over_100(outputs: list[list[Any]]) -> float:
+    return 97.5
+
+
+def no_number(outputs: list[list[Any]]) -> float:
+    return math.nan
+
+
+@pytest.mark.parametrize(("name", "said"), [("over_100", "97.5"), ("no_number", "nan")])
+def test_an_accuracy_is_a_number_from_0_to_1(
+    name: str, said: str, folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _search(folder, "accuracy-drop<=10%", "--accuracy", f"{__name__}:{name}") == 2
+    assert f"--accuracy returned {said}: it takes a list" in capsys.readouterr().err
 
 
 def always_half(outputs: list[list[Any]]) -> float:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tflir.ir.errors import Error
 from tflir.quality.accuracy import right
 from tflir.search.bound import Bound, bound
 from tflir.search.judge import standard_error
@@ -191,3 +192,18 @@ def test_without_predictions_a_walk_goes_forward_again_after_a_step_back() -> No
 def test_without_predictions_what_the_search_data_refuse_is_a_limit_too() -> None:
     found = Walk([], -0.5, lambda at: Measured(0.0 if at < 40 else -1.0, 0.0), lambda _: 0.0).find(64)
     assert 36 <= found.place < 40
+
+
+@pytest.mark.parametrize(
+    ("label", "said"), [(3, "label 3"), (-1, "label -1"), (0.5, "label 0.5"), (np.nan, "label nan")]
+)
+def test_a_label_that_no_output_can_meet_is_refused(label: float, said: str) -> None:
+    with pytest.raises(Error, match=said) as caught:
+        right(np.zeros((1, 3), np.float32), np.array(label))
+    assert caught.value.status == 2
+
+
+def test_single_places_without_a_label_are_missed() -> None:
+    """Maps of classes use numbers without a class, such as 255, for places that do not count."""
+    outputs = np.eye(3, dtype=np.float32)[[0, 1]]
+    assert right(outputs, np.array([0, 255])) == 0.5

@@ -60,12 +60,18 @@ def labels_of(source: Any, key: str = LABELS) -> Array | None:
 
 def right(output: Array, label: Array) -> float:
     """The part of labels that an output meets: the place of the largest of the last axis, or, of probabilities one for
-    each label, whether they are above a half. Raises `Error` (status 2) if the shapes fit neither.
+    each label, whether they are above a half. Raises `Error` (status 2) if the shapes fit neither, or if no label is a
+    place.
     """
     wanted = np.asarray(label)
     if output.size == wanted.size and output.size:
         return float(((output.reshape(wanted.shape) > 0.5) == (wanted > 0.5)).mean())
-    if wanted.size and output.size // max(output.shape[-1] if output.ndim else 1, 1) == wanted.size:
+    places = max(output.shape[-1] if output.ndim else 1, 1)
+    if wanted.size and output.size // places == wanted.size:
+        if not ((wanted >= 0) & (wanted < places) & (wanted == np.floor(wanted))).any():
+            what = f"label {wanted.reshape(-1)[0]} for rows of {places} elements, which no output can meet"
+            hint = f"a label is the place of the largest element of a row, from 0 to {places - 1}"
+            raise Error(what, hint=hint, status=_USAGE)
         return float((output.argmax(axis=-1).reshape(wanted.shape) == wanted).mean())
     what = f"labels of shape {wanted.shape} for outputs of shape {output.shape}"
     hint = "a label is the place of the largest element, one for each row of the first output"

@@ -110,7 +110,10 @@ class AccuracyJudge:
         measure = self._accuracy
         assert measure is not None
         hint = "it takes a list with the outputs of each sample and returns a number from 0 to 1"
-        return asked("--accuracy fails with", hint, lambda: float(measure(outputs)))
+        found = asked("--accuracy fails with", hint, lambda: float(measure(outputs)))
+        if not 0 <= found <= 1:
+            raise Error(f"--accuracy returned {found:g}", hint=hint, status=_USAGE)
+        return found
 
     def _right(self, outputs: Outputs) -> Float64:
         """The part of each sample's labels that is met, from 0 to 1."""
