@@ -42,6 +42,9 @@ Kinds = Sequence[WeightKind | None]
 _RULE = '[[rule]]\nweights = {{bits = 4, algorithm = "{}"}}\n'
 """A recipe with the passes that any rules need: narrow weights, and an algorithm that needs second moments or not."""
 
+_MOST_REMEMBERED = 1 << 30
+"""The most bytes of rounded weights that are kept, as they come again in other models of the search."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -79,7 +82,7 @@ class Compiler:
         """The layers that may be narrowed."""
         self.leaves_zeros_out = bool(settings.sparse)
         self._with_moments: ModuleOp | None = None
-        self._memo = Memo()
+        self._memo = Memo(_MOST_REMEMBERED)
         self.reports: list[PassReport] = []
         """What each pass did in the last compilation."""
 

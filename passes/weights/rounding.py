@@ -17,7 +17,9 @@ from tflir.passes.weights.reading import Float64
 from tflir.passes.weights.scales import SCALES, ends, least_squares, range_scales, rounded
 
 _DAMPINGS = (0.01, 0.1, 1.0)
+"""What is tried of the damping of GPTQ, as a part of the mean of the diagonal of the second moments."""
 _EXACT = 1e-3
+"""The largest deviation of a weight from a multiple of its scale, in scales, that counts as none."""
 _CAUTIOUS = 0.1
 """The damping without data to check it."""
 HELD_OUT = 4
@@ -55,7 +57,7 @@ class Memo:
     """What was rounded, by a hash of all that it depends on, and the last factors of second moments."""
 
     most_bytes: int | None = None
-    """With more rounded weights, no more are kept; with 0, nothing is looked up or held."""
+    """The most bytes of rounded weights that are kept; None: no limit, 0: nothing is looked up or kept."""
     rounded: dict[bytes, Rounded] = field(default_factory=dict[bytes, Rounded])
     factors: dict[tuple[bytes, float], Factors] = field(default_factory=dict[tuple[bytes, float], Factors])
     _bytes: int = 0
@@ -65,8 +67,8 @@ class Memo:
         if (found := self.rounded.get(key)) is not None:
             return found
         made = make()
-        self._bytes += made.values.nbytes
-        if self.most_bytes is None or self._bytes <= self.most_bytes:
+        if self.most_bytes is None or self._bytes + made.values.nbytes <= self.most_bytes:
+            self._bytes += made.values.nbytes
             self.rounded[key] = made
         return made
 
@@ -121,12 +123,13 @@ def round_rows(
     *,
     keep_zeros: bool = False,
 ) -> Rounded:
-    """Rounds weights of shape `(channels, columns)` by an algorithm: minmax, mse, octav, or gptq.
+    """Rounds weights of shape `(channels, columns)` by an algorithm: minmax, mse, octav, recover, or gptq.
 
     `gptq` takes the second moments of what the layer reads; `check` has those of data that was held out. With
     `keep_zeros`, weights that are 0 stay 0.
     """
-    text = f"{kind}|{algorithm}|{rows.shape}|{keep_zeros}"
+    grid = f"{kind.bits}|{kind.granularity}|{kind.block}|{kind.symmetric}"  # whatever the form that is stored
+    text = f"{grid}|{algorithm}|{rows.shape}|{keep_zeros}"
     return once(lambda: _round_rows(rows, kind, algorithm, moments, check, keep_zeros), text, rows, moments, check)
 
 
