@@ -72,3 +72,13 @@ def test_mended_slices_keep_an_end_relative_to_the_begin(begin: int, mask: int, 
     mended = Mended(program(lines, "tensor<5xf32>", "tensor<2xf32>"))
     assert mended.report.counts, mended.report.declined
     assert set(mended.differences()) == {0.0}, mended.text
+
+
+@pytest.mark.parametrize("batches", [-1, -2, -3, 0, 1, 2])
+@pytest.mark.parametrize("axis", [-1, 2])
+def test_batches_of_gathers_count_dimensions_of_the_indices(batches: int, axis: int) -> None:
+    x = np.arange(2 * 3 * 4, dtype=F32).reshape(2, 3, 4)
+    indices = np.arange(2 * 3 * 5, dtype=I32).reshape(2, 3, 5) % 4
+    rank = x.ndim + indices.ndim - 1 - batches % indices.ndim
+    fields = {"axis": axis, "batchDims": batches}
+    agree("GATHER", [x, Const(indices)], [(rank, F32)], "GatherOptions", version=5, exact=True, **fields)

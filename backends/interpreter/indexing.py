@@ -80,7 +80,8 @@ def _up_to(picked: list[Any], rank: int) -> Iterator[Any]:
 def gather(op: GatherOp, operands: Operands) -> Results:
     """The first `batch_dims` dimensions of both operands are batch dimensions."""
     params, indices = operands
-    batches = number(op.batch_dims) % (indices.ndim + 1)
+    batches = number(op.batch_dims)
+    batches += indices.ndim if batches < 0 else 0
     axis = number(op.axis) % params.ndim
     _require_within(indices, params.shape[axis])
     if not batches:
