@@ -123,6 +123,29 @@ def quantized_tensor(value: SSAValue, element: UniformQuantizedType) -> Attribut
     return with_element(value.type, element)
 
 
+def in_integers(op: TflOp, index: int, stored: SSAValue, kind: str) -> tuple[TflOp, DequantizeOp]:
+    """An op of one result that moves elements, on the integers `stored` instead of operand `index`, and the dequantize
+    that makes the result; neither is inserted.
+
+    The dequantize gets the name, the recorded range and other fields of the result's tensor, and the op on integers the
+    marks of `op`; its result is named after the other, with the suffix `kind`.
+    """
+    result, name = op.results[0], names.op_names(op)[0]
+    element = quantized_element(stored)
+    assert element is not None
+    made = type(op).create(
+        operands=[stored if place == index else value for place, value in enumerate(op.operands)],
+        result_types=[quantized_tensor(result, element)],
+        properties=dict(op.properties),
+        attributes={key: op.attributes[key] for key in names.CARRIED if key in op.attributes},
+        location=names.named(None if name is None else f"{name}_{kind}"),
+    )
+    dequantize = DequantizeOp.create(operands=made.results, result_types=[result.type], location=op.location)
+    if (extras := op.attributes.get(names.TENSOR)) is not None:
+        dequantize.attributes[names.TENSOR] = extras
+    return made, dequantize
+
+
 def float_tensor(value: SSAValue) -> Attribute:
     """The type of `value` with the element type float32."""
     return with_element(value.type, Float32Type())
