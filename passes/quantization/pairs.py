@@ -102,12 +102,12 @@ def copied(constant: FloatConstant) -> FloatConstant:
 
 
 def small_weight(op: TflOp, least: int) -> int | None:
-    """The first operand of those that may be int8 in dynamic range that is a constant of fewer than `least` elements;
-    None if there is none.
+    """The first operand of those that may be int8 in dynamic range that is a constant of fewer than `least` elements or
+    without any; None if there is no such operand.
     """
     for index in op.INFO.dynamic_range:
         constant = constant_of(op.operands[index]) if index < len(op.operands) else None
-        if constant is not None and constant.elements < least:
+        if constant is not None and constant.elements < max(least, 1):
             return index
     return None
 
