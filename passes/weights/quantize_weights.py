@@ -159,12 +159,15 @@ class QuantizeWeightsPass(TflPass):
     def _store(self, constant: FloatConstant, kind: WeightKind, uses: list[Use], report: PassReport) -> None:
         readers = [use.operation for use in uses if isinstance(use.operation, TflOp)]
         values = floats(constant)
+        if not values.ndim:
+            report.decline("the constant has no dimension", readers[0])
+            return
         if not np.isfinite(values).all():
             report.decline("the constant holds NaN or infinity", readers[0])
             return
         axis = readers[0].INFO.channel_axis(uses[0].index) or 0
-        rows = rows_of(values, axis) if values.ndim else values.reshape(1, 1).astype(np.float64)
-        products = _products(uses, axis, max(1, values.ndim))
+        rows = rows_of(values, axis)
+        products = _products(uses, axis, values.ndim)
         moments = summed(products, names.SECOND_MOMENTS, len(rows)) if products and kind.algorithm == "gptq" else None
         if kind.algorithm == "gptq" and moments is None:
             report.decline("what it reads was not recorded: rounded to nearest", readers[0])
