@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import pickle
 from typing import Any
 
 import numpy as np
@@ -268,3 +269,18 @@ def test_two_processes_find_what_one_does(folder: pathlib.Path, capsys: pytest.C
     assert found[0] == found[1]
     said = capsys.readouterr().err.splitlines()
     assert said[: len(said) // 2] == said[len(said) // 2 :]
+
+
+def test_each_task_of_a_worker_tells_its_own_progress(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    from tflir.search.compiler import Settings
+    from tflir.search.data import Part
+    from tflir.search.evaluations import NOISE
+    from tflir.search.sharing import Bench, evaluate
+
+    samples = Part({"": [{"x": sample} for sample in np.load(folder / "a.npz")["x"][:2]]})
+    bench = Bench(str(folder / "model.tflite"), samples, samples, Settings("minmax", "off", "off"))
+    (file := tmp_path / "bench.pickle").write_bytes(pickle.dumps(bench))
+    said: list[list[tuple[int, int]]] = [[], []]
+    for number in range(2):
+        evaluate(str(file), NOISE, [None] * 4, lambda *done, at=number: said[at].append(done))
+    assert said[0] == said[1] != []
