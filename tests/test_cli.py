@@ -12,6 +12,7 @@ import sys
 import time
 
 import models_builder as build
+import numpy as np
 import pytest
 
 from tflir.cli import main
@@ -38,6 +39,21 @@ def test_compile_makes_it_small(model: pathlib.Path, capsys: pytest.CaptureFixtu
     line = capsys.readouterr().err.strip()
     assert str(out) in line
     assert "x smaller" in line
+
+
+def test_sizes_round_up_to_the_next_unit(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """999 960 bytes are 1.0 MB, not 1000.0 kB."""
+
+    def made(count: int) -> bytes:
+        return build.fully_connected(np.zeros((count, 1), np.float32))
+
+    data = made(1000)
+    per_row = (len(made(2000)) - len(data)) / 1000
+    data = made(1000 + int((999_990 - len(data)) / per_row))
+    assert 999_950 <= len(data) < 1_000_000
+    (tmp_path / "m.tflite").write_bytes(data)
+    assert _run("compile", tmp_path / "m.tflite", "-o", tmp_path / "o.tflite") == 0
+    assert ": 1.0 MB -> 1.0 MB" in capsys.readouterr().err
 
 
 def test_the_same_input_gives_the_same_bytes(model: pathlib.Path) -> None:

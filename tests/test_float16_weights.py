@@ -115,6 +115,21 @@ def test_weights_that_float16_can_not_hold_stay_as_they_are(tmp_path: pathlib.Pa
     assert any("'one' stay float32" in line for report in converter.reports for line in report.remarks)
 
 
+@pytest.mark.parametrize("options", ["mode", "rule"])
+@pytest.mark.parametrize("large", [1e6, -np.inf])
+def test_nan_does_not_hide_what_float16_can_not_hold(options: str, large: float, tmp_path: pathlib.Path) -> None:
+    weights = random(64, 64)
+    weights[0, :2] = np.nan, large
+    data = model_of(lambda net, x: net.dense("one", x, weights), SHAPE)
+    if options == "rule":
+        made = _converted(data, tmp_path, '[[rule]]\nweights = "float16"\n')
+    else:
+        converter = tflir.Converter.from_bytes(data)
+        converter.mode = "float16"
+        made = converter.convert()
+    assert _types(made) == {"one/w": SINGLE}
+
+
 def test_weights_that_are_float16_stay_as_they_are(tmp_path: pathlib.Path) -> None:
     data = model_of(lambda net, x: _two(net, x, half=True), SHAPE)
     made = _converted(data, tmp_path, '[[rule]]\nmatch = "two"\nweights = "float16"\n')

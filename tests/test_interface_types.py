@@ -16,6 +16,7 @@ from sparse_models import X16
 
 import tflir
 from tflir.frontends.mlir import parse_text
+from tflir.ir.names import op_names
 from tflir.options import Options
 
 _SHAPE = (2, 8)
@@ -166,3 +167,36 @@ def test_a_float_model_has_no_integer_inputs_without_ranges() -> None:
         with pytest.raises(tflir.Error, match="inputs can't be int8") as caught:
             _converted(model_of(_net, _SHAPE), ("int8", None), optimizations=optimizations)
         assert caught.value.status == 2
+
+
+@pytest.mark.parametrize(
+    ("held", "kind", "name"),
+    [
+        ("i8:f32, 0.5", "float32", "y_int8"),
+        ("u8:f32, 0.5:128", "float32", "y_uint8"),
+        ("i16:f32, 0.5", "float32", "y_int16"),
+        ("i8:f32, 0.5", "uint8", "y_int8"),
+        ("u8:f32, 0.5:128", "int8", "y_uint8"),
+    ],
+)
+def test_what_an_output_was_made_of_is_named_after_its_type(held: str, kind: str, name: str) -> None:
+    element = f"tensor<4x!quant.uniform<{held}>>"
+    text = f"""func.func @main(%x: {element} loc("x")) -> {element} {{
+  %s = "tfl.pseudo_const"() <{{value = dense<0> : tensor<1xi32>}}> : () -> tensor<1xi32>
+  %y = "tfl.reverse_v2"(%x, %s) : ({element}, tensor<1xi32>) -> {element} loc("y")
+  func.return %y : {element}
+}}"""
+    module = tflir.loads(text)
+    tflir.run_passes(module, f"tfl-modify-io-nodes{{output-type={kind}}}")
+    found = [op_names(op) for op in module.walk() if op.name == "tfl.reverse_v2"]
+    assert found == [[name]]
+
+
+def test_a_refusal_spells_types_as_the_options_do() -> None:
+    element = "tensor<4x!quant.uniform<i16:f32, 0.5>>"
+    text = f"""func.func @main(%x: {element}) -> {element} {{
+  %y = "tfl.abs"(%x) : ({element}) -> {element}
+  func.return %y : {element}
+}}"""
+    with pytest.raises(tflir.Error, match="can't be int8: it is int16"):
+        tflir.run_passes(tflir.loads(text), "tfl-modify-io-nodes{input-type=int8 strict=true}")

@@ -183,6 +183,56 @@ func.func @main(%x: tensor<2x2xf32>) -> (tensor<4xf32>, tensor<2x2xf32>) {
     assert not x.any()
 
 
+_KEPT = """
+func.func @set(%x: tensor<2xf32>) {
+  %v = "tfl.var_handle"() <{container = "", shared_name = "v"}> : () -> tensor<!tf_type.resource>
+  "tfl.assign_variable"(%v, %x) : (tensor<!tf_type.resource>, tensor<2xf32>) -> ()
+  func.return
+}
+func.func @get() -> tensor<2xf32> {
+  %v = "tfl.var_handle"() <{container = "", shared_name = "v"}> : () -> tensor<!tf_type.resource>
+  %y = "tfl.read_variable"(%v) : (tensor<!tf_type.resource>) -> tensor<2xf32>
+  func.return %y : tensor<2xf32>
+}
+"""
+
+
+def test_variables_keep_their_values_when_the_caller_writes_into_his_arrays() -> None:
+    session, x = Session(_module(_KEPT)), np.ones(2, F32)
+    session.run([x], "set")
+    x[:] = 7
+    (first,) = session.run([], "get").values()
+    assert first.tolist() == [1, 1]
+    first[:] = 8
+    assert next(iter(session.run([], "get").values())).tolist() == [1, 1]
+
+
+def test_a_variable_of_xdsls_interpreter_keeps_its_value_too() -> None:
+    module = _module(_KEPT)
+    interpreter, x = Interpreter(module), np.ones(2, F32)
+    interpreter.register_implementations(FuncFunctions())
+    interpreter.register_implementations(tfl_functions())
+    interpreter.call_op("set", (x,))
+    x[:] = 7
+    assert interpreter.call_op("get", ())[0].tolist() == [1, 1]
+
+
+def test_a_layer_does_not_update_an_array_of_the_caller() -> None:
+    text = """
+func.func @main(%x: tensor<1x2xf32>, %s: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  %w = "tfl.pseudo_const"() <{value = dense<1.0> : tensor<2x2xf32>}> : () -> tensor<2x2xf32>
+  %t = "tfl.pseudo_const"() <{value = dense<1.0> : tensor<2x1xf32>}> : () -> tensor<2x1xf32>
+  %b = "tfl.pseudo_const"() <{value = dense<0.0> : tensor<2xf32>}> : () -> tensor<2xf32>
+  %y = "tfl.svdf"(%x, %w, %t, %b, %s) <{rank = 1 : i32, fused_activation_function = "NONE"}>
+    : (tensor<1x2xf32>, tensor<2x2xf32>, tensor<2x1xf32>, tensor<2xf32>, tensor<1x2xf32>) -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
+}
+"""
+    state = np.zeros((1, 2), F32)
+    (made,) = tflir.interpret(_module(text), [np.ones((1, 2), F32), state]).values()
+    assert (made.tolist(), state.tolist()) == ([[2, 2]], [[0, 0]])
+
+
 class _Seen(Interpreter.Listener):
     """Which arrays are alive after each op."""
 

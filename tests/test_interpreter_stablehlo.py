@@ -9,6 +9,8 @@ import pytest
 from models_builder import Model, options
 from reference_kernels import agree, litert_outputs, tflir_session
 
+import tflir
+
 F32, I32 = np.float32, np.int32
 
 
@@ -48,6 +50,25 @@ def test_reduce_window(combine: str) -> None:
         windowDilations=[1, 1],
         padding=[1, 0, 0, 2],
     )
+
+
+def test_a_window_that_combines_nothing_is_refused() -> None:
+    """LiteRT refuses it too: it wants one operation in the body."""
+    model = Model()
+    graph, body = model.graph(), model.graph("body")
+    inputs = [_floats(6), np.array(1, F32)]
+    tensors = [graph.tensor(f"x{place}", x.shape) for place, x in enumerate(inputs)]
+    y = graph.tensor("y", (-1,))
+    how = {"windowDimensions": [2], "windowStrides": [2], "bodySubgraphIndex": 1}
+    graph.op("STABLEHLO_REDUCE_WINDOW", tensors, [y], options("StablehloReduceWindowOptions", **how))
+    graph.io(tensors, [y])
+    one, other = (body.tensor(name, ()) for name in "ab")
+    body.io([one, other], [other])
+    data = model.to_bytes()
+    with pytest.raises((RuntimeError, ValueError)):
+        litert_outputs(data, inputs)
+    with pytest.raises(tflir.Error, match="one element is taken"):
+        tflir_session(data).run(inputs)
 
 
 @pytest.mark.parametrize("combine", ["STABLEHLO_ADD", "STABLEHLO_MAXIMUM"])

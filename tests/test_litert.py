@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import models_builder as models
@@ -13,11 +14,14 @@ import pytest
 from rich.console import Console
 
 from tflir.backends.litert.compare import compare_models, random_sample
-from tflir.backends.litert.isolated import IsolatedRunner
+from tflir.backends.litert.isolated import IsolatedRunner, isolated
 from tflir.backends.litert.quiet import Said, quiet
 from tflir.backends.litert.run import Port, Runner, reason
 from tflir.commands.terminal import decibels
+from tflir.data.calibration import calibrate, samples_of
+from tflir.files import load_bytes
 from tflir.ir.errors import Error
+from tflir.options import Options
 from tflir.report.verify import grade, verify
 
 ALL = ("fully_connected", "convolutions", "gather", "loop", "branch", "signatures", "stateful", "int8", "dynamic")
@@ -191,3 +195,42 @@ def test_relative_names_are_of_the_folder_that_one_works_in(tmp_path: Path, monk
         (tmp_path / name / f"{name}.tflite").write_bytes(models.fully_connected())
         monkeypatch.chdir(tmp_path / name)
         assert IsolatedRunner(f"{name}.tflite").entries
+
+
+_LEFT = "len(__import__('importlib').import_module('tflir.backends.litert.{}').{})"
+"""How many models a module of the child process holds."""
+
+
+def _held() -> int:
+    places = ("isolated", "_runners"), ("histograms", "_counting")
+    return sum(isolated(eval, _LEFT.format(*place)) for place in places)
+
+
+@pytest.mark.parametrize("spoiled", [1, 3])
+def test_the_child_lets_go_of_a_model_whose_calibration_fails(spoiled: int) -> None:
+    def samples() -> Iterator[list[np.ndarray]]:
+        for number in range(4):
+            yield [np.full((1, 64), np.nan if number == spoiled else 1, np.float32)]
+
+    module, before = load_bytes(models.fully_connected()), _held()
+    with pytest.raises(Error, match="NaN"):
+        calibrate(module, samples, histograms=True)
+    with pytest.raises(Error, match="sample"):
+        calibrate(module, lambda: iter([["no array"]]), histograms=True)
+    with pytest.raises(Error, match="sample"):
+        samples_of(
+            models.fully_connected(), module, Options(representative_dataset=lambda: iter([["no array"]])), most=3
+        )
+    assert _held() == before
+
+
+def test_closing_does_not_start_a_process_for_a_model_that_died_with_its_own() -> None:
+    with pytest.raises(Error, match="LiteRT aborts"), IsolatedRunner(models.fully_connected()):
+        isolated(os.abort)
+    assert not _has_child()
+
+
+def _has_child() -> bool:
+    from tflir.backends.litert import isolated as module
+
+    return module._child is not None

@@ -67,6 +67,36 @@ def test_broadcasts_to_many_elements_on_several_axes(element: str) -> None:
     assert_same(one("broadcast_to", "", (3, 1, 1), [wanted], element, numbers("p", wanted), f"%p : {vector(3)}"))
 
 
+@pytest.mark.parametrize("operands", ["%b, %b", "%b, %c", "%b, %z"])
+@pytest.mark.parametrize("name", ["mul", "sub", "squared_difference"])
+def test_readers_of_broadcasts_keep_their_shape(name: str, operands: str) -> None:
+    full, narrow, other = tensor((4, 2)), tensor((1, 2)), tensor((4, 1))
+    options = "" if name == "squared_difference" else '<{fused_activation_function = "NONE"}>'
+    lines = numbers("s", (4, 2)) + "".join(
+        f'  %{made} = "tfl.broadcast_to"(%{read}, %s) : ({kind}, {vector(2)}) -> {full}\n'
+        for made, read, kind in (("b", "x", narrow), ("c", "w", other))
+    )
+    lines += f'  %z = "tfl.exp"(%w4) : ({full}) -> {full}\n'
+    lines += f'  %y0 = "tfl.{name}"({operands}) {options} : ({full}, {full}) -> {full}\n'
+    text = program(lines, f"{narrow}, %w: {other}, %w4: {full}", full)
+    mended = Mended(text)
+    assert mended.report.counts, mended.report.declined
+    assert set(mended.differences()) == {0.0}, mended.text
+
+
+def test_a_broadcast_whose_size_is_known_only_in_the_run_stays() -> None:
+    """The other operand may have one row, and the broadcast eight."""
+    text = program(
+        '  %y0 = "tfl.add"(%b, %z) <{fused_activation_function = "NONE"}> : (tensor<?x4xf32>, tensor<?x4xf32>) -> '
+        "tensor<?x4xf32>\n",
+        "tensor<1x4xf32>, %s: tensor<2xi32>, %z: tensor<?x4xf32>",
+        "tensor<?x4xf32>",
+    ).replace(
+        "  %y0", '  %b = "tfl.broadcast_to"(%x, %s) : (tensor<1x4xf32>, tensor<2xi32>) -> tensor<?x4xf32>\n  %y0', 1
+    )
+    assert "tfl.broadcast_to" in Mended(text).text
+
+
 @cases
 @given(st.data(), SHAPES, KINDS)
 def test_tiles(data: st.DataObject, shape: list[int], element: str) -> None:

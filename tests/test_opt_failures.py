@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import models_builder as build
 import pytest
+from xdsl.dialects.builtin import ModuleOp
 
 import tflir
 from tflir.opt.main import main
+from tflir.opt.reduction import reduced
+from tflir.opt.removing import Kind
 
 LONG = """func.func @main(%x: tensor<4xf32> loc("x")) -> (tensor<4xf32>, tensor<4xf32>) {
   %0 = "tfl.relu"(%x) : (tensor<4xf32>) -> tensor<4xf32> loc("a")
@@ -144,6 +149,48 @@ def test_few_tests_find_one_op_among_many() -> None:
     assert main(["a.mlir", "--reduce-test", f"{sys.executable} test.py", "-o", "small.mlir"]) == 0
     assert _ops("small.mlir") == ["tfl.cos"]
     assert len(Path("log").read_text()) < 50
+
+
+CALLED = """func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {
+  %0 = func.call @inner(%x) : (tensor<2xf32>) -> tensor<2xf32>
+  %1 = "tfl.cos"(%0) : (tensor<2xf32>) -> tensor<2xf32>
+  func.return %1 : tensor<2xf32>
+}
+func.func private @inner(%x: tensor<2xf32>) -> tensor<2xf32> {
+  %0 = "tfl.pseudo_const"() <{value = dense<[1.0, 2.0]> : tensor<2xf32>}> : () -> tensor<2xf32>
+  %1:2 = "tfl.topk_v2"(%0, %n) : (tensor<2xf32>, tensor<i32>) -> (tensor<2xf32>, tensor<2xi32>)
+  func.return %1#0 : tensor<2xf32>
+}
+"""
+
+
+def _at_most(count: int, test: Callable[[ModuleOp], bool]) -> Callable[[ModuleOp], bool]:
+    """A test of reduction that fails when it is asked too often, as by a reduction that does not end."""
+    asked = itertools.count(1)
+
+    def interesting(module: ModuleOp) -> bool:
+        assert next(asked) <= count, "the reduction does not end"
+        return test(module)
+
+    return interesting
+
+
+def test_a_constant_of_a_called_function_is_not_removed_over_and_over() -> None:
+    text = CALLED.replace(
+        "%1:2 =", '%n = "tfl.pseudo_const"() <{value = dense<2> : tensor<i32>}> : () -> tensor<i32>\n%1:2 ='
+    )
+    Path("a.mlir").write_text(text)
+    small = reduced(tflir.load("a.mlir"), _at_most(100, lambda module: "func.call" in str(module)))
+    names = [op.name for op in small.walk()]
+    assert names.count("func.func") == 2
+    assert [name for name in names if name.startswith("tfl.")] == ["tfl.pseudo_const"]
+
+
+def test_reduction_ends_whatever_a_kind_says_that_it_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = (Kind("nothing", lambda _: [0, 1], lambda *_: True),)
+    monkeypatch.setattr("tflir.opt.reduction.KINDS", kinds)
+    module = tflir.load("a.mlir")
+    assert str(reduced(module, _at_most(100, lambda _: True))) == str(module)
 
 
 @pytest.mark.parametrize(

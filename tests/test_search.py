@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pathlib
+import pickle
 from typing import Any
 
 import numpy as np
@@ -239,6 +240,43 @@ def test_what_is_refused_is_one_line(
     assert not (folder / "refused.tflite").exists()
 
 
+@pytest.mark.parametrize(
+    ("labels", "said"), [(np.zeros(5, np.int64), "has 5 labels for"), (np.int64(3), "has no axis of labels for")]
+)
+@pytest.mark.parametrize("option", ["--validation-dataset", "--representative-dataset"])
+def test_labels_that_are_too_few_are_refused(
+    labels: Any, said: str, option: str, folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(folder / "few.npz", x=np.load(folder / "v.npz")["x"], labels=labels)
+    words = ["search", str(folder / "model.tflite"), "-o", str(folder / "refused.tflite")]
+    words += ["--bound", "accuracy-drop<=1%", option, str(folder / "few.npz")]
+    words += ["--representative-dataset", str(folder / "a.npz")] if option == "--validation-dataset" else []
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"array 'labels' {said} {_SAMPLES} samples" in line
+
+
+def test_there_may_be_more_labels_than_samples(folder: pathlib.Path) -> None:
+    from tflir.files import load
+    from tflir.options import Options
+    from tflir.search.data import data_of
+
+    data = np.load(folder / "v.npz")
+    np.savez(folder / "many.npz", x=data["x"], labels=np.append(data["labels"], [0, 0, 0]))
+    options, model = Options(representative_dataset=str(folder / "a.npz")), folder / "model.tflite"
+    made = data_of(str(model), load(model), options, str(folder / "many.npz"), accuracy=True, labelled=True)
+    assert made.search.labels.tolist() == data["labels"][::2].tolist()
+    assert made.check.labels.tolist() == data["labels"][1::2].tolist()
+
+
+def test_a_function_for_the_accuracy_needs_no_labels(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "own_accuracy.py").write_text("def always(outputs):\n    return 1.0\n")
+    monkeypatch.syspath_prepend(folder)
+    np.savez(folder / "few.npz", x=np.load(folder / "v.npz")["x"], labels=np.zeros(5, np.int64))
+    more = ["--validation-dataset", str(folder / "few.npz"), "--accuracy", "own_accuracy:always"]
+    assert _search(folder, "accuracy-drop<=1%", *more, data=False) == 0
+
+
 def test_two_processes_find_what_one_does(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     found: list[tuple[bytes, str]] = []
     rules = folder / "rules.toml"
@@ -248,3 +286,18 @@ def test_two_processes_find_what_one_does(folder: pathlib.Path, capsys: pytest.C
     assert found[0] == found[1]
     said = capsys.readouterr().err.splitlines()
     assert said[: len(said) // 2] == said[len(said) // 2 :]
+
+
+def test_each_task_of_a_worker_tells_its_own_progress(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    from tflir.search.compiler import Settings
+    from tflir.search.data import Part
+    from tflir.search.evaluations import NOISE
+    from tflir.search.sharing import Bench, evaluate
+
+    samples = Part({"": [{"x": sample} for sample in np.load(folder / "a.npz")["x"][:2]]})
+    bench = Bench(str(folder / "model.tflite"), samples, samples, Settings("minmax", "off", "off"))
+    (file := tmp_path / "bench.pickle").write_bytes(pickle.dumps(bench))
+    said: list[list[tuple[int, int]]] = [[], []]
+    for number in range(2):
+        evaluate(str(file), NOISE, [None] * 4, lambda *done, at=number: said[at].append(done))
+    assert said[0] == said[1] != []

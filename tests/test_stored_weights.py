@@ -8,14 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from mending import outputs, program, tensor
+from xdsl.rewriter import Rewriter
 
 import tflir
 from tflir.files import load_bytes
-from tflir.ir.constants import as_numpy
+from tflir.ir.constants import as_numpy, elements
 from tflir.ir.functions import functions
 from tflir.ir.statistics import Range, set_ranges
 from tflir.ir.tfl.constants import QConstOp
 from tflir.ir.types import element_of
+from tflir.ir.weight_kind import WeightKind, set_weight_kind
+from tflir.passes.rewriting.values import const_op
 
 Array = npt.NDArray[Any]
 _LEAST_DB = 20.0
@@ -175,3 +178,21 @@ def test_weight_only_keeps_the_dequantize() -> None:
 def test_a_models_own_stored_weights_stay_behind_their_dequantize() -> None:
     module, _, _ = _ran("float", "fully_connected", 4, "channel", "")
     assert _weight(module, "fully_connected").name == "tfl.dequantize"
+
+
+def test_a_weight_without_a_dimension_stays_float() -> None:
+    """No kernel takes one, but passes see modules before they are verified."""
+    text = """func.func @main(%x: tensor<1x1xf32>) -> tensor<1x1xf32> {
+  %w = "tfl.pseudo_const"() <{value = dense<0.5> : tensor<1x1xf32>}> : () -> tensor<1x1xf32>
+  %b = "tfl.no_value"() <{value}> : () -> none
+  %y = "tfl.fully_connected"(%x, %w, %b)
+    <{fused_activation_function = "NONE", weights_format = "DEFAULT", keep_num_dims = false}>
+    : (tensor<1x1xf32>, tensor<1x1xf32>, none) -> tensor<1x1xf32>
+  func.return %y : tensor<1x1xf32>
+}"""
+    module = tflir.loads(text)
+    (op,) = [op for op in module.walk() if op.name == "tfl.fully_connected"]
+    set_weight_kind(op, WeightKind(4, "channel"))
+    Rewriter.replace_op(op.operands[1].owner, const_op(elements(np.array(0.5, np.float32))))
+    (report,) = tflir.run_passes(module, "tfl-quantize-weights", verify_each=False)
+    assert dict(report.declined) == {"the constant has no dimension": 1}

@@ -139,7 +139,7 @@ def _var_handle(interpreter: Interpreter, op: Operation, args: PythonValues) -> 
 @control("tfl.assign_variable")
 def _assign(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     resource, value = cast("tuple[Resource, Array]", args)
-    State.of(interpreter).variables[resource.key] = value
+    State.of(interpreter).variables[resource.key] = value.copy()  # it may be an input, or a tensor that is updated
     return ()
 
 

@@ -81,6 +81,8 @@ def _scatter(interpreter: Interpreter, op: Operation, args: PythonValues) -> Pyt
 def _reduce_window(interpreter: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
     x, start = args
     combine = _combination(interpreter, op, "body_subgraph")
+    if combine is None:
+        raise refuse("a window of which one element is taken can't be computed", "combine the elements, as by a max")
     sizes = numbers(option(op, "window_dimensions"))
     ones = [1] * x.ndim
     strides, spread, pace = (

@@ -18,6 +18,7 @@ from tflir.ir.tfl.indexing import (
     SparseToDenseOp,
     StridedSliceOp,
 )
+from tflir.ir.tfl.picking_rules import strided_range
 
 
 @kernel(SliceOp)
@@ -28,14 +29,14 @@ def block(op: SliceOp, operands: Operands) -> Results:
     for axis, (first, count) in enumerate(zip(integers(begin), integers(size), strict=True)):
         end = x.shape[axis] if count == -1 else first + count
         if not 0 <= first <= end <= x.shape[axis]:
-            raise refuse(f"elements {first} to {end} of axis {axis}, which has {x.shape[axis]}", "mend begin or size")
+            raise refuse(f"elements {first} to {end} of axis {axis}, which has {x.shape[axis]}", "fix begin or size")
         picked.append(slice(first, end))
     return [x[tuple(picked)]]
 
 
 @kernel(StridedSliceOp)
 def strided_slice(op: StridedSliceOp, operands: Operands) -> Results:
-    """numpy's slices; bits in the masks select an index that removes its axis, a new axis, an ellipsis or an open end.
+    """Bits in the masks select an index that removes its axis, a new axis, an ellipsis or an open end of a slice.
 
     An ellipsis covers at least one dimension; slices after it for which no dimension remains are ignored.
     """
@@ -47,18 +48,23 @@ def strided_slice(op: StridedSliceOp, operands: Operands) -> Results:
     picked: list[Any] = []
     for dimension in range(len(begins)):
         bit = {name: bool(mask >> dimension & 1) for name, mask in masks.items()}
+        first = None if bit["begin"] else begins[dimension]
         if bit["ellipsis"]:
             picked += [slice(None)] * max(x.ndim - count, 1)
         elif bit["new_axis"]:
             picked.append(None)
         elif bit["shrink_axis"]:
-            picked.append(0 if bit["begin"] else begins[dimension])
-        else:
-            stop = ends[dimension] + begins[dimension] if flag(op.offset) else ends[dimension]
-            picked.append(
-                slice(None if bit["begin"] else begins[dimension], None if bit["end"] else stop, steps[dimension])
-            )
+            picked.append(0 if first is None else first)
+        elif (axis := sum(part is not None for part in picked)) < x.ndim:
+            last = None if bit["end"] else ends[dimension]
+            found = strided_range(x.shape[axis], first, last, steps[dimension], offset=flag(op.offset))
+            picked.append(_as_slice(found))
     return [x[tuple(_up_to(picked, x.ndim))]]
+
+
+def _as_slice(picked: range) -> slice:
+    """The slice of these indices: one that ends before index 0 has an open end, since -1 would be the last index."""
+    return slice(picked.start, None if picked.stop < 0 else picked.stop, picked.step) if picked else slice(0, 0)
 
 
 def _up_to(picked: list[Any], rank: int) -> Iterator[Any]:
@@ -74,7 +80,8 @@ def _up_to(picked: list[Any], rank: int) -> Iterator[Any]:
 def gather(op: GatherOp, operands: Operands) -> Results:
     """The first `batch_dims` dimensions of both operands are batch dimensions."""
     params, indices = operands
-    batches = number(op.batch_dims) % (indices.ndim + 1)
+    batches = number(op.batch_dims)
+    batches += indices.ndim if batches < 0 else 0
     axis = number(op.axis) % params.ndim
     _require_within(indices, params.shape[axis])
     if not batches:

@@ -91,7 +91,7 @@ class Session:
         entry = self.entry(function)
         arguments: list[Any] = [None] * len(entry.function.body.block.args)
         for port, value in zip(entry.inputs, _in_order(entry, inputs), strict=True):
-            arguments[port.position] = _checked(port, value)
+            arguments[port.position] = _checked(port, value).copy()  # layers update their state in place
         for argument, value in zip(entry.function.body.block.args, arguments, strict=True):
             if value is None:
                 name = names.name_of(argument) or str(argument.index)

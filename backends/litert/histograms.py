@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflir.backends.litert.channel_ranges import Extremes, add_extremes, known
-from tflir.backends.litert.isolated import isolated
+from tflir.backends.litert.isolated import Held, isolated
 from tflir.backends.litert.observed import Observer
 from tflir.backends.litert.run import Array, Entry, Model
-from tflir.ir.errors import Error
 from tflir.ir.histogram import Counter, Histogram
 
 Key = tuple[str, int]
@@ -44,7 +42,7 @@ class Seen:
     """Of each tensor that is finite and has the same channels in every sample."""
 
 
-class HistogramRunner:
+class HistogramRunner(Held):
     """A model in the child process, whose tensors are counted after each run. The default delegate is not used.
 
     `watched` lists the tensors by the number of their subgraph. Raises `Error` if the model can't be run.
@@ -54,6 +52,7 @@ class HistogramRunner:
         self._number = next(_numbers)
         self._file = "" if isinstance(model, bytes) else str(model)
         isolated(_open, self._number, model, dict(watched), num_threads, file=self._file)
+        super().__init__()
 
     def add(self, entry: Entry, values: Mapping[str, Array]) -> None:
         """Runs one sample, after variables were reset, and counts the elements of every tensor that has a value.
@@ -67,10 +66,8 @@ class HistogramRunner:
         """What was seen; counting begins anew."""
         return isolated(_take, self._number, file=self._file)
 
-    def close(self) -> None:
-        """Frees the model's memory."""
-        with contextlib.suppress(Error):
-            isolated(_close, self._number)
+    def _close(self) -> None:
+        isolated(_close, self._number)
 
 
 _numbers = itertools.count()

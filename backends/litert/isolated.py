@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 import numpy as np
 
@@ -60,23 +60,47 @@ def isolated(function: Callable[..., T], *arguments: Any, progress: Note | None 
             raise
 
 
-class IsolatedRunner:
+class Held:
+    """What the child process holds for this one until `close`, or until the `with` block ends.
+
+    A subclass calls `isolated` to open it before it calls this constructor, and implements `_close`.
+    """
+
+    def __init__(self) -> None:
+        self._holder = _child
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the memory, unless the process that held it has ended."""
+        if self._holder is _child:
+            with contextlib.suppress(Error):
+                self._close()
+
+    def _close(self) -> None:
+        raise NotImplementedError
+
+
+class IsolatedRunner(Held):
     """A `Runner` in the child process."""
 
     def __init__(self, model: Model, **how: Any) -> None:
         self.file = "" if isinstance(model, bytes) else os.fspath(model)
         self._number = next(_numbers)
         self.entries: tuple[Entry, ...] = isolated(_open, self._number, model, how, file=self.file)
+        super().__init__()
 
     def run(self, entry: Entry, sample: Sample, *, anew: bool = True) -> dict[str, Array]:
         """See `Runner.run`."""
         values = {name: np.asarray(value) for name, value in sample.items()}
         return isolated(_run, self._number, entry, values, anew, file=self.file)
 
-    def close(self) -> None:
-        """Frees the model's memory."""
-        with contextlib.suppress(Error):
-            isolated(_close, self._number)
+    def _close(self) -> None:
+        isolated(_close, self._number)
 
 
 class Died(Exception):

@@ -91,9 +91,10 @@ def rows_of(value: Array, reading: Reading, most: int) -> Array | None:
 
 
 def sum_of(rows: Array) -> Array:
-    """The sum of rows in double precision, over the last dimension but one.
+    """The sum of float32 rows over the last dimension but one, given in double precision.
 
-    It is made as a product of matrices, which takes a fraction of the time of numpy's sum in double.
+    It is added up in single precision, as a product of matrices, which takes a fraction of the time of numpy's sum in
+    double.
     """
     return np.matmul(np.ones(rows.shape[-2], np.float32), rows).astype(np.float64)
 

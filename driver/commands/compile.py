@@ -15,7 +15,7 @@ from tflir.backends.files import is_stream
 from tflir.commands.analyses import print_analyses
 from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.outputs import STDOUT, check_outputs, check_stdout, shown_name, write_output, write_stdout
-from tflir.commands.terminal import Note, decibels, progress, say
+from tflir.commands.terminal import Note, decibels, human_size, progress, say
 from tflir.commands.workers import detail, team_of
 from tflir.content import STDIN
 from tflir.facts import facts_in_force
@@ -298,7 +298,7 @@ def _say(converter: Converter, source: Input, target: str, size: int, remarks: S
         say(remark)
     before = source.size
     ratio = f" ({before / size:.2f}x smaller)" if size and size < before else ""
-    say(f"{shown_name(target)}: {_size(before)} -> {_size(size)}{ratio}")
+    say(f"{shown_name(target)}: {human_size(before)} -> {human_size(size)}{ratio}")
     for remark in remarks[len(converter.remarks) :]:
         say(remark)
     if not verbose:
@@ -312,13 +312,3 @@ def _say(converter: Converter, source: Input, target: str, size: int, remarks: S
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{times} {what}" for what, times in counts.items())
-
-
-def _size(nbytes: int) -> str:
-    """A human-readable size: 1.2 MB."""
-    value = float(nbytes)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.2f} GB"

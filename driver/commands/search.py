@@ -102,8 +102,13 @@ def _found(
     if accuracy is not None and not bound.is_accuracy:
         raise Error("--accuracy does nothing beside a bound on the ratio", hint="leave it out", status=_USAGE)
     data = data_of(
-        source.model, source.load(), options, arguments.validation_dataset, accuracy=bound.is_accuracy
-    )  # fmt: skip
+        source.model,
+        source.load(),
+        options,
+        arguments.validation_dataset,
+        accuracy=bound.is_accuracy,
+        labelled=bound.is_accuracy and accuracy is None,
+    )
     settings = Settings(
         options.weight_algorithm if "weight_algorithm" in vars(arguments) else "gptq",
         options.bias_correction if "bias_correction" in vars(arguments) else "auto",

@@ -102,7 +102,8 @@ class Calibration:
         with contextlib.ExitStack() as stack:
             path = stack.enter_context(saved(observed))
             self._counts = stack.enter_context(self._counting(num_threads)) if histograms or channels else None
-            self._runner = IsolatedRunner(path, delegate=not tf_compat, fallback=True, num_threads=num_threads)
+            runner = IsolatedRunner(path, delegate=not tf_compat, fallback=True, num_threads=num_threads)
+            self._runner = stack.enter_context(runner)
             entries, masks = in_file_order(self._runner.entries, module), _masks(module)
             self.data = Dataset(dataset, entries, limit=samples, shard=shard, scaling=scaling, masks=masks)
             self._stack = stack.pop_all()
@@ -111,8 +112,6 @@ class Calibration:
         return self
 
     def __exit__(self, *raised: Any) -> None:  # noqa: PYI036 - what it gets is given on
-        if not any(raised):
-            self._runner.close()
         self._stack.__exit__(*raised)
 
     def close(self) -> None:
@@ -162,8 +161,8 @@ class Calibration:
         counts = Counts(copy, histograms=self._histograms, channels=self._channels)
         with saved(copy) as path:
             counts.open(path, num_threads)
-            yield counts
-            counts.close()
+            with contextlib.closing(counts):
+                yield counts
 
 
 def keeps_state(module: ModuleOp) -> bool:
@@ -178,9 +177,10 @@ def samples_of(
 
     `module` is that of the same model; `options` define the dataset, of which `shard` is a part.
     """
-    runner = IsolatedRunner(model, fallback=True)
-    samples: dict[str, list[Sample]] = {entry.key: [] for entry in runner.entries}
-    entries = in_file_order(runner.entries, module)
+    with IsolatedRunner(model, fallback=True) as runner:
+        found = runner.entries
+    samples: dict[str, list[Sample]] = {entry.key: [] for entry in found}
+    entries = in_file_order(found, module)
     limit, scaling = options.calibration_samples, options.scaling
     masks = _masks(module)
     data = Dataset(options.representative_dataset, entries, limit=limit, shard=shard, scaling=scaling, masks=masks)
@@ -189,7 +189,6 @@ def samples_of(
             samples[entry.key].append(values)
         if number >= _FAR or all(len(part) >= most for part in samples.values()):
             break
-    runner.close()
     return samples
 
 
@@ -283,7 +282,7 @@ class _Collected:
             raise Error(
                 f"sample {number}: the tensor takes values that are NaN or infinite",
                 location=f"{slot.function}: {name}",
-                hint="leave the sample out, or mend the model",
+                hint="leave the sample out, or fix the model",
             )
 
     def _is_mask(self, slot: Slot) -> bool:

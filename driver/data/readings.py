@@ -31,7 +31,7 @@ _MATRIX = 2
 def readings_of(module: ModuleOp) -> list[tuple[TflOp, int, Reading | None]]:
     """Each product with constant float weights in program order: its op, its number there, and what it reads.
 
-    None stands for what can't be read: the tensor has no name, or the vectors are too long.
+    None stands for what can't be read: the tensor has no name, the vectors are too long, or there are no weights.
     """
     return [
         (op, number, reading)
@@ -58,6 +58,8 @@ def _of_op(op: TflOp, subgraph: int) -> Iterator[tuple[int, Reading | None]]:
 
 def _reading(op: TflOp, subgraph: int, product: Product, weight: int, shape: tuple[int, ...]) -> Reading | None:
     """What the weights in operand `weight`, which have this shape, multiply."""
+    if 0 in shape:
+        return None
     values = product.values
     if isinstance(values, Patches):
         return _of_patches(op, subgraph, values, shape)

@@ -350,7 +350,11 @@ def _encoded(name: str) -> bytes:
 
 
 def fingerprint(module: ModuleOp) -> str:
-    """A hash of the model's ops, shapes, names and of samples of its constants."""
+    """A hash of a model: the names of its functions, the types of their arguments, the kinds of the ops in them, the
+    names of the ops' results, and the sizes and the first and last bytes of constants.
+
+    Options of ops, the types of results, and ops in regions do not count.
+    """
     digest = hashlib.sha256()
     for function in functions(module):
         digest.update(_encoded(function.sym_name.data))

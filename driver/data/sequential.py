@@ -101,10 +101,8 @@ def aim_in_sequence(
 
 def _arguments(module: ModuleOp, samples: Samples) -> list[list[Array]]:
     """The values of the arguments of the entry function for each sample."""
-    with saved(as_float(snapshot(module))) as path:
-        runner = IsolatedRunner(str(path), fallback=True)
+    with saved(as_float(snapshot(module))) as path, IsolatedRunner(str(path), fallback=True) as runner:
         entry = in_file_order(runner.entries, module)[0]
-        runner.close()
     return [[port.encode(value_of(port, sample)) for port in entry.inputs] for sample in samples.get(entry.key, ())]
 
 

@@ -2,7 +2,7 @@
 
 Parts of one kind, such as ops, are removed many at a time: all, then halves, quarters and so on, so that a single
 needed part among n is found in about 2 log n tests. This is repeated for all kinds until no part can be removed. Every
-module that is tested is valid if the first one was.
+module that is tested is smaller than the one before, so that this ends, and is valid if the first one was.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.errors import Error
 from tflir.ir.verify import verify_module
 from tflir.opt.interesting import Interesting
-from tflir.opt.removing import KINDS, Kind, tidy
+from tflir.opt.removing import KINDS, Kind, extent, tidy
 from tflir.snapshot import snapshot
 
 
@@ -70,6 +70,8 @@ class _Reduction:
         if not kind.remove(candidate, [parts[index] for index in chosen]):
             return False
         tidy(candidate)
+        if extent(candidate) >= extent(self.module):
+            return False
         if self._is_valid and not _is_valid(candidate):
             return False
         self._tests += 1

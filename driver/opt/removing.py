@@ -1,7 +1,7 @@
 """Removes parts from a module, kind by kind, so that the rest is valid.
 
 The results of a removed op become arguments of the function, or constants of zeros in a function that others call,
-whose arguments are fixed.
+whose arguments are fixed. A constant stays if such a function needs it: zeros would only take its place.
 """
 
 from __future__ import annotations
@@ -117,6 +117,9 @@ def _remove_ops(module: ModuleOp, chosen: Sequence[Operation]) -> bool:
             return False
         fixed = function.sym_name.data in called
         needed = [result for result in op.results if any(use.operation not in going for use in result.uses)]
+        if fixed and needed and isinstance(op, ConstOp):
+            going.discard(op)
+            continue
         stands = [_stand_in(result, function, fixed=fixed) for result in needed]
         if any(value is None for value in stands):
             going.discard(op)
@@ -231,6 +234,22 @@ def _drop_attributes(module: ModuleOp, chosen: Sequence[tuple[Operation, str]]) 
     for op, name in chosen:
         del op.attributes[name]
     return True
+
+
+def extent(module: ModuleOp) -> tuple[int, ...]:
+    """How large a module is; of two modules, the one whose extent is the lesser tuple is smaller.
+
+    Constants count after all other ops, since a removed op may leave a constant for each of its results.
+    """
+    ops = list(module.walk())
+    return (
+        sum(1 for _ in functions(module)),
+        sum(not isinstance(op, ConstOp) for op in ops),
+        sum(len(function.function_type.outputs) for function in functions(module)),
+        len(ops),
+        len(_constants(module)),
+        len(_attributes(module)),
+    )
 
 
 KINDS: tuple[Kind, ...] = (

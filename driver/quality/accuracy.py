@@ -78,6 +78,24 @@ def right(output: Array, label: Array) -> float:
     raise Error(what, hint=hint, status=_USAGE)
 
 
+def labelled_signature(samples: Samples, key: str = LABELS) -> str:
+    """The only signature that has samples, which the labels in array `key` are for. Raises `Error` (status 2) if there
+    are several.
+    """
+    used = [name for name, part in samples.items() if part]
+    if len(used) == 1:
+        return used[0]
+    what = f"array '{key}' is for one signature, and the data is for {' and '.join(map(repr, used)) or 'none'}"
+    raise Error(what, hint="call the arrays of the samples KEY/INPUT, KEY being the signature's", status=_USAGE)
+
+
+def check_labels(labels: Array, count: int, key: str = LABELS) -> None:
+    """Raises `Error` (status 2) if the array `key` has no axis of labels, or fewer labels than there are samples."""
+    if not labels.shape or len(labels) < count:
+        what = f"array '{key}' has {len(labels) if labels.shape else 'no axis of'} labels for {count} samples"
+        raise Error(what, hint="give one for each sample", status=_USAGE)
+
+
 Meet = Callable[[Model, Model, str, Sequence[Sample], Array, Note | None], npt.NDArray[np.float64]]
 """Gives what `labels_met` does for the same parameters."""
 
@@ -95,20 +113,14 @@ def measure_accuracy(
     """Runs both models on the samples of the one signature that has any, with the default delegate.
 
     The i-th of `labels`, the array `key`, is for the i-th sample. `meet` runs them, by default in one process.
-    `progress` is called with the number of runs done and
-    of all runs. Raises `Error` if several signatures have samples, if there are fewer labels, or if they do not fit.
+    `progress` is called with the number of runs done and of all runs. Raises `Error` if several signatures have
+    samples, if there are fewer labels, or if they do not fit.
     """
-    used = [name for name, part in samples.items() if part]
-    if len(used) != 1:
-        what = f"array '{key}' is for one signature, and the data is for {' and '.join(map(repr, used)) or 'none'}"
-        hint = "call the arrays of the samples KEY/INPUT, KEY being the signature's"
-        raise Error(what, hint=hint, status=_USAGE)
-    part = list(samples[used[0]])
-    if not labels.shape or len(labels) < len(part):
-        what = f"array '{key}' has {len(labels) if labels.shape else 'no axis of'} labels for {len(part)} samples"
-        raise Error(what, hint="give one for each sample", status=_USAGE)
+    used = labelled_signature(samples, key)
+    part = list(samples[used])
+    check_labels(labels, len(part), key)
     file = "" if isinstance(compiled, bytes) else os.fspath(compiled)
-    run = original, compiled, used[0], part, labels[: len(part)]
+    run = original, compiled, used, part, labels[: len(part)]
     hits = meet(*run, progress) if meet is not None else isolated(labels_met, *run, progress=progress, file=file)
     before, after = hits.mean(axis=1).tolist()
     return Accuracy(before, after, len(part), key)

@@ -9,7 +9,7 @@ from tflir.backends.litert.run import Array, Samples
 from tflir.data.calibration import samples_of
 from tflir.ir.errors import Error
 from tflir.quality.accuracy import MOST_SAMPLES as MOST_CLASSIFIED
-from tflir.quality.accuracy import labels_of
+from tflir.quality.accuracy import check_labels, labelled_signature, labels_of
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -49,25 +49,38 @@ class Data:
     check: Part
 
 
-def data_of(model: str | bytes, module: ModuleOp, options: Options, validation: Any, *, accuracy: bool) -> Data:
+def data_of(
+    model: str | bytes, module: ModuleOp, options: Options, validation: Any, *, accuracy: bool, labelled: bool
+) -> Data:
     """The data of a search: `options` have the representative data, and how values are scaled.
 
-    `validation` is another dataset or None. Every second sample of it is for the check; with a single sample, or
-    without, samples of the representative data are held out. Raises `Error` (status 2) if there are too few.
+    `validation` is another dataset or None. Every second sample of it is for the check; without it, samples of the
+    representative data are held out. With `accuracy`, more samples are read; with `labelled`, labels too, if there are
+    any. Raises `Error` (status 2) if there are too few samples, also if the validation data has a single one, or
+    fewer labels.
     """
     most = MOST_CLASSIFIED if accuracy else _MEASURED
     kept = samples_of(model, module, options, most=_CALIBRATION if validation is not None else _CALIBRATION + most)
     if validation is None:
-        whole = Part(kept, labels_of(options.representative_dataset) if accuracy else None)
+        whole = _with_labels(kept, options.representative_dataset) if labelled else Part(kept)
         if _longest(kept) < 3:
             hint = "give at least 3, or --validation-dataset"
             raise Error("the representative data has too few samples to hold some out", hint=hint, status=2)
         return _in_parts(whole)
     other = replace(options, representative_dataset=validation, calibration_samples=None)
-    whole = Part(samples_of(model, module, other, most=most), labels_of(validation) if accuracy else None)
+    held = samples_of(model, module, other, most=most)
+    whole = _with_labels(held, validation) if labelled else Part(held)
     if _longest(whole.samples) < 2:
         raise Error("the validation data has a single sample", hint="give at least 2", status=2)
     return Data(Part(kept), _every(whole, 2, (0,)), _every(whole, 2, (1,)))
+
+
+def _with_labels(samples: Samples, source: Any) -> Part:
+    """The samples of a dataset and its labels, of which there may be more, if it has any."""
+    labels = labels_of(source)
+    if labels is not None:
+        check_labels(labels, len(samples[labelled_signature(samples)]))
+    return Part(samples, labels)
 
 
 def _in_parts(whole: Part) -> Data:

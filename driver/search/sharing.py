@@ -94,6 +94,7 @@ def evaluate(file: str, what: str, kinds: Kinds, progress: Callable[[int, int], 
         judge = SnrJudge(bench.model, bench.judged)
         _ready[file] = bench, Evaluations(compiler, Store(None, ""), 1, progress), judge
     bench, evaluations, judge = _ready[file]
+    evaluations.progress = progress  # that of this task, not of the one that made them
     with facts_in_force(bench.plugins):
         if what == SIZE:
             return {"bytes": evaluations.size(kinds)}

@@ -15,7 +15,6 @@ from typing import Any, NoReturn, cast
 from xdsl.context import Context
 from xdsl.dialects.builtin import (
     ArrayAttr,
-    CallSiteLoc,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
     DenseResourceAttr,
@@ -24,12 +23,10 @@ from xdsl.dialects.builtin import (
     IntAttr,
     LocationAttr,
     ModuleOp,
-    NameLoc,
     NoneAttr,
     ShapedType,
     StringAttr,
     TensorType,
-    UnknownLoc,
     UnregisteredOp,
 )
 from xdsl.ir import Attribute, Operation, TypeAttribute
@@ -50,7 +47,6 @@ from tflir.ir.text import ELIDED, decimal
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.types import schema_name, shape_of, tensor_type
 
-_LOCATIONS = (UnknownLoc, FileLineColLoc, CallSiteLoc, NameLoc, FusedLoc)
 _ALIAS = re.compile(r"^[ \t]*+([#!][\w$.-]+)[ \t]*=", re.MULTILINE)
 _STRING = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
 _DENSE_BODY = re.compile(r'((?:[^">]++|"(?:[^"\\]++|\\.)*+")*+)>', re.DOTALL)

@@ -94,11 +94,7 @@ class GraphImport:
         return function
 
     def _indices(self, field: str, least: int = 0) -> list[int]:
-        vector = self.record.get(field)
-        indices: list[int] = [] if vector is None else vector.tolist()
-        if indices and not (least <= min(indices) and max(indices) < len(self.tensors)):
-            raise malformed(f"subgraph {field} name tensor {max(indices)} of {len(self.tensors)}")
-        return indices
+        return self._tensors_in(self.record, field, least, f"subgraph {field}")
 
     def _function_attributes(self, function: FuncOp, symbol: str) -> None:
         if self.record.get("name", "") != symbol:
@@ -147,10 +143,15 @@ class GraphImport:
             self.used.add(index)
 
     def _operand_indices(self, operator: Record, field: str) -> list[int]:
-        vector = operator.get(field)
+        return self._tensors_in(operator, field, -1, f"an operator's {field}")
+
+    def _tensors_in(self, record: Record, field: str, least: int, what: str) -> list[int]:
+        """The tensors that a field lists, each at least `least`; `what` is the field in messages."""
+        vector = record.get(field)
         indices: list[int] = [] if vector is None else vector.tolist()
-        if indices and not (min(indices) >= -1 and max(indices) < len(self.tensors)):
-            raise malformed(f"an operator's {field} name tensor {max(indices)} of {len(self.tensors)}")
+        if indices and not (least <= min(indices) and max(indices) < len(self.tensors)):
+            wrong = next(index for index in indices if not least <= index < len(self.tensors))
+            raise malformed(f"{what} name tensor {wrong} of {len(self.tensors)}")
         return indices
 
     def _name(self, index: int) -> str:

@@ -25,8 +25,27 @@ def slice_(op: Operation) -> None:
     result(op, tuple(target))
 
 
+def strided_range(dim: int, begin: int | None, end: int | None, stride: int, *, offset: bool = False) -> range:
+    """The indices that a strided slice picks of a dimension of size `dim`; `begin` or `end` is None if a mask opens it.
+
+    Negative indices count from the end, and `begin` and `end` are clamped to the dimension, as in numpy's slices.
+    With `offset`, `end` is relative to the clamped `begin`; if the sum is negative, it counts from the end too.
+    """
+    least, most = (0, dim) if stride > 0 else (-1, dim - 1)
+    first, last = (least, most) if stride > 0 else (most, least)
+    if begin is not None:
+        first = min(max(begin + dim if begin < 0 else begin, least), most)
+    if end is not None:
+        end += first if offset else 0
+        last = min(max(end + dim if end < 0 else end, least), most)
+    return range(first, last, stride)
+
+
 def strided_slice(op: Operation) -> None:
-    """As numpy's slices; with an ellipsis or a new axis in the masks, the shape is not computed."""
+    """As numpy's slices; with an ellipsis or a new axis in the masks, the shape is not computed.
+
+    With `offset`, sizes are not computed: the runtime reserves end / stride elements, however many it picks.
+    """
     source, begin = shape(op.operands[0]), rank(op.operands[1], 1, "begin")
     count = -1 if begin is None else begin[0]
     begins, ends, steps = (
@@ -46,13 +65,10 @@ def strided_slice(op: Operation) -> None:
             start = 0 if option(op, "begin_mask") >> number & 1 else begins[number]
             require(dim < 0 or -dim <= start < dim, f"index {start} of {dim} elements")
         else:
-            bounds = (
-                None if option(op, "begin_mask") >> number & 1 else begins[number],
-                None if option(op, "end_mask") >> number & 1 else ends[number],
-            )
-            target.append(
-                -1 if dim < 0 or option(op, "offset") else len(range(*slice(*bounds, steps[number]).indices(dim)))
-            )
+            first = None if option(op, "begin_mask") >> number & 1 else begins[number]
+            last = None if option(op, "end_mask") >> number & 1 else ends[number]
+            is_known = dim >= 0 and not option(op, "offset")
+            target.append(len(strided_range(dim, first, last, steps[number])) if is_known else -1)
     result(op, tuple(target))
 
 

@@ -1,8 +1,8 @@
 """Decides which channels are removed.
 
-A class of channels (see `spaces.py`) is kept if some use needs it, such as an output of the function, or if a layer
-whose output channel is kept multiplies it by a nonzero weight. A channel that holds a constant is no exception, unless
-the layer can add the constant times its weights to its bias. Everything else is removed.
+A class of channels (see `channel_ids.py`) is kept if some use needs it, such as an output of the function, or if a
+layer whose output channel is kept multiplies it by a nonzero weight. A channel that holds a constant is no exception,
+unless the layer can add the constant times its weights to its bias. Everything else is removed.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+from xdsl.ir import SSAValue, Use
 
 from tflir.ir.tfl.arithmetic import AddOp, DivOp, MaximumOp, MinimumOp, MulOp, SquaredDifferenceOp, SubOp
 from tflir.ir.tfl.shaping import BroadcastToOp, TileOp
@@ -49,15 +50,21 @@ class BroadcastOfReader(MendRule):
     def match_and_rewrite(self, op: BroadcastToOp, rewriter: PatternRewriter) -> None:
         if (why := moved(op, [op.input])) is not None:
             return rewriter.decline(why)
+        if not is_static(op.output):
+            return rewriter.decline(UNKNOWN_SHAPE)
         if len(known_shape(op.output)) > _MOST_BROADCAST:
             return rewriter.decline("built-in kernels broadcast 4 dimensions at most")
-        for use in op.output.uses:
-            reader = use.operation
-            if not isinstance(reader, _BROADCASTING) or shape_of(reader.operands[1 - use.index].type) != known_shape(
-                op.output
-            ):
-                return rewriter.decline("what reads it does not broadcast to its shape")
+        if not all(_reaches_shape(use, op.output) for use in op.output.uses):
+            return rewriter.decline("what reads it does not broadcast to its shape")
         self.put(rewriter, Draft(op), op.input)
+
+
+def _reaches_shape(use: Use, wide: SSAValue) -> bool:
+    """Whether a reader of `wide` has its shape from another operand too, so that a narrower one does as well."""
+    if not isinstance(use.operation, _BROADCASTING):
+        return False
+    other = use.operation.operands[1 - use.index]
+    return other is not wide and shape_of(other.type) == known_shape(wide)
 
 
 @dataclass(frozen=True)

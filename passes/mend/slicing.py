@@ -9,6 +9,7 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from tflir.ir.tfl.indexing import GatherOp, SliceOp, StridedSliceOp
+from tflir.ir.tfl.picking_rules import strided_range
 from tflir.ir.tfl.shaping import PadOp
 from tflir.ir.types import element_of, tensor_type
 from tflir.passes.mend.draft import Draft, Shape, known_shape
@@ -128,9 +129,7 @@ def _picked(op: StridedSliceOp) -> list[range] | None:
         else:
             first = None if op.option("begin_mask") >> number & 1 else begin
             last = None if op.option("end_mask") >> number & 1 else end
-            if last is not None and op.option("offset"):
-                last += begin
-            picked.append(range(*slice(first, last, stride).indices(dim)))
+            picked.append(strided_range(dim, first, last, stride, offset=bool(op.option("offset"))))
     return picked + [range(dim) for dim in shape[len(picked) :]]
 
 

@@ -52,6 +52,7 @@ _LEAST_STEPS = 256
 """Where an op's result has a fixed scale, its largest value should span at least as many steps as int8 has."""
 _ALMOST_0 = 1e-30
 """Calibration records no upper end of a range below this, so that a smaller one means 0."""
+_NO_WEIGHTS = "its weights have no elements"
 _NO_RANGE = "the range of a value was not recorded"
 _MASK = "it adds a mask, of whose int16 scale the other operand is less than a step"
 _MASKED = "a value has a mask in it, beside which int16 has no steps for the rest"
@@ -189,6 +190,8 @@ class Choice:
     def _why_not_in_tensorflow(self, op: TflOp) -> str | None:
         if not tensorflow_int16.quantizes(op.INFO):
             return "TensorFlow quantizes no such op to 16x8"
+        if is_linear(op) and _has_no_weights(op):
+            return _NO_WEIGHTS
         read = [op.operands[index] for index in activations(op)]
         known = all(value in self._ranged or constant_of(value) is not None for value in read)
         if not known or not (tensorflow_int16.takes_first_scale(op.INFO) or self._have_scales(op)):
@@ -220,6 +223,8 @@ class Choice:
     def _why_not_linear(self, op: TflOp) -> str | None:
         assert op.INFO.weight is not None
         assert op.INFO.bias is not None
+        if _has_no_weights(op):
+            return _NO_WEIGHTS
         position, axis = op.INFO.weight
         stored = stored_weight(op)
         weight = constant_of(op.operands[position])
@@ -238,6 +243,13 @@ class Choice:
         if constant is None or constant.shape != (shape[axis],):
             return "its bias is no constant of a number for each channel"
         return None if self._is_finite_constant(constant) else "its bias holds NaN or infinity"
+
+
+def _has_no_weights(op: TflOp) -> bool:
+    """Whether a layer has constant weights without elements, which have no scale for its channels."""
+    assert op.INFO.weight is not None
+    weight = constant_of(op.operands[op.INFO.weight[0]])
+    return weight is not None and not weight.elements
 
 
 def _is_finite(found: Range) -> bool:

@@ -17,6 +17,7 @@ from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import quantized_element
+from tflir.passes.quantization.integer_kernels import spelled
 from tflir.passes.quantization.pairs import float_tensor, quantized_tensor
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.rewriting.edit import erase, insert_before
@@ -139,7 +140,7 @@ def _change_input(argument: BlockArgument, kind: str, *, tf_compat: bool) -> str
     read = [params for op in quantizes if (params := quantized_element(op.results[0])) is not None]
     wanted = next((made for params in read if (made := _retyped(params, kind)) is not None), None)
     if wanted is None:
-        return f"is read as {read[0].storage}"
+        return f"is read as {spelled(read[0])}"
     made = _with_type(argument, quantized_tensor(argument, wanted))
     if others:
         wide = DequantizeOp.create(operands=[made], result_types=[float_tensor(made)])
@@ -174,7 +175,7 @@ def _change_integer_input(argument: BlockArgument, held: UniformQuantizedType, k
     elif (params := _retyped(held, kind)) is not None:
         wanted = quantized_tensor(argument, params)
     else:
-        return f"is {held.storage}"
+        return f"is {spelled(held)}"
     if wanted == before:
         return None
     made = _with_type(argument, wanted)
@@ -209,10 +210,10 @@ def _change_output(last: ReturnOp, index: int, kind: str) -> str | None:
     held = quantized_element(value)
     if held is None and (kind == "float32" or not is_float(value)):
         return None
-    if kind == "float32":
+    if held is not None and kind == "float32":
         made = DequantizeOp.create(operands=[value], result_types=[float_tensor(value)])
         insert_before(last, made)
-        _move_name(value, made.results[0], "int8")
+        _move_name(value, made.results[0], spelled(held))
         last.operands[index] = made.results[0]
         return None
     source = value
@@ -223,11 +224,11 @@ def _change_output(last: ReturnOp, index: int, kind: str) -> str | None:
         return "has no scale: it stays float32, as what makes it does"
     wanted = _retyped(held, kind)
     if wanted is None:
-        return f"is made as {held.storage}"
+        return f"is made as {spelled(held)}"
     made = source if wanted == held else _requantized(last, source, wanted)
     if made is not value:
         last.operands[index] = made
-        _move_name(value, made, "float32" if source is not value else str(held.storage))
+        _move_name(value, made, "float32" if source is not value else spelled(held))
     return None
 
 

@@ -73,7 +73,12 @@ class Rows:
             yield chunk.view(np.float32).reshape(-1, self.columns)
 
     def magnitudes(self) -> Float64:
-        """max|v| of each channel, shape `(channels,)`; NaN or infinite for a channel that holds such an element."""
+        """max|v| of each channel, shape `(channels,)`; NaN or infinite for a channel that holds such an element.
+
+        0 if the constant has no elements.
+        """
+        if not math.prod(self.shape):
+            return np.zeros({"rows": self.shape[:1], "columns": self.shape[-1:], "one": (1,)}[self.channels])
         if self.channels == "rows":
             parts = [np.maximum(b.max(axis=1), -b.min(axis=1)) for b in self.blocks()]
             with np.errstate(invalid="ignore"):  # callers check for NaN

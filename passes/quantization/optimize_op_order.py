@@ -6,16 +6,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from xdsl.ir import Operation
 from xdsl.rewriter import InsertPoint
 
-from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.quantization.facts import is_preserved, is_same_scale
-from tflir.passes.quantization.pairs import quantized_tensor
+from tflir.passes.quantization.pairs import in_integers
 from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
 
 
@@ -72,7 +70,11 @@ class SinkDequantize(RewritePattern):
             return rewriter.decline("the op's result is no smaller", user)
         if _float_operands(user) != [use.index]:
             return rewriter.decline("the op has other float operands", user)
-        _move_below(op, user, use.index, element, rewriter)
+        narrow, widen = in_integers(user, use.index, op.operands[0], "quantized")
+        rewriter.insert([narrow, widen], InsertPoint.before(user))
+        rewriter.replace_all_uses_with(user.results[0], widen.results[0])
+        rewriter.erase(user)
+        rewriter.erase(op)
 
 
 def _float_operands(user: TflOp) -> list[int]:
@@ -81,24 +83,3 @@ def _float_operands(user: TflOp) -> list[int]:
         for index, value in enumerate(user.operands)
         if (element := element_of(value.type)) is not None and element.name in ("f32", "f16")
     ]
-
-
-def _move_below(
-    op: DequantizeOp, user: Operation, index: int, element: UniformQuantizedType, rewriter: PatternRewriter
-) -> None:
-    result = user.results[0]
-    name = names.name_of(result)
-    operands = list(user.operands)
-    operands[index] = op.operands[0]
-    narrow = type(user).create(
-        operands=operands,
-        result_types=[quantized_tensor(result, element)],
-        properties=dict(user.properties),
-        attributes={k: v for k, v in user.attributes.items() if k != names.VERSION},
-        location=names.named(None if name is None else f"{name}_quantized"),
-    )
-    widen = DequantizeOp.create(operands=narrow.results, result_types=[result.type], location=user.location)
-    rewriter.insert([narrow, widen], InsertPoint.before(user))
-    rewriter.replace_all_uses_with(result, widen.results[0])
-    rewriter.erase(user)
-    rewriter.erase(op)

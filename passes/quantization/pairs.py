@@ -102,12 +102,12 @@ def copied(constant: FloatConstant) -> FloatConstant:
 
 
 def small_weight(op: TflOp, least: int) -> int | None:
-    """The first operand of those that may be int8 in dynamic range that is a constant of fewer than `least` elements;
-    None if there is none.
+    """The first operand of those that may be int8 in dynamic range that is a constant of fewer than `least` elements or
+    without any; None if there is no such operand.
     """
     for index in op.INFO.dynamic_range:
         constant = constant_of(op.operands[index]) if index < len(op.operands) else None
-        if constant is not None and constant.elements < least:
+        if constant is not None and constant.elements < max(least, 1):
             return index
     return None
 
@@ -121,6 +121,29 @@ def computing_uses(value: SSAValue) -> list[Use]:
 def quantized_tensor(value: SSAValue, element: UniformQuantizedType) -> Attribute:
     """The type of `value` with its element type replaced by `element`."""
     return with_element(value.type, element)
+
+
+def in_integers(op: TflOp, index: int, stored: SSAValue, kind: str) -> tuple[TflOp, DequantizeOp]:
+    """An op of one result that moves elements, on the integers `stored` instead of operand `index`, and the dequantize
+    that makes the result; neither is inserted.
+
+    The dequantize gets the name, the recorded range and other fields of the result's tensor, and the op on integers the
+    marks of `op`; its result is named after the other, with the suffix `kind`.
+    """
+    result, name = op.results[0], names.op_names(op)[0]
+    element = quantized_element(stored)
+    assert element is not None
+    made = type(op).create(
+        operands=[stored if place == index else value for place, value in enumerate(op.operands)],
+        result_types=[quantized_tensor(result, element)],
+        properties=dict(op.properties),
+        attributes={key: op.attributes[key] for key in names.CARRIED if key in op.attributes},
+        location=names.named(None if name is None else f"{name}_{kind}"),
+    )
+    dequantize = DequantizeOp.create(operands=made.results, result_types=[result.type], location=op.location)
+    if (extras := op.attributes.get(names.TENSOR)) is not None:
+        dequantize.attributes[names.TENSOR] = extras
+    return made, dequantize
 
 
 def float_tensor(value: SSAValue) -> Attribute:

@@ -63,7 +63,7 @@ class PrepareQuantizeDynamicRangePass(TflPass):
     per_channel: bool = True
     """Scales per channel where the op has a channel axis; else one scale a tensor."""
     min_elements: int = 1024
-    """Constants of fewer elements stay as they are."""
+    """Constants of fewer elements stay as they are, and those without any."""
     uncalibrated: bool = False
     """Only in functions of which no range was recorded, beside others that are calibrated."""
     tf_compat: bool = False
@@ -78,8 +78,8 @@ class PrepareQuantizeDynamicRangePass(TflPass):
             constant = float_constant(op)
             if constant is None:
                 continue
-            if constant.elements < self.min_elements:
-                report.decline(f"fewer than {self.min_elements} elements")
+            if constant.elements < max(self.min_elements, 1):  # one without elements has no scales
+                report.decline(f"fewer than {max(self.min_elements, 1)} elements")
                 continue
             groups = self._by_axis(constant, report)
             every = sum(1 for _ in constant.value.uses)

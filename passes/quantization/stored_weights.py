@@ -88,12 +88,6 @@ def why_not_stored(op: Operation, index: int, weight: UniformQuantizedType, besi
     return None
 
 
-def stores_int8(value: SSAValue) -> bool:
-    """Whether a quantized constant has int8 elements with one scale or one for each channel, not one for each block."""
-    params = quantized_element(value)
-    return params is not None and params.storage.width.data == 8 and not params.is_unsigned and not params.layout.blocks
-
-
 def _supports(op: Operation, index: int, params: UniformQuantizedType) -> bool:
     """Whether the op's kernel supports a constant with these parameters as operand `index`."""
     layout = params.layout

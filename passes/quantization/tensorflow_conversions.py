@@ -148,6 +148,7 @@ class _Conversions:
         op.attributes.pop(names.VERSION, None)
         positions = tensorflow_int16.activations(op)
         takes_first = tensorflow_int16.takes_first_scale(op.INFO)
+        copies = copies_scale(op)  # asked before the operand may become integers without a scale
         common = self._scale(op.results[0]) if merges(op) and not takes_first else None
         for index in positions:
             op.operands[index] = self._as_int16(op.operands[index], op, common)
@@ -162,7 +163,7 @@ class _Conversions:
                 continue
             if op.INFO.fixed_output is not None:
                 scale = FIXED_SCALE
-            elif copies_scale(op) or takes_first:
+            elif copies or takes_first:
                 scale = _scale_of(op.operands[positions[0]])
             else:
                 scale = self._scale(result)

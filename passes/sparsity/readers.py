@@ -24,6 +24,7 @@ from tflir.ir.tfl.linear import TransposeConvOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.quantization.facts import LEFT_OUT, quantized_element
+from tflir.passes.quantization.integer_kernels import spelled
 from tflir.passes.quantization.pairs import FloatConstant, constant_of
 from tflir.passes.rewriting.values import producer
 
@@ -122,7 +123,7 @@ def readers_of(constant: ConstOp | QConstOp) -> list[Reader] | str:
 def _misfit(element: object) -> str | None:
     if isinstance(element, UniformQuantizedType):
         if element.storage != IntegerType(8):
-            return f"stored as {element.storage}, which DENSIFY does not make"
+            return f"stored as {spelled(element)}, which DENSIFY does not make"
         return "sub-channel scales" if element.layout.blocks else None
     return None if isinstance(element, Float32Type | Float16Type) else "elements that DENSIFY does not make"
 

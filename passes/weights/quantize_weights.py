@@ -19,15 +19,15 @@ from tflir.ir.tfl.stored_forms import computes
 from tflir.ir.types import tensor_type
 from tflir.ir.weight_kind import ALGORITHMS, HALF, WeightKind, set_weight_kind, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONLY, chosen_activations, quantized_element
+from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONLY, chosen_activations
 from tflir.passes.quantization.float16_constants import TOO_LARGE, fits_float16, store_float16
 from tflir.passes.quantization.pairs import (
     FloatConstant,
     computing_uses,
     constant_of,
     float_constant,
+    in_integers,
     name_of_twin,
-    quantized_tensor,
 )
 from tflir.passes.quantization.stored_weights import stored_of
 from tflir.passes.rewriting.edit import erase, insert_after
@@ -167,11 +167,14 @@ class QuantizeWeightsPass(TflPass):
     def _store(self, constant: FloatConstant, kind: WeightKind, axis: int, uses: list[Use], report: PassReport) -> None:
         readers = [use.operation for use in uses if isinstance(use.operation, TflOp)]
         values = floats(constant)
+        if not values.ndim:
+            report.decline("the constant has no dimension", readers[0])
+            return
         if not np.isfinite(values).all():
             report.decline("the constant holds NaN or infinity", readers[0])
             return
-        rows = rows_of(values, axis) if values.ndim else values.reshape(1, 1).astype(np.float64)
-        products = _products(uses, axis, max(1, values.ndim))
+        rows = rows_of(values, axis)
+        products = _products(uses, axis, values.ndim)
         moments = summed(products, names.SECOND_MOMENTS, len(rows)) if products and kind.algorithm == "gptq" else None
         if kind.algorithm == "gptq" and moments is None:
             report.decline("what it reads was not recorded: rounded to nearest", readers[0])
@@ -294,21 +297,7 @@ def _insert(
 
 def _gather_integers(op: GatherOp, table: SSAValue) -> None:
     """Lets a gather select rows of integers, which a dequantize makes float then, instead of the whole table."""
-    result = op.results[0]
-    element = quantized_element(table)
-    assert element is not None
-    made = GatherOp.create(
-        operands=[table, op.indices],
-        result_types=[quantized_tensor(result, element)],
-        properties=dict(op.properties),
-        attributes={key: op.attributes[key] for key in names.OP_CARRIED if key in op.attributes},
-    )
-    name = names.name_of(result)
-    made.location = names.named(None if name is None else f"{name}_integers")
-    dequantize = DequantizeOp.create(operands=made.results, result_types=[result.type])
-    dequantize.location = op.location
-    if (extras := op.attributes.get(names.TENSOR)) is not None:
-        dequantize.attributes[names.TENSOR] = extras
+    made, dequantize = in_integers(op, 0, table, "integers")
     insert_after(op, made, dequantize)
-    result.replace_all_uses_with(dequantize.results[0])
+    op.results[0].replace_all_uses_with(dequantize.results[0])
     erase(op)
