@@ -12,11 +12,13 @@ from collections.abc import Callable
 
 from tflir.ir.targets.site import Site
 from tflir.ir.targets.target import fails
+from tflir.ir.tfl.activations import LIMITS
 
 Factor = Callable[[Site], float]
 _8 = "qi8/qu8 *"
 _16 = "qi16 *"
-_BOUNDS = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}
+_BOUNDS = {name: high for name, (_, high) in LIMITS.items() if math.isfinite(high)}
+"""The largest number after an activation that has one."""
 
 
 def _scales(site: Site, count: int) -> list[float]:

@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import Float32Type, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
-from tflir.ir.tfl.activations import FUSED, Relu0To1Op, Relu6Op, ReluN1To1Op, ReluOp
+from tflir.ir.tfl.activations import LIMITS, Relu0To1Op, Relu6Op, ReluN1To1Op, ReluOp
 from tflir.ir.tfl.arithmetic import AddNOp, DivOp, MaximumOp, MinimumOp, MulOp, SubOp
 from tflir.ir.tfl.elementwise import CastOp
 from tflir.ir.tfl.indexing import SliceOp
@@ -114,12 +114,8 @@ def _same_operands(op: Operation) -> SSAValue | None:
 
 
 _LIMITS: dict[type[Operation], tuple[float, float]] = {
-    ReluOp: (0.0, np.inf),
-    Relu6Op: (0.0, 6.0),
-    ReluN1To1Op: (-1.0, 1.0),
-    Relu0To1Op: (0.0, 1.0),
+    op: LIMITS[op.INFO.builtin] for op in (ReluOp, Relu6Op, ReluN1To1Op, Relu0To1Op)
 }
-_FUSED = {name: _LIMITS[op] for op, name in FUSED.items()}
 
 
 def _clipped_already(op: Operation) -> SSAValue | None:
@@ -129,7 +125,7 @@ def _clipped_already(op: Operation) -> SSAValue | None:
         return None
     producer = operand.op
     fused = producer.properties.get("fused_activation_function")
-    known = _FUSED.get(fused.data) if isinstance(fused, StringAttr) else _LIMITS.get(type(producer))
+    known = LIMITS.get(fused.data) if isinstance(fused, StringAttr) else _LIMITS.get(type(producer))
     low, high = _LIMITS[type(op)]
     return operand if known is not None and known[0] >= low and known[1] <= high else None
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from tflir.ir.tfl.activations import LIMITS
 from tflir.ir.tfl.base import TflOp
 
 _OF_PRODUCT = {8: 2.0**-4, 16: 1.0}
@@ -42,7 +43,8 @@ _RESCALES = frozenset(
     )
 )
 _COMPARES = frozenset(("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"))
-_BOUNDS = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}
+_BOUNDS = {name: high for name, (_, high) in LIMITS.items() if math.isfinite(high)}
+"""The largest number after an activation that has one."""
 
 
 def least_scale(op: TflOp, scales: Mapping[int, float], bits: int = 8) -> float:

@@ -21,6 +21,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.statistics import Range
+from tflir.ir.tfl.activations import LIMITS
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.types import shape_of
 from tflir.passes.quantization.constant_ranges import ConstantRanges
@@ -159,11 +160,7 @@ def _unmasked(whole: Range) -> Range:
     return whole
 
 
-_ACTIVATIONS = {
-    "RELU": Range(0.0, math.inf),
-    "RELU6": Range(0.0, 6.0),
-    "RELU_N1_TO_1": Range(-1.0, 1.0),
-}
+_ACTIVATIONS = {name: Range(*limits) for name, limits in LIMITS.items()}
 _NOT_PASSED_ON = frozenset(("AVERAGE_POOL_2D", "RESIZE_BILINEAR", "TOPK_V2", "ADD_N"))
 """Same-scale ops that compute sums of elements, or whose results depend on the order of all elements."""
 
@@ -311,10 +308,7 @@ _VISIBLE_OPERAND: dict[str, Callable[[Visible, TflOp, int], Range]] = {
     "LOGISTIC": _logistic,
     "TANH": _tanh,
     "EXP": _exp,
-    "RELU": _within(0.0, math.inf),
-    "RELU6": _within(0.0, 6.0),
-    "RELU_0_TO_1": _within(0.0, 1.0),
-    "RELU_N1_TO_1": _within(-1.0, 1.0),
+    **{name: _within(*limits) for name, limits in LIMITS.items()},
     "HARD_SWISH": _fixed(-3.0, math.inf),
     "ELU": _fixed(-12.0, math.inf),
     "GELU": _fixed(-6.0, math.inf),

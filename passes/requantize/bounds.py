@@ -13,21 +13,17 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.statistics import Range
+from tflir.ir.tfl.activations import LIMITS
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.quantization.facts import float_operands
 from tflir.passes.requantize.scales import Scales
 
 _ALL = Range(-math.inf, math.inf)
 _POSITIVE = Range(0.0, math.inf)
-_OF_ACTIVATION = {
-    "RELU": _POSITIVE,
-    "RELU6": Range(0.0, 6.0),
-    "RELU_N1_TO_1": Range(-1.0, 1.0),
-}
+_OF_ACTIVATION = {name: Range(*limits) for name, limits in LIMITS.items()}
 _OF_OP = {
     **_OF_ACTIVATION,
     "TANH": Range(-1.0, 1.0),
-    "RELU_0_TO_1": Range(0.0, 1.0),
     "LOGISTIC": Range(0.0, 1.0),
     "SOFTMAX": Range(0.0, 1.0),
     "EXP": _POSITIVE,
@@ -42,7 +38,6 @@ _KEEP = frozenset(("MEAN",))
 """Other ops than same-scale ones whose results lie within the bounds of their operands."""
 _STAY_POSITIVE = frozenset(("ADD", "SUM", "MUL", "DIV", "BATCH_MATMUL"))
 _ADD_ZEROS = frozenset(("PAD", "SCATTER_ND", "MATRIX_DIAG"))
-_SIX = 6.0
 _UNINTENDED = 1 / 16
 """If a requantization clips less than this fraction of its range, this is an accident of two calibrations, not intended
 clipping.
@@ -92,7 +87,7 @@ def clipped_by(scales: Scales, nature: Range) -> str | None:
     span = scales.span()
     if span.low != 0 or nature.low >= -scales.step:
         return None
-    return "RELU6" if abs(span.high - _SIX) <= scales.step else "RELU"
+    return "RELU6" if abs(span.high - LIMITS["RELU6"][1]) <= scales.step else "RELU"
 
 
 def cut_off_by(scales: Scales, source: Range, *, whole: bool) -> tuple[float | None, float | None]:
