@@ -6,6 +6,7 @@ import math
 from abc import ABC
 from typing import ClassVar
 
+from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
@@ -56,6 +57,12 @@ LIMITS: dict[str, tuple[float, float]] = {
     "RELU_0_TO_1": (0.0, 1.0),
 }
 """The smallest and the largest number after an activation that clips, be it an op or fused; none fuses RELU_0_TO_1."""
+
+
+def fused_activation(op: Operation) -> str:
+    """The activation that an op applies to its result; NONE if it has none."""
+    fused = op.properties.get("fused_activation_function")
+    return fused.data if isinstance(fused, StringAttr) else "NONE"
 
 
 @irdl_op_definition

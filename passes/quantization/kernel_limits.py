@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from tflir.ir.tfl.activations import LIMITS
+from tflir.ir.tfl.activations import LIMITS, fused_activation
 from tflir.ir.tfl.base import TflOp
 
 _OF_PRODUCT = {8: 2.0**-4, 16: 1.0}
@@ -61,7 +61,7 @@ def least_scale(op: TflOp, scales: Mapping[int, float], bits: int = 8) -> float:
 def _least_scale(op: TflOp, scales: Mapping[int, float], bits: int) -> float:
     kind = op.INFO.builtin
     known = {index: scale for index, scale in scales.items() if scale > 0 and math.isfinite(scale)}
-    bound = _OF_BOUND * _BOUNDS.get(_fused(op), 0.0)
+    bound = _OF_BOUND * _BOUNDS.get(fused_activation(op), 0.0)
     share = _OF_PRODUCT[bits]
     if not known:
         return bound
@@ -95,11 +95,6 @@ def refused_operand(op: TflOp, scales: Mapping[int, float]) -> str | None:
 def bias_scale(most: float) -> float:
     """The scale to give `least_scale` for a bias whose largest element is `most` in magnitude."""
     return most * _OF_BIAS
-
-
-def _fused(op: TflOp) -> str:
-    fused = op.properties.get("fused_activation_function")
-    return str(getattr(fused, "data", ""))
 
 
 def _slope(op: TflOp) -> float:

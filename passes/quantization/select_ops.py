@@ -15,6 +15,7 @@ from tflir.ir.constness import is_constant
 from tflir.ir.errors import Error
 from tflir.ir.functions import functions
 from tflir.ir.near import near
+from tflir.ir.tfl.activations import fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
@@ -123,17 +124,12 @@ def unsound_int8(op: TflOp) -> str | None:
     """Why the op's int8 form would be wrong or could not run; None if it is correct."""
     if op.INFO.no_int8:
         return op.INFO.no_int8
-    if op.INFO.int8_activation and (fused := _fused(op)) != op.INFO.int8_activation:
+    if op.INFO.int8_activation and (fused := fused_activation(op)) != op.INFO.int8_activation:
         return f"its integer kernel computes {op.INFO.int8_activation}, not {fused}"
     weight = op.INFO.weight
     if weight is not None and weight[1] >= 0 and _is_computed(op.operands[weight[0]]):
         return "its weights are no constant: the integer kernel wants them symmetric"
     return None
-
-
-def _fused(op: TflOp) -> str:
-    activation = op.properties.get("fused_activation_function")
-    return activation.data if isinstance(activation, StringAttr) else "NONE"
 
 
 def _computed_bias(op: TflOp) -> str | None:

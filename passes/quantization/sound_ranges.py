@@ -13,6 +13,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 
 from tflir.ir.statistics import Range
+from tflir.ir.tfl.activations import fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.constant_ranges import ConstantRanges
@@ -112,6 +113,5 @@ def _widened(op: TflOp, bounds: Range, scale: float) -> Range:
     low, high = min(bounds.low, 0.0), max(bounds.high, 0.0)
     if high > low:
         return Range(low * spread / (high - low), high * spread / (high - low))
-    fused = op.properties.get("fused_activation_function")
-    one_sided = op.INFO.builtin in _ONE_SIDED or str(getattr(fused, "data", "")) in _ONE_SIDED
+    one_sided = op.INFO.builtin in _ONE_SIDED or fused_activation(op) in _ONE_SIDED
     return Range(0.0, spread) if one_sided else Range(-spread / 2, spread / 2)

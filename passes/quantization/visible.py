@@ -21,7 +21,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.statistics import Range
-from tflir.ir.tfl.activations import LIMITS
+from tflir.ir.tfl.activations import LIMITS, fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.types import shape_of
 from tflir.passes.quantization.constant_ranges import ConstantRanges
@@ -136,8 +136,7 @@ class Visible:
         """The visible range of an op's results, limited by its fused activation."""
         seen = [self._visible.get(value, ALL) for value in op.results if is_float(value)]
         whole = Range(min(part.low for part in seen), max(part.high for part in seen)) if seen else ALL
-        fused = op.properties.get("fused_activation_function")
-        within = _ACTIVATIONS.get(str(getattr(fused, "data", "")), ALL)
+        within = _ACTIVATIONS.get(fused_activation(op), ALL)
         return Range(max(whole.low, within.low), min(whole.high, within.high))
 
     def other(self, op: TflOp, index: int) -> Range:

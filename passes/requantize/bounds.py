@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 
-from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.statistics import Range
-from tflir.ir.tfl.activations import LIMITS
+from tflir.ir.tfl.activations import LIMITS, fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.quantization.facts import float_operands
 from tflir.passes.requantize.scales import Scales
@@ -62,9 +61,9 @@ class Bounds:
         """The bounds of an op's results that follow from its definition and its operands, which are already float."""
         if not isinstance(op, TflOp):
             return _ALL
-        info, activation = op.INFO, op.properties.get("fused_activation_function")
-        if isinstance(activation, StringAttr) and activation.data in _OF_ACTIVATION:
-            return _OF_ACTIVATION[activation.data]
+        info, activation = op.INFO, fused_activation(op)
+        if activation in _OF_ACTIVATION:
+            return _OF_ACTIVATION[activation]
         if info.builtin in _OF_OP:
             return _OF_OP[info.builtin]
         operands = [self.of(op.operands[index]) for index in float_operands(op)]

@@ -9,7 +9,7 @@ from xdsl.ir import Operation, OpResult, SSAValue
 from tflir.ir import names
 from tflir.ir.constants import elements
 from tflir.ir.statistics import Range
-from tflir.ir.tfl.activations import Relu6Op, ReluOp
+from tflir.ir.tfl.activations import Relu6Op, ReluOp, fused_activation
 from tflir.ir.tfl.arithmetic import MaximumOp, MinimumOp
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.elementwise import RsqrtOp
@@ -108,7 +108,7 @@ class Clipping:
         self._report.count("activations that types stood for")
         if not isinstance(op, TflOp) or op.INFO.builtin not in TAKES_ACTIVATION:
             return False
-        if op.properties.get(_ACTIVATION) != StringAttr("NONE"):
+        if fused_activation(op) != "NONE":
             return False
         op.properties[_ACTIVATION] = StringAttr(activation)
         return True

@@ -18,6 +18,7 @@ from xdsl.ir import Operation, SSAValue, Use
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.tfl.activations import fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.linear import TransposeConvOp
@@ -173,8 +174,7 @@ def delegated(op: TflOp) -> bool:
         return False
     if isinstance(op, TransposeConvOp) and not _is_constant(op.output_shape):
         return False
-    activation = op.properties.get("fused_activation_function")
-    if isinstance(activation, StringAttr) and activation.data not in _DELEGATED_ACTIVATIONS:
+    if fused_activation(op) not in _DELEGATED_ACTIVATIONS:
         return False
     bias = op.INFO.bias
     return bias is None or bias[0] >= len(op.operands) or _is_constant(op.operands[bias[0]])
