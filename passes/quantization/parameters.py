@@ -16,14 +16,13 @@ from xdsl.dialects.builtin import Float32Type, IntegerType
 
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.statistics import Range
+from tflir.passes.quantization.numerics import LEAST_SPREAD, NARROW_LEVELS, symmetric_spreads
 
 I8, I16, I32 = IntegerType(8), IntegerType(16), IntegerType(32)
 F32 = Float32Type()
 Float64 = npt.NDArray[np.float64]
 
-_LEAST_SPREAD = 1e-6
 _QMIN, _QMAX = -128, 127
-_NARROW_LEVELS = 254
 _MOST_BIAS = (1 << 31) // 2 - 1
 """Half of the int32 range: with a larger bias, the accumulator could overflow."""
 
@@ -59,14 +58,14 @@ def has_scale(bounds: Range) -> bool:
 def activation_type(bounds: Range) -> UniformQuantizedType:
     """int8 for an activation of this range, extended to contain 0, and by 1e-6 on each side if narrower than 1e-6."""
     low, high = min(bounds.low, 0.0), max(bounds.high, 0.0)
-    if high - low < _LEAST_SPREAD:
-        low, high = low - _LEAST_SPREAD, high + _LEAST_SPREAD
+    if high - low < LEAST_SPREAD:
+        low, high = low - LEAST_SPREAD, high + LEAST_SPREAD
     return _asymmetric(low, high)
 
 
 def centred_type(bounds: Range) -> UniformQuantizedType:
     """int8 with zero point 0 for an activation of this range: scale = f32(max|range| / 127)."""
-    most = max(abs(bounds.low), abs(bounds.high), _LEAST_SPREAD)
+    most = max(abs(bounds.low), abs(bounds.high), LEAST_SPREAD)
     return per_tensor(I8, float(np.float32(np.float32(most) / np.float32(_QMAX))))
 
 
@@ -76,15 +75,14 @@ def constant_type(low: float, high: float) -> UniformQuantizedType:
 
 
 def _spread(low: float, high: float) -> tuple[float, float]:
-    if high - low <= _LEAST_SPREAD:
-        return min(low, -_LEAST_SPREAD / 2), max(high, _LEAST_SPREAD / 2)
+    if high - low <= LEAST_SPREAD:
+        return min(low, -LEAST_SPREAD / 2), max(high, LEAST_SPREAD / 2)
     return low, high
 
 
 def weight_scales(magnitudes: Float64) -> Float64:
     """Scales of symmetric int8 in [-127, 127] for channels whose max|v| is given: f32(f32(2 max|v|) / 254)."""
-    spread = np.where(2 * magnitudes <= _LEAST_SPREAD, np.maximum(2 * magnitudes, _LEAST_SPREAD), 2 * magnitudes)
-    return (spread.astype(np.float32) / np.float32(_NARROW_LEVELS)).astype(np.float64)
+    return (symmetric_spreads(magnitudes).astype(np.float32) / np.float32(NARROW_LEVELS)).astype(np.float64)
 
 
 def weight_type(scales: Float64, axis: int | None) -> UniformQuantizedType:
@@ -142,7 +140,7 @@ def power_of_two_scale(bounds: Range) -> float:
 
 def symmetric_int16(most: float, levels: int = 32767) -> UniformQuantizedType:
     """int16 in [-32767, 32767] with zero point 0 for values up to `most` in magnitude: scale = f32(most / levels)."""
-    most = max(most, _LEAST_SPREAD / 2)
+    most = max(most, LEAST_SPREAD / 2)
     return per_tensor(I16, float(np.float32(np.float32(most) / np.float32(levels))), narrow=True)
 
 
