@@ -86,9 +86,8 @@ class Maker:
     ) -> SSAValue:
         """The result of a new op of this kind, with type `like` and range `bounds`, if that is known."""
         op = kind.create(operands=operands, result_types=[like], properties=dict(properties or {}))
-        name = names.name_of(self._op.results[0])
         self._made += 1
-        op.location = names.named(None if name is None else f"{name}_form{self._made}")
+        op.location = names.named(names.suffixed(self._op.results[0], f"form{self._made}"))
         insert_before(self._op, op)
         if bounds is not None:
             self._ranges[op.results[0]] = bounds

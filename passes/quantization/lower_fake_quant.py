@@ -111,7 +111,7 @@ def _of_value(op: FakeQuantOp, source: SSAValue, steps: _Steps) -> Operation:
         params = UniformQuantizedType.get(storage, F32, params.layout, narrow=bool(op.narrow_range.value.data))
     qtype = quantized_tensor(source, params)
     quantize = QuantizeOp.create(operands=[source], result_types=[qtype], properties={"qtype": qtype})
-    quantize.location = names.named(None if (name := names.name_of(op.results[0])) is None else f"{name}_quantized")
+    quantize.location = names.named(names.suffixed(op.results[0], "quantized"))
     return quantize
 
 

@@ -179,7 +179,7 @@ def _change_integer_input(argument: BlockArgument, held: UniformQuantizedType, k
         return None
     made = _with_type(argument, wanted)
     quantize = QuantizeOp.create(operands=[made], result_types=[before], properties={"qtype": before})
-    quantize.location = names.named(_twin(names.name_of(made), "quantize"))
+    quantize.location = names.named(names.suffixed(made, "quantize"))
     uses = list(made.uses)
     _insert_first(made, quantize)
     for use in uses:
@@ -244,22 +244,17 @@ def _requantized(last: Operation, source: SSAValue, wanted: UniformQuantizedType
 
 def _move_name(original: SSAValue, made: SSAValue, kind: str) -> None:
     """Gives the new output the name of the old one, which is renamed with the suffix `kind`, or removed if unused."""
-    name = names.name_of(original)
     if isinstance(made, OpResult):
-        _rename(made, name)
+        _rename(made, names.name_of(original))
     if not isinstance(original, OpResult):
         return
     if original.first_use is None and isinstance(original.op, DequantizeOp):
         erase(original.op)
     else:
-        _rename(original, _twin(name, kind))
+        _rename(original, names.suffixed(original, kind))
 
 
 def _rename(value: OpResult, name: str | None) -> None:
     result_names = names.op_names(value.op)
     result_names[value.index] = name
     value.op.location = names.location_of(result_names)
-
-
-def _twin(name: str | None, kind: str) -> str | None:
-    return None if name is None else f"{name}_{kind}"

@@ -133,8 +133,8 @@ def name_of_twin(constant: FloatConstant, kind: str, *, replaces: bool) -> str |
 
     It is the constant's own name if the narrow form replaces it, else that name with the suffix `kind`.
     """
-    name = names.op_names(constant.source)[0]
-    return name if name is None or replaces else f"{name}_{kind}"
+    source = constant.source.results[0]
+    return names.name_of(source) if replaces else names.suffixed(source, kind)
 
 
 def insert_pair(
@@ -145,7 +145,7 @@ def insert_pair(
     quantize = QuantizeOp.create(operands=[constant.value], result_types=[qtype], properties={"qtype": qtype})
     dequantize = DequantizeOp.create(operands=quantize.results, result_types=[constant.value.type])
     quantize.location = names.named(name)
-    dequantize.location = names.named(None if name is None else f"{name}_dequantize")
+    dequantize.location = names.named(names.suffixed(quantize.results[0], "dequantize"))
     insert_after(after, quantize, dequantize)
     return dequantize
 

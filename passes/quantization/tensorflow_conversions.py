@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import IntegerAttr, LocationAttr, ModuleOp, StringAttr, i32
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i32
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue, Use
 from xdsl.rewriter import Rewriter
@@ -204,7 +204,7 @@ class _Conversions:
     def _as_float(self, value: SSAValue, user: Operation) -> SSAValue:
         """The float32 form, for op `user`, of an int16 value. If that returns it, it takes the name of the value."""
         op = DequantizeOp.create(operands=[value], result_types=[float_tensor(value)])
-        op.location = _suffixed(value, "float")
+        op.location = names.named(names.suffixed(value, "float"))
         insert_before(user, op)
         if isinstance(user, ReturnOp):
             _swap_names(value, op)
@@ -214,7 +214,7 @@ class _Conversions:
     def _quantized(self, value: SSAValue, user: Operation, scale: float, suffix: str = "int16") -> SSAValue:
         qtype = quantized_tensor(value, int16_type(scale or NO_SCALE))
         op = QuantizeOp.create(operands=[value], result_types=[qtype], properties={"qtype": qtype})
-        op.location = _suffixed(value, suffix)
+        op.location = names.named(names.suffixed(value, suffix))
         insert_before(user, op)
         self._made.add(op.results[0])
         self._report.count("quantize ops")
@@ -250,8 +250,3 @@ def _swap_names(value: SSAValue, wide: DequantizeOp) -> None:
         result_names[value.index] = f"{name}_int16"
         value.op.location = names.location_of(result_names)
         wide.location = names.named(name)
-
-
-def _suffixed(value: SSAValue, suffix: str) -> LocationAttr:
-    name = names.name_of(value)
-    return names.named(None if name is None else f"{name}_{suffix}")

@@ -17,7 +17,6 @@ from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport
 from tflir.passes.optimize.optimize import TAKES_ACTIVATION
 from tflir.passes.requantize.bounds import Bounds, clipped_by, cut_off_before, cut_off_by
-from tflir.passes.requantize.naming import suffixed
 from tflir.passes.requantize.scales import Scales
 from tflir.passes.rewriting.edit import insert_after, insert_before
 from tflir.passes.rewriting.values import const_op, producer
@@ -48,7 +47,7 @@ class Clipping:
         assert isinstance(result, OpResult)
         made = _activation_op(activation, result)
         made.location = names.named(result_names[result.index])
-        result_names[result.index] = suffixed(result, "before_activation")
+        result_names[result.index] = names.suffixed(result, "before_activation")
         op.location = names.location_of(result_names)
         insert_after(op, made)
         for use in uses:
@@ -117,7 +116,7 @@ class Clipping:
         """Inserts a minimum or maximum of the value and the number `edge` before `op`."""
         constant = const_op(elements(np.array(edge, np.float32)))
         made = kind.create(operands=[source, constant.results[0]], result_types=[source.type])
-        made.location = names.named(suffixed(source, "limited"))
+        made.location = names.named(names.suffixed(source, "limited"))
         insert_before(op, constant, made)
         self._report.count("limits that types stood for")
         return made.results[0]

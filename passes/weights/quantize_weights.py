@@ -279,8 +279,7 @@ def _gather_integers(op: GatherOp, table: SSAValue) -> None:
         properties=dict(op.properties),
         attributes={key: op.attributes[key] for key in names.OP_CARRIED if key in op.attributes},
     )
-    name = names.name_of(result)
-    made.location = names.named(None if name is None else f"{name}_integers")
+    made.location = names.named(names.suffixed(result, "integers"))
     dequantize = DequantizeOp.create(operands=made.results, result_types=[result.type])
     dequantize.location = op.location
     if (extras := op.attributes.get(names.TENSOR)) is not None:
