@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from tflir.ir.errors import Error
 from tflir.ir.near import near
+from tflir.ir.option_words import RANGE_METHODS
 from tflir.option import QUANTIZING, Group, Option, each, member_of, one_of, option, spelled
 
 _USAGE = 2
@@ -99,12 +100,7 @@ class TargetSpec:
 
 
 DEPRECATED = (Optimize.OPTIMIZE_FOR_SIZE, Optimize.OPTIMIZE_FOR_LATENCY)
-IO_TYPES = ("float32", "int8", "uint8", "int16")
 REQUANTIZED = ("int8", "int16", "float32")
-SPARSITY_TARGETS = ("balanced", "size", "latency")
-WEIGHT_ALGORITHMS = ("minmax", "mse", "octav", "recover", "gptq")
-RANGE_METHODS = ("minmax", "margin", "percentile", "mse", "entropy")
-"""How ranges of activations are chosen; all but the first two from histograms."""
 AUTO = "auto"
 """What is decided by measuring on data that is held out."""
 CALIBRATION_METHODS = (*RANGE_METHODS, AUTO)

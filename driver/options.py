@@ -15,6 +15,7 @@ from tflir.command_options import COMMANDS
 from tflir.extending import names_default
 from tflir.flags import Optimize, TargetSpec
 from tflir.ir.errors import Error
+from tflir.ir.option_words import WITHOUT_HISTOGRAMS
 from tflir.modes import NAMED_MODES
 from tflir.option import Option
 from tflir.settings import Settings
@@ -83,7 +84,7 @@ class Options(Settings):
     @property
     def needs_histograms(self) -> bool:
         """Whether ranges are chosen from the histograms of activations."""
-        return self.calibration_method not in ("minmax", "margin")
+        return self.calibration_method not in WITHOUT_HISTOGRAMS
 
     @property
     def headroom(self) -> int:

@@ -13,6 +13,7 @@ from tflir.ir import names
 from tflir.ir.constness import is_constant
 from tflir.ir.entries import entry_functions
 from tflir.ir.errors import Error
+from tflir.ir.option_words import IO_TYPES
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport, TflPass
@@ -22,7 +23,6 @@ from tflir.passes.quantization.parameters import F32
 from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import is_float, producer
 
-TYPES = ("float32", "int8", "uint8", "int16")
 _U8_OFFSET = 128
 
 
@@ -64,8 +64,8 @@ class ModifyIONodesPass(TflPass):
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for kind in (self.input_type, self.output_type):
-            if kind and kind not in TYPES:
-                raise Error(f"an input or output can't be {kind}", hint=f"use {', '.join(TYPES)}", status=2)
+            if kind and kind not in IO_TYPES:
+                raise Error(f"an input or output can't be {kind}", hint=f"use {', '.join(IO_TYPES)}", status=2)
         for function in entry_functions(module):
             if self.input_type:
                 for argument in list(function.body.block.args):

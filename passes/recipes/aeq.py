@@ -8,6 +8,7 @@ from typing import Literal
 
 from tflir.ir.errors import Error
 from tflir.ir.near import near
+from tflir.ir.option_words import LEAST_WEIGHT
 from tflir.ir.weight_kind import FLOAT16, HALF, WeightKind
 from tflir.passes.recipes.fields import Table, entry, table
 from tflir.passes.recipes.recipe import Recipe, Rule
@@ -28,17 +29,18 @@ _CONFIG = (
 )
 _TENSOR = ("num_bits", "symmetric", "granularity", "dtype", "block_size", "algorithm_key", "algorithm_params")
 _NO_HR = "use GPTQ, which needs no other graph"
-_SMALL = 1024
-"""Weights of fewer elements stay float in dynamic range, as in TensorFlow: their int8 form saves little and costs the
-accuracy of first layers and depthwise convolutions. `dynamic_wi8c_afp32` stores them as int8 too."""
 _PRESETS = {
     "weight_only_wi8_afp32": (WeightKind(8, form="dequantize"), "float", 0),
     "weight_only_wi4_afp32": (WeightKind(4, form="dequantize"), "float", 0),
     "static_wi8_ai8": (WeightKind(8), "int8", 0),
     "static_wi8_ai16": (WeightKind(8), "int16", 0),
-    "dynamic_legacy_wi8_afp32": (WeightKind(8), "float", _SMALL),
+    "dynamic_legacy_wi8_afp32": (WeightKind(8), "float", LEAST_WEIGHT),
 } | {f"dynamic_wi{bits}{c}_afp32": (WeightKind(bits), "float", 0) for bits in (8, 4, 2) for c in ("", "c")}
-_PRESETS["dynamic_wi8_afp32"] = (WeightKind(8), "float", _SMALL)
+_PRESETS["dynamic_wi8_afp32"] = (
+    WeightKind(8),
+    "float",
+    LEAST_WEIGHT,
+)  # dynamic_wi8c_afp32 stores smaller ones as int8 too
 _BLOCKS = {
     f"dynamic_wi{bits}b{block}_afp32": (WeightKind(bits, "block", block), "float", 0)
     for bits in (8, 4, 2)
