@@ -8,6 +8,7 @@ built-in hybrid kernel of FULLY_CONNECTED reads -8 as 8.
 from __future__ import annotations
 
 from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.weight_kind import BLOCKS
 
 _FORMS = {
     ("FULLY_CONNECTED", "float"): "8t 8c 4t 4c 4b 2t 2c",
@@ -28,7 +29,6 @@ _FORMS = {
     ("GATHER", "float"): "8t 4t",
 }
 """For an operator and its activations: bits, and t for one scale, c for one a channel, b for one a block."""
-_BLOCKS = (32, 64, 128, 256)
 _LETTERS = {"tensor": "t", "channel": "c", "block": "b"}
 
 
@@ -47,7 +47,7 @@ def reads_form(builtin: str, beside: str, weight: UniformQuantizedType) -> bool:
     layout = weight.layout
     if weight.is_unsigned or layout.zero_points.any():
         return False
-    if layout.blocks and layout.blocks[-1] not in _BLOCKS:
+    if layout.blocks and layout.blocks[-1] not in BLOCKS:
         return False
     granularity = "block" if layout.blocks else "channel" if layout.axes else "tensor"
     return computes(builtin, beside, weight.storage.width.data, granularity) is True

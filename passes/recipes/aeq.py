@@ -9,7 +9,7 @@ from typing import Literal
 from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.ir.option_words import LEAST_WEIGHT
-from tflir.ir.weight_kind import FLOAT16, HALF, WeightKind
+from tflir.ir.weight_kind import BITS, BLOCKS, FLOAT16, HALF, WeightKind
 from tflir.passes.recipes.fields import Table, entry, table
 from tflir.passes.recipes.recipe import Recipe, Rule
 
@@ -35,24 +35,22 @@ _PRESETS = {
     "static_wi8_ai8": (WeightKind(8), "int8", 0),
     "static_wi8_ai16": (WeightKind(8), "int16", 0),
     "dynamic_legacy_wi8_afp32": (WeightKind(8), "float", LEAST_WEIGHT),
-} | {f"dynamic_wi{bits}{c}_afp32": (WeightKind(bits), "float", 0) for bits in (8, 4, 2) for c in ("", "c")}
-_PRESETS["dynamic_wi8_afp32"] = (
-    WeightKind(8),
-    "float",
-    LEAST_WEIGHT,
-)  # dynamic_wi8c_afp32 stores smaller ones as int8 too
+} | {f"dynamic_wi{bits}{c}_afp32": (WeightKind(bits), "float", 0) for bits in BITS for c in ("", "c")}
+# `dynamic_wi8c_afp32` stores smaller weights as int8 too.
+_PRESETS["dynamic_wi8_afp32"] = (WeightKind(8), "float", LEAST_WEIGHT)
 _BLOCKS = {
     f"dynamic_wi{bits}b{block}_afp32": (WeightKind(bits, "block", block), "float", 0)
-    for bits in (8, 4, 2)
-    for block in (32, 64, 128, 256)
-} | {f"dynamic_wi4_afp32_block{block}": (WeightKind(4, "block", block), "float", 0) for block in (32, 64, 128, 256)}
+    for bits in BITS
+    for block in BLOCKS
+} | {f"dynamic_wi4_afp32_block{block}": (WeightKind(4, "block", block), "float", 0) for block in BLOCKS}
+_ROTATED = tuple(f"dynamic_wi{bits}c_hr_afp32" for bits in BITS)
 PRESETS = (*_PRESETS, *_BLOCKS)
 """The names of the presets."""
 
 
 def preset(name: str) -> Recipe | None:
     """The preset of this name, or None. Raises `Error` (status 2) for one with Hadamard rotations."""
-    if re.fullmatch(r"dynamic_wi[248]c_hr_afp32", name):
+    if name in _ROTATED:
         raise Error(f"'{name}' rotates weights by Hadamard matrices, which is not supported", hint=_NO_HR, status=2)
     found = (_PRESETS | _BLOCKS).get(name)
     if found is None:
@@ -143,5 +141,5 @@ def _granularity(found: Table, what: str) -> tuple[str, int]:
         return "block", int(blocks[1])
     if word == "BLOCKWISE":
         return "block", entry(found, "block_size", 0, what)
-    known = ("TENSORWISE", "CHANNELWISE", "BLOCKWISE_32", "BLOCKWISE_64", "BLOCKWISE_128", "BLOCKWISE_256")
+    known = ("TENSORWISE", "CHANNELWISE", *(f"BLOCKWISE_{block}" for block in BLOCKS))
     raise Error(f"{what}: granularity '{word}'", hint=f"known are {', '.join(known)}{near(word, known)}", status=2)

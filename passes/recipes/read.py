@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from tflir.ir.errors import Error
 from tflir.ir.near import near
-from tflir.ir.weight_kind import HALF, WeightKind
+from tflir.ir.weight_kind import HALF, KEYS, WeightKind
 from tflir.passes.recipes.aeq import PRESETS, from_entries, preset
 from tflir.passes.recipes.fields import entry, table
 from tflir.passes.recipes.recipe import Recipe, Rule
@@ -17,7 +18,6 @@ from tflir.passes.recipes.recipe import Recipe, Rule
 _MOST = 1 << 24
 """Larger files are not read as recipes, in bytes."""
 _RULE = ("match", "op", "weights", "activations", "min_elements")
-_WEIGHTS = ("bits", "granularity", "block", "algorithm", "form", "symmetric")
 
 
 def load_recipe(name: str) -> Recipe:
@@ -94,12 +94,8 @@ def _weights(said: object, what: str) -> WeightKind | Literal["float"] | None:
         return cast('Literal["float"] | None', said)
     if said == "float16":
         return HALF
-    found, what = table(said, f"{what}: weights", _WEIGHTS), f"{what}: weights"
-    return WeightKind(
-        entry(found, "bits", 8, what),
-        entry(found, "granularity", "block" if "block" in found else "channel", what),
-        entry(found, "block", 0, what),
-        entry(found, "algorithm", "", what),
-        entry(found, "form", "hybrid", what),
-        entry(found, "symmetric", True, what),
-    )
+    found, what = table(said, f"{what}: weights", KEYS), f"{what}: weights"
+    defaults = asdict(WeightKind())
+    if "block" in found:
+        defaults["granularity"] = "block"
+    return WeightKind(**{key: entry(found, key, default, what) for key, default in defaults.items()})
