@@ -184,7 +184,7 @@ class Choice:
         found = self._ranges.get(op.operands[0])
         shape = shape_of(op.operands[0].type)
         row = shape[-1] if shape and shape[-1] > 0 else _LONG_ROW
-        return row >= _LONG_ROW and (found is None or found.high - found.low > _TAIL)
+        return row >= _LONG_ROW and (found is None or found.width > _TAIL)
 
     def _why_not_in_tensorflow(self, op: TflOp) -> str | None:
         if not tensorflow_int16.quantizes(op.INFO):

@@ -71,10 +71,10 @@ def centred_type(bounds: Range) -> UniformQuantizedType:
 
 def constant_type(low: float, high: float) -> UniformQuantizedType:
     """int8 for a constant operand whose elements lie in [low, high]: asymmetric, with all integers of [-128, 127]."""
-    return _asymmetric(*_spread(min(low, 0.0), max(high, 0.0)))
+    return _asymmetric(*_no_narrower(min(low, 0.0), max(high, 0.0)))
 
 
-def _spread(low: float, high: float) -> tuple[float, float]:
+def _no_narrower(low: float, high: float) -> tuple[float, float]:
     if high - low <= LEAST_SPREAD:
         return min(low, -LEAST_SPREAD / 2), max(high, LEAST_SPREAD / 2)
     return low, high

@@ -81,9 +81,8 @@ class Visible:
             return whole
         if not (isinstance(value, OpResult) and may_be_integer(value.op)) and self._constants.range_of(value) is None:
             low, high = self._within_reach(whole, low, high)
-        visible_width = max(high, 0.0) - min(low, 0.0)
-        whole_width = max(whole.high, 0.0) - min(whole.low, 0.0)
-        return Range(low, high) if whole_width > _WORTH_IT * visible_width else whole
+        visible = Range(low, high)
+        return visible if whole.with_zero().width > _WORTH_IT * visible.with_zero().width else whole
 
     def _within_reach(self, whole: Range, low: float, high: float) -> tuple[float, float]:
         """The range [low, high], stretched so that a QUANTIZE of values in `whole` computes at most 2^30 steps.
@@ -212,14 +211,14 @@ def _largest(visible: Visible, op: TflOp, index: int) -> Range:
     live = visible.live(op.operands[index])
     if live is None or not math.isfinite(live.low):
         return ALL
-    return Range(live.low - _TIE * (live.high - live.low) if math.isfinite(live.high) else live.low, math.inf)
+    return Range(live.low - _TIE * live.width if math.isfinite(live.high) else live.low, math.inf)
 
 
 def _smallest(visible: Visible, op: TflOp, index: int) -> Range:
     live = visible.live(op.operands[index])
     if live is None or not math.isfinite(live.high):
         return ALL
-    return Range(-math.inf, live.high + _TIE * (live.high - live.low) if math.isfinite(live.low) else live.high)
+    return Range(-math.inf, live.high + _TIE * live.width if math.isfinite(live.low) else live.high)
 
 
 def _maximum_of(visible: Visible, op: TflOp, index: int) -> Range:
@@ -280,7 +279,7 @@ def _mul(visible: Visible, op: TflOp, index: int) -> Range:
     if factor is not None and 1 / _LARGE_FACTOR < factor < _LARGE_FACTOR:
         return Range(seen.low / factor, seen.high / factor)
     own, other, made = visible.splat(op.operands[index]), visible.other(op, index), visible.range_of(op.results[0])
-    if own is None or abs(own) < _LARGE_FACTOR or not math.isfinite(other.high - other.low):
+    if own is None or abs(own) < _LARGE_FACTOR or not math.isfinite(other.width):
         return ALL
     ends = [min(max(end, seen.low), seen.high) for end in (made.low, made.high)]
     step = max(abs(other.low), abs(other.high)) / (visible.levels // 2)

@@ -96,7 +96,7 @@ def cut_off_by(scales: Scales, source: Range, *, whole: bool) -> tuple[float | N
     step. Else, an excess of a small fraction of the range is ignored: it may come from two different calibrations.
     """
     span = scales.span()
-    beyond = scales.step if whole else max(scales.step, (span.high - span.low) * _UNINTENDED)
+    beyond = scales.step if whole else max(scales.step, span.width * _UNINTENDED)
     low = span.low if source.low < span.low - beyond and (whole or math.isfinite(source.low)) else None
     high = span.high if source.high > span.high + beyond and (whole or math.isfinite(source.high)) else None
     return low, high
@@ -109,7 +109,7 @@ def cut_off_before(source: Scales, nature: Range, target: Scales) -> tuple[float
     to clip.
     """
     within, whole = source.span(), target.span()
-    beyond = max(target.step, (within.high - within.low) * _UNINTENDED)
+    beyond = max(target.step, within.width * _UNINTENDED)
     low = within.low if whole.low < within.low - beyond and nature.low < within.low - beyond else None
     high = within.high if whole.high > within.high + beyond and nature.high > within.high + beyond else None
     return low, high
