@@ -17,10 +17,10 @@ from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, ExternalConstOp, NoValueOp, QConstOp, SparseConstOp, SparseQConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, shape_of
+from tflir.ir.types import element_of, quantized_element, shape_of
 from tflir.passes.base import fail
 from tflir.passes.quantization import tensorflow_int16
-from tflir.passes.quantization.facts import INT8, INT16, LEFT_OUT, chosen_activations, quantized_element
+from tflir.passes.quantization.facts import INT8, INT16, LEFT_OUT, chosen_activations
 from tflir.passes.quantization.far_apart import SHARE_OF_INT16, far_apart
 from tflir.passes.quantization.far_apart import WHY as FAR_APART
 from tflir.passes.quantization.int16_facts import (

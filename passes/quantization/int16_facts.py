@@ -7,8 +7,8 @@ from xdsl.ir import Operation, OpResult, SSAValue
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp, TransposeConvOp
-from tflir.ir.types import element_of
-from tflir.passes.quantization.facts import INT16, quantized_element, shares_scale
+from tflir.ir.types import element_of, quantized_element
+from tflir.passes.quantization.facts import INT16, shares_scale
 from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
 from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.values import is_float

@@ -23,9 +23,9 @@ from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import FALSE, TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
-from tflir.ir.types import tensor_type
+from tflir.ir.types import quantized_element, tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import STORED_WEIGHTS, quantized_element
+from tflir.passes.quantization.facts import STORED_WEIGHTS
 from tflir.passes.quantization.int16_facts import activations, chooses_bias_type, constant_of, is_linear, stored_weight
 from tflir.passes.quantization.int16_numerics import Float32, bias_blob, weight_blob, weight_magnitudes
 from tflir.passes.quantization.numerics import INT8_MOST, Rows

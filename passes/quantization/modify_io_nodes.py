@@ -16,8 +16,8 @@ from tflir.ir.errors import Error
 from tflir.ir.option_words import IO_TYPES
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.pairs import float_tensor, quantized_tensor
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.rewriting.edit import erase, insert_before

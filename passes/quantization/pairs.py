@@ -15,8 +15,7 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, shape_of, tensor_type, with_element
-from tflir.passes.quantization.facts import quantized_element
+from tflir.ir.types import element_of, quantized_element, shape_of, tensor_type, with_element
 from tflir.passes.quantization.numerics import dequantized_blob, float32_blob
 from tflir.passes.rewriting.edit import insert_after
 

@@ -15,8 +15,9 @@ from xdsl.ir import OpResult, SSAValue
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.base import TflOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport, fail
-from tflir.passes.quantization.facts import INT16, is_same_scale, kind_of, positions, quantized_element
+from tflir.passes.quantization.facts import INT16, is_same_scale, kind_of, positions
 from tflir.passes.quantization.int16_facts import (
     activations,
     constant_of,

@@ -16,6 +16,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.types import quantized_element
 from tflir.passes.quantization.facts import (
     INT8,
     bias_of,
@@ -24,7 +25,6 @@ from tflir.passes.quantization.facts import (
     is_quantizable,
     is_same_scale,
     kind_of,
-    quantized_element,
     uses_in_order,
 )
 from tflir.passes.quantization.parameters import fixed_type

@@ -15,9 +15,10 @@ from xdsl.ir import SSAValue
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.activations import fused_activation
 from tflir.ir.tfl.base import TflOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.constant_ranges import ConstantRanges
-from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale, quantized_element
+from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale
 from tflir.passes.quantization.kernel_limits import bias_scale, least_scale
 from tflir.passes.quantization.numerics import INT8_MOST
 from tflir.passes.quantization.visible import Visible

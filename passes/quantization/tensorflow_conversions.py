@@ -22,9 +22,10 @@ from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import FALSE, TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.tfl.shapes import Unfit
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization import tensorflow_int16
-from tflir.passes.quantization.facts import INT16, kind_of, quantized_element
+from tflir.passes.quantization.facts import INT16, kind_of
 from tflir.passes.quantization.int16_facts import (
     activations,
     chooses_bias_type,

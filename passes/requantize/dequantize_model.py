@@ -19,9 +19,8 @@ from tflir.ir.statistics import Range, ranges_of, set_ranges
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseQConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, with_element
+from tflir.ir.types import element_of, quantized_element, with_element
 from tflir.passes.base import PassReport, TflPass, fail
-from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.quantization.post_quantize import remove_unread

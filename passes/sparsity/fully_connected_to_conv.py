@@ -30,9 +30,8 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp
 from tflir.ir.tfl.shaping import ReshapeOp
-from tflir.ir.types import NONE, element_of, shape_of, tensor_type
+from tflir.ir.types import NONE, element_of, quantized_element, shape_of, tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.parameters import bias_scales, bias_type
 from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import producer, qconst_op

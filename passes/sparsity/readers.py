@@ -23,8 +23,8 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.linear import TransposeConvOp
 from tflir.ir.tfl.quantization import DequantizeOp
-from tflir.ir.types import element_of, shape_of
-from tflir.passes.quantization.facts import LEFT_OUT, quantized_element
+from tflir.ir.types import element_of, quantized_element, shape_of
+from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.quantization.pairs import FloatConstant, constant_of
 from tflir.passes.rewriting.values import producer
 

@@ -16,10 +16,10 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.indexing import GatherOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.tfl.stored_forms import computes
-from tflir.ir.types import tensor_type
+from tflir.ir.types import quantized_element, tensor_type
 from tflir.ir.weight_kind import HALF, WeightKind, set_weight_kind, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONLY, chosen_activations, quantized_element
+from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONLY, chosen_activations
 from tflir.passes.quantization.float16_constants import TOO_LARGE, fits_float16, store_float16
 from tflir.passes.quantization.pairs import (
     FloatConstant,
