@@ -25,8 +25,8 @@ from tflir.passes.quantization.far_apart import SHARE_OF_INT16, far_apart
 from tflir.passes.quantization.far_apart import WHY as FAR_APART
 from tflir.passes.quantization.int16_facts import (
     activations,
-    constant_of,
     copies_scale,
+    float_or_int8_constant,
     is_linear,
     stored_weight,
     takes_any_type,
@@ -155,7 +155,7 @@ class Choice:
         return covers and wide.high < _ALMOST_0 and activation_scale(narrow) > 0
 
     def _range(self, value: SSAValue) -> Range | None:
-        constant = constant_of(value)
+        constant = float_or_int8_constant(value)
         if constant is None:
             return self._ranges.get(value)
         return self._clamped.get(value) or constant_range(constant.blob)
@@ -190,7 +190,7 @@ class Choice:
         if not tensorflow_int16.quantizes(op.INFO):
             return "TensorFlow quantizes no such op to 16x8"
         read = [op.operands[index] for index in activations(op)]
-        known = all(value in self._ranged or constant_of(value) is not None for value in read)
+        known = all(value in self._ranged or float_or_int8_constant(value) is not None for value in read)
         if not known or not (tensorflow_int16.takes_first_scale(op.INFO) or self._have_scales(op)):
             hint = "let samples reach the op, or leave --tf-compat"
             raise fail(f"{_NO_RANGE}, and TensorFlow refuses that", op, hint)
@@ -203,7 +203,7 @@ class Choice:
         return all(result in self._ranged for result in op.results if is_float(result))
 
     def _why_not_operand(self, value: SSAValue) -> str | None:
-        constant = constant_of(value)
+        constant = float_or_int8_constant(value)
         if constant is None:
             return None if value in self._ranged else _NO_RANGE
         return None if self._is_finite_constant(constant) else "a constant holds NaN or infinity"
@@ -222,7 +222,7 @@ class Choice:
         assert op.INFO.bias is not None
         position, axis = op.INFO.weight
         stored = stored_weight(op)
-        weight = constant_of(op.operands[position])
+        weight = float_or_int8_constant(op.operands[position])
         if stored is None and weight is None:
             taken = stored_of(op.operands[position])
             element = None if taken is None else quantized_element(taken.operands[0])
@@ -234,7 +234,7 @@ class Choice:
         bias = op.operands[op.INFO.bias[0]] if op.INFO.bias[0] < len(op.operands) else None
         if bias is None or element_of(bias.type) is None:
             return None
-        constant = constant_of(bias)
+        constant = float_or_int8_constant(bias)
         if constant is None or constant.shape != (shape[axis],):
             return "its bias is no constant of a number for each channel"
         return None if self._is_finite_constant(constant) else "its bias holds NaN or infinity"

@@ -43,7 +43,7 @@ def activations(op: TflOp) -> list[int]:
     return [i for i, v in enumerate(op.operands) if i not in excluded and (is_float(v) or is_int16(v))]
 
 
-def constant_of(value: SSAValue) -> FloatConstant | None:
+def float_or_int8_constant(value: SSAValue) -> FloatConstant | None:
     """The constant, if `value` is a float32 constant that is stored as float32, float16 or int8; else None."""
     if not isinstance(value, OpResult):
         return None

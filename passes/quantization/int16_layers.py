@@ -26,7 +26,13 @@ from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import quantized_element, tensor_type
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import STORED_WEIGHTS
-from tflir.passes.quantization.int16_facts import activations, chooses_bias_type, constant_of, is_linear, stored_weight
+from tflir.passes.quantization.int16_facts import (
+    activations,
+    chooses_bias_type,
+    float_or_int8_constant,
+    is_linear,
+    stored_weight,
+)
 from tflir.passes.quantization.int16_numerics import Float32, bias_blob, weight_blob, weight_magnitudes
 from tflir.passes.quantization.numerics import INT8_MOST, Rows
 from tflir.passes.quantization.pairs import FloatConstant, name_of_twin
@@ -48,7 +54,7 @@ def store_weights(
     if chooses_bias_type(op):
         op.properties["quantized_bias_type"] = StringAttr(f"INT{bits}")
     position, axis = op.INFO.weight
-    weight = constant_of(op.operands[position])
+    weight = float_or_int8_constant(op.operands[position])
     if stored_weight(op) is not None or weight is None:
         return
     bias = bias_of_layer(op)
@@ -117,7 +123,7 @@ def bias_position(op: Operation) -> int | None:
 def bias_of_layer(op: TflOp) -> FloatConstant | None:
     """The constant bias of a layer; None if it has none."""
     position = bias_position(op)
-    return None if position is None else constant_of(op.operands[position])
+    return None if position is None else float_or_int8_constant(op.operands[position])
 
 
 def _name(constant: FloatConstant, kind: str) -> str | None:

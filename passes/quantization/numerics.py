@@ -197,6 +197,11 @@ def round_half_away(values: Float64) -> Float64:
     return np.where(np.abs(values - whole) >= 0.5, whole + np.copysign(1.0, values), whole)
 
 
+def half_away(value: float) -> float:
+    """One number, rounded to the nearest integer, ties away from zero."""
+    return float(np.copysign(np.floor(abs(value) + 0.5), value))
+
+
 def float16_blob(blob: Blob, *, clamp: bool = False) -> Blob:
     """float32 bytes cast to float16, ties to even, when they are written; `clamp` limits values to ±65504."""
 
@@ -226,7 +231,7 @@ def float32_blob(blob: Blob) -> Blob:
     return DeferredBlob(blob.nbytes * 2, ("float32", blob), make)
 
 
-def dequantized_blob(blob: Blob, shape: tuple[int, ...], layout: Layout) -> Blob:
+def dequantized_int8_blob(blob: Blob, shape: tuple[int, ...], layout: Layout) -> Blob:
     """int8 bytes dequantized to float32 when they are read: scale (q - zero_point), per tensor or per channel."""
     elements = blob.nbytes
     dims = [-1 if axis in layout.axes else 1 for axis in range(len(shape))]

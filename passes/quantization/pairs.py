@@ -16,7 +16,7 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, quantized_element, shape_of, tensor_type, with_element
-from tflir.passes.quantization.numerics import dequantized_blob, float32_blob
+from tflir.passes.quantization.numerics import dequantized_int8_blob, float32_blob
 from tflir.passes.rewriting.edit import insert_after
 
 
@@ -84,7 +84,7 @@ def dequantized_constant(op: Operation) -> FloatConstant | None:
     if element.storage.width.data != 8 or element.is_unsigned or element.layout.blocks:
         return None
     shape = shape_of(value.type) or ()
-    blob = dequantized_blob(value.blob, shape, element.layout)
+    blob = dequantized_int8_blob(value.blob, shape, element.layout)
     return FloatConstant(op.results[0], blob, shape, source.op, value.blob.nbytes)
 
 

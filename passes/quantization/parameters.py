@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import Float32Type, IntegerType
 
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.statistics import Range
-from tflir.passes.quantization.numerics import LEAST_SPREAD, NARROW_LEVELS, symmetric_spreads
+from tflir.passes.quantization.numerics import LEAST_SPREAD, NARROW_LEVELS, half_away, symmetric_spreads
 
 I8, I16, I32 = IntegerType(8), IntegerType(16), IntegerType(32)
 F32 = Float32Type()
@@ -35,11 +35,7 @@ def _asymmetric(low: float, high: float) -> UniformQuantizedType:
     scale = np.float32(np.float32(high) - np.float32(low)) / np.float32(_QMAX - _QMIN)
     with np.errstate(over="ignore"):
         point = float(np.float32(_QMIN - low / float(scale)))
-    return per_tensor(I8, float(scale), int(np.clip(_half_away(point), _QMIN, _QMAX)))
-
-
-def _half_away(value: float) -> float:
-    return float(np.copysign(np.floor(abs(value) + 0.5), value))
+    return per_tensor(I8, float(scale), int(np.clip(half_away(point), _QMIN, _QMAX)))
 
 
 def per_tensor(

@@ -20,8 +20,8 @@ from tflir.passes.base import PassReport, fail
 from tflir.passes.quantization.facts import INT16, is_same_scale, kind_of, positions
 from tflir.passes.quantization.int16_facts import (
     activations,
-    constant_of,
     copies_scale,
+    float_or_int8_constant,
     is_linear,
     merges,
     stored_weight,
@@ -97,7 +97,7 @@ def _constants(ops: list[TflOp]) -> dict[SSAValue, FloatConstant]:
     constants: dict[SSAValue, FloatConstant] = {}
     for op in ops:
         for index in activations(op):
-            constant = constant_of(op.operands[index])
+            constant = float_or_int8_constant(op.operands[index])
             if constant is None:
                 continue
             if merges(op) and not constant.value.has_one_use():
@@ -135,7 +135,7 @@ def _recorded_type(op: TflOp, recorded: Range | None, headroom: int) -> Params:
 
 def _weight_scale(op: TflOp, weight: SSAValue) -> float:
     """The largest scale of the weights, which a pass may have stored as integers before."""
-    constant, stored = constant_of(weight), stored_weight(op)
+    constant, stored = float_or_int8_constant(weight), stored_weight(op)
     element = None if stored is None else quantized_element(stored)
     if element is not None:
         return float(element.layout.scales.max())

@@ -29,8 +29,8 @@ from tflir.passes.quantization.facts import INT16, kind_of
 from tflir.passes.quantization.int16_facts import (
     activations,
     chooses_bias_type,
-    constant_of,
     copies_scale,
+    float_or_int8_constant,
     is_int16,
     is_linear,
     merges,
@@ -154,7 +154,7 @@ class _Conversions:
             op.operands[index] = self._as_int16(op.operands[index], op, common)
         if is_linear(op) and op.INFO.weight is not None:
             position = op.INFO.weight[0]
-            if constant_of(op.operands[position]) is None:
+            if float_or_int8_constant(op.operands[position]) is None:
                 op.operands[position] = self._as_int16(op.operands[position], op)
             read, weight = (_scale_of(op.operands[index]) for index in (positions[0], position))
             self._constants.weights_and_bias(op, read, weight)
@@ -184,7 +184,7 @@ class _Conversions:
 
     def _as_int16(self, value: SSAValue, user: Operation, scale: float | None = None) -> SSAValue:
         """The int16 form of `value` for op `user`, with the given scale, or if it is None, with the value's own."""
-        constant = constant_of(value)
+        constant = float_or_int8_constant(value)
         if constant is not None:
             if not self._is_shared(value) or scale is None:
                 return self._constants.operand(constant, scale)
