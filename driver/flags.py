@@ -8,12 +8,11 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, cast
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
 from tflir.ir.option_words import RANGE_METHODS
 from tflir.option import QUANTIZING, Group, Option, each, member_of, one_of, option, spelled
 
-_USAGE = 2
 _TYPES = ("float16", "int8", "float32")
 
 
@@ -55,7 +54,7 @@ def refuse_unknown(owner: str, name: str, known: Sequence[str]) -> None:
     """Raises `UnknownAttributeError` if `name` is not one of the `known` options of `owner`."""
     if name not in known:
         what = f"{owner} has no option '{name}'{near(name, known)}"
-        raise UnknownAttributeError(what, hint="leave it out", status=_USAGE)
+        raise UnknownAttributeError(what, hint="leave it out", status=USAGE)
 
 
 @dataclass

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from tflir.extending import extended, extended_first
 from tflir.fitting import fitted
 from tflir.flags import OpsSet
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.option_words import LEAST_WEIGHT
 from tflir.option import ModeName
 from tflir.options import Options
@@ -410,7 +410,7 @@ def mode_of(options: Options) -> Mode:
             raise Error(
                 f"{side}s can't be {kind} in mode '{mode.name}'",
                 hint=f"use {' or '.join(known)}" + ("" if options.has_data else ", or give a dataset"),
-                status=2,
+                status=USAGE,
             )
     return mode
 

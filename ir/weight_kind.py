@@ -8,7 +8,7 @@ from typing import Any
 from xdsl.dialects.builtin import BoolAttr, DictionaryAttr, IntegerAttr, StringAttr, i32
 from xdsl.ir import Attribute, Operation
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
 from tflir.ir.option_words import WEIGHT_ALGORITHMS
 
@@ -45,20 +45,20 @@ class WeightKind:
 
     def __post_init__(self) -> None:
         if self.bits == FLOAT16 and (self.granularity, self.form) != ("tensor", "dequantize"):
-            raise Error("weights of 16 bits are float16, which have no scales", hint=_HALF_HINT, status=2)
+            raise Error("weights of 16 bits are float16, which have no scales", hint=_HALF_HINT, status=USAGE)
         if self.bits not in (*BITS, FLOAT16):
-            raise Error(f"weights of {self.bits} bits", hint="bits are 8, 4 or 2", status=2)
+            raise Error(f"weights of {self.bits} bits", hint="bits are 8, 4 or 2", status=USAGE)
         for key, allowed in _WORDS.items():
             said = getattr(self, key)
             if said not in allowed and not (key == "algorithm" and not said):
                 hint = f"{key} is {', '.join(allowed)}{near(said, allowed)}"
-                raise Error(f"weights of {key} '{said}'", hint=hint, status=2)
+                raise Error(f"weights of {key} '{said}'", hint=hint, status=USAGE)
         if self.granularity == "block" and self.block not in BLOCKS:
-            raise Error(f"weights in blocks of {self.block}", hint="blocks are 32, 64, 128 or 256", status=2)
+            raise Error(f"weights in blocks of {self.block}", hint="blocks are 32, 64, 128 or 256", status=USAGE)
         if not self.symmetric and (what := self._only_symmetric()):
-            raise Error(f"asymmetric weights {what}", hint="leave symmetric out", status=2)
+            raise Error(f"asymmetric weights {what}", hint="leave symmetric out", status=USAGE)
         if self.granularity != "block" and self.block:
-            raise Error("weights with a block but without granularity 'block'", hint="leave block out", status=2)
+            raise Error("weights with a block but without granularity 'block'", hint="leave block out", status=USAGE)
 
     def _only_symmetric(self) -> str:
         """What of the kind has no zero points; empty if it may have them."""
@@ -93,11 +93,11 @@ def weight_kind_of(op: Operation) -> WeightKind | None:
     if noted is None:
         return None
     if not isinstance(noted, DictionaryAttr):
-        raise Error(f"{op.name}: '{WEIGHT_KIND}' is not a dictionary", status=2)
+        raise Error(f"{op.name}: '{WEIGHT_KIND}' is not a dictionary", status=USAGE)
     values: dict[str, Any] = {}
     for key, value in noted.data.items():
         if key not in KEYS:
-            raise Error(f"{op.name}: '{WEIGHT_KIND}' has no key '{key}'{near(key, KEYS)}", status=2)
+            raise Error(f"{op.name}: '{WEIGHT_KIND}' has no key '{key}'{near(key, KEYS)}", status=USAGE)
         values[key] = _value(op, key, value)
     return WeightKind(**values)
 
@@ -107,7 +107,7 @@ def _value(op: Operation, key: str, value: Attribute) -> int | str | bool:
         return value.data
     if key not in _WORDS and isinstance(value, IntegerAttr):
         return bool(value.value.data) if key == "symmetric" else value.value.data
-    raise Error(f"{op.name}: '{key}' of '{WEIGHT_KIND}' has another type", status=2)
+    raise Error(f"{op.name}: '{key}' of '{WEIGHT_KIND}' has another type", status=USAGE)
 
 
 def set_weight_kind(op: Operation, kind: WeightKind | None) -> None:

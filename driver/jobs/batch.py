@@ -13,7 +13,7 @@ from typing import Any
 
 from tflir import __version__
 from tflir.backends.litert.run import Note
-from tflir.ir.errors import Error, said_by_system
+from tflir.ir.errors import USAGE, Error, said_by_system
 from tflir.jobs.fingerprints import named_data, of_data, of_file
 from tflir.jobs.run import Tally
 from tflir.jobs.shards import Key, Results
@@ -25,7 +25,6 @@ from tflir.settings import Settings
 
 _RECORDS = ".tflir"
 """The folder, in that of the models, with what is known of each."""
-_USAGE = 2
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def outputs_of(models: Sequence[str], folder: str) -> list[str]:
     made = [str(pathlib.Path(folder, path).with_suffix(".tflite")) for path in below]
     twice = next((output for output in made if made.count(output) > 1), None)
     if twice is not None:
-        raise Error("two models would be written to it", file=twice, hint="name each once", status=_USAGE)
+        raise Error("two models would be written to it", file=twice, hint="name each once", status=USAGE)
     return made
 
 

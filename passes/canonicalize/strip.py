@@ -10,7 +10,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
 from tflir.ir import names
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.rewriting.values import is_returned
@@ -46,7 +46,7 @@ class StripPass(TflPass):
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         unknown = [kind for kind in self.kinds if kind not in _KINDS]
         if unknown:
-            raise Error(f"'{unknown[0]}' can't be removed", hint=f"name {' or '.join(_KINDS)}", status=2)
+            raise Error(f"'{unknown[0]}' can't be removed", hint=f"name {' or '.join(_KINDS)}", status=USAGE)
         if "names" in self.kinds:
             for function in functions(module):
                 for op in _inside(function):

@@ -16,7 +16,7 @@ from xdsl.ir import Operation
 from tflir.ir import names
 from tflir.ir.blob import Blob
 from tflir.ir.constants import from_blob
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.records import record_to_attribute
 from tflir.ir.tfl.arithmetic import AddOp, SubOp
@@ -43,7 +43,7 @@ from tflir.passes.rewriting.values import const_op, qconst_op
 def check_bias_bits(bits: int) -> None:
     """Raises `Error` (status 2) if no kernel has biases of so many bits."""
     if bits not in (32, 64):
-        raise Error(f"bias_bits={bits}: biases of 16x8 models have 32 or 64 bits", status=2)
+        raise Error(f"bias_bits={bits}: biases of 16x8 models have 32 or 64 bits", status=USAGE)
 
 
 def store_weights(

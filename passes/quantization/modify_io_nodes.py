@@ -12,7 +12,7 @@ from xdsl.rewriter import Rewriter
 from tflir.ir import names
 from tflir.ir.constness import is_constant
 from tflir.ir.entries import entry_functions
-from tflir.ir.errors import Error
+from tflir.ir.errors import UNMET, USAGE, Error
 from tflir.ir.option_words import IO_TYPES
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
@@ -65,7 +65,7 @@ class ModifyIONodesPass(TflPass):
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for kind in (self.input_type, self.output_type):
             if kind and kind not in IO_TYPES:
-                raise Error(f"an input or output can't be {kind}", hint=f"use {', '.join(IO_TYPES)}", status=2)
+                raise Error(f"an input or output can't be {kind}", hint=f"use {', '.join(IO_TYPES)}", status=USAGE)
         for function in entry_functions(module):
             if self.input_type:
                 for argument in list(function.body.block.args):
@@ -83,7 +83,7 @@ class ModifyIONodesPass(TflPass):
         name = names.name_of(value) or index
         if self.strict and not _is_idle(value):
             hint = f"leave --inference-{side}-type out"
-            raise Error(f"{side} '{name}' can't be {kind}: it {why}", hint=hint, status=3)
+            raise Error(f"{side} '{name}' can't be {kind}: it {why}", hint=hint, status=UNMET)
         report.decline(f"{side} '{name}' {why}")
         if not self.tf_compat and not _is_idle(value):
             report.remarks.append(f"{side} '{name}' can't be {kind}: it {why}")

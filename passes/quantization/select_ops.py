@@ -12,7 +12,7 @@ from xdsl.ir import Operation, SSAValue
 
 from tflir.ir import names
 from tflir.ir.constness import is_constant
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.ir.near import near
 from tflir.ir.tfl.activations import fused_activation
@@ -22,8 +22,6 @@ from tflir.passes.base import PassReport, TflPass
 from tflir.passes.name_filter import expression
 from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, SHARES_SCALE, bias_of
 from tflir.passes.rewriting.values import is_float
-
-_USAGE = 2
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def _matching(ops: list[TflOp], constants: list[Operation], patterns: tuple[str,
             raise Error(
                 f"'{pattern}' names no op of the model{near(pattern, known)}",
                 hint="give an op kind such as CONV_2D, a tensor's name, or a regular expression for such names",
-                status=_USAGE,
+                status=USAGE,
             )
         selected |= matches
     return selected

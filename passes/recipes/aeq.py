@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
 from tflir.ir.option_words import LEAST_WEIGHT
 from tflir.ir.weight_kind import BITS, BLOCKS, FLOAT16, HALF, WeightKind
@@ -51,7 +51,7 @@ PRESETS = (*_PRESETS, *_BLOCKS)
 def preset(name: str) -> Recipe | None:
     """The preset of this name, or None. Raises `Error` (status 2) for one with Hadamard rotations."""
     if name in _ROTATED:
-        raise Error(f"'{name}' rotates weights by Hadamard matrices, which is not supported", hint=_NO_HR, status=2)
+        raise Error(f"'{name}' rotates weights by Hadamard matrices, which is not supported", hint=_NO_HR, status=USAGE)
     found = (_PRESETS | _BLOCKS).get(name)
     if found is None:
         return None
@@ -71,21 +71,21 @@ def _rule(item: object, what: str) -> Rule:
     regex, op = entry(found, "regex", ".*", what), entry(found, "operation", "*", what)
     if op in ("INPUT", "OUTPUT"):
         hint = "use --inference-input-type and --inference-output-type"
-        raise Error(f"{what}: rules for {op} are not supported", hint=hint, status=2)
+        raise Error(f"{what}: rules for {op} are not supported", hint=hint, status=USAGE)
     match, op = "" if regex == ".*" else regex, _OPS.get(op, op)
     algorithm = entry(found, "algorithm_key", "min_max_uniform_quantize", what)
     if algorithm == "no_quantize":
         return Rule(match, op, "float", "float")
     if "HADAMARD" in algorithm.upper():
-        raise Error(f"{what}: rotations by Hadamard matrices are not supported", hint=_NO_HR, status=2)
+        raise Error(f"{what}: rotations by Hadamard matrices are not supported", hint=_NO_HR, status=USAGE)
     if algorithm.upper() == "OSCAR":
-        raise Error(f"{what}: OSCAR, which scales what layers read, is not supported", hint=_NO_HR, status=2)
+        raise Error(f"{what}: OSCAR, which scales what layers read, is not supported", hint=_NO_HR, status=USAGE)
     if algorithm == _CASTING:
         return _casting(Rule(match, op, HALF, "float"), found, what)
     if algorithm not in _ALGORITHMS:
         known = (*_ALGORITHMS, _CASTING, "no_quantize")
         hint = f"known are {', '.join(known)}{near(algorithm, known)}"
-        raise Error(f"{what}: algorithm '{algorithm}' is not supported", hint=hint, status=2)
+        raise Error(f"{what}: algorithm '{algorithm}' is not supported", hint=hint, status=USAGE)
     config = table(found.get("op_config") or {}, f"{what}: op_config", _CONFIG)
     activations = _activations(config, what)
     weights = _weights(config, _ALGORITHMS[algorithm], activations, what)
@@ -99,7 +99,7 @@ def _casting(rule: Rule, found: Table, what: str) -> Rule:
     said = entry(weights, "num_bits", FLOAT16, what), entry(weights, "dtype", "FLOAT", what)
     if said != (FLOAT16, "FLOAT") or config.get("activation_tensor_config") is not None:
         hint = "set num_bits to 16, dtype to FLOAT, and no activation_tensor_config"
-        raise Error(f"{what}: {_CASTING} is for float16 weights beside float activations", hint=hint, status=2)
+        raise Error(f"{what}: {_CASTING} is for float16 weights beside float activations", hint=hint, status=USAGE)
     return replace(rule, min_elements=entry(config, "min_weight_elements", 0, what))
 
 
@@ -109,7 +109,7 @@ def _activations(config: Table, what: str) -> str:
     found = table(config["activation_tensor_config"], f"{what}: activation_tensor_config", _TENSOR)
     bits = entry(found, "num_bits", 8, what)
     if bits not in (8, 16) or entry(found, "dtype", "INT", what) != "INT":
-        raise Error(f"{what}: activations of {bits} bits are not supported", hint="use 8 or 16 bits", status=2)
+        raise Error(f"{what}: activations of {bits} bits are not supported", hint="use 8 or 16 bits", status=USAGE)
     return f"int{bits}"
 
 
@@ -118,17 +118,17 @@ def _weights(config: Table, algorithm: str, activations: str, what: str) -> Weig
         return "float"
     found = table(config["weight_tensor_config"], f"{what}: weight_tensor_config", _TENSOR)
     if entry(found, "dtype", "INT", what) != "INT":
-        raise Error(f"{what}: {algorithm} makes integers", hint=f"float16 is of algorithm_key {_CASTING}", status=2)
+        raise Error(f"{what}: {algorithm} makes integers", hint=f"float16 is of algorithm_key {_CASTING}", status=USAGE)
     granularity, block = _granularity(found, what)
     precision = entry(config, "compute_precision", "INTEGER", what)
     if precision not in ("INTEGER", "FLOAT"):
         hint = f"it is INTEGER or FLOAT{near(precision, ('INTEGER', 'FLOAT'))}"
-        raise Error(f"{what}: compute_precision '{precision}'", hint=hint, status=2)
+        raise Error(f"{what}: compute_precision '{precision}'", hint=hint, status=USAGE)
     only = activations == "float" and (precision == "FLOAT" or entry(config, "explicit_dequantize", False, what))
     bits, symmetric = entry(found, "num_bits", 8, what), entry(found, "symmetric", True, what)
     if not symmetric and not only:
         hint = "set symmetric to true, or compute_precision to FLOAT without activation_tensor_config"
-        raise Error(f"{what}: no kernel reads the zero points of asymmetric weights", hint=hint, status=2)
+        raise Error(f"{what}: no kernel reads the zero points of asymmetric weights", hint=hint, status=USAGE)
     return WeightKind(bits, granularity, block, algorithm, "dequantize" if only else "hybrid", symmetric)
 
 
@@ -142,4 +142,4 @@ def _granularity(found: Table, what: str) -> tuple[str, int]:
     if word == "BLOCKWISE":
         return "block", entry(found, "block_size", 0, what)
     known = ("TENSORWISE", "CHANNELWISE", *(f"BLOCKWISE_{block}" for block in BLOCKS))
-    raise Error(f"{what}: granularity '{word}'", hint=f"known are {', '.join(known)}{near(word, known)}", status=2)
+    raise Error(f"{what}: granularity '{word}'", hint=f"known are {', '.join(known)}{near(word, known)}", status=USAGE)

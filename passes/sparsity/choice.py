@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.option_words import SPARSITY_TARGETS
 from tflir.ir.targets.cpus import COST_TABLES
 from tflir.ir.targets.sparse_latency import CPUS
@@ -69,9 +69,9 @@ class Preference:
     def check(self) -> None:
         """Raises `Error` (status 2) for an unknown target or CPU."""
         if self.target not in SPARSITY_TARGETS:
-            raise Error(f"'{self.target}' is no target", hint=f"use {', '.join(SPARSITY_TARGETS)}", status=2)
+            raise Error(f"'{self.target}' is no target", hint=f"use {', '.join(SPARSITY_TARGETS)}", status=USAGE)
         if self.cpu != ANY and COST_TABLES.find(self.cpu) is None:
-            raise Error(f"'{self.cpu}' is no cpu", hint=f"use {', '.join((ANY, *COST_TABLES.names()))}", status=2)
+            raise Error(f"'{self.cpu}' is no cpu", hint=f"use {', '.join((ANY, *COST_TABLES.names()))}", status=USAGE)
 
     @property
     def cpus(self) -> tuple[str, ...]:
