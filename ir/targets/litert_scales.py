@@ -1,8 +1,7 @@
 """Scales that LiteRT's integer kernels do not take: they overflow, refuse to load, or end the process.
 
 Each kernel brings its operands' steps to those of its result with a fixed-point factor. The kernels were run on factors
-of 2^-36 to 2^40; a row says from which factor on a kernel fails, and how. `passes/quantization/kernel_limits.py` keeps
-scales well within them.
+of 2^-36 to 2^40; a row says from which factor on a kernel fails, and how. Quantization keeps scales well within them.
 """
 
 from __future__ import annotations
