@@ -75,7 +75,6 @@ def int16_states(
             scales = (float(params.layout.scales) for params in (*known.values(), given[op.results[0]]))
             store_weights(op, *scales, per_channel=per_channel, bits=bias_bits, report=report)
     spread = Propagation(
-        function,
         positions(function),
         constants={value: value.op for value in constants if isinstance(value, OpResult)},
         contents=lambda value: own[value],

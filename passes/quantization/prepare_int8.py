@@ -95,7 +95,6 @@ def int8_states(
     order = positions(function)
     contents = Contents(constants, order, report, per_channel=per_channel, tf_compat=tf_compat, clamped=clamped)
     spread = Propagation(
-        function,
         order,
         constants={value: value.op for value in constants if isinstance(value, OpResult)},
         contents=contents.of_constant,
@@ -110,9 +109,7 @@ def int8_states(
     states = {
         value: state
         for value, state in spread.states.items()
-        if state.params is not None
-        and (everywhere or spread.has_pair(value, given))
-        and not is_quantized_by_model(value)
+        if state.params is not None and (everywhere or spread.has_pair(value)) and not is_quantized_by_model(value)
     }
     return Chosen(states, given, frozenset(constants))
 
