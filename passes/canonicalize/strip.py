@@ -43,10 +43,12 @@ class StripPass(TflPass):
     kinds: tuple[str, ...] = _KINDS
     """What to remove: names (of tensors), metadata (the description, metadata entries, files in a zip at the end)."""
 
-    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+    def __post_init__(self) -> None:
         unknown = [kind for kind in self.kinds if kind not in _KINDS]
         if unknown:
             raise Error(f"'{unknown[0]}' can't be removed", hint=f"name {' or '.join(_KINDS)}", status=USAGE)
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         if "names" in self.kinds:
             for function in functions(module):
                 for op in _inside(function):

@@ -62,10 +62,12 @@ class ModifyIONodesPass(TflPass):
     tf_compat: bool = False
     """An input that float ops read too stays float; else these ops read it through a dequantize."""
 
-    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+    def __post_init__(self) -> None:
         for kind in (self.input_type, self.output_type):
             if kind and kind not in IO_TYPES:
                 raise Error(f"an input or output can't be {kind}", hint=f"use {', '.join(IO_TYPES)}", status=USAGE)
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in entry_functions(module):
             if self.input_type:
                 for argument in list(function.body.block.args):

@@ -67,10 +67,12 @@ class PrepareQuantizePass(TflPass):
     tf_compat: bool = False
     """Make TensorFlow's choices even where they lose accuracy."""
 
-    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+    def __post_init__(self) -> None:
         check_bias_bits(self.bias_bits)
         if not 0 <= self.headroom <= _MOST_HEADROOM:
             raise Error(f"headroom={self.headroom}: a number of bits from 0 to {_MOST_HEADROOM}", status=USAGE)
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):
             self._function(function, report)
 

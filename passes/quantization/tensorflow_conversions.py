@@ -77,8 +77,10 @@ class ConvertAsTensorFlowPass(TflPass):
     bias_bits: int = 64
     """Bit width of biases, and of the accumulators that they are added to: 64 or 32."""
 
-    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+    def __post_init__(self) -> None:
         check_bias_bits(self.bias_bits)
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):
             self._function(function, report)
             clear_ranges(function)
