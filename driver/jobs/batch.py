@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -80,7 +81,7 @@ def outputs_of(models: Sequence[str], folder: str) -> list[str]:
         common = os.path.commonpath([path.parent for path in paths])
         below = [path.relative_to(common) for path in paths]
     made = [str(pathlib.Path(folder, path).with_suffix(".tflite")) for path in below]
-    twice = next((output for output in made if made.count(output) > 1), None)
+    twice = next((output for output, times in Counter(made).items() if times > 1), None)
     if twice is not None:
         raise Error("two models would be written to it", file=twice, hint="name each once", status=USAGE)
     return made
