@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Generator
 from typing import BinaryIO
 
-from tflir.ir.errors import Error, said_by_system
+from tflir.ir.errors import USAGE, Error, said_by_system
 
 try:
     import fcntl
@@ -26,7 +26,6 @@ except ImportError:  # Windows
 
 _PREFIX, _SUFFIX = ".tflir-", ".tmp"
 """Names of temporary files do not contain that of the file, since a name may have at most 255 bytes."""
-_USAGE = 2
 _STREAMS = (stat.S_ISFIFO, stat.S_ISCHR)
 _COPY = 1 << 20
 _GONE = (FileNotFoundError, NotADirectoryError)
@@ -49,7 +48,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
             raise _unwritable(path, "permission denied")
         return
     if not target.parent.is_dir():
-        raise Error("its folder does not exist", file=os.fspath(path), hint="make the folder first", status=_USAGE)
+        raise Error("its folder does not exist", file=os.fspath(path), hint="make the folder first", status=USAGE)
     with _reported(path), temporary_file(target.parent):
         pass
 
@@ -101,11 +100,11 @@ def _place(path: str | os.PathLike[str]) -> pathlib.Path | None:
     except (OSError, ValueError) as error:  # a loop of links, a name that is too long, a NUL in it
         raise _unwritable(path, said_by_system(error)) from None
     if stat.S_ISDIR(mode):
-        raise Error("is a directory", file=os.fspath(path), hint="name a file to write", status=_USAGE)
+        raise Error("is a directory", file=os.fspath(path), hint="name a file to write", status=USAGE)
     if any(kind(mode) for kind in _STREAMS):
         return None
     if not stat.S_ISREG(mode):
-        raise Error("is neither a file nor a pipe", file=os.fspath(path), hint="name a file to write", status=_USAGE)
+        raise Error("is neither a file nor a pipe", file=os.fspath(path), hint="name a file to write", status=USAGE)
     target = pathlib.Path(os.path.realpath(path))
     return target if target.exists() else None  # /dev/stdout may be a file that was removed
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 SECONDS = 2.0
 _BRIEFLY = 0.15
 """Seconds of runs of each model for one line about latency; starting the processes takes about as long."""
-_USAGE = 2
 
 
 def benchmark(
@@ -43,7 +42,7 @@ def benchmark(
     from tflir.comparison import runnable
 
     if not (seconds > 0 and threads > 0):
-        raise Error(f"seconds = {seconds}, threads = {threads}: both must be above 0", status=_USAGE)
+        raise Error(f"seconds = {seconds}, threads = {threads}: both must be above 0", status=USAGE)
     kinds = (True, False) if no_delegate else (True,)
     jobs = [
         Job(model, delegate, threads, signature, profile)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -38,7 +38,7 @@ def compare(
     from tflir.report.verify import compare as run_both
 
     if samples is not None and samples < 1:
-        raise Error(f"samples = {samples}: at least one sample is run", hint="give a number above 0", status=2)
+        raise Error(f"samples = {samples}: at least one sample is run", hint="give a number above 0", status=USAGE)
     first, second = runnable(original), runnable(compiled)
     if data is None:
         return run_both(first, second, samples or 0, quiet=True)

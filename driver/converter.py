@@ -14,7 +14,7 @@ from tflir.facts import facts_in_force
 from tflir.files import MODEL, file_size, load, load_bytes, named, to_bytes, write
 from tflir.fitting import target_remark
 from tflir.flags import Optimize, OptionWarning, refuse_unknown
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.limits import within_limits
 from tflir.option import ModeName
 from tflir.options import Options
@@ -97,7 +97,7 @@ class Converter(Settings):
         """A converter of the module that `read` returns, a new one at each call; `file` is its name in errors."""
         if not callable(cast(Any, read)):
             what = f"from_module takes a function that gives the module anew each time, not {type(read).__name__}"
-            raise Error(what, hint="give lambda: module.clone()", status=2)
+            raise Error(what, hint="give lambda: module.clone()", status=USAGE)
         return cls(_first_then(read(), read), file)
 
     def on_calibration(self, progress: Callable[[int, int], None]) -> None:
@@ -284,7 +284,7 @@ class Converter(Settings):
         reports = run_passes(module, passes, verify_each=False)
         if not any(report.changed for report in reports):
             what = "the model holds nothing quantized: --requantize does nothing"
-            raise Error(what, hint="leave it out", status=2)
+            raise Error(what, hint="leave it out", status=USAGE)
         return reports
 
     def _equalize(self, module: ModuleOp, options: Options) -> None:

@@ -8,11 +8,10 @@ from collections.abc import Generator, Iterable
 from dataclasses import fields, replace
 from typing import Any
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 
 VARIABLE = "TFLIR_PLUGINS"
 """The environment variable with the names of plug-ins, separated by commas."""
-_USAGE = 2
 _FIXED = ("builtin", "options", "custom_code")
 """Fields that identify the operator and can't be changed."""
 
@@ -57,7 +56,7 @@ def _changes(names: Iterable[str]) -> dict[str, dict[str, tuple[Any, str]]]:
                 other, owner = held.get(name, (value, plugin))
                 if other != value:
                     what = f"plug-ins {owner} and {plugin} both change {name} of {op}: to {other} and to {value}"
-                    raise Error(what, hint="name one of the two", status=_USAGE)
+                    raise Error(what, hint="name one of the two", status=USAGE)
                 held[name] = (value, owner)
     return changes
 
@@ -72,11 +71,9 @@ def _op_class(op: str, changes: dict[str, tuple[Any, str]]) -> Any:
     owner = next(iter(changes.values()))[1]
     kind = op_class_by_name(op)
     if kind is None or not issubclass(kind, TflOp):
-        raise Error(f"plug-in {owner} changes facts of '{op}', which is no built-in op", status=_USAGE)
+        raise Error(f"plug-in {owner} changes facts of '{op}', which is no built-in op", status=USAGE)
     known = [field.name for field in fields(OpInfo) if field.name not in _FIXED]
     for name, (_, plugin) in changes.items():
         if name not in known:
-            raise Error(
-                f"plug-in {plugin} changes '{name}' of {op}, which is no fact{near(name, known)}", status=_USAGE
-            )
+            raise Error(f"plug-in {plugin} changes '{name}' of {op}, which is no fact{near(name, known)}", status=USAGE)
     return kind

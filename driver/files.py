@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast, overload
 
 from tflir.backends.files import is_stream
 from tflir.content import read_content
-from tflir.ir.errors import Error, said_by_system
+from tflir.ir.errors import USAGE, Error, said_by_system
 from tflir.ir.extensions import FRONTENDS
 from tflir.ir.limits import within_limits
 from tflir.ir.schema import IDENTIFIER
@@ -39,7 +39,7 @@ def named(path: str | os.PathLike[str]) -> str:
     name: Any = os.fspath(path) if isinstance(cast(Any, path), str | os.PathLike) else path
     if not isinstance(name, str):
         kind = type(name).__name__
-        raise Error(f"a file is named by its path, not by {kind}", hint="give a str or a pathlib.Path", status=2)
+        raise Error(f"a file is named by its path, not by {kind}", hint="give a str or a pathlib.Path", status=USAGE)
     return name
 
 
@@ -55,7 +55,7 @@ def load(path: str | os.PathLike[str]) -> ModuleOp:
     """The module of the model at `path`, `.tflite` or `.mlir`. Raises `Error` if that is not a valid model."""
     if isinstance(cast(Any, path), bytes | bytearray | memoryview):
         what = f"a file is named by its path, not by {type(path).__name__}"
-        raise Error(what, hint="give the content of a model to loads", status=2)
+        raise Error(what, hint="give the content of a model to loads", status=USAGE)
     name = named(path)
     try:
         return shown_in_notebooks(_load(name))
@@ -123,7 +123,7 @@ def loads(content: bytes | str, name: str = "<memory>") -> ModuleOp:
         data = content.encode("utf-8", "replace") if isinstance(content, str) else memoryview(content).toreadonly()
     except TypeError:
         what = f"loads takes the bytes or the text of a model, not {type(content).__name__}"
-        raise Error(what, hint="name a file by load", status=2) from None
+        raise Error(what, hint="name a file by load", status=USAGE) from None
     try:
         return shown_in_notebooks(load_content(cast(bytes, data), name))
     except Error as error:
@@ -140,7 +140,7 @@ def load_bytes(data: bytes) -> ModuleOp:
         held = memoryview(data)
     except TypeError:
         what = f"a model in memory is bytes, not {type(data).__name__}"
-        raise Error(what, hint="name a file by from_file or load", status=2) from None
+        raise Error(what, hint="name a file by from_file or load", status=USAGE) from None
     with collector_paused(), within_limits():
         return import_model(ModelFile(held))
 
@@ -176,14 +176,16 @@ def save(
     """
     check_ending(named(path))
     if not force and os.path.isfile(path):
-        raise Error("exists", file=named(path), hint="name another file, or give force=True", status=2)
+        raise Error("exists", file=named(path), hint="name another file, or give force=True", status=USAGE)
     return write(module, path, tf_compat=tf_compat, elide_constants=elide_constants, progress=progress)
 
 
 def check_ending(name: str) -> None:
     """Raises `Error` (status 2) if the ending of a file's name is neither `.tflite` nor `.mlir`."""
     if pathlib.Path(name).suffix not in (TEXT, MODEL):
-        raise Error(f"its name ends in neither {MODEL} nor {TEXT}", file=name, hint="end it in one of these", status=2)
+        raise Error(
+            f"its name ends in neither {MODEL} nor {TEXT}", file=name, hint="end it in one of these", status=USAGE
+        )
 
 
 def write(
@@ -245,7 +247,7 @@ def dumps(module: ModuleOp, format: str = "tflite", *, elide_constants: bool = F
     if format == "tflite":
         return to_bytes(module)
     if format != "mlir":
-        raise Error(f"there is no format '{format}'", hint="give 'tflite' or 'mlir'", status=2)
+        raise Error(f"there is no format '{format}'", hint="give 'tflite' or 'mlir'", status=USAGE)
     from tflir.backends.mlir.text import module_text
 
     with within_limits():

@@ -8,11 +8,11 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, cast
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
+from tflir.ir.option_words import RANGE_METHODS
 from tflir.option import QUANTIZING, Group, Option, each, member_of, one_of, option, spelled
 
-_USAGE = 2
 _TYPES = ("float16", "int8", "float32")
 
 
@@ -54,7 +54,7 @@ def refuse_unknown(owner: str, name: str, known: Sequence[str]) -> None:
     """Raises `UnknownAttributeError` if `name` is not one of the `known` options of `owner`."""
     if name not in known:
         what = f"{owner} has no option '{name}'{near(name, known)}"
-        raise UnknownAttributeError(what, hint="leave it out", status=_USAGE)
+        raise UnknownAttributeError(what, hint="leave it out", status=USAGE)
 
 
 @dataclass
@@ -99,12 +99,7 @@ class TargetSpec:
 
 
 DEPRECATED = (Optimize.OPTIMIZE_FOR_SIZE, Optimize.OPTIMIZE_FOR_LATENCY)
-IO_TYPES = ("float32", "int8", "uint8", "int16")
 REQUANTIZED = ("int8", "int16", "float32")
-SPARSITY_TARGETS = ("balanced", "size", "latency")
-WEIGHT_ALGORITHMS = ("minmax", "mse", "octav", "recover", "gptq")
-RANGE_METHODS = ("minmax", "margin", "percentile", "mse", "entropy")
-"""How ranges of activations are chosen; all but the first two from histograms."""
 AUTO = "auto"
 """What is decided by measuring on data that is held out."""
 CALIBRATION_METHODS = (*RANGE_METHODS, AUTO)

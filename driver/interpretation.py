@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -36,9 +36,9 @@ def interpret(
 
     if not isinstance(cast(Any, module), ModuleOp):
         kind = type(module).__name__
-        raise Error(f"interpret takes a module, not {kind}", hint="make one by tflir.load or tflir.loads", status=2)
+        raise Error(f"interpret takes a module, not {kind}", hint="make one by tflir.load or tflir.loads", status=USAGE)
     if rounding not in ("reference", "xnnpack"):
         what = f"there is no rounding '{rounding}'"
-        raise Error(what, hint="give 'reference' or 'xnnpack'", status=2)
+        raise Error(what, hint="give 'reference' or 'xnnpack'", status=USAGE)
     with within_limits("interpret"):
         return Session(module, rounding=rounding, listeners=tuple(listeners)).run(inputs, function)

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tflir.flags import (
-    OBJECTIVES,
-    SPARSITY_TARGETS,
-    Optimize,
-    TargetSpec,
-    recipe_name,
-    target_name,
-)
+from tflir.flags import OBJECTIVES, Optimize, TargetSpec, recipe_name, target_name
+from tflir.ir.option_words import SPARSITY_TARGETS
 from tflir.modes import NAMED_MODES
 from tflir.option import (
     QUANTIZING,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from tflir.command_options import COMMANDS
 from tflir.extending import names_default
 from tflir.flags import Optimize, TargetSpec
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
+from tflir.ir.option_words import WITHOUT_HISTOGRAMS
 from tflir.modes import NAMED_MODES
 from tflir.option import Option
 from tflir.settings import Settings
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from tflir.data.dataset import Scaling
     from tflir.passes.recipes import Recipe
 
-_USAGE = 2
 _ONE, _MANY = "compile", "batch"
 
 
@@ -83,7 +83,7 @@ class Options(Settings):
     @property
     def needs_histograms(self) -> bool:
         """Whether ranges are chosen from the histograms of activations."""
-        return self.calibration_method not in ("minmax", "margin")
+        return self.calibration_method not in WITHOUT_HISTOGRAMS
 
     @property
     def headroom(self) -> int:
@@ -153,7 +153,7 @@ class Options(Settings):
             try:
                 _set(checked_options, name, declared.value(value))
             except ValueError as error:
-                raise Error(f"{name}: {error}", hint="see tflir compile --help", status=_USAGE) from None
+                raise Error(f"{name}: {error}", hint="see tflir compile --help", status=USAGE) from None
         checked_options._expand_mode()
         return checked_options
 
@@ -169,7 +169,7 @@ class Options(Settings):
                 raise Error(
                     f"--mode {self.mode} and this value of {table()[name].flag} contradict each other",
                     hint=f"leave one of the two out: the mode stands for {stands_for.flags}",
-                    status=_USAGE,
+                    status=USAGE,
                 )
             _set(self, name, implied)
         self.optimizations = tuple(dict.fromkeys((*stands_for.optimizations, *self.optimizations)))
@@ -179,7 +179,7 @@ def _target(spec: Any) -> TargetSpec:
     """A copy of a `target_spec` of tflir or TensorFlow."""
     known = [attribute.name for attribute in fields(TargetSpec)]
     if not all(hasattr(spec, name) for name in known):
-        raise Error("target_spec is no TargetSpec", hint="set its attributes alone", status=_USAGE)
+        raise Error("target_spec is no TargetSpec", hint="set its attributes alone", status=USAGE)
     return TargetSpec(**{name: getattr(spec, name) for name in known})
 
 
@@ -205,7 +205,7 @@ def refuse_exclusive(given: Iterable[str], command: str = "compile") -> None:
     for declared in (declared for declared in of_command(command) if declared.name in names):
         for other in (table()[name] for name in declared.excludes if name in names):
             what = f"{declared.flag} and {other.flag} exclude each other: one would be ignored"
-            raise Error(what, hint="leave one of the two out", status=_USAGE)
+            raise Error(what, hint="leave one of the two out", status=USAGE)
 
 
 def of_command(command: str) -> Iterator[Option]:

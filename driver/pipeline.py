@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 from tflir.extending import extended, extended_first
 from tflir.fitting import fitted
 from tflir.flags import OpsSet
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
+from tflir.ir.option_words import LEAST_WEIGHT
 from tflir.option import ModeName
 from tflir.options import Options
 from tflir.refusals import refuse
@@ -34,8 +35,6 @@ from tflir.refusals import refuse
 if TYPE_CHECKING:
     from tflir.passes.base import PassReport
 
-_LEAST_DYNAMIC = 1024
-"""Dynamic range leaves constants of fewer elements as they are."""
 _WIDTH = 8
 """The bit width of weights that every mode gives on its own."""
 _SCALED = ("mse", "octav", "recover")
@@ -89,12 +88,12 @@ def _small(options: Options) -> dict[str, int]:
     that read all their weights as int8 or none also stay float if one of these is smaller.
     """
     least = _least(options)
-    return {} if least == _LEAST_DYNAMIC else {"min_elements": least}
+    return {} if least == LEAST_WEIGHT else {"min_elements": least}
 
 
 def _least(options: Options) -> int:
     """The least number of elements of weights that dynamic range quantizes."""
-    return _LEAST_DYNAMIC if options.rules is None else options.rules.least
+    return LEAST_WEIGHT if options.rules is None else options.rules.least
 
 
 def _rounded(options: Options, activations: str = "float", *, min_elements: int = 0) -> list[str]:
@@ -411,7 +410,7 @@ def mode_of(options: Options) -> Mode:
             raise Error(
                 f"{side}s can't be {kind} in mode '{mode.name}'",
                 hint=f"use {' or '.join(known)}" + ("" if options.has_data else ", or give a dataset"),
-                status=2,
+                status=USAGE,
             )
     return mode
 

@@ -19,7 +19,7 @@ from xdsl.passes import ModulePass
 from xdsl.universe import XDSL_UNIVERSE, Universe
 
 from tflir.facts import wanted
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.extensions import CUSTOM_KERNELS, CUSTOM_OPS, DIALECTS, FRONTENDS, OURS, RULES, Registry
 from tflir.ir.near import near
 from tflir.ir.targets.cpus import COST_TABLES
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 GROUP, EXTENSIONS = "xdsl.universe", "tflir.plugins"
 _BUILT_IN = ("tflir", "xdsl")
-_USAGE = 2
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -169,7 +168,7 @@ def named_plugin(name: str) -> Plugin:
     if plugin is None:
         known = [*plugins(), *plugin_universes()]
         hint = f"there are {', '.join(dict.fromkeys(known))}" if known else "install the package that brings it"
-        raise Error(f"no plug-in is called '{name}'{near(name, known)}", hint=hint, status=_USAGE)
+        raise Error(f"no plug-in is called '{name}'{near(name, known)}", hint=hint, status=USAGE)
     if not _is_object(name):
         register_all()
     for kind, registry in KINDS:
@@ -193,7 +192,7 @@ def _of_object(name: str) -> Plugin:
         loaded = Plugin(universe=loaded)
     if not isinstance(loaded, Plugin):
         what = why or f"{name} is no Plugin and no Universe"
-        raise Error(f"--plugin {what}", hint="name a plug-in, or module:OBJECT", status=_USAGE)
+        raise Error(f"--plugin {what}", hint="name a plug-in, or module:OBJECT", status=USAGE)
     register(name, loaded)
     if loaded.universe is not None:
         _OBJECTS[name] = loaded.universe
@@ -228,5 +227,5 @@ def refuse_clash(name: str, *, ours: bool) -> None:
         raise Error(
             f"pass '{name}' is in {' and in '.join(owners)}",
             hint="give the plug-in's pass another name, or uninstall the plug-in",
-            status=_USAGE,
+            status=USAGE,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tflir.flags import AUTO, DEPRECATED, WITH_LATENCY, OpsSet
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.modes import NAMED_MODES
 from tflir.option import WITH_RANGES, ModeName, Option
 from tflir.options import Options, refuse_exclusive, table
@@ -60,7 +60,7 @@ def refuse(options: Options, mode: ModeName) -> None:
     for rule in _RULES:
         if (refusal := rule(options, mode)) is not None:
             what, hint = refusal
-            raise Error(what, hint=hint, status=2)
+            raise Error(what, hint=hint, status=USAGE)
 
 
 def warnings_of(options: Options, mode: ModeName) -> Iterator[str]:

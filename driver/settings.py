@@ -10,12 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tflir.extending import additions, names_default
-from tflir.flags import (
-    CALIBRATION_METHODS,
-    IO_TYPES,
-    REQUANTIZED,
-    WEIGHT_ALGORITHMS,
-)
+from tflir.flags import CALIBRATION_METHODS, REQUANTIZED
+from tflir.ir.option_words import IO_TYPES, WEIGHT_ALGORITHMS
 from tflir.mode_settings import ModeSettings
 from tflir.option import (
     CHANGING,

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+FAILED = 1
+"""The exit status if the model or the data can't be compiled."""
+USAGE = 2
+"""The exit status of wrong usage."""
+UNMET = 3
+"""The exit status if the model can't have a type or a set of ops that the user requires."""
+
 
 class Error(Exception):
     """What is wrong, where, and how to correct it, as one line.
 
     `file`, `op`, `location` (the tensor's name) and `hint` are empty if they are not known.
-    `status` is the exit status of the command line: 1 if the model or the data can't be compiled,
-    2 for wrong usage, 3 if the model can't have a type or a set of ops that the user requires.
+    `status` is the exit status of the command line: `FAILED`, `USAGE` or `UNMET`.
     """
 
     def __init__(
-        self, what: str, *, file: str = "", op: str = "", location: str = "", hint: str = "", status: int = 1
+        self, what: str, *, file: str = "", op: str = "", location: str = "", hint: str = "", status: int = FAILED
     ) -> None:
         super().__init__(what)
         self.what = what

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
 
 T = TypeVar("T")
-_USAGE = 2
 OURS = "tflir"
 """The owner of the entries that are built in."""
 
@@ -70,7 +69,7 @@ class Registry(Generic[T]):
             if len(entries) > 1:
                 owners = " and in ".join(entry.owner for entry in entries)
                 hint = "give one of the two another name, or uninstall one"
-                raise Error(f"{self.kind} '{name}' is in {owners}", hint=hint, status=_USAGE)
+                raise Error(f"{self.kind} '{name}' is in {owners}", hint=hint, status=USAGE)
             self._made[name] = entries[0].make() if entries else None
         return self._made[name]
 
@@ -79,7 +78,7 @@ class Registry(Generic[T]):
         item = self.find(name)
         if item is None:
             hint = f"there are {', '.join(self.names())}" if self._entries else "no plug-in brings one"
-            raise Error(f"no {self.kind} is called '{name}'{near(name, self._entries)}", hint=hint, status=_USAGE)
+            raise Error(f"no {self.kind} is called '{name}'{near(name, self._entries)}", hint=hint, status=USAGE)
         return item
 
     def names(self) -> list[str]:

@@ -87,13 +87,6 @@ class Counter:
         return Histogram(self._zeros, tuple((held - FINITE).tolist()), tuple(both[held].tolist()))
 
 
-def histogram_of(values: npt.NDArray[Any]) -> Histogram:
-    """The histogram of the elements of a float32 array of any shape."""
-    counter = Counter()
-    counter.add(values)
-    return counter.histogram()
-
-
 def _edge(numbers: npt.NDArray[np.int64]) -> Floats:
     """The float whose leading bits are those of a bin >= 0; the largest finite one where that would be infinite."""
     last = np.float64(np.finfo(np.float32).max)

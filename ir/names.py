@@ -145,6 +145,12 @@ def name_of(value: SSAValue) -> str | None:
     return op_names(value.op)[value.index]
 
 
+def suffixed(value: SSAValue, suffix: str) -> str | None:
+    """The name of another form of a value: the value's own with `_suffix`; None if it has no name."""
+    name = name_of(value)
+    return None if name is None else f"{name}_{suffix}"
+
+
 def read_at(location: LocationAttr, file: str, line: int, column: int) -> LocationAttr:
     """A location extended by the position in the text from which its op was read."""
     at = FileLineColLoc(StringAttr(file), IntAttr(line), IntAttr(column))

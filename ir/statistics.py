@@ -27,6 +27,15 @@ class Range:
     low: float
     high: float
 
+    @property
+    def width(self) -> float:
+        """The difference between both ends."""
+        return self.high - self.low
+
+    def with_zero(self) -> Range:
+        """The smallest range that contains this one and 0."""
+        return Range(min(self.low, 0.0), max(self.high, 0.0))
+
     def union(self, other: Range) -> Range:
         """The smallest range that contains both."""
         return Range(min(self.low, other.low), max(self.high, other.high))

@@ -22,7 +22,7 @@ from xdsl.dialects.builtin import (
     TensorType,
     UnrankedTensorType,
 )
-from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, TypeAttribute
+from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, SSAValue, TypeAttribute
 from xdsl.irdl import irdl_attr_definition
 
 from tflir.ir.quant import UniformQuantizedType
@@ -162,6 +162,12 @@ def element_of(value_type: Attribute) -> Attribute | None:
     if isinstance(value_type, TensorType | UnrankedTensorType):
         return cast(AnyTensor, value_type).element_type
     return None
+
+
+def quantized_element(value: SSAValue) -> UniformQuantizedType | None:
+    """The quantized element type of a value; None where it has none."""
+    element = element_of(value.type)
+    return element if isinstance(element, UniformQuantizedType) else None
 
 
 _LONGEST_DIMENSION = 2**31 - 1

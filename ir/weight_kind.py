@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from xdsl.dialects.builtin import BoolAttr, DictionaryAttr, IntegerAttr, StringAttr, i32
 from xdsl.ir import Attribute, Operation
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
+from tflir.ir.option_words import WEIGHT_ALGORITHMS
 
 WEIGHT_KIND = "tfl.weight_kind"
 """The attribute's name."""
@@ -17,13 +19,11 @@ FLOAT16 = 16
 """The bits of float16 weights, which have no scales."""
 GRANULARITIES = ("tensor", "channel", "block")
 BLOCKS = (32, 64, 128, 256)
-ALGORITHMS = ("minmax", "mse", "octav", "recover", "gptq")
 _SYMMETRIC = ("octav", "recover")
 """Algorithms for scales without zero points."""
 FORMS = ("hybrid", "dequantize")
 _HALF_HINT = 'write weights = "float16"'
-_WORDS = {"granularity": GRANULARITIES, "algorithm": ALGORITHMS, "form": FORMS}
-_KEYS = ("bits", "granularity", "block", "algorithm", "form", "symmetric")
+_WORDS = {"granularity": GRANULARITIES, "algorithm": WEIGHT_ALGORITHMS, "form": FORMS}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class WeightKind:
     block: int = 0
     """The number of elements that share a scale with granularity `block`: 32, 64, 128 or 256; else 0."""
     algorithm: str = ""
-    """How scales and integers are chosen: one of `ALGORITHMS`, or empty for the conversion's own algorithm."""
+    """How scales and integers are chosen: one of `WEIGHT_ALGORITHMS`, or empty for the conversion's own algorithm."""
     form: str = "hybrid"
     """`hybrid`: the op reads the integers. `dequantize`: it reads float32, which a `tfl.dequantize` makes of them."""
     symmetric: bool = True
@@ -45,20 +45,20 @@ class WeightKind:
 
     def __post_init__(self) -> None:
         if self.bits == FLOAT16 and (self.granularity, self.form) != ("tensor", "dequantize"):
-            raise Error("weights of 16 bits are float16, which have no scales", hint=_HALF_HINT, status=2)
+            raise Error("weights of 16 bits are float16, which have no scales", hint=_HALF_HINT, status=USAGE)
         if self.bits not in (*BITS, FLOAT16):
-            raise Error(f"weights of {self.bits} bits", hint="bits are 8, 4 or 2", status=2)
+            raise Error(f"weights of {self.bits} bits", hint="bits are 8, 4 or 2", status=USAGE)
         for key, allowed in _WORDS.items():
             said = getattr(self, key)
             if said not in allowed and not (key == "algorithm" and not said):
                 hint = f"{key} is {', '.join(allowed)}{near(said, allowed)}"
-                raise Error(f"weights of {key} '{said}'", hint=hint, status=2)
+                raise Error(f"weights of {key} '{said}'", hint=hint, status=USAGE)
         if self.granularity == "block" and self.block not in BLOCKS:
-            raise Error(f"weights in blocks of {self.block}", hint="blocks are 32, 64, 128 or 256", status=2)
+            raise Error(f"weights in blocks of {self.block}", hint="blocks are 32, 64, 128 or 256", status=USAGE)
         if not self.symmetric and (what := self._only_symmetric()):
-            raise Error(f"asymmetric weights {what}", hint="leave symmetric out", status=2)
+            raise Error(f"asymmetric weights {what}", hint="leave symmetric out", status=USAGE)
         if self.granularity != "block" and self.block:
-            raise Error("weights with a block but without granularity 'block'", hint="leave block out", status=2)
+            raise Error("weights with a block but without granularity 'block'", hint="leave block out", status=USAGE)
 
     def _only_symmetric(self) -> str:
         """What of the kind has no zero points; empty if it may have them."""
@@ -81,6 +81,8 @@ class WeightKind:
         return f"{asymmetric}int{self.bits} {shared}{' behind a dequantize' if self.form == 'dequantize' else ''}"
 
 
+KEYS = tuple(field.name for field in fields(WeightKind))
+"""What a kind says, in the attribute and in recipes."""
 HALF = WeightKind(FLOAT16, "tensor", form="dequantize")
 """float16 weights, which a `tfl.dequantize` widens."""
 
@@ -91,25 +93,21 @@ def weight_kind_of(op: Operation) -> WeightKind | None:
     if noted is None:
         return None
     if not isinstance(noted, DictionaryAttr):
-        raise Error(f"{op.name}: '{WEIGHT_KIND}' is not a dictionary", status=2)
-    values: dict[str, int | str | bool] = {}
+        raise Error(f"{op.name}: '{WEIGHT_KIND}' is not a dictionary", status=USAGE)
+    values: dict[str, Any] = {}
     for key, value in noted.data.items():
-        if key not in _KEYS:
-            raise Error(f"{op.name}: '{WEIGHT_KIND}' has no key '{key}'{near(key, _KEYS)}", status=2)
+        if key not in KEYS:
+            raise Error(f"{op.name}: '{WEIGHT_KIND}' has no key '{key}'{near(key, KEYS)}", status=USAGE)
         values[key] = _value(op, key, value)
-    bits, block = values.get("bits", 8), values.get("block", 0)
-    assert isinstance(bits, int)
-    assert isinstance(block, int)
-    words = {key: str(values[key]) for key in _WORDS if key in values}
-    return WeightKind(bits=bits, block=block, symmetric=bool(values.get("symmetric", True)), **words)
+    return WeightKind(**values)
 
 
 def _value(op: Operation, key: str, value: Attribute) -> int | str | bool:
     if key in _WORDS and isinstance(value, StringAttr):
         return value.data
     if key not in _WORDS and isinstance(value, IntegerAttr):
-        return value.value.data
-    raise Error(f"{op.name}: '{key}' of '{WEIGHT_KIND}' has another type", status=2)
+        return bool(value.value.data) if key == "symmetric" else value.value.data
+    raise Error(f"{op.name}: '{key}' of '{WEIGHT_KIND}' has another type", status=USAGE)
 
 
 def set_weight_kind(op: Operation, kind: WeightKind | None) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from xdsl.dialects.builtin import ModuleOp
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.extensions import RULES
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.rewriting import rewrite
@@ -39,5 +39,5 @@ class ApplyRulesPass(TflPass):
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         if not self.rules:
             known = ", ".join(RULES.names()) or "none: no plug-in brings any"
-            raise Error(f"names no rules: there are {known}", hint=f"write {self.name}{{rules=NAME}}", status=2)
+            raise Error(f"names no rules: there are {known}", hint=f"write {self.name}{{rules=NAME}}", status=USAGE)
         rewrite(module, [pattern for name in self.rules for pattern in RULES.get(name)], report)

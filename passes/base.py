@@ -18,7 +18,7 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from tflir.ir.builtin_constants import give_back, take_up
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.names import place
 
 Progress = Callable[[int, int], None]
@@ -116,7 +116,7 @@ class TflPass(ModulePass):
     def check_word(self, option: str, given: str, known: Sequence[str]) -> None:
         """Raises `Error` (status 2) if the value of an option is none of the `known` words."""
         if given not in known:
-            raise Error(f"{self.name}: {option} is one of {', '.join(known)}, not '{given}'", status=2)
+            raise Error(f"{self.name}: {option} is one of {', '.join(known)}, not '{given}'", status=USAGE)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Runs the pass for xDSL's own tools: constants in xDSL's form have that form again afterwards."""

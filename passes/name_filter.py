@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 
 _LOOKING_AROUND = ("(?=", "(?!", "(?<=", "(?<!")
 
@@ -31,7 +31,7 @@ def expression(pattern: str) -> Callable[[str], bool]:
         why = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         looks = any(mark in pattern for mark in _LOOKING_AROUND)
         hint = "look-around is not known here" if looks else "escape its special characters"
-        raise Error(f"'{pattern}' is no regular expression: {why}", hint=hint, status=2) from None
+        raise Error(f"'{pattern}' is no regular expression: {why}", hint=hint, status=USAGE) from None
     return lambda name: compiled.search(_encoded(name)) is not None
 
 

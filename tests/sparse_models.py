@@ -20,6 +20,9 @@ Array = npt.NDArray[Any]
 BUILTINS = {number: name for name, number in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 SPARSE = ("tfl-fully-connected-to-conv-2d", "tfl-dequantize-hybrid-convolutions", "tfl-dense-to-sparse")
 X16 = tflir.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+FLOAT_SUM = 1e-5
+"""The difference, beside the largest output, of sums of floats in another order."""
+EXACT = 0.0
 MODES: dict[str, dict[str, Any]] = {
     "float": {},
     "float16": {"types": ["float16"]},

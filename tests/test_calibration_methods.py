@@ -10,6 +10,7 @@ from typing import Any
 import models_builder as build
 import numpy as np
 import pytest
+from histograms import histogram_of
 from models_builder import Model, options, random
 
 import tflir
@@ -18,10 +19,10 @@ from tflir.cli import main
 from tflir.data.calibration import calibrate
 from tflir.data.recorded import Recorded, fingerprint, read_recorded
 from tflir.files import load_bytes
-from tflir.flags import RANGE_METHODS
 from tflir.ir.functions import functions
-from tflir.ir.histogram import Histogram, histogram_of
+from tflir.ir.histogram import Histogram
 from tflir.ir.names import name_of
+from tflir.ir.option_words import RANGE_METHODS
 from tflir.ir.statistics import ranges_of
 from tflir.passes.calibration.logged import values_of
 

@@ -13,7 +13,7 @@ from recording import nearness, run
 from tflir.cli import main
 from tflir.files import load_bytes
 from tflir.ir.tfl.quantization import QuantizeOp
-from tflir.passes.quantization.facts import quantized_element
+from tflir.ir.types import quantized_element
 
 _X16 = ["--mode", "int16x8"]
 _CLIPPED_DB, _HELD_DB = 15.0, 40.0

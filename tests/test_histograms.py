@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from histograms import histogram_of
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tflir.flags import CALIBRATION_METHODS
-from tflir.ir.histogram import FINITE, Histogram, histogram_of
+from tflir.ir.histogram import FINITE, Histogram
 from tflir.passes.calibration.methods import RangeMethod
 
 F32 = np.float32

@@ -20,7 +20,8 @@ from sparse_models import holed
 import tflir
 from tflir.cli import main
 from tflir.command_options import COMMANDS
-from tflir.flags import IO_TYPES, SPARSITY_TARGETS, OpsSet, Optimize, TargetSpec
+from tflir.flags import OpsSet, Optimize, TargetSpec
+from tflir.ir.option_words import IO_TYPES, SPARSITY_TARGETS
 from tflir.option import ModeName
 from tflir.options import of_command, table
 from tflir.pipeline import MODES

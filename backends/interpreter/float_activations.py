@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.polynomial import Chebyshev
 
-from tflir.backends.interpreter.fused import activated, clamped
+from tflir.backends.interpreter.fused import activated, clamped, clipped
 from tflir.backends.interpreter.kernel import Array, Operands, Results, float_kernel, picked, places
 from tflir.backends.interpreter.options import flag, number, real
 from tflir.ir.tfl.activations import (
@@ -28,6 +28,7 @@ from tflir.ir.tfl.activations import (
     SoftmaxOp,
     TanhOp,
 )
+from tflir.ir.tfl.base import TflOp
 
 _SATURATED, _TINY = 16.619047164916992188, -9.0
 """As in LiteRT, the logistic function of x above the first is 1, and below the second it is e^x."""
@@ -36,24 +37,9 @@ _FAR, _DEGREE = 24.0, 24
 """The complementary error function is 0 beyond the first number; the second is the degree of its polynomial."""
 
 
-@float_kernel(ReluOp, exact=True)
-def relu(op: ReluOp, operands: Operands) -> Results:
-    return [clamped(operands[0], 0, None)]
-
-
-@float_kernel(Relu6Op, exact=True)
-def relu6(op: Relu6Op, operands: Operands) -> Results:
-    return [clamped(operands[0], 0, 6)]
-
-
-@float_kernel(ReluN1To1Op, exact=True)
-def relu_n1_to_1(op: ReluN1To1Op, operands: Operands) -> Results:
-    return [clamped(operands[0], -1, 1)]
-
-
-@float_kernel(Relu0To1Op, exact=True)
-def relu_0_to_1(op: Relu0To1Op, operands: Operands) -> Results:
-    return [clamped(operands[0], 0, 1)]
+@float_kernel(ReluOp, Relu6Op, ReluN1To1Op, Relu0To1Op, exact=True)
+def relu(op: TflOp, operands: Operands) -> Results:
+    return [clipped(operands[0], op.INFO.builtin)]
 
 
 @float_kernel(EluOp)

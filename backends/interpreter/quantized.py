@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from xdsl.ir import Attribute, SSAValue
 from tflir.backends.interpreter.kernel import Array, dtype_of, quant_of, refuse
 from tflir.backends.interpreter.options import word
 from tflir.backends.interpreter.rounding import round_away
+from tflir.ir.tfl.activations import LIMITS
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,18 @@ def centred(x: Array, how: Quantization) -> Array:
 def activation_range(function: Attribute | None, result: Quantization) -> tuple[int, int]:
     """The smallest and the largest integer after a fused activation."""
     name = word(function, "NONE")
-    low, high = result.low, result.high
-    if name == "RELU":
-        return max(low, result.nearest(0)), high
-    if name == "RELU6":
-        return max(low, result.nearest(0)), min(high, result.nearest(6))
-    if name == "RELU_N1_TO_1":
-        return max(low, result.nearest(-1)), min(high, result.nearest(1))
-    if name != "NONE":
+    if name == "NONE":
+        return result.low, result.high
+    if name not in LIMITS:
         raise refuse(f"no integer kernel applies the fused activation {name}", "put the activation behind it")
-    return low, high
+    return clipped_range(name, result)
+
+
+def clipped_range(name: str, result: Quantization) -> tuple[int, int]:
+    """The smallest and the largest integer after a clipping activation."""
+    least, most = LIMITS[name]
+    high = min(result.high, result.nearest(most)) if math.isfinite(most) else result.high
+    return max(result.low, result.nearest(least)), high
 
 
 def stored(sums: Any, value: SSAValue, function: Attribute | None = None) -> Array:

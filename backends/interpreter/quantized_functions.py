@@ -11,7 +11,7 @@ from xdsl.ir import Operation, SSAValue
 from tflir.backends.interpreter.interpolation import Function, interpolated, table_between
 from tflir.backends.interpreter.kernel import Array, Operands, Results, dtype_of, quantized_kernel, refuse
 from tflir.backends.interpreter.options import flag, real
-from tflir.backends.interpreter.quantized import Quantization, centred, quantization, stored
+from tflir.backends.interpreter.quantized import Quantization, centred, clipped_range, quantization, stored
 from tflir.backends.interpreter.quantized_sigmoid import logistic16, tanh16
 from tflir.backends.interpreter.requantize import INT32_MAX, doubled, doubled_high, multiplier_of, rounded_shift
 from tflir.backends.interpreter.rounding import round_away
@@ -28,6 +28,7 @@ from tflir.ir.tfl.activations import (
     ReluOp,
     TanhOp,
 )
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.elementwise import AbsOp, ExpOp, LogOp, NegOp, RsqrtOp
 
 _F = np.float32
@@ -100,23 +101,12 @@ def _by_table(function: Function, x: Array, source: SSAValue, result: SSAValue) 
     return interpolated(entries, x).astype(dtype_of(result.type))
 
 
-_LIMITS: dict[type[Operation], tuple[float, float | None]] = {
-    ReluOp: (0.0, None),
-    Relu6Op: (0.0, 6.0),
-    ReluN1To1Op: (-1.0, 1.0),
-    Relu0To1Op: (0.0, 1.0),
-}
-
-
-@quantized_kernel(*_LIMITS)
-def relu(op: Operation, operands: Operands) -> Results:
+@quantized_kernel(ReluOp, Relu6Op, ReluN1To1Op, Relu0To1Op)
+def relu(op: TflOp, operands: Operands) -> Results:
     """Rescaled to the scale of the result and clipped."""
     x, y = quantization(op.operands[0]), quantization(op.results[0])
     scaled = y.point + doubled(centred(operands[0], x), *multiplier_of(float(x.scale) / float(y.scale)))
-    low, high = _LIMITS[type(op)]
-    least = max(y.low, y.nearest(low))
-    most = y.high if high is None else min(y.high, y.nearest(high))
-    return [np.clip(scaled, least, most).astype(dtype_of(op.results[0].type))]
+    return [np.clip(scaled, *clipped_range(op.INFO.builtin, y)).astype(dtype_of(op.results[0].type))]
 
 
 @quantized_kernel(LeakyReluOp)

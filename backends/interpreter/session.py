@@ -23,7 +23,7 @@ from xdsl.ir import Attribute, SSAValue
 from tflir.backends.interpreter.interpreter import TflInterpreter
 from tflir.backends.interpreter.kernel import Array, Rounding, dtype_of, has_quant
 from tflir.ir import names
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.ir.near import near
 from tflir.ir.types import shape_of
@@ -73,7 +73,7 @@ class Session:
     def entry(self, function: str | None = None) -> Entry:
         """The entry with this signature key or function name; the first entry if it is None."""
         if not self.entries:
-            raise Error("has no function", hint="give a module with a func.func", status=2)
+            raise Error("has no function", hint="give a module with a func.func", status=USAGE)
         if function is None:
             return self.entries[0]
         for known in self.entries:
@@ -84,7 +84,7 @@ class Session:
                 return _plain_entry(function_op)
         keys = [known.key for known in self.entries]
         hint = near(function, keys).removeprefix("; ") or f"there is {', '.join(keys)}"
-        raise Error(f"no signature or function is called '{function}'", hint=hint, status=2)
+        raise Error(f"no signature or function is called '{function}'", hint=hint, status=USAGE)
 
     def run(self, inputs: Inputs, function: str | None = None) -> dict[str, Array]:
         """The outputs by name, in order and in storage types (int8 where a tensor is quantized to it)."""
@@ -114,14 +114,14 @@ def _in_order(entry: Entry, inputs: Inputs) -> list[Any]:
         in_order = list(inputs)
         if len(in_order) != len(ports):
             what = f"{len(in_order)} inputs where '{entry.key}' takes {len(ports)}"
-            raise Error(what, hint=f"give {_listed(ports)}", status=2)
+            raise Error(what, hint=f"give {_listed(ports)}", status=USAGE)
         return in_order
     by_name = cast("Mapping[str, Any]", inputs)
     known = {name for port in ports for name in (port.name, port.tensor)}
     for name in by_name:
         if name not in known:
             hint = near(name, known).removeprefix("; ") or f"'{entry.key}' takes {_listed(ports)}"
-            raise Error(f"there is no input '{name}'", hint=hint, status=2)
+            raise Error(f"there is no input '{name}'", hint=hint, status=USAGE)
     return [_named(entry, port, by_name) for port in ports]
 
 
@@ -129,7 +129,7 @@ def _named(entry: Entry, port: Port, inputs: Mapping[str, Any]) -> Any:
     for name in (port.name, port.tensor):
         if name in inputs:
             return inputs[name]
-    raise Error(f"no value for input '{port.name}'", hint=f"'{entry.key}' takes {_listed(entry.inputs)}", status=2)
+    raise Error(f"no value for input '{port.name}'", hint=f"'{entry.key}' takes {_listed(entry.inputs)}", status=USAGE)
 
 
 def _listed(ports: Sequence[Port]) -> str:
@@ -152,14 +152,14 @@ def _checked(port: Port, value: Any) -> Array:
         hint = f"convert it by .astype(np.{dtype})"
         if has_quant(port.type):
             hint = f"quantize it by the scale and zero point of {port.type}"
-        raise Error(f"input '{port.name}' is {array.dtype} where {dtype} is wanted", hint=hint, status=2)
+        raise Error(f"input '{port.name}' is {array.dtype} where {dtype} is wanted", hint=hint, status=USAGE)
     shape = shape_of(port.type)
     fits = shape is None or (
         len(shape) == array.ndim and all(w in (f, -1) for w, f in zip(shape, array.shape, strict=True))
     )
     if not fits:
         what = f"input '{port.name}' is of shape {list(array.shape)} where {_shown(port)} is wanted"
-        raise Error(what, hint="give it that shape", status=2)
+        raise Error(what, hint="give it that shape", status=USAGE)
     return array
 
 
@@ -174,7 +174,7 @@ def _converted(port: Port, array: Array, dtype: np.dtype[Any]) -> Array:
     if array.dtype.kind in "iu" and dtype.kind in "iuf":
         return array.astype(dtype)
     kind = array.dtype if array.dtype.kind != "O" else type(array.reshape(-1)[0]).__name__
-    raise Error(f"input '{port.name}' is {kind} where {dtype} is wanted", hint=f"give {_shown(port)}", status=2)
+    raise Error(f"input '{port.name}' is {kind} where {dtype} is wanted", hint=f"give {_shown(port)}", status=USAGE)
 
 
 def _entries(module: ModuleOp) -> Iterator[Entry]:

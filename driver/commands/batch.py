@@ -12,7 +12,7 @@ from tflir.commands.inputs import check_there
 from tflir.commands.terminal import Row, decibels, human_size, output_console, plain_table, progress, say
 from tflir.commands.workers import detail, team_of
 from tflir.content import STDIN
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.options import Options, options_from
 from tflir.quality.limits import Limits
 
@@ -23,7 +23,6 @@ JSON_VERSION = 1
 """Increased when a key of the JSON document is removed or changes its meaning."""
 _OF_THE_RUN = ("jobs", "scheduler", "time_limit", "memory_limit", "json", "out", "force", "quiet")
 """Options that say how the command runs, and nothing about the models."""
-_USAGE = 2
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,7 +61,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     given = {name: value for name, value in vars(arguments).items() if name not in _OF_THE_RUN}
     options = options_from(given)
     if STDIN in (arguments.model, *arguments.others):
-        raise Error("batch reads files", file=STDIN, hint="name them", status=_USAGE)
+        raise Error("batch reads files", file=STDIN, hint="name them", status=USAGE)
     for source in (arguments.test_data, *options.sources):
         if isinstance(source, str) and ":" not in source:
             check_there(source)

@@ -13,7 +13,7 @@ from tflir.commands.inputs import Input, check_there, given
 from tflir.commands.terminal import Row, human_size, output_console, percent, plain_table, progress, say
 from tflir.content import STDIN
 from tflir.files import from_here
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Measures as the arguments say; returns the exit status, 1 where a model can't be run."""
     paths = [arguments.model, *arguments.others]
     if paths.count(STDIN) > 1:
-        raise Error("standard input is named for two models", hint="name a file for one", status=2)
+        raise Error("standard input is named for two models", hint="name a file for one", status=USAGE)
     for path in paths:
         check_there(path)
     sources = [given(path) for path in paths]

@@ -13,7 +13,7 @@ from tflir.commands.outputs import STDOUT, check_outputs, check_stdout, shown_na
 from tflir.commands.terminal import progress, say
 from tflir.commands.workers import detail, team_of
 from tflir.flags import AUTO
-from tflir.ir.errors import Error, printable
+from tflir.ir.errors import USAGE, Error, printable
 from tflir.options import Options, options_from
 from tflir.refusals import idle_percentile
 from tflir.remarks import data_remark
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 JSON_VERSION = 1
 """Raised when a key of the JSON document changes its meaning or goes."""
-_USAGE = 2
 _MODEL = ".tflite"
 _FILE = ".json"
 
@@ -133,23 +132,23 @@ def _check(arguments: argparse.Namespace, options: Options) -> None:
     """Raises `Error` if the output would overwrite another file, has a wrong ending, or can't be written."""
     target: str = arguments.output
     if target != STDOUT and _ending(target) not in (_FILE, _MODEL):
-        raise Error("is neither .json nor .tflite", file=target, hint="name the output so", status=_USAGE)
+        raise Error("is neither .json nor .tflite", file=target, hint="name the output so", status=USAGE)
     for flag, word, hint in (
         ("--calibration-method", options.calibration_method, "give it to compile"),
         ("--equalize", options.equalize, "use --equalize on, which records what it needs"),
     ):
         if word == AUTO:
-            raise Error(f"{flag} auto compares conversions, which calibrate makes none of", hint=hint, status=_USAGE)
+            raise Error(f"{flag} auto compares conversions, which calibrate makes none of", hint=hint, status=USAGE)
     if options.equalize != "off" and _ending(target) == _MODEL:
         what = "a model holds no ranges of channels, which --equalize records"
-        raise Error(what, hint="name the output .json", status=_USAGE)
+        raise Error(what, hint="name the output .json", status=USAGE)
     if (refusal := idle_percentile(options)) is not None:
-        raise Error(refusal[0], hint=refusal[1], status=_USAGE)
+        raise Error(refusal[0], hint=refusal[1], status=USAGE)
     if "percentile" in options.given and _ending(target) != _MODEL:
         what = "--percentile does nothing beside statistics, from which compile chooses ranges"
-        raise Error(what, hint="give it to compile", status=_USAGE)
+        raise Error(what, hint="give it to compile", status=USAGE)
     targets = [target, *([arguments.moments_out] if arguments.moments_out else [])]
     if arguments.moments_out == STDOUT:
-        raise Error("--moments-out writes a file, not to a pipe", hint="name a file", status=_USAGE)
+        raise Error("--moments-out writes a file, not to a pipe", hint="name a file", status=USAGE)
     check_stdout([target], "", as_json=arguments.json)
     check_outputs(targets, (arguments.model, options.representative_dataset), force=arguments.force)

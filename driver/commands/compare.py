@@ -14,7 +14,7 @@ from tflir.commands.outputs import PAGES, check_outputs
 from tflir.commands.terminal import Row, human_size, output_console, plain_table, progress, say
 from tflir.commands.workers import team_of
 from tflir.content import STDIN
-from tflir.ir.errors import Error, printable
+from tflir.ir.errors import USAGE, Error, printable
 from tflir.options import Options, options_from
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ JSON_VERSION = 1
 _MOST_CHANGES = 12
 """So many changes of each kind are shown, all with -v."""
 _LONGEST_FACTS = 44
-_USAGE = 2
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,14 +68,14 @@ def _options(arguments: argparse.Namespace) -> Options:
     """How values of the data are scaled. Raises `Error` (status 2) if there is no data."""
     options = options_from(vars(arguments))
     if options.scaling is not None and arguments.inputs is None:
-        raise Error("options that scale data do nothing without --inputs", hint="add it", status=_USAGE)
+        raise Error("options that scale data do nothing without --inputs", hint="add it", status=USAGE)
     return options
 
 
 def _sources(arguments: argparse.Namespace) -> list[Input]:
     paths = [arguments.model, arguments.other]
     if paths == [STDIN, STDIN]:
-        raise Error("both models are standard input", hint="name a file for one", status=_USAGE)
+        raise Error("both models are standard input", hint="name a file for one", status=USAGE)
     for path in paths:
         check_there(path)
     return [given(path) for path in paths]
@@ -86,7 +85,7 @@ def _check_outputs(arguments: argparse.Namespace, sources: Sequence[Input]) -> N
     """Raises `Error` (status 2) if a file that is to be written has a wrong ending, exists or can't be written."""
     for path, endings in ((arguments.html, PAGES), (arguments.node_data, (".json",))):
         if path is not None and pathlib.Path(path).suffix.lower() not in endings:
-            raise Error(f"does not end with {endings[0]}", file=path, hint="give it this ending", status=_USAGE)
+            raise Error(f"does not end with {endings[0]}", file=path, hint="give it this ending", status=USAGE)
     outputs = [path for path in (arguments.html, arguments.node_data) if path is not None]
     check_outputs(outputs, [*(source.name for source in sources), arguments.inputs], force=arguments.force)
 

@@ -21,7 +21,7 @@ from tflir.content import STDIN
 from tflir.facts import facts_in_force
 from tflir.files import TEXT, to_bytes, write
 from tflir.flags import AUTO, OptionWarning
-from tflir.ir.errors import Error, printable
+from tflir.ir.errors import USAGE, Error, printable
 from tflir.options import Options, options_from
 from tflir.remarks import has_narrow_weights, larger_because
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from tflir.jobs.team import Team
     from tflir.report.side_by_side import Request, Samples
     from tflir.report.verify import Verification
-
-_USAGE = 2
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,9 +53,7 @@ def _compile(arguments: argparse.Namespace, options: Options, team: Team | None)
     target, *others = _outputs(arguments, options)
     source = given(arguments.model)
     if arguments.verify and source.is_text:
-        raise Error(
-            "--verify runs a .tflite", file=source.name, hint="compile the text to .tflite first", status=_USAGE
-        )
+        raise Error("--verify runs a .tflite", file=source.name, hint="compile the text to .tflite first", status=USAGE)
     converter = _converter(source, options)
     if arguments.dry_run:
         from tflir.commands.dry_run import plan
@@ -213,13 +209,13 @@ def _outputs(arguments: argparse.Namespace, options: Options) -> list[str]:
     wrong ending, or can't be written.
     """
     if not arguments.output and (arguments.model == STDIN or is_stream(arguments.model)):
-        raise Error("has no name to make one of for the output", file=arguments.model, hint="give -o", status=_USAGE)
+        raise Error("has no name to make one of for the output", file=arguments.model, hint="give -o", status=USAGE)
     target: str = arguments.output or str(pathlib.Path(arguments.model).with_suffix(".opt.tflite"))
     text = pathlib.Path(target).suffix == TEXT
     if arguments.elide_constants and not text:
-        raise Error("--elide-constants is for .mlir text", file=target, hint="leave it out", status=_USAGE)
+        raise Error("--elide-constants is for .mlir text", file=target, hint="leave it out", status=USAGE)
     if arguments.verify and text:
-        raise Error("--verify runs a .tflite", file=target, hint="write a .tflite to verify it", status=_USAGE)
+        raise Error("--verify runs a .tflite", file=target, hint="write a .tflite to verify it", status=USAGE)
     outputs = [target]
     if arguments.report:
         from tflir.report.report import check_path
@@ -228,11 +224,11 @@ def _outputs(arguments: argparse.Namespace, options: Options) -> list[str]:
         outputs.append(arguments.report)
     if arguments.rules_out:
         if options.recipe is None:
-            raise Error("--rules-out does nothing without --recipe", hint="add it, or leave it out", status=_USAGE)
+            raise Error("--rules-out does nothing without --recipe", hint="add it, or leave it out", status=USAGE)
         outputs.append(arguments.rules_out)
     inputs = (arguments.model, arguments.test_data, *options.sources)
     if [arguments.model, *options.stats].count(STDIN) > 1:
-        raise Error("standard input is named for two inputs", hint="name a file for one", status=_USAGE)
+        raise Error("standard input is named for two inputs", hint="name a file for one", status=USAGE)
     check_stdout(outputs, target, as_json=arguments.json)
     check_outputs(outputs, inputs, force=arguments.force)
     return outputs

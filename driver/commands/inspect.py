@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tflir.commands.inputs import Input, given
 from tflir.commands.outputs import PAGES, check_outputs
 from tflir.commands.terminal import Row, human_size, output_console, percent, plain_table, progress
-from tflir.ir.errors import Error, printable
+from tflir.ir.errors import USAGE, Error, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,7 +48,7 @@ def _write_page(source: Input, path: str, *, force: bool) -> int:
     from tflir.report.graph.page import write_graph_page
 
     if pathlib.Path(path).suffix.lower() not in PAGES:
-        raise Error("a page is .html", file=path, hint="give it this ending", status=2)
+        raise Error("a page is .html", file=path, hint="give it this ending", status=USAGE)
     check_outputs([path], [source.name], force=force)
     with progress("drawing"):
         write_graph_page(path, source.load(), pathlib.Path(source.name).name)

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from tflir.backends.files import check_writable, is_stream, whole_file
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 
 STDOUT = "-"
 STDOUT_NAME = "<stdout>"
 PAGES = (".html", ".htm")
 """The endings of pages."""
-_USAGE = 2
 Path = str | os.PathLike[str]
 
 
@@ -27,7 +26,7 @@ def check_outputs(outputs: Sequence[Path], inputs: Iterable[Any], *, force: bool
     Standard output, `-`, may stand for one of them.
     """
     if list(outputs).count(STDOUT) > 1:
-        raise Error("standard output is named for two outputs", hint="name a file for one", status=_USAGE)
+        raise Error("standard output is named for two outputs", hint="name a file for one", status=USAGE)
     read = [os.fspath(cast(Path, source)) for source in inputs if isinstance(source, str | os.PathLike)]
     for number, target in enumerate(outputs):
         if target == STDOUT:
@@ -36,12 +35,12 @@ def check_outputs(outputs: Sequence[Path], inputs: Iterable[Any], *, force: bool
         for source in read:
             if any(_is_same(target, file) for file in _files_of(source)):
                 what = "is the input" if source is read[0] else "is an input"
-                raise Error(what, file=name, hint="name another file to write", status=_USAGE)
+                raise Error(what, file=name, hint="name another file to write", status=USAGE)
         if any(_is_same(target, other) for other in outputs[:number]):
-            raise Error("is named for two outputs", file=name, hint="name two files", status=_USAGE)
+            raise Error("is named for two outputs", file=name, hint="name two files", status=USAGE)
         if not force and os.path.isfile(target):
             hint = "name another file to write, or use --force"
-            raise Error("exists", file=name, hint=hint, status=_USAGE)
+            raise Error("exists", file=name, hint=hint, status=USAGE)
         check_writable(target)
 
 
@@ -55,12 +54,12 @@ def check_stdout(outputs: Sequence[Path], model: Path, *, as_json: bool = False)
         return
     if as_json:
         what = "--json and a file would both be written to standard output"
-        raise Error(what, hint="name a file to write", status=_USAGE)
+        raise Error(what, hint="name a file to write", status=USAGE)
     if model == STDOUT and sys.stdout.isatty():
-        raise Error("a model is no text for a terminal", hint="name a file, or give it to a pipe", status=_USAGE)
+        raise Error("a model is no text for a terminal", hint="name a file, or give it to a pipe", status=USAGE)
     if model == STDOUT and _is_file(sys.stdout):
         what, hint = "standard output is a file, which would be cut short if the run failed", "name it: -o FILE"
-        raise Error(what, hint=hint, status=_USAGE)
+        raise Error(what, hint=hint, status=USAGE)
 
 
 def _is_file(stream: Any) -> bool:

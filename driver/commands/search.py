@@ -15,7 +15,7 @@ from tflir.commands.outputs import STDOUT, check_outputs, check_stdout, shown_na
 from tflir.commands.terminal import human_size, progress, say
 from tflir.commands.workers import detail, team_of
 from tflir.facts import facts_in_force
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.options import Options, options_from
 from tflir.remarks import data_remark
 from tflir.report.facts import plain
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 JSON_VERSION = 1
 """Raised when a key of the JSON document changes its meaning or goes."""
-_USAGE = 2
 _ENDING = ".tflite"
 _FLOAT = "float"
 """The form of weights that were left as they are."""
@@ -47,7 +46,7 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
     _check(arguments, options)
     source = given(arguments.model)
     if source.is_text:
-        raise Error("search runs a .tflite", file=source.name, hint="compile the text to .tflite first", status=_USAGE)
+        raise Error("search runs a .tflite", file=source.name, hint="compile the text to .tflite first", status=USAGE)
     accuracy = None if arguments.accuracy is None else _function(arguments.accuracy)
     try:
         with team_of(arguments, alone=False) as team:
@@ -100,7 +99,7 @@ def _found(
 
     bound = arguments.bound
     if accuracy is not None and not bound.is_accuracy:
-        raise Error("--accuracy does nothing beside a bound on the ratio", hint="leave it out", status=_USAGE)
+        raise Error("--accuracy does nothing beside a bound on the ratio", hint="leave it out", status=USAGE)
     data = data_of(
         source.model,
         source.load(),
@@ -211,7 +210,7 @@ def _unseen(found: Result) -> str | None:
 def _check(arguments: argparse.Namespace, options: Options) -> None:
     """Raises `Error` if an output would overwrite another file, has a wrong ending, or can't be written."""
     if arguments.output != STDOUT and not arguments.output.endswith(_ENDING):
-        raise Error("does not end with .tflite", file=arguments.output, hint="name the output so", status=_USAGE)
+        raise Error("does not end with .tflite", file=arguments.output, hint="name the output so", status=USAGE)
     if arguments.report is not None:
         from tflir.report.report import check_path
 
@@ -229,5 +228,5 @@ def _function(named: str) -> Accuracy:
 
     if not names_function(named):
         hint = "give module:function or file.py:function"
-        raise Error(f"--accuracy '{named}' names no function", hint=hint, status=_USAGE)
+        raise Error(f"--accuracy '{named}' names no function", hint=hint, status=USAGE)
     return named_function(named)

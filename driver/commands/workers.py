@@ -8,12 +8,10 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from tflir.commands.terminal import say
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 
 if TYPE_CHECKING:
     from tflir.jobs.team import Team
-
-_USAGE = 2
 
 
 @contextlib.contextmanager
@@ -27,7 +25,7 @@ def team_of(arguments: argparse.Namespace, *, alone: bool = True, always: bool =
         for name in ("time_limit", "memory_limit"):
             if getattr(arguments, name) is not None:
                 flag = f"--{name.replace('_', '-')}"
-                raise Error(f"{flag} does nothing without --jobs or --scheduler", hint="add it", status=_USAGE)
+                raise Error(f"{flag} does nothing without --jobs or --scheduler", hint="add it", status=USAGE)
         yield None
         return
     from tflir.jobs.task import Limits

@@ -19,7 +19,7 @@ from tflir.data.recorded import Recorded, Span, channels_of, fingerprint
 from tflir.data.suspicions import Suspicions
 from tflir.files import write_model
 from tflir.ir.entries import entry_functions
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.ir.names import SIGNATURES, name_of
 from tflir.passes.calibration.insert_range_outputs import EXTRA, HIGH, LOW, Probe, insert_range_outputs
@@ -98,7 +98,7 @@ class Calibration:
                 "a shard of a model with variables, which TensorFlow lets go on from sample to sample, is no part of a "
                 "run"
             )
-            raise Error(what, hint="leave out --tf-compat, or --shard", status=2)
+            raise Error(what, hint="leave out --tf-compat, or --shard", status=USAGE)
         with contextlib.ExitStack() as stack:
             path = stack.enter_context(saved(observed))
             self._counts = stack.enter_context(self._counting(num_threads)) if histograms or channels else None

@@ -22,7 +22,7 @@ from tflir.data.images import ENDINGS, read_image
 from tflir.data.npz import Archive
 from tflir.data.numbered import Source, by_number, is_numbered
 from tflir.data.user_code import asked, file_of, named_object, names_function
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
 
 Values = dict[str, Array]
@@ -44,7 +44,7 @@ class Scaling:
         """
         if len({len(mean), len(deviation)} - {1}) > 1:
             what = f"--input-mean has {len(mean)} channels and --input-std {len(deviation)}"
-            raise Error(what, hint="give one number, or one for each channel", status=2)
+            raise Error(what, hint="give one number, or one for each channel", status=USAGE)
         parts = 1 / np.array(deviation if len(deviation) > 1 else deviation[0])
         shifts = -np.array(mean if len(mean) > 1 else mean[0]) * parts
         return Scaling(parts.astype(np.float32), shifts.astype(np.float32))
@@ -257,7 +257,7 @@ def _reader(source: Any, entries: Sequence[Entry], scaling: Scaling | None) -> S
     if names_function(name):
         return _of_object(named_object(name))
     if path.suffix == ".py":
-        raise Error("is Python code", file=name, hint=f"name a function of it: {name}:FUNCTION", status=2)
+        raise Error("is Python code", file=name, hint=f"name a function of it: {name}:FUNCTION", status=USAGE)
     if path.suffix.lower() in ENDINGS:
         raise Error("is one image", file=name, hint="give the folder that it lies in")
     archive = Archive(path)
@@ -275,7 +275,7 @@ def _of_object(given: Any) -> Source:
         return Source(lambda start: cast("Iterable[Any]", given()))
     if isinstance(given, Iterable):
         return Source(lambda start: cast("Iterable[Any]", given))
-    raise Error(f"a representative dataset can't be a {type(given).__name__}", hint="give a function", status=2)
+    raise Error(f"a representative dataset can't be a {type(given).__name__}", hint="give a function", status=USAGE)
 
 
 _ARRAYS = (".npz", ".npy")
@@ -355,7 +355,7 @@ def _own_scaling(archive: Archive, entries: Sequence[Entry], other: Scaling | No
             raise Error(f"array '{name}' is no number", file=str(archive.path), hint="give one, or one a channel")
     if other is not None:
         what = "scaling options do nothing beside its own arrays 'scale' and 'offset'"
-        raise Error(what, file=str(archive.path), hint="leave them out", status=2)
+        raise Error(what, file=str(archive.path), hint="leave them out", status=USAGE)
     held = archive.whole(names)
     if not all(np.isfinite(value).all() for value in held.values()):
         raise Error("its 'scale' or 'offset' is not finite", file=str(archive.path), hint="give numbers")

@@ -23,6 +23,7 @@ from tflir.ir.constants import ArrayElementsAttr, elements
 from tflir.ir.errors import Error
 from tflir.ir.functions import functions
 from tflir.ir.histogram import FINITE, Histogram
+from tflir.ir.option_words import WITHOUT_HISTOGRAMS
 from tflir.ir.statistics import Range, set_ranges, with_range
 from tflir.ir.tfl.recurrent import INTERMEDIATES
 from tflir.passes.calibration.contamination import contaminated
@@ -32,7 +33,6 @@ from tflir.passes.calibration.methods import (
     MARGIN,
     MINMAX,
     PERCENTILE,
-    WITHOUT_HISTOGRAMS,
     RangeMethod,
     with_margin,
 )

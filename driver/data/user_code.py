@@ -16,11 +16,10 @@ from typing import Any, TypeVar, cast
 
 from tflir.data.numbered import is_numbered
 from tflir.files import from_here
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
 
 T = TypeVar("T")
-_USAGE = 2
 _FILE = ".py"
 _OWN = "tflir"
 _FIX = "fix the code there"
@@ -102,7 +101,7 @@ def named_object(name: str) -> Any:
         held = asked(what, hint, lambda: importlib.import_module(module) if file is None else _loaded(file))
         found = asked(what, hint, lambda: getattr(held, function, None))
     except Error as error:
-        error.status = _USAGE
+        error.status = USAGE
         error.file = error.file or name
         raise
     finally:
@@ -118,13 +117,13 @@ def named_object(name: str) -> Any:
         return lambda: items
     known = [item for item, value in vars(held).items() if callable(value) and not item.startswith("_")]
     what = f"module {module} has no function {function}{near(function, known)}"
-    raise Error(what, file=name, hint="give module:function", status=_USAGE)
+    raise Error(what, file=name, hint="give module:function", status=USAGE)
 
 
 def _loaded(file: pathlib.Path) -> ModuleType:
     """The module of a file, which runs once."""
     if not file.is_file():
-        raise Error("no such file", file=str(file), hint="check the path", status=_USAGE)
+        raise Error("no such file", file=str(file), hint="check the path", status=USAGE)
     name = f"tflir_data_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]

@@ -7,13 +7,14 @@ import json
 import os
 import pathlib
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from tflir import __version__
 from tflir.backends.litert.run import Note
-from tflir.ir.errors import Error, said_by_system
+from tflir.ir.errors import USAGE, Error, said_by_system
 from tflir.jobs.fingerprints import named_data, of_data, of_file
 from tflir.jobs.run import Tally
 from tflir.jobs.shards import Key, Results
@@ -25,7 +26,6 @@ from tflir.settings import Settings
 
 _RECORDS = ".tflir"
 """The folder, in that of the models, with what is known of each."""
-_USAGE = 2
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ def outputs_of(models: Sequence[str], folder: str) -> list[str]:
         common = os.path.commonpath([path.parent for path in paths])
         below = [path.relative_to(common) for path in paths]
     made = [str(pathlib.Path(folder, path).with_suffix(".tflite")) for path in below]
-    twice = next((output for output in made if made.count(output) > 1), None)
+    twice = next((output for output, times in Counter(made).items() if times > 1), None)
     if twice is not None:
-        raise Error("two models would be written to it", file=twice, hint="name each once", status=_USAGE)
+        raise Error("two models would be written to it", file=twice, hint="name each once", status=USAGE)
     return made
 
 

@@ -17,7 +17,7 @@ from concurrent.futures import Executor, Future, wait
 from typing import Any
 
 from tflir import __version__
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.jobs.child import Children
 from tflir.jobs.crew import Begun
 from tflir.jobs.task import Limits, Outcome, Task
@@ -31,7 +31,6 @@ _LOOK = 2.0
 """Seconds between two questions for the number of workers."""
 _TELL = 0.5
 """Seconds between two messages of a worker about how far it is."""
-_USAGE = 2
 
 
 def connect(address: str, say: Callable[[str], None]) -> DaskCrew:
@@ -52,7 +51,7 @@ def connect(address: str, say: Callable[[str], None]) -> DaskCrew:
     elif address.endswith(".json"):
         if not os.path.isfile(address):
             what = "is no scheduler file"
-            raise Error(what, file=address, hint="dask scheduler --scheduler-file writes one", status=_USAGE)
+            raise Error(what, file=address, hint="dask scheduler --scheduler-file writes one", status=USAGE)
         where = {"scheduler_file": address}
     else:
         where = {"address": address}
@@ -74,7 +73,7 @@ def _distributed() -> Any:
         return importlib.import_module("distributed")
     except ImportError as error:
         what = f"--scheduler needs Dask, which can't be imported: {error}"
-        raise Error(what, hint="pip install 'tflir[distributed]'", status=_USAGE) from None
+        raise Error(what, hint="pip install 'tflir[distributed]'", status=USAGE) from None
 
 
 class DaskCrew:

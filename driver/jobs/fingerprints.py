@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from tflir.data.dataset import files_of
 from tflir.data.user_code import file_of, names_function
-from tflir.ir.errors import Error, said_by_system
+from tflir.ir.errors import USAGE, Error, said_by_system
 from tflir.jobs.shards import Results
 
 _MOST = 1 << 30
@@ -72,11 +72,11 @@ def named_data(source: Any, results: Results) -> str:
     hint = "name a file, or module:function"
     what = "the data is an object of this process, which others can't get"
     if getattr(source, "__module__", None) == "__main__":
-        raise Error(f"{what}: it is of the main program", hint=hint, status=2)
+        raise Error(f"{what}: it is of the main program", hint=hint, status=USAGE)
     try:
         content = pickle.dumps(source, pickle.HIGHEST_PROTOCOL)
     except Exception as error:  # objects may raise anything
-        raise Error(f"{what}: {type(error).__name__}: {error}", hint=hint, status=2) from None
+        raise Error(f"{what}: {type(error).__name__}: {error}", hint=hint, status=USAGE) from None
     return results.holding(content, "data", PICKLED)
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO, cast
 
 from tflir.backends.files import whole_file
-from tflir.ir.errors import Error, said_by_system
+from tflir.ir.errors import USAGE, Error, said_by_system
 from tflir.jobs.plan import title_of
 
 _FORMAT, _VERSION = "tflir result", 1
@@ -62,7 +62,7 @@ class Results:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             what = f"can't be made: {said_by_system(error)}"
-            raise Error(what, file=folder, hint="name another folder with --work", status=2) from None
+            raise Error(what, file=folder, hint="name another folder with --work", status=USAGE) from None
 
     def get(self, key: Key) -> bytes | None:
         """The result, or None if there is none; a file that is damaged counts as none, with a warning."""

@@ -329,8 +329,9 @@ def _is_model(path: str) -> bool:
 def _split(data: bytes, marker: bytes) -> Iterator[bytes]:
     """The parts between lines that begin with `marker`, each after blank lines, so that its line numbers are right."""
     separator = re.compile(rb"^[ \t]*" + re.escape(marker) + rb"[^\n]*\n?", re.MULTILINE)
-    start = 0
+    start = lines = 0
     for match in separator.finditer(data):
-        yield b"\n" * data.count(b"\n", 0, start) + data[start : match.start()]
+        yield b"\n" * lines + data[start : match.start()]
+        lines += data.count(b"\n", start, match.end())
         start = match.end()
-    yield b"\n" * data.count(b"\n", 0, start) + data[start:]
+    yield b"\n" * lines + data[start:]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflir.backends.files import check_writable
 from tflir.commands.outputs import STDOUT, write_output
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -50,7 +50,7 @@ def check_path(path: str | os.PathLike[str]) -> None:
     if os.fspath(path) == STDOUT:
         return
     if target.suffix.lower() not in ENDINGS:
-        raise Error("a report is .json or .html", file=str(target), hint="the ending says what to write", status=2)
+        raise Error("a report is .json or .html", file=str(target), hint="the ending says what to write", status=USAGE)
     check_writable(target)
 
 

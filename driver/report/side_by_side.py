@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tflir.comparison import MOST_SAMPLES, data_name, dataset_samples
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.quality.limits import Limits
 from tflir.report.verify import Verification, bar, compare
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     Samples = dict[str, list[Sample]] | int
     """Samples by signature, or the number of random inputs."""
-
-_USAGE = 2
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Request:
         if found is None and self.demanded:
             name = data_name(self.options.representative_dataset) or "the data"
             what = f"{name} has no array '{self.key or LABELS}' with labels"
-            raise Error(what, hint="give an .npz that has one, and its name with --labels", status=_USAGE)
+            raise Error(what, hint="give an .npz that has one, and its name with --labels", status=USAGE)
         return found
 
     @property

@@ -6,9 +6,9 @@ import numpy as np
 from xdsl.ir import OpResult
 
 from tflir.ir.constants import ArrayElementsAttr, as_numpy
-from tflir.ir.targets.site import Site, is_stored, layout_of
+from tflir.ir.targets.site import Site, is_stored
 from tflir.ir.targets.target import Need
-from tflir.ir.types import shape_of
+from tflir.ir.types import quantized_element, shape_of
 
 _MOST_WEIGHTS = 8323072
 _LONGEST = 1 << 16
@@ -16,7 +16,9 @@ _LARGEST_WINDOW = 256
 
 
 def _fixed_shapes(site: Site) -> bool:
-    shapes = [shape_of(value.type) for value in (*site.inputs, *site.op.results) if layout_of(value) is not None]
+    shapes = [
+        shape_of(value.type) for value in (*site.inputs, *site.op.results) if quantized_element(value) is not None
+    ]
     return all(shape is not None and min(shape[1:], default=1) >= 0 for shape in shapes)
 
 
@@ -25,7 +27,7 @@ FIXED_SHAPES = Need("a dynamic dimension other than the first", _fixed_shapes)
 
 def _zero_points(site: Site) -> bool:
     for value in (*site.inputs, *site.op.results):
-        element = layout_of(value)
+        element = quantized_element(value)
         if element is not None and element.storage.width.data == 32 and element.layout.zero_points.any():
             return False
     return True
@@ -51,7 +53,7 @@ def _weight_sums(index: int) -> Need:
 
     def met(site: Site) -> bool:
         value = site.inputs[index]
-        element = layout_of(value)
+        element = quantized_element(value)
         held = value.op.properties.get("value") if isinstance(value, OpResult) else None
         if element is None or not isinstance(held, ArrayElementsAttr):
             return True
@@ -135,8 +137,8 @@ SHALLOW = Need("a depth above 127", lambda site: bool(site.shape(0)) and site.sh
 
 
 def _operands_as_result(site: Site) -> bool:
-    made = layout_of(site.op.results[0])
-    found = [layout_of(value) for value in site.inputs]
+    made = quantized_element(site.op.results[0])
+    found = [quantized_element(value) for value in site.inputs]
     return made is None or all(each is None or each.layout == made.layout for each in found)
 
 

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable
 
 from tflir.ir.targets.kinds import kind_of
-from tflir.ir.targets.site import Site, layout_of
+from tflir.ir.targets.site import Site
 from tflir.ir.targets.target import ANY, fails
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import BuiltinOp, CustomOp
 from tflir.ir.tfl.custom import TypedCustomOp
 from tflir.ir.tfl.indexing import DensifyOp
+from tflir.ir.types import quantized_element
 
 REGISTERED = (
     "Convolution2DTransposeBias",
@@ -71,7 +72,7 @@ def _other_scale(site: Site) -> bool:
 
 
 def _other_zero_point(site: Site) -> bool:
-    element, info = layout_of(site.op.results[0]), site.op.INFO if isinstance(site.op, TflOp) else None
+    element, info = quantized_element(site.op.results[0]), site.op.INFO if isinstance(site.op, TflOp) else None
     if element is None or info is None or info.fixed_output is None:
         return False
     return int(element.layout.zero_points) != info.fixed_output[1]
@@ -94,7 +95,7 @@ def _absent_bias(site: Site) -> bool:
 
 def _other_axis(site: Site) -> bool:
     """Whether weights have a scale per channel along another axis than that of the channels."""
-    info, element = site.op.INFO if isinstance(site.op, TflOp) else None, layout_of(site.inputs[1])
+    info, element = site.op.INFO if isinstance(site.op, TflOp) else None, quantized_element(site.inputs[1])
     if info is None or info.weight is None or element is None or len(element.layout.axes) != 1:
         return False
     return element.layout.axes != (info.weight[1],)
@@ -102,14 +103,14 @@ def _other_axis(site: Site) -> bool:
 
 def _other_count(site: Site) -> bool:
     """As `_other_axis`, where there are not as many scales as channels: the kernel looks at their number alone."""
-    info, element = site.op.INFO if isinstance(site.op, TflOp) else None, layout_of(site.inputs[1])
+    info, element = site.op.INFO if isinstance(site.op, TflOp) else None, quantized_element(site.inputs[1])
     if not _other_axis(site) or info is None or info.weight is None or element is None:
         return False
     return element.layout.scales.size != site.shape(1)[info.weight[1]]
 
 
 def _weights_off_centre(site: Site) -> bool:
-    element = layout_of(site.inputs[1])
+    element = quantized_element(site.inputs[1])
     return kind_of(site.inputs[1]) in ("qi8", "qci8") and element is not None and bool(element.layout.zero_points.any())
 
 

@@ -1,8 +1,7 @@
 """Scales that LiteRT's integer kernels do not take: they overflow, refuse to load, or end the process.
 
 Each kernel brings its operands' steps to those of its result with a fixed-point factor. The kernels were run on factors
-of 2^-36 to 2^40; a row says from which factor on a kernel fails, and how. `passes/quantization/kernel_limits.py` keeps
-scales well within them.
+of 2^-36 to 2^40; a row says from which factor on a kernel fails, and how. Quantization keeps scales well within them.
 """
 
 from __future__ import annotations
@@ -12,11 +11,13 @@ from collections.abc import Callable
 
 from tflir.ir.targets.site import Site
 from tflir.ir.targets.target import fails
+from tflir.ir.tfl.activations import LIMITS
 
 Factor = Callable[[Site], float]
 _8 = "qi8/qu8 *"
 _16 = "qi16 *"
-_BOUNDS = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}
+_BOUNDS = {name: high for name, (_, high) in LIMITS.items() if math.isfinite(high)}
+"""The largest number after an activation that has one."""
 
 
 def _scales(site: Site, count: int) -> list[float]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from tflir.ir.constants import ArrayElementsAttr
-from tflir.ir.targets.site import Site, layout_of, matrix_axis
+from tflir.ir.targets.site import Site, matrix_axis
 from tflir.ir.targets.target import fails
+from tflir.ir.types import quantized_element
 
 _LEGALIZE = "tfl-legalize"
 _CHUNK = 1 << 20
@@ -38,7 +39,7 @@ def _only_padding(data: np.ndarray, size: int) -> bool:
 
 def _off_columns(site: Site) -> bool:
     """Whether a matrix has scales per channel along another axis than that of its columns."""
-    element = layout_of(site.inputs[1])
+    element = quantized_element(site.inputs[1])
     return element is not None and element.layout.axes != (matrix_axis(site),)
 
 

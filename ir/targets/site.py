@@ -11,7 +11,6 @@ from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir import names
 from tflir.ir.constness import CONSTANTS
-from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.schema import schema
 from tflir.ir.targets.kinds import ABSENT, kind_of, tensor_details
 from tflir.ir.targets.verdict import Verdict
@@ -21,7 +20,7 @@ from tflir.ir.tfl.control_flow import YieldOp
 from tflir.ir.tfl.scale_axis import scale_axis
 from tflir.ir.tfl.shapes import constant
 from tflir.ir.tfl.signature import needed_version
-from tflir.ir.types import element_of, shape_of
+from tflir.ir.types import quantized_element, shape_of
 
 _NO_OPERATORS = (*CONSTANTS, CallOp, FuncOp, ReturnOp, YieldOp)
 
@@ -123,14 +122,8 @@ def matrix_axis(site: Site) -> int:
     return scale_axis(site.op, 1, len(site.shape(1)))
 
 
-def layout_of(value: SSAValue) -> UniformQuantizedType | None:
-    """The quantized type of a value's elements; None where they are not quantized."""
-    element = element_of(value.type)
-    return element if isinstance(element, UniformQuantizedType) else None
-
-
 def _one_scale(value: SSAValue) -> float | None:
-    element = layout_of(value)
+    element = quantized_element(value)
     return float(element.layout.scales) if element is not None and not element.layout.axes else None
 
 

@@ -10,7 +10,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.targets.cpus import COST_TABLES
 from tflir.ir.targets.sparse_times import BATCHES, MEASURED, SHARES, Machine
 
@@ -56,7 +56,7 @@ def _machine(cpu: str) -> Machine:
     found = COST_TABLES.get(cpu).sparse
     if found is None:
         hint = f"use {', '.join(CPUS)}, or measure it with benchmarks/sparsity.py --table"
-        raise Error(f"no times of sparse weights are known of cpu '{cpu}'", hint=hint, status=2)
+        raise Error(f"no times of sparse weights are known of cpu '{cpu}'", hint=hint, status=USAGE)
     return found
 
 

@@ -11,9 +11,10 @@ import struct
 import numpy as np
 
 from tflir.ir.targets.needs import has_rank, inputs, numbers, option_is, result_has_rank, results
-from tflir.ir.targets.site import Site, layout_of
+from tflir.ir.targets.site import Site
 from tflir.ir.targets.target import Need
 from tflir.ir.tfl.constants import CustomOp
+from tflir.ir.types import quantized_element
 
 MEND = "tfl-mend-xnnpack"
 MOST_DIMENSIONS = 6
@@ -72,7 +73,7 @@ SLOPES = Need("a slope of 0, or scales too far apart", _slopes_near)
 
 def coarse_products(site: Site) -> bool:
     """Whether the scale of a layer's products is 256 times that of its result or more."""
-    source, weights, made = site.scale(0), layout_of(site.inputs[1]), site.result_scale()
+    source, weights, made = site.scale(0), quantized_element(site.inputs[1]), site.result_scale()
     if source is None or weights is None or made is None:
         return False
     return source * float(np.max(weights.layout.scales)) / made >= 2.0**8
@@ -80,13 +81,13 @@ def coarse_products(site: Site) -> bool:
 
 def has_zero_points(site: Site) -> bool:
     """Whether operand 1 has a zero point other than 0."""
-    element = layout_of(site.inputs[1])
+    element = quantized_element(site.inputs[1])
     return element is not None and bool(element.layout.zero_points.any())
 
 
 def same_scale(site: Site) -> bool:
     """Whether operand 0 and the result, where they are quantized, have one scale and zero point."""
-    one, other = layout_of(site.inputs[0]), layout_of(site.op.results[0])
+    one, other = quantized_element(site.inputs[0]), quantized_element(site.op.results[0])
     return one is None or other is None or one.layout == other.layout
 
 
@@ -96,7 +97,7 @@ UNCHANGED_SCALE = Need("another scale than its operand's", same_scale)
 def _uint8_joined_alike(site: Site) -> bool:
     if site.result_kinds[0] != "qu8":
         return True
-    layouts = [layout_of(value) for value in (*site.inputs, site.op.results[0])]
+    layouts = [quantized_element(value) for value in (*site.inputs, site.op.results[0])]
     return all(each is not None and each.layout == layouts[-1].layout for each in layouts if layouts[-1] is not None)
 
 

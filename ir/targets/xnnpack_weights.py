@@ -9,12 +9,13 @@ from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.targets.kinds import blockwise, kind_of
 from tflir.ir.targets.needs import inputs, option_is
-from tflir.ir.targets.site import Site, is_operator, is_stored, layout_of
+from tflir.ir.targets.site import Site, is_operator, is_stored
 from tflir.ir.targets.target import Need
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import SparseConstOp, SparseQConstOp
 from tflir.ir.tfl.indexing import DensifyOp
 from tflir.ir.tfl.quantization import DequantizeOp
+from tflir.ir.types import quantized_element
 
 # Constants, and constants that DEQUANTIZE and DENSIFY restore, which the delegate does itself beforehand.
 
@@ -97,7 +98,7 @@ def scales_along(index: int, axis: Callable[[Site], int]) -> Need:
     """Scales per channel lie along one axis and have no zero points."""
 
     def met(site: Site) -> bool:
-        element = layout_of(site.inputs[index])
+        element = quantized_element(site.inputs[index])
         if element is None or not element.layout.axes or element.layout.blocks:
             return True
         return element.layout.axes == (axis(site),) and not element.layout.zero_points.any()
@@ -107,7 +108,7 @@ def scales_along(index: int, axis: Callable[[Site], int]) -> Need:
 
 def along_channels(site: Site) -> bool:
     """Whether weights with a scale per channel have them along the axis of the channels."""
-    info, element = site.op.INFO if isinstance(site.op, TflOp) else None, layout_of(site.inputs[1])
+    info, element = site.op.INFO if isinstance(site.op, TflOp) else None, quantized_element(site.inputs[1])
     return (
         info is not None
         and info.weight is not None
@@ -121,7 +122,7 @@ def _symmetric(site: Site) -> bool:
     if info is None or site.kinds[0] != "qi8":
         return True
     indices = (*info.symmetric, *(info.weight[:1] if info.weight is not None else ()))
-    types = [layout_of(site.inputs[index]) for index in indices]
+    types = [quantized_element(site.inputs[index]) for index in indices]
     return not any(element is not None and element.layout.zero_points.any() for element in types)
 
 
@@ -180,7 +181,7 @@ BIAS_KNOWN_IF_ANY = Need("a bias computed at run time", lambda site: not site.ha
 def whole_blocks(site: Site) -> bool:
     """Whether weights in blocks have blocks of a multiple of 32 elements."""
     value = site.inputs[1]
-    element = layout_of(value)
+    element = quantized_element(value)
     if element is not None and element.layout.blocks:
         return element.layout.blocks[-1] % 32 == 0
     details = blockwise(value)

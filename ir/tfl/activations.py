@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC
 from typing import ClassVar
 
+from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
@@ -48,6 +50,19 @@ class ReluN1To1Op(_Activation):
 
 FUSED: dict[type[Operation], str] = {ReluOp: "RELU", Relu6Op: "RELU6", ReluN1To1Op: "RELU_N1_TO_1"}
 """The names of those that another op can apply to its result."""
+LIMITS: dict[str, tuple[float, float]] = {
+    "RELU": (0.0, math.inf),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+    "RELU_0_TO_1": (0.0, 1.0),
+}
+"""The smallest and the largest number after an activation that clips, be it an op or fused; none fuses RELU_0_TO_1."""
+
+
+def fused_activation(op: Operation) -> str:
+    """The activation that an op applies to its result; NONE if it has none."""
+    fused = op.properties.get("fused_activation_function")
+    return fused.data if isinstance(fused, StringAttr) else "NONE"
 
 
 @irdl_op_definition

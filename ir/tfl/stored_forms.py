@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.info import OpInfo
+from tflir.ir.weight_kind import BLOCKS
 
 _FORMS = {
     ("FULLY_CONNECTED", "float"): "8t 8c 4t 4c 4b 2t 2c",
@@ -29,7 +30,6 @@ _FORMS = {
     ("GATHER", "float"): "8t 4t",
 }
 """For an operator and its activations: bits, and t for one scale, c for one a channel, b for one a block."""
-_BLOCKS = (32, 64, 128, 256)
 _LETTERS = {"tensor": "t", "channel": "c", "block": "b"}
 
 
@@ -51,7 +51,7 @@ def reads_form(info: OpInfo, beside: str, weight: UniformQuantizedType) -> bool:
     layout = weight.layout
     if weight.is_unsigned or layout.zero_points.any():
         return False
-    if layout.blocks and layout.blocks[-1] not in _BLOCKS:
+    if layout.blocks and layout.blocks[-1] not in BLOCKS:
         return False
     granularity = "block" if layout.blocks else "channel" if layout.axes else "tensor"
     bits = weight.storage.width.data

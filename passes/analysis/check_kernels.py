@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import UNMET, Error
 from tflir.ir.functions import functions
 from tflir.ir.names import place
 from tflir.ir.targets import TARGETS
 from tflir.ir.targets.site import is_operator
 from tflir.passes.analysis.base import AnalysisPass
 from tflir.passes.base import PassReport
-
-_UNMET = 3
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,6 @@ class CheckKernelsPass(AnalysisPass):
                 why = verdict.reason if verdict.status == "refused" else f"{verdict.status}: {verdict.reason}"
                 if self.require:
                     error = Error(f"{self.name}: {self.kernels} does not run it: {why}", op=op.name, location=place(op))
-                    error.status, error.operation = _UNMET, op
+                    error.status, error.operation = UNMET, op
                     raise error
                 rows.append({"op": op.name, "tensor": place(op), "why": why})

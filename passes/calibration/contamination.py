@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 
-from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from tflir.ir.constness import CONSTANTS
 from tflir.ir.statistics import Range
 from tflir.ir.types import element_of, schema_name, shape_of, stored_bytes
 from tflir.passes.calibration.logged import is_state
+from tflir.passes.rewriting.values import is_returned
 
 _FIRST_OR_SECOND = frozenset(("tfl.add", "tfl.sub", "tfl.mul", "tfl.div"))
 _FIRST = frozenset(("tfl.softmax", "tfl.dynamic_update_slice"))
@@ -37,16 +38,12 @@ def contaminated(function: FuncOp, ranges: dict[SSAValue, Range]) -> dict[SSAVal
 def _overwritten(op: Operation) -> SSAValue | None:
     """The operand whose memory the op's result uses; None if the result has memory of its own."""
     candidates = 2 if op.name in _FIRST_OR_SECOND else 1 if op.name in _FIRST else 0
-    if not candidates or _is_output(op.results[0]):
+    if not candidates or is_returned(op.results[0]):
         return None
     size = _size(op.results[0])
     return next(
         (value for value in op.operands[:candidates] if _is_free(value) and _size(value) == size > _SCALAR), None
     )
-
-
-def _is_output(value: SSAValue) -> bool:
-    return any(isinstance(use.operation, ReturnOp) for use in value.uses)
 
 
 def _size(value: SSAValue) -> int:

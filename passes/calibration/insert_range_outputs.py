@@ -13,8 +13,9 @@ from tflir.ir import names
 from tflir.ir.entries import entry_functions
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.calibration.instrumenter import Instrumenter, at_end, set_results
-from tflir.passes.calibration.logged import is_float32, is_state
+from tflir.passes.calibration.logged import is_state
 from tflir.passes.calibration.slots import Meaning
+from tflir.passes.rewriting.values import is_float
 
 HIGH, LOW = "tflir_high", "tflir_low"
 """Names of the outputs that hold the largest and the smallest elements, for models with signatures."""
@@ -118,9 +119,9 @@ def _recurrent(function: FuncOp) -> tuple[list[SSAValue], list[int], list[int]]:
     position = len(function.body.block.args)
     for op in function.body.block.ops:
         for result in op.results:
-            if is_state(result) and is_float32(result):
+            if is_state(result) and is_float(result):
                 states[position] = result
-            elif op.name in ("tfl.unidirectional_sequence_lstm", "tfl.lstm") and is_float32(op.operands[0]):
+            elif op.name in ("tfl.unidirectional_sequence_lstm", "tfl.lstm") and is_float(op.operands[0]):
                 sequences[position] = op.operands[0]
             position += 1
     return [*states.values(), *sequences.values()], list(states), list(sequences)

@@ -121,7 +121,7 @@ class Instrumenter:
             return op
         first, second = (self._originals[_callee(call)] for call in cast("list[CallOp]", calls))
         if isinstance(op, IfOp):
-            return self._branch(function, op, (first, second), vectors)
+            return self._branch(op, (first, second), vectors)
         return self._loop(function, op, first, second, vectors)
 
     def _copy(self, function: FuncOp) -> FuncOp:
@@ -133,7 +133,7 @@ class Instrumenter:
         self._module.body.block.add_op(copy)
         return copy
 
-    def _branch(self, function: FuncOp, op: IfOp, callees: Sequence[FuncOp], vectors: Vectors) -> Operation:
+    def _branch(self, op: IfOp, callees: Sequence[FuncOp], vectors: Vectors) -> Operation:
         copies = [self._copy(callee) for callee in callees]
         observed = [self.observe(copy, callee.sym_name.data) for copy, callee in zip(copies, callees, strict=True)]
         lengths = [len(branch.meanings) for branch in observed]
@@ -156,7 +156,7 @@ class Instrumenter:
         in_body = self.observe(new_body, body.sym_name.data)
         in_cond = Vectors()
         if _can_repeat(cond):
-            self._repeat(cond, new_body, new_body.body.block.args, Emitter(new_body), in_cond)
+            self._repeat(cond, new_body.body.block.args, Emitter(new_body), in_cond)
         meanings = [*in_cond.meanings, *in_body.meanings]
         if not meanings:
             return op
@@ -175,12 +175,12 @@ class Instrumenter:
         vectors.add_part(meanings, *made.results[-2:])
         if in_cond.meanings:
             last = Vectors()
-            self._repeat(cond, function, made.results[:-2], Emitter(function, following), last)
+            self._repeat(cond, made.results[:-2], Emitter(function, following), last)
             vectors.add_part(last.meanings, *last.pack(Emitter(function, following)))
         return made
 
-    def _repeat(self, cond: FuncOp, into: FuncOp, values: Sequence[SSAValue], emit: Emitter, vectors: Vectors) -> None:
-        """Inserts a copy of the ops of `cond` into `into`, with `values` as arguments, and adds their reductions."""
+    def _repeat(self, cond: FuncOp, values: Sequence[SSAValue], emit: Emitter, vectors: Vectors) -> None:
+        """Inserts a copy of the ops of `cond` with `emit`, with `values` as arguments, and adds their reductions."""
         copy = cond.clone()
         wanted = {value: Slot(cond.sym_name.data, position) for position, value in logged(copy)}
         if not wanted:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xdsl.dialects.builtin import Float32Type
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, OpResult, SSAValue
 
 from tflir.ir import names
 from tflir.ir.constness import is_constant
 from tflir.ir.tfl.constants import ConstOp
-from tflir.ir.types import element_of
 from tflir.passes.quantization.facts import KEEP_FLOAT, MODEL_QUANTIZED
+from tflir.passes.rewriting.values import is_float
 
 REORDERS = frozenset(
     f"tfl.{name}"
@@ -36,11 +35,6 @@ MAY_MAKE_NAN = frozenset(
 """Ops that may return NaN for finite operands. Other ops only do so by way of an infinity, which the ranges show."""
 
 
-def is_float32(value: SSAValue) -> bool:
-    """Whether `value` is a tensor of float32 elements."""
-    return isinstance(element_of(value.type), Float32Type)
-
-
 def values_of(function: FuncOp) -> Iterator[SSAValue]:
     """A function's arguments, then its ops' results in program order; a value's index in this is its *position*."""
     block = function.body.block
@@ -61,7 +55,7 @@ def logged(function: FuncOp) -> list[tuple[int, SSAValue]]:
     """
     positions: list[tuple[int, SSAValue]] = []
     for position, value in enumerate(values_of(function)):
-        if not is_float32(value) or _is_preserved(value):
+        if not is_float(value) or _is_preserved(value):
             continue
         if isinstance(value, BlockArgument):
             if any(not isinstance(use.operation, ReturnOp) for use in value.uses):

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflir.ir.histogram import Floats, Histogram
+from tflir.ir.option_words import WITHOUT_HISTOGRAMS
 
 Span = tuple[float, float]
-MINMAX, MARGIN = "minmax", "margin"
-WITHOUT_HISTOGRAMS = (MINMAX, MARGIN)
+MINMAX, MARGIN = WITHOUT_HISTOGRAMS
 PERCENTILE = 99.99
 CLIPPING = 3.0
 """With 1, outputs of networks were up to 11 dB worse than by `minmax`, with 3 up to 0.4 dB, with 10 seldom better."""

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from xdsl.dialects.builtin import Float32Type, StringAttr
+from xdsl.dialects.builtin import Float32Type
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
-from tflir.ir.tfl.activations import FUSED, Relu0To1Op, Relu6Op, ReluN1To1Op, ReluOp
+from tflir.ir.tfl.activations import LIMITS, Relu0To1Op, Relu6Op, ReluN1To1Op, ReluOp, fused_activation
 from tflir.ir.tfl.arithmetic import AddNOp, DivOp, MaximumOp, MinimumOp, MulOp, SubOp
 from tflir.ir.tfl.elementwise import CastOp
 from tflir.ir.tfl.indexing import SliceOp
@@ -75,8 +75,7 @@ def _pad(op: Operation) -> SSAValue | None:
 
 
 def _one_operand(op: Operation) -> SSAValue | None:
-    plain = op.properties.get("fused_activation_function", StringAttr("NONE")) == StringAttr("NONE")
-    return op.operands[0] if len(op.operands) == 1 and plain else None
+    return op.operands[0] if len(op.operands) == 1 and fused_activation(op) == "NONE" else None
 
 
 def _tile(op: Operation) -> SSAValue | None:
@@ -94,7 +93,7 @@ def _neutral(number: float, *, commutes: bool) -> Rule:
     def rule(op: Operation) -> SSAValue | None:
         if not isinstance(element_of(op.results[0].type), Float32Type):
             return None
-        if op.properties.get("fused_activation_function") != StringAttr("NONE"):
+        if fused_activation(op) != "NONE":
             return None
         for index in (1, 0) if commutes else (1,):
             array = known_elements(op.operands[index])
@@ -114,12 +113,8 @@ def _same_operands(op: Operation) -> SSAValue | None:
 
 
 _LIMITS: dict[type[Operation], tuple[float, float]] = {
-    ReluOp: (0.0, np.inf),
-    Relu6Op: (0.0, 6.0),
-    ReluN1To1Op: (-1.0, 1.0),
-    Relu0To1Op: (0.0, 1.0),
+    op: LIMITS[op.INFO.builtin] for op in (ReluOp, Relu6Op, ReluN1To1Op, Relu0To1Op)
 }
-_FUSED = {name: _LIMITS[op] for op, name in FUSED.items()}
 
 
 def _clipped_already(op: Operation) -> SSAValue | None:
@@ -127,9 +122,7 @@ def _clipped_already(op: Operation) -> SSAValue | None:
     operand = op.operands[0]
     if not isinstance(operand, OpResult):
         return None
-    producer = operand.op
-    fused = producer.properties.get("fused_activation_function")
-    known = _FUSED.get(fused.data) if isinstance(fused, StringAttr) else _LIMITS.get(type(producer))
+    known = _LIMITS.get(type(operand.op)) or LIMITS.get(fused_activation(operand.op))
     low, high = _LIMITS[type(op)]
     return operand if known is not None and known[0] >= low and known[1] <= high else None
 

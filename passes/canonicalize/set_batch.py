@@ -13,7 +13,7 @@ from xdsl.rewriter import Rewriter
 
 from tflir.ir import names
 from tflir.ir.entries import entry_functions
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.evaluation import evaluate
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.filling import ShapeOp
@@ -54,9 +54,11 @@ class SetBatchPass(TflPass):
     n: int = 1
     """The number of samples."""
 
-    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+    def __post_init__(self) -> None:
         if self.n < 1:
-            raise Error(f"n={self.n} is no number of samples", hint="give a number from 1 on", status=2)
+            raise Error(f"n={self.n} is no number of samples", hint="give a number from 1 on", status=USAGE)
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in entry_functions(module):
             if not self._pin(function, report):
                 report.decline(f"no input of '{function.sym_name.data}' has a dynamic batch")

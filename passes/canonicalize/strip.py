@@ -10,7 +10,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
 from tflir.ir import names
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.rewriting.values import is_returned
@@ -43,10 +43,12 @@ class StripPass(TflPass):
     kinds: tuple[str, ...] = _KINDS
     """What to remove: names (of tensors), metadata (the description, metadata entries, files in a zip at the end)."""
 
-    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+    def __post_init__(self) -> None:
         unknown = [kind for kind in self.kinds if kind not in _KINDS]
         if unknown:
-            raise Error(f"'{unknown[0]}' can't be removed", hint=f"name {' or '.join(_KINDS)}", status=2)
+            raise Error(f"'{unknown[0]}' can't be removed", hint=f"name {' or '.join(_KINDS)}", status=USAGE)
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         if "names" in self.kinds:
             for function in functions(module):
                 for op in _inside(function):

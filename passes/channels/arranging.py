@@ -6,6 +6,7 @@ import numpy as np
 from xdsl.dialects.builtin import NoneType
 from xdsl.ir import OpResult, SSAValue
 
+from tflir.ir.tfl.activations import fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.indexing import StridedSliceOp
 from tflir.ir.tfl.shaping import PackOp
@@ -13,7 +14,7 @@ from tflir.ir.types import shape_of
 from tflir.passes.channels.channel_ids import Channels
 from tflir.passes.channels.elementwise import move
 from tflir.passes.channels.known import activated, same_in_all
-from tflir.passes.channels.trace import Padded, Trace, constant_array, integers, number, text, width_of
+from tflir.passes.channels.trace import Padded, Trace, constant_array, integers, number, width_of
 
 
 def concatenation(trace: Trace, op: TflOp) -> Channels | None:
@@ -41,7 +42,7 @@ def concatenation(trace: Trace, op: TflOp) -> Channels | None:
         known = same_in_all(np.stack([part.known for part in parts]))
     if width != ids.size:
         return None
-    return Channels(ids, activated(text(op, "fused_activation_function"), known))
+    return Channels(ids, activated(fused_activation(op), known))
 
 
 def reshape(trace: Trace, op: TflOp) -> Channels | None:

@@ -61,6 +61,7 @@ class Spaces:
         self._count = 0
         self._united: list[tuple[Ids, Ids]] = []
         self._fixed: list[tuple[Ids, str]] = []
+        self._is_fixed = np.zeros(0, np.bool_)
 
     def spend(self, count: int) -> None:
         """Counts `count` channels against the limit. Raises `TooManyChannels` once it is exceeded."""
@@ -73,6 +74,9 @@ class Spaces:
         self.spend(count)
         made = np.arange(self._count, self._count + count)
         self._count += count
+        if self._count > self._is_fixed.size:  # at least twice as many, so that growing takes linear time in all
+            more = np.zeros(max(count, self._is_fixed.size), np.bool_)
+            self._is_fixed = np.concatenate([self._is_fixed, more])
         return made
 
     def unite(self, ids: Ids, others: Ids) -> None:
@@ -83,13 +87,11 @@ class Spaces:
     def fix(self, ids: Ids, why: str) -> None:
         """Keeps these ids, for the reason `why`."""
         self._fixed.append((ids, why))
+        self._is_fixed[ids] = True
 
     def all_fixed(self, ids: Ids) -> bool:
         """Whether each of these ids has been fixed so far."""
-        fixed = np.zeros(self._count, np.bool_)
-        for part, _ in self._fixed:
-            fixed[part] = True
-        return bool(fixed[ids].all())
+        return bool(self._is_fixed[ids].all())
 
     def classes(self) -> Classes:
         """The classes that follow from everything recorded so far."""

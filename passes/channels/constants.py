@@ -84,8 +84,7 @@ def set_constant(op: TflOp, index: int, value: ArrayElementsAttr) -> None:
     makers = [old.op.operands[0].owner, old.op] if isinstance(old.op, DequantizeOp) else [old.op]
     _erase_unread(old)
     if isinstance(old.op, NoValueOp):
-        name = names.op_names(op)[0]
-        made[0].location = names.named(None if name is None else f"{name}_bias")
+        made[0].location = names.named(names.suffixed(op.results[0], "bias"))
         return
     for new, before in zip(made, makers[-len(made) :], strict=True):
         assert isinstance(before, Operation)

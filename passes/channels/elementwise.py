@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from tflir.ir.tfl.activations import fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.types import shape_of
 from tflir.passes.channels.channel_ids import Channels
 from tflir.passes.channels.known import BINARY, UNARY, activated, compute, only_zeros
-from tflir.passes.channels.trace import Trace, integers, number, text, width_of
-
-_ACTIVATION = "fused_activation_function"
+from tflir.passes.channels.trace import Trace, integers, number, width_of
 
 
 def unary(trace: Trace, op: TflOp) -> Channels | None:
@@ -35,16 +34,14 @@ def binary(trace: Trace, op: TflOp) -> Channels | None:
         trace.spaces.unite(x.ids, y.ids)
     else:
         trace.spaces.fix(x.ids if x.ids.size < y.ids.size else y.ids, "one channel is read as many")
-    known = compute(BINARY[op.INFO.builtin], x.known, y.known)
-    if _ACTIVATION in op.properties:
-        known = activated(text(op, _ACTIVATION), known)
+    known = activated(fused_activation(op), compute(BINARY[op.INFO.builtin], x.known, y.known))
     return Channels(x.ids if x.ids.size == width else y.ids, known)
 
 
 def pool(trace: Trace, op: TflOp) -> Channels | None:
     """Pooling. Windows ignore what lies outside the image, so a constant channel stays the same constant."""
     x = move(trace, op)
-    return None if x is None else Channels(x.ids, activated(text(op, _ACTIVATION), x.known))
+    return None if x is None else Channels(x.ids, activated(fused_activation(op), x.known))
 
 
 def move(trace: Trace, op: TflOp) -> Channels | None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tflir.ir.tfl.activations import LIMITS
 from tflir.passes.channels.channel_ids import Float32
 
 _Unary = Callable[[Float32], npt.NDArray[np.floating[Any]]]
@@ -26,8 +27,8 @@ def only_zeros(values: Float32) -> Float32:
 _ACTIVATIONS: dict[str, _Unary] = {
     "NONE": lambda x: x,
     "RELU": lambda x: np.maximum(x, 0),
-    "RELU6": lambda x: np.clip(x, 0, 6),
-    "RELU_N1_TO_1": lambda x: np.clip(x, -1, 1),
+    "RELU6": lambda x: np.clip(x, *LIMITS["RELU6"]),
+    "RELU_N1_TO_1": lambda x: np.clip(x, *LIMITS["RELU_N1_TO_1"]),
     "TANH": np.tanh,
 }
 UNARY: dict[str, _Unary] = {
@@ -41,7 +42,7 @@ UNARY: dict[str, _Unary] = {
     "RELU": _ACTIVATIONS["RELU"],
     "RELU6": _ACTIVATIONS["RELU6"],
     "RELU_N1_TO_1": _ACTIVATIONS["RELU_N1_TO_1"],
-    "RELU_0_TO_1": lambda x: np.clip(x, 0, 1),
+    "RELU_0_TO_1": lambda x: np.clip(x, *LIMITS["RELU_0_TO_1"]),
     "RSQRT": lambda x: 1 / np.sqrt(x),
     "SQRT": np.sqrt,
     "SQUARE": np.square,

@@ -6,6 +6,7 @@ import numpy as np
 from xdsl.dialects.builtin import NoneType
 
 from tflir.ir.constants import load_numpy
+from tflir.ir.tfl.activations import fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.types import shape_of
 from tflir.passes.channels.arranging import is_adjustable
@@ -13,8 +14,6 @@ from tflir.passes.channels.channel_ids import Channels, Float32, Ids
 from tflir.passes.channels.known import activated, compute, only_zeros
 from tflir.passes.channels.trace import Array, Layer, Trace, text, width_of
 from tflir.passes.quantization.pairs import FloatConstant, constant_of
-
-_ACTIVATION = "fused_activation_function"
 
 
 def linear(trace: Trace, op: TflOp) -> Channels | None:
@@ -43,7 +42,7 @@ def linear(trace: Trace, op: TflOp) -> Channels | None:
     layer = Layer(op, weights, np.tile(x.ids, times), rows, given, foldable, _reads(array))
     trace.layers.append(layer)
     keep_if_shared(trace, weights, x.ids, rows)
-    return Channels(rows, activated(text(op, _ACTIVATION), layer.constant_rows(bias)))
+    return Channels(rows, activated(fused_activation(op), layer.constant_rows(bias)))
 
 
 def depthwise(trace: Trace, op: TflOp) -> Channels | None:
@@ -65,7 +64,7 @@ def depthwise(trace: Trace, op: TflOp) -> Channels | None:
     table = array.reshape(-1, width)
     given = only_zeros(given) if _has_borders(op, array) else given
     product = np.where(table.any(axis=0), given * table.sum(axis=0, dtype=np.float32), np.float32(0))
-    return Channels(ids, activated(text(op, _ACTIVATION), compute(np.add, bias, product)))
+    return Channels(ids, activated(fused_activation(op), compute(np.add, bias, product)))
 
 
 def is_plain(op: TflOp) -> bool:

@@ -13,7 +13,7 @@ from xdsl.ir import SSAValue
 
 from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, as_numpy, elements, load_numpy
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.ir.spilled import Spill
 from tflir.ir.statistics import Range, ranges_of, set_ranges
@@ -60,7 +60,7 @@ class EqualizeChannelsPass(TflPass):
 
     def __post_init__(self) -> None:
         if not 0 <= self.alpha <= 1:
-            raise Error(f"{self.name}: alpha is a number from 0 to 1, not {self.alpha:g}", status=2)
+            raise Error(f"{self.name}: alpha is a number from 0 to 1, not {self.alpha:g}", status=USAGE)
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tflir.ir.tfl.activations import fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.channels import arranging, elementwise
 from tflir.passes.channels.channel_ids import Channels, Ids
 from tflir.passes.channels.known import unknown
 from tflir.passes.channels.layers import bias_of, is_plain, keep_if_shared
 from tflir.passes.channels.rules import Rule
-from tflir.passes.channels.trace import Trace, text, width_of
+from tflir.passes.channels.trace import Trace, width_of
 from tflir.passes.quantization.pairs import FloatConstant, constant_of
 
-_ACTIVATION = "fused_activation_function"
 _SCALED_THROUGH = ("NONE", "RELU")
 _CLAMPED = "an activation that is not proportional to its input follows"
 
@@ -92,7 +92,7 @@ class Layers:
         rows = trace.spaces.fresh(width_of(op.results[0]) or 0)
         if bias_of(trace, op, rows) is None:
             return None
-        if text(op, _ACTIVATION) not in _SCALED_THROUGH:
+        if fused_activation(op) not in _SCALED_THROUGH:
             trace.spaces.fix(rows, _CLAMPED)
         keep_if_shared(trace, weights, columns, rows)
         if not np.isfinite(np.frombuffer(weights.blob.view(), np.float32)).all():
@@ -106,8 +106,7 @@ def _proportional(rule: Rule) -> Rule:
     """The rule, for ops whose fused activation is none, or RELU."""
 
     def checked(trace: Trace, op: TflOp) -> Channels | None:
-        clamped = _ACTIVATION in op.properties and text(op, _ACTIVATION) not in _SCALED_THROUGH
-        return None if clamped else rule(trace, op)
+        return rule(trace, op) if fused_activation(op) in _SCALED_THROUGH else None
 
     return checked
 

@@ -26,10 +26,10 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.elementwise import CastOp
 from tflir.ir.tfl.indexing import GatherOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, tensor_type, with_element
+from tflir.ir.types import element_of, quantized_element, tensor_type, with_element
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.integer_forms.tables import BINARY, LEVELS, UNARY, Array, answers, levels
-from tflir.passes.quantization.facts import KEEP_FLOAT, quantized_element
+from tflir.passes.quantization.facts import KEEP_FLOAT
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import const_op, producer, qconst_op

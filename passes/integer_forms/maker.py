@@ -11,6 +11,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from tflir.ir import names
 from tflir.ir.constants import elements
 from tflir.ir.statistics import Range
+from tflir.ir.tfl.activations import LIMITS
 from tflir.ir.tfl.arithmetic import AddOp, MaximumOp, MinimumOp, MulOp, SubOp
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.rewriting.edit import insert_before
@@ -70,7 +71,7 @@ class Maker:
     def _binary(
         self, kind: type[TflOp], left: SSAValue, right: SSAValue, like: Attribute, activation: str, bounds: Range
     ) -> SSAValue:
-        clip = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}.get(activation)
+        clip = LIMITS.get(activation)
         if clip is not None:
             bounds = Range(*(float(np.clip(edge, *clip)) for edge in (bounds.low, bounds.high)))
         return self.made(kind, [left, right], like, bounds, {_ACTIVATION: StringAttr(activation)})
@@ -85,9 +86,8 @@ class Maker:
     ) -> SSAValue:
         """The result of a new op of this kind, with type `like` and range `bounds`, if that is known."""
         op = kind.create(operands=operands, result_types=[like], properties=dict(properties or {}))
-        name = names.name_of(self._op.results[0])
         self._made += 1
-        op.location = names.named(None if name is None else f"{name}_form{self._made}")
+        op.location = names.named(names.suffixed(self._op.results[0], f"form{self._made}"))
         insert_before(self._op, op)
         if bounds is not None:
             self._ranges[op.results[0]] = bounds

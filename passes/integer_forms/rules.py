@@ -10,6 +10,7 @@ from collections.abc import Callable
 from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Operation, SSAValue
 
+from tflir.ir.tfl.activations import LIMITS
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.comparison import EqualOp, LogicalNotOp, SelectV2Op
 from tflir.ir.types import element_of, shape_of
@@ -99,8 +100,8 @@ _INT16: dict[str, Rule] = {
     **_ANY,
     "HARD_SWISH": _hard_swish,
     "PRELU": _parametric_relu,
-    "RELU_0_TO_1": _clipped(0.0, 1.0),
-    "RELU_N1_TO_1": _clipped(-1.0, 1.0),
+    "RELU_0_TO_1": _clipped(*LIMITS["RELU_0_TO_1"]),
+    "RELU_N1_TO_1": _clipped(*LIMITS["RELU_N1_TO_1"]),
     "SQUARED_DIFFERENCE": _squared_difference,
 }
 

@@ -24,7 +24,8 @@ from tflir.passes.rewriting import PatternRewriter, RewritePattern
 from tflir.passes.rewriting.carrying import from_all
 from tflir.passes.rewriting.values import is_returned
 
-_MOST_DIMENSIONS = 6
+MOST_DIMENSIONS = 6
+"""The most dimensions that the default delegate takes."""
 _TARGET = TARGETS.get("xnnpack")
 UNKNOWN_SHAPE = "shapes are known only when the model runs"
 
@@ -98,7 +99,7 @@ def computed(*values: SSAValue) -> str | None:
             return "the delegate computes with float and 8-bit tensors of one scale"
         if shape is None:
             return UNKNOWN_SHAPE
-        if len(shape) > _MOST_DIMENSIONS:
+        if len(shape) > MOST_DIMENSIONS:
             return "the delegate takes 6 dimensions at most"
         if 0 in shape:
             return "it has no elements"

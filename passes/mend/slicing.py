@@ -13,11 +13,9 @@ from tflir.ir.tfl.picking_rules import strided_range
 from tflir.ir.tfl.shaping import PadOp
 from tflir.ir.types import element_of, tensor_type
 from tflir.passes.mend.draft import Draft, Shape, known_shape
-from tflir.passes.mend.rule import UNKNOWN_SHAPE, MendRule, is_static, moved
+from tflir.passes.mend.rule import MOST_DIMENSIONS, UNKNOWN_SHAPE, MendRule, is_static, moved
 from tflir.passes.rewriting import PatternRewriter, op_type_rewrite_pattern
 from tflir.passes.rewriting.values import known_elements
-
-_MOST_DIMENSIONS = 6
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class StridedSlice(MendRule):
             return rewriter.decline("where it begins and ends is known only when the model runs")
         if any(each.step < 1 for each in picked):
             return rewriter.decline("it counts backwards")
-        if len(picked) + sum(each.step > 1 for each in picked) > _MOST_DIMENSIONS:
+        if len(picked) + sum(each.step > 1 for each in picked) > MOST_DIMENSIONS:
             return rewriter.decline("it would take more than 6 dimensions")
         draft = Draft(op)
         self.put(rewriter, draft, draft.reshape(_strided(draft, op.input, picked), known_shape(op.output)))
@@ -100,7 +98,7 @@ class GatherInOrder(MendRule):
         step = int(steps[0]) if steps.size else 1
         if (steps != step).any() or step < 1 or places[0] < 0 or places[-1] >= shape[axis]:
             return rewriter.decline("the indices do not go up in equal steps")
-        if step > 1 and len(shape) == _MOST_DIMENSIONS:
+        if step > 1 and len(shape) == MOST_DIMENSIONS:
             return rewriter.decline("it would take more than 6 dimensions")
         picked = [range(dim) for dim in shape]
         picked[axis] = range(int(places[0]), int(places[-1]) + 1, step)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
 from xdsl.ir import Operation
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.ir.near import near
 from tflir.ir.tfl.base import TflOp
@@ -17,7 +17,6 @@ from tflir.passes.quantization.facts import KEEP_FLOAT, MAY_STAY_FLOAT
 
 CUSTOM = "CUSTOM"
 _WHY = "it was allowed to stay float"
-_USAGE = 2
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class AllowFloatPass(TflPass):
                 raise Error(
                     f"'{wanted}' names no op of the model that could stay float{near(wanted, known)}",
                     hint="give a builtin operator such as DIV, a custom operator's code, or CUSTOM for all of these",
-                    status=_USAGE,
+                    status=USAGE,
                 )
             for op in named:
                 op.attributes[MAY_STAY_FLOAT] = UnitAttr()

@@ -88,7 +88,7 @@ def _connected_through(value: SSAValue) -> dict[SSAValue, None]:
 
 def _lies_around_zero(bounds: Range) -> bool:
     """Whether a range from -m to m is hardly wider than this one: m <= 1.25 * (high - low) / 2."""
-    return 2 * max(abs(bounds.low), abs(bounds.high)) <= _MOST_WIDENED * (bounds.high - bounds.low)
+    return 2 * max(abs(bounds.low), abs(bounds.high)) <= _MOST_WIDENED * bounds.width
 
 
 def _connected(op: Operation, seen: set[Operation]) -> dict[SSAValue, None]:

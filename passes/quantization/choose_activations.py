@@ -10,7 +10,7 @@ from xdsl.ir import Operation, SSAValue
 
 from tflir.ir import names
 from tflir.ir.constness import is_constant
-from tflir.ir.errors import Error
+from tflir.ir.errors import UNMET, Error
 from tflir.ir.functions import functions
 from tflir.ir.statistics import Range, ranges_of
 from tflir.passes.base import PassReport, TflPass
@@ -85,5 +85,5 @@ def _refusal(declined: dict[Operation, str]) -> Error:
     return Error(
         f"{len(declined)} ops can't be quantized to 16x8: {listed}",
         hint="allow float32 ops too: TFLITE_BUILTINS among the supported ops, or --allow-float with their names",
-        status=3,
+        status=UNMET,
     )

@@ -14,7 +14,7 @@ from xdsl.ir import Operation, SSAValue, Use
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.statistics import Range
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import bias_of, is_same_scale, is_symmetric, uses_in_order, weight_axis
+from tflir.passes.quantization.facts import PER_TENSOR, bias_of, is_same_scale, is_symmetric, uses_in_order, weight_axis
 from tflir.passes.quantization.integers import extremes
 from tflir.passes.quantization.numerics import Float64, Rows
 from tflir.passes.quantization.pairs import FloatConstant
@@ -29,8 +29,6 @@ from tflir.passes.quantization.parameters import (
 from tflir.passes.quantization.propagation import Propagation
 from tflir.passes.quantization.stored_weights import stored_of
 from tflir.passes.rewriting.values import producer
-
-_PER_TENSOR = -1
 
 
 class Contents:
@@ -78,10 +76,10 @@ class Contents:
     def _axis(self, use: Use) -> int | None:
         """The channel axis of a weight; -1 if it has one scale, and a zero point of 0; None for another operand."""
         axis = weight_axis(use.operation, use.index)
-        return _PER_TENSOR if axis is None and not self._tf_compat and is_symmetric(use) else axis
+        return PER_TENSOR if axis is None and not self._tf_compat and is_symmetric(use) else axis
 
     def _weight(self, constant: FloatConstant, axis: int) -> UniformQuantizedType | None:
-        channel_axis = None if axis == _PER_TENSOR or not self._per_channel or axis >= len(constant.shape) else axis
+        channel_axis = None if axis == PER_TENSOR or not self._per_channel or axis >= len(constant.shape) else axis
         rows = Rows.of(constant.blob, constant.shape, channel_axis)
         if rows is None or not constant.elements:
             return None

@@ -14,8 +14,8 @@ from tflir.ir.tfl.arithmetic import MulOp, SubOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.elementwise import CastOp
 from tflir.ir.tfl.quantization import DequantizeOp
-from tflir.ir.types import shape_of, tensor_type
-from tflir.passes.quantization.facts import VOLATILE, quantized_element
+from tflir.ir.types import quantized_element, shape_of, tensor_type
+from tflir.passes.quantization.facts import VOLATILE
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
 from tflir.passes.rewriting.values import producer

@@ -7,10 +7,8 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue, Use
 
 from tflir.ir import names
-from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of
 from tflir.passes.rewriting.values import is_float
 
 KEEP_FLOAT, LEFT_OUT, MAY_STAY_FLOAT = names.KEEP_FLOAT, names.LEFT_OUT, names.MAY_STAY_FLOAT
@@ -33,12 +31,8 @@ FIRST_USE_FIRST = "tfl.first_use_first"
 """On a dequantize: TensorFlow's search for integer ops visits its users in program order, not the last one first."""
 
 
-def quantized_element(value: SSAValue) -> UniformQuantizedType | None:
-    """The quantized element type of a value; None where it has none."""
-    element = element_of(value.type)
-    return element if isinstance(element, UniformQuantizedType) else None
-
-
+PER_TENSOR = -1
+"""In place of an axis: weights with one scale."""
 FLOAT, INT8, INT16 = "float", "int8", "int16"
 """The types of activations that an op may compute with."""
 _SAME_MAGNITUDES = frozenset(("MATRIX_DIAG", "NEG", "REVERSE_SEQUENCE", "REVERSE_V2"))

@@ -36,13 +36,8 @@ def far_apart(
             if operands[0].owner in keep:
                 keep[op] = None
         elif len(results) == 1 and results[0] in ranges:
-            least = share * _spread(ranges[results[0]])
+            least = share * ranges[results[0]].with_zero().width
             own = [ranges[value] for value in operands if value in ranges and not is_constant(value)]
-            if any(0 < _spread(operand_range) < least for operand_range in own):
+            if any(0 < operand_range.with_zero().width < least for operand_range in own):
                 keep[op] = None
     return list(keep)
-
-
-def _spread(bounds: Range) -> float:
-    """The width of a range, extended to hold 0."""
-    return max(bounds.high, 0.0) - min(bounds.low, 0.0)

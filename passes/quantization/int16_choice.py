@@ -17,16 +17,16 @@ from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, ExternalConstOp, NoValueOp, QConstOp, SparseConstOp, SparseQConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, shape_of
+from tflir.ir.types import element_of, quantized_element, shape_of
 from tflir.passes.base import fail
 from tflir.passes.quantization import tensorflow_int16
-from tflir.passes.quantization.facts import INT8, INT16, LEFT_OUT, chosen_activations, quantized_element
+from tflir.passes.quantization.facts import INT8, INT16, LEFT_OUT, chosen_activations
 from tflir.passes.quantization.far_apart import SHARE_OF_INT16, far_apart
 from tflir.passes.quantization.far_apart import WHY as FAR_APART
 from tflir.passes.quantization.int16_facts import (
     activations,
-    constant_of,
     copies_scale,
+    float_or_int8_constant,
     is_linear,
     stored_weight,
     takes_any_type,
@@ -156,7 +156,7 @@ class Choice:
         return covers and wide.high < _ALMOST_0 and activation_scale(narrow) > 0
 
     def _range(self, value: SSAValue) -> Range | None:
-        constant = constant_of(value)
+        constant = float_or_int8_constant(value)
         if constant is None:
             return self._ranges.get(value)
         return self._clamped.get(value) or constant_range(constant.blob)
@@ -185,7 +185,7 @@ class Choice:
         found = self._ranges.get(op.operands[0])
         shape = shape_of(op.operands[0].type)
         row = shape[-1] if shape and shape[-1] > 0 else _LONG_ROW
-        return row >= _LONG_ROW and (found is None or found.high - found.low > _TAIL)
+        return row >= _LONG_ROW and (found is None or found.width > _TAIL)
 
     def _why_not_in_tensorflow(self, op: TflOp) -> str | None:
         if not tensorflow_int16.quantizes(op.INFO):
@@ -193,7 +193,7 @@ class Choice:
         if is_linear(op) and _has_no_weights(op):
             return _NO_WEIGHTS
         read = [op.operands[index] for index in activations(op)]
-        known = all(value in self._ranged or constant_of(value) is not None for value in read)
+        known = all(value in self._ranged or float_or_int8_constant(value) is not None for value in read)
         if not known or not (tensorflow_int16.takes_first_scale(op.INFO) or self._have_scales(op)):
             hint = "let samples reach the op, or leave --tf-compat"
             raise fail(f"{_NO_RANGE}, and TensorFlow refuses that", op, hint)
@@ -206,7 +206,7 @@ class Choice:
         return all(result in self._ranged for result in op.results if is_float(result))
 
     def _why_not_operand(self, value: SSAValue) -> str | None:
-        constant = constant_of(value)
+        constant = float_or_int8_constant(value)
         if constant is None:
             return None if value in self._ranged else _NO_RANGE
         return None if self._is_finite_constant(constant) else "a constant holds NaN or infinity"
@@ -227,7 +227,7 @@ class Choice:
             return _NO_WEIGHTS
         position, axis = op.INFO.weight
         stored = stored_weight(op)
-        weight = constant_of(op.operands[position])
+        weight = float_or_int8_constant(op.operands[position])
         if stored is None and weight is None:
             taken = stored_of(op.operands[position])
             element = None if taken is None else quantized_element(taken.operands[0])
@@ -239,7 +239,7 @@ class Choice:
         bias = op.operands[op.INFO.bias[0]] if op.INFO.bias[0] < len(op.operands) else None
         if bias is None or element_of(bias.type) is None:
             return None
-        constant = constant_of(bias)
+        constant = float_or_int8_constant(bias)
         if constant is None or constant.shape != (shape[axis],):
             return "its bias is no constant of a number for each channel"
         return None if self._is_finite_constant(constant) else "its bias holds NaN or infinity"
@@ -248,7 +248,7 @@ class Choice:
 def _has_no_weights(op: TflOp) -> bool:
     """Whether a layer has constant weights without elements, which have no scale for its channels."""
     assert op.INFO.weight is not None
-    weight = constant_of(op.operands[op.INFO.weight[0]])
+    weight = float_or_int8_constant(op.operands[op.INFO.weight[0]])
     return weight is not None and not weight.elements
 
 

@@ -7,8 +7,8 @@ from xdsl.ir import Operation, OpResult, SSAValue
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp, TransposeConvOp
-from tflir.ir.types import element_of
-from tflir.passes.quantization.facts import INT16, quantized_element, shares_scale
+from tflir.ir.types import element_of, quantized_element
+from tflir.passes.quantization.facts import INT16, shares_scale
 from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
 from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.values import is_float
@@ -43,7 +43,7 @@ def activations(op: TflOp) -> list[int]:
     return [i for i, v in enumerate(op.operands) if i not in excluded and (is_float(v) or is_int16(v))]
 
 
-def constant_of(value: SSAValue) -> FloatConstant | None:
+def float_or_int8_constant(value: SSAValue) -> FloatConstant | None:
     """The constant, if `value` is a float32 constant that is stored as float32, float16 or int8; else None."""
     if not isinstance(value, OpResult):
         return None

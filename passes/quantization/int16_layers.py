@@ -16,17 +16,23 @@ from xdsl.ir import Operation
 from tflir.ir import names
 from tflir.ir.blob import Blob
 from tflir.ir.constants import from_blob
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.records import record_to_attribute
 from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import FALSE, TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
-from tflir.ir.types import tensor_type
+from tflir.ir.types import quantized_element, tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import STORED_WEIGHTS, quantized_element
-from tflir.passes.quantization.int16_facts import activations, chooses_bias_type, constant_of, is_linear, stored_weight
+from tflir.passes.quantization.facts import STORED_WEIGHTS
+from tflir.passes.quantization.int16_facts import (
+    activations,
+    chooses_bias_type,
+    float_or_int8_constant,
+    is_linear,
+    stored_weight,
+)
 from tflir.passes.quantization.int16_numerics import Float32, bias_blob, weight_blob, weight_magnitudes
 from tflir.passes.quantization.numerics import INT8_MOST, Rows
 from tflir.passes.quantization.pairs import FloatConstant, name_of_twin
@@ -37,7 +43,7 @@ from tflir.passes.rewriting.values import const_op, qconst_op
 def check_bias_bits(bits: int) -> None:
     """Raises `Error` (status 2) if no kernel has biases of so many bits."""
     if bits not in (32, 64):
-        raise Error(f"bias_bits={bits}: biases of 16x8 models have 32 or 64 bits", status=2)
+        raise Error(f"bias_bits={bits}: biases of 16x8 models have 32 or 64 bits", status=USAGE)
 
 
 def store_weights(
@@ -48,7 +54,7 @@ def store_weights(
     if chooses_bias_type(op):
         op.properties["quantized_bias_type"] = StringAttr(f"INT{bits}")
     position, axis = op.INFO.weight
-    weight = constant_of(op.operands[position])
+    weight = float_or_int8_constant(op.operands[position])
     if stored_weight(op) is not None or weight is None:
         return
     bias = bias_of_layer(op)
@@ -117,7 +123,7 @@ def bias_position(op: Operation) -> int | None:
 def bias_of_layer(op: TflOp) -> FloatConstant | None:
     """The constant bias of a layer; None if it has none."""
     position = bias_position(op)
-    return None if position is None else constant_of(op.operands[position])
+    return None if position is None else float_or_int8_constant(op.operands[position])
 
 
 def _name(constant: FloatConstant, kind: str) -> str | None:

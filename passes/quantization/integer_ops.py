@@ -11,6 +11,7 @@ from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 from tflir.ir import names
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import (
     FIRST_USE_FIRST,
@@ -19,7 +20,6 @@ from tflir.passes.quantization.facts import (
     kind_of,
     may_be_integer,
     positions,
-    quantized_element,
     uses_in_order,
 )
 from tflir.passes.quantization.int16_facts import takes_any_type

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from tflir.ir.tfl.activations import LIMITS, fused_activation
 from tflir.ir.tfl.base import TflOp
 
 _OF_PRODUCT = {8: 2.0**-4, 16: 1.0}
@@ -42,7 +43,8 @@ _RESCALES = frozenset(
     )
 )
 _COMPARES = frozenset(("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"))
-_BOUNDS = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}
+_BOUNDS = {name: high for name, (_, high) in LIMITS.items() if math.isfinite(high)}
+"""The largest number after an activation that has one."""
 
 
 def least_scale(op: TflOp, scales: Mapping[int, float], bits: int = 8) -> float:
@@ -59,7 +61,7 @@ def least_scale(op: TflOp, scales: Mapping[int, float], bits: int = 8) -> float:
 def _least_scale(op: TflOp, scales: Mapping[int, float], bits: int) -> float:
     kind = op.INFO.builtin
     known = {index: scale for index, scale in scales.items() if scale > 0 and math.isfinite(scale)}
-    bound = _OF_BOUND * _BOUNDS.get(_fused(op), 0.0)
+    bound = _OF_BOUND * _BOUNDS.get(fused_activation(op), 0.0)
     share = _OF_PRODUCT[bits]
     if not known:
         return bound
@@ -93,11 +95,6 @@ def refused_operand(op: TflOp, scales: Mapping[int, float]) -> str | None:
 def bias_scale(most: float) -> float:
     """The scale to give `least_scale` for a bias whose largest element is `most` in magnitude."""
     return most * _OF_BIAS
-
-
-def _fused(op: TflOp) -> str:
-    fused = op.properties.get("fused_activation_function")
-    return str(getattr(fused, "data", ""))
 
 
 def _slope(op: TflOp) -> float:

@@ -9,11 +9,17 @@ from __future__ import annotations
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.statistics import Range
-from tflir.passes.quantization.facts import bias_of, is_quantizable, is_same_scale, uses_in_order, weight_axis
+from tflir.passes.quantization.facts import (
+    PER_TENSOR,
+    bias_of,
+    is_quantizable,
+    is_same_scale,
+    uses_in_order,
+    weight_axis,
+)
 from tflir.passes.quantization.pairs import FloatConstant, copied
 
 _OPERAND = "an operand"
-_ONE_SCALE = -1
 
 
 def split_by_kind(
@@ -44,10 +50,10 @@ def split_by_kind(
 def _kind(op: Operation, operand: int, *, per_channel: bool) -> int | str | None:
     """The kind of scales that an op needs for its operand; None if they follow other values, or if the op stays float.
 
-    A kind is the axis of a weight's scales, `_ONE_SCALE` for a weight with one scale, or `_OPERAND`.
+    A kind is the axis of a weight's scales, `PER_TENSOR` for a weight with one scale, or `_OPERAND`.
     """
     bias = bias_of(op)
     if not is_quantizable(op) or is_same_scale(op) or (bias is not None and bias[0] == operand):
         return None
     axis = weight_axis(op, operand)
-    return _OPERAND if axis is None else axis if per_channel else _ONE_SCALE
+    return _OPERAND if axis is None else axis if per_channel else PER_TENSOR

@@ -19,7 +19,7 @@ from tflir.ir.tfl.constants import QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, FakeQuantOp, QuantizeOp
 from tflir.ir.types import PACKED_BITS, schema_name
 from tflir.passes.base import fail
-from tflir.passes.quantization.numerics import Rows
+from tflir.passes.quantization.numerics import Rows, half_away
 from tflir.passes.quantization.pairs import FloatConstant, float_constant, quantized_tensor
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
@@ -73,16 +73,12 @@ def _steps(op: FakeQuantOp) -> _Steps:
     narrow = bool(op.narrow_range.value.data)
     least, most = -(1 << (bits - 1)) + int(narrow), (1 << (bits - 1)) - 1
     scale = (high - low) / (most - least)
-    point = min(max(_half_away(least - low / scale), least), most)
+    point = min(max(int(half_away(least - low / scale)), least), most)
     return _Steps(least, most, scale, point)
 
 
 def _number(attr: FloatAttr) -> float:
     return float(attr.value.data)
-
-
-def _half_away(value: float) -> int:
-    return int(math.copysign(math.floor(abs(value) + 0.5), value))
 
 
 class LowerFakeQuant(RewritePattern):
@@ -111,7 +107,7 @@ def _of_value(op: FakeQuantOp, source: SSAValue, steps: _Steps) -> Operation:
         params = UniformQuantizedType.get(storage, F32, params.layout, narrow=bool(op.narrow_range.value.data))
     qtype = quantized_tensor(source, params)
     quantize = QuantizeOp.create(operands=[source], result_types=[qtype], properties={"qtype": qtype})
-    quantize.location = names.named(None if (name := names.name_of(op.results[0])) is None else f"{name}_quantized")
+    quantize.location = names.named(names.suffixed(op.results[0], "quantized"))
     return quantize
 
 

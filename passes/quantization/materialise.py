@@ -16,6 +16,7 @@ from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import quantized_element
 from tflir.passes.quantization.facts import (
     FIRST_USE_FIRST,
     FLOAT,
@@ -25,7 +26,6 @@ from tflir.passes.quantization.facts import (
     VOLATILE,
     is_quantizable,
     kind_of,
-    quantized_element,
 )
 from tflir.passes.quantization.int16_facts import activations, takes_any_type
 from tflir.passes.quantization.pairs import quantized_tensor

@@ -12,18 +12,18 @@ from xdsl.rewriter import Rewriter
 from tflir.ir import names
 from tflir.ir.constness import is_constant
 from tflir.ir.entries import entry_functions
-from tflir.ir.errors import Error
+from tflir.ir.errors import UNMET, USAGE, Error
+from tflir.ir.option_words import IO_TYPES
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.integer_kernels import spelled
 from tflir.passes.quantization.pairs import float_tensor, quantized_tensor
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import is_float, producer
 
-TYPES = ("float32", "int8", "uint8", "int16")
 _U8_OFFSET = 128
 
 
@@ -63,10 +63,12 @@ class ModifyIONodesPass(TflPass):
     tf_compat: bool = False
     """An input that float ops read too stays float; else these ops read it through a dequantize."""
 
-    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+    def __post_init__(self) -> None:
         for kind in (self.input_type, self.output_type):
-            if kind and kind not in TYPES:
-                raise Error(f"an input or output can't be {kind}", hint=f"use {', '.join(TYPES)}", status=2)
+            if kind and kind not in IO_TYPES:
+                raise Error(f"an input or output can't be {kind}", hint=f"use {', '.join(IO_TYPES)}", status=USAGE)
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in entry_functions(module):
             if self.input_type:
                 for argument in list(function.body.block.args):
@@ -84,7 +86,7 @@ class ModifyIONodesPass(TflPass):
         name = names.name_of(value) or index
         if self.strict and not _is_idle(value):
             hint = f"leave --inference-{side}-type out"
-            raise Error(f"{side} '{name}' can't be {kind}: it {why}", hint=hint, status=3)
+            raise Error(f"{side} '{name}' can't be {kind}: it {why}", hint=hint, status=UNMET)
         report.decline(f"{side} '{name}' {why}")
         if not self.tf_compat and not _is_idle(value):
             report.remarks.append(f"{side} '{name}' can't be {kind}: it {why}")
@@ -180,7 +182,7 @@ def _change_integer_input(argument: BlockArgument, held: UniformQuantizedType, k
         return None
     made = _with_type(argument, wanted)
     quantize = QuantizeOp.create(operands=[made], result_types=[before], properties={"qtype": before})
-    quantize.location = names.named(_twin(names.name_of(made), "quantize"))
+    quantize.location = names.named(names.suffixed(made, "quantize"))
     uses = list(made.uses)
     _insert_first(made, quantize)
     for use in uses:
@@ -245,22 +247,17 @@ def _requantized(last: Operation, source: SSAValue, wanted: UniformQuantizedType
 
 def _move_name(original: SSAValue, made: SSAValue, kind: str) -> None:
     """Gives the new output the name of the old one, which is renamed with the suffix `kind`, or removed if unused."""
-    name = names.name_of(original)
     if isinstance(made, OpResult):
-        _rename(made, name)
+        _rename(made, names.name_of(original))
     if not isinstance(original, OpResult):
         return
     if original.first_use is None and isinstance(original.op, DequantizeOp):
         erase(original.op)
     else:
-        _rename(original, _twin(name, kind))
+        _rename(original, names.suffixed(original, kind))
 
 
 def _rename(value: OpResult, name: str | None) -> None:
     result_names = names.op_names(value.op)
     result_names[value.index] = name
     value.op.location = names.location_of(result_names)
-
-
-def _twin(name: str | None, kind: str) -> str | None:
-    return None if name is None else f"{name}_{kind}"

@@ -24,10 +24,12 @@ from tflir.passes.quantization.half import HalfCast
 
 Float64 = npt.NDArray[np.float64]
 
-_LEVELS = 254
 INT8_MOST, INT16_MOST, INT32_MOST = 2**7 - 1, 2**15 - 1, 2**31 - 1
 """The largest integers of these widths; symmetric quantization goes as far below 0."""
-_LEAST_RANGE = 1e-6
+NARROW_LEVELS = 2 * INT8_MOST
+"""The steps from the smallest to the largest integer of symmetric int8."""
+LEAST_SPREAD = 1e-6
+"""Numbers that differ by less are quantized with the scale of a range of this width."""
 _BLOCK = 1 << 16
 """The number of elements that are processed at once, so that a block and its temporaries fit the cache."""
 _READ = 1 << 20
@@ -91,10 +93,14 @@ class Rows:
             return np.atleast_1d(np.asarray(most, np.float64))
 
 
+def symmetric_spreads(magnitudes: Float64) -> Float64:
+    """The widths of the ranges that narrow-range int8 covers for channels whose max|v| is given."""
+    return np.maximum(2 * magnitudes, LEAST_SPREAD)
+
+
 def symmetric_scales(magnitudes: Float64) -> Float64:
     """Scales of narrow-range int8 for channels whose max|v| is given, shape `(channels,)`."""
-    spread = 2 * magnitudes
-    return np.where(spread <= _LEAST_RANGE, np.maximum(spread, _LEAST_RANGE), spread) / _LEVELS
+    return symmetric_spreads(magnitudes) / NARROW_LEVELS
 
 
 def quantized_blob(rows: Rows, scales: Float64) -> Blob:
@@ -196,6 +202,11 @@ def round_half_away(values: Float64) -> Float64:
     return np.where(np.abs(values - whole) >= 0.5, whole + np.copysign(1.0, values), whole)
 
 
+def half_away(value: float) -> float:
+    """One number, rounded to the nearest integer, ties away from zero."""
+    return float(np.copysign(np.floor(abs(value) + 0.5), value))
+
+
 def float16_blob(blob: Blob, *, clamp: bool = False) -> Blob:
     """float32 bytes cast to float16, ties to even, when they are written; `clamp` limits values to ±65504."""
 
@@ -225,7 +236,7 @@ def float32_blob(blob: Blob) -> Blob:
     return DeferredBlob(blob.nbytes * 2, ("float32", blob), make)
 
 
-def dequantized_blob(blob: Blob, shape: tuple[int, ...], layout: Layout) -> Blob:
+def dequantized_int8_blob(blob: Blob, shape: tuple[int, ...], layout: Layout) -> Blob:
     """int8 bytes dequantized to float32 when they are read: scale (q - zero_point), per tensor or per channel."""
     elements = blob.nbytes
     dims = [-1 if axis in layout.axes else 1 for axis in range(len(shape))]

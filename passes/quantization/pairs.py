@@ -15,9 +15,8 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, shape_of, tensor_type, with_element
-from tflir.passes.quantization.facts import quantized_element
-from tflir.passes.quantization.numerics import dequantized_blob, float32_blob
+from tflir.ir.types import element_of, quantized_element, shape_of, tensor_type, with_element
+from tflir.passes.quantization.numerics import dequantized_int8_blob, float32_blob
 from tflir.passes.rewriting.edit import insert_after
 
 
@@ -85,7 +84,7 @@ def dequantized_constant(op: Operation) -> FloatConstant | None:
     if element.storage.width.data != 8 or element.is_unsigned or element.layout.blocks:
         return None
     shape = shape_of(value.type) or ()
-    blob = dequantized_blob(value.blob, shape, element.layout)
+    blob = dequantized_int8_blob(value.blob, shape, element.layout)
     return FloatConstant(op.results[0], blob, shape, source.op, value.blob.nbytes)
 
 
@@ -130,7 +129,7 @@ def in_integers(op: TflOp, index: int, stored: SSAValue, kind: str) -> tuple[Tfl
     The dequantize gets the name, the recorded range and other fields of the result's tensor, and the op on integers the
     marks of `op`; its result is named after the other, with the suffix `kind`.
     """
-    result, name = op.results[0], names.op_names(op)[0]
+    result = op.results[0]
     element = quantized_element(stored)
     assert element is not None
     made = type(op).create(
@@ -138,7 +137,7 @@ def in_integers(op: TflOp, index: int, stored: SSAValue, kind: str) -> tuple[Tfl
         result_types=[quantized_tensor(result, element)],
         properties=dict(op.properties),
         attributes={key: op.attributes[key] for key in names.CARRIED if key in op.attributes},
-        location=names.named(None if name is None else f"{name}_{kind}"),
+        location=names.named(names.suffixed(result, kind)),
     )
     dequantize = DequantizeOp.create(operands=made.results, result_types=[result.type], location=op.location)
     if (extras := op.attributes.get(names.TENSOR)) is not None:
@@ -156,8 +155,8 @@ def name_of_twin(constant: FloatConstant, kind: str, *, replaces: bool) -> str |
 
     It is the constant's own name if the narrow form replaces it, else that name with the suffix `kind`.
     """
-    name = names.op_names(constant.source)[0]
-    return name if name is None or replaces else f"{name}_{kind}"
+    source = constant.source.results[0]
+    return names.name_of(source) if replaces else names.suffixed(source, kind)
 
 
 def insert_pair(
@@ -168,7 +167,7 @@ def insert_pair(
     quantize = QuantizeOp.create(operands=[constant.value], result_types=[qtype], properties={"qtype": qtype})
     dequantize = DequantizeOp.create(operands=quantize.results, result_types=[constant.value.type])
     quantize.location = names.named(name)
-    dequantize.location = names.named(None if name is None else f"{name}_dequantize")
+    dequantize.location = names.named(names.suffixed(quantize.results[0], "dequantize"))
     insert_after(after, quantize, dequantize)
     return dequantize
 

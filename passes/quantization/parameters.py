@@ -16,14 +16,13 @@ from xdsl.dialects.builtin import Float32Type, IntegerType
 
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.statistics import Range
+from tflir.passes.quantization.numerics import LEAST_SPREAD, NARROW_LEVELS, half_away, symmetric_spreads
 
 I8, I16, I32 = IntegerType(8), IntegerType(16), IntegerType(32)
 F32 = Float32Type()
 Float64 = npt.NDArray[np.float64]
 
-_LEAST_SPREAD = 1e-6
 _QMIN, _QMAX = -128, 127
-_NARROW_LEVELS = 254
 _MOST_BIAS = (1 << 31) // 2 - 1
 """Half of the int32 range: with a larger bias, the accumulator could overflow."""
 
@@ -36,11 +35,7 @@ def _asymmetric(low: float, high: float) -> UniformQuantizedType:
     scale = np.float32(np.float32(high) - np.float32(low)) / np.float32(_QMAX - _QMIN)
     with np.errstate(over="ignore"):
         point = float(np.float32(_QMIN - low / float(scale)))
-    return per_tensor(I8, float(scale), int(np.clip(_half_away(point), _QMIN, _QMAX)))
-
-
-def _half_away(value: float) -> float:
-    return float(np.copysign(np.floor(abs(value) + 0.5), value))
+    return per_tensor(I8, float(scale), int(np.clip(half_away(point), _QMIN, _QMAX)))
 
 
 def per_tensor(
@@ -59,32 +54,31 @@ def has_scale(bounds: Range) -> bool:
 def activation_type(bounds: Range) -> UniformQuantizedType:
     """int8 for an activation of this range, extended to contain 0, and by 1e-6 on each side if narrower than 1e-6."""
     low, high = min(bounds.low, 0.0), max(bounds.high, 0.0)
-    if high - low < _LEAST_SPREAD:
-        low, high = low - _LEAST_SPREAD, high + _LEAST_SPREAD
+    if high - low < LEAST_SPREAD:
+        low, high = low - LEAST_SPREAD, high + LEAST_SPREAD
     return _asymmetric(low, high)
 
 
 def centred_type(bounds: Range) -> UniformQuantizedType:
     """int8 with zero point 0 for an activation of this range: scale = f32(max|range| / 127)."""
-    most = max(abs(bounds.low), abs(bounds.high), _LEAST_SPREAD)
+    most = max(abs(bounds.low), abs(bounds.high), LEAST_SPREAD)
     return per_tensor(I8, float(np.float32(np.float32(most) / np.float32(_QMAX))))
 
 
 def constant_type(low: float, high: float) -> UniformQuantizedType:
     """int8 for a constant operand whose elements lie in [low, high]: asymmetric, with all integers of [-128, 127]."""
-    return _asymmetric(*_spread(min(low, 0.0), max(high, 0.0)))
+    return _asymmetric(*_no_narrower(min(low, 0.0), max(high, 0.0)))
 
 
-def _spread(low: float, high: float) -> tuple[float, float]:
-    if high - low <= _LEAST_SPREAD:
-        return min(low, -_LEAST_SPREAD / 2), max(high, _LEAST_SPREAD / 2)
+def _no_narrower(low: float, high: float) -> tuple[float, float]:
+    if high - low <= LEAST_SPREAD:
+        return min(low, -LEAST_SPREAD / 2), max(high, LEAST_SPREAD / 2)
     return low, high
 
 
 def weight_scales(magnitudes: Float64) -> Float64:
     """Scales of symmetric int8 in [-127, 127] for channels whose max|v| is given: f32(f32(2 max|v|) / 254)."""
-    spread = np.where(2 * magnitudes <= _LEAST_SPREAD, np.maximum(2 * magnitudes, _LEAST_SPREAD), 2 * magnitudes)
-    return (spread.astype(np.float32) / np.float32(_NARROW_LEVELS)).astype(np.float64)
+    return (symmetric_spreads(magnitudes).astype(np.float32) / np.float32(NARROW_LEVELS)).astype(np.float64)
 
 
 def weight_type(scales: Float64, axis: int | None) -> UniformQuantizedType:
@@ -142,7 +136,7 @@ def power_of_two_scale(bounds: Range) -> float:
 
 def symmetric_int16(most: float, levels: int = 32767) -> UniformQuantizedType:
     """int16 in [-32767, 32767] with zero point 0 for values up to `most` in magnitude: scale = f32(most / levels)."""
-    most = max(most, _LEAST_SPREAD / 2)
+    most = max(most, LEAST_SPREAD / 2)
     return per_tensor(I16, float(np.float32(np.float32(most) / np.float32(levels))), narrow=True)
 
 

@@ -14,6 +14,7 @@ from xdsl.ir import BlockArgument, OpResult
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import (
     INT16,
@@ -23,7 +24,6 @@ from tflir.passes.quantization.facts import (
     is_preserved,
     is_same_scale,
     kind_of,
-    quantized_element,
 )
 from tflir.passes.quantization.refused import made_too_fine
 from tflir.passes.rewriting import PatternRewriter, RewritePattern, op_type_rewrite_pattern, rewrite

@@ -11,6 +11,7 @@ from xdsl.ir import Operation, Use
 
 from tflir.ir import names
 from tflir.ir.functions import functions
+from tflir.ir.option_words import LEAST_WEIGHT
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.base import TRUE, TflOp
 from tflir.passes.base import PassReport, TflPass
@@ -62,7 +63,7 @@ class PrepareQuantizeDynamicRangePass(TflPass):
 
     per_channel: bool = True
     """Scales per channel where the op has a channel axis; else one scale a tensor."""
-    min_elements: int = 1024
+    min_elements: int = LEAST_WEIGHT
     """Constants of fewer elements stay as they are, and those without any."""
     uncalibrated: bool = False
     """Only in functions of which no range was recorded, beside others that are calibrated."""

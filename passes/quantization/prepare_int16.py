@@ -15,12 +15,13 @@ from xdsl.ir import OpResult, SSAValue
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.base import TflOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport, fail
-from tflir.passes.quantization.facts import INT16, is_same_scale, kind_of, positions, quantized_element
+from tflir.passes.quantization.facts import INT16, is_same_scale, kind_of, positions
 from tflir.passes.quantization.int16_facts import (
     activations,
-    constant_of,
     copies_scale,
+    float_or_int8_constant,
     is_linear,
     merges,
     stored_weight,
@@ -74,7 +75,6 @@ def int16_states(
             scales = (float(params.layout.scales) for params in (*known.values(), given[op.results[0]]))
             store_weights(op, *scales, per_channel=per_channel, bits=bias_bits, report=report)
     spread = Propagation(
-        function,
         positions(function),
         constants={value: value.op for value in constants if isinstance(value, OpResult)},
         contents=lambda value: own[value],
@@ -96,7 +96,7 @@ def _constants(ops: list[TflOp]) -> dict[SSAValue, FloatConstant]:
     constants: dict[SSAValue, FloatConstant] = {}
     for op in ops:
         for index in activations(op):
-            constant = constant_of(op.operands[index])
+            constant = float_or_int8_constant(op.operands[index])
             if constant is None:
                 continue
             if merges(op) and not constant.value.has_one_use():
@@ -134,7 +134,7 @@ def _recorded_type(op: TflOp, recorded: Range | None, headroom: int) -> Params:
 
 def _weight_scale(op: TflOp, weight: SSAValue) -> float:
     """The largest scale of the weights, which a pass may have stored as integers before."""
-    constant, stored = constant_of(weight), stored_weight(op)
+    constant, stored = float_or_int8_constant(weight), stored_weight(op)
     element = None if stored is None else quantized_element(stored)
     if element is not None:
         return float(element.layout.scales.max())

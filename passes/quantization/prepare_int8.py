@@ -13,6 +13,7 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range, ranges_of
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport
 from tflir.passes.dead_code import dead_ops, remove_dead_ops
 from tflir.passes.quantization.centred import centred_parameters, keep_uncentred_float
@@ -26,7 +27,6 @@ from tflir.passes.quantization.facts import (
     is_quantized_by_model,
     is_same_scale,
     positions,
-    quantized_element,
     uses_in_order,
 )
 from tflir.passes.quantization.far_apart import SHARE_OF_INT8, far_apart
@@ -95,7 +95,6 @@ def int8_states(
     order = positions(function)
     contents = Contents(constants, order, report, per_channel=per_channel, tf_compat=tf_compat, clamped=clamped)
     spread = Propagation(
-        function,
         order,
         constants={value: value.op for value in constants if isinstance(value, OpResult)},
         contents=contents.of_constant,
@@ -110,9 +109,7 @@ def int8_states(
     states = {
         value: state
         for value, state in spread.states.items()
-        if state.params is not None
-        and (everywhere or spread.has_pair(value, given))
-        and not is_quantized_by_model(value)
+        if state.params is not None and (everywhere or spread.has_pair(value)) and not is_quantized_by_model(value)
     }
     return Chosen(states, given, frozenset(constants))
 

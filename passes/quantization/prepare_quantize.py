@@ -9,7 +9,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 
 from tflir.ir.constness import is_constant
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.ir.statistics import clear_ranges, ranges_of
 from tflir.passes.base import PassReport, TflPass
@@ -67,10 +67,12 @@ class PrepareQuantizePass(TflPass):
     tf_compat: bool = False
     """Make TensorFlow's choices even where they lose accuracy."""
 
-    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+    def __post_init__(self) -> None:
         check_bias_bits(self.bias_bits)
         if not 0 <= self.headroom <= _MOST_HEADROOM:
-            raise Error(f"headroom={self.headroom}: a number of bits from 0 to {_MOST_HEADROOM}", status=2)
+            raise Error(f"headroom={self.headroom}: a number of bits from 0 to {_MOST_HEADROOM}", status=USAGE)
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):
             self._function(function, report)
 

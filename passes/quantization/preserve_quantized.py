@@ -13,8 +13,9 @@ from tflir.ir.constness import CONSTANTS, is_constant
 from tflir.ir.entries import entry_functions
 from tflir.ir.functions import functions
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import KEEP_FLOAT, MODEL_QUANTIZED, quantized_element
+from tflir.passes.quantization.facts import KEEP_FLOAT, MODEL_QUANTIZED
 from tflir.passes.quantization.stored_weights import reads_stored_weights
 from tflir.passes.rewriting.values import is_float, producer
 

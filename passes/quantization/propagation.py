@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.types import quantized_element
 from tflir.passes.quantization.facts import (
     INT8,
     bias_of,
@@ -24,7 +24,6 @@ from tflir.passes.quantization.facts import (
     is_quantizable,
     is_same_scale,
     kind_of,
-    quantized_element,
     uses_in_order,
 )
 from tflir.passes.quantization.parameters import fixed_type
@@ -65,7 +64,6 @@ class Propagation:
 
     def __init__(
         self,
-        function: FuncOp,
         order: dict[Operation, int],
         *,
         constants: dict[SSAValue, Operation],
@@ -79,6 +77,7 @@ class Propagation:
         self._order = order
         self._constants = constants
         self._contents = contents
+        self._given = given
         self._bias = bias
         self._results_first = results_first
         self.states: dict[SSAValue, State] = {value: State(params, given=True) for value, params in given.items()}
@@ -178,8 +177,8 @@ class Propagation:
         elif state.params != params:
             state.requants.setdefault(params, []).append((op, index))
 
-    def has_pair(self, value: SSAValue, given: dict[SSAValue, Params]) -> bool:
+    def has_pair(self, value: SSAValue) -> bool:
         """Whether the value gets a pair: it is given, a constant or an argument, or a visited op makes it."""
-        if value in given or value in self._constants or isinstance(value, BlockArgument):
+        if value in self._given or value in self._constants or isinstance(value, BlockArgument):
             return True
         return isinstance(value, OpResult) and value.op in self.visited_from_start

@@ -15,16 +15,9 @@ from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TRUE, TflOp
 from tflir.ir.tfl.constants import ConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, shape_of
+from tflir.ir.types import element_of, quantized_element, shape_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import (
-    LEFT_OUT,
-    UNCALIBRATED,
-    VOLATILE,
-    WEIGHT_ONLY,
-    chosen_activations,
-    quantized_element,
-)
+from tflir.passes.quantization.facts import LEFT_OUT, UNCALIBRATED, VOLATILE, WEIGHT_ONLY, chosen_activations
 from tflir.passes.quantization.fold_constants import fold_constant
 from tflir.passes.quantization.integer_kernels import why_no_hybrid_kernel
 from tflir.passes.quantization.integer_ops import form_integer_ops

@@ -94,16 +94,12 @@ def _is_worth_keeping(value: SSAValue, own: Range, imposed: Range, dead: Abstrac
     """Whether several ops read the value, and with the imposed range it would lose precision or be clipped."""
     if _users(value, dead) < 2:
         return False
-    beyond = _BEYOND * _spread(own)
-    cut = own.low < min(imposed.low, 0.0) - beyond or own.high > max(imposed.high, 0.0) + beyond
-    return cut or _spread(own) < _MUCH_FINER * _spread(imposed)
+    width, limits = own.with_zero().width, imposed.with_zero()
+    beyond = _BEYOND * width
+    cut = own.low < limits.low - beyond or own.high > limits.high + beyond
+    return cut or width < _MUCH_FINER * limits.width
 
 
 def _users(value: SSAValue, dead: AbstractSet[Operation]) -> int:
     """The number of uses by ops that are not dead."""
     return sum(1 for use in value.uses if use.operation not in dead)
-
-
-def _spread(bounds: Range) -> float:
-    """The width of a range, extended to contain 0."""
-    return max(bounds.high, 0.0) - min(bounds.low, 0.0)

@@ -9,8 +9,9 @@ from xdsl.ir import SSAValue
 
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import KEEP_FLOAT, float_operands, is_quantizable, quantized_element
+from tflir.passes.quantization.facts import KEEP_FLOAT, float_operands, is_quantizable
 from tflir.passes.quantization.kernel_limits import least_scale, refused_operand
 from tflir.passes.quantization.propagation import Propagation
 from tflir.passes.rewriting.values import is_float

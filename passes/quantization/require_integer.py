@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Operation
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import UNMET, Error
 from tflir.ir.functions import functions
 from tflir.ir.names import place
 from tflir.ir.tfl.base import TflOp
@@ -19,7 +19,6 @@ from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import KEEP_FLOAT, MAY_STAY_FLOAT
 from tflir.passes.rewriting.values import is_float
 
-_STATUS = 3
 _MOST_NAMED = 8
 """The error names this many ops, and gives the number of the others."""
 
@@ -52,7 +51,7 @@ class RequireIntegerPass(TflPass):
         raise Error(
             f"{len(refused)} op{'s' if len(refused) > 1 else ''} can't be integer: {named}{rest}",
             hint="add TFLITE_BUILTINS to --supported-ops to leave them float, or name them in --allow-float",
-            status=_STATUS,
+            status=UNMET,
         )
 
 

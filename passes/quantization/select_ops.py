@@ -12,17 +12,16 @@ from xdsl.ir import Operation, SSAValue
 
 from tflir.ir import names
 from tflir.ir.constness import is_constant
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.ir.near import near
+from tflir.ir.tfl.activations import fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.name_filter import expression
 from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, SHARES_SCALE, bias_of
 from tflir.passes.rewriting.values import is_float
-
-_USAGE = 2
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def _matching(ops: list[TflOp], constants: list[Operation], patterns: tuple[str,
             raise Error(
                 f"'{pattern}' names no op of the model{near(pattern, known)}",
                 hint="give an op kind such as CONV_2D, a tensor's name, or a regular expression for such names",
-                status=_USAGE,
+                status=USAGE,
             )
         selected |= matches
     return selected
@@ -123,17 +122,12 @@ def unsound_int8(op: TflOp) -> str | None:
     """Why the op's int8 form would be wrong or could not run; None if it is correct."""
     if op.INFO.no_int8:
         return op.INFO.no_int8
-    if op.INFO.int8_activation and (fused := _fused(op)) != op.INFO.int8_activation:
+    if op.INFO.int8_activation and (fused := fused_activation(op)) != op.INFO.int8_activation:
         return f"its integer kernel computes {op.INFO.int8_activation}, not {fused}"
     weight = op.INFO.weight
     if weight is not None and weight[1] >= 0 and _is_computed(op.operands[weight[0]]):
         return "its weights are no constant: the integer kernel wants them symmetric"
     return None
-
-
-def _fused(op: TflOp) -> str:
-    activation = op.properties.get("fused_activation_function")
-    return activation.data if isinstance(activation, StringAttr) else "NONE"
 
 
 def _computed_bias(op: TflOp) -> str | None:

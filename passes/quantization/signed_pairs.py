@@ -17,9 +17,9 @@ from tflir.ir.constants import ArrayElementsAttr, from_blob
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.constants import QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import shape_of
+from tflir.ir.types import quantized_element, shape_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import is_preserved, quantized_element
+from tflir.passes.quantization.facts import is_preserved
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.rewriting.edit import insert_before

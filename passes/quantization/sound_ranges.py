@@ -13,10 +13,12 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 
 from tflir.ir.statistics import Range
+from tflir.ir.tfl.activations import fused_activation
 from tflir.ir.tfl.base import TflOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.constant_ranges import ConstantRanges
-from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale, quantized_element
+from tflir.passes.quantization.facts import fixed_output, float_operands, is_same_scale
 from tflir.passes.quantization.kernel_limits import bias_scale, least_scale
 from tflir.passes.quantization.numerics import INT8_MOST
 from tflir.passes.quantization.visible import Visible
@@ -100,7 +102,7 @@ class _Scales:
 
 def _scale(bounds: Range | None) -> float:
     """The int8 scale of a range, extended to contain 0; 0 if there is no range."""
-    return 0.0 if bounds is None else (max(bounds.high, 0.0) - min(bounds.low, 0.0)) / INT8_LEVELS
+    return 0.0 if bounds is None else bounds.with_zero().width / INT8_LEVELS
 
 
 def _widened(op: TflOp, bounds: Range, scale: float) -> Range:
@@ -109,9 +111,8 @@ def _widened(op: TflOp, bounds: Range, scale: float) -> Range:
     A range of only 0 is widened upwards if the op has no negative results, else in both directions.
     """
     spread = scale * INT8_LEVELS
-    low, high = min(bounds.low, 0.0), max(bounds.high, 0.0)
-    if high > low:
-        return Range(low * spread / (high - low), high * spread / (high - low))
-    fused = op.properties.get("fused_activation_function")
-    one_sided = op.INFO.builtin in _ONE_SIDED or str(getattr(fused, "data", "")) in _ONE_SIDED
+    whole = bounds.with_zero()
+    if whole.width > 0:
+        return Range(whole.low * spread / whole.width, whole.high * spread / whole.width)
+    one_sided = op.INFO.builtin in _ONE_SIDED or fused_activation(op) in _ONE_SIDED
     return Range(0.0, spread) if one_sided else Range(-spread / 2, spread / 2)

@@ -12,22 +12,20 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.tfl.scale_axis import scale_axis
 from tflir.ir.tfl.stored_forms import reads_form
-from tflir.ir.types import element_of, shape_of
+from tflir.ir.types import element_of, quantized_element, shape_of
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import (
+    PER_TENSOR,
     STORED_WEIGHTS,
     bias_of,
     is_quantizable,
     is_same_scale,
-    quantized_element,
     weight_axis,
 )
 from tflir.passes.quantization.integer_kernels import spelled
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.rewriting.edit import erase
 from tflir.passes.rewriting.values import is_float, producer
-
-_PER_TENSOR = -1
 
 
 def drop_unfit_pairs(function: FuncOp, report: PassReport) -> None:
@@ -102,7 +100,7 @@ def _supports(op: Operation, index: int, params: UniformQuantizedType) -> bool:
         return not layout.axes
     if layout.zero_points.any():
         return False
-    return layout.axes in ((), (axis,)) if axis != _PER_TENSOR else not layout.axes
+    return layout.axes in ((), (axis,)) if axis != PER_TENSOR else not layout.axes
 
 
 def reads_stored_weights(op: Operation) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import IntegerAttr, LocationAttr, ModuleOp, StringAttr, i32
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i32
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue, Use
 from xdsl.rewriter import Rewriter
@@ -22,14 +22,15 @@ from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import FALSE, TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.tfl.shapes import Unfit
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization import tensorflow_int16
-from tflir.passes.quantization.facts import INT16, kind_of, quantized_element
+from tflir.passes.quantization.facts import INT16, kind_of
 from tflir.passes.quantization.int16_facts import (
     activations,
     chooses_bias_type,
-    constant_of,
     copies_scale,
+    float_or_int8_constant,
     is_int16,
     is_linear,
     merges,
@@ -76,8 +77,10 @@ class ConvertAsTensorFlowPass(TflPass):
     bias_bits: int = 64
     """Bit width of biases, and of the accumulators that they are added to: 64 or 32."""
 
-    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+    def __post_init__(self) -> None:
         check_bias_bits(self.bias_bits)
+
+    def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):
             self._function(function, report)
             clear_ranges(function)
@@ -154,7 +157,7 @@ class _Conversions:
             op.operands[index] = self._as_int16(op.operands[index], op, common)
         if is_linear(op) and op.INFO.weight is not None:
             position = op.INFO.weight[0]
-            if constant_of(op.operands[position]) is None:
+            if float_or_int8_constant(op.operands[position]) is None:
                 op.operands[position] = self._as_int16(op.operands[position], op)
             read, weight = (_scale_of(op.operands[index]) for index in (positions[0], position))
             self._constants.weights_and_bias(op, read, weight)
@@ -184,7 +187,7 @@ class _Conversions:
 
     def _as_int16(self, value: SSAValue, user: Operation, scale: float | None = None) -> SSAValue:
         """The int16 form of `value` for op `user`, with the given scale, or if it is None, with the value's own."""
-        constant = constant_of(value)
+        constant = float_or_int8_constant(value)
         if constant is not None:
             if not self._is_shared(value) or scale is None:
                 return self._constants.operand(constant, scale)
@@ -205,7 +208,7 @@ class _Conversions:
     def _as_float(self, value: SSAValue, user: Operation) -> SSAValue:
         """The float32 form, for op `user`, of an int16 value. If that returns it, it takes the name of the value."""
         op = DequantizeOp.create(operands=[value], result_types=[float_tensor(value)])
-        op.location = _suffixed(value, "float")
+        op.location = names.named(names.suffixed(value, "float"))
         insert_before(user, op)
         if isinstance(user, ReturnOp):
             _swap_names(value, op)
@@ -215,7 +218,7 @@ class _Conversions:
     def _quantized(self, value: SSAValue, user: Operation, scale: float, suffix: str = "int16") -> SSAValue:
         qtype = quantized_tensor(value, int16_type(scale or NO_SCALE))
         op = QuantizeOp.create(operands=[value], result_types=[qtype], properties={"qtype": qtype})
-        op.location = _suffixed(value, suffix)
+        op.location = names.named(names.suffixed(value, suffix))
         insert_before(user, op)
         self._made.add(op.results[0])
         self._report.count("quantize ops")
@@ -251,8 +254,3 @@ def _swap_names(value: SSAValue, wide: DequantizeOp) -> None:
         result_names[value.index] = f"{name}_int16"
         value.op.location = names.location_of(result_names)
         wide.location = names.named(name)
-
-
-def _suffixed(value: SSAValue, suffix: str) -> LocationAttr:
-    name = names.name_of(value)
-    return names.named(None if name is None else f"{name}_{suffix}")

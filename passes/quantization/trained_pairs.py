@@ -9,8 +9,9 @@ from tflir.ir.constness import is_constant
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import is_preserved, quantized_element
+from tflir.passes.quantization.facts import is_preserved
 from tflir.passes.rewriting.edit import erase
 from tflir.passes.rewriting.values import is_float, is_returned, producer
 

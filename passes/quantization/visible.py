@@ -21,6 +21,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from tflir.ir.statistics import Range
+from tflir.ir.tfl.activations import LIMITS, fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.types import shape_of
 from tflir.passes.quantization.constant_ranges import ConstantRanges
@@ -80,9 +81,8 @@ class Visible:
             return whole
         if not (isinstance(value, OpResult) and may_be_integer(value.op)) and self._constants.range_of(value) is None:
             low, high = self._within_reach(whole, low, high)
-        visible_width = max(high, 0.0) - min(low, 0.0)
-        whole_width = max(whole.high, 0.0) - min(whole.low, 0.0)
-        return Range(low, high) if whole_width > _WORTH_IT * visible_width else whole
+        visible = Range(low, high)
+        return visible if whole.with_zero().width > _WORTH_IT * visible.with_zero().width else whole
 
     def _within_reach(self, whole: Range, low: float, high: float) -> tuple[float, float]:
         """The range [low, high], stretched so that a QUANTIZE of values in `whole` computes at most 2^30 steps.
@@ -135,8 +135,7 @@ class Visible:
         """The visible range of an op's results, limited by its fused activation."""
         seen = [self._visible.get(value, ALL) for value in op.results if is_float(value)]
         whole = Range(min(part.low for part in seen), max(part.high for part in seen)) if seen else ALL
-        fused = op.properties.get("fused_activation_function")
-        within = _ACTIVATIONS.get(str(getattr(fused, "data", "")), ALL)
+        within = _ACTIVATIONS.get(fused_activation(op), ALL)
         return Range(max(whole.low, within.low), min(whole.high, within.high))
 
     def other(self, op: TflOp, index: int) -> Range:
@@ -159,11 +158,7 @@ def _unmasked(whole: Range) -> Range:
     return whole
 
 
-_ACTIVATIONS = {
-    "RELU": Range(0.0, math.inf),
-    "RELU6": Range(0.0, 6.0),
-    "RELU_N1_TO_1": Range(-1.0, 1.0),
-}
+_ACTIVATIONS = {name: Range(*limits) for name, limits in LIMITS.items()}
 _NOT_PASSED_ON = frozenset(("AVERAGE_POOL_2D", "RESIZE_BILINEAR", "TOPK_V2", "ADD_N"))
 """Same-scale ops that compute sums of elements, or whose results depend on the order of all elements."""
 
@@ -216,14 +211,14 @@ def _largest(visible: Visible, op: TflOp, index: int) -> Range:
     live = visible.live(op.operands[index])
     if live is None or not math.isfinite(live.low):
         return ALL
-    return Range(live.low - _TIE * (live.high - live.low) if math.isfinite(live.high) else live.low, math.inf)
+    return Range(live.low - _TIE * live.width if math.isfinite(live.high) else live.low, math.inf)
 
 
 def _smallest(visible: Visible, op: TflOp, index: int) -> Range:
     live = visible.live(op.operands[index])
     if live is None or not math.isfinite(live.high):
         return ALL
-    return Range(-math.inf, live.high + _TIE * (live.high - live.low) if math.isfinite(live.low) else live.high)
+    return Range(-math.inf, live.high + _TIE * live.width if math.isfinite(live.low) else live.high)
 
 
 def _maximum_of(visible: Visible, op: TflOp, index: int) -> Range:
@@ -284,7 +279,7 @@ def _mul(visible: Visible, op: TflOp, index: int) -> Range:
     if factor is not None and 1 / _LARGE_FACTOR < factor < _LARGE_FACTOR:
         return Range(seen.low / factor, seen.high / factor)
     own, other, made = visible.splat(op.operands[index]), visible.other(op, index), visible.range_of(op.results[0])
-    if own is None or abs(own) < _LARGE_FACTOR or not math.isfinite(other.high - other.low):
+    if own is None or abs(own) < _LARGE_FACTOR or not math.isfinite(other.width):
         return ALL
     ends = [min(max(end, seen.low), seen.high) for end in (made.low, made.high)]
     step = max(abs(other.low), abs(other.high)) / (visible.levels // 2)
@@ -311,10 +306,7 @@ _VISIBLE_OPERAND: dict[str, Callable[[Visible, TflOp, int], Range]] = {
     "LOGISTIC": _logistic,
     "TANH": _tanh,
     "EXP": _exp,
-    "RELU": _within(0.0, math.inf),
-    "RELU6": _within(0.0, 6.0),
-    "RELU_0_TO_1": _within(0.0, 1.0),
-    "RELU_N1_TO_1": _within(-1.0, 1.0),
+    **{name: _within(*limits) for name, limits in LIMITS.items()},
     "HARD_SWISH": _fixed(-3.0, math.inf),
     "ELU": _fixed(-12.0, math.inf),
     "GELU": _fixed(-6.0, math.inf),

@@ -6,9 +6,10 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
-from tflir.ir.weight_kind import FLOAT16, HALF, WeightKind
+from tflir.ir.option_words import LEAST_WEIGHT
+from tflir.ir.weight_kind import BITS, BLOCKS, FLOAT16, HALF, WeightKind
 from tflir.passes.recipes.fields import Table, entry, table
 from tflir.passes.recipes.recipe import Recipe, Rule
 
@@ -28,30 +29,29 @@ _CONFIG = (
 )
 _TENSOR = ("num_bits", "symmetric", "granularity", "dtype", "block_size", "algorithm_key", "algorithm_params")
 _NO_HR = "use GPTQ, which needs no other graph"
-_SMALL = 1024
-"""Weights of fewer elements stay float in dynamic range, as in TensorFlow: their int8 form saves little and costs the
-accuracy of first layers and depthwise convolutions. `dynamic_wi8c_afp32` stores them as int8 too."""
 _PRESETS = {
     "weight_only_wi8_afp32": (WeightKind(8, form="dequantize"), "float", 0),
     "weight_only_wi4_afp32": (WeightKind(4, form="dequantize"), "float", 0),
     "static_wi8_ai8": (WeightKind(8), "int8", 0),
     "static_wi8_ai16": (WeightKind(8), "int16", 0),
-    "dynamic_legacy_wi8_afp32": (WeightKind(8), "float", _SMALL),
-} | {f"dynamic_wi{bits}{c}_afp32": (WeightKind(bits), "float", 0) for bits in (8, 4, 2) for c in ("", "c")}
-_PRESETS["dynamic_wi8_afp32"] = (WeightKind(8), "float", _SMALL)
+    "dynamic_legacy_wi8_afp32": (WeightKind(8), "float", LEAST_WEIGHT),
+} | {f"dynamic_wi{bits}{c}_afp32": (WeightKind(bits), "float", 0) for bits in BITS for c in ("", "c")}
+# `dynamic_wi8c_afp32` stores smaller weights as int8 too.
+_PRESETS["dynamic_wi8_afp32"] = (WeightKind(8), "float", LEAST_WEIGHT)
 _BLOCKS = {
     f"dynamic_wi{bits}b{block}_afp32": (WeightKind(bits, "block", block), "float", 0)
-    for bits in (8, 4, 2)
-    for block in (32, 64, 128, 256)
-} | {f"dynamic_wi4_afp32_block{block}": (WeightKind(4, "block", block), "float", 0) for block in (32, 64, 128, 256)}
+    for bits in BITS
+    for block in BLOCKS
+} | {f"dynamic_wi4_afp32_block{block}": (WeightKind(4, "block", block), "float", 0) for block in BLOCKS}
+_ROTATED = tuple(f"dynamic_wi{bits}c_hr_afp32" for bits in BITS)
 PRESETS = (*_PRESETS, *_BLOCKS)
 """The names of the presets."""
 
 
 def preset(name: str) -> Recipe | None:
     """The preset of this name, or None. Raises `Error` (status 2) for one with Hadamard rotations."""
-    if re.fullmatch(r"dynamic_wi[248]c_hr_afp32", name):
-        raise Error(f"'{name}' rotates weights by Hadamard matrices, which is not supported", hint=_NO_HR, status=2)
+    if name in _ROTATED:
+        raise Error(f"'{name}' rotates weights by Hadamard matrices, which is not supported", hint=_NO_HR, status=USAGE)
     found = (_PRESETS | _BLOCKS).get(name)
     if found is None:
         return None
@@ -71,21 +71,21 @@ def _rule(item: object, what: str) -> Rule:
     regex, op = entry(found, "regex", ".*", what), entry(found, "operation", "*", what)
     if op in ("INPUT", "OUTPUT"):
         hint = "use --inference-input-type and --inference-output-type"
-        raise Error(f"{what}: rules for {op} are not supported", hint=hint, status=2)
+        raise Error(f"{what}: rules for {op} are not supported", hint=hint, status=USAGE)
     match, op = "" if regex == ".*" else regex, _OPS.get(op, op)
     algorithm = entry(found, "algorithm_key", "min_max_uniform_quantize", what)
     if algorithm == "no_quantize":
         return Rule(match, op, "float", "float")
     if "HADAMARD" in algorithm.upper():
-        raise Error(f"{what}: rotations by Hadamard matrices are not supported", hint=_NO_HR, status=2)
+        raise Error(f"{what}: rotations by Hadamard matrices are not supported", hint=_NO_HR, status=USAGE)
     if algorithm.upper() == "OSCAR":
-        raise Error(f"{what}: OSCAR, which scales what layers read, is not supported", hint=_NO_HR, status=2)
+        raise Error(f"{what}: OSCAR, which scales what layers read, is not supported", hint=_NO_HR, status=USAGE)
     if algorithm == _CASTING:
         return _casting(Rule(match, op, HALF, "float"), found, what)
     if algorithm not in _ALGORITHMS:
         known = (*_ALGORITHMS, _CASTING, "no_quantize")
         hint = f"known are {', '.join(known)}{near(algorithm, known)}"
-        raise Error(f"{what}: algorithm '{algorithm}' is not supported", hint=hint, status=2)
+        raise Error(f"{what}: algorithm '{algorithm}' is not supported", hint=hint, status=USAGE)
     config = table(found.get("op_config") or {}, f"{what}: op_config", _CONFIG)
     activations = _activations(config, what)
     weights = _weights(config, _ALGORITHMS[algorithm], activations, what)
@@ -99,7 +99,7 @@ def _casting(rule: Rule, found: Table, what: str) -> Rule:
     said = entry(weights, "num_bits", FLOAT16, what), entry(weights, "dtype", "FLOAT", what)
     if said != (FLOAT16, "FLOAT") or config.get("activation_tensor_config") is not None:
         hint = "set num_bits to 16, dtype to FLOAT, and no activation_tensor_config"
-        raise Error(f"{what}: {_CASTING} is for float16 weights beside float activations", hint=hint, status=2)
+        raise Error(f"{what}: {_CASTING} is for float16 weights beside float activations", hint=hint, status=USAGE)
     return replace(rule, min_elements=entry(config, "min_weight_elements", 0, what))
 
 
@@ -109,7 +109,7 @@ def _activations(config: Table, what: str) -> str:
     found = table(config["activation_tensor_config"], f"{what}: activation_tensor_config", _TENSOR)
     bits = entry(found, "num_bits", 8, what)
     if bits not in (8, 16) or entry(found, "dtype", "INT", what) != "INT":
-        raise Error(f"{what}: activations of {bits} bits are not supported", hint="use 8 or 16 bits", status=2)
+        raise Error(f"{what}: activations of {bits} bits are not supported", hint="use 8 or 16 bits", status=USAGE)
     return f"int{bits}"
 
 
@@ -118,17 +118,17 @@ def _weights(config: Table, algorithm: str, activations: str, what: str) -> Weig
         return "float"
     found = table(config["weight_tensor_config"], f"{what}: weight_tensor_config", _TENSOR)
     if entry(found, "dtype", "INT", what) != "INT":
-        raise Error(f"{what}: {algorithm} makes integers", hint=f"float16 is of algorithm_key {_CASTING}", status=2)
+        raise Error(f"{what}: {algorithm} makes integers", hint=f"float16 is of algorithm_key {_CASTING}", status=USAGE)
     granularity, block = _granularity(found, what)
     precision = entry(config, "compute_precision", "INTEGER", what)
     if precision not in ("INTEGER", "FLOAT"):
         hint = f"it is INTEGER or FLOAT{near(precision, ('INTEGER', 'FLOAT'))}"
-        raise Error(f"{what}: compute_precision '{precision}'", hint=hint, status=2)
+        raise Error(f"{what}: compute_precision '{precision}'", hint=hint, status=USAGE)
     only = activations == "float" and (precision == "FLOAT" or entry(config, "explicit_dequantize", False, what))
     bits, symmetric = entry(found, "num_bits", 8, what), entry(found, "symmetric", True, what)
     if not symmetric and not only:
         hint = "set symmetric to true, or compute_precision to FLOAT without activation_tensor_config"
-        raise Error(f"{what}: no kernel reads the zero points of asymmetric weights", hint=hint, status=2)
+        raise Error(f"{what}: no kernel reads the zero points of asymmetric weights", hint=hint, status=USAGE)
     return WeightKind(bits, granularity, block, algorithm, "dequantize" if only else "hybrid", symmetric)
 
 
@@ -141,5 +141,5 @@ def _granularity(found: Table, what: str) -> tuple[str, int]:
         return "block", int(blocks[1])
     if word == "BLOCKWISE":
         return "block", entry(found, "block_size", 0, what)
-    known = ("TENSORWISE", "CHANNELWISE", "BLOCKWISE_32", "BLOCKWISE_64", "BLOCKWISE_128", "BLOCKWISE_256")
-    raise Error(f"{what}: granularity '{word}'", hint=f"known are {', '.join(known)}{near(word, known)}", status=2)
+    known = ("TENSORWISE", "CHANNELWISE", *(f"BLOCKWISE_{block}" for block in BLOCKS))
+    raise Error(f"{what}: granularity '{word}'", hint=f"known are {', '.join(known)}{near(word, known)}", status=USAGE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
 
 T = TypeVar("T")
@@ -15,12 +15,12 @@ Table = dict[str, Any]
 def table(value: object, what: str, known: Iterable[str]) -> Table:
     """The value as a table with known keys. Raises `Error` (status 2) if it is none or has other keys."""
     if not isinstance(value, dict):
-        raise Error(f"{what} is not a table", status=2)
+        raise Error(f"{what} is not a table", status=USAGE)
     found, keys = cast("Table", value), tuple(known)
     for key in found:
         if key not in keys:
             hint = f"its keys are {', '.join(keys)}{near(key, keys)}"
-            raise Error(f"{what}: unknown key '{key}'", hint=hint, status=2)
+            raise Error(f"{what}: unknown key '{key}'", hint=hint, status=USAGE)
     return found
 
 
@@ -30,5 +30,5 @@ def entry(found: Table, key: str, default: T, what: str) -> T:
     if value is None:
         return default
     if type(value) is not type(default):
-        raise Error(f"{what}: {key} is {value!r}, not of type {type(default).__name__}", status=2)
+        raise Error(f"{what}: {key} is {value!r}, not of type {type(default).__name__}", status=USAGE)
     return value

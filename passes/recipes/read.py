@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
-from tflir.ir.weight_kind import HALF, WeightKind
+from tflir.ir.weight_kind import HALF, KEYS, WeightKind
 from tflir.passes.recipes.aeq import PRESETS, from_entries, preset
 from tflir.passes.recipes.fields import entry, table
 from tflir.passes.recipes.recipe import Recipe, Rule
@@ -17,7 +18,6 @@ from tflir.passes.recipes.recipe import Recipe, Rule
 _MOST = 1 << 24
 """Larger files are not read as recipes, in bytes."""
 _RULE = ("match", "op", "weights", "activations", "min_elements")
-_WEIGHTS = ("bits", "granularity", "block", "algorithm", "form", "symmetric")
 
 
 def load_recipe(name: str) -> Recipe:
@@ -30,13 +30,13 @@ def load_recipe(name: str) -> Recipe:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         hint = f"give a file or one of {', '.join(PRESETS[:5])} …{near(name, PRESETS)}"
-        raise Error(f"'{name}' is no preset, and no file that can be read: {why}", hint=hint, status=2) from None
+        raise Error(f"'{name}' is no preset, and no file that can be read: {why}", hint=hint, status=USAGE) from None
     if len(data) > _MOST:
-        raise Error(f"recipe '{name}' is larger than {_MOST >> 20} MiB", status=2)
+        raise Error(f"recipe '{name}' is larger than {_MOST >> 20} MiB", status=USAGE)
     try:
         return read_recipe(data.decode(), name)
     except UnicodeDecodeError:
-        raise Error(f"recipe '{name}' is not UTF-8", status=2) from None
+        raise Error(f"recipe '{name}' is not UTF-8", status=USAGE) from None
     except Error as error:
         error.file = error.file or name
         raise
@@ -53,7 +53,7 @@ def read_recipe(text: str, name: str = "recipe") -> Recipe:
         return _from_toml(tomllib.loads(text), name)
     except (json.JSONDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise Error(f"the recipe can't be read: {why}", hint="it is TOML or a JSON list", status=2) from None
+        raise Error(f"the recipe can't be read: {why}", hint="it is TOML or a JSON list", status=USAGE) from None
 
 
 def _from_json(value: object, name: str) -> Recipe:
@@ -63,9 +63,9 @@ def _from_json(value: object, name: str) -> Recipe:
         and all(isinstance(part, list) for part in cast("dict[str, object]", value).values())
     ):
         hint = f"give the list of one of them: {', '.join(cast('dict[str, object]', value))}"
-        raise Error("the recipe has a list of entries for each of several models", hint=hint, status=2)
+        raise Error("the recipe has a list of entries for each of several models", hint=hint, status=USAGE)
     if not isinstance(value, list) or not value:
-        raise Error("the recipe is not a list of entries", hint="it is a list of {regex, operation, …}", status=2)
+        raise Error("the recipe is not a list of entries", hint="it is a list of {regex, operation, …}", status=USAGE)
     return from_entries(cast("list[object]", value), name)
 
 
@@ -74,7 +74,7 @@ def _from_toml(value: dict[str, Any], name: str) -> Recipe:
     items = entry(found, "rule", cast("list[object]", []), "the recipe")
     rules = tuple(_rule(item, f"rule {index + 1}") for index, item in enumerate(items))
     if not rules:
-        raise Error("the recipe has no rules", hint="write [[rule]] tables", status=2)
+        raise Error("the recipe has no rules", hint="write [[rule]] tables", status=USAGE)
     base = entry(found, "activations", "float", "the recipe")
     return Recipe(entry(found, "name", name, "the recipe"), rules, base)
 
@@ -85,7 +85,7 @@ def _rule(item: object, what: str) -> Rule:
     activations = entry(found, "activations", "", what)
     rule = Rule(match, op, _weights(found.get("weights"), what), activations, entry(found, "min_elements", 0, what))
     if rule.weights is None and not rule.activations:
-        raise Error(f"{what} says neither weights nor activations", status=2)
+        raise Error(f"{what} says neither weights nor activations", status=USAGE)
     return rule
 
 
@@ -94,12 +94,8 @@ def _weights(said: object, what: str) -> WeightKind | Literal["float"] | None:
         return cast('Literal["float"] | None', said)
     if said == "float16":
         return HALF
-    found, what = table(said, f"{what}: weights", _WEIGHTS), f"{what}: weights"
-    return WeightKind(
-        entry(found, "bits", 8, what),
-        entry(found, "granularity", "block" if "block" in found else "channel", what),
-        entry(found, "block", 0, what),
-        entry(found, "algorithm", "", what),
-        entry(found, "form", "hybrid", what),
-        entry(found, "symmetric", True, what),
-    )
+    found, what = table(said, f"{what}: weights", KEYS), f"{what}: weights"
+    defaults = asdict(WeightKind())
+    if "block" in found:
+        defaults["granularity"] = "block"
+    return WeightKind(**{key: entry(found, key, default, what) for key, default in defaults.items()})

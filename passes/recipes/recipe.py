@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
 from tflir.ir.weight_kind import WeightKind
 from tflir.passes.name_filter import expression
@@ -34,7 +34,7 @@ class Rule:
         if self.activations:
             check_activations(self.activations)
         if self.min_elements < 0:
-            raise Error(f"min_elements {self.min_elements} is negative", status=2)
+            raise Error(f"min_elements {self.min_elements} is negative", status=USAGE)
 
     @property
     def names_op(self) -> bool:
@@ -83,4 +83,4 @@ def check_activations(word: str) -> None:
     """Raises `Error` (status 2) if `word` is no type of activations."""
     if word not in ACTIVATIONS:
         hint = f"activations are {', '.join(ACTIVATIONS)}{near(word, ACTIVATIONS)}"
-        raise Error(f"activations '{word}'", hint=hint, status=2)
+        raise Error(f"activations '{word}'", hint=hint, status=USAGE)

@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from tflir.ir import names
-from tflir.ir.errors import Error
+from tflir.ir.errors import UNMET, USAGE, Error
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.weight_kind import WeightKind
@@ -56,7 +56,7 @@ def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
             found.weights[op] = _weights(op, kind, rules, activations, shape, found)
     for index, rule in enumerate(recipe.rules):
         if index not in used and (rule.match or rule.names_op):
-            raise Error(f"rule {index + 1} of '{recipe.name}' matches no op ({rule})", status=2)
+            raise Error(f"rule {index + 1} of '{recipe.name}' matches no op ({rule})", status=USAGE)
     return found
 
 
@@ -72,7 +72,7 @@ def _weights(
     why = refusal(kind, rule.weights, activations) or _uneven(rule.weights, shape)
     if why and rule.names_op:
         location = names.first_name(op)
-        raise Error(f"{rule.weights} weights: {why}", op=op.name, location=location, status=3)
+        raise Error(f"{rule.weights} weights: {why}", op=op.name, location=location, status=UNMET)
     given = nearest(kind, rule.weights, activations)
     if _uneven(given, shape):
         given = nearest(kind, replace(given, granularity="channel", block=0), activations)

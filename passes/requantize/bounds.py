@@ -9,25 +9,20 @@ from __future__ import annotations
 
 import math
 
-from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.statistics import Range
+from tflir.ir.tfl.activations import LIMITS, fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.quantization.facts import float_operands
 from tflir.passes.requantize.scales import Scales
 
 _ALL = Range(-math.inf, math.inf)
 _POSITIVE = Range(0.0, math.inf)
-_OF_ACTIVATION = {
-    "RELU": _POSITIVE,
-    "RELU6": Range(0.0, 6.0),
-    "RELU_N1_TO_1": Range(-1.0, 1.0),
-}
+_OF_ACTIVATION = {name: Range(*limits) for name, limits in LIMITS.items()}
 _OF_OP = {
     **_OF_ACTIVATION,
     "TANH": Range(-1.0, 1.0),
-    "RELU_0_TO_1": Range(0.0, 1.0),
     "LOGISTIC": Range(0.0, 1.0),
     "SOFTMAX": Range(0.0, 1.0),
     "EXP": _POSITIVE,
@@ -42,7 +37,6 @@ _KEEP = frozenset(("MEAN",))
 """Other ops than same-scale ones whose results lie within the bounds of their operands."""
 _STAY_POSITIVE = frozenset(("ADD", "SUM", "MUL", "DIV", "BATCH_MATMUL"))
 _ADD_ZEROS = frozenset(("PAD", "SCATTER_ND", "MATRIX_DIAG"))
-_SIX = 6.0
 _UNINTENDED = 1 / 16
 """If a requantization clips less than this fraction of its range, this is an accident of two calibrations, not intended
 clipping.
@@ -67,9 +61,9 @@ class Bounds:
         """The bounds of an op's results that follow from its definition and its operands, which are already float."""
         if not isinstance(op, TflOp):
             return _ALL
-        info, activation = op.INFO, op.properties.get("fused_activation_function")
-        if isinstance(activation, StringAttr) and activation.data in _OF_ACTIVATION:
-            return _OF_ACTIVATION[activation.data]
+        info, activation = op.INFO, fused_activation(op)
+        if activation in _OF_ACTIVATION:
+            return _OF_ACTIVATION[activation]
         if info.builtin in _OF_OP:
             return _OF_OP[info.builtin]
         operands = [self.of(op.operands[index]) for index in float_operands(op)]
@@ -92,7 +86,7 @@ def clipped_by(scales: Scales, nature: Range) -> str | None:
     span = scales.span()
     if span.low != 0 or nature.low >= -scales.step:
         return None
-    return "RELU6" if abs(span.high - _SIX) <= scales.step else "RELU"
+    return "RELU6" if abs(span.high - LIMITS["RELU6"][1]) <= scales.step else "RELU"
 
 
 def cut_off_by(scales: Scales, source: Range, *, whole: bool) -> tuple[float | None, float | None]:
@@ -102,7 +96,7 @@ def cut_off_by(scales: Scales, source: Range, *, whole: bool) -> tuple[float | N
     step. Else, an excess of a small fraction of the range is ignored: it may come from two different calibrations.
     """
     span = scales.span()
-    beyond = scales.step if whole else max(scales.step, (span.high - span.low) * _UNINTENDED)
+    beyond = scales.step if whole else max(scales.step, span.width * _UNINTENDED)
     low = span.low if source.low < span.low - beyond and (whole or math.isfinite(source.low)) else None
     high = span.high if source.high > span.high + beyond and (whole or math.isfinite(source.high)) else None
     return low, high
@@ -115,7 +109,7 @@ def cut_off_before(source: Scales, nature: Range, target: Scales) -> tuple[float
     to clip.
     """
     within, whole = source.span(), target.span()
-    beyond = max(target.step, (within.high - within.low) * _UNINTENDED)
+    beyond = max(target.step, within.width * _UNINTENDED)
     low = within.low if whole.low < within.low - beyond and nature.low < within.low - beyond else None
     high = within.high if whole.high > within.high + beyond and nature.high > within.high + beyond else None
     return low, high

@@ -9,7 +9,7 @@ from xdsl.ir import Operation, OpResult, SSAValue
 from tflir.ir import names
 from tflir.ir.constants import elements
 from tflir.ir.statistics import Range
-from tflir.ir.tfl.activations import Relu6Op, ReluOp
+from tflir.ir.tfl.activations import Relu6Op, ReluOp, fused_activation
 from tflir.ir.tfl.arithmetic import MaximumOp, MinimumOp
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.elementwise import RsqrtOp
@@ -17,7 +17,6 @@ from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.passes.base import PassReport
 from tflir.passes.optimize.optimize import TAKES_ACTIVATION
 from tflir.passes.requantize.bounds import Bounds, clipped_by, cut_off_before, cut_off_by
-from tflir.passes.requantize.naming import suffixed
 from tflir.passes.requantize.scales import Scales
 from tflir.passes.rewriting.edit import insert_after, insert_before
 from tflir.passes.rewriting.values import const_op, producer
@@ -48,7 +47,7 @@ class Clipping:
         assert isinstance(result, OpResult)
         made = _activation_op(activation, result)
         made.location = names.named(result_names[result.index])
-        result_names[result.index] = suffixed(result, "before_activation")
+        result_names[result.index] = names.suffixed(result, "before_activation")
         op.location = names.location_of(result_names)
         insert_after(op, made)
         for use in uses:
@@ -108,7 +107,7 @@ class Clipping:
         self._report.count("activations that types stood for")
         if not isinstance(op, TflOp) or op.INFO.builtin not in TAKES_ACTIVATION:
             return False
-        if op.properties.get(_ACTIVATION) != StringAttr("NONE"):
+        if fused_activation(op) != "NONE":
             return False
         op.properties[_ACTIVATION] = StringAttr(activation)
         return True
@@ -117,7 +116,7 @@ class Clipping:
         """Inserts a minimum or maximum of the value and the number `edge` before `op`."""
         constant = const_op(elements(np.array(edge, np.float32)))
         made = kind.create(operands=[source, constant.results[0]], result_types=[source.type])
-        made.location = names.named(suffixed(source, "limited"))
+        made.location = names.named(names.suffixed(source, "limited"))
         insert_before(op, constant, made)
         self._report.count("limits that types stood for")
         return made.results[0]

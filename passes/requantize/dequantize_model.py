@@ -19,9 +19,8 @@ from tflir.ir.statistics import Range, ranges_of, set_ranges
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseQConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import element_of, with_element
+from tflir.ir.types import element_of, quantized_element, with_element
 from tflir.passes.base import PassReport, TflPass, fail
-from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.quantization.post_quantize import remove_unread
@@ -31,7 +30,7 @@ from tflir.passes.requantize.bounds import Bounds
 from tflir.passes.requantize.clipping import Clipping
 from tflir.passes.requantize.constants import dequantized_blob, float_const, rounded_blob
 from tflir.passes.requantize.integer_readers import reads_integers
-from tflir.passes.requantize.naming import replace_with, suffixed
+from tflir.passes.requantize.naming import replace_with
 from tflir.passes.requantize.scales import Scales, scales_of
 from tflir.passes.rewriting.edit import erase, insert_after, insert_before
 from tflir.passes.rewriting.values import is_float, producer
@@ -224,7 +223,7 @@ class _Function:
                 continue
             if (original := self._types.get(value)) is not None and _quantized_type(original) is not None:
                 quantize = QuantizeOp.create(operands=[value], result_types=[original], properties={"qtype": original})
-                quantize.location = names.named(suffixed(value, "quantized"))
+                quantize.location = names.named(names.suffixed(value, "quantized"))
                 insert_before(op, quantize)
                 op.operands[index] = quantize.results[0]
         for result in op.results:
@@ -233,7 +232,7 @@ class _Function:
             if quantized_element(result) is None or scales is None or not others:
                 continue
             made = DequantizeOp.create(operands=[result], result_types=[with_element(result.type, F32)])
-            made.location = names.named(suffixed(result, "dequantized"))
+            made.location = names.named(names.suffixed(result, "dequantized"))
             insert_after(op, made)
             for use in others:
                 use.operation.operands[use.index] = made.results[0]

@@ -34,9 +34,3 @@ def _copy(op: Operation, value: SSAValue) -> SSAValue:
     copy.location = op.location
     insert_before(op, copy)
     return copy.results[0]
-
-
-def suffixed(value: SSAValue, suffix: str) -> str | None:
-    """The name of a value with a suffix, for another form of it; None if it has no name."""
-    name = names.name_of(value)
-    return None if name is None else f"{name}_{suffix}"

@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
+from tflir.ir.option_words import SPARSITY_TARGETS
 from tflir.ir.targets.cpus import COST_TABLES
 from tflir.ir.targets.sparse_latency import CPUS
 from tflir.passes.base import PassReport
 from tflir.passes.sparsity.candidates import Candidate
 from tflir.passes.sparsity.weight import Weight
 
-TARGETS = ("balanced", "size", "latency")
 ANY = "any"
 _MOST_OF_ZEROS = 0.9
 """The share of a weight's zeros that a block shape must leave out to be reported as the pattern of the zeros."""
@@ -63,15 +63,15 @@ class Preference:
     most machines. Options are then compared by the mean over all CPUs.
     """
 
-    target: str = TARGETS[0]
+    target: str = SPARSITY_TARGETS[0]
     cpu: str = ANY
 
     def check(self) -> None:
         """Raises `Error` (status 2) for an unknown target or CPU."""
-        if self.target not in TARGETS:
-            raise Error(f"'{self.target}' is no target", hint=f"use {', '.join(TARGETS)}", status=2)
+        if self.target not in SPARSITY_TARGETS:
+            raise Error(f"'{self.target}' is no target", hint=f"use {', '.join(SPARSITY_TARGETS)}", status=USAGE)
         if self.cpu != ANY and COST_TABLES.find(self.cpu) is None:
-            raise Error(f"'{self.cpu}' is no cpu", hint=f"use {', '.join((ANY, *COST_TABLES.names()))}", status=2)
+            raise Error(f"'{self.cpu}' is no cpu", hint=f"use {', '.join((ANY, *COST_TABLES.names()))}", status=USAGE)
 
     @property
     def cpus(self) -> tuple[str, ...]:

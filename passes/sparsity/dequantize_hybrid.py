@@ -87,8 +87,7 @@ def widen(constant: ConstOp | QConstOp) -> None:
     wide = DequantizeOp.create(
         operands=[constant.output], result_types=[tensor_type(shape_of(value_type) or (), Float32Type())]
     )
-    name = names.op_names(constant)[0]
-    wide.location = names.named(None if name is None else f"{name}_dequantize")
+    wide.location = names.named(names.suffixed(constant.output, "dequantize"))
     for use in uses:
         use.operation.operands[use.index] = wide.output
         use.operation.attributes.pop(names.VERSION, None)

@@ -30,9 +30,8 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp
 from tflir.ir.tfl.shaping import ReshapeOp
-from tflir.ir.types import NONE, element_of, shape_of, tensor_type
+from tflir.ir.types import NONE, element_of, quantized_element, shape_of, tensor_type
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.quantization.parameters import bias_scales, bias_type
 from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import producer, qconst_op
@@ -159,15 +158,14 @@ def _convolve(op: FullyConnectedOp, weight: SSAValue, shape: tuple[int, ...]) ->
     given, result = shape_of(op.input.type) or (), op.results[0]
     made = shape_of(result.type) or ()
     batch = -1 if -1 in given else math.prod(given) // math.prod(shape[1:])
-    name = names.name_of(result)
-    rows = _reshape(_unshaped(op), (batch, *shape[1:]), _twin(name, "rows"), op)
+    rows = _reshape(_unshaped(op), (batch, *shape[1:]), names.named(names.suffixed(result, "rows")), op)
     convolution = Conv2DOp.create(
         operands=[rows, weight, _zero_bias(op) if _has_no_bias(op) else op.bias],
         result_types=[tensor_type((batch, 1, 1, shape[0]), element_of(result.type) or NONE)],
         properties=_CONVOLUTION | {key: op.properties[key] for key in _KEPT if key in op.properties},
         attributes={key: op.attributes[key] for key in names.OP_CARRIED if key in op.attributes},
     )
-    convolution.location = _twin(name, "conv_2d")
+    convolution.location = names.named(names.suffixed(result, "conv_2d"))
     insert_before(op, convolution)
     out = _reshape(convolution.output, made, op.location, op)
     if (extras := op.attributes.get(names.TENSOR)) is not None and isinstance(out, OpResult):
@@ -189,7 +187,7 @@ def _zero_bias(op: FullyConnectedOp) -> SSAValue:
     qtype = tensor_type((rows,), kind)
     value = from_blob(RepeatedBlob(b"\0", 4 * rows, "zero bias"), (rows,), kind.storage)
     made = qconst_op(qtype, value)
-    made.location = _twin(names.name_of(op.results[0]), "bias")
+    made.location = names.named(names.suffixed(op.results[0], "bias"))
     insert_before(op, made)
     return made.output
 
@@ -215,7 +213,3 @@ def _reshape(value: SSAValue, shape: tuple[int, ...], location: LocationAttr, be
     made.location = location
     insert_before(before, absent, made)
     return made.output
-
-
-def _twin(name: str | None, kind: str) -> LocationAttr:
-    return names.named(None if name is None else f"{name}_{kind}")

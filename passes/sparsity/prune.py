@@ -14,7 +14,7 @@ from xdsl.ir import Operation, SSAValue, Use
 from tflir.ir import names
 from tflir.ir.blob import Blob, DeferredBlob
 from tflir.ir.constants import ArrayElementsAttr, from_blob, load_numpy
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
@@ -25,7 +25,6 @@ from tflir.passes.base import PassReport, TflPass
 from tflir.passes.name_filter import expression
 from tflir.passes.sparsity.structures import Magnitudes, Mask, Structure, parse_structure
 
-_USAGE = 2
 _DEFAULT_SHARE = 0.8
 _NEAR_ENOUGH = 1e-3
 """How far a given sparsity may be from the one that n:m means: 0.667 is 1:3."""
@@ -70,12 +69,12 @@ class PrunePass(TflPass):
         implied = parse_structure(self.structure).implied
         given = self.sparsity
         if given is not None and not 0 <= given < 1:
-            raise Error(f"sparsity {given} is out of range", hint="give 0 <= sparsity < 1", status=_USAGE)
+            raise Error(f"sparsity {given} is out of range", hint="give 0 <= sparsity < 1", status=USAGE)
         if given is not None and implied is not None and abs(given - implied) > _NEAR_ENOUGH:
             raise Error(
                 f"structure {self.structure} means a sparsity of {implied:.4g}, not {given}",
                 hint="leave sparsity out",
-                status=_USAGE,
+                status=USAGE,
             )
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
@@ -242,7 +241,7 @@ def _matching(weights: list[_Weight], patterns: tuple[str, ...]) -> set[Operatio
             raise Error(
                 f"'{pattern}' names no weight of the model{near(pattern, named.values())}",
                 hint="give a weight's name, or a regular expression for such names",
-                status=_USAGE,
+                status=USAGE,
             )
         found |= matches
     return found

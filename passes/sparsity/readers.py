@@ -18,12 +18,13 @@ from xdsl.ir import Operation, SSAValue, Use
 
 from tflir.ir import names
 from tflir.ir.quant import UniformQuantizedType
+from tflir.ir.tfl.activations import fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.linear import TransposeConvOp
 from tflir.ir.tfl.quantization import DequantizeOp
-from tflir.ir.types import element_of, shape_of
-from tflir.passes.quantization.facts import LEFT_OUT, quantized_element
+from tflir.ir.types import element_of, quantized_element, shape_of
+from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.quantization.integer_kernels import spelled
 from tflir.passes.quantization.pairs import FloatConstant, constant_of
 from tflir.passes.rewriting.values import producer
@@ -174,8 +175,7 @@ def delegated(op: TflOp) -> bool:
         return False
     if isinstance(op, TransposeConvOp) and not _is_constant(op.output_shape):
         return False
-    activation = op.properties.get("fused_activation_function")
-    if isinstance(activation, StringAttr) and activation.data not in _DELEGATED_ACTIVATIONS:
+    if fused_activation(op) not in _DELEGATED_ACTIVATIONS:
         return False
     bias = op.INFO.bias
     return bias is None or bias[0] >= len(op.operands) or _is_constant(op.operands[bias[0]])

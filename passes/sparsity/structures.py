@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 
 Magnitudes = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -158,7 +158,7 @@ def parse_structure(text: str) -> Structure:
         f"'{text}' is no structure",
         hint=f"use unstructured, channel, blocks of powers of two up to {_LARGEST_BLOCK} such as 1x4, "
         f"or n:m with n below m such as 2:4",
-        status=2,
+        status=USAGE,
     )
 
 

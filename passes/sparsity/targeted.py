@@ -5,15 +5,16 @@ from __future__ import annotations
 from abc import ABC
 from dataclasses import dataclass
 
+from tflir.ir.option_words import SPARSITY_TARGETS
 from tflir.passes.base import TflPass
-from tflir.passes.sparsity.choice import ANY, TARGETS, Preference
+from tflir.passes.sparsity.choice import ANY, Preference
 
 
 @dataclass(frozen=True)
 class TargetedPass(TflPass, ABC):
     """A pass that chooses the best of several representations of a weight."""
 
-    target: str = TARGETS[0]
+    target: str = SPARSITY_TARGETS[0]
     """balanced: least bytes x time, neither larger nor slower than dense; size: fewest bytes; latency: least time."""
     cpu: str = ANY
     """The CPU whose measured times are used: any, or the name of a cost table (`ir/targets/cpus.py`)."""

@@ -16,9 +16,8 @@ from tflir.ir import names
 from tflir.ir.blob import Blob
 from tflir.ir.constants import ArrayElementsAttr, load_numpy
 from tflir.ir.tfl.constants import ConstOp, QConstOp
-from tflir.ir.types import numpy_dtype, shape_of
+from tflir.ir.types import numpy_dtype, quantized_element, shape_of
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.facts import quantized_element
 from tflir.passes.sparsity.byte_bounds import LEAST
 from tflir.passes.sparsity.encoding import Mask, nonzero
 from tflir.passes.sparsity.readers import Reader, is_weight, readers_of

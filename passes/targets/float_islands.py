@@ -14,8 +14,8 @@ from tflir.ir import names
 from tflir.ir.targets import TARGETS
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
-from tflir.ir.types import shape_of, tensor_type
-from tflir.passes.quantization.facts import VOLATILE, quantized_element
+from tflir.ir.types import quantized_element, shape_of, tensor_type
+from tflir.passes.quantization.facts import VOLATILE
 from tflir.passes.quantization.post_quantize import RemovePair
 from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
 from tflir.passes.rewriting.values import is_float, producer

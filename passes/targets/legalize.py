@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import UNMET, Error
 from tflir.ir.functions import functions
 from tflir.ir.names import place
 from tflir.ir.targets import TARGETS, Target, Verdict
@@ -23,7 +23,6 @@ from tflir.passes.targets.weight_forms import SUFFIXES, WeightForms, stored_inte
 from tflir.passes.weights.blocks import ignores_activation, separate_activation
 from tflir.passes.weights.reading import floats, replace_constant
 
-_UNMET = 3
 _BIAS = 2
 """The position of the bias of convolutions and fully connected layers."""
 _SAID = {"wrong": "computes it wrongly", "unloadable": "does not load it", "crashes": "crashes on it"}
@@ -71,7 +70,7 @@ class LegalizePass(TflPass):
                 continue
             what = f"{self.target} {_SAID[defect.status]}: {defect.reason}"
             if self.require:
-                error = Error(f"{self.name}: {what}", op=op.name, location=place(op), status=_UNMET)
+                error = Error(f"{self.name}: {what}", op=op.name, location=place(op), status=UNMET)
                 error.operation = op
                 raise error
             report.decline(what, op)

@@ -94,8 +94,7 @@ class WeightForms:
         if key not in self._made:
             made = form(constant, self._function)
             if made is not None:
-                name = names.op_names(constant)[0]
-                made.location = names.named(None if name is None else f"{name}_{SUFFIXES[form]}")
+                made.location = names.named(names.suffixed(constant.output, SUFFIXES[form]))
                 insert_after(constant, made)
             self._made[key] = None if made is None else made.results[0]
         return self._made[key]

@@ -37,8 +37,7 @@ def separate_activation(op: TflOp) -> bool:
     made = made_as.create(operands=[result], result_types=[result.type])
     if (extras := op.attributes.pop(names.TENSOR, None)) is not None:
         made.attributes[names.TENSOR] = extras
-    made.location, name = op.location, names.name_of(result)
-    op.location = names.named(None if name is None else f"{name}_linear")
+    made.location, op.location = op.location, names.named(names.suffixed(result, "linear"))
     op.set_option("activation", "NONE")
     insert_after(op, made)
     result.replace_uses_with_if(made.results[0], lambda use: use.operation is not made)

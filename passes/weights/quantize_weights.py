@@ -10,6 +10,7 @@ from xdsl.ir import Operation, SSAValue, Use
 
 from tflir.ir import names
 from tflir.ir.constants import elements
+from tflir.ir.option_words import WEIGHT_ALGORITHMS
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.indexing import GatherOp
@@ -17,7 +18,7 @@ from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.tfl.scale_axis import scale_axis
 from tflir.ir.tfl.stored_forms import computes
 from tflir.ir.types import tensor_type
-from tflir.ir.weight_kind import ALGORITHMS, HALF, WeightKind, set_weight_kind, weight_kind_of
+from tflir.ir.weight_kind import HALF, WeightKind, set_weight_kind, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONLY, chosen_activations
 from tflir.passes.quantization.float16_constants import TOO_LARGE, fits_float16, store_float16
@@ -85,7 +86,7 @@ class QuantizeWeightsPass(TflPass):
     """int8 weights that are 0 stay 0, as passes that leave zeros out need it."""
 
     def __post_init__(self) -> None:
-        self.check_word("algorithm", self.algorithm, ALGORITHMS)
+        self.check_word("algorithm", self.algorithm, WEIGHT_ALGORITHMS)
         self.check_word("correct-bias", self.correct_bias, ("off", "on", "auto"))
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:

@@ -65,7 +65,7 @@ def summed(uses: Sequence[WeightUse], name: str, channels: int) -> Float64 | Non
     for use in uses:
         if (held := use.recorded(name)) is None:
             return None
-        held = held if held.ndim == 2 else np.repeat(held, channels // len(held), axis=0)
+        held = of_channels(held, channels)
         total = held if total is None else total + held
     return total
 
@@ -73,7 +73,20 @@ def summed(uses: Sequence[WeightUse], name: str, channels: int) -> Float64 | Non
 def _mean(use: WeightUse, name: str, channels: int) -> Float64 | None:
     """A mean of what is multiplied, which broadcasts to the weights of shape `(channels, columns)`."""
     held = use.recorded(name)
-    return held if held is None or held.ndim == 1 else np.repeat(held, channels // len(held), axis=0)
+    return None if held is None else of_channels(held, channels, 1)
+
+
+def of_channels(held: Float64, channels: int, rank: int = 2) -> Float64:
+    """Moments of `rank` dimensions; those of a depthwise convolution for each output, not for each input channel."""
+    return held if held.ndim == rank else np.repeat(held, channels // len(held), axis=0)
+
+
+def agrees(added: Float64, error: Float64) -> bool:
+    """Whether adding `added` to results lessens the squared error over data on which they miss `error` in the mean.
+
+    It changes the squared error by |b|^2 - 2 b e.
+    """
+    return float(added @ added) < 2 * float(added @ error)
 
 
 def floats(constant: FloatConstant) -> npt.NDArray[np.float32]:
@@ -103,8 +116,7 @@ def correct_bias(use: WeightUse, errors: Float64, report: PassReport, *, checked
     """Adds the mean of the error of a product, (W - Q) E[x], to the bias that the op adds to it (Nagel et al.,
     arXiv:1906.04721, section 4.2); if `checked`, where data that was held out agrees.
 
-    `errors` is W - Q, shape `(channels, columns)`. With the correction b and the mean e of the error over the data
-    that was held out, the squared error changes by |b|^2 - 2 b e.
+    `errors` is W - Q, shape `(channels, columns)`.
     """
     op = use.op
     mean = _mean(use, names.INPUT_MEAN, len(errors))
@@ -116,8 +128,7 @@ def correct_bias(use: WeightUse, errors: Float64, report: PassReport, *, checked
         if (held_out := _mean(use, names.HELD_OUT_MEAN, len(errors))) is None:
             report.decline("no data was held out to check a correction of its bias", op)
             return
-        seen = (errors * held_out).sum(axis=1)
-        if not float(added @ added) < 2 * float(added @ seen):
+        if not agrees(added, (errors * held_out).sum(axis=1)):
             report.decline("a correction of its bias does not help on data that was held out", op)
             return
     add_to_bias(use, added)

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tflir.passes.quantization.numerics import LEAST_SPREAD, NARROW_LEVELS
+
 Array = npt.NDArray[np.float64]
 End = int | npt.NDArray[Any]
 """The last multiple of a scale, for all groups or for each."""
 
-_LEAST = 1e-6 / 254
+_LEAST = LEAST_SPREAD / NARROW_LEVELS
 """Scales are at least this, also of weights that are all 0."""
 _FACTORS = np.linspace(1.0, 0.3, 29)
 """Parts of the largest magnitude that are tried as the largest value."""

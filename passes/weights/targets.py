@@ -16,6 +16,8 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from tflir.passes.weights.reading import agrees, of_channels
+
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 _DAMPINGS = (0.01, 0.1, 1.0, 10.0)
@@ -28,7 +30,7 @@ _solve = cast("Callable[[Array, Array], Array]", np.linalg.solve)
 
 
 class Moments(Protocol):
-    """Means over rows: see `tflir.backends.litert.stepwise.PairedMoments`."""
+    """Means over the rows of a layer's input: E[x], E[z], E[z z^T] and E[(x - z) z^T], in this order."""
 
     @property
     def first_mean(self) -> npt.NDArray[np.float64]: ...
@@ -61,7 +63,7 @@ def shift(rows: Array, aimed: Array, seen: Moments, held_out: Moments) -> Array 
     that was held out do not agree.
     """
     added, missing = (_mean_error(rows, aimed, part) for part in (seen, held_out))
-    return added if float(added @ added) < 2 * float(added @ missing) else None
+    return added if agrees(added, missing) else None
 
 
 def _mean_error(rows: Array, aimed: Array, means: Moments) -> Array:
@@ -71,9 +73,8 @@ def _mean_error(rows: Array, aimed: Array, means: Moments) -> Array:
 
 
 def _of_channels(part: npt.NDArray[np.floating], channels: int, rank: int = 2) -> Array:
-    """Moments in double precision; of a depthwise convolution for each output channel, not for each input channel."""
-    wide = part.astype(np.float64)
-    return wide if wide.ndim == rank else np.repeat(wide, channels // len(wide), axis=0)
+    """Moments for each output channel, in double precision."""
+    return of_channels(part.astype(np.float64), channels, rank)
 
 
 def _times(rows: Array, matrices: Array) -> Array:

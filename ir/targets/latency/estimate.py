@@ -20,7 +20,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.ir import Block, BlockArgument, Operation, OpResult, Region, SSAValue
 
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.ir.targets.cpus import COST_TABLES
 from tflir.ir.targets.latency.sparse import sparse_layer
@@ -88,7 +88,7 @@ def _table(cpu: str) -> LatencyTable:
     found = COST_TABLES.get(cpu).latency
     if found is None:
         hint = f"use {DEFAULT_CPU}, or measure it with benchmarks/latency_table.py"
-        raise Error(f"the latency of ops is not known of cpu '{cpu}'", hint=hint, status=2)
+        raise Error(f"the latency of ops is not known of cpu '{cpu}'", hint=hint, status=USAGE)
     return found
 
 
