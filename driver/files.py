@@ -108,7 +108,7 @@ def _checked(module: ModuleOp, suffix: str) -> ModuleOp:
     from tflir.ir.verify import verify_module
 
     if not isinstance(cast(Any, module), Module):
-        raise Error(f"the frontend of {suffix} files gave {type(module).__name__}, no module", hint="mend the plug-in")
+        raise Error(f"the frontend of {suffix} files gave {type(module).__name__}, no module", hint="fix the plug-in")
     with within_limits():
         verify_module(module)
     return module

@@ -124,7 +124,7 @@ def test_the_line_of_the_users_code_is_named(folder: Path, name: str, given: str
     found, said = compiled(f"place_{name}{'.py' if given == 'file' else ''}:samples", "-o", "out.tflite")
     assert (found, said.count("\n")) == (status, 1)
     assert said_of_it in said
-    assert f" at place_{name}.py:{line}: mend the code there" in said or name == "syntax"
+    assert f" at place_{name}.py:{line}: fix the code there" in said or name == "syntax"
     assert f"place_{name}.py:" in said
 
 

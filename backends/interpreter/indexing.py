@@ -29,7 +29,7 @@ def block(op: SliceOp, operands: Operands) -> Results:
     for axis, (first, count) in enumerate(zip(integers(begin), integers(size), strict=True)):
         end = x.shape[axis] if count == -1 else first + count
         if not 0 <= first <= end <= x.shape[axis]:
-            raise refuse(f"elements {first} to {end} of axis {axis}, which has {x.shape[axis]}", "mend begin or size")
+            raise refuse(f"elements {first} to {end} of axis {axis}, which has {x.shape[axis]}", "fix begin or size")
         picked.append(slice(first, end))
     return [x[tuple(picked)]]
 

@@ -121,7 +121,7 @@ def split_v(op: SplitVOp, operands: Operands) -> Results:
     rest = x.shape[axis] - sum(size for size in sizes if size >= 0)
     ends = np.cumsum([rest if size < 0 else size for size in sizes])
     if ends[-1] != x.shape[axis]:
-        raise refuse(f"its parts have {ends[-1]} elements in all where there are {x.shape[axis]}", "mend size_splits")
+        raise refuse(f"its parts have {ends[-1]} elements in all where there are {x.shape[axis]}", "fix size_splits")
     return np.split(x, ends[:-1].tolist(), axis)
 
 

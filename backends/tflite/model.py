@@ -41,7 +41,7 @@ def export_model(module: ModuleOp, *, one_code_per_op: bool = False) -> Writer:
     except _MALFORMED as error:
         raise Error(
             f"an attribute of the module has not the form it must have ({type(error).__name__}: {error})",
-            hint="mend the tfl.… attributes that were edited by hand; --debug shows where it is read",
+            hint="fix the tfl.… attributes that were edited by hand; --debug shows where it is read",
         ) from error
 
 

@@ -80,6 +80,6 @@ def _table(console: Console, title: str, ops: Sequence[CheckedOp]) -> None:
         time = [percent(sum(op.share or 0.0 for op in alike), 1.0)] if timed else []
         rows.append([str(len(alike)), operator, kinds, *time, status, reason, mend, alike[0].tensor])
     time = ["time"] if timed else []
-    headers = ["count", "operator", "elements", *time, "verdict", "why", "mended by", "first"]
+    headers = ["count", "operator", "elements", *time, "verdict", "why", "fixed by", "first"]
     console.print()
     console.print(plain_table(console, title, headers, rows, flexible=len(headers) - 1, numbers=(0,)), crop=False)

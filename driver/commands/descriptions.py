@@ -121,7 +121,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "check": Command(
         "show which ops a target takes",
-        "Shows which ops of MODEL a target's kernels take, why not the others, and which pass mends them.",
+        "Shows which ops of MODEL a target's kernels take, why not the others, and which pass fixes them.",
         ".tflite, or .mlir text",
         examples=(
             "# the default delegate of LiteRT",

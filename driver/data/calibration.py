@@ -282,7 +282,7 @@ class _Collected:
             raise Error(
                 f"sample {number}: the tensor takes values that are NaN or infinite",
                 location=f"{slot.function}: {name}",
-                hint="leave the sample out, or mend the model",
+                hint="leave the sample out, or fix the model",
             )
 
     def _is_mask(self, slot: Slot) -> bool:

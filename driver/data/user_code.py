@@ -23,7 +23,7 @@ T = TypeVar("T")
 _USAGE = 2
 _FILE = ".py"
 _OWN = "tflir"
-_MEND = "mend the code there"
+_FIX = "fix the code there"
 _INSTALLED = tuple(
     path for name in ("stdlib", "platstdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))
 )
@@ -39,7 +39,7 @@ def asked(what: str, hint: str, call: Callable[[], T]) -> T:
         raise
     except BaseException as error:  # a user's code may even call sys.exit
         place = _place(error)
-        raise Error(f"{what} {_said(error)}{place and f' at {place}'}", hint=_MEND if place else hint) from error
+        raise Error(f"{what} {_said(error)}{place and f' at {place}'}", hint=_FIX if place else hint) from error
 
 
 def _said(error: BaseException) -> str:

@@ -83,7 +83,7 @@ class Validation:
             return
         self.checked += 1
         if how := moved(self._wanted, outputs, self._tolerance):
-            hint = f"mend the rule, or declare the pass otherwise (changes = …, now '{self._declared}')"
+            hint = f"fix the rule, or declare the pass otherwise (changes = …, now '{self._declared}')"
             raise Error(f"{what} {how}, and the pass declares '{self._declared}'", hint=hint)
 
     def _skip(self, why: str) -> None:

@@ -135,6 +135,4 @@ class _Section:
     def _error(self, what: str, at: int) -> Error:
         before = bytes(self.data[:at])
         line, column = before.count(b"\n") + 1, at - before.rfind(b"\n")
-        return Error(
-            what, file=f"{self.file}:{line}:{column}", hint="write the text again, or mend the section by hand"
-        )
+        return Error(what, file=f"{self.file}:{line}:{column}", hint="write the text again, or fix the section by hand")

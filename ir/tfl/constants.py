@@ -53,7 +53,7 @@ def _check_sparse(op: SparseConstOp | SparseQConstOp) -> None:
     if shape is None or not isinstance(stored, ArrayElementsAttr):
         return
     if (fault := encoding_fault(op.s_param.data, shape, stored.size)) is not None:
-        raise VerifyException(f"its encoding is none of {op.output.type}: {fault}")
+        raise VerifyException(f"its encoding is not valid for {op.output.type}: {fault}")
 
 
 def _check_type(qtype: Attribute, result: Attribute) -> None:

@@ -75,7 +75,7 @@ def transpose_conv(op: Operation) -> None:
     if output is not None:
         if kernel is not None:
             require(same(output[3], kernel[0]), f"output_shape has {output[3]} channels, the filter {kernel[0]}")
-        require(min(output) >= 0, f"output_shape {list(output)} is none")
+        require(min(output) >= 0, f"output_shape {list(output)} is not a valid shape")
         if kernel is not None and source is not None:
             _run_back(op, source, output, kernel)
         result(op, tuple(output))
@@ -193,7 +193,7 @@ def resize(op: Operation) -> None:
     """Resizes an NHWC input to the height and width in operand 1."""
     source, height_width = rank(op.operands[0], 4, "input"), vector(op.operands[1], 2, "size")
     if height_width is not None:
-        require(min(height_width) > 0, f"size {text(height_width)} is none")
+        require(min(height_width) > 0, f"size {text(height_width)} is not a valid size")
     if source is not None:
         result(op, (source[0], *(height_width or (-1, -1)), source[3]))
 

@@ -47,7 +47,7 @@ def _resolved(target: list[int], elements: int) -> Shape:
     """The shape with its -1 replaced by the size that follows from the number of elements, if that is known."""
     if target == [0] and elements == 1:
         return ()  # how old converters wrote a scalar
-    require(target.count(-1) <= 1 and min(target, default=0) >= -1, f"new shape {text(target)} is none")
+    require(target.count(-1) <= 1 and min(target, default=0) >= -1, f"new shape {text(target)} is not a valid shape")
     given_elements = size(tuple(dim for dim in target if dim != -1))
     if -1 not in target:
         require(same(given_elements, elements), f"{elements} elements in shape {text(target)}")
@@ -226,7 +226,7 @@ def tile(op: Operation) -> None:
     """Each dimension is repeated as often as operand 1 says."""
     source = shape(op.operands[0])
     times = vector(op.operands[1], -1 if source is None else len(source), "multiples")
-    require(times is None or min(times, default=0) >= 0, f"multiples {times} are none")
+    require(times is None or min(times, default=0) >= 0, f"multiples {times} are not valid")
     if source is not None and times is not None:
         result(op, tuple(-1 if dim < 0 else dim * by for dim, by in zip(source, times, strict=True)))
 
@@ -236,7 +236,7 @@ def broadcast_to(op: Operation) -> None:
     source, wanted = shape(op.operands[0]), vector(op.operands[1], -1, "shape")
     if wanted is None:
         return
-    require(min(wanted, default=0) >= 0, f"shape {list(wanted)} is none")
+    require(min(wanted, default=0) >= 0, f"shape {list(wanted)} is not a valid shape")
     if source is not None:
         fits = len(source) <= len(wanted) and all(
             same(dim, target) or dim == 1 for dim, target in zip(reversed(source), reversed(wanted), strict=False)
