@@ -15,6 +15,7 @@ from tflir.ir.tfl.arithmetic import AddOp, SubOp
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.indexing import SliceOp, StridedSliceOp
 from tflir.ir.tfl.shaping import ReshapeOp
+from tflir.ir.types import shape_of
 from tflir.passes.optimize.same_padding import FoldPad
 from tflir.passes.rewriting import PatternRewriter, RewritePass, RewritePattern, op_type_rewrite_pattern
 from tflir.passes.rewriting.values import known_elements
@@ -98,6 +99,11 @@ class SliceOfStrideOne(RewritePattern):
             return rewriter.decline("it has masks")
         if not (strides == 1).all() or (begin < 0).any() or (end <= begin).any():
             return rewriter.decline("it has strides, or counts from the end")
+        shape = shape_of(op.input.type)
+        if shape is None or len(shape) != len(begin):
+            return rewriter.decline("a slice needs a begin for each dimension")
+        if any(0 <= dim < last for dim, last in zip(shape, end.tolist(), strict=True)):
+            return rewriter.decline("it ends beyond its operand, where a slice must not")
         size = rewriter.constant((end - begin).astype(end.dtype), names.name_of(op.end))
         rewriter.replace(op, SliceOp(op.input, op.begin, size, result_type=op.output.type))
 

@@ -34,6 +34,22 @@ func.func @slices(%x: tensor<4x4xf32>) -> (tensor<1x2xf32>, tensor<2x2xf32>) {
   func.return %0, %1 : tensor<1x2xf32>, tensor<2x2xf32>
 }
 
+// A slice can't end beyond its operand, and has a begin for each dimension.
+// CHECK-LABEL: func.func @slices_beyond
+// CHECK-NOT: "tfl.slice"
+// CHECK: tfl.strided_slice
+// CHECK: tfl.strided_slice
+func.func @slices_beyond(%x: tensor<4x4xf32>) -> (tensor<3x2xf32>, tensor<2x4xf32>) {
+  %b = "tfl.pseudo_const"() <{value = dense<[1, 1]> : tensor<2xi32>}> : () -> tensor<2xi32>
+  %e = "tfl.pseudo_const"() <{value = dense<[9, 3]> : tensor<2xi32>}> : () -> tensor<2xi32>
+  %s = "tfl.pseudo_const"() <{value = dense<[1, 1]> : tensor<2xi32>}> : () -> tensor<2xi32>
+  %0 = "tfl.strided_slice"(%x, %b, %e, %s) <{begin_mask = 0 : i32, end_mask = 0 : i32, ellipsis_mask = 0 : i32, new_axis_mask = 0 : i32, shrink_axis_mask = 0 : i32, offset = false}> : (tensor<4x4xf32>, tensor<2xi32>, tensor<2xi32>, tensor<2xi32>) -> tensor<3x2xf32>
+  %c = "tfl.pseudo_const"() <{value = dense<1> : tensor<1xi32>}> : () -> tensor<1xi32>
+  %d = "tfl.pseudo_const"() <{value = dense<3> : tensor<1xi32>}> : () -> tensor<1xi32>
+  %1 = "tfl.strided_slice"(%x, %c, %d, %c) <{begin_mask = 0 : i32, end_mask = 0 : i32, ellipsis_mask = 0 : i32, new_axis_mask = 0 : i32, shrink_axis_mask = 0 : i32, offset = false}> : (tensor<4x4xf32>, tensor<1xi32>, tensor<1xi32>, tensor<1xi32>) -> tensor<2x4xf32>
+  func.return %0, %1 : tensor<3x2xf32>, tensor<2x4xf32>
+}
+
 // CHECK-LABEL: func.func @nothing
 // CHECK-NEXT: return %y
 func.func @nothing(%x: tensor<2xf32>, %y: tensor<2xf32>) -> tensor<2xf32> {
