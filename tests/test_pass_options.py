@@ -82,6 +82,24 @@ def test_a_wrong_value_names_the_option_and_what_it_takes(pipeline: str, words: 
     assert caught.value.status == 2
 
 
+@pytest.mark.parametrize(
+    ("pipeline", "words"),
+    [
+        ("tfl-set-batch{n=0}", "n=0 is no number of samples"),
+        ("tfl-strip{kinds=names,shapes}", "'shapes' can't be removed"),
+        ("tfl-modify-io-nodes{input-type=int32}", "an input or output can't be int32"),
+        ("tfl-prepare-quantize{headroom=9}", "headroom=9: a number of bits from 0 to 8"),
+        ("tfl-prepare-quantize{bias-bits=16}", "bias_bits=16"),
+        ("tfl-convert-int16-as-tensorflow{bias-bits=16}", "bias_bits=16"),
+    ],
+)
+def test_a_value_that_a_pass_does_not_take_is_refused_before_anything_runs(pipeline: str, words: str) -> None:
+    with pytest.raises(tflir.Error) as caught:
+        parse_pipeline(f"canonicalize,{pipeline}")
+    assert words in str(caught.value)
+    assert caught.value.status == 2
+
+
 @pytest.mark.parametrize("name", list(pass_names()))
 def test_every_option_says_what_it_is_for(name: str) -> None:
     pass_class = load_pass(name)
