@@ -254,12 +254,16 @@ def _converted(data: bytes, samples: np.ndarray | None, **fields: Any) -> dict[s
 
 
 def _floats(tensor: dict[str, Any]) -> np.ndarray:
-    """The values of a constant, stored as float32 or as int8 with one scale."""
+    """The values of a constant, stored as float32 or as int8 with one scale or a scale per channel."""
     quantization = tensor["quantization"]
     if not quantization or not quantization.get("scale"):
         return np.frombuffer(tensor["data"], np.float32).reshape(tensor["shape"]).astype(np.float64)
-    (scale,) = quantization["scale"]
-    return np.frombuffer(tensor["data"], np.int8).reshape(tensor["shape"]) * float(scale)
+    integers = np.frombuffer(tensor["data"], np.int8).reshape(tensor["shape"])
+    scales = np.asarray(quantization["scale"], np.float64)
+    if scales.size == 1:
+        return integers * scales
+    axis = quantization.get("quantizedDimension", 0)
+    return integers * np.expand_dims(scales, tuple(at for at in range(integers.ndim) if at != axis))
 
 
 @pytest.mark.parametrize("recipe", ["dynamic_wi8_afp32", "static_wi8_ai8"])
@@ -310,7 +314,8 @@ def test_the_right_side_of_a_matrix_product_errs_less(recipe: str, transposed: b
     samples = _correlated(32)
     plain = _converted(model.to_bytes(), None if recipe.startswith("dynamic") else samples, recipe=recipe)
     rounded = _converted(model.to_bytes(), samples, recipe=recipe, weight_algorithm="gptq")
-    assert plain["w"]["quantization"]["scale"] == rounded["w"]["quantization"]["scale"]
+    scales = [made["w"]["quantization"]["scale"] for made in (plain, rounded)]
+    assert [len(held) for held in scales] == 2 * [LARGE if recipe.startswith("dynamic") else 1]
     errors = [_floats(made["w"]) - weights for made in (rounded, plain)]
     noises = [np.square(samples.reshape(-1, WIDE) @ (one.T if transposed else one)).sum() for one in errors]
     assert noises[0] < 0.2 * noises[1]
