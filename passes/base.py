@@ -116,7 +116,7 @@ class TflPass(ModulePass):
     def check_word(self, option: str, given: str, known: Sequence[str]) -> None:
         """Raises `Error` (status 2) if the value of an option is none of the `known` words."""
         if given not in known:
-            raise Error(f"{self.name}: {option} is one of {', '.join(known)}, not '{given}'", status=USAGE)
+            raise Error(f"pass {self.name}: {option} is one of {', '.join(known)}, not '{given}'", status=USAGE)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Runs the pass for xDSL's own tools: constants in xDSL's form have that form again afterwards."""

@@ -20,7 +20,7 @@ from tflir.ir.constants import ArrayElementsAttr, as_numpy
 from tflir.ir.spilled import Spill
 
 BLOCK = 32
-"""The samples of a block: those of a signature whose numbers, counted from 0, have the same multiple of this below."""
+"""The number of samples in a block: block b holds samples 32 b to 32 b + 31 of each signature."""
 
 
 @dataclass

@@ -109,7 +109,7 @@ def _recorded(
 def _write_moments(
     source: Input, module: ModuleOp, arguments: argparse.Namespace, options: Options, team: Team | None
 ) -> int:
-    """Writes the second moments of what layers read; returns of how many inputs."""
+    """Writes the second moments of what layers read; returns the number of inputs that have them."""
     from tflir.data.moments import sums_of
     from tflir.data.moments_file import write_moments
     from tflir.data.readings import distinct, readings_of

@@ -78,7 +78,7 @@ class _Layer:
 def aim_in_sequence(
     module: ModuleOp, passes: Sequence[Rounding], samples: Samples, *, biases: bool, progress: Note | None = None
 ) -> int:
-    """Changes the float weights of layers of a module, before `passes` round them; returns of how many.
+    """Changes the float weights of layers of a module before `passes` round them. Returns the number of layers changed.
 
     A model with several entry functions is left as it is. With `biases`, biases make up for the mean of what changed,
     too. Raises `Error` if the runtime can't run a part of the model, if it is too large, or
@@ -161,7 +161,7 @@ class _Sequence:
         self._numbers: dict[SSAValue, int] = {}
 
     def run(self, samples: Sequence[Sequence[Array]], progress: Note | None) -> int:
-        """Aims the layers; returns of how many the weights were changed."""
+        """Changes the weights of the layers, and returns for how many it did."""
         segments = segments_of(self._function, self._layers.keys())
         arguments = [self._number(value) for value in self._function.body.block.args]
         aimed = 0

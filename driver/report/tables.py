@@ -29,7 +29,7 @@ class Column:
 
 
 _FIRST = 20
-"""So many rows are shown before all are asked for."""
+"""The number of rows that are shown until the reader asks for all."""
 
 
 def table(label: str, columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:

@@ -18,7 +18,7 @@ _LEAST_BACK = 0.5
 _LAST_BACK = 6.0
 """The least length in dB of the last step back: what comes after it is the least compressed place of all."""
 _PREDICTED = 3
-"""So many of them are where the noise is predicted to reach the bound; further ones halve the rest."""
+"""The number of places that are chosen by prediction; further ones are chosen by bisection."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class EqualizeChannelsPass(TflPass):
 
     def __post_init__(self) -> None:
         if not 0 <= self.alpha <= 1:
-            raise Error(f"{self.name}: alpha is a number from 0 to 1, not {self.alpha:g}", status=USAGE)
+            raise Error(f"pass {self.name}: alpha is a number from 0 to 1, not {self.alpha:g}", status=USAGE)
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         for function in functions(module):

@@ -24,9 +24,9 @@ _FACTORS = np.linspace(1.0, 0.3, 29)
 _CHUNK = 1 << 20
 """Elements that are processed at once."""
 _SAME = 1e-5
-"""Magnitudes that differ by less, beside the largest, are of one multiple."""
+"""Magnitudes whose difference is below this fraction of the largest one count as the same multiple."""
 _OFF = 1e-3
-"""By so much of a step may weights lie beside their multiples."""
+"""The largest deviation of a weight from the nearest multiple, as a fraction of the step."""
 _ROUNDS = 20
 """Steps of OCTAV's iteration, which converges in fewer."""
 
