@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Generator
+import math
+from collections.abc import Callable, Generator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +23,12 @@ _EXACT = 1e-3
 """The largest deviation of a weight from a multiple of its scale, in scales, that counts as none."""
 _CAUTIOUS = 0.1
 """The damping without data to check it."""
+_NEAREST = math.inf
+"""The damping with which nothing is made up for: each weight is rounded to nearest."""
+_FEW_ROWS = 8
+"""Of fewer rows, noise that is less on them may be more on others."""
+_DEPENDENT = 1e-6
+"""The part of the largest eigenvalue that counts as 0: moments are of single precision."""
 HELD_OUT = 4
 """Of this many samples one is held out, to check what is chosen by the others."""
 _TRIED = ("minmax", "mse")
@@ -179,24 +186,50 @@ def tuned(
 
     The damping is the one that errs least on data that was held out.
 
-    From few samples, moments hold chance correlations, from which more damping protects. With the damping chosen, GPTQ
-    runs again on all the data.
+    From few samples, moments hold chance correlations, from which more damping protects. Where few rows were held out,
+    less damping must err less by more than chance. With the damping chosen, GPTQ runs again on all the data.
     """
     factors = _factors_of(moments)
     if check is None:
         return attempt(factors(_CAUTIOUS), moments, _CAUTIOUS)
-    least, chosen = float(noise(plain.values - rows, check).sum()), 0.0
+    noises = {_NEAREST: noise(plain.values - rows, check)}
+    least = _NEAREST
     for damping in _DAMPINGS:
-        one = attempt(factors(damping), moments, damping)
-        error = float(noise(one.values - rows, check).sum())
-        if chosen and error >= least:
+        noises[damping] = noise(attempt(factors(damping), moments, damping).values - rows, check)
+        if noises[damping].sum() < noises[least].sum():
+            least = damping
+        elif least < _NEAREST:
             break  # more damping only takes more away
-        if error < least:
-            least, chosen = error, damping
-    if not chosen:
+    chosen = _confirmed(noises, least) if _is_of_few_rows(check) else least
+    if chosen == _NEAREST:
         return plain
     together = moments + (check - moments) / HELD_OUT
     return attempt(_factors_of(together)(chosen), together, chosen)
+
+
+def _confirmed(noises: Mapping[float, Float64], least: float) -> float:
+    """The largest damping over which the damping `least` gains no more than by chance: `least` itself, or a larger one.
+
+    `noises` has the noise of each channel for each damping. A gain is more than chance if the logarithms of the ratios
+    of noises have a mean over the channels of more than two standard errors.
+    """
+    for damping in sorted(noises, reverse=True):
+        both = (noises[damping] > 0) & (noises[least] > 0)
+        gains = np.log(noises[damping][both] / noises[least][both])
+        if damping == least or len(gains) < 2 or gains.mean() <= 2 * gains.std(ddof=1) / math.sqrt(len(gains)):
+            return damping
+    return least
+
+
+def _is_of_few_rows(moments: Float64) -> bool:
+    """Whether second moments are of less than `_FEW_ROWS` rows: so many random combinations of their columns are not
+    independent then. Moments of single channels are of convolutions, which read many rows of each sample.
+    """
+    if moments.ndim != 2 or len(moments) <= _FEW_ROWS:
+        return False
+    mixed = np.random.default_rng(0).standard_normal((len(moments), _FEW_ROWS))
+    spectrum = np.linalg.eigvalsh(mixed.T @ moments @ mixed)
+    return bool(spectrum[0] < _DEPENDENT * spectrum[-1])
 
 
 def _factors_of(moments: Float64) -> Callable[[float], Factors]:
