@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import IO, Any, Self, TypeVar
 
@@ -60,7 +61,7 @@ def isolated(function: Callable[..., T], *arguments: Any, progress: Note | None 
             raise
 
 
-class Held:
+class Held(ABC):
     """What the child process holds for this one until `close`, or until the `with` block ends.
 
     A subclass calls `isolated` to open it before it calls this constructor, and implements `_close`.
@@ -81,8 +82,9 @@ class Held:
             with contextlib.suppress(Error):
                 self._close()
 
+    @abstractmethod
     def _close(self) -> None:
-        raise NotImplementedError
+        """Frees the memory in the child process."""
 
 
 class IsolatedRunner(Held):

@@ -15,7 +15,7 @@ from tflir.backends.litert.compare import counterpart, matched_outputs, renamed
 from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.run import Array, Model, Note, Runner, Sample
 from tflir.data.npz import Archive
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.quality.measure import Samples
 
 LABELS = "labels"
@@ -23,7 +23,6 @@ LABELS = "labels"
 MOST_SAMPLES = 4096
 """At most so many samples are run for an accuracy: each is right or wrong, which says less than a ratio."""
 _ARCHIVE = ".npz"
-_USAGE = 2
 
 
 @dataclass(frozen=True)
@@ -71,11 +70,11 @@ def right(output: Array, label: Array) -> float:
         if not ((wanted >= 0) & (wanted < places) & (wanted == np.floor(wanted))).any():
             what = f"label {wanted.reshape(-1)[0]} for rows of {places} elements, which no output can meet"
             hint = f"a label is the place of the largest element of a row, from 0 to {places - 1}"
-            raise Error(what, hint=hint, status=_USAGE)
+            raise Error(what, hint=hint, status=USAGE)
         return float((output.argmax(axis=-1).reshape(wanted.shape) == wanted).mean())
     what = f"labels of shape {wanted.shape} for outputs of shape {output.shape}"
     hint = "a label is the place of the largest element, one for each row of the first output"
-    raise Error(what, hint=hint, status=_USAGE)
+    raise Error(what, hint=hint, status=USAGE)
 
 
 def labelled_signature(samples: Samples, key: str = LABELS) -> str:
@@ -86,14 +85,14 @@ def labelled_signature(samples: Samples, key: str = LABELS) -> str:
     if len(used) == 1:
         return used[0]
     what = f"array '{key}' is for one signature, and the data is for {' and '.join(map(repr, used)) or 'none'}"
-    raise Error(what, hint="call the arrays of the samples KEY/INPUT, KEY being the signature's", status=_USAGE)
+    raise Error(what, hint="call the arrays of the samples KEY/INPUT, KEY being the signature's", status=USAGE)
 
 
 def check_labels(labels: Array, count: int, key: str = LABELS) -> None:
     """Raises `Error` (status 2) if the array `key` has no axis of labels, or fewer labels than there are samples."""
     if not labels.shape or len(labels) < count:
         what = f"array '{key}' has {len(labels) if labels.shape else 'no axis of'} labels for {count} samples"
-        raise Error(what, hint="give one for each sample", status=_USAGE)
+        raise Error(what, hint="give one for each sample", status=USAGE)
 
 
 Meet = Callable[[Model, Model, str, Sequence[Sample], Array, Note | None], npt.NDArray[np.float64]]

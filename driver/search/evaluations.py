@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tflir.backends.litert.run import Note
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.ir.weight_kind import WeightKind
 from tflir.search.compiler import Compiler, Kinds
 from tflir.search.store import Store
@@ -80,7 +80,7 @@ class Evaluations:
             try:
                 held = dict(measure(model))
             except Error as error:
-                if not may_fail or error.status == _USAGE:
+                if not may_fail or error.status == USAGE:
                     raise
                 held = {"error": str(error)}
             held |= {"bytes": len(model), "seconds": round(time.monotonic() - began, 3)}
@@ -109,9 +109,6 @@ class Evaluations:
         """The form of each layer in words, by its name, else its place."""
         pairs = zip(self.compiler.layers, kinds, strict=True)
         return {layer.name or str(at): text(kind) for at, (layer, kind) in enumerate(pairs)}
-
-
-_USAGE = 2
 
 
 def _key(what: str, kinds: Kinds) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tflir.backends.litert.isolated import isolated
 from tflir.backends.litert.run import Array
 from tflir.data.user_code import asked
-from tflir.ir.errors import Error
+from tflir.ir.errors import USAGE, Error
 from tflir.quality.accuracy import right
 from tflir.quality.measure import Answer, Reference, answers, decibels
 from tflir.search.data import Part
@@ -25,7 +25,6 @@ Outputs = list[list[Array]]
 Accuracy = Callable[[Outputs], float]
 _MARGIN_DB = 0.5
 """The margin where a single sample says nothing of how others differ."""
-_USAGE = 2
 
 
 class Judge(Protocol):
@@ -88,7 +87,7 @@ class AccuracyJudge:
         if accuracy is None and part.labels is None:
             what = "a bound on accuracy needs labels"
             hint = "put an array 'labels' into the .npz of --validation-dataset, or give --accuracy module:function"
-            raise Error(what, hint=hint, status=_USAGE)
+            raise Error(what, hint=hint, status=USAGE)
 
     @cached_property
     def _float(self) -> Outputs:
@@ -112,7 +111,7 @@ class AccuracyJudge:
         hint = "it takes a list with the outputs of each sample and returns a number from 0 to 1"
         found = asked("--accuracy fails with", hint, lambda: float(measure(outputs)))
         if not 0 <= found <= 1:
-            raise Error(f"--accuracy returned {found:g}", hint=hint, status=_USAGE)
+            raise Error(f"--accuracy returned {found:g}", hint=hint, status=USAGE)
         return found
 
     def _right(self, outputs: Outputs) -> Float64:

@@ -15,7 +15,7 @@ from tflir.ir.groups import Groups
 from tflir.ir.names import first_name
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.scale_axis import scale_axis
-from tflir.ir.weight_kind import FORMS, HALF, WeightKind
+from tflir.ir.weight_kind import BITS, FORMS, HALF, WeightKind
 from tflir.passes.quantization.float16_constants import fits_float16
 from tflir.passes.recipes.kernels import refusal
 from tflir.passes.recipes.resolve import candidates
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 LEAST_ELEMENTS = 64
 """Weights of fewer elements stay float: scales and a dequantize would take as many bytes as are saved."""
-BITS = (8, 4, 2)
 _MOST, _LEAST = 127, 7
 """The largest integers of the widest and of narrow weights."""
 _SCALE_BYTES, _POINT_BYTES = 4, 8

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tflir.ir.weight_kind import FLOAT16, HALF, WeightKind
+from tflir.ir.weight_kind import BITS, FLOAT16, HALF, WeightKind
 from tflir.search.evaluations import NOISE, SIZE, Request
-from tflir.search.layers import BITS, Layer
+from tflir.search.layers import Layer
 from tflir.search.path import Choice
 
 if TYPE_CHECKING:

@@ -91,6 +91,11 @@ class OpInfo:
         weight = () if self.weight is None else (self.weight[0],)
         return tuple(sorted({*self.dynamic_range, *weight}))
 
+    @property
+    def has_several_weights(self) -> bool:
+        """Whether the op has a weight for each of several products, as recurrent layers have."""
+        return len(self.weight_operands) > 1
+
     def product_of(self, operand: int) -> tuple[int, Product] | None:
         """The product whose weights operand `operand` holds, after its number in `products`; None if there is none."""
         return next(((n, each) for n, each in enumerate(self.products) if operand in each.weights), None)

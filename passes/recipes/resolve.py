@@ -78,7 +78,7 @@ def _weights(
         given = nearest(kind, replace(given, granularity="channel", block=0), activations)
     if given != rule.weights:
         found.changed[f"{kind}: {given} instead of {rule.weights}"] += 1
-    several = isinstance(op, TflOp) and len(op.INFO.weight_operands) > 1
+    several = isinstance(op, TflOp) and op.INFO.has_several_weights
     return replace(given, granularity="tensor") if several and given.form == "hybrid" else given
 
 

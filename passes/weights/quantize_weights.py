@@ -129,7 +129,7 @@ class QuantizeWeightsPass(TflPass):
             if not isinstance(op, TflOp) or LEFT_OUT in op.attributes or use.index not in op.INFO.weight_operands:
                 continue
             noted = weight_kind_of(op)
-            several = _has_several(op)
+            several = op.INFO.has_several_weights
             kind = _of_several(noted, op, constant) if several else noted or self._usual(op, use.index, constant)
             if kind is None:
                 continue
@@ -212,11 +212,6 @@ def _note_missed(kind: WeightKind, rows: Float64, result: Rounded, op: TflOp, re
         report.decline("the weights are no multiples of a step: rounded to nearest", op)
 
 
-def _has_several(op: TflOp) -> bool:
-    """Whether an op has several weights, as recurrent layers have."""
-    return len(op.INFO.weight_operands) > 1
-
-
 def _of_several(kind: WeightKind | None, op: TflOp, constant: FloatConstant) -> WeightKind | None:
     """The kind to store one of several weights of an op in; None if the mode stores it.
 
@@ -248,7 +243,7 @@ def _clear_kind(op: Operation, report: PassReport) -> None:
     `tfl-round-weights`. An op with several weights behind a dequantize, or with float16 ones, is left by the mode.
     """
     kind = weight_kind_of(op)
-    several = isinstance(op, TflOp) and LEFT_OUT not in op.attributes and _has_several(op)
+    several = isinstance(op, TflOp) and LEFT_OUT not in op.attributes and op.INFO.has_several_weights
     if kind is not None and (kind.is_float16 or (several and kind.form == "dequantize")):
         op.attributes[LEFT_OUT] = UnitAttr()
         several = False
