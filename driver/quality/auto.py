@@ -57,13 +57,13 @@ class Decision:
     before: float
     """The ratio in dB without it."""
     after: float
-    cost: str = ""
-    """What it was left out for, though it gained."""
+    reason: str = ""
+    """Why it was left out, though it gained enough."""
 
     def __str__(self) -> str:
         name = " ".join(word for word in (self.step, self.choice, "kept" if self.kept else "left out") if word)
-        cost = f", {self.cost}" if self.cost else ""
-        return f"{name}: {self.before:.1f} dB -> {self.after:.1f} dB on held-out data{cost}"
+        reason = f", {self.reason}" if self.reason else ""
+        return f"{name}: {self.before:.1f} dB -> {self.after:.1f} dB on held-out data{reason}"
 
 
 @dataclass(frozen=True)
@@ -194,9 +194,10 @@ def _tried(
     gaining = [name for name in found if helps(found[name], base, step.least_gain)]
     helping = [name for name in gaining if found[name].bytes <= step.most_growth * base.bytes]
     best = max(helping or found, key=lambda name: found[name].snr)
-    too_large = bool(gaining) and not helping
-    cost = f"{100 * (found[best].bytes / base.bytes - 1):.1f} % more bytes" if too_large else ""
-    decisions.append(Decision(step.name, best, bool(helping), base.snr, found[best].snr, cost))
+    reason = "" if helping else doubt(found[best], base, step.least_gain)
+    if gaining and not helping:
+        reason = f"{100 * (found[best].bytes / base.bytes - 1):.1f} % more bytes"
+    decisions.append(Decision(step.name, best, bool(helping), base.snr, found[best].snr, reason))
     if helping:
         return _applied(state, step.changes[best]), found[best], None
     gained = {name: step.changes[name] for name in found if found[name].snr > base.snr}
@@ -230,3 +231,11 @@ def helps(found: Measured, base: Measured, least_gain: float) -> bool:
     with np.errstate(invalid="ignore"):  # nothing is sure of gains that are infinite
         variance = (_SPREAD**2 + float(np.square(gains - gains.mean()).sum())) / gains.size
     return least_gain <= 0 or float(gains.mean()) > _DEVIATIONS * math.sqrt(variance / gains.size)
+
+
+def doubt(found: Measured, base: Measured, least_gain: float) -> str:
+    """Why a gain that is large enough does not count: single samples do not agree on it. '' for any other gain."""
+    if found.snr - base.snr < least_gain or helps(found, base, least_gain):
+        return ""
+    gains = found.gains_over(base)
+    return f"but {gains.min():+.1f} to {gains.max():+.1f} dB on single samples, which may be chance"

@@ -15,7 +15,7 @@ from tflir.pass_manager import run_pipeline
 from tflir.passes.weights.quantize_weights import QuantizeWeightsPass
 from tflir.passes.weights.round_weights import RoundWeightsPass
 from tflir.passes.weights.rounding import HELD_OUT
-from tflir.quality.auto import LEAST_GAIN, Decision, helps
+from tflir.quality.auto import LEAST_GAIN, Decision, doubt, helps
 from tflir.quality.measure import Reference
 from tflir.quality.trial import Measured
 from tflir.snapshot import snapshot
@@ -71,7 +71,8 @@ def aimed(
     with saved(as_float(snapshot(module))) as path:
         reference = Reference(str(path), held)
     before, after = (_measured(reference, one, passes) for one in (module, tried))
-    decision = Decision(_STEP, "", helps(after, before, LEAST_GAIN), before.snr, after.snr)
+    kept, reason = helps(after, before, LEAST_GAIN), doubt(after, before, LEAST_GAIN)
+    decision = Decision(_STEP, "", kept, before.snr, after.snr, reason)
     return Aimed(tried if decision.kept else module, decision, str(decision))
 
 

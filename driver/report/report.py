@@ -146,6 +146,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "kept": decision.kept,
         "before_db": decision.before,
         "after_db": decision.after,
+        "reason": decision.reason,
     }
 
 

@@ -19,6 +19,7 @@ _COLUMNS = (
     Column("gained", lambda row: _gain(row), "number"),
     Column("", lambda row: (_bar(row), None), "bar extra"),
     Column("decided", lambda row: ("kept" if row["kept"] else "left out", None)),
+    text("why", "reason", "extra"),
 )
 
 
