@@ -21,7 +21,7 @@ def test_a_gain_of_some_samples_is_doubtful_and_its_ends_are_named() -> None:
     found = _measured([0.1, 0.1, 0.1, 0.1, 1.6, 1.6, 1.6, 1.6])
     assert found.snr - BASE.snr == pytest.approx(0.706, abs=1e-3)
     assert not helps(found, BASE, LEAST_GAIN)
-    assert doubt(found, BASE, LEAST_GAIN) == "but -2.0 to +10.0 dB on single samples, which may be chance"
+    assert doubt(found, BASE, LEAST_GAIN) == "-2.0 to +10.0 dB on single samples, which may be chance"
 
 
 @pytest.mark.parametrize("noise", [[0.5] * 8, [0.95] * 8, [2.0] * 8], ids=["plain", "too small", "a loss"])

@@ -238,4 +238,4 @@ def doubt(found: Measured, base: Measured, least_gain: float) -> str:
     if found.snr - base.snr < least_gain or helps(found, base, least_gain):
         return ""
     gains = found.gains_over(base)
-    return f"but {gains.min():+.1f} to {gains.max():+.1f} dB on single samples, which may be chance"
+    return f"{gains.min():+.1f} to {gains.max():+.1f} dB on single samples, which may be chance"
