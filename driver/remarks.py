@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tflir.option import ModeName
 from tflir.options import Options
+from tflir.passes.reasons import (
+    LEFT_FLOAT_BY_RECIPE,
+    NOT_AMONG_THOSE_TO_QUANTIZE,
+    OPERAND_WITHOUT_RANGE,
+    SKIPPED,
+    is_about_size,
+)
 from tflir.pipeline import mode_of
 
 if TYPE_CHECKING:
@@ -28,17 +35,14 @@ _QUANTIZED = (
 )
 """Counts of passes that show that something was quantized."""
 _KEPT = "ops kept as they are"
-_WITHOUT_RANGE = "an operand has no range"
 _PRUNING = "tfl-prune"
 _SPARSE = ("tfl-dense-to-sparse", "tfl-densify-fold", "tfl-remove-dead-channels")
 """Passes that leave zeros out."""
 _BYTE = 8
-_SMALL = "fewer than"
-"""How reasons begin that are about the number of elements."""
 _LEFT = {
-    "skipped": "ops that could be are skipped",
-    "not among the ops to quantize": "ops that could be are not among those to quantize",
-    "the recipe leaves its weights float": "the recipe leaves weights float",
+    SKIPPED: "ops that could be are skipped",
+    NOT_AMONG_THOSE_TO_QUANTIZE: "ops that could be are not among those to quantize",
+    LEFT_FLOAT_BY_RECIPE: "the recipe leaves weights float",
 }
 """What is said of ops that were left out on purpose, by the reason that passes give."""
 _CHOOSES = ("tfl-choose-activations", "tfl-prepare-quantize", "tfl-quantize", "tfl-select-ops")
@@ -180,13 +184,13 @@ def _why_nothing(options: Options, reports: Sequence[PassReport], module: Module
     declined = {why for report in reports for why in report.declined}
     if (left := next((said for why, said in _LEFT.items() if why in declined), None)) is not None:
         return f"{left} (-v says more)"
-    small = next((why for why in reasons if why.startswith(_SMALL)), None)
+    small = next((why for why in reasons if is_about_size(why)), None)
     mode = mode_of(options).name
     if mode in (ModeName.DYNAMIC_RANGE, ModeName.FLOAT16) and small is not None:
         return f"weights of {small} stay float (-v says more)"
     if mode is ModeName.DYNAMIC_RANGE and options.recipe is not None:
         return "no op has float weights for which the recipe has a form (-v says more)"
-    if mode is ModeName.DYNAMIC_RANGE and _WITHOUT_RANGE in reasons:
+    if mode is ModeName.DYNAMIC_RANGE and OPERAND_WITHOUT_RANGE in reasons:
         given = "leave --mode out and give" if options.mode is not None else "give"
         return f"no op has float weights, which alone become int8 without ranges: {given} --representative-dataset"
     if mode is ModeName.FLOAT16:

@@ -27,6 +27,7 @@ from tflir.passes.quantization.int16_layers import bias_position, finish_int16
 from tflir.passes.quantization.integer_kernels import why_no_integer_kernel
 from tflir.passes.quantization.pairs import quantized_tensor
 from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
+from tflir.passes.reasons import OPERAND_WITHOUT_RANGE
 from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import is_float, is_returned, producer
 
@@ -77,7 +78,7 @@ def _why_not(op: Operation) -> str | None:
     """Why an op that has an integer kernel must stay float; None if it can be an integer op."""
     bias = bias_position(op) if kind_of(op) == INT16 else None  # its integers follow from those of input and weights
     if any(is_float(value) and index != bias and _source(value) is None for index, value in enumerate(op.operands)):
-        return "an operand has no range"
+        return OPERAND_WITHOUT_RANGE
     if any(is_float(value) and _target(value) is None and not _is_unread(value) for value in op.results):
         return "a result has no range"
     if not any(is_float(value) for value in (*op.operands, *op.results)):

@@ -26,6 +26,7 @@ from tflir.passes.quantization.pairs import (
     small_weight,
 )
 from tflir.passes.quantization.parameters import weight_scales
+from tflir.passes.reasons import fewer_elements
 
 _INT8 = IntegerType(8)
 _ALL_OR_NOTHING_IN_TENSORFLOW = "UNIDIRECTIONAL_SEQUENCE_LSTM"
@@ -80,7 +81,7 @@ class PrepareQuantizeDynamicRangePass(TflPass):
             if constant is None:
                 continue
             if constant.elements < max(self.min_elements, 1):  # one without elements has no scales
-                report.decline(f"fewer than {max(self.min_elements, 1)} elements")
+                report.decline(fewer_elements(max(self.min_elements, 1)))
                 continue
             groups = self._by_axis(constant, report)
             every = sum(1 for _ in constant.value.uses)

@@ -12,6 +12,7 @@ from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.quantization.float16_constants import TOO_LARGE, fits_float16, store_float16
 from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant
 from tflir.passes.quantization.stored_weights import reads_stored_weights
+from tflir.passes.reasons import fewer_elements
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class PrepareQuantizeFloat16Pass(TflPass):
             report.decline("beside quantized weights the default delegate wants float32", hybrid)
             return
         if constant.elements < self.min_elements:
-            report.decline(f"fewer than {self.min_elements} elements", op)
+            report.decline(fewer_elements(self.min_elements), op)
             return
         if not self.clamp and not fits_float16(constant.blob):
             report.decline(TOO_LARGE, op)

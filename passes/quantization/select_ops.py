@@ -21,6 +21,7 @@ from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.name_filter import expression
 from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, SHARES_SCALE, bias_of
+from tflir.passes.reasons import NOT_AMONG_THOSE_TO_QUANTIZE, SKIPPED
 from tflir.passes.rewriting.values import is_float
 
 
@@ -62,11 +63,11 @@ class SelectOpsPass(TflPass):
         for op in ops:
             if self.sound and op.INFO.moves_elements:
                 op.attributes[SHARES_SCALE] = UnitAttr()
-            why = "skipped" if op in skipped else "not among the ops to quantize" if only and op not in only else None
+            why = SKIPPED if op in skipped else NOT_AMONG_THOSE_TO_QUANTIZE if only and op not in only else None
             if why is not None and not _only_makes_constants(op):
                 op.attributes[LEFT_OUT] = UnitAttr()
             elif why is None and LEFT_OUT in op.attributes:
-                why = "skipped, or not among the ops to quantize"
+                why = f"{SKIPPED}, or {NOT_AMONG_THOSE_TO_QUANTIZE}"
             if why is None and KEEP_FLOAT not in op.attributes:
                 why = _computed_bias(op) or (unsound_int8(op) if self.sound else None)
             if why is not None and not _only_makes_constants(op):

@@ -11,6 +11,7 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.weight_kind import set_weight_kind
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import LEFT_OUT
+from tflir.passes.reasons import LEFT_FLOAT_BY_RECIPE
 from tflir.passes.recipes.read import load_recipe
 from tflir.passes.recipes.resolve import candidates, resolve
 
@@ -47,7 +48,7 @@ class AssignWeightKindsPass(TflPass):
             set_weight_kind(op, kind)
             if kind is None:
                 op.attributes[LEFT_OUT] = UnitAttr()
-                report.decline("the recipe leaves its weights float", op)
+                report.decline(LEFT_FLOAT_BY_RECIPE, op)
             else:
                 report.count(str(kind))
         if len(recipe.all_activations) > 1:

@@ -23,6 +23,7 @@ from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.name_filter import expression
+from tflir.passes.reasons import fewer_elements
 from tflir.passes.sparsity.structures import Magnitudes, Mask, Structure, parse_structure
 
 _DEFAULT_SHARE = 0.8
@@ -146,7 +147,7 @@ class _Weight:
         if self.value.element_name not in _KINDS:
             return f"elements of type {self.value.element_name}"
         if self.value.size < max(min_elements, 1):
-            return f"fewer than {min_elements} elements"
+            return fewer_elements(min_elements)
         if len(self.axes) > 1:
             return "its readers have output channels along different axes"
         if len(self.shape) < 2:
