@@ -62,7 +62,7 @@ class Results:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             what = f"can't be made: {said_by_system(error)}"
-            raise Error(what, file=folder, hint="name another folder with --work", status=USAGE) from None
+            raise Error(what, file=folder, hint="name another folder", status=USAGE) from None
 
     def get(self, key: Key) -> bytes | None:
         """The result, or None if there is none; a file that is damaged counts as none, with a warning."""
