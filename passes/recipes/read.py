@@ -34,7 +34,7 @@ def load_recipe(name: str) -> Recipe:
     if len(data) > _MOST:
         raise Error(f"recipe '{name}' is larger than {_MOST >> 20} MiB", status=USAGE)
     try:
-        return read_recipe(data.decode(), name)
+        return read_recipe(data.decode("utf-8-sig"), name)
     except UnicodeDecodeError:
         raise Error(f"recipe '{name}' is not UTF-8", status=USAGE) from None
     except Error as error:
