@@ -34,7 +34,7 @@ def parse_text(
     text. Raises `Error` with line and column.
     """
     content = memoryview(data)
-    if content[: len(BOM_UTF8)] == BOM_UTF8:
+    if bytes(content[: len(BOM_UTF8)]) == BOM_UTF8:
         content = content[len(BOM_UTF8) :]
     text, resources = split_resources(content, name)
     parser: TextParser | None = None
