@@ -96,6 +96,8 @@ def _place(path: str | os.PathLike[str]) -> pathlib.Path | None:
     try:
         mode = os.stat(path).st_mode
     except _GONE:
+        if os.fspath(path).endswith(os.sep):
+            raise Error("is the name of a folder", file=os.fspath(path), hint="name a file", status=USAGE) from None
         return pathlib.Path(os.path.realpath(path))
     except (OSError, ValueError) as error:  # a loop of links, a name that is too long, a NUL in it
         raise _unwritable(path, said_by_system(error)) from None

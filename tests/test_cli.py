@@ -115,6 +115,7 @@ def test_report_and_verbose(model: pathlib.Path, capsys: pytest.CaptureFixture[s
     [
         (["compile", "{none}"], 1, "can't be read"),
         (["compile", "{folder}"], 1, "is a directory"),
+        (["compile", "{model}", "-o", "{folder}/new/"], 2, "is the name of a folder"),
         (["compile", "{empty}"], 1, "is empty"),
         (["compile", "{text}"], 1, "identifier"),
         (["compile", "{model}", "-o", "{model}", "--force"], 2, "is the input"),
