@@ -9,6 +9,7 @@ is removed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pathlib
 import shutil
@@ -29,6 +30,8 @@ _PREFIX, _SUFFIX = ".tflir-", ".tmp"
 _STREAMS = (stat.S_ISFIFO, stat.S_ISCHR)
 _COPY = 1 << 20
 _GONE = (FileNotFoundError, NotADirectoryError)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of the system where a disk, a quota or the longest file is full."""
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
@@ -79,16 +82,32 @@ def whole_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
 def temporary_file(folder: str | os.PathLike[str] | None = None) -> Generator[tuple[BinaryIO, pathlib.Path]]:
     """A new file in `folder` (default: the system's temporary folder) and its path; removed at the end if it
     still exists.
+
+    Raises `Error` where there is no room in the system's folder, `OSError` where there is none in `folder`.
     """
-    directory = pathlib.Path(tempfile.gettempdir() if folder is None else folder)
-    _remove_stale(directory)
-    handle, name = _created(directory)
+    with temporary_room() if folder is None else contextlib.nullcontext():
+        directory = pathlib.Path(tempfile.gettempdir() if folder is None else folder)
+        _remove_stale(directory)
+        handle, name = _created(directory)
+        try:
+            with os.fdopen(handle, "w+b", buffering=1 << 16) as out:
+                yield out, pathlib.Path(name)
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+
+
+@contextlib.contextmanager
+def temporary_room() -> Generator[None]:
+    """Turns what the system says where there is no room for a temporary file into an `Error`."""
     try:
-        with os.fdopen(handle, "w+b", buffering=1 << 16) as out:
-            yield out, pathlib.Path(name)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        what = f"a temporary file can't be written: {said_by_system(error)}"
+        hint = "make room, or name another folder with TMPDIR"
+        raise Error(what, file=tempfile.gettempdir(), hint=hint) from None
 
 
 def _place(path: str | os.PathLike[str]) -> pathlib.Path | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import importlib
 import os
 import signal
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 _INTERRUPTED, _TERMINATED = 130, 143
 """128 and the number of the signal, as shells have it."""
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 _TOGETHER = 1.0
@@ -152,7 +150,9 @@ def _in_a_line(run: Callable[[], int], *, debug: bool) -> int:
         _flush_or_forget()
         return 1
     except OSError as error:
-        if debug or error.errno not in _NO_ROOM:
+        from tflir.backends.files import NO_ROOM
+
+        if debug or error.errno not in NO_ROOM:
             raise
         _flush_or_forget()
         print(f"error: standard output can't be written: {str(error.strerror).lower()}: make room", file=sys.stderr)

@@ -15,6 +15,7 @@ import zipfile
 import models_builder as models
 import numpy as np
 import pytest
+from sharing import folder_with
 
 from tflir.backends.files import check_writable, whole_file
 from tflir.cli import main
@@ -264,3 +265,23 @@ def test_inspect_lists_associated_files(folder: pathlib.Path, capsys: pytest.Cap
     _with_zip(pathlib.Path("m.tflite"))
     assert main(["inspect", "m.tflite"]) == 0
     assert "labels.txt, more/vocabulary.txt" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of files")
+@pytest.mark.parametrize("command", ["compile", "calibrate", "search"])
+def test_a_full_folder_of_temporary_files_is_said(command: str, tmp_path: pathlib.Path) -> None:
+    folder = folder_with(tmp_path)
+    output = folder / ("s.json" if command == "calibrate" else "o.tflite")
+    how = {"compile": ["--mode", "int8"], "calibrate": [], "search": ["--bound", "snr>=10"]}[command]
+    words = [command, str(folder / "model.tflite"), "--representative-dataset", str(folder / "data.npz"), *how]
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 12, 1 << 12));"
+        "from tflir.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", limited, *words, "-o", str(output)], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 1
+    assert "a temporary file can't be written: file too large: make room, or name another folder" in found.stderr
+    assert len(found.stderr.splitlines()) == 1
+    assert not output.exists()
