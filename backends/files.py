@@ -56,6 +56,18 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         pass
 
 
+def made_folder(path: str | os.PathLike[str]) -> pathlib.Path:
+    """The folder at `path`, which is made if it does not exist. Raises `Error` (status 2) if it can't be made."""
+    folder = pathlib.Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        said = "a file has this name" if isinstance(error, FileExistsError) else said_by_system(error)
+        what = f"the folder can't be made: {said}"
+        raise Error(what, file=os.fspath(path), hint="name another folder", status=USAGE) from None
+    return folder
+
+
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
     """A file to write, read and seek in, which replaces `path` at the end; after any failure, even Ctrl-C, `path` is

@@ -15,7 +15,7 @@ import zipfile
 import models_builder as models
 import numpy as np
 import pytest
-from sharing import folder_with
+from sharing import folder_with, network
 
 from tflir.backends.files import check_writable, whole_file
 from tflir.cli import main
@@ -285,3 +285,35 @@ def test_a_full_folder_of_temporary_files_is_said(command: str, tmp_path: pathli
     assert "a temporary file can't be written: file too large: make room, or name another folder" in found.stderr
     assert len(found.stderr.splitlines()) == 1
     assert not output.exists()
+
+
+@pytest.mark.parametrize("command", ["search", "batch", "compile"])
+def test_a_file_where_a_folder_is_to_be_is_said(
+    command: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_with(tmp_path)
+    words = [command, str(folder / "model.tflite"), "--representative-dataset", str(folder / "data.npz")]
+    taken = str(folder / "data.npz")
+    how = {
+        "search": ["--bound", "snr>=10", "-o", str(folder / "o.tflite"), "--work", taken],
+        "batch": ["--mode", "int8", "--out", taken],
+        "compile": ["--mode", "int8", "-o", str(folder / "o.tflite"), "--work", taken],
+    }
+    assert main([*words, *how[command]]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "the folder can't be made: " in said
+    assert "name another folder" in said
+
+
+def test_a_file_where_a_folder_of_a_batch_is_to_be_leaves_the_other_models(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = [tmp_path / "x" / "m.tflite", tmp_path / "y" / "m.tflite"]
+    for model in models:
+        model.parent.mkdir()
+        model.write_bytes(network())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "x").touch()
+    assert main(["batch", *map(str, models), "--mode", "float16", "--out", str(tmp_path / "out")]) == 1
+    assert f"{tmp_path / 'out' / 'x'}: the folder can't be made: a file has this name" in capsys.readouterr().err
+    assert (tmp_path / "out" / "y" / "m.tflite").exists()

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from tflir import __version__
+from tflir.backends.files import made_folder
 from tflir.backends.litert.run import Note
 from tflir.ir.errors import USAGE, Error, said_by_system
 from tflir.jobs.fingerprints import named_data, of_data, of_file
@@ -125,7 +126,7 @@ def compile_many(
                     continue
                 if os.path.exists(output) and not force:
                     raise Error("exists", file=output, hint="name another folder, or use --force")
-                pathlib.Path(output).parent.mkdir(parents=True, exist_ok=True)
+                made_folder(os.path.dirname(output))
             except Error as error:
                 tally.failed += 1
                 found[at] = Made(model, output, error=str(error))

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from tflir.backends.files import whole_file
+from tflir.backends.files import made_folder, whole_file
 
 _LONGEST = 1 << 24
 """Larger files are no results, in bytes."""
@@ -22,12 +22,10 @@ class Store:
     def __init__(self, folder: str | None, context: str) -> None:
         """`context` is the hash of what all evaluations have in common: the model, the data, the settings.
 
-        Raises `Error` when a result can't be written.
+        Raises `Error` if the folder can't be made, and when a result can't be written.
         """
-        self._folder = None if folder is None else pathlib.Path(folder)
+        self._folder = None if folder is None else made_folder(folder)
         self._context = context
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, what: str) -> dict[str, Any] | None:
         """The result of an evaluation, or None if there is none that can be read."""
