@@ -192,8 +192,8 @@ def _gptq_without_data(options: Options, mode: ModeName) -> _Found:
     seen = options.representative_dataset is not None or options.moments
     if not options.uses_gptq or seen or options.replaces_passes:
         return None
-    by = "--weight-algorithm" if options.weight_algorithm == "gptq" else f"a rule of {options.recipe}"
-    return f"{by} gptq needs to see what layers read", "add --representative-dataset, or --moments"
+    asked = "--weight-algorithm gptq" if options.weight_algorithm == "gptq" else f"gptq in a rule of {options.recipe}"
+    return f"{asked} needs to see what layers read", "add --representative-dataset, or --moments"
 
 
 def _idle_moments(options: Options, mode: ModeName) -> _Found:

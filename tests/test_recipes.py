@@ -152,6 +152,14 @@ def test_no_output_is_written_over_the_recipe(
     assert "is an input" in capsys.readouterr().err
 
 
+def test_gptq_of_a_rule_needs_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe, model = tmp_path / "r.toml", tmp_path / "m.tflite"
+    recipe.write_text('[[rule]]\nweights = {bits = 8, algorithm = "gptq"}\n')
+    model.write_bytes(fully_connected())
+    assert main(["compile", str(model), "--recipe", str(recipe)]) == 2
+    assert f"gptq in a rule of {recipe} needs to see what layers read" in capsys.readouterr().err
+
+
 def test_no_such_recipe() -> None:
     with pytest.raises(Error, match="is no preset") as caught:
         load_recipe("dynamic_wi8_afp33")

@@ -301,3 +301,17 @@ def test_each_task_of_a_worker_tells_its_own_progress(folder: pathlib.Path, tmp_
     for number in range(2):
         evaluate(str(file), NOISE, [None] * 4, lambda *done, at=number: said[at].append(done))
     assert said[0] == said[1] != []
+
+
+def test_what_the_help_calls_the_defaults_are_the_defaults(
+    folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _search(folder, "snr>=25") == 0
+    made = (folder / "out.tflite").read_bytes()
+    assert _search(folder, "snr>=25", "--weight-algorithm", "gptq", "--bias-correction", "auto") == 0
+    assert (folder / "out.tflite").read_bytes() == made
+    with pytest.raises(SystemExit):
+        main(["search", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "gptq (default of search)" in said
+    assert "auto (default of search)" in said
