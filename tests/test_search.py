@@ -17,6 +17,7 @@ from tflir.cli import main
 from tflir.ir.errors import Error
 from tflir.quality.measure import Reference
 from tflir.search.judge import SnrJudge
+from tflir.search.store import Store
 from tflir.search.walk import MOST_FILES
 
 _SAMPLES = 48
@@ -315,3 +316,16 @@ def test_what_the_help_calls_the_defaults_are_the_defaults(
     said = " ".join(capsys.readouterr().out.split())
     assert "gptq (default of search)" in said
     assert "auto (default of search)" in said
+
+
+@pytest.mark.parametrize("damage", ['{"a":', "{}", '{"bytes": "x"}', "[]", "other numbers"])
+def test_a_result_that_is_not_as_it_was_written_is_computed_again(damage: str, tmp_path: pathlib.Path) -> None:
+    store = Store(str(tmp_path), "context")
+    result = {"bytes": 3, "snr": math.inf, "of": [1.5, None], "error": "é"}
+    store.put("a", result)
+    assert Store(str(tmp_path), "context").get("a") == result
+    (file,) = tmp_path.iterdir()
+    file.write_text(file.read_text().replace("1.5", "2.5") if damage == "other numbers" else damage)
+    assert store.get("a") is None
+    store.put("a", result)
+    assert store.get("a") == result

@@ -12,6 +12,7 @@ import numpy as np
 
 from tflir.backends.files import made_folder, whole_file
 
+_HASH, _RESULT = "sha256", "result"
 _LONGEST = 1 << 24
 """Larger files are no results, in bytes."""
 
@@ -28,7 +29,7 @@ class Store:
         self._context = context
 
     def get(self, what: str) -> dict[str, Any] | None:
-        """The result of an evaluation, or None if there is none that can be read."""
+        """The result of an evaluation, or None if there is none, or one that is not as it was written."""
         if self._folder is None:
             return None
         try:
@@ -36,17 +37,27 @@ class Store:
                 held: object = json.loads(file.read(_LONGEST))
         except (OSError, ValueError, RecursionError):
             return None
-        return cast("dict[str, Any]", held) if isinstance(held, dict) else None
+        if not isinstance(held, dict):
+            return None
+        found = cast("dict[str, Any]", held)
+        result: object = found.get(_RESULT)
+        if not isinstance(result, dict) or found.get(_HASH) != hashed((_text(result),)):
+            return None
+        return cast("dict[str, Any]", result)
 
     def put(self, what: str, result: Mapping[str, Any]) -> None:
         """Keeps a result of numbers and texts."""
         if self._folder is not None:
             with whole_file(self._file(what)) as file:
-                file.write(json.dumps(result).encode())
+                file.write(json.dumps({_HASH: hashed((_text(result),)), _RESULT: result}).encode())
 
     def _file(self, what: str) -> pathlib.Path:
         assert self._folder is not None
         return self._folder / f"{hashed((self._context, what))[:32]}.json"
+
+
+def _text(result: Any) -> str:
+    return json.dumps(result, sort_keys=True)
 
 
 def hashed(parts: Iterable[object]) -> str:
