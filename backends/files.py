@@ -9,6 +9,7 @@ is removed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pathlib
 import shutil
@@ -29,6 +30,8 @@ _PREFIX, _SUFFIX = ".tflir-", ".tmp"
 _STREAMS = (stat.S_ISFIFO, stat.S_ISCHR)
 _COPY = 1 << 20
 _GONE = (FileNotFoundError, NotADirectoryError)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of the system where a disk, a quota or the longest file is full."""
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
@@ -51,6 +54,18 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise Error("its folder does not exist", file=os.fspath(path), hint="make the folder first", status=USAGE)
     with _reported(path), temporary_file(target.parent):
         pass
+
+
+def made_folder(path: str | os.PathLike[str]) -> pathlib.Path:
+    """The folder at `path`, which is made if it does not exist. Raises `Error` (status 2) if it can't be made."""
+    folder = pathlib.Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        said = "a file has this name" if isinstance(error, FileExistsError) else said_by_system(error)
+        what = f"the folder can't be made: {said}"
+        raise Error(what, file=os.fspath(path), hint="name another folder", status=USAGE) from None
+    return folder
 
 
 @contextlib.contextmanager
@@ -79,16 +94,32 @@ def whole_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
 def temporary_file(folder: str | os.PathLike[str] | None = None) -> Generator[tuple[BinaryIO, pathlib.Path]]:
     """A new file in `folder` (default: the system's temporary folder) and its path; removed at the end if it
     still exists.
+
+    Raises `Error` where there is no room in the system's folder, `OSError` where there is none in `folder`.
     """
-    directory = pathlib.Path(tempfile.gettempdir() if folder is None else folder)
-    _remove_stale(directory)
-    handle, name = _created(directory)
+    with temporary_room() if folder is None else contextlib.nullcontext():
+        directory = pathlib.Path(tempfile.gettempdir() if folder is None else folder)
+        _remove_stale(directory)
+        handle, name = _created(directory)
+        try:
+            with os.fdopen(handle, "w+b", buffering=1 << 16) as out:
+                yield out, pathlib.Path(name)
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+
+
+@contextlib.contextmanager
+def temporary_room() -> Generator[None]:
+    """Turns what the system says where there is no room for a temporary file into an `Error`."""
     try:
-        with os.fdopen(handle, "w+b", buffering=1 << 16) as out:
-            yield out, pathlib.Path(name)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        what = f"a temporary file can't be written: {said_by_system(error)}"
+        hint = "make room, or name another folder with TMPDIR"
+        raise Error(what, file=tempfile.gettempdir(), hint=hint) from None
 
 
 def _place(path: str | os.PathLike[str]) -> pathlib.Path | None:
@@ -96,6 +127,8 @@ def _place(path: str | os.PathLike[str]) -> pathlib.Path | None:
     try:
         mode = os.stat(path).st_mode
     except _GONE:
+        if os.fspath(path).endswith(os.sep):
+            raise Error("is the name of a folder", file=os.fspath(path), hint="name a file", status=USAGE) from None
         return pathlib.Path(os.path.realpath(path))
     except (OSError, ValueError) as error:  # a loop of links, a name that is too long, a NUL in it
         raise _unwritable(path, said_by_system(error)) from None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import importlib
 import os
 import signal
 import sys
+import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from tflir import __version__
 from tflir.ir.errors import Error
@@ -24,11 +24,59 @@ if TYPE_CHECKING:
 
 _INTERRUPTED, _TERMINATED = 130, 143
 """128 and the number of the signal, as shells have it."""
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+_TOGETHER = 1.0
+"""Seconds within which further signals say the same as the first."""
 
 
 class _Terminated(KeyboardInterrupt):
     """SIGTERM, which ends the program as Ctrl-C does."""
+
+
+class _Stopping:
+    """Turns Ctrl-C and SIGTERM into exceptions, so that no incomplete file is left.
+
+    Signals that follow at once do not disturb what is cleaned up then: `timeout` sends SIGTERM to a program, and once
+    more to its group. A later one raises again, since cleaning up may take too long for a user.
+    """
+
+    def __init__(self) -> None:
+        self.reason: type[KeyboardInterrupt] | None = None
+        """What the first signal raised; None before there is one."""
+        self._at = 0.0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self.reason is not None and now - self._at < _TOGETHER:
+            return
+        self._at = now
+        self.reason = self.reason or (_Terminated if number == signal.SIGTERM else KeyboardInterrupt)
+        raise self.reason
+
+    @contextlib.contextmanager
+    def handling(self) -> Generator[None]:
+        """Handles signals: SIGTERM from now on, Ctrl-C until the end, unless it is ignored or another program's."""
+        ours = False
+        with contextlib.suppress(ValueError):  # only the main thread may set signal handlers
+            signal.signal(signal.SIGTERM, self)
+            ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            if ours:
+                signal.signal(signal.SIGINT, self)
+        try:
+            yield
+        finally:
+            if ours:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def whole(self, run: Callable[[], int]) -> int:
+        """Calls `run`. What is raised after a signal is what the signal raised, which breaks what it interrupts."""
+        try:
+            return run()
+        except BaseException as error:
+            if self.reason is None or isinstance(error, self.reason):
+                raise
+            raise self.reason from error
 
 
 def build_parser(added: Added = lambda action, declared: None) -> argparse.ArgumentParser:
@@ -59,6 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit:  # after help and usage errors
         _flush_or_forget()
         raise
+    except KeyboardInterrupt:  # reading a recipe takes time
+        return _interrupted()
     arguments.words = words
     return guarded(lambda: _run(arguments), debug=getattr(arguments, "debug", False))
 
@@ -71,8 +121,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def guarded(run: Callable[[], int], *, debug: bool) -> int:
     """Calls `run`; turns an exception into a line on stderr and an exit status."""
-    with contextlib.suppress(ValueError):  # only the main thread may set signal handlers
-        signal.signal(signal.SIGTERM, _terminate)
+    stopping = _Stopping()
+    with stopping.handling():
+        return _in_a_line(lambda: stopping.whole(run), debug=debug)
+
+
+def _in_a_line(run: Callable[[], int], *, debug: bool) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -88,8 +142,7 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
         print("terminated", file=sys.stderr)
         return _TERMINATED
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        return _interrupted()
     except SystemExit as stop:  # rich's answer to a closed pipe, argparse's to --help
         _flush_or_forget()
         return stop.code if isinstance(stop.code, int) else 1
@@ -97,7 +150,9 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
         _flush_or_forget()
         return 1
     except OSError as error:
-        if debug or error.errno not in _NO_ROOM:
+        from tflir.backends.files import NO_ROOM
+
+        if debug or error.errno not in NO_ROOM:
             raise
         _flush_or_forget()
         print(f"error: standard output can't be written: {str(error.strerror).lower()}: make room", file=sys.stderr)
@@ -108,6 +163,11 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
         what = "out of memory" if isinstance(error, MemoryError) else "the input is nested too deeply"
         print(f"error: {what}: give a smaller input, or use a machine with more memory", file=sys.stderr)
         return 1
+
+
+def _interrupted() -> int:
+    print("interrupted", file=sys.stderr)
+    return _INTERRUPTED
 
 
 def open_closed_streams() -> None:
@@ -128,11 +188,6 @@ def _flush_or_forget() -> None:
 def _show_warning(message: Warning | str, *_: Any) -> None:
     """Prints a warning in one line, without the position in the program that issued it."""
     print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """Ends the program as Ctrl-C does, so that no incomplete file is left."""
-    raise _Terminated
 
 
 if __name__ == "__main__":

@@ -71,11 +71,25 @@ class Parser(argparse.ArgumentParser):
             self._refuse_unknown(words)
         parsed = super().parse_known_args(words, namespace)
         unknown: list[str] = parsed[1]
-        flags = [argument for argument in unknown if argument.startswith("-")]
+        before = list(itertools.takewhile(lambda word: word != "--", unknown))
+        flags = [argument for argument in before if argument.startswith("-")]
         if flags:
             flag = flags[0].partition("=")[0]
             self.error(f"unrecognized arguments: {' '.join(unknown)}{self._meant(flag)}")
+        self._take_later(parsed[0], unknown)
         return parsed
+
+    def _take_later(self, namespace: Any, words: list[str]) -> None:
+        """Gives an argument for several words those behind an option too: argparse stops at the first option."""
+        several = next((one for one in self._get_positional_actions() if one.nargs == argparse.ZERO_OR_MORE), None)
+        if several is None or not words:
+            return
+        try:
+            later = [self._get_value(several, word) for word in words if word != "--"]
+        except argparse.ArgumentError as error:
+            self.error(str(error))
+        setattr(namespace, several.dest, [*getattr(namespace, several.dest), *later])
+        words.clear()
 
     def _refuse_one_dash(self, words: Sequence[str]) -> None:
         """Ends with an error for a long option with one dash, which would be taken for a short one and its value."""

@@ -73,6 +73,16 @@ def warnings_of(options: Options, mode: ModeName) -> Iterator[str]:
         if not takes_part(declared, options, active) and active <= declared.warned:
             yield f"{declared.flag} {_why(declared, options, active)[0]}"
     yield from _idle_values(options, mode)
+    yield from _counted_twice(options)
+
+
+def _counted_twice(options: Options) -> Iterator[str]:
+    if max(len(options.stats), len(options.moments)) > 1:
+        from tflir.data.twice import copies
+
+        for paths in (options.stats, options.moments):
+            for copy, original in copies(paths):
+                yield f"{copy} has the same content as {original}: if they are of one shard, its samples count twice"
 
 
 def _idle_values(options: Options, mode: ModeName) -> Iterator[str]:
@@ -136,6 +146,16 @@ def _other_than_named(options: Options, mode: ModeName) -> _Found:
     return what, "leave one of the two out"
 
 
+def _shard_twice(options: Options, mode: ModeName) -> _Found:
+    if max(len(options.stats), len(options.moments)) > 1:
+        from tflir.data.twice import named_twice
+
+        for flag, paths in (("--stats", options.stats), ("--moments", options.moments)):
+            if (path := named_twice(paths)) is not None:
+                return f"{flag} names the file '{path}' twice: its samples would count twice", "name it once"
+    return None
+
+
 def _integer_without_data(options: Options, mode: ModeName) -> _Found:
     if options.has_data or options.replaces_passes:
         return None
@@ -172,8 +192,8 @@ def _gptq_without_data(options: Options, mode: ModeName) -> _Found:
     seen = options.representative_dataset is not None or options.moments
     if not options.uses_gptq or seen or options.replaces_passes:
         return None
-    by = "--weight-algorithm" if options.weight_algorithm == "gptq" else f"a rule of {options.recipe}"
-    return f"{by} gptq needs to see what layers read", "add --representative-dataset, or --moments"
+    asked = "--weight-algorithm gptq" if options.weight_algorithm == "gptq" else f"gptq in a rule of {options.recipe}"
+    return f"{asked} needs to see what layers read", "add --representative-dataset, or --moments"
 
 
 def _idle_moments(options: Options, mode: ModeName) -> _Found:
@@ -278,6 +298,7 @@ _RULES: tuple[Callable[[Options, ModeName], _Found], ...] = (
     _other_than_named,
     _requantize_to_two,
     _allow_float_everywhere,
+    _shard_twice,
     _integer_without_data,
     _int16_without_data,
     _recipe_without_data,

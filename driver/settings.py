@@ -170,8 +170,8 @@ class Settings(ModeSettings):
         Option(
             "--weight-algorithm",
             "how weights are rounded: minmax (default: each to the nearest), mse or octav (with the scale of the least "
-            "squared error), recover (to the grid on which training put them), or gptq: so that the results of the "
-            "layer err least on the representative data",
+            "squared error), recover (to the grid on which training put them), or gptq (default of search): so that "
+            "the results of the layer err least on the representative data",
             "ALGORITHM",
             one_of(WEIGHT_ALGORITHMS),
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},
@@ -186,7 +186,7 @@ class Settings(ModeSettings):
         Option(
             "--bias-correction",
             "on: biases make up for the mean of what rounding the weights changes, measured on the data; "
-            "auto: where a part of the data that is held out confirms it",
+            "auto (default of search): where a part of the data that is held out confirms it",
             "off|on|auto",
             one_of(("off", "on", "auto")),
             modes=WITH_RANGES | {ModeName.DYNAMIC_RANGE},

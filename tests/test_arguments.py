@@ -47,6 +47,33 @@ def test_one_of_two_values_is_not_forgotten(
     assert list(model.parent.iterdir()) == [model]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("{0}", "{1}", "{2}", "--out", "{out}", "--mode", "float16"),
+        ("{0}", "--out", "{out}", "{1}", "--mode", "float16", "{2}"),
+        ("--out", "{out}", "{0}", "{1}", "--mode", "float16", "{2}"),
+        ("{0}", "{1}", "--out", "{out}", "--mode", "float16", "--", "{2}"),
+    ],
+)
+def test_several_models_may_stand_on_both_sides_of_options(words: tuple[str, ...], tmp_path: pathlib.Path) -> None:
+    models = [tmp_path / f"{number}.tflite" for number in range(3)]
+    for one in models:
+        one.write_bytes(build.fully_connected())
+    assert _run(main, "batch", "--quiet", *(word.format(*models, out=tmp_path / "out") for word in words)) == 0
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.tflite")) == [one.name for one in models]
+
+
+def test_what_stands_behind_options_is_checked_too(model: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (
+        (("batch", model, "--out", "o", ""), "argument OTHER: is empty: see tflir batch --help"),
+        (("batch", model, "--out", "o", "--bogus", "x"), "unrecognized arguments: --bogus"),
+        (("compile", model, "--mode", "float16", "x"), "unrecognized arguments: x"),
+    ):
+        assert _run(main, *words) == 2
+        assert said in capsys.readouterr().err
+
+
 def test_two_runs_may_name_an_option_each(model: pathlib.Path) -> None:
     assert [_run(main, "compile", model, "-q", "--force", "-o", model.with_name("o.tflite")) for _ in range(2)] == [
         0,

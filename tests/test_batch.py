@@ -88,6 +88,25 @@ def test_models_of_one_name_keep_their_folders(folder: pathlib.Path, capsys: pyt
     assert "two models would be written to it" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("link", [None, "symbolic", "hard"])
+def test_no_model_is_written_over_one_that_is_read(
+    folder: pathlib.Path, link: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, out = folder / "a.tflite", folder / "out"
+    out.mkdir()
+    if link == "symbolic":
+        (out / "a.tflite").symlink_to(model)
+    elif link == "hard":
+        (out / "a.tflite").hardlink_to(model)
+    else:
+        out = folder
+    before = model.read_bytes()
+    names = [str(model), str(folder / "b.tflite")]
+    assert main(["batch", *names, "--out", str(out), "--mode", "float16", "--force"]) == 2
+    assert capsys.readouterr().err == f"error: {out / 'a.tflite'}: is an input: name another folder with --out\n"
+    assert model.read_bytes() == before
+
+
 def test_a_run_that_is_killed_leaves_nothing_half_written_and_goes_on(folder: pathlib.Path) -> None:
     data = data_module(folder, "batched", "time.sleep(0.02)")
     for number in range(3):

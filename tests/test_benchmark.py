@@ -12,8 +12,9 @@ from aborting import abort
 
 import tflir
 from tflir.backends.litert import profiler
+from tflir.backends.litert.profiler import OpTime
 from tflir.backends.litert.run import Runner
-from tflir.backends.litert.timing import Job, measure
+from tflir.backends.litert.timing import Job, Timing, measure
 from tflir.benchmarking import brief_latency, milliseconds
 from tflir.cli import main
 
@@ -56,7 +57,7 @@ def test_a_crash_leaves_the_other_models_their_figures(monkeypatch: pytest.Monke
 
 def test_what_the_model_lacks_is_said() -> None:
     (found,) = tflir.benchmark([build.signatures()], seconds=BRIEFLY, signature="none")
-    assert found.error == "no signature is called 'none'"
+    assert found.error == "no signature is called 'none': there are double, half"
     for wrong in ({"seconds": 0.0}, {"threads": 0}):
         with pytest.raises(tflir.Error, match="must be above 0"):
             tflir.benchmark([build.signatures()], **wrong)  # pyright: ignore[reportArgumentType]
@@ -66,7 +67,32 @@ def test_a_signature_that_is_not_the_first_is_run() -> None:
     keys = [entry.key for entry in Runner(build.signatures()).entries]
     (found,) = tflir.benchmark([build.signatures()], seconds=BRIEFLY, signature=keys[-1], profile=True)
     assert found.runs
+    assert found.subgraph == 1
+    assert (found.ops, found.delegated, found.partitions) == (0, 0, 0)  # the runtime lists those of the first alone
     assert found.profile or found.profile_error
+
+
+def test_ops_of_another_subgraph_have_their_share(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ops = (OpTime("MUL", "y", 3e-6, 1, False, 1), OpTime("ADD", "z", 1e-6, 1, True, 1))
+    timing = Timing(Job("a.tflite", profile=True), least=4e-6, median=4e-6, runs=1, subgraph=1, profile=ops)
+    monkeypatch.setattr("tflir.commands.benchmark.benchmark", lambda *_, **how: [timing])
+    assert main(["benchmark", "a.tflite", "--profile"]) == 0
+    said = capsys.readouterr().out
+    assert "not known" in said
+    assert re.search(r"MUL +own kernel +1 +3 us +75.0%", said)
+    assert re.search(r"ADD +delegate +1 +1 us +25.0%", said)
+
+
+def test_inputs_without_dimensions_are_profiled() -> None:
+    model = build.Model()
+    graph = model.graph()
+    x, y = graph.tensor("x", ()), graph.tensor("y", ())
+    graph.io([x], graph.op("LOGISTIC", [x], [y]))
+    (found,) = tflir.benchmark([model.to_bytes()], seconds=BRIEFLY, profile=True)
+    assert not found.profile_error
+    assert found.profile
 
 
 def test_the_profile_of_own_kernels_names_ops_and_tensors() -> None:

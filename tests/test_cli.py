@@ -115,6 +115,7 @@ def test_report_and_verbose(model: pathlib.Path, capsys: pytest.CaptureFixture[s
     [
         (["compile", "{none}"], 1, "can't be read"),
         (["compile", "{folder}"], 1, "is a directory"),
+        (["compile", "{model}", "-o", "{folder}/new/"], 2, "is the name of a folder"),
         (["compile", "{empty}"], 1, "is empty"),
         (["compile", "{text}"], 1, "identifier"),
         (["compile", "{model}", "-o", "{model}", "--force"], 2, "is the input"),
@@ -176,9 +177,9 @@ def test_a_failure_while_writing_leaves_nothing(model: pathlib.Path, monkeypatch
 
 _SLOW = """
 import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background has it ignored
 import tflir.backends.tflite.buffers as buffers
 from tflir.cli import main
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background has it ignored
 def slow(*_):
     print("writing", flush=True)
     time.sleep(60)
@@ -187,7 +188,62 @@ sys.exit(main(["compile", sys.argv[1]]))
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+_CLEANING = _SLOW.replace(
+    "    time.sleep(60)",
+    """
+    try:
+        time.sleep(60)
+    finally:  # what the signal interrupts may fail then
+        print("cleaning", flush=True)
+        time.sleep(0.3)
+        raise RuntimeError("release unlocked lock")
+""",
+)
+_PARSING = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import tflir.passes.recipes
+from tflir.cli import main
+def slow(*_):
+    print("writing", flush=True)
+    time.sleep(60)
+tflir.passes.recipes.load_recipe = slow
+sys.exit(main(["compile", sys.argv[1], "--recipe", "r.toml"]))
+"""
+_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+
+
+@_SIGNALS
+@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_signal_that_is_sent_twice_lets_the_program_clean_up(
+    model: pathlib.Path, number: signal.Signals, said: str
+) -> None:
+    command = [sys.executable, "-c", _CLEANING, str(model)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    time.sleep(0.1)
+    process.send_signal(number)
+    assert process.stdout.readline() == "cleaning\n"
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err.strip()) == (128 + number, said)
+    assert [p.name for p in model.parent.iterdir()] == ["model.tflite"]
+
+
+@_SIGNALS
+def test_an_interruption_while_options_are_read_is_one_line(model: pathlib.Path) -> None:
+    command = [sys.executable, "-c", _PARSING, str(model)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err.strip()) == (130, "interrupted")
+
+
+@_SIGNALS
 @pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
 def test_an_interruption_leaves_nothing(model: pathlib.Path, number: signal.Signals, said: str) -> None:
     command = [sys.executable, "-c", _SLOW, str(model)]

@@ -15,6 +15,7 @@ import zipfile
 import models_builder as models
 import numpy as np
 import pytest
+from sharing import folder_with, network
 
 from tflir.backends.files import check_writable, whole_file
 from tflir.cli import main
@@ -264,3 +265,55 @@ def test_inspect_lists_associated_files(folder: pathlib.Path, capsys: pytest.Cap
     _with_zip(pathlib.Path("m.tflite"))
     assert main(["inspect", "m.tflite"]) == 0
     assert "labels.txt, more/vocabulary.txt" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of files")
+@pytest.mark.parametrize("command", ["compile", "calibrate", "search"])
+def test_a_full_folder_of_temporary_files_is_said(command: str, tmp_path: pathlib.Path) -> None:
+    folder = folder_with(tmp_path)
+    output = folder / ("s.json" if command == "calibrate" else "o.tflite")
+    how = {"compile": ["--mode", "int8"], "calibrate": [], "search": ["--bound", "snr>=10"]}[command]
+    words = [command, str(folder / "model.tflite"), "--representative-dataset", str(folder / "data.npz"), *how]
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 12, 1 << 12));"
+        "from tflir.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", limited, *words, "-o", str(output)], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 1
+    assert "a temporary file can't be written: file too large: make room, or name another folder" in found.stderr
+    assert len(found.stderr.splitlines()) == 1
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("command", ["search", "batch", "compile"])
+def test_a_file_where_a_folder_is_to_be_is_said(
+    command: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_with(tmp_path)
+    words = [command, str(folder / "model.tflite"), "--representative-dataset", str(folder / "data.npz")]
+    taken = str(folder / "data.npz")
+    how = {
+        "search": ["--bound", "snr>=10", "-o", str(folder / "o.tflite"), "--work", taken],
+        "batch": ["--mode", "int8", "--out", taken],
+        "compile": ["--mode", "int8", "-o", str(folder / "o.tflite"), "--work", taken],
+    }
+    assert main([*words, *how[command]]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "the folder can't be made: " in said
+    assert "name another folder" in said
+
+
+def test_a_file_where_a_folder_of_a_batch_is_to_be_leaves_the_other_models(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = [tmp_path / "x" / "m.tflite", tmp_path / "y" / "m.tflite"]
+    for model in models:
+        model.parent.mkdir()
+        model.write_bytes(network())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "x").touch()
+    assert main(["batch", *map(str, models), "--mode", "float16", "--out", str(tmp_path / "out")]) == 1
+    assert f"{tmp_path / 'out' / 'x'}: the folder can't be made: a file has this name" in capsys.readouterr().err
+    assert (tmp_path / "out" / "y" / "m.tflite").exists()

@@ -226,7 +226,7 @@ def test_results_are_kept_once(tmp_path: pathlib.Path) -> None:
     with pytest.warns(RuntimeWarning, match="of another run"):
         assert results.get(other) is None
     (tmp_path / "file").touch()
-    with pytest.raises(Error, match="can't be made"):
+    with pytest.raises(Error, match="the folder can't be made"):
         Results(str(tmp_path / "file" / "work"))
 
 

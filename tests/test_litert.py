@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,17 @@ def test_runs_from_a_path_and_adds_the_batch(tmp_path: Path) -> None:
     assert entry.inputs[0].shape == (-1, 4)
     assert runner.run(entry, {"x": np.zeros(4)})["y"].tolist() == [[1, 1, 1, 1]]
     assert runner.run(entry, {"x": np.zeros((3, 4))})["y"].shape == (3, 4)
+
+
+@pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="names of files are UTF-8 there")
+def test_runs_from_a_path_that_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"m\xff.tflite")
+    with pytest.raises(Error, match=r"m\?\.tflite: can't be read: no such file"):
+        Runner(str(path))
+    path.write_bytes(models.fully_connected())
+    runner = Runner(str(path))
+    (entry,) = runner.entries
+    assert runner.run(entry, random_sample(entry.inputs, np.random.default_rng(0)))
 
 
 def test_every_run_starts_with_cleared_variables() -> None:

@@ -7,8 +7,10 @@ import pytest
 from models_builder import Model, loop, options, random
 
 import tflir
+from tflir.backends.litert.layers import compare_layers
 from tflir.backends.litert.observed import NamedObserver
 from tflir.backends.litert.run import Array, Runner
+from tflir.backends.litert.wiring import wirings
 from tflir.data.calibration import calibrate
 
 WEIGHTS = random(64, 64, seed=4) / 8
@@ -113,3 +115,28 @@ def test_gptq_rounds_the_weights_of_a_loop_by_what_they_read_there(recipe: str) 
         return noise
 
     assert worst("gptq") < 0.8 * worst("minmax")
+
+
+def test_results_of_a_loop_that_nothing_reads_are_left_out() -> None:
+    """The runtime writes no value of `kept_after`, whose memory holds what was there before."""
+    model = Model()
+    main, condition, body = model.graph(), model.graph("cond"), model.graph("body")
+    state = [main.tensor("i", (), np.int32), main.tensor("x", (1, 4)), main.tensor("kept", (1, 64))]
+    after = [main.tensor(f"{name}_after", shape, kind) for name, shape, kind in (
+        ("i", (), np.int32), ("x", (1, 4), np.float32), ("kept", (1, 64), np.float32))]  # fmt: skip
+    main.op("WHILE", state, after, options("WhileOptions", condSubgraphIndex=1, bodySubgraphIndex=2))
+    main.io(state, after[1:2])
+    inner = [condition.tensor("i", (), np.int32), condition.tensor("x", (1, 4)), condition.tensor("kept", (1, 64))]
+    limit = condition.constant("limit", np.int32(3))
+    condition.io(inner, condition.op("LESS", [inner[0], limit], [condition.tensor("go", (), np.bool_)]))
+    i, x, kept = body.tensor("i", (), np.int32), body.tensor("x", (1, 4)), body.tensor("kept", (1, 64))
+    one = body.constant("one", np.int32(1))
+    added = body.op("ADD", [i, one], [body.tensor("i1", (), np.int32)], options("AddOptions"))
+    doubled = body.op("ADD", [x, x], [body.tensor("x2", (1, 4))], options("AddOptions"))
+    body.io([i, x, kept], [*added, *doubled, kept])
+    content = model.to_bytes()
+    assert wirings(content)[""].unwritten == {after[0], after[2]}
+    assert {layer.name for layer in compare_layers(content, content, 2)} == {"x", "kept", "x_after"}
+    observer = NamedObserver(content, {0: ["x_after", "kept_after"]})
+    sample = {"i": np.int32(0), "x": np.ones((1, 4), np.float32), "kept": np.ones((1, 64), np.float32)}
+    assert [name for _, name, _ in observer.run({"": [sample]})] == ["x_after"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from models_builder import fully_connected
 from net_builder import model_of
 from recurrent_layers import layer
 from xdsl.dialects.builtin import ModuleOp
 
+from tflir.cli import main
 from tflir.files import load, load_bytes
 from tflir.ir.errors import Error
 from tflir.ir.weight_kind import WeightKind, set_weight_kind, weight_kind_of
@@ -128,6 +131,33 @@ def test_written_rules_give_the_same(name: str, module: ModuleOp) -> None:
     assert (before.weights, before.activations) == (after.weights, after.activations)
     assert again.activations == recipe.activations
     assert not after.changed
+
+
+def test_pipes_are_refused_since_a_recipe_is_read_more_than_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in (str(tmp_path / "pipe"), os.devnull):
+        with pytest.raises(Error, match="is a pipe or a device") as caught:
+            load_recipe(name)
+        assert caught.value.status == 2
+
+
+@pytest.mark.parametrize(("option", "ending"), [("--rules-out", "toml"), ("--report", "json")])
+def test_no_output_is_written_over_the_recipe(
+    tmp_path: Path, option: str, ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, model = tmp_path / f"r.{ending}", tmp_path / "m.tflite"
+    recipe.write_text("[[rule]]\nweights = {bits = 8}\n")
+    model.write_bytes(fully_connected())
+    assert main(["compile", str(model), "--recipe", str(recipe), option, str(recipe), "--force"]) == 2
+    assert "is an input" in capsys.readouterr().err
+
+
+def test_gptq_of_a_rule_needs_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe, model = tmp_path / "r.toml", tmp_path / "m.tflite"
+    recipe.write_text('[[rule]]\nweights = {bits = 8, algorithm = "gptq"}\n')
+    model.write_bytes(fully_connected())
+    assert main(["compile", str(model), "--recipe", str(recipe)]) == 2
+    assert f"gptq in a rule of {recipe} needs to see what layers read" in capsys.readouterr().err
 
 
 def test_no_such_recipe() -> None:

@@ -17,6 +17,7 @@ from tflir.cli import main
 from tflir.ir.errors import Error
 from tflir.quality.measure import Reference
 from tflir.search.judge import SnrJudge
+from tflir.search.store import Store
 from tflir.search.walk import MOST_FILES
 
 _SAMPLES = 48
@@ -301,3 +302,30 @@ def test_each_task_of_a_worker_tells_its_own_progress(folder: pathlib.Path, tmp_
     for number in range(2):
         evaluate(str(file), NOISE, [None] * 4, lambda *done, at=number: said[at].append(done))
     assert said[0] == said[1] != []
+
+
+def test_what_the_help_calls_the_defaults_are_the_defaults(
+    folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _search(folder, "snr>=25") == 0
+    made = (folder / "out.tflite").read_bytes()
+    assert _search(folder, "snr>=25", "--weight-algorithm", "gptq", "--bias-correction", "auto") == 0
+    assert (folder / "out.tflite").read_bytes() == made
+    with pytest.raises(SystemExit):
+        main(["search", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "gptq (default of search)" in said
+    assert "auto (default of search)" in said
+
+
+@pytest.mark.parametrize("damage", ['{"a":', "{}", '{"bytes": "x"}', "[]", "other numbers"])
+def test_a_result_that_is_not_as_it_was_written_is_computed_again(damage: str, tmp_path: pathlib.Path) -> None:
+    store = Store(str(tmp_path), "context")
+    result = {"bytes": 3, "snr": math.inf, "of": [1.5, None], "error": "é"}
+    store.put("a", result)
+    assert Store(str(tmp_path), "context").get("a") == result
+    (file,) = tmp_path.iterdir()
+    file.write_text(file.read_text().replace("1.5", "2.5") if damage == "other numbers" else damage)
+    assert store.get("a") is None
+    store.put("a", result)
+    assert store.get("a") == result

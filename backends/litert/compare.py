@@ -6,11 +6,13 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tflir.backends.litert.input_ranges import Span, for_inputs, input_ranges
 from tflir.backends.litert.run import Array, Entry, Model, Note, Port, Runner, Sample
 from tflir.ir.errors import Error
 
@@ -52,15 +54,20 @@ class OutputComparison:
         return min(self.snr_db, self.column_snr_db)
 
 
-def random_sample(inputs: Sequence[Port], rng: np.random.Generator) -> dict[str, Array]:
-    """Random values that are valid for every model with these inputs. Raises `Error` for strings."""
-    return {port.name: _random(port, rng) for port in inputs}
+def random_sample(
+    inputs: Sequence[Port], rng: np.random.Generator, within: Mapping[str, Span] = MappingProxyType({})
+) -> dict[str, Array]:
+    """Random values that are valid for every model with these inputs; floats in a range that is known, else in -1 … 1.
+
+    Raises `Error` for strings.
+    """
+    return {port.name: _random(port, rng, within.get(port.name, (-1, 1))) for port in inputs}
 
 
-def _random(port: Port, rng: np.random.Generator) -> Array:
+def _random(port: Port, rng: np.random.Generator, span: Span = (-1, 1)) -> Array:
     shape, dtype = tuple(max(size, 1) if size < 0 else size for size in port.shape), port.dtype
     if dtype.kind == "f":
-        return rng.uniform(-1, 1, shape).astype(dtype)
+        return rng.uniform(*span, shape).astype(dtype)
     if dtype.kind == "c":
         return (rng.uniform(-1, 1, shape) + 1j * rng.uniform(-1, 1, shape)).astype(dtype)
     if dtype.kind in "iu" and dtype.itemsize <= _FULL_RANGE:
@@ -172,11 +179,12 @@ def compare_models(
     """Compares every output of every signature of `original` with that of `compiled`, on the same inputs.
 
     `samples` is a list of inputs by name, such lists by signature, or the number of random inputs. A signature without
-    samples for all of its inputs runs on random ones. `progress` is called with the number of runs done and of all
-    runs. Raises `Error` if a model can't be run, or if the compiled one lacks a signature or an output.
+    samples for all of its inputs runs on random ones, in the ranges that the inputs of `compiled` hold. `progress` is
+    called with the number of runs done and of all runs. Raises `Error` if a model can't be run, or if the compiled one
+    lacks a signature or an output.
     """
     reference = Runner(original)
-    inputs = {entry.key: samples_for(entry, samples, np.random.default_rng(seed)) for entry in reference.entries}
+    inputs = all_samples(reference.entries, compiled, samples, seed)
     step = _steps(2 * sum(len(part) for part in inputs.values()), progress)
     wanted = [[step(reference.run(entry, sample)) for sample in inputs[entry.key]] for entry in reference.entries]
     entries = reference.entries
@@ -210,13 +218,28 @@ def _steps(total: int, progress: Note | None) -> Callable[[dict[str, Array]], di
     return step
 
 
-def samples_for(entry: Entry, samples: Samples, rng: np.random.Generator) -> Sequence[Sample]:
-    """The samples for `entry`, or random ones if there are none. Raises `Error` if those would have to be strings."""
-    if own_samples := _given_for(entry, samples):
-        return own_samples
+def all_samples(
+    entries: Sequence[Entry], compiled: Model, samples: Samples, seed: int = SEED
+) -> dict[str, Sequence[Sample]]:
+    """The samples for each entry of the original, or random ones if there are none, in the ranges that the inputs of
+    `compiled` hold: it would cut other values, of which it knows nothing.
+
+    Raises `Error` if random ones would have to be strings, or if the runtime can't load `compiled`.
+    """
+    given = {entry.key: _given_for(entry, samples) for entry in entries}
+    ranges = {} if all(given.values()) else input_ranges(compiled)
     count = samples if isinstance(samples, int) else RANDOM_SAMPLES
+    return {
+        entry.key: given[entry.key] or _random_samples(entry, count, seed, ranges.get(entry.key, ()))
+        for entry in entries
+    }
+
+
+def _random_samples(entry: Entry, count: int, seed: int, ranges: Sequence[tuple[str, Span | None]]) -> Sequence[Sample]:
+    rng = np.random.default_rng(seed)
+    within = for_inputs(ranges, [port.name for port in entry.inputs])
     # Random integers of a quantized input are passed as floats: the compiled model may quantize them otherwise.
-    random_samples = [random_sample(entry.inputs, rng) for _ in range(count)]
+    random_samples = [random_sample(entry.inputs, rng, within) for _ in range(count)]
     return [{port.name: port.decode(sample[port.name]) for port in entry.inputs} for sample in random_samples]
 
 

@@ -19,11 +19,12 @@ from tflir.backends.litert.compare import (
     Note,
     Samples,
     Tally,
+    all_samples,
     counterpart,
     matched_outputs,
     renamed,
-    samples_for,
 )
+from tflir.backends.litert.input_ranges import span_of
 from tflir.backends.litert.run import Array, Entry, Model, Port, Runner
 from tflir.backends.litert.wiring import Wiring, wirings
 
@@ -92,10 +93,7 @@ class Layer:
     @property
     def held(self) -> tuple[float, float] | None:
         """The smallest and largest value that the compiled tensor can represent; None unless it has a single scale."""
-        if len(self.scales) != 1:
-            return None
-        bounds, (scale,), (point,) = np.iinfo(self.dtype), self.scales, self.zero_points
-        return (bounds.min - point) * scale, (bounds.max - point) * scale
+        return span_of(self.dtype, self.scales, self.zero_points)
 
 
 def noise_ratio(snr_db: float) -> float:
@@ -141,7 +139,8 @@ def compare_layers(
     """
     reference, subject = (Runner(model, delegate=False, keep_all=True) for model in (original, compiled))
     wired, rewired = wirings(original), wirings(compiled)
-    inputs = [samples_for(entry, samples, np.random.default_rng(seed))[:MOST_SAMPLES] for entry in reference.entries]
+    drawn = all_samples(reference.entries, compiled, samples, seed)
+    inputs = [drawn[entry.key][:MOST_SAMPLES] for entry in reference.entries]
     done, total = itertools.count(1), sum(len(part) for part in inputs)
     layers: list[Layer] = []
     for entry, part in zip(reference.entries, inputs, strict=True):

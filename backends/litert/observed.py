@@ -34,8 +34,8 @@ class Observer:
     def watch(self, wanted: Mapping[int, Collection[int]]) -> None:
         """Says which tensors are to be read: their indices by the number of their subgraph."""
         for subgraph, tensors in wanted.items():
-            ports = self._runner.tensors(subgraph)
-            self._ports[subgraph] = {tensor: ports[tensor] for tensor in tensors if tensor in ports}
+            ports, unwritten = self._runner.tensors(subgraph), self.wirings[subgraph].unwritten
+            self._ports[subgraph] = {at: ports[at] for at in tensors if at in ports and at not in unwritten}
 
     @property
     def entries(self) -> tuple[Entry, ...]:

@@ -145,6 +145,9 @@ class _Library:
         loaded = self._model(environment, model)
         compiled = self._made("LiteRtCreateCompiledModel", environment, loaded, self._options(delegate, threads))
         signature = self._made("LiteRtGetModelSignature", loaded, ctypes.c_size_t(number))
+        for place, (port, value) in enumerate(zip(entry.inputs, values, strict=True)):
+            if port.shape != value.shape:
+                self._resize(compiled, number, place, value)
         inputs = [
             self._input(environment, compiled, signature, number, place, value) for place, value in enumerate(values)
         ]
@@ -189,10 +192,12 @@ class _Library:
         self._kept.append(model)
         return self._made("LiteRtCreateModelFromBuffer", environment, model, ctypes.c_size_t(len(model)))
 
-    def _input(self, environment: Any, compiled: Any, signature: Any, number: int, place: int, value: Array) -> Any:
+    def _resize(self, compiled: Any, number: int, place: int, value: Array) -> None:
         sizes = (ctypes.c_int * max(value.ndim, 1))(*value.shape)
         where = compiled, ctypes.c_size_t(number), ctypes.c_size_t(place)
         self._call("LiteRtCompiledModelResizeInputTensorNonStrict", *where, sizes, ctypes.c_size_t(value.ndim))
+
+    def _input(self, environment: Any, compiled: Any, signature: Any, number: int, place: int, value: Array) -> Any:
         buffer = self._buffer(environment, compiled, signature, number, place, "Input", value)
         address = ctypes.c_void_p()
         self._call("LiteRtLockTensorBuffer", buffer, ctypes.byref(address), _WRITE)

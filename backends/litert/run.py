@@ -13,6 +13,7 @@ import contextlib
 import functools
 import importlib
 import os
+import pathlib
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ import numpy.typing as npt
 
 from tflir.backends.litert.quiet import Said, quiet
 from tflir.backends.litert.wiring import Wiring
-from tflir.ir.errors import Error
+from tflir.ir.errors import Error, said_by_system
 
 _Made = TypeVar("_Made")
 Array = npt.NDArray[Any]
@@ -208,13 +209,25 @@ class Runner:
         with self._runtime():
             litert = importlib.import_module("ai_edge_litert.interpreter")
             kinds = litert.OpResolverType
-            given = {"model_content": self._model} if isinstance(self._model, bytes) else {"model_path": self.file}
             self._interpreter: Any = litert.Interpreter(
-                **given,
+                **self._given(),
                 experimental_op_resolver_type=kinds.AUTO if self._delegate else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
                 num_threads=self._num_threads,
                 experimental_preserve_all_tensors=self._keep_all,
             )
+
+    def _given(self) -> dict[str, Any]:
+        """The model as the runtime takes it, whose paths are UTF-8."""
+        if isinstance(self._model, bytes):
+            return {"model_content": self._model}
+        try:
+            self.file.encode()
+        except UnicodeEncodeError:
+            try:
+                return {"model_content": pathlib.Path(self.file).read_bytes()}
+            except OSError as error:
+                raise Error(f"can't be read: {said_by_system(error)}", file=self.file) from None
+        return {"model_path": self.file}
 
     def _start_anew(self) -> None:
         """Clears variables; loads the model again if the runtime can't clear those of a subgraph that never ran."""

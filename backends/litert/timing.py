@@ -23,6 +23,7 @@ from tflir.backends.litert.isolated import Died, Process
 from tflir.backends.litert.memory import peak_memory, resident_memory
 from tflir.backends.litert.profiler import OpTime, profile
 from tflir.backends.litert.run import Entry, Model, Note, Runner
+from tflir.backends.litert.wiring import wirings
 from tflir.ir.errors import Error
 
 _TURN = 0.05
@@ -58,11 +59,13 @@ class Timing:
     memory: int = 0
     """Bytes by which the process grew, at its peak."""
     ops: int = 0
-    """Operators of the first subgraph."""
+    """Operators of the first subgraph; 0 where another one is run, whose operators the runtime does not list."""
     delegated: int = 0
     """How many of them the delegate runs."""
     partitions: int = 0
     """In how many pieces the delegate runs them."""
+    subgraph: int = 0
+    """The one that is run: that of the signature."""
     profile: tuple[OpTime, ...] = ()
     """In the order in which they run; none where no profile was wanted, or `profile_error` says why there is none."""
     profile_error: str = ""
@@ -109,7 +112,7 @@ def _finished(process: Process, timing: Timing) -> Timing:
             timing, profile=tuple(other.call(profile, (job.model, job.delegate, job.threads, job.signature)))
         )
     except (Error, Died) as error:
-        return replace(timing, profile_error=error.what if isinstance(error, Error) else error.error().what)
+        return replace(timing, profile_error=_said(error))
     finally:
         other.kill()
 
@@ -119,7 +122,14 @@ def _asked(process: Process, timing: Timing, function: Callable[..., dict[str, A
     try:
         return replace(timing, **process.call(function, arguments))
     except (Error, Died) as error:
-        return Timing(timing.job, error=error.what if isinstance(error, Error) else error.error().what)
+        return Timing(timing.job, error=_said(error))
+
+
+def _said(error: Error | Died) -> str:
+    """What went wrong and how to mend it, without the file, which the timing names."""
+    found = error if isinstance(error, Error) else error.error()
+    found.file = ""
+    return str(found)
 
 
 # What follows runs in the process of a model.
@@ -146,9 +156,10 @@ def load(job: Job) -> dict[str, Any]:
     entry = _entry(runner, job.signature)
     _running.again = runner.prepare(entry, random_sample(entry.inputs, np.random.default_rng(SEED)))
     loading = time.perf_counter() - began
-    found = delegated_of(runner.operators())
+    subgraph = wirings(job.model)[entry.key].subgraph
+    found = delegated_of(() if subgraph else runner.operators())
     counts = {"ops": len(found.operators), "delegated": len(found.taken), "partitions": len(found.partitions)}
-    return {"load": loading, **counts}
+    return {"load": loading, "subgraph": subgraph, **counts}
 
 
 def run(seconds: float) -> dict[str, Any]:

@@ -51,13 +51,23 @@ class Wiring:
         return {tensor: operator for operator in self.operators for tensor in operator.outputs}
 
     @cached_property
+    def unwritten(self) -> frozenset[int]:
+        """Results of operators that run subgraphs which nothing reads: of some the runtime writes no value, so that
+        their memory holds what was there before.
+        """
+        made = {tensor for operator in self.operators if operator.callees for tensor in operator.outputs}
+        return frozenset(made.difference(self.outputs, *(operator.inputs for operator in self.operators)))
+
+    @cached_property
     def activations(self) -> tuple[int, ...]:
-        """The inputs and the tensors that are computed from them, in program order: no constants, quantized or not."""
+        """The inputs and the tensors that are computed from them, in program order: no constants, quantized or not,
+        and none that is unwritten.
+        """
         tensors = dict.fromkeys(self.inputs)
         for operator in self.operators:
             if any(tensor in tensors for tensor in operator.inputs):
                 tensors.update(dict.fromkeys(operator.outputs))
-        return tuple(tensors)
+        return tuple(tensor for tensor in tensors if tensor not in self.unwritten)
 
     def unique_names(self) -> dict[str, int]:
         """The index of activations by name, without those whose name is empty or not unique."""

@@ -103,6 +103,8 @@ def _kernels(timing: Timing) -> str:
 
 
 def _delegated(timing: Timing) -> str:
+    if timing.subgraph:
+        return "not known"
     if not timing.partitions:
         return f"none of {timing.ops}"
     return f"{timing.delegated} of {timing.ops}, {timing.partitions} part{'s' * (timing.partitions > 1)}"
@@ -114,10 +116,10 @@ def _print_profile(name: str, timing: Timing, console: Console) -> None:
     if timing.profile_error:
         console.print(f"{title}: {timing.profile_error}")
         return
-    whole = sum(op.seconds for op in timing.profile if not op.subgraph)
+    whole = sum(op.seconds for op in timing.profile if op.subgraph == timing.subgraph)
     ops = sorted(timing.profile, key=lambda op: -op.seconds)
     rows = [
-        [op.name, op.op, _where(op), f"{op.calls:.4g}", milliseconds(op.seconds), percent(op.seconds, whole)]
+        [op.name, op.op, _where(op, timing), f"{op.calls:.4g}", milliseconds(op.seconds), percent(op.seconds, whole)]
         for op in ops[:_MOST_OPS]
     ]
     if len(ops) > _MOST_OPS:
@@ -132,8 +134,9 @@ def _print_profile(name: str, timing: Timing, console: Console) -> None:
     )
 
 
-def _where(op: OpTime) -> str:
-    return ("delegate" if op.delegated else "own kernel") + (f", subgraph {op.subgraph}" if op.subgraph else "")
+def _where(op: OpTime, timing: Timing) -> str:
+    called = f", subgraph {op.subgraph}" if op.subgraph != timing.subgraph else ""
+    return ("delegate" if op.delegated else "own kernel") + called
 
 
 def _by_kind(profile: Sequence[OpTime]) -> Iterator[tuple[str, int, float]]:

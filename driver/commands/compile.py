@@ -226,7 +226,7 @@ def _outputs(arguments: argparse.Namespace, options: Options) -> list[str]:
         if options.recipe is None:
             raise Error("--rules-out does nothing without --recipe", hint="add it, or leave it out", status=USAGE)
         outputs.append(arguments.rules_out)
-    inputs = (arguments.model, arguments.test_data, *options.sources)
+    inputs = (arguments.model, arguments.test_data, *options.sources, options.recipe)
     if [arguments.model, *options.stats].count(STDIN) > 1:
         raise Error("standard input is named for two inputs", hint="name a file for one", status=USAGE)
     check_stdout(outputs, target, as_json=arguments.json)

@@ -258,7 +258,7 @@ def parsed(content: bytes, path: Any) -> Recorded:
     Raises `Error`, which names `path`, if it is something else.
     """
     try:
-        document = json.loads(content.decode())
+        document = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise Error("is no statistics file", file=str(path), hint="make one with tflir calibrate") from None
     try:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from tflir import __version__
+from tflir.backends.files import made_folder
 from tflir.backends.litert.run import Note
 from tflir.ir.errors import USAGE, Error, said_by_system
 from tflir.jobs.fingerprints import named_data, of_data, of_file
@@ -72,7 +73,7 @@ class Made:
 def outputs_of(models: Sequence[str], folder: str) -> list[str]:
     """The path of each compiled model: by its name, or, where two have the same, by its path below their folder.
 
-    Raises `Error` (status 2) if two models would be written to the same file.
+    Raises `Error` (status 2) if two models would be written to the same file, or one over a model that is read.
     """
     paths = [pathlib.Path(os.path.abspath(model)) for model in models]
     if len({path.stem for path in paths}) == len(paths):
@@ -84,7 +85,19 @@ def outputs_of(models: Sequence[str], folder: str) -> list[str]:
     twice = next((output for output, times in Counter(made).items() if times > 1), None)
     if twice is not None:
         raise Error("two models would be written to it", file=twice, hint="name each once", status=USAGE)
+    read = {place for model in models if (place := _place(model)) is not None}
+    if (held := next((output for output in made if _place(output) in read), None)) is not None:
+        raise Error("is an input", file=held, hint="name another folder with --out", status=USAGE)
     return made
+
+
+def _place(path: str) -> tuple[int, int] | None:
+    """What tells a file from all others, whichever link names it; None if there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # reading it will say why
+        return None
+    return found.st_dev, found.st_ino
 
 
 def compile_many(
@@ -113,7 +126,7 @@ def compile_many(
                     continue
                 if os.path.exists(output) and not force:
                     raise Error("exists", file=output, hint="name another folder, or use --force")
-                pathlib.Path(output).parent.mkdir(parents=True, exist_ok=True)
+                made_folder(os.path.dirname(output))
             except Error as error:
                 tally.failed += 1
                 found[at] = Made(model, output, error=str(error))

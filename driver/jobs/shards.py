@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO, cast
 
-from tflir.backends.files import whole_file
-from tflir.ir.errors import USAGE, Error, said_by_system
+from tflir.backends.files import made_folder, whole_file
+from tflir.ir.errors import Error
 from tflir.jobs.plan import title_of
 
 _FORMAT, _VERSION = "tflir result", 1
@@ -57,12 +57,7 @@ class Results:
     """The results in a folder, which is made if it does not exist. Raises `Error` if it can't be written."""
 
     def __init__(self, folder: str) -> None:
-        self.folder = pathlib.Path(folder)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            what = f"can't be made: {said_by_system(error)}"
-            raise Error(what, file=folder, hint="name another folder with --work", status=USAGE) from None
+        self.folder = made_folder(folder)
 
     def get(self, key: Key) -> bytes | None:
         """The result, or None if there is none; a file that is damaged counts as none, with a warning."""

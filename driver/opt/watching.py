@@ -10,10 +10,10 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tflir.backends.files import whole_file
+from tflir.backends.files import made_folder, whole_file
 from tflir.backends.mlir import module_text
 from tflir.commands.terminal import say
-from tflir.ir.errors import Error, said_by_system
+from tflir.ir.errors import Error
 from tflir.ir.near import near
 from tflir.pipeline_text import USAGE
 
@@ -49,7 +49,7 @@ class Watcher:
         self._folder: str | None = arguments.print_ir_tree_dir
         self._after_all = arguments.print_ir_after_all or (self._folder is not None and not asked)
         if self._folder is not None and passes:
-            _make_folder(pathlib.Path(self._folder, _ROOT))
+            made_folder(pathlib.Path(self._folder, _ROOT))
         self._number = -1
         self._full_text = self._printed = ""
         self._started = 0.0
@@ -127,14 +127,6 @@ class Watcher:
                 times = f"  ({rule.fired} rewrites)" if rule.fired else ""
                 print(f"{rule.seconds:10.4f}  {part:6.1%}    {name}{times}", file=sys.stderr)
         print(f"{total:10.4f}  {1:6.1%}  in all", file=sys.stderr)
-
-
-def _make_folder(path: pathlib.Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        what = f"can't be made: {said_by_system(error)}"
-        raise Error(what, file=str(path), hint="name another folder", status=USAGE) from None
 
 
 def _statistics(report: PassReport) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import UnitAttr
 
+from tflir.backends.files import temporary_room
 from tflir.backends.litert.run import Samples
 from tflir.data.moments import record_moments
 from tflir.data.samples import as_dataset
@@ -88,7 +89,7 @@ class Compiler:
 
     def _passes(self, algorithm: str) -> tuple[list[ModulePass], list[ModulePass]]:
         """The passes before and after the one that notes what a recipe says on ops."""
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_room(), tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, "rules.toml")
             file.write_text(_RULE.format(algorithm))
             options = replace(self._options, recipe=str(file), **self._sparsity).checked()

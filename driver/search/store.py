@@ -10,8 +10,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from tflir.backends.files import whole_file
+from tflir.backends.files import made_folder, whole_file
 
+_HASH, _RESULT = "sha256", "result"
 _LONGEST = 1 << 24
 """Larger files are no results, in bytes."""
 
@@ -22,15 +23,13 @@ class Store:
     def __init__(self, folder: str | None, context: str) -> None:
         """`context` is the hash of what all evaluations have in common: the model, the data, the settings.
 
-        Raises `Error` when a result can't be written.
+        Raises `Error` if the folder can't be made, and when a result can't be written.
         """
-        self._folder = None if folder is None else pathlib.Path(folder)
+        self._folder = None if folder is None else made_folder(folder)
         self._context = context
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, what: str) -> dict[str, Any] | None:
-        """The result of an evaluation, or None if there is none that can be read."""
+        """The result of an evaluation, or None if there is none, or one that is not as it was written."""
         if self._folder is None:
             return None
         try:
@@ -38,17 +37,27 @@ class Store:
                 held: object = json.loads(file.read(_LONGEST))
         except (OSError, ValueError, RecursionError):
             return None
-        return cast("dict[str, Any]", held) if isinstance(held, dict) else None
+        if not isinstance(held, dict):
+            return None
+        found = cast("dict[str, Any]", held)
+        result: object = found.get(_RESULT)
+        if not isinstance(result, dict) or found.get(_HASH) != hashed((_text(result),)):
+            return None
+        return cast("dict[str, Any]", result)
 
     def put(self, what: str, result: Mapping[str, Any]) -> None:
         """Keeps a result of numbers and texts."""
         if self._folder is not None:
             with whole_file(self._file(what)) as file:
-                file.write(json.dumps(result).encode())
+                file.write(json.dumps({_HASH: hashed((_text(result),)), _RESULT: result}).encode())
 
     def _file(self, what: str) -> pathlib.Path:
         assert self._folder is not None
         return self._folder / f"{hashed((self._context, what))[:32]}.json"
+
+
+def _text(result: Any) -> str:
+    return json.dumps(result, sort_keys=True)
 
 
 def hashed(parts: Iterable[object]) -> str:

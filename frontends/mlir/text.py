@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
@@ -31,7 +33,10 @@ def parse_text(
     `context` has the known dialects (default: ours and xDSL's); `places` receives the position of each op in the
     text. Raises `Error` with line and column.
     """
-    text, resources = split_resources(memoryview(data), name)
+    content = memoryview(data)
+    if bytes(content[: len(BOM_UTF8)]) == BOM_UTF8:
+        content = content[len(BOM_UTF8) :]
+    text, resources = split_resources(content, name)
     parser: TextParser | None = None
     try:
         parser = TextParser(context or make_context(), text, name, resources)

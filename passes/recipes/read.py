@@ -25,7 +25,10 @@ def load_recipe(name: str) -> Recipe:
     if (found := preset(name)) is not None:
         return found
     try:
-        with Path(name).open("rb") as file:
+        if (path := Path(name)).is_fifo() or path.is_char_device():
+            what = f"recipe '{name}' is a pipe or a device, and a recipe is read more than once"
+            raise Error(what, hint="write it to a file", status=USAGE)
+        with path.open("rb") as file:
             data = file.read(_MOST + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
@@ -34,7 +37,7 @@ def load_recipe(name: str) -> Recipe:
     if len(data) > _MOST:
         raise Error(f"recipe '{name}' is larger than {_MOST >> 20} MiB", status=USAGE)
     try:
-        return read_recipe(data.decode(), name)
+        return read_recipe(data.decode("utf-8-sig"), name)
     except UnicodeDecodeError:
         raise Error(f"recipe '{name}' is not UTF-8", status=USAGE) from None
     except Error as error:

@@ -80,7 +80,7 @@ class ApplyPdlPass(RewritePass):
 
     def rules(self) -> Iterable[RewritePattern]:
         try:
-            with open(self.file, encoding="utf-8") as file:
+            with open(self.file, encoding="utf-8-sig") as file:
                 text = file.read()
         except (OSError, UnicodeDecodeError) as error:
             said = getattr(error, "strerror", None) or "it is no text"
