@@ -131,6 +131,14 @@ def test_control_flow_and_variables(inspected: Any) -> None:
     assert inspected(models.stateful()).variables == 1
 
 
+def test_subgraphs_and_signatures_without_inputs_and_outputs(shown: Any) -> None:
+    model = models.Model()
+    for name in ("first", "second"):
+        model.signature(f"to_{name}", model.graph(name), {}, {})
+    lines = [" ".join(line.split()) for line in shown(model.to_bytes()).splitlines()]
+    assert {"first 0", "second 0", "to_first first", "to_second second"} <= set(lines)
+
+
 def test_zeros_of_large_constants(inspected: Any) -> None:
     table = models.random(64, 32)
     table[:16] = 0
