@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tflir.files import load_bytes, to_bytes
 from tflir.frontends.mlir import parse_text
 from tflir.ir.errors import Error
+from tflir.ir.targets import TARGETS
 from tflir.ir.tfl.constants import BuiltinOp
 from tflir.ir.verify import verify_module
 
@@ -259,3 +260,18 @@ def test_a_depthwise_convolution_without_a_bias_loads() -> None:
     text = text.replace(", %a2: tensor<2xf32>", "").replace("tensor<2xf32>)", "none)").replace("%a2)", "%n)")
     text = text.replace("{\n", '{\n  %n = "tfl.no_value"() <{value}> : () -> none\n', 1)
     assert loads(to_bytes(parse_text(text.encode(), "a.mlir")))
+
+
+@pytest.mark.parametrize("source", ["f32", "f16", "bf16", "i2", "i4", "u4", "i8", "u8", "i16", "u16", "i32"])
+def test_conversions_between_element_types_are_those_that_load(source: str) -> None:
+    floats = ("f32", "f16", "bf16")
+    made = ["f32"] if source not in floats else []
+    made += [kind for kind in ("i2", "i4", "u4", "i8", "u8", "i16", "u16", "i32") if source == "f32" or kind != source]
+    kinds = {kind: kind if kind in floats else f"!quant.uniform<{kind}:f32, 0.5>" for kind in (source, *made)}
+    for result in made:
+        x, y = f"tensor<4x{kinds[source]}>", f"tensor<4x{kinds[result]}>"
+        op = f'"tfl.dequantize"(%x) : ({x})' if result == "f32" else f'"tfl.quantize"(%x) <{{qtype = {y}}}> : ({x})'
+        text = f"func.func @main(%x: {x}) -> {y} {{\n  %y = {op} -> {y}\n  func.return %y : {y}\n}}"
+        module = parse_text(text.encode(), "a.mlir")
+        (found,) = (each for each in module.walk() if each.name.startswith("tfl."))
+        assert TARGETS.get("litert").verdict(found).taken == loads(to_bytes(module)), result
