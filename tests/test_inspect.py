@@ -184,7 +184,7 @@ def test_json_has_all_of_it(shown: Any) -> None:
     assert list(found) == [
         "version", "file", "bytes", "description", "schema_version", "min_runtime_version", "constant_bytes",
         "metadata_bytes", "quantization", "subgraphs", "signatures", "operators", "types", "constants", "variables",
-        "metadata", "associated_files",
+        "metadata", "associated_files", "placed_bytes",
     ]  # fmt: skip
     assert found["constants"][0]["shape"] == [32, 64]
     assert list(found["operators"][0]) == ["name", "custom", "flex", "count", "versions", "constant_bytes"]

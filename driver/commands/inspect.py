@@ -174,7 +174,10 @@ def _summary(inspection: Inspection) -> Iterator[tuple[str, str]]:
     parts = [f"{human_size(inspection.constant_bytes)} constants"]
     if inspection.metadata_bytes:
         parts.append(f"{human_size(inspection.metadata_bytes)} metadata")
-    if (rest := inspection.bytes - inspection.constant_bytes - inspection.metadata_bytes) > 0:
+    if inspection.placed_bytes:
+        parts.append(f"{human_size(inspection.placed_bytes)} compiled code")
+    named = inspection.constant_bytes + inspection.metadata_bytes + inspection.placed_bytes
+    if (rest := inspection.bytes - named) > 0:
         parts.append(f"{human_size(rest)} graph")
     yield "size", f"{human_size(inspection.bytes)}: {', '.join(parts)}"
     if inspection.description:
