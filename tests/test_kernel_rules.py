@@ -25,6 +25,7 @@ FUSED = 'fused_activation_function = "NONE"'
 POOL = f"{LAYER}, filter_height = 2 : i32, filter_width = 2 : i32"
 
 # op, operand types, result types, properties; the first of each pair is right, the second is refused with the words.
+INT16 = "!quant.uniform<i16:f32,0.5>"
 IMAGE, RESULT = "1x4x4x4xf32", "1x4x4x2xf32"
 PAIRS = [
     ("conv_2d", f"{IMAGE}, 2x1x1x2xf32, 2xf32", RESULT, f"{IMAGE}, 2x1x1x3xf32, 2xf32", None, CONV, "of 3 input"),
@@ -35,6 +36,7 @@ PAIRS = [
      f"{CONV}, depth_multiplier = 2 : i32", "no multiple"),
     ("transpose_conv", "4xi32, 2x2x2x3xf32, 1x4x4x3xf32, 2xf32", "1x?x?x2xf32",
      "4xi32, 2x2x2x3xf32, 1x4x4x5xf32, 2xf32", None, LAYER, "for an input of 5"),
+    ("batch_matmul", "2x3xf32, 3x4xf32", "2x4xf32", f"2x3x{INT16}, 3x4xf32", f"2x4x{INT16}", "", "of INT16"),
     ("abs", "2x3xi32", "2x3xi32", "2x3xi64", "2x3xi64", "", "no kernel of ABS"),
     ("floor", "2x3xf32", "2x3xf32", "2x3xi32", "2x3xi32", "", "no kernel of FLOOR"),
     ("softmax", "2x3xf32", "2x3xf32", "2x3xf64", "2x3xf64", "beta = 1.0 : f32", "no kernel of SOFTMAX"),
