@@ -26,6 +26,7 @@ from tflir.inspected_constants import CONSTANT_OPS, Constant, ConstantFacts, Typ
 from tflir.ir import control, names
 from tflir.ir.associated_files import listed
 from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.placed_bytes import placed_bytes_of
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.schema import schema
 from tflir.ir.tfl.base import TflOp
@@ -132,6 +133,8 @@ class Inspection:
     metadata: list[Metadata] = field(default_factory=list[Metadata])
     associated_files: list[str] = field(default_factory=list[str])
     """Names of the files in the zip archive after the model."""
+    placed_bytes: int = 0
+    """Bytes after the model that operators find by their position: code for an accelerator."""
 
     @property
     def operator_count(self) -> int:
@@ -195,6 +198,8 @@ class _ModuleFacts:
         if isinstance(archive := attributes.get(names.ASSOCIATED_FILES), ArrayElementsAttr):
             into.associated_files = listed(archive.blob.view().tobytes())
             into.metadata_bytes += archive.blob.nbytes
+        if (code := placed_bytes_of(self.module)) is not None:
+            into.placed_bytes = code[1].blob.nbytes
 
     def _subgraph(self, function: FuncOp) -> Subgraph:
         outputs: list[Port] = []

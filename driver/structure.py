@@ -28,6 +28,7 @@ from tflir.inspection import (
 )
 from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.placed_bytes import placed_bytes_of
 from tflir.ir.tfl.constants import SparseConstOp, SparseQConstOp
 from tflir.ir.types import element_of
 
@@ -280,6 +281,8 @@ def _metadata(module: ModuleOp) -> Iterator[_Part]:
             yield _Part(0, name, None, {})
     if isinstance(archive := module.attributes.get(names.ASSOCIATED_FILES), ArrayElementsAttr):
         yield _Part(0, "associated files", None, _content(archive))
+    if (code := placed_bytes_of(module)) is not None:
+        yield _Part(0, "compiled code", None, {"position": str(code[0])} | _content(code[1]))
 
 
 def _content(value: ArrayElementsAttr) -> dict[str, str]:

@@ -31,6 +31,8 @@ SIGNATURES = "tfl.signatures"
 """`[{key, function, inputs = [["alias", position], …], outputs = […]}, …]` in order."""
 ASSOCIATED_FILES = "tfl.associated_files"
 """`dense<…> : tensor<Nxui8>`: the zip archive that follows the model in its file."""
+PLACED_BYTES = "tfl.placed_bytes"
+"""`[position, dense<…> : tensor<Nxui8>]`: bytes after the model's tables that operators find by their position."""
 MODEL_FIELDS = "tfl.model_fields"
 """Other fields of the model's table, unchanged."""
 # On a function.

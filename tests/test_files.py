@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -317,3 +318,46 @@ def test_a_file_where_a_folder_of_a_batch_is_to_be_leaves_the_other_models(
     assert main(["batch", *map(str, models), "--mode", "float16", "--out", str(tmp_path / "out")]) == 1
     assert f"{tmp_path / 'out' / 'x'}: the folder can't be made: a file has this name" in capsys.readouterr().err
     assert (tmp_path / "out" / "y" / "m.tflite").exists()
+
+
+_CODE = bytes(range(1, 201)) * 20
+
+
+def _with_code(path: str, position: int) -> None:
+    """Writes a model whose `DISPATCH_OP` says where its code lies in the file."""
+    data = models.custom("DISPATCH_OP", struct.pack("<QQ", position, len(_CODE)))
+    assert len(data) < position
+    pathlib.Path(path).write_bytes(data.ljust(position, b"\0") + _CODE)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize(
+    "commands",
+    [
+        ["compile m.tflite -o o.tflite"],
+        ["compile m.tflite -o o.tflite --optimize DEFAULT"],
+        ["compile m.tflite -o o.mlir", "compile o.mlir -o o.tflite"],
+        ["compile m.tflite -o a.tflite", "compile a.tflite -o o.tflite"],
+    ],
+)
+def test_code_that_operators_find_by_its_position_stays_there(
+    commands: list[str], zipped: bool, folder: pathlib.Path
+) -> None:
+    _with_code("m.tflite", 4096)
+    if zipped:
+        _with_zip(pathlib.Path("m.tflite"))
+    for command in commands:
+        assert main([*command.split(), "--force"]) == 0
+    data = pathlib.Path("o.tflite").read_bytes()
+    assert data[4096 : 4096 + len(_CODE)] == _CODE
+    assert not zipped or _labels("o.tflite") == b"cat\ndog\n"
+
+
+def test_code_that_would_have_to_move_is_an_error(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _with_code("m.tflite", 4096)
+    assert main(["compile", "m.tflite", "-o", "o.mlir"]) == 0
+    text = pathlib.Path("o.mlir").read_text()
+    pathlib.Path("o.mlir").write_text(text.replace("[4096 : i64", "[64 : i64"))
+    assert main(["compile", "o.mlir", "-o", "o.tflite"]) == 1
+    assert "find compiled code at byte 64" in capsys.readouterr().err
+    assert not pathlib.Path("o.tflite").exists()

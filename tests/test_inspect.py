@@ -131,6 +131,14 @@ def test_control_flow_and_variables(inspected: Any) -> None:
     assert inspected(models.stateful()).variables == 1
 
 
+def test_subgraphs_and_signatures_without_inputs_and_outputs(shown: Any) -> None:
+    model = models.Model()
+    for name in ("first", "second"):
+        model.signature(f"to_{name}", model.graph(name), {}, {})
+    lines = [" ".join(line.split()) for line in shown(model.to_bytes()).splitlines()]
+    assert {"first 0", "second 0", "to_first first", "to_second second"} <= set(lines)
+
+
 def test_zeros_of_large_constants(inspected: Any) -> None:
     table = models.random(64, 32)
     table[:16] = 0
@@ -176,7 +184,7 @@ def test_json_has_all_of_it(shown: Any) -> None:
     assert list(found) == [
         "version", "file", "bytes", "description", "schema_version", "min_runtime_version", "constant_bytes",
         "metadata_bytes", "quantization", "subgraphs", "signatures", "operators", "types", "constants", "variables",
-        "metadata", "associated_files",
+        "metadata", "associated_files", "placed_bytes",
     ]  # fmt: skip
     assert found["constants"][0]["shape"] == [32, 64]
     assert list(found["operators"][0]) == ["name", "custom", "flex", "count", "versions", "constant_bytes"]

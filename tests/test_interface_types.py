@@ -15,12 +15,13 @@ from recording import run
 from sparse_models import X16
 
 import tflir
+from tflir.files import to_bytes
 from tflir.frontends.mlir import parse_text
 from tflir.ir.names import op_names
 from tflir.options import Options
 
 _SHAPE = (2, 8)
-_KINDS = {"float32": 0, "int8": 9, "uint8": 3, "int16": 7}
+_KINDS = {"float32": 0, "int8": 9, "uint8": 3, "int16": 7, "int32": 2}
 _FLOAT_OK = [X16, "TFLITE_BUILTINS"]
 
 
@@ -200,3 +201,22 @@ def test_a_refusal_spells_types_as_the_options_do() -> None:
 }}"""
     with pytest.raises(tflir.Error, match="can't be int8: it is int16"):
         tflir.run_passes(tflir.loads(text), "tfl-modify-io-nodes{input-type=int8 strict=true}")
+
+
+@pytest.mark.parametrize("side", ["input", "output"])
+def test_integers_that_no_kernel_converts_keep_their_type(side: str) -> None:
+    wide, narrow = ("!quant.uniform<i32:f32, 0.25>", "!quant.uniform<i16:f32, 0.5>")
+    source, made = (wide, narrow) if side == "input" else (narrow, wide)
+    text = f"""func.func @main(%x: tensor<4x{source}> loc("x")) -> tensor<4x{made}> {{
+  %y = "tfl.quantize"(%x) <{{qtype = tensor<4x{made}>}}> : (tensor<4x{source}>) -> tensor<4x{made}> loc("y")
+  func.return %y : tensor<4x{made}>
+}}"""
+    name = "x" if side == "input" else "y"
+    with pytest.raises(tflir.Error, match=f"{side} '{name}' can't be float32: it is int32") as caught:
+        tflir.run_passes(tflir.loads(text), f"tfl-modify-io-nodes{{{side}-type=float32 strict=true}}")
+    assert caught.value.status == 3
+    module = tflir.loads(text)
+    tflir.run_passes(module, f"tfl-modify-io-nodes{{{side}-type=float32}}")
+    after = to_bytes(module)
+    assert {kind for _, kind in _ports(after)} == {_KINDS["int32"], _KINDS["int16"]}
+    run(after, [np.zeros(4, np.int32 if side == "input" else np.int16)])

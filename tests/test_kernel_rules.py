@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tflir.files import load_bytes, to_bytes
 from tflir.frontends.mlir import parse_text
 from tflir.ir.errors import Error
+from tflir.ir.targets import TARGETS
 from tflir.ir.tfl.constants import BuiltinOp
 from tflir.ir.verify import verify_module
 
@@ -24,6 +25,7 @@ FUSED = 'fused_activation_function = "NONE"'
 POOL = f"{LAYER}, filter_height = 2 : i32, filter_width = 2 : i32"
 
 # op, operand types, result types, properties; the first of each pair is right, the second is refused with the words.
+INT16 = "!quant.uniform<i16:f32,0.5>"
 IMAGE, RESULT = "1x4x4x4xf32", "1x4x4x2xf32"
 PAIRS = [
     ("conv_2d", f"{IMAGE}, 2x1x1x2xf32, 2xf32", RESULT, f"{IMAGE}, 2x1x1x3xf32, 2xf32", None, CONV, "of 3 input"),
@@ -34,6 +36,7 @@ PAIRS = [
      f"{CONV}, depth_multiplier = 2 : i32", "no multiple"),
     ("transpose_conv", "4xi32, 2x2x2x3xf32, 1x4x4x3xf32, 2xf32", "1x?x?x2xf32",
      "4xi32, 2x2x2x3xf32, 1x4x4x5xf32, 2xf32", None, LAYER, "for an input of 5"),
+    ("batch_matmul", "2x3xf32, 3x4xf32", "2x4xf32", f"2x3x{INT16}, 3x4xf32", f"2x4x{INT16}", "", "of INT16"),
     ("abs", "2x3xi32", "2x3xi32", "2x3xi64", "2x3xi64", "", "no kernel of ABS"),
     ("floor", "2x3xf32", "2x3xf32", "2x3xi32", "2x3xi32", "", "no kernel of FLOOR"),
     ("softmax", "2x3xf32", "2x3xf32", "2x3xf64", "2x3xf64", "beta = 1.0 : f32", "no kernel of SOFTMAX"),
@@ -259,3 +262,18 @@ def test_a_depthwise_convolution_without_a_bias_loads() -> None:
     text = text.replace(", %a2: tensor<2xf32>", "").replace("tensor<2xf32>)", "none)").replace("%a2)", "%n)")
     text = text.replace("{\n", '{\n  %n = "tfl.no_value"() <{value}> : () -> none\n', 1)
     assert loads(to_bytes(parse_text(text.encode(), "a.mlir")))
+
+
+@pytest.mark.parametrize("source", ["f32", "f16", "bf16", "i2", "i4", "u4", "i8", "u8", "i16", "u16", "i32"])
+def test_conversions_between_element_types_are_those_that_load(source: str) -> None:
+    floats = ("f32", "f16", "bf16")
+    made = ["f32"] if source not in floats else []
+    made += [kind for kind in ("i2", "i4", "u4", "i8", "u8", "i16", "u16", "i32") if source == "f32" or kind != source]
+    kinds = {kind: kind if kind in floats else f"!quant.uniform<{kind}:f32, 0.5>" for kind in (source, *made)}
+    for result in made:
+        x, y = f"tensor<4x{kinds[source]}>", f"tensor<4x{kinds[result]}>"
+        op = f'"tfl.dequantize"(%x) : ({x})' if result == "f32" else f'"tfl.quantize"(%x) <{{qtype = {y}}}> : ({x})'
+        text = f"func.func @main(%x: {x}) -> {y} {{\n  %y = {op} -> {y}\n  func.return %y : {y}\n}}"
+        module = parse_text(text.encode(), "a.mlir")
+        (found,) = (each for each in module.walk() if each.name.startswith("tfl."))
+        assert TARGETS.get("litert").verdict(found).taken == loads(to_bytes(module)), result

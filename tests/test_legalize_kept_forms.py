@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
+import pytest
 from models_builder import random
 from net_builder import Net, model_of
 from recording import nearness, run
@@ -15,9 +16,11 @@ from tflir.files import load_bytes, to_bytes
 from tflir.ir.targets import TARGETS
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.indexing import DensifyOp
+from tflir.ir.verify import verify_module
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.float16_constants import store_float16
 from tflir.passes.quantization.pairs import constant_of
+from tflir.passes.targets.weight_forms import stored_integers
 
 _SPARSITY = (tflir.Optimize.DEFAULT, tflir.Optimize.EXPERIMENTAL_SPARSITY)
 
@@ -74,3 +77,28 @@ def test_a_float16_bias_beside_sparse_integers_becomes_float32(tmp_path: pathlib
     assert "wrong" not in _verdicts(module, "xnnpack")
     for delegate in (True, False):
         assert nearness(run(to_bytes(module), [x], delegate=delegate), run(source, [x])) > 30
+
+
+@pytest.mark.parametrize("storage", ["i8", "i16"])
+def test_no_weights_become_float_beside_integers(storage: str) -> None:
+    x, y = (f"tensor<1x{size}x!quant.uniform<{storage}:f32, 0.1>>" for size in (32, 2))
+    columns, blocks = "!quant.uniform<i8:f32:1, {0.1,0.2}>", "!quant.uniform<i4:f32:{0:1,1:32}, {{0.1},{0.2}}>"
+    how = '<{fused_activation_function = "NONE", weights_format = "DEFAULT", keep_num_dims = false}>'
+    for name, shape, kind, of, properties in (
+        ("batch_matmul", "32x2", columns, "i8", ""),
+        ("fully_connected", "2x32", blocks, "i4", how),
+    ):
+        w = f"tensor<{shape}x{kind}>"
+        none = ("%n", "none") if properties else ("", "")
+        values, types = ", ".join(filter(None, ("%x", "%w", none[0]))), ", ".join(filter(None, (x, w, none[1])))
+        module = tflir.loads(f"""func.func @main(%x: {x}) -> {y} {{
+  %n = "tfl.no_value"() <{{value}}> : () -> none
+  %w = "tfl.pseudo_qconst"() <{{qtype = {w}, value = dense<1> : tensor<{shape}x{of}>}}> : () -> {w}
+  %y = "tfl.{name}"({values}) {properties} : ({types}) -> {y}
+  func.return %y : {y}
+}}""")
+        (report,) = tflir.run_passes(module, "tfl-legalize")
+        verify_module(module)
+        assert not report.counts
+        assert any(f"tfl.{name}" in line for line in report.remarks)
+        assert stored_integers(_ops(module, f"tfl.{name}")[0].operands[1])

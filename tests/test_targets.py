@@ -257,6 +257,14 @@ def test_tables_name_operators_and_passes_that_there_are(name: str) -> None:
     assert not target.runs_in or TARGETS.find(target.runs_in)
 
 
+@pytest.mark.parametrize("name", OWN)
+def test_operators_that_no_typed_op_holds_are_not_taken(name: str) -> None:
+    target, numbers = TARGETS.get(name), schema().enums["BuiltinOperator"].numbers
+    for operator in sorted(set(target.operators()) & set(numbers)):
+        body = f'%y = "tfl.builtin"(%x, %x, %x) <{{code = {numbers[operator]} : i32}}> : ({F}, {F}, {F}) -> {F}'
+        assert not verdict_of(name, body, f"%x: {F}", F).taken, operator
+
+
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_hybrid_kernels_are_those_that_the_definitions_of_ops_name(bits: int) -> None:
     """The built-in kernels have no defect with the widths of weights that `OpInfo.hybrid_bits` lists."""

@@ -16,6 +16,7 @@ from tflir.ir import control, names
 from tflir.ir.blob import ArrayBlob, Blob
 from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.errors import Error
+from tflir.ir.placed_bytes import placed_bytes_of
 from tflir.ir.records import attribute_to_record
 from tflir.ir.schema import VERSION
 from tflir.ir.tfl.attributes import ExternalBufferAttr
@@ -135,7 +136,8 @@ class ModelExport:
         if metadata := self._metadata(graphs):
             model["metadata"] = metadata
         model["buffers"] = self.buffers
-        return Writer(model, self._associated_files())
+        code = placed_bytes_of(self.module)
+        return Writer(model, self._associated_files(), None if code is None else (code[0], code[1].blob))
 
     def _associated_files(self) -> bytes:
         """The zip archive to append; empty for none."""

@@ -17,6 +17,7 @@ import numpy as np
 from tflir.backends.tflite.buffers import ALIGNMENT, BufferTables
 from tflir.ir.associated_files import placed
 from tflir.ir.blob import Blob
+from tflir.ir.errors import Error
 from tflir.ir.schema import IDENTIFIER, SCALARS, Field, Table, schema
 
 Record = Mapping[str, Any]
@@ -37,10 +38,10 @@ def lies_outside(buffers: Sequence[Blob | None]) -> bool:
 class Writer:
     """Packs one model's record, whose `buffers` are blobs, None for those without bytes.
 
-    `archive` is a zip to append.
+    `archive` is a zip to append, `code` bytes that keep their position in the file.
     """
 
-    def __init__(self, model: Record, archive: bytes = b"") -> None:
+    def __init__(self, model: Record, archive: bytes = b"", code: tuple[int, Blob] | None = None) -> None:
         buffers: Sequence[Blob | None] = model["buffers"]
         self._schema = schema()
         self._builder = flatbuffers.Builder(1 << 16)
@@ -50,7 +51,9 @@ class Writer:
         self._builder.Finish(root, file_identifier=IDENTIFIER)
         self._head = bytearray(self._builder.Output())
         self._archive = archive
+        self._code = code
         self.size = len(self._head) + _payload(buffers) + len(archive)
+        self.size += 0 if code is None else code[0] + code[1].nbytes
         """Bytes of the file: an upper bound until it is written."""
 
     def write(self, out: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> int:
@@ -64,9 +67,23 @@ class Writer:
         out.seek(0)
         out.write(self._head)
         out.seek(self.size)
+        if self._code is not None:
+            self._write_code(out, *self._code, progress)
         out.write(placed(self._archive, self.size))
         self.size += len(self._archive)
         return self.size
+
+    def _write_code(self, out: BinaryIO, position: int, code: Blob, progress: Callable[[int], None]) -> None:
+        if self.size > position:
+            raise Error(
+                f"its operators find compiled code at byte {position}, which its tables reach beyond by "
+                f"{self.size - position} bytes now",
+                hint="compile the model before it is compiled for the accelerator",
+            )
+        out.write(bytes(position - self.size))
+        for count in code.write_to(out):
+            progress(count)
+        self.size = position + code.nbytes
 
     def _table(self, table: Table, record: Record) -> int:
         """Packs a table after what it refers to; an equal table that was packed before is used again."""

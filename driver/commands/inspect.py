@@ -80,6 +80,7 @@ class _Page:
         self, title: str, headers: Sequence[str], rows: Sequence[Row], flexible: int, numbers: Sequence[int] = ()
     ) -> None:
         self.console.print()
+        flexible = min(flexible, len(headers) - 1)  # without inputs and outputs, the columns of their tensors are gone
         table = plain_table(self.console, title, headers, rows, flexible=flexible, numbers=numbers)
         self.console.print(table, crop=False)
 
@@ -102,7 +103,8 @@ class _Page:
             title = (subgraph.name, str(subgraph.operators))
             rows += _port_rows(title, subgraph.inputs, subgraph.outputs, self._most(_MOST_PORTS))
         rows += _more(len(subgraphs) - len(shown), 7)
-        headers, rows = _without_empty(("subgraph", "ops", "", "tensor", "type", "shape", "scale:zero"), rows)
+        headers = ("subgraph", "ops", "", "tensor", "type", "shape", "scale:zero")
+        headers, rows = _without_empty(headers, rows, kept=2)
         title = "Subgraphs" if len(subgraphs) > 1 else "Subgraph"
         self._table(title, headers, rows, flexible=3, numbers=(1,))
 
@@ -117,7 +119,7 @@ class _Page:
             rows += _port_rows(title, signature.inputs, signature.outputs, self._most(_MOST_PORTS))
         rows += _more(len(signatures) - len(shown), 7)
         headers = ("signature", "subgraph", "", "name", "type", "shape", "scale:zero")
-        headers, rows = _without_empty(headers, rows)
+        headers, rows = _without_empty(headers, rows, kept=2)
         self._table("Signatures" if len(signatures) > 1 else "Signature", headers, rows, flexible=3)
 
     def _operators(self) -> None:
@@ -172,7 +174,10 @@ def _summary(inspection: Inspection) -> Iterator[tuple[str, str]]:
     parts = [f"{human_size(inspection.constant_bytes)} constants"]
     if inspection.metadata_bytes:
         parts.append(f"{human_size(inspection.metadata_bytes)} metadata")
-    if (rest := inspection.bytes - inspection.constant_bytes - inspection.metadata_bytes) > 0:
+    if inspection.placed_bytes:
+        parts.append(f"{human_size(inspection.placed_bytes)} compiled code")
+    named = inspection.constant_bytes + inspection.metadata_bytes + inspection.placed_bytes
+    if (rest := inspection.bytes - named) > 0:
         parts.append(f"{human_size(rest)} graph")
     yield "size", f"{human_size(inspection.bytes)}: {', '.join(parts)}"
     if inspection.description:
@@ -247,10 +252,10 @@ def _more(count: int, columns: int) -> list[Row]:
     return [[f"… {count} more", *[""] * (columns - 1)]] if count > 0 else []
 
 
-def _without_empty(headers: Sequence[str], rows: list[Row]) -> tuple[list[str], list[Row]]:
-    """The table without its last columns if they are empty."""
+def _without_empty(headers: Sequence[str], rows: list[Row], kept: int = 1) -> tuple[list[str], list[Row]]:
+    """The table without its last columns if they are empty; the first `kept` stay."""
     last = len(headers)
-    while last > 1 and not any(row[last - 1] for row in rows):
+    while last > kept and not any(row[last - 1] for row in rows):
         last -= 1
     return list(headers[:last]), [row[:last] for row in rows]
 

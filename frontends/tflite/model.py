@@ -29,6 +29,7 @@ from tflir.ir.associated_files import placed, zip_start
 from tflir.ir.blob import ArrayBlob, Blob
 from tflir.ir.budget import Budget
 from tflir.ir.constants import from_blob
+from tflir.ir.placed_bytes import FIND_BY_POSITION, first_nonzero, placed_bytes_attribute
 from tflir.ir.records import record_to_attribute, refuse_unknown
 from tflir.ir.schema import VERSION, schema
 from tflir.ir.tfl.attributes import ExternalBuffer
@@ -235,7 +236,27 @@ class ModelImport:
             attributes[names.MODEL_FIELDS] = record_to_attribute("Model", plain)
         if (archive := self._associated_files()) is not None:
             attributes[names.ASSOCIATED_FILES] = from_blob(ArrayBlob(archive), archive.shape, element_type("UINT8"))
+        if (code := self._placed_bytes()) is not None:
+            attributes[names.PLACED_BYTES] = code
         return attributes
+
+    def _placed_bytes(self) -> Attribute | None:
+        """What lies between the last byte that a table refers to and the associated files, if operators may refer to
+        it by its position; other models have remains of their tables there.
+        """
+        if not any(code.get("custom_code") in FIND_BY_POSITION for code in self.model.get("operator_codes", [])):
+            return None
+        options = [
+            operator.get("large_custom_options_offset", 0) + operator.get("large_custom_options_size", 0)
+            for subgraph in self.subgraphs
+            for operator in subgraph.get("operators", [])
+        ]
+        after = max(self._reader.end, *self._buffer_ends(), *options)
+        start, end = first_nonzero(self.file.data, after), zip_start(self.file.data) or len(self.file.data)
+        if start >= end:
+            return None
+        self._budget.spend(end - start)
+        return placed_bytes_attribute(start, self.file.blob(start, end - start))
 
     def _associated_files(self) -> npt.NDArray[np.uint8] | None:
         """The zip archive after the model; one inside a buffer of the model is part of that buffer."""

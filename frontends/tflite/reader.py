@@ -49,6 +49,8 @@ class Reader:
         self._plans: dict[str, list[tuple[int, str, Callable[[int], Any]]]] = {}
         self._strings: dict[int, str] = {}
         self._vectors: dict[tuple[int, str], npt.NDArray[Any]] = {}
+        self.end = 0
+        """Where the last byte that was read or referred to ends."""
         self._work_left = _MOST_WORK_PER_BYTE * self.size + 65536
 
     def root(self) -> Record:
@@ -83,6 +85,7 @@ class Reader:
         if length < 4 or length & 1 or start + length > self.size or inline < 4 or at + inline > self.size:
             raise malformed(f"{table.name} at byte {at}: bad vtable")
         self.spend(length + inline)
+        self.end = max(self.end, at + inline, start + length)
         slots = struct.unpack_from(f"<{(length - 4) // 2}H", self.data, start + 4)
         plan = self._plans.get(table.name) or self._plan(table)
         record: Record = {}
@@ -148,6 +151,7 @@ class Reader:
         count = _U32.unpack_from(self.data, at)[0]
         if at + 4 + count * item > self.size:
             raise malformed(f"{what}: {count} elements reach past the end of the file")
+        self.end = max(self.end, at + 4 + count * item)
         return count
 
     def _string(self, at: int, what: str) -> str:

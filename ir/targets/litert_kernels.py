@@ -12,7 +12,8 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import BuiltinOp, CustomOp
 from tflir.ir.tfl.custom import TypedCustomOp
 from tflir.ir.tfl.indexing import DensifyOp
-from tflir.ir.types import quantized_element
+from tflir.ir.tfl.kernel_elements import converts
+from tflir.ir.types import element_of, quantized_element
 
 REGISTERED = (
     "Convolution2DTransposeBias",
@@ -109,6 +110,11 @@ def _other_count(site: Site) -> bool:
     return element.layout.scales.size != site.shape(1)[info.weight[1]]
 
 
+def _no_conversion(site: Site) -> bool:
+    source, made = element_of(site.op.operands[0].type), element_of(site.op.results[0].type)
+    return source is None or made is None or not converts(source, made)
+
+
 def _weights_off_centre(site: Site) -> bool:
     element = quantized_element(site.inputs[1])
     return kind_of(site.inputs[1]) in ("qi8", "qci8") and element is not None and bool(element.layout.zero_points.any())
@@ -120,6 +126,7 @@ KERNEL_DEFECTS = (
     fails("unloadable", ANY, (), _unknown, reason="it has no kernel"),
     fails("unloadable", ANY, (), _too_new, reason="a version that its kernel does not have"),
     fails("unloadable", ANY, (), _no_int8, reason="it has no int8 kernel"),
+    fails("unloadable", "DEQUANTIZE QUANTIZE", (), _no_conversion, reason="it has no kernel between these types"),
     fails("wrong", ANY, (), _misread_densify,
           reason="weights behind DENSIFY, which its kernel reads as they are stored", mend="tfl-densify-fold"),
     fails("unloadable", "CONV_2D", "qi8 qi8/qci8 *", _weights_off_centre, reason="weights with a zero point"),

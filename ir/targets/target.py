@@ -6,7 +6,8 @@ fails("crashes", "DEQUANTIZE", "qbi8", reason="int8 in blocks")
 ```
 An op is looked up by its operator. Where a `Defect` describes it, that is the verdict. Else it is taken where one of
 the rows has a pattern of its kinds and every need of that row is met; the reason for a refusal is the first need that
-is not met, or that no row has its kinds. An operator without rows is taken where `others` says so.
+is not met, or that no row has its kinds. An operator without rows is taken where `others` says so. A
+`tfl.builtin` of an operator with rows is one that its typed op does not hold, and is refused.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from xdsl.ir import Operation
 from tflir.ir.targets.kinds import Pattern, kind_in_words, kinds_in_words, pattern
 from tflir.ir.targets.site import Site
 from tflir.ir.targets.verdict import Status, Verdict
+from tflir.ir.tfl.constants import BuiltinOp
 
 ANY = "*"
 """In place of operators: a defect that any op may have."""
@@ -117,6 +119,7 @@ def _any_matches(patterns: tuple[Pattern, ...], site: Site) -> bool:
     return not patterns or any(each.matches(site.kinds, site.result_kinds) for each in patterns)
 
 
+_UNFIT = "operands or options that no kernel takes"
 _Entry = TypeVar("_Entry", Row, Defect)
 
 
@@ -160,6 +163,8 @@ class Target:
             if defect.describes(site):
                 return Verdict(defect.status, defect.reason, defect.mend, defect.known or self.known)
         rows = self._rows.of(site.operator)
+        if rows and isinstance(op, BuiltinOp):  # rows look at options that a typed op alone holds
+            return self._refused(_UNFIT)
         if not rows:
             return Verdict("taken", known=self.known) if self.others else self._refused(self.no_row)
         fitting = [row for row in rows if row.matches(site)]

@@ -56,6 +56,24 @@ ELEMENTS: dict[str, tuple[str, str]] = {
     "TANH": (_FLOATS, _BYTES_AND_INT16),
 }  # fmt: skip
 
+# What the kernels of QUANTIZE and DEQUANTIZE make of the elements that they read.
+_CONVERSIONS = {
+    "FLOAT16": "FLOAT32",
+    "FLOAT32": "INT4 UINT4 INT8 UINT8 INT16",
+    "INT2": "FLOAT32",
+    "INT4": "FLOAT32",
+    "UINT4": "FLOAT32",
+    "INT8": "FLOAT32 INT8 UINT8 INT16",
+    "UINT8": "FLOAT32 INT8 UINT8 INT16",
+    "INT16": "FLOAT32 INT8 INT16 INT32",
+    "INT32": "INT8 INT16",
+}
+
+
+def converts(source: Attribute, made: Attribute) -> bool:
+    """Whether QUANTIZE or DEQUANTIZE has a kernel from elements of one type to those of another."""
+    return schema_name(made) in _CONVERSIONS.get(schema_name(source) or "", "").split()
+
 
 def check_elements(op: Operation, builtin: str) -> None:
     """Raises `Unfit` if no kernel of the operator supports the elements of operand 0."""

@@ -214,7 +214,7 @@ class BatchMatMulOp(TflOp):
     """Matrix product over the last two dimensions, either side transposed if asked."""
 
     name = "tfl.batch_matmul"
-    RULES: ClassVar = (batch_matmul,)
+    RULES: ClassVar = (batch_matmul, layer_elements(0, 1))
     INFO: ClassVar = OpInfo(
         "BATCH_MATMUL",
         "BatchMatMulOptions",

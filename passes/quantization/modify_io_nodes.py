@@ -15,6 +15,7 @@ from tflir.ir.entries import entry_functions
 from tflir.ir.errors import UNMET, USAGE, Error
 from tflir.ir.option_words import IO_TYPES
 from tflir.ir.quant import Layout, UniformQuantizedType
+from tflir.ir.tfl.kernel_elements import converts
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport, TflPass
@@ -180,6 +181,8 @@ def _change_integer_input(argument: BlockArgument, held: UniformQuantizedType, k
         return f"is {spelled(held)}"
     if wanted == before:
         return None
+    if kind == "float32" and not converts(F32, held):
+        return f"is {spelled(held)}, which no kernel makes of float32"
     made = _with_type(argument, wanted)
     quantize = QuantizeOp.create(operands=[made], result_types=[before], properties={"qtype": before})
     quantize.location = names.named(names.suffixed(made, "quantize"))
@@ -213,6 +216,8 @@ def _change_output(last: ReturnOp, index: int, kind: str) -> str | None:
     if held is None and (kind == "float32" or not is_float(value)):
         return None
     if held is not None and kind == "float32":
+        if not converts(held, F32):
+            return f"is {spelled(held)}, which no kernel makes float32"
         made = DequantizeOp.create(operands=[value], result_types=[float_tensor(value)])
         insert_before(last, made)
         _move_name(value, made.results[0], spelled(held))

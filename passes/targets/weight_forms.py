@@ -12,6 +12,7 @@ import numpy as np
 from xdsl.dialects.builtin import Float32Type, IntegerType
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.utils.exceptions import VerifyException
 
 from tflir.ir import names
 from tflir.ir.constants import ArrayElementsAttr, as_numpy, elements
@@ -81,6 +82,17 @@ SUFFIXES: dict[Form, str] = {as_int8: "int8", as_dequantized: "dequantize", as_f
 """The forms, that of fewest bytes first, and what the names of their tensors end in."""
 
 
+def _is_fit(op: Operation) -> bool:
+    """Whether the rules of an op hold; that of a layer says that no kernel reads float weights beside integers."""
+    if not isinstance(op, TflOp):
+        return True
+    try:
+        op.check_rules()
+    except VerifyException:
+        return False
+    return True
+
+
 class WeightForms:
     """The forms of the constants of one function, each made once, however many ops read it."""
 
@@ -100,8 +112,8 @@ class WeightForms:
         return self._made[key]
 
     def set(self, op: Operation, indices: list[int], form: Form, accepts: Callable[[], bool]) -> bool:
-        """Lets an op read these operands in another form, if all have it and `accepts` says so of the op as it is then;
-        else the op stays as it was."""
+        """Lets an op read these operands in another form, if all have it, some kernel takes the op as it is then, and
+        `accepts` says so; else the op stays as it was."""
         values = [self.of(constant, form) for index in indices if (constant := stored_integers(op.operands[index]))]
         if not values or any(value is None for value in values):
             return False
@@ -109,7 +121,7 @@ class WeightForms:
         for index, value in zip(indices, values, strict=True):
             assert value is not None
             op.operands[index] = value
-        if accepts():
+        if _is_fit(op) and accepts():
             return True
         op.operands = before
         if version is not None:
