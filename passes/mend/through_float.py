@@ -44,8 +44,9 @@ from tflir.ir.tfl.spatial import AveragePool2DOp
 from tflir.ir.types import tensor_type
 from tflir.passes.mend.draft import Draft, known_shape
 from tflir.passes.mend.rule import MendRule, computed, quantized, site_of
+from tflir.passes.quantization.dequantized import dequantized_blob
 from tflir.passes.quantization.facts import VOLATILE
-from tflir.passes.requantize.constants import dequantized_blob, float_const
+from tflir.passes.requantize.constants import float_const
 from tflir.passes.requantize.scales import scales_of_type
 from tflir.passes.rewriting import PatternRewriter, op_type_rewrite_pattern
 from tflir.passes.rewriting.values import producer

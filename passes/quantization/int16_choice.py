@@ -26,14 +26,13 @@ from tflir.passes.quantization.far_apart import WHY as FAR_APART
 from tflir.passes.quantization.int16_facts import (
     activations,
     copies_scale,
-    float_or_int8_constant,
     is_linear,
     stored_weight,
     takes_any_type,
 )
 from tflir.passes.quantization.int16_numerics import FIXED_SCALE, activation_scale, constant_range
 from tflir.passes.quantization.numerics import INT16_MOST, Rows
-from tflir.passes.quantization.pairs import FloatConstant
+from tflir.passes.quantization.pairs import FloatConstant, stored_constant
 from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.values import is_float
 
@@ -156,7 +155,7 @@ class Choice:
         return covers and wide.high < _ALMOST_0 and activation_scale(narrow) > 0
 
     def _range(self, value: SSAValue) -> Range | None:
-        constant = float_or_int8_constant(value)
+        constant = stored_constant(value)
         if constant is None:
             return self._ranges.get(value)
         return self._clamped.get(value) or constant_range(constant.blob)
@@ -193,7 +192,7 @@ class Choice:
         if is_linear(op) and _has_no_weights(op):
             return _NO_WEIGHTS
         read = [op.operands[index] for index in activations(op)]
-        known = all(value in self._ranged or float_or_int8_constant(value) is not None for value in read)
+        known = all(value in self._ranged or stored_constant(value) is not None for value in read)
         if not known or not (tensorflow_int16.takes_first_scale(op.INFO) or self._have_scales(op)):
             hint = "let samples reach the op, or leave --tf-compat"
             raise fail(f"{_NO_RANGE}, and TensorFlow refuses that", op, hint)
@@ -206,7 +205,7 @@ class Choice:
         return all(result in self._ranged for result in op.results if is_float(result))
 
     def _why_not_operand(self, value: SSAValue) -> str | None:
-        constant = float_or_int8_constant(value)
+        constant = stored_constant(value)
         if constant is None:
             return None if value in self._ranged else _NO_RANGE
         return None if self._is_finite_constant(constant) else "a constant holds NaN or infinity"
@@ -227,7 +226,7 @@ class Choice:
             return _NO_WEIGHTS
         position, axis = op.INFO.weight
         stored = stored_weight(op)
-        weight = float_or_int8_constant(op.operands[position])
+        weight = stored_constant(op.operands[position])
         if stored is None and weight is None:
             taken = stored_of(op.operands[position])
             element = None if taken is None else quantized_element(taken.operands[0])
@@ -239,7 +238,7 @@ class Choice:
         bias = op.operands[op.INFO.bias[0]] if op.INFO.bias[0] < len(op.operands) else None
         if bias is None or element_of(bias.type) is None:
             return None
-        constant = float_or_int8_constant(bias)
+        constant = stored_constant(bias)
         if constant is None or constant.shape != (shape[axis],):
             return "its bias is no constant of a number for each channel"
         return None if self._is_finite_constant(constant) else "its bias holds NaN or infinity"
@@ -248,7 +247,7 @@ class Choice:
 def _has_no_weights(op: TflOp) -> bool:
     """Whether a layer has constant weights without elements, which have no scale for its channels."""
     assert op.INFO.weight is not None
-    weight = float_or_int8_constant(op.operands[op.INFO.weight[0]])
+    weight = stored_constant(op.operands[op.INFO.weight[0]])
     return weight is not None and not weight.elements
 
 

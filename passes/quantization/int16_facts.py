@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.linear import Conv2DOp, FullyConnectedOp, TransposeConvOp
 from tflir.ir.types import element_of, quantized_element
 from tflir.passes.quantization.facts import INT16, shares_scale
-from tflir.passes.quantization.pairs import FloatConstant, dequantized_constant, float_constant
 from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.values import is_float
 
@@ -41,13 +40,6 @@ def activations(op: TflOp) -> list[int]:
     """The positions of the operands that are int16 if the op is: the float ones that are neither weight nor bias."""
     excluded = (op.INFO.weight[0], op.INFO.bias[0]) if op.INFO.weight is not None and op.INFO.bias is not None else ()
     return [i for i, v in enumerate(op.operands) if i not in excluded and (is_float(v) or is_int16(v))]
-
-
-def float_or_int8_constant(value: SSAValue) -> FloatConstant | None:
-    """The constant, if `value` is a float32 constant that is stored as float32, float16 or int8; else None."""
-    if not isinstance(value, OpResult):
-        return None
-    return float_constant(value.op) or dequantized_constant(value.op)
 
 
 def stored_weight(op: TflOp) -> SSAValue | None:

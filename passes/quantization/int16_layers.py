@@ -29,13 +29,12 @@ from tflir.passes.quantization.facts import STORED_WEIGHTS
 from tflir.passes.quantization.int16_facts import (
     activations,
     chooses_bias_type,
-    float_or_int8_constant,
     is_linear,
     stored_weight,
 )
 from tflir.passes.quantization.int16_numerics import Float32, bias_blob, weight_blob, weight_magnitudes
 from tflir.passes.quantization.numerics import INT8_MOST, Rows
-from tflir.passes.quantization.pairs import FloatConstant, name_of_twin
+from tflir.passes.quantization.pairs import FloatConstant, name_of_twin, stored_constant
 from tflir.passes.rewriting.edit import insert_after
 from tflir.passes.rewriting.values import const_op, qconst_op
 
@@ -54,7 +53,7 @@ def store_weights(
     if chooses_bias_type(op):
         op.properties["quantized_bias_type"] = StringAttr(f"INT{bits}")
     position, axis = op.INFO.weight
-    weight = float_or_int8_constant(op.operands[position])
+    weight = stored_constant(op.operands[position])
     if stored_weight(op) is not None or weight is None:
         return
     bias = bias_of_layer(op)
@@ -123,7 +122,7 @@ def bias_position(op: Operation) -> int | None:
 def bias_of_layer(op: TflOp) -> FloatConstant | None:
     """The constant bias of a layer; None if it has none."""
     position = bias_position(op)
-    return None if position is None else float_or_int8_constant(op.operands[position])
+    return None if position is None else stored_constant(op.operands[position])
 
 
 def _name(constant: FloatConstant, kind: str) -> str | None:

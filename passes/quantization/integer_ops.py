@@ -26,7 +26,7 @@ from tflir.passes.quantization.int16_facts import takes_any_type
 from tflir.passes.quantization.int16_layers import bias_position, finish_int16
 from tflir.passes.quantization.integer_kernels import why_no_integer_kernel
 from tflir.passes.quantization.pairs import quantized_tensor
-from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
+from tflir.passes.quantization.stored_weights import why_not_stored
 from tflir.passes.reasons import OPERAND_WITHOUT_RANGE
 from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import is_float, is_returned, producer
@@ -105,8 +105,8 @@ def _no_kernel(op: Operation) -> str | None:
     info = op.INFO
     weights = set(info.weight_operands)
     for index in info.weight_operands:
-        stored = stored_of(op.operands[index]) if index < len(op.operands) else None
-        element = None if stored is None else quantized_element(stored.operands[0])
+        stored = _source(op.operands[index]) if index < len(op.operands) else None
+        element = None if stored is None else quantized_element(stored)
         narrow = element is not None and (element.storage.width.data < 8 or bool(element.layout.blocks))
         if element is not None and narrow and (why := why_not_stored(op, index, element, kind_of(op))) is not None:
             return why

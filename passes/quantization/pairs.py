@@ -16,13 +16,15 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, quantized_element, shape_of, tensor_type, with_element
+from tflir.passes.quantization.dequantized import dequantized_blob
 from tflir.passes.quantization.numerics import dequantized_int8_blob, float32_blob
+from tflir.passes.requantize.scales import scales_of_type
 from tflir.passes.rewriting.edit import insert_after
 
 
 @dataclass(frozen=True)
 class FloatConstant:
-    """A float32 constant, which the model stores as float32, as float16 or int8 with a `tfl.dequantize`, or sparse."""
+    """A float32 constant, which the model stores as it is, as float16 or integers and a `tfl.dequantize`, or sparse."""
 
     value: SSAValue
     """The float32 value that ops read."""
@@ -32,7 +34,7 @@ class FloatConstant:
     source: ConstOp | QConstOp | SparseConstOp
     """The op that holds the stored elements."""
     stored_bytes: int
-    """The size of the stored elements: half of the float32 bytes for float16, a quarter for int8."""
+    """The size of the stored elements: half of the float32 bytes for float16, at most a quarter for integers."""
 
     @property
     def elements(self) -> int:
@@ -74,18 +76,26 @@ def constant_of(value: SSAValue) -> FloatConstant | None:
 
 
 def dequantized_constant(op: Operation) -> FloatConstant | None:
-    """The float32 constant that `op` makes, if it is the dequantize of an int8 constant; else None."""
+    """The float32 constant that `op` makes, if it is the dequantize of a quantized constant; else None."""
     source = op.operands[0] if isinstance(op, DequantizeOp) else None
     if not isinstance(source, OpResult) or not isinstance(source.op, QConstOp):
         return None
     value, element = source.op.value, quantized_element(source)
     if not isinstance(value, ArrayElementsAttr) or element is None or names.NO_DATA in source.op.attributes:
         return None
-    if element.storage.width.data != 8 or element.is_unsigned or element.layout.blocks:
-        return None
     shape = shape_of(value.type) or ()
-    blob = dequantized_int8_blob(value.blob, shape, element.layout)
+    if element.storage.width.data == 8 and not element.is_unsigned and not element.layout.blocks:
+        blob = dequantized_int8_blob(value.blob, shape, element.layout)
+    else:
+        blob = dequantized_blob(value, scales_of_type(element, len(shape)))
     return FloatConstant(op.results[0], blob, shape, source.op, value.blob.nbytes)
+
+
+def stored_constant(value: SSAValue) -> FloatConstant | None:
+    """The constant, if `value` is a float32 constant that is stored as float32, float16 or integers; else None."""
+    if not isinstance(value, OpResult):
+        return None
+    return float_constant(value.op) or dequantized_constant(value.op)
 
 
 def copied(constant: FloatConstant) -> FloatConstant:
@@ -95,7 +105,7 @@ def copied(constant: FloatConstant) -> FloatConstant:
     clone = op.clone()
     clone.location = op.location
     insert_after(op, clone)
-    copy = float_constant(clone) or dequantized_constant(clone)
+    copy = stored_constant(clone.results[0])
     assert copy is not None
     return copy
 

@@ -21,7 +21,6 @@ from tflir.passes.quantization.facts import INT16, is_same_scale, kind_of, posit
 from tflir.passes.quantization.int16_facts import (
     activations,
     copies_scale,
-    float_or_int8_constant,
     is_linear,
     merges,
     stored_weight,
@@ -35,7 +34,7 @@ from tflir.passes.quantization.int16_numerics import (
     weight_scale,
 )
 from tflir.passes.quantization.kernel_limits import least_scale
-from tflir.passes.quantization.pairs import FloatConstant, copied
+from tflir.passes.quantization.pairs import FloatConstant, copied, stored_constant
 from tflir.passes.quantization.parameters import int16_type
 from tflir.passes.quantization.propagation import Propagation, State
 from tflir.passes.rewriting.values import is_float
@@ -96,7 +95,7 @@ def _constants(ops: list[TflOp]) -> dict[SSAValue, FloatConstant]:
     constants: dict[SSAValue, FloatConstant] = {}
     for op in ops:
         for index in activations(op):
-            constant = float_or_int8_constant(op.operands[index])
+            constant = stored_constant(op.operands[index])
             if constant is None:
                 continue
             if merges(op) and not constant.value.has_one_use():
@@ -134,7 +133,7 @@ def _recorded_type(op: TflOp, recorded: Range | None, headroom: int) -> Params:
 
 def _weight_scale(op: TflOp, weight: SSAValue) -> float:
     """The largest scale of the weights, which a pass may have stored as integers before."""
-    constant, stored = float_or_int8_constant(weight), stored_weight(op)
+    constant, stored = stored_constant(weight), stored_weight(op)
     element = None if stored is None else quantized_element(stored)
     if element is not None:
         return float(element.layout.scales.max())

@@ -82,7 +82,7 @@ def int8_states(
     given = given_parameters(function, kept)
     if not tf_compat:
         given |= centred_parameters(function, ranges, sparse_tables=sparse_tables)
-    for _, params in recurrent_parameters(function, kept if tf_compat else ranges, report):
+    for _, params in recurrent_parameters(function, kept if tf_compat else ranges, report, tf_compat=tf_compat):
         given |= params
     if not given:
         return Chosen()

@@ -27,7 +27,7 @@ from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import KEEP_FLOAT
 from tflir.passes.quantization.integers import extremes
 from tflir.passes.quantization.numerics import Rows
-from tflir.passes.quantization.pairs import constant_of, float_constant
+from tflir.passes.quantization.pairs import stored_constant
 from tflir.passes.quantization.parameters import (
     F32,
     I16,
@@ -94,7 +94,7 @@ class _Layer:
     def most(self, index: int) -> float:
         """max|v| of the constant operand `index`; raises `_MissingRangeError` if it is not a finite constant."""
         value = self.op.operands[index]
-        constant = constant_of(value)
+        constant = stored_constant(value)
         rows = None if constant is None else Rows.of(constant.blob, constant.shape, None)
         if rows is None:
             raise _MissingRangeError(f"operand {index}, which is no constant")
@@ -115,11 +115,12 @@ class _Layer:
 
 
 def recurrent_parameters(
-    function: FuncOp, ranges: Ranges, report: PassReport
+    function: FuncOp, ranges: Ranges, report: PassReport, *, tf_compat: bool
 ) -> Iterator[tuple[Operation, dict[SSAValue, Params]]]:
     """Yields each recurrent op that can be integer, with the parameters of its operands and result.
 
-    The op's constants that other ops read too are copied, and its intermediates get quantized types.
+    The op's constants that other ops read too are copied, and its intermediates get quantized types. Others are marked
+    to stay float, except with `tf_compat`: parameters that their operands have from elsewhere do not follow the rules.
     """
     for op in list(function.body.block.ops):
         rule = _RULES.get(type(op))
@@ -130,7 +131,10 @@ def recurrent_parameters(
         try:
             rule(layer)
         except _MissingRangeError as missing:
-            report.decline(f"no range for {missing}", op)
+            why = f"no range for {missing}"
+            if not tf_compat:
+                op.attributes[KEEP_FLOAT] = StringAttr(why)
+            report.decline(why, op)
             continue
         _set_intermediates(op, layer.intermediates)
         yield op, layer.params
@@ -144,7 +148,7 @@ def is_recurrent(op: Operation) -> bool:
 def _own_constants(op: Operation) -> None:
     """Copies the op's constants that other ops read too, since their parameters hold for this op only."""
     for index, value in enumerate(op.operands):
-        if not isinstance(value, OpResult) or value.has_one_use() or float_constant(value.op) is None:
+        if not isinstance(value, OpResult) or value.has_one_use() or stored_constant(value) is None:
             continue
         copy = value.op.clone()
         copy.location = value.op.location

@@ -56,10 +56,8 @@ def fits(dequantize: Operation) -> bool:
     params = quantized_element(dequantize.operands[0])
     if params is None:
         return False
-    chosen = STORED_WEIGHTS in dequantize.attributes
     return all(
-        _supports(use.operation, use.index, params)
-        or (chosen and why_not_stored(use.operation, use.index, params, "int8") is None)
+        _supports(use.operation, use.index, params) or why_not_stored(use.operation, use.index, params, "int8") is None
         for use in dequantize.results[0].uses
     )
 

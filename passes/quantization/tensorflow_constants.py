@@ -13,7 +13,6 @@ from tflir.ir import names
 from tflir.ir.blob import Blob, DeferredBlob
 from tflir.ir.tfl.base import TflOp
 from tflir.passes.base import PassReport
-from tflir.passes.quantization.int16_facts import float_or_int8_constant
 from tflir.passes.quantization.int16_layers import bias_of_layer, integer_constant
 from tflir.passes.quantization.int16_numerics import (
     Float32,
@@ -26,7 +25,7 @@ from tflir.passes.quantization.int16_numerics import (
 )
 from tflir.passes.quantization.integers import inverse_of
 from tflir.passes.quantization.numerics import INT8_MOST, INT16_MOST, INT32_MOST, Rows, round_half_away
-from tflir.passes.quantization.pairs import FloatConstant, name_of_twin
+from tflir.passes.quantization.pairs import FloatConstant, name_of_twin, stored_constant
 from tflir.passes.rewriting.edit import insert_after
 
 
@@ -55,7 +54,7 @@ class Constants:
         assert op.INFO.weight is not None
         assert op.INFO.bias is not None
         position, axis = op.INFO.weight
-        weight, bias = float_or_int8_constant(op.operands[position]), bias_of_layer(op)
+        weight, bias = stored_constant(op.operands[position]), bias_of_layer(op)
         scales = np.array([weight_scale], np.float32)
         if weight is not None:
             rows = Rows.of(weight.blob, weight.shape, axis if self._per_channel else None)

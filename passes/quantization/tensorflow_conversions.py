@@ -30,7 +30,6 @@ from tflir.passes.quantization.int16_facts import (
     activations,
     chooses_bias_type,
     copies_scale,
-    float_or_int8_constant,
     is_int16,
     is_linear,
     merges,
@@ -38,7 +37,7 @@ from tflir.passes.quantization.int16_facts import (
 )
 from tflir.passes.quantization.int16_layers import check_bias_bits
 from tflir.passes.quantization.int16_numerics import FIXED_SCALE, NO_SCALE, activation_scale
-from tflir.passes.quantization.pairs import float_tensor, quantized_tensor
+from tflir.passes.quantization.pairs import float_tensor, quantized_tensor, stored_constant
 from tflir.passes.quantization.parameters import int16_type
 from tflir.passes.quantization.post_quantize import remove_unread
 from tflir.passes.quantization.tensorflow_constants import Constants
@@ -157,7 +156,7 @@ class _Conversions:
             op.operands[index] = self._as_int16(op.operands[index], op, common)
         if is_linear(op) and op.INFO.weight is not None:
             position = op.INFO.weight[0]
-            if float_or_int8_constant(op.operands[position]) is None:
+            if stored_constant(op.operands[position]) is None:
                 op.operands[position] = self._as_int16(op.operands[position], op)
             read, weight = (_scale_of(op.operands[index]) for index in (positions[0], position))
             self._constants.weights_and_bias(op, read, weight)
@@ -187,7 +186,7 @@ class _Conversions:
 
     def _as_int16(self, value: SSAValue, user: Operation, scale: float | None = None) -> SSAValue:
         """The int16 form of `value` for op `user`, with the given scale, or if it is None, with the value's own."""
-        constant = float_or_int8_constant(value)
+        constant = stored_constant(value)
         if constant is not None:
             if not self._is_shared(value) or scale is None:
                 return self._constants.operand(constant, scale)

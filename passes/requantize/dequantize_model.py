@@ -21,6 +21,7 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseQConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, quantized_element, with_element
 from tflir.passes.base import PassReport, TflPass, fail
+from tflir.passes.quantization.dequantized import dequantized_blob
 from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.quantization.post_quantize import remove_unread
@@ -28,7 +29,7 @@ from tflir.passes.quantization.recurrent import is_recurrent
 from tflir.passes.requantize.attributes import forget_scales, make_float_op
 from tflir.passes.requantize.bounds import Bounds
 from tflir.passes.requantize.clipping import Clipping
-from tflir.passes.requantize.constants import dequantized_blob, float_const, rounded_blob
+from tflir.passes.requantize.constants import float_const, rounded_blob
 from tflir.passes.requantize.integer_readers import reads_integers
 from tflir.passes.requantize.naming import replace_with
 from tflir.passes.requantize.scales import Scales, scales_of

@@ -21,7 +21,8 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.ir.types import element_of, shape_of, tensor_type
-from tflir.passes.requantize.constants import dequantized_blob, float_const
+from tflir.passes.quantization.dequantized import dequantized_blob
+from tflir.passes.requantize.constants import float_const
 from tflir.passes.requantize.scales import scales_of
 from tflir.passes.rewriting.edit import erase, insert_after
 from tflir.passes.rewriting.values import is_float, qconst_op

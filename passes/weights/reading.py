@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -82,11 +83,14 @@ def of_channels(held: Float64, channels: int, rank: int = 2) -> Float64:
 
 
 def agrees(added: Float64, error: Float64) -> bool:
-    """Whether adding `added` to results lessens the squared error over data on which they miss `error` in the mean.
+    """Whether adding `added` to results lessens the squared error over data on which they miss `error` in the mean, by
+    more than chance: the mean gain of a channel is above its standard error.
 
-    It changes the squared error by |b|^2 - 2 b e.
+    Adding b changes the squared error of a channel by b^2 - 2 b e.
     """
-    return float(added @ added) < 2 * float(added @ error)
+    gains = 2 * added * error - np.square(added)
+    spread = gains.std(ddof=1) if gains.size > 1 else 0.0
+    return bool(gains.mean() > spread / math.sqrt(gains.size))
 
 
 def floats(constant: FloatConstant) -> npt.NDArray[np.float32]:
