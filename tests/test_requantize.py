@@ -213,3 +213,15 @@ def test_a_requantization_right_behind_another_clips_as_float_too() -> None:
     made = _compile(model.to_bytes(), "float32")
     (out,) = run(made, [np.array([-9, -1, 0.5, 1, 9], F32)])
     np.testing.assert_allclose(out, [-1.28, -1, 0.5, 1, 1.27], atol=1e-6)
+
+
+def test_uint8_of_a_custom_op_is_read_as_int8() -> None:
+    model = Model()
+    graph = model.graph()
+    x, made = (graph.tensor(name, (1, 8), np.uint8, scales=[0.25], zero_points=[3]) for name in ("x", "made"))
+    graph.op("CUSTOM", [x], [made], custom="Foo")
+    y = graph.tensor("y", (1, 8), np.uint8, scales=[0.5], zero_points=[5])
+    graph.io([x], graph.op("ADD", [made, made], [y], options("AddOptions")))
+    tensors = _graph(_compile(model.to_bytes(), "int8", mode="int8"))["tensors"]
+    assert tensors["made"]["type"] == UINT8
+    assert INT8 in {tensor["type"] for tensor in tensors.values()}
