@@ -77,6 +77,19 @@ def test_the_profile_of_own_kernels_names_ops_and_tensors() -> None:
     assert all(op.name and not op.delegated and op.calls == 1 for op in found.profile)
 
 
+def test_dynamic_tensors_that_are_not_marked_as_ranked_are_profiled() -> None:
+    marked, plain = build.Model(), build.Model()
+    for model in (marked, plain):
+        graph = model.graph()
+        x, y = graph.tensor("x", (-1, 8)), graph.tensor("y", (-1, 8))
+        graph.io([x], graph.op("COS", [x], [y]))
+    for tensor in plain.record.subgraphs[0].tensors:
+        tensor.hasRank = False
+    first, second = tflir.benchmark([marked.to_bytes(), plain.to_bytes()], seconds=BRIEFLY, profile=True)
+    assert second.profile_error == first.profile_error
+    assert [op.op for op in second.profile] == [op.op for op in first.profile]
+
+
 def test_a_runtime_without_a_profiler_is_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import ai_edge_litert
 

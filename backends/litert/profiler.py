@@ -209,8 +209,11 @@ class _Library:
         tensor = self._made(f"LiteRtGetSignature{side}TensorByIndex", signature, at)
         kind = (ctypes.c_int32 * (_TYPE_BYTES // 4))()
         self._call("LiteRtGetRankedTensorType", tensor, kind)
-        for axis, size in enumerate(like.shape):
-            kind[_DIMENSIONS_AT + axis] = max(size, 1) if kind[_DIMENSIONS_AT + axis] < 0 else size
+        for axis, size in enumerate(like.shape, _DIMENSIONS_AT):
+            if kind[axis] < 0:
+                kind[axis] = max(size, 1)
+            elif size >= 0:  # the library knows a size of tensors that are not marked as ranked, if like has none
+                kind[axis] = size
         needs = self._made(f"LiteRtGetCompiledModel{side}BufferRequirements", compiled, ctypes.c_size_t(number), at)
         return self._made("LiteRtCreateManagedTensorBufferFromRequirements", environment, kind, needs)
 
