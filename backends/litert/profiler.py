@@ -146,11 +146,12 @@ class _Library:
         compiled = self._made("LiteRtCreateCompiledModel", environment, loaded, self._options(delegate, threads))
         signature = self._made("LiteRtGetModelSignature", loaded, ctypes.c_size_t(number))
         inputs = [
-            self._input(environment, compiled, signature, number, place, value) for place, value in enumerate(values)
+            self._input(environment, compiled, signature, number, place, values[index])
+            for place, index in enumerate(self._order(signature, "Input", entry.inputs))
         ]
         outputs = [
-            self._buffer(environment, compiled, signature, number, place, "Output", port)
-            for place, port in enumerate(entry.outputs)
+            self._buffer(environment, compiled, signature, number, place, "Output", entry.outputs[index])
+            for place, index in enumerate(self._order(signature, "Output", entry.outputs))
         ]
         profiler = self._made("LiteRtCompiledModelGetProfiler", compiled)
         run = self._run(compiled, number, inputs, outputs)
@@ -200,6 +201,16 @@ class _Library:
         ctypes.memmove(address, content, len(content))
         self._call("LiteRtUnlockTensorBuffer", buffer)
         return buffer
+
+    def _order(self, signature: Any, side: str, ports: Sequence[Port]) -> list[int]:
+        """The positions of ports in the library's order, which is that of the file; as they stand if names differ."""
+        known = {port.name: index for index, port in enumerate(ports)}
+        found: list[int] = []
+        for place in range(len(ports)):
+            name = ctypes.c_char_p()
+            self._call(f"LiteRtGetSignature{side}Name", signature, ctypes.c_size_t(place), ctypes.byref(name))
+            found.append(known.get((name.value or b"").decode(errors="replace"), -1))
+        return found if sorted(found) == list(range(len(ports))) else list(range(len(ports)))
 
     def _buffer(
         self, environment: Any, compiled: Any, signature: Any, number: int, place: int, side: str, like: Array | Port
