@@ -188,14 +188,10 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
 
 
 def _before_integers(options: Options, activations: str, *, only: bool, pairs: bool = True) -> list[str]:
-    """The passes on the float graph, and on the `pairs` of training, before parameters are chosen for activations.
-
-    A model that is requantized has integer parts only where an op reads integers itself; what lies beside it is to be
-    quantized as all else is.
-    """
+    """The passes on the float graph, and on the `pairs` of training, before parameters are chosen for activations."""
     return [
         *(["tfl-lower-fake-quant"] if pairs else []),
-        *([] if options.requantize else [_preserved()]),
+        *([] if options.requantize else [_preserved()]),  # where ops read integers: what lies beside is quantized
         *(["tfl-signed-pairs"] if pairs else []),
         *_selected(options, integer=True),
         *_normal_form(options),
