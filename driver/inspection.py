@@ -195,6 +195,9 @@ class _ModuleFacts:
             if name == _MIN_RUNTIME and isinstance(value, ArrayElementsAttr):
                 stated = value.blob.view().tobytes().rstrip(b"\0").decode(errors="replace")
                 into.min_runtime_version = stated or into.min_runtime_version
+        for value in metadata_buffers_of(self.module):
+            into.metadata.append(Metadata("", value.blob.nbytes))
+            into.metadata_bytes += value.blob.nbytes
         if isinstance(archive := attributes.get(names.ASSOCIATED_FILES), ArrayElementsAttr):
             into.associated_files = listed(archive.blob.view().tobytes())
             into.metadata_bytes += archive.blob.nbytes
@@ -374,6 +377,13 @@ def _aliased(pairs: Attribute, ports: list[Port]) -> list[Port]:
             port = ports[at]
             ports_found.append(Port(name.data, port.type, port.shape, port.scale, port.zero_point))
     return ports_found
+
+
+def metadata_buffers_of(module: ModuleOp) -> list[ArrayElementsAttr]:
+    """The contents of the metadata without a name, but for those of entries with one."""
+    held = module.attributes.get(names.METADATA_BUFFERS)
+    values = cast("ArrayAttr[Attribute]", held).data if isinstance(held, ArrayAttr) else ()
+    return [value for value in values if isinstance(value, ArrayElementsAttr)]
 
 
 def metadata_of(attr: Attribute | None) -> Iterable[tuple[str, Attribute | None]]:

@@ -191,7 +191,7 @@ def _before_integers(options: Options, activations: str, *, only: bool, pairs: b
     """The passes on the float graph, and on the `pairs` of training, before parameters are chosen for activations."""
     return [
         *(["tfl-lower-fake-quant"] if pairs else []),
-        _preserved(),
+        *([] if options.requantize else [_preserved()]),  # where ops read integers: what lies beside is quantized
         *(["tfl-signed-pairs"] if pairs else []),
         *_selected(options, integer=True),
         *_normal_form(options),

@@ -22,6 +22,7 @@ from tflir.inspection import (
     Inspection,
     Port,
     inspect_module,
+    metadata_buffers_of,
     metadata_of,
     operator_name,
     port_of,
@@ -279,6 +280,8 @@ def _metadata(module: ModuleOp) -> Iterator[_Part]:
             yield _Part(0, name, None, _content(value))
         else:
             yield _Part(0, name, None, {})
+    for value in metadata_buffers_of(module):
+        yield _Part(0, "(no name)", None, _content(value))
     if isinstance(archive := module.attributes.get(names.ASSOCIATED_FILES), ArrayElementsAttr):
         yield _Part(0, "associated files", None, _content(archive))
     if (code := placed_bytes_of(module)) is not None:

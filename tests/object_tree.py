@@ -25,7 +25,7 @@ def tree(data: bytes) -> dict[str, Any]:
         "version": model.version,
         "description": _plain(model.description),
         "metadata": [(_plain(m.name), content(m.buffer)) for m in model.metadata or []],
-        "metadata_buffer": _plain(model.metadataBuffer),
+        "metadata_buffer": [content(index) for index in _plain(model.metadataBuffer) or []],
         "external": (_plain(model.externalBufferGroups), _plain(model.externalBuffers)),
         "signatures": [
             {

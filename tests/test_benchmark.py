@@ -103,6 +103,33 @@ def test_the_profile_of_own_kernels_names_ops_and_tensors() -> None:
     assert all(op.name and not op.delegated and op.calls == 1 for op in found.profile)
 
 
+def test_dynamic_tensors_that_are_not_marked_as_ranked_are_profiled() -> None:
+    marked, plain = build.Model(), build.Model()
+    for model in (marked, plain):
+        graph = model.graph()
+        x, y = graph.tensor("x", (-1, 8)), graph.tensor("y", (-1, 8))
+        graph.io([x], graph.op("COS", [x], [y]))
+    for tensor in plain.record.subgraphs[0].tensors:
+        tensor.hasRank = False
+    first, second = tflir.benchmark([marked.to_bytes(), plain.to_bytes()], seconds=BRIEFLY, profile=True)
+    assert second.profile_error == first.profile_error
+    assert [op.op for op in second.profile] == [op.op for op in first.profile]
+
+
+def test_several_inputs_and_outputs_are_profiled_in_the_order_of_the_file() -> None:
+    model = build.Model()
+    graph = model.graph()
+    x = {name: graph.tensor(name, (1, size)) for name, size in (("b", 8), ("c", 2), ("a", 4))}
+    y = {f"y{name}": graph.op("COS", [value], [graph.tensor(f"y{name}", (1, size))])[0]
+         for (name, value), size in zip(x.items(), (8, 2, 4), strict=True)}  # fmt: skip
+    graph.io(list(x.values()), list(y.values()))
+    single = tflir.benchmark([model.to_bytes()], seconds=BRIEFLY, profile=True)[0]
+    model.signature("serve", graph, x, y)
+    (found,) = tflir.benchmark([model.to_bytes()], seconds=BRIEFLY, profile=True)
+    assert found.profile_error == single.profile_error
+    assert [op.op for op in found.profile] == [op.op for op in single.profile]
+
+
 def test_a_runtime_without_a_profiler_is_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import ai_edge_litert
 

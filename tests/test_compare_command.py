@@ -176,3 +176,11 @@ def test_errors_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -
     found = _found(capsys, "a.tflite", "s.tflite", status=1)
     assert found["numbers"] is None
     assert "its one way in" in found["error"]
+
+
+def test_models_without_outputs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = build.Model()
+    model.graph()
+    Path("empty.tflite").write_bytes(model.to_bytes())
+    assert main(["compare", "empty.tflite", "empty.tflite"]) == 0
+    assert "no outputs to compare" in capsys.readouterr().out

@@ -139,6 +139,15 @@ def test_subgraphs_and_signatures_without_inputs_and_outputs(shown: Any) -> None
     assert {"first 0", "second 0", "to_first first", "to_second second"} <= set(lines)
 
 
+def test_metadata_without_names(inspected: Any, shown: Any) -> None:
+    model = models.Model()
+    model.graph()
+    model.metadata("named", b"abc")
+    model.record.metadataBuffer = [model.record.metadata[0].buffer, model.buffer(bytes(300))]
+    assert [(entry.name, entry.bytes) for entry in inspected(model.to_bytes()).metadata] == [("named", 3), ("", 300)]
+    assert "(no name)" in shown(model.to_bytes())
+
+
 def test_zeros_of_large_constants(inspected: Any) -> None:
     table = models.random(64, 32)
     table[:16] = 0

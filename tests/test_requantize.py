@@ -213,3 +213,34 @@ def test_a_requantization_right_behind_another_clips_as_float_too() -> None:
     made = _compile(model.to_bytes(), "float32")
     (out,) = run(made, [np.array([-9, -1, 0.5, 1, 9], F32)])
     np.testing.assert_allclose(out, [-1.28, -1, 0.5, 1, 1.27], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8])
+@pytest.mark.parametrize("requantize", ["float32", "int8"])
+def test_an_op_that_gives_plain_integers_a_scale_keeps_them(kind: npt.DTypeLike, requantize: str) -> None:
+    model = Model()
+    graph = model.graph()
+    x, moved = (
+        graph.tensor("x", (1, 4, 4, 2), kind),
+        graph.tensor("m", (1, 2, 2, 8), kind, scales=[0.25], zero_points=[0]),
+    )
+    graph.op("SPACE_TO_DEPTH", [x], [moved], options("SpaceToDepthOptions", blockSize=2))
+    y = graph.tensor("y", (1, 2, 2, 8), kind, scales=[0.25], zero_points=[0])
+    graph.io([x], graph.op("ADD", [moved, moved], [y], options("AddOptions")))
+    given = np.random.default_rng(1).integers(0, 50, (1, 4, 4, 2)).astype(kind)
+    made = _compile(model.to_bytes(), requantize)
+    assert _graph(made)["tensors"]["x"]["type"] == _graph(model.to_bytes())["tensors"]["x"]["type"]
+    (before,), (after,) = run(model.to_bytes(), [given]), run(made, [given])
+    assert np.abs(after - before * F32(0.25)).max() <= (0 if requantize == "float32" else 0.25)
+
+
+def test_uint8_of_a_custom_op_is_read_as_int8() -> None:
+    model = Model()
+    graph = model.graph()
+    x, made = (graph.tensor(name, (1, 8), np.uint8, scales=[0.25], zero_points=[3]) for name in ("x", "made"))
+    graph.op("CUSTOM", [x], [made], custom="Foo")
+    y = graph.tensor("y", (1, 8), np.uint8, scales=[0.5], zero_points=[5])
+    graph.io([x], graph.op("ADD", [made, made], [y], options("AddOptions")))
+    tensors = _graph(_compile(model.to_bytes(), "int8", mode="int8"))["tensors"]
+    assert tensors["made"]["type"] == UINT8
+    assert INT8 in {tensor["type"] for tensor in tensors.values()}

@@ -121,7 +121,7 @@ def model_fields() -> bytes:
     a = other.tensor("a", ())
     other.record.tensors[a].hasRank = False
     other.io([a], other.op("ABS", [a], [other.tensor("b", ())], None))
-    model.record.metadataBuffer = [1, 2]
+    model.record.metadataBuffer = [model.record.metadata[1].buffer, model.buffer(b"no name"), model.buffer(b"nor this")]
     return model.to_bytes()
 
 

@@ -149,11 +149,12 @@ class _Library:
             if port.shape != value.shape:
                 self._resize(compiled, number, place, value)
         inputs = [
-            self._input(environment, compiled, signature, number, place, value) for place, value in enumerate(values)
+            self._input(environment, compiled, signature, number, place, values[index])
+            for place, index in enumerate(self._order(signature, "Input", entry.inputs))
         ]
         outputs = [
-            self._buffer(environment, compiled, signature, number, place, "Output", port)
-            for place, port in enumerate(entry.outputs)
+            self._buffer(environment, compiled, signature, number, place, "Output", entry.outputs[index])
+            for place, index in enumerate(self._order(signature, "Output", entry.outputs))
         ]
         profiler = self._made("LiteRtCompiledModelGetProfiler", compiled)
         run = self._run(compiled, number, inputs, outputs)
@@ -206,6 +207,16 @@ class _Library:
         self._call("LiteRtUnlockTensorBuffer", buffer)
         return buffer
 
+    def _order(self, signature: Any, side: str, ports: Sequence[Port]) -> list[int]:
+        """The positions of ports in the library's order, which is that of the file; as they stand if names differ."""
+        known = {port.name: index for index, port in enumerate(ports)}
+        found: list[int] = []
+        for place in range(len(ports)):
+            name = ctypes.c_char_p()
+            self._call(f"LiteRtGetSignature{side}Name", signature, ctypes.c_size_t(place), ctypes.byref(name))
+            found.append(known.get((name.value or b"").decode(errors="replace"), -1))
+        return found if sorted(found) == list(range(len(ports))) else list(range(len(ports)))
+
     def _buffer(
         self, environment: Any, compiled: Any, signature: Any, number: int, place: int, side: str, like: Array | Port
     ) -> Any:
@@ -214,8 +225,11 @@ class _Library:
         tensor = self._made(f"LiteRtGetSignature{side}TensorByIndex", signature, at)
         kind = (ctypes.c_int32 * (_TYPE_BYTES // 4))()
         self._call("LiteRtGetRankedTensorType", tensor, kind)
-        for axis, size in enumerate(like.shape):
-            kind[_DIMENSIONS_AT + axis] = max(size, 1) if kind[_DIMENSIONS_AT + axis] < 0 else size
+        for axis, size in enumerate(like.shape, _DIMENSIONS_AT):
+            if kind[axis] < 0:
+                kind[axis] = max(size, 1)
+            elif size >= 0:  # the library knows a size of tensors that are not marked as ranked, if like has none
+                kind[axis] = size
         needs = self._made(f"LiteRtGetCompiledModel{side}BufferRequirements", compiled, ctypes.c_size_t(number), at)
         return self._made("LiteRtCreateManagedTensorBufferFromRequirements", environment, kind, needs)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr, SymbolRefAttr
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, StringAttr, SymbolRefAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute
 
@@ -60,6 +60,8 @@ class ModelExport:
         self.codes: list[Record] = []
         self._buffer_indices: dict[Blob, int] = {}
         self._code_indices: dict[Any, int] = {}
+        self._metadata_at: dict[int, int] = {}
+        """The buffers of the entries of metadata, by their position."""
         self._releases: set[tuple[str, int]] = set()
         self._fields = self._model_fields()
 
@@ -135,6 +137,8 @@ class ModelExport:
             model["signature_defs"] = [self._signature(s, model) for s in cast("ArrayAttr[DictionaryAttr]", signatures)]
         if metadata := self._metadata(graphs):
             model["metadata"] = metadata
+        if unnamed := self._unnamed_metadata():
+            model["metadata_buffer"] = unnamed
         model["buffers"] = self.buffers
         code = placed_bytes_of(self.module)
         return Writer(model, self._associated_files(), None if code is None else (code[0], code[1].blob))
@@ -170,13 +174,25 @@ class ModelExport:
         ]
         outside = lies_outside(self.buffers)
         records: list[Record] = []
-        for name, value in entries:
+        for position, (name, value) in enumerate(entries):
             if name == _LOCATION and not outside:
                 continue
             records.append({"name": name, "buffer": self._metadata_buffer(name, value, graphs)})
+            self._metadata_at[position] = records[-1]["buffer"]
         if outside and not any(name == _LOCATION for name, _ in entries):
             records.append({"name": _LOCATION, "buffer": self._own_buffer(_OUTSIDE)})
         return records
+
+    def _unnamed_metadata(self) -> list[int]:
+        """The buffers of metadata without names."""
+        found: list[int | None] = []
+        held = self.module.attributes.get(names.METADATA_BUFFERS)
+        for value in cast("ArrayAttr[Attribute]", held) if isinstance(held, ArrayAttr) else ():
+            if isinstance(value, ArrayElementsAttr):
+                found.append(self.buffer(value.blob))
+            else:
+                found.append(self._metadata_at.get(cast("IntegerAttr[Any]", value).value.data))
+        return [index for index in found if index]
 
     def _metadata_buffer(self, name: str, value: Attribute | None, graphs: list[GraphExport]) -> int:
         if name == control.METADATA_NAME and value is None:

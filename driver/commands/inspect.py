@@ -163,8 +163,9 @@ class _Page:
     def _metadata(self) -> None:
         if not self.found.metadata:
             return
+        sizes = ["" if entry.bytes is None else human_size(entry.bytes) for entry in self.found.metadata]
         rows: list[Row] = [
-            [entry.name, "" if entry.bytes is None else human_size(entry.bytes)] for entry in self.found.metadata
+            [entry.name or "(no name)", size] for entry, size in zip(self.found.metadata, sizes, strict=True)
         ]
         self._table("Metadata", ("name", "bytes"), rows, flexible=0, numbers=(1,))
 

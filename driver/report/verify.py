@@ -207,6 +207,9 @@ def print_verification(verification: Verification, console: Console | None = Non
 
 
 def _print_outputs(verification: Verification, console: Console) -> None:
+    if not verification.outputs:
+        console.print("The model has no outputs to compare.")
+        return
     several = len({output.signature for output in verification.outputs}) > 1
     rows: list[Row] = []
     for output in verification.outputs:

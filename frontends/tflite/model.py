@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import (
     SymbolRefAttr,
     UnitAttr,
     i32,
+    i64,
 )
 from xdsl.ir import Attribute
 
@@ -37,7 +38,7 @@ from tflir.ir.tfl.control_flow import SUBGRAPH_FIELDS
 from tflir.ir.types import element_type
 
 Signature = tuple[str, Sequence[Attribute], Sequence[Attribute]]
-_PLAIN_FIELDS = ("metadata_buffer", "external_buffer_groups", "external_buffers")
+_PLAIN_FIELDS = ("external_buffer_groups", "external_buffers")
 
 
 def import_model(file: ModelFile) -> ModuleOp:
@@ -196,6 +197,20 @@ class ModelImport:
             entries.append((record.get("name", ""), self.buffer(index)))
         return entries
 
+    def _unnamed_metadata(self) -> list[Attribute]:
+        entries: list[Record] = self.model.get("metadata", [])
+        positions: dict[int, int] = {}
+        for position, record in enumerate(entries):
+            positions.setdefault(record.get("buffer", 0), position)
+        listed: npt.NDArray[np.int32] | None = self.model.get("metadata_buffer")
+        found: list[Attribute] = []
+        for index in () if listed is None else listed.tolist():
+            if index in positions:
+                found.append(IntegerAttr(positions[index], i64))
+            elif index > 0 and (blob := self.buffer(index)) is not None:
+                found.append(from_blob(blob, (blob.nbytes,), element_type("UINT8")))
+        return found
+
     def _control_edges(self) -> list[dict[int, list[int]]] | None:
         """For each subgraph, operator → those that must run before it; None if there is no (readable)
         metadata of them.
@@ -229,6 +244,8 @@ class ModelImport:
                     for name, blob in self._metadata()
                 ]
             )
+        if unnamed := self._unnamed_metadata():
+            attributes[names.METADATA_BUFFERS] = ArrayAttr(unnamed)
         if signatures := model.get("signature_defs"):
             attributes[names.SIGNATURES] = ArrayAttr([self._signature_def(s) for s in signatures])
         plain = {k: model[k] for k in _PLAIN_FIELDS if k in model and len(model[k])}

@@ -16,7 +16,7 @@ from tflir.passes.base import PassReport, TflPass
 from tflir.passes.rewriting.values import is_returned
 
 _KINDS = ("names", "metadata")
-_METADATA = (names.METADATA, names.DESCRIPTION, names.ASSOCIATED_FILES)
+_METADATA = (names.METADATA, names.METADATA_BUFFERS, names.DESCRIPTION, names.ASSOCIATED_FILES)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from xdsl.dialects.builtin import IntegerType, ModuleOp
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
@@ -43,7 +44,8 @@ class SignedPairsPass(TflPass):
     %y = "tfl.dequantize"(%q) …
     ```
     The real values stay the same: integers and zero points are both reduced by 128. An input or output of uint8 keeps
-    its type, and a `tfl.quantize` converts it. Ops that `tfl-preserve-quantized` marked are not changed.
+    its type, as does what an op makes that no pass changes, and a `tfl.quantize` converts it. Ops that
+    `tfl-preserve-quantized` marked are not changed.
     """
 
     name = "tfl-signed-pairs"
@@ -74,10 +76,10 @@ def _signed(params: UniformQuantizedType) -> UniformQuantizedType:
 
 def _sign_quantize(op: QuantizeOp, report: PassReport) -> None:
     """Makes the quantize of a pair produce int8; users other than dequantizes still read uint8."""
-    params = _unsigned8(op.results[0])
-    if params is None:
+    params, uses = _unsigned8(op.results[0]), list(op.results[0].uses)
+    others = [use for use in uses if not isinstance(use.operation, DequantizeOp)]
+    if params is None or len(others) == len(uses):
         return
-    others = [use for use in op.results[0].uses if not isinstance(use.operation, DequantizeOp)]
     qtype = quantized_tensor(op.results[0], _signed(params))
     unsigned = op.results[0].type
     op.properties["qtype"] = qtype
@@ -92,7 +94,9 @@ def _sign_quantize(op: QuantizeOp, report: PassReport) -> None:
 
 
 def _sign_dequantize(op: DequantizeOp, report: PassReport) -> None:
-    """Lets a dequantize of a uint8 constant or input read it as int8."""
+    """Lets a dequantize of a uint8 constant or input read it as int8, and one of what an op makes, if not the return
+    alone reads it.
+    """
     source = op.operands[0]
     params = _unsigned8(source)
     if params is None:
@@ -109,6 +113,10 @@ def _sign_dequantize(op: DequantizeOp, report: PassReport) -> None:
         qtype = quantized_tensor(source, _signed(params))
         made = QuantizeOp.create(operands=[source], result_types=[qtype], properties={"qtype": qtype})
         report.count("inputs of uint8 read as int8")
+    elif not isinstance(constant, QConstOp) and any(not isinstance(u.operation, ReturnOp) for u in op.results[0].uses):
+        qtype = quantized_tensor(source, _signed(params))
+        made = QuantizeOp.create(operands=[source], result_types=[qtype], properties={"qtype": qtype})
+        report.count("results of uint8 read as int8")
     if made is not None:
         insert_before(op, made)
         op.operands[0] = made.results[0]

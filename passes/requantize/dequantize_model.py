@@ -30,7 +30,7 @@ from tflir.passes.requantize.attributes import forget_scales, make_float_op
 from tflir.passes.requantize.bounds import Bounds
 from tflir.passes.requantize.clipping import Clipping
 from tflir.passes.requantize.constants import float_const, rounded_blob
-from tflir.passes.requantize.integer_readers import reads_integers
+from tflir.passes.requantize.integer_readers import reads_integers, takes_scaled_as_plain
 from tflir.passes.requantize.naming import replace_with
 from tflir.passes.requantize.scales import Scales, scales_of
 from tflir.passes.rewriting.edit import erase, insert_after, insert_before
@@ -59,9 +59,9 @@ class DequantizeModelPass(TflPass):
        {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 25.5>}}}
        : (tensor<1x8xf32>, …) -> tensor<1x4xf32>
     ```
-    Ops that read the integers themselves (`tfl.cast`, custom ops) keep integer operands, between a quantize and a
-    dequantize. Before this pass, sparse constants must be made dense (`tfl-densify-fold`) and fake quantization must be
-    lowered (`tfl-lower-fake-quant`).
+    Ops that read the integers themselves (`tfl.cast`, custom ops, those that take plain integers of the same type too)
+    keep integer operands, between a quantize and a dequantize. Before this pass, sparse constants must be made dense
+    (`tfl-densify-fold`) and fake quantization must be lowered (`tfl-lower-fake-quant`).
     """
 
     name = "tfl-dequantize-model"
@@ -92,6 +92,8 @@ class _Function:
         """The original scales of values that have become float, including constants."""
         self._requantizes: dict[Operation, Scales] = {}
         """The original scales of the operands of quantize ops that requantize."""
+        self._readers: set[Operation] = set()
+        """Ops that read integers themselves."""
         self._reads_float: dict[Operation, set[int]] = {}
         """For ops that read integers themselves, the operands that were float in the input model."""
 
@@ -100,7 +102,8 @@ class _Function:
         for op in ops:
             if isinstance(op, QuantizeOp) and (before := scales_of(op.operands[0], self._function)) is not None:
                 self._requantizes[op] = before
-        for op in filter(reads_integers, ops):
+        self._readers = {op for op in ops if reads_integers(op) or takes_scaled_as_plain(op, self._function)}
+        for op in self._readers:
             self._reads_float[op] = {index for index, value in enumerate(op.operands) if is_float(value)}
         for block in {op.parent: None for op in ops}:
             for argument in block.args if block is not None else ():
@@ -122,7 +125,7 @@ class _Function:
             self._quantize(op)
         elif isinstance(op, DequantizeOp):
             self._dequantize(op)
-        elif reads_integers(op):
+        elif op in self._readers:
             self._keep(op)
         else:
             self._compute(op)
@@ -132,7 +135,7 @@ class _Function:
             self._variable(op)
             return
         value, scales = op.output, scales_of(op.output, self._function)
-        uses = [use for use in value.uses if not reads_integers(use.operation)]
+        uses = [use for use in value.uses if use.operation not in self._readers]
         if scales is None or not uses or not isinstance(op.value, ArrayElementsAttr):
             return
         if not _is_narrow(scales) and not all(_is_bias(use.operation, use.index) for use in uses):
@@ -153,7 +156,7 @@ class _Function:
             scales is None
             or not scales.is_one
             or not _is_narrow(scales)
-            or any(reads_integers(use.operation) for use in op.output.uses)
+            or any(use.operation in self._readers for use in op.output.uses)
         ):
             return
         stored = op.value
@@ -172,7 +175,7 @@ class _Function:
         source, scales = op.operands[0], scales_of(op.output, self._function)
         if not is_float(source) or scales is None:
             return
-        kept = [use for use in op.output.uses if reads_integers(use.operation)]
+        kept = [use for use in op.output.uses if use.operation in self._readers]
         value = self._rounded(op, source, scales) or self._clipping.of_quantize(
             op, source, scales, self._requantizes.get(op)
         )
@@ -229,12 +232,13 @@ class _Function:
                 op.operands[index] = quantize.results[0]
         for result in op.results:
             scales = scales_of(result, self._function)
-            others = [use for use in result.uses if not reads_integers(use.operation)]
+            others = [use for use in result.uses if use.operation not in self._readers]
             if quantized_element(result) is None or scales is None or not others:
                 continue
             made = DequantizeOp.create(operands=[result], result_types=[with_element(result.type, F32)])
             made.location = names.named(names.suffixed(result, "dequantized"))
             insert_after(op, made)
+            self._report.count("activations made float")
             for use in others:
                 use.operation.operands[use.index] = made.results[0]
             if scales.is_one:
