@@ -103,6 +103,14 @@ def test_files_hold_histograms_and_merge_in_any_order(tmp_path: Path) -> None:
     assert read_recorded([tmp_path / "whole.json"]) == whole
 
 
+def test_a_shard_without_samples_says_so() -> None:
+    module, samples = load_bytes(_model()), _samples()
+    count = len(samples)
+    assert not any("shard" in line for line in calibrate(module, samples, shard=(count, count)).warnings)
+    empty = calibrate(module, samples, shard=(count + 2, count + 2))
+    assert empty.warnings == (f"shard {count + 2} of {count + 2} has none of the samples: there are only {count}",)
+
+
 def test_a_file_without_histograms_takes_those_of_the_others_away(tmp_path: Path) -> None:
     module = load_bytes(_model())
     samples = _samples()

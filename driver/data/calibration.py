@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -90,6 +90,7 @@ class Calibration:
         self._anew = not tf_compat
         self._histograms, self._channels = histograms, channels
         self._few = samples != 1 and shard[1] == 1
+        self._shard = shard
         observed = snapshot(module)
         PreserveQuantizedPass().run(observed)
         self._probes = insert_range_outputs(observed)
@@ -142,7 +143,8 @@ class Calibration:
                 self._counts.add(entry, values)
             if progress is not None:
                 progress(done, self.data.count or 0)
-        recorded = replace(collected.recorded(), warnings=tuple(suspicions.lines(few=self._few)))
+        warnings = [*suspicions.lines(few=self._few), *self._empty_shard()]
+        recorded = replace(collected.recorded(), warnings=tuple(warnings))
         if self._counts is None:
             return recorded
         seen = self._counts.take(recorded.ranges)
@@ -152,6 +154,12 @@ class Calibration:
             histograms=seen.histograms if self._histograms else None,
             channels=channels if self._channels else None,
         )
+
+    def _empty_shard(self) -> Iterator[str]:
+        """A warning if the samples that were read end before the first one of the shard."""
+        first, of = self._shard
+        if of > 1 and self.data.number < first:
+            yield f"shard {first} of {of} has none of the samples: there are only {self.data.number}"
 
     @contextlib.contextmanager
     def _counting(self, num_threads: int | None) -> Generator[Counts]:
