@@ -17,6 +17,7 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp, SparseConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.types import element_of, quantized_element, shape_of, tensor_type, with_element
 from tflir.passes.quantization.dequantized import dequantized_blob
+from tflir.passes.quantization.facts import STORED_WEIGHTS
 from tflir.passes.quantization.numerics import dequantized_int8_blob, float32_blob
 from tflir.passes.requantize.scales import scales_of_type
 from tflir.passes.rewriting.edit import insert_after
@@ -76,7 +77,11 @@ def constant_of(value: SSAValue) -> FloatConstant | None:
 
 
 def dequantized_constant(op: Operation) -> FloatConstant | None:
-    """The float32 constant that `op` makes, if it is the dequantize of a quantized constant; else None."""
+    """The float32 constant that `op` makes, if it is the dequantize of a quantized constant; else None.
+
+    Integers of less than 8 bits, or with scales of blocks, that a pass of this run chose do not count: rounded
+    anew, they would be int8.
+    """
     source = op.operands[0] if isinstance(op, DequantizeOp) else None
     if not isinstance(source, OpResult) or not isinstance(source.op, QConstOp):
         return None
@@ -86,6 +91,8 @@ def dequantized_constant(op: Operation) -> FloatConstant | None:
     shape = shape_of(value.type) or ()
     if element.storage.width.data == 8 and not element.is_unsigned and not element.layout.blocks:
         blob = dequantized_int8_blob(value.blob, shape, element.layout)
+    elif STORED_WEIGHTS in op.attributes:
+        return None
     else:
         blob = dequantized_blob(value, scales_of_type(element, len(shape)))
     return FloatConstant(op.results[0], blob, shape, source.op, value.blob.nbytes)
