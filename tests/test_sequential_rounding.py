@@ -15,6 +15,7 @@ from net_builder import RELU, SAME, Net, model_of
 
 from tflir.backends.litert.run import Runner
 from tflir.cli import main
+from tflir.passes.weights.reading import agrees
 from tflir.passes.weights.targets import shift, target
 
 Array = np.ndarray[Any, Any]
@@ -87,6 +88,17 @@ def test_biases_get_the_mean_of_what_is_missing() -> None:
     added = shift(weights, weights, _means(x, z), _means(x_held, z_held))
     assert added is not None
     np.testing.assert_allclose((x @ weights.T).mean(axis=0), (z @ weights.T).mean(axis=0) + added)
+
+
+def test_a_correction_must_help_by_more_than_chance() -> None:
+    """It adds what channels missed; on data that was held out, they miss something else."""
+    added = np.full(8, 0.1)
+    assert agrees(added, added)
+    assert agrees(added, added + 0.04 * np.random.default_rng(1).normal(size=8))
+    assert not agrees(added, np.array([2.0, -1.5, 2.0, -1.5, 0.1, 0.1, 0.1, 0.1])), "a gain in the mean, by chance"
+    assert not agrees(added, -added)
+    assert agrees(added[:1], added[:1])
+    assert not agrees(np.zeros(8), added), "nothing is added"
 
 
 def _network(net: Net, x: int) -> int:
