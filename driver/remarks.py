@@ -241,8 +241,8 @@ def small_constants(module: ModuleOp) -> tuple[int, int]:
 def larger_because(reports: Sequence[PassReport], *, floats: bool, widened: bool) -> str:
     """Why the compiled model takes more bytes than the original.
 
-    With `floats` none of its constants is quantized or float16 any more; with `widened` some took less than a byte for
-    each element.
+    With `floats` its constants are no longer quantized or float16, except where an op reads the integers themselves;
+    with `widened` some took less than a byte for each element.
     """
     changed = {report.name for report in reports if report.changed}
     if not changed:

@@ -286,7 +286,8 @@ def _larger(converter: Converter, source: Input, target: str, compiled: str | by
         return
     made = Input(target, False, size, compiled if isinstance(compiled, bytes) else None)
     (small, narrow), (small_now, narrow_now) = small_constants(source.load()), small_constants(made.load())
-    why = larger_because(converter.reports, floats=small > small_now == 0, widened=narrow > narrow_now)
+    floats = small > small_now and (small_now == 0 or converter.requantize == "float32")
+    why = larger_because(converter.reports, floats=floats, widened=narrow > narrow_now)
     yield f"larger by {size - source.size} bytes: {why}"
 
 
