@@ -225,19 +225,32 @@ def is_narrow(kind: Attribute | None) -> bool:
     return isinstance(storage, IntegerType) and 1 < int(cast(Any, storage).width.data) < _BYTE
 
 
-def has_narrow_weights(module: ModuleOp) -> bool:
-    """Whether a model has weights of less than a byte each."""
+def small_constants(module: ModuleOp) -> tuple[int, int]:
+    """The numbers of constants whose elements take less than four bytes as they stand for floats, and less than one."""
+    from xdsl.dialects.builtin import Float16Type
+
+    from tflir.ir.constness import is_constant
+    from tflir.ir.quant import UniformQuantizedType
     from tflir.ir.types import element_of
 
-    return any(is_narrow(element_of(value.type)) for op in module.walk() for value in op.results)
+    kinds = [element_of(value.type) for op in module.walk() for value in op.results if is_constant(value)]
+    narrow = sum(map(is_narrow, kinds))
+    return sum(isinstance(kind, (UniformQuantizedType, Float16Type)) or is_narrow(kind) for kind in kinds), narrow
 
 
-def larger_because(requantize: str | None, reports: Sequence[PassReport], *, narrow: bool) -> str:
-    """Why the compiled model takes more bytes than the original, which had weights of less than a byte if `narrow`."""
-    if requantize == "float32":
+def larger_because(reports: Sequence[PassReport], *, floats: bool, widened: bool) -> str:
+    """Why the compiled model takes more bytes than the original.
+
+    With `floats` its constants are no longer quantized or float16, except where an op reads the integers themselves;
+    with `widened` some took less than a byte for each element.
+    """
+    changed = {report.name for report in reports if report.changed}
+    if not changed:
+        return "nothing but the form of its tables changed"
+    if floats:
         return "its constants are float32 now"
-    if requantize is not None and narrow:
+    if widened:
         return "its weights took less than a byte each, and take one now"
-    if any(report.name == "tfl-integer-tables" and report.changed for report in reports):
+    if "tfl-integer-tables" in changed:
         return "ops without an integer kernel became look-ups in tables"
     return "scales and conversions take more than is saved"

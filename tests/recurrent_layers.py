@@ -92,19 +92,19 @@ def _svdf() -> Layer:
     return build, (1, INPUTS), (1, UNITS)
 
 
-_LAYERS = {
+LAYERS = {
     "LSTM": lambda: _lstm("LSTM", peephole=True),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": lambda: _lstm("UNIDIRECTIONAL_SEQUENCE_LSTM", peephole=True),
     "BIDIRECTIONAL_SEQUENCE_LSTM": _bidirectional,
     "UNIDIRECTIONAL_SEQUENCE_RNN": _rnn,
     "SVDF": _svdf,
 }
-KINDS = tuple(_LAYERS)
+KINDS = tuple(LAYERS)
 
 
 def layer(kind: str, *, reader: str = "") -> tuple[bytes, Shape]:
     """A model of one layer, and of an op that reads its result; and the shape of its input."""
-    build, shape, result = _LAYERS[kind]()
+    build, shape, result = LAYERS[kind]()
 
     def whole(net: Net, x: int) -> int:
         y = build(net, x)

@@ -11,6 +11,7 @@ from models_builder import NONE, options, random
 from net_builder import Net, model_of
 from object_tree import tree
 from recording import nearness, run
+from recurrent_layers import LAYERS, correlated
 
 import tflir
 
@@ -96,3 +97,22 @@ def test_integer_kernels_compute_one_activation(build: Callable[[], bytes], shap
     made = _compiled(data := build(), shape)
     assert (schema.TensorType.INT8 in [t["type"] for t in tree(made)["graphs"][0]["tensors"].values()]) == runs
     assert _nearness(data, made, shape) > 20
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM"])
+def test_a_result_keeps_the_scale_of_its_state(kind: str) -> None:
+    """The integer kernels write the state and copy it to the result: a reader in coarser steps gets a copy of it."""
+    add, shape, made = LAYERS[kind]()
+
+    def build(net: Net, x: int) -> int:
+        wide = net.op("MUL", "wide", [x, net.constant("two", np.array([2], np.float32))], shape, options("MulOptions"))
+        how, size = options("ConcatenationOptions", axis=len(made) - 1), (*made[:-1], made[-1] + shape[-1])
+        return net.op("CONCATENATION", "z", [add(net, x), wide], size, how)
+
+    given = model_of(build, shape)
+    samples = [correlated(shape, n) for n in range(4)]
+    converter = tflir.Converter.from_bytes(given)
+    converter.optimizations = [tflir.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([sample] for sample in samples)
+    quantized = converter.convert()
+    assert all(nearness(run(quantized, [x]), run(given, [x])) > 15 for x in samples)

@@ -23,7 +23,7 @@ from tflir.files import TEXT, to_bytes, write
 from tflir.flags import AUTO, OptionWarning
 from tflir.ir.errors import USAGE, Error, printable
 from tflir.options import Options, options_from
-from tflir.remarks import has_narrow_weights, larger_because
+from tflir.remarks import larger_because, small_constants
 
 if TYPE_CHECKING:
     from tflir.benchmarking import Latency
@@ -77,7 +77,7 @@ def _compile(arguments: argparse.Namespace, options: Options, team: Team | None)
         write_stdout(compiled)
     if arguments.rules_out:
         _write_rules(arguments.rules_out, source, options)
-    remarks = [*converter.remarks, *_larger(converter, source, target, size)]
+    remarks = [*converter.remarks, *_larger(converter, source, target, compiled, size)]
     if not (arguments.quiet or arguments.json):
         _say(converter, source, target, size, remarks, verbose=arguments.verbose)
     with _stdout_for_files(arguments):
@@ -280,12 +280,15 @@ def _is_text(target: str) -> bool:
     return pathlib.Path(target).suffix == TEXT
 
 
-def _larger(converter: Converter, source: Input, target: str, size: int) -> Iterator[str]:
+def _larger(converter: Converter, source: Input, target: str, compiled: str | bytes | None, size: int) -> Iterator[str]:
     """Why a model became larger, in a line."""
-    if size > source.size and converter.reports and not source.is_text and not _is_text(target):
-        narrow = converter.requantize is not None and has_narrow_weights(source.load())
-        why = larger_because(converter.requantize, converter.reports, narrow=narrow)
-        yield f"larger by {size - source.size} bytes: {why}"
+    if size <= source.size or source.is_text or compiled is None:
+        return
+    made = Input(target, False, size, compiled if isinstance(compiled, bytes) else None)
+    (small, narrow), (small_now, narrow_now) = small_constants(source.load()), small_constants(made.load())
+    floats = small > small_now and (small_now == 0 or converter.requantize == "float32")
+    why = larger_because(converter.reports, floats=floats, widened=narrow > narrow_now)
+    yield f"larger by {size - source.size} bytes: {why}"
 
 
 def _say(converter: Converter, source: Input, target: str, size: int, remarks: Sequence[str], *, verbose: bool) -> None:

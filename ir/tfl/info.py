@@ -66,6 +66,8 @@ class OpInfo:
     """The products of weights and activations that it computes."""
     stateful: tuple[int, ...] = ()
     """Operands that the op updates (variable tensors)."""
+    result_state: int | None = None
+    """The updated operand that holds what the op answered last: its integer kernel knows one scale for both."""
     sparse: tuple[int, ...] = ()
     """Operands that may be sparse: read directly, or through a DENSIFY."""
     densify: tuple[str, ...] = ()

@@ -106,6 +106,7 @@ class LSTMOp(_LSTM):
         hybrid=True,
         asymmetric_inputs=True,
         stateful=(18, 19),
+        result_state=18,
     )
     kernel_type = opt_prop_def(LSTMKernelTypeAttr)
 
@@ -127,6 +128,7 @@ class UnidirectionalSequenceLSTMOp(_LSTM):
         hybrid=True,
         asymmetric_inputs=True,
         stateful=(18, 19),
+        result_state=18,
     )
     time_major = prop_def(BOOL)
     diagonal_recurrent_tensors = opt_prop_def(BOOL)

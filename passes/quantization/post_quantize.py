@@ -191,6 +191,8 @@ class FoldRequantize(RewritePattern):
             return rewriter.decline("its weights follow from its first scale", producing_op)
         if not info.quantizable or is_same_scale(producing_op) or info.fixed_output is not None:
             return rewriter.decline("the op before it can't have other parameters", producing_op)
+        if not self.any_scale and info.result_state is not None:
+            return rewriter.decline("the op before it keeps its result with the first parameters", producing_op)
         if not self.any_scale and made_too_fine(producing_op, wanted):
             return rewriter.decline("the kernel of the op before it takes no scale so fine", producing_op)
         result = rewriter.replace_value_with_new_type(source, op.results[0].type)

@@ -50,6 +50,13 @@ INT8: tuple[Quirk, ...] = (
         "passes.quantization.materialise:materialise",
     ),
     Quirk(
+        "lstm-result-without-its-state",
+        "Clean-up",
+        "a requantization of an LSTM's result is folded into the op: its kernel answers in the scale of the state",
+        "it stays",
+        "passes.quantization.post_quantize:FoldRequantize",
+    ),
+    Quirk(
         "constant-dequantize-spelled-out",
         "Clean-up",
         "a dequantize of a constant that a float op or the function's end still reads becomes cast, sub and mul",
