@@ -344,6 +344,8 @@ class Converter(Settings):
         if recorded.without:
             said = f"{recorded.without} of {recorded.layers + recorded.without} layers are rounded to nearest: "
             self.remarks.append(f"{said}what they read could not be recorded")
+        if not recorded.layers + recorded.without:
+            self.remarks.append("warning: no layer has float weights, which could be rounded by what it reads")
 
     def _warn_of_uncalibrated(self, module: ModuleOp) -> None:
         rest = "float, as in TensorFlow" if self.tf_compat else "dynamic range"

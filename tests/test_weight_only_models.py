@@ -101,3 +101,15 @@ def test_integers_that_the_kernel_reads_stay(tmp_path: pathlib.Path) -> None:
     stored = {name: tensor["type"] for name, tensor in tree(made)["graphs"][0]["tensors"].items()}
     types = {name: stored[held] for name in ("a/w", "d/w", "alpha") for held in stored if str(held).startswith(name)}
     assert types == {"a/w": schema.TensorType.INT4, "d/w": schema.TensorType.INT4, "alpha": schema.TensorType.INT8}
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_that_gptq_has_nothing_to_round_is_said(symmetric: bool, tmp_path: pathlib.Path) -> None:
+    given = _weight_only(model_of(_layers, _INPUT), tmp_path, 8, symmetric=symmetric)
+    for data, silent in ((given, False), (model_of(_layers, _INPUT), True)):
+        converter = tflir.Converter.from_bytes(data)
+        converter.optimizations = [tflir.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([random(*_INPUT, seed=20 + n)] for n in range(4))
+        converter.weight_algorithm = "gptq"
+        converter.convert()
+        assert (not any("no layer has float weights" in line for line in converter.remarks)) == silent
