@@ -56,6 +56,15 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         pass
 
 
+def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """What tells a file from all others, whichever link names it; None if there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # reading it will say why
+        return None
+    return found.st_dev, found.st_ino
+
+
 def made_folder(path: str | os.PathLike[str]) -> pathlib.Path:
     """The folder at `path`, which is made if it does not exist. Raises `Error` (status 2) if it can't be made."""
     folder = pathlib.Path(path)

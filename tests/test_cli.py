@@ -213,16 +213,23 @@ sys.exit(main(["compile", sys.argv[1], "--recipe", "r.toml"]))
 _SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
 
+def _writing(program: str, model: pathlib.Path) -> subprocess.Popen[str]:
+    """A program that has begun to write, as it says, and does so for a minute."""
+    command = [sys.executable, "-c", program, str(model)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    time.sleep(0.1)
+    return process
+
+
 @_SIGNALS
 @pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
 def test_a_signal_that_is_sent_twice_lets_the_program_clean_up(
     model: pathlib.Path, number: signal.Signals, said: str
 ) -> None:
-    command = [sys.executable, "-c", _CLEANING, str(model)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = _writing(_CLEANING, model)
     assert process.stdout is not None
-    assert process.stdout.readline() == "writing\n"
-    time.sleep(0.1)
     process.send_signal(number)
     assert process.stdout.readline() == "cleaning\n"
     process.send_signal(number)
@@ -233,11 +240,7 @@ def test_a_signal_that_is_sent_twice_lets_the_program_clean_up(
 
 @_SIGNALS
 def test_an_interruption_while_options_are_read_is_one_line(model: pathlib.Path) -> None:
-    command = [sys.executable, "-c", _PARSING, str(model)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "writing\n"
-    time.sleep(0.1)
+    process = _writing(_PARSING, model)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert (process.returncode, err.strip()) == (130, "interrupted")
@@ -246,11 +249,7 @@ def test_an_interruption_while_options_are_read_is_one_line(model: pathlib.Path)
 @_SIGNALS
 @pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
 def test_an_interruption_leaves_nothing(model: pathlib.Path, number: signal.Signals, said: str) -> None:
-    command = [sys.executable, "-c", _SLOW, str(model)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "writing\n"
-    time.sleep(0.1)
+    process = _writing(_SLOW, model)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 128 + number

@@ -7,16 +7,17 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tflir.backends.files import identity
+
 _END = 1 << 12
 """Bytes at the end of a file that tell most files of one size apart: an `.npz` has its checksums there."""
 
 
 def named_twice(paths: Sequence[Any]) -> Any:
     """The first path that names the same file as one before it; None if there is none."""
-    seen: set[tuple[int, int]] = set()
+    seen: set[tuple[int, int] | None] = set()
     for path in _files(paths):
-        found = os.stat(path)
-        place = found.st_dev, found.st_ino
+        place = identity(path)
         if place in seen:
             return path
         seen.add(place)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from tflir import __version__
-from tflir.backends.files import made_folder
+from tflir.backends.files import identity, made_folder
 from tflir.backends.litert.run import Note
 from tflir.ir.errors import USAGE, Error, said_by_system
 from tflir.jobs.fingerprints import named_data, of_data, of_file
@@ -85,19 +85,10 @@ def outputs_of(models: Sequence[str], folder: str) -> list[str]:
     twice = next((output for output, times in Counter(made).items() if times > 1), None)
     if twice is not None:
         raise Error("two models would be written to it", file=twice, hint="name each once", status=USAGE)
-    read = {place for model in models if (place := _place(model)) is not None}
-    if (held := next((output for output in made if _place(output) in read), None)) is not None:
+    read = {place for model in models if (place := identity(model)) is not None}
+    if (held := next((output for output in made if identity(output) in read), None)) is not None:
         raise Error("is an input", file=held, hint="name another folder with --out", status=USAGE)
     return made
-
-
-def _place(path: str) -> tuple[int, int] | None:
-    """What tells a file from all others, whichever link names it; None if there is none."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):  # reading it will say why
-        return None
-    return found.st_dev, found.st_ino
 
 
 def compile_many(
