@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp, f32, i8, i16
+from xdsl.dialects.builtin import ModuleOp, NoneType, UnitAttr, f32, i8, i16
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region, SSAValue
 
 import tflir
+from tflir.ir import names
 from tflir.ir.constants import elements
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
-from tflir.ir.tfl.constants import ConstOp, QConstOp
+from tflir.ir.tfl.constants import ConstOp, NoValueOp, QConstOp
 from tflir.ir.tfl.dialect import get_dialect
 from tflir.ir.types import element_type, tensor_type
 
@@ -22,8 +23,14 @@ OPS: dict[str, type[TflOp]] = {
     op.INFO.builtin: op for op in get_dialect().operations if issubclass(op, TflOp) and not op.INFO.custom_code
 }
 _PLAIN = {"f32": "FLOAT32", "i32": "INT32", "i64": "INT64", "bool": "BOOL", "f16": "FLOAT16"}
-_QUANTIZED = {"qi8": (i8, np.int8), "qi16": (i16, np.int16), "qi4": (element_type("INT4"), np.int8)}
-_SCALE = 0.05
+_QUANTIZED = {
+    "qi8": (i8, np.int8),
+    "qi16": (i16, np.int16),
+    "qi4": (element_type("INT4"), np.int8),
+    "cell": (i16, np.int16),
+}
+"""Storage by kind; `cell` is the state of an integer LSTM, whose scale is a power of 2."""
+_SCALE, _CELL_SCALE = 0.05, 2.0**-12
 
 
 class Builder:
@@ -53,13 +60,29 @@ class Builder:
         values = rng.uniform(-1, 1, shape)
         return self._constant(name, values.astype({"f32": np.float32, "f16": np.float16}.get(kind, np.int32)), None)
 
-    def integers(self, name: str, count: int, kind: str) -> SSAValue:
+    def integers(self, name: str, count: int, kind: str, *, per_channel: bool = True) -> SSAValue:
         """A bias of integers: int32, or int64 beside int16 activations."""
         if kind == "qi16":
             return self._constant(name, np.zeros(count, np.int64), None)
-        layout = Layout(np.full(count, _SCALE), np.zeros(count, np.int64), (0,))
+        channels = Layout(np.full(count, _SCALE), np.zeros(count, np.int64), (0,))
+        layout = channels if per_channel else Layout(np.array(_SCALE), np.array(0))
         quantized = tensor_type((count,), UniformQuantizedType.get(element_type("INT32"), f32, layout))
         return self._constant(name, np.zeros(count, np.int32), quantized)
+
+    def variable(self, shape: Sequence[int], kind: str) -> SSAValue:
+        """A variable, another one at each call."""
+        name = f"variable {len(self._held)}"
+        made = self.constant(name, shape, kind)
+        made.owner.attributes[names.IS_VARIABLE] = UnitAttr()
+        return made
+
+    def absent(self) -> SSAValue:
+        """What stands for an operand that is left out."""
+        if "" not in self._held:
+            made = NoValueOp.create(result_types=[NoneType()], properties={"value": UnitAttr()})
+            self.block.add_op(made)
+            self._held[""] = made.results[0]
+        return self._held[""]
 
     def _constant(self, name: str, values: Any, quantized: Any) -> SSAValue:
         if name not in self._held:
@@ -81,7 +104,8 @@ def type_of(shape: Sequence[int], kind: str, axis: int | None = None) -> Any:
     if kind not in _QUANTIZED:
         return tensor_type(tuple(shape), element_type(_PLAIN[kind]))
     count = shape[axis] if axis is not None else 0
-    scales = np.full(count, _SCALE) if count else np.array(_SCALE)
+    scale = _CELL_SCALE if kind == "cell" else _SCALE
+    scales = np.full(count, scale) if count else np.array(scale)
     points = np.zeros(count, np.int64) if count else np.array(0)
     layout = Layout(scales, points, (axis,)) if axis is not None else Layout(scales, points)
     return tensor_type(tuple(shape), UniformQuantizedType.get(_QUANTIZED[kind][0], f32, layout))

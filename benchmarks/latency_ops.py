@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from latency_models import OPS, Builder, Make, spread, type_of
+from latency_recurrent import recurrent
 from latency_weights import convolutions, fully_connected, products
 from xdsl.ir import SSAValue
 
@@ -24,6 +25,7 @@ def cases() -> Iterator[Make]:
     yield from convolutions()
     yield from fully_connected()
     yield from products()
+    yield from recurrent()
     yield from _unary()
     yield from _binary()
     yield from _rows()

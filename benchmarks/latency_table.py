@@ -29,7 +29,8 @@ from tflir.backends.litert.delegation import delegated_of
 from tflir.backends.litert.run import Runner
 from tflir.files import to_bytes
 from tflir.ir.errors import Error
-from tflir.ir.targets.latency.work import Work, work_of
+from tflir.ir.targets.latency.parts import parts_of
+from tflir.ir.targets.latency.work import Work
 
 SECONDS = 0.025
 """Of runs of one model, once with the delegate and once without."""
@@ -87,7 +88,7 @@ def measure(make: Make, fixed: dict[str, float]) -> Measured | None:
     """One case; None where tflir or the runtime has no such op."""
     try:
         op = model_of(make, 1)[1]
-        work = work_of(op)
+        [(work, times)] = parts_of(op)
         copies = 16 if work.total <= _MANY else 4 if work.total <= _SOME else 1
         module = model_of(make, copies)[0]
         module.verify()
@@ -101,7 +102,7 @@ def measure(make: Make, fixed: dict[str, float]) -> Measured | None:
             if delegate and not all_taken:
                 continue
             taken_off = fixed["invoke"] + (fixed["partition"] if delegate else 0)
-            found[delegate] = max((least_nanoseconds(run) - taken_off) / copies, 1.0)
+            found[delegate] = max((least_nanoseconds(run) - taken_off) / copies / times, 1.0)
         except Error:
             continue
     return Measured(work, found[True], found[False])
@@ -202,7 +203,7 @@ def main() -> None:
 
 def _is_of(make: Make, only: Sequence[str]) -> bool:
     try:
-        return work_of(model_of(make, 1)[1]).kernel.partition(".")[0] in only
+        return parts_of(model_of(make, 1)[1])[0][0].kernel.partition(".")[0] in only
     except (Error, VerifyException, ValueError):
         return False
 

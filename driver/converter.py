@@ -241,8 +241,8 @@ class Converter(Settings):
                 add_metadata(module, mode.metadata)
             self.remarks += result_remarks(options, self.reports, module)
             module = self._smaller(module, options)
+            module = self._no_slower(module, options)
             if options.target is not None:
-                module = self._no_slower(module, options)
                 self.remarks.append(target_remark(module, options.target))
             if self.reports:
                 with within_limits():

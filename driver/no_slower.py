@@ -1,6 +1,7 @@
 """`--optimize-for latency`: a model that the target would run slower than before is made in another mode.
 
-The cost model says how long each form takes, so that the same input gives the same bytes on every machine.
+The cost model says how long each form takes, so that the same input gives the same bytes on every machine. Without a
+target nothing is chosen by it, but a model that becomes much slower in LiteRT is said to be so.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ _LEAST_GAIN = {ModeName.INTEGER: 0.9, ModeName.DYNAMIC_RANGE: 0.97, ModeName.FLO
 """The part of the time before that a mode may take by the estimate, whose error counts against the mode that changes
 more ops: a mode that hardly gains may lose in truth."""
 
+_DEFAULT = "xnnpack"
+"""What stock LiteRT runs models on."""
+_SLOWER = 1.2
+"""How many times as long a model must take by the estimate before that is said: estimates above are slower in truth."""
+_MANY = 10
+
 _INSTEAD = {ModeName.DYNAMIC_RANGE: "dynamic range"}
 
 
@@ -40,11 +47,17 @@ def no_slower(
 ) -> Chosen | None:
     """What to write in place of `module`, which the passes of `options` made of the model that `read` gives.
 
-    It is the module itself unless speed counts and it would be slower than the model was. None without a target whose
-    latency is known, or where no mode changed the kinds of ops.
+    It is the module itself unless speed counts and it would be slower than the model was. None where there is nothing
+    to say: for a target whose latency is not known, without a target unless the model became slower, or where no mode
+    changed the kinds of ops.
     """
     mode = mode_of(options)
-    if options.target not in WITH_LATENCY or mode.name == ModeName.PASSES:
+    if mode.name == ModeName.PASSES:
+        return None
+    if options.target is None:
+        said = _slower(module, options, read)
+        return None if said is None else Chosen(module, reports, said)
+    if options.target not in WITH_LATENCY:
         return None
     before, after = _seconds(read(), options), _seconds(module, options)
     kept = Chosen(module, reports, _share(mode.name, options, after / before))
@@ -59,6 +72,19 @@ def no_slower(
             said = f"{kept.remark}; instead: {_INSTEAD.get(mode_of(other).name, 'left as it was')}, {share:.2f}"
             return Chosen(made, done, said)
     return kept
+
+
+def _slower(module: ModuleOp, options: Options, read: Callable[[], ModuleOp]) -> str | None:
+    """That LiteRT would take much longer than before, and what to do; None where it would not, or nothing was asked."""
+    if options.tf_compat or not (options.quantizes or options.sparsifies):
+        return None
+    share = _seconds(module, options) / _seconds(read(), options)
+    if share < _SLOWER:
+        return None
+    advice = "tflir check lists ops that its delegate leaves"
+    if _most(options) is not None and _is_free(options):
+        advice = "--target xnnpack --optimize-for latency avoids that"
+    return f"slower: LiteRT is estimated to take {share:.{0 if share >= _MANY else 1}f} times as long: {advice}"
 
 
 def _most(options: Options) -> float | None:
@@ -105,5 +131,4 @@ def run_mode(module: ModuleOp, options: Options) -> list[PassReport]:
 def _seconds(module: ModuleOp, options: Options) -> float:
     from tflir.ir.targets.latency import estimate
 
-    assert options.target is not None
-    return estimate(module, target=options.target).seconds
+    return estimate(module, target=options.target or _DEFAULT).seconds

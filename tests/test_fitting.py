@@ -143,3 +143,22 @@ def test_an_unknown_target_is_named() -> None:
 def test_latency_counts_only_where_it_is_known() -> None:
     with pytest.raises(tflir.Error, match="whose latency is not known"):
         _compiled(model_of(_tiny, (1, 4)), target="tflm", optimize_for="latency")
+
+
+def test_a_model_that_becomes_much_slower_is_said_to_be_so() -> None:
+    data = model_of(_net, SHAPE)
+    _, converter = _compiled(data, SHAPE)
+    (said,) = (line for line in converter.remarks if line.startswith("slower: "))
+    assert said.endswith("--target xnnpack --optimize-for latency avoids that")
+    _, followed = _compiled(data, SHAPE, target="xnnpack", optimize_for="latency")
+    assert _estimated(followed) < 1
+    for fields in ({"target": "xnnpack"}, {"tf_compat": True}):
+        assert not [line for line in _compiled(data, SHAPE, **fields)[1].remarks if line.startswith("slower: ")]
+
+
+def test_int16_activations_are_said_to_be_slow() -> None:
+    ops = [tflir.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, tflir.OpsSet.TFLITE_BUILTINS]
+    _, converter = _compiled(model_of(_net, SHAPE), SHAPE, supported_ops=ops)
+    (said,) = (line for line in converter.remarks if line.startswith("slower: "))
+    assert "tflir check" in said
+    assert "latency" not in said

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recurrent_layers import INPUTS, OUTPUTS, STEPS, UNITS, correlated, layer
 
 import tflir
 from tflir.ir.functions import functions
 from tflir.ir.targets.cpus import COST_TABLES
 from tflir.ir.targets.latency import Estimate, Grid, LatencyTable, estimate
-from tflir.ir.targets.latency.work import Work, parts_of, work_of
+from tflir.ir.targets.latency.parts import parts_of
+from tflir.ir.targets.latency.work import Work, work_of
 from tflir.ir.targets.site import is_operator
 
 GRID = Grid(((1, 10, 100), (4, 16)), (10, 20, 100, 200, 1000, 2000))
@@ -187,6 +189,28 @@ def test_a_recurrent_op_multiplies_by_each_weight_at_each_step() -> None:
         for op in function.body.block.ops:
             if is_operator(op):
                 assert all(count >= 1 for _, count in parts_of(op))
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        ("LSTM", [(Work("LSTM", "f32", (1, INPUTS + OUTPUTS, UNITS)), 1)]),
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", [(Work("LSTM", "f32", (1, INPUTS + OUTPUTS, UNITS)), STEPS)]),
+        ("BIDIRECTIONAL_SEQUENCE_LSTM", [(Work("LSTM", "f32", (1, INPUTS + UNITS, UNITS)), STEPS)] * 2),
+    ],
+)
+def test_each_direction_of_an_lstm_is_one_kernel_at_each_step(kind: str, wanted: list[tuple[Work, int]]) -> None:
+    (function,) = functions(tflir.loads(layer(kind)[0]))
+    (parts,) = (parts_of(op) for op in function.body.block.ops if "lstm" in op.name)
+    assert [part for part in parts if part[0].kernel == "LSTM"] == wanted
+
+
+def test_an_integer_lstm_is_known_to_be_slower_than_a_float_one() -> None:
+    data, shape = layer("UNIDIRECTIONAL_SEQUENCE_LSTM")
+    converter = tflir.Converter.from_bytes(data)
+    converter.optimizations = [tflir.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([correlated(shape, seed)] for seed in range(4))
+    assert estimate(tflir.loads(converter.convert())).seconds > 3 * estimate(tflir.loads(data)).seconds
 
 
 def test_a_thousand_ops_take_less_than_a_second_and_no_runtime() -> None:

@@ -11,7 +11,7 @@ from models_builder import NONE, options, random
 from net_builder import Net, model_of
 from object_tree import tree
 from recording import nearness, run
-from recurrent_layers import LAYERS, correlated
+from recurrent_layers import LAYERS, correlated, layer
 
 import tflir
 
@@ -116,3 +116,14 @@ def test_a_result_keeps_the_scale_of_its_state(kind: str) -> None:
     converter.representative_dataset = lambda: ([sample] for sample in samples)
     quantized = converter.convert()
     assert all(nearness(run(quantized, [x]), run(given, [x])) > 15 for x in samples)
+
+
+@pytest.mark.parametrize("kind", ["BIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN"])
+@pytest.mark.parametrize("tf_compat", [False, True])
+def test_a_layer_without_an_integer_kernel_stays_float(kind: str, tf_compat: bool) -> None:
+    given, shape = layer(kind)
+    converter = tflir.Converter.from_bytes(given)
+    converter.optimizations = [tflir.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([correlated(shape, n)] for n in range(4))
+    converter.tf_compat = tf_compat
+    assert _nearness(given, converter.convert(), shape) > 80

@@ -69,7 +69,7 @@ class SelectOpsPass(TflPass):
             elif why is None and LEFT_OUT in op.attributes:
                 why = f"{SKIPPED}, or {NOT_AMONG_THOSE_TO_QUANTIZE}"
             if why is None and KEEP_FLOAT not in op.attributes:
-                why = _computed_bias(op) or (unsound_int8(op) if self.sound else None)
+                why = _computed_bias(op) or _without_rules(op) or (unsound_int8(op) if self.sound else None)
             if why is not None and not _only_makes_constants(op):
                 op.attributes[KEEP_FLOAT] = StringAttr(why)
                 report.count("ops kept float")
@@ -137,6 +137,14 @@ def _computed_bias(op: TflOp) -> str | None:
     if bias is None or not _is_computed(op.operands[bias[0]]):
         return None
     return "its bias is no constant: the integer kernel wants it as int32"
+
+
+def _without_rules(op: TflOp) -> str | None:
+    """Why a recurrent layer without int8 kernel stays float: general rules give its biases int8, which it can't have.
+
+    TensorFlow's converter applies them, and stops with an error.
+    """
+    return op.INFO.no_int8 if op.INFO.no_int8 and op.INFO.stateful else None
 
 
 def _is_computed(value: SSAValue) -> bool:

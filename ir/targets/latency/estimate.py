@@ -23,9 +23,9 @@ from xdsl.ir import Block, BlockArgument, Operation, OpResult, Region, SSAValue
 from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.ir.targets.cpus import COST_TABLES
+from tflir.ir.targets.latency.parts import parts_of
 from tflir.ir.targets.latency.sparse import sparse_layer
 from tflir.ir.targets.latency.table import PLACES, LatencyTable
-from tflir.ir.targets.latency.work import parts_of
 from tflir.ir.targets.partition import Partition, partitions
 from tflir.ir.targets.registry import TARGETS
 from tflir.ir.targets.site import is_operator

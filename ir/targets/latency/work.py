@@ -19,7 +19,7 @@ from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.constness import is_constant
 from tflir.ir.targets.kinds import ABSENT, kind_of
-from tflir.ir.targets.site import Site, is_stored, operator_of, shape_in_file
+from tflir.ir.targets.site import Site, operator_of, shape_in_file
 from tflir.ir.targets.target import Target
 
 
@@ -40,8 +40,6 @@ class Work(NamedTuple):
 
 
 _ANY = Target("", "", ())
-_RECURRENT = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "RNN", "SVDF")
-_GATES = 4
 
 
 def work_of(op: Operation) -> Work:
@@ -51,31 +49,8 @@ def work_of(op: Operation) -> Work:
     return _WORK.get(operator, _elements)(operator, site)
 
 
-def parts_of(op: Operation) -> list[tuple[Work, int]]:
-    """The work of an op, in pieces that are measured, and how often each is done.
-
-    A recurrent op multiplies the input and its state by each of its weights at every step, as fully connected ops do.
-    """
-    if operator_of(op) not in _RECURRENT:
-        return [(work_of(op), 1)]
-    site = Site(op, _ANY)
-    shape = site.shape(0)
-    steps = shape[0 if site.option("time_major") else 1] if len(shape) == 3 else 1
-    batch = max(math.prod(shape[:-1]) // max(steps, 1), 1)
-    weights = [value for value in site.inputs[1:] if len(shape_in_file(value)) == 2 and is_stored(value)]
-    kind = _kind(site)
-    products = [
-        (_sized("FULLY_CONNECTED", kind if each == kind else f"{kind}*{each}", batch, columns, rows), steps)
-        for each, (rows, columns) in ((_kind_of(value), shape_in_file(value)) for value in weights)
-    ]
-    gates = [(_sized(each, kind, _count(site.op.results[0]) // max(steps, 1)), _GATES * steps) for each in _GATE_OPS]
-    return [*products, *gates]
-
-
-_GATE_OPS = ("LOGISTIC", "MUL")
-
-
-def _kind(site: Site, index: int = 0) -> str:
+def plain_kind(site: Site, index: int = 0) -> str:
+    """The kind of an operand as tables have it: `qi8` of however many scales."""
     return _plain(site.kinds[index]) if index < len(site.kinds) else ABSENT
 
 
@@ -84,18 +59,20 @@ def _plain(kind: str) -> str:
     return f"q{kind[2:]}" if kind[:2] in ("qc", "qb") else kind
 
 
-def _count(value: SSAValue) -> int:
+def count_of(value: SSAValue) -> int:
+    """How many elements a tensor has, at least 1."""
     return max(math.prod(shape_in_file(value)), 1)
 
 
-def _sized(kernel: str, kind: str, *sizes: int) -> Work:
+def sized(kernel: str, kind: str, *sizes: int) -> Work:
+    """Work of at least 1 in each size."""
     return Work(kernel, kind, tuple(max(size, 1) for size in sizes))
 
 
 def _weighted(site: Site, activation: int, weight: int) -> str:
     """The kind of an op with a weight; one that is stored otherwise and restored when the model is loaded counts as
     what it is restored to."""
-    first, second = _kind(site, activation), _kind(site, weight)
+    first, second = plain_kind(site, activation), plain_kind(site, weight)
     return first if first == second else f"{first}*{second}"
 
 
@@ -105,29 +82,29 @@ def _conv_2d(operator: str, site: Site) -> Work:
     pointwise = height == width == 1
     positions = math.prod(out[:-1])
     kernel = f"{operator}.1x1" if pointwise else operator
-    return _sized(kernel, _weighted(site, 0, 1), positions, height * width * depth, channels)
+    return sized(kernel, _weighted(site, 0, 1), positions, height * width * depth, channels)
 
 
 def _depthwise(operator: str, site: Site) -> Work:
     _, height, width, channels = (*site.shape(1), 1, 1, 1, 1)[:4]
-    return _sized(operator, _weighted(site, 0, 1), math.prod(site.result_shape()[:-1]), channels, height * width)
+    return sized(operator, _weighted(site, 0, 1), math.prod(site.result_shape()[:-1]), channels, height * width)
 
 
 def _transposed(operator: str, site: Site) -> Work:
     channels, height, width, depth = (*site.shape(1), 1, 1, 1, 1)[:4]
-    return _sized(operator, _weighted(site, 2, 1), math.prod(site.shape(2)[:-1]), depth, height * width * channels)
+    return sized(operator, _weighted(site, 2, 1), math.prod(site.shape(2)[:-1]), depth, height * width * channels)
 
 
 def _conv_3d(operator: str, site: Site) -> Work:
     channels = (1, *site.shape(1))[-1]
     depth = math.prod(site.shape(1)) // max(channels, 1)
-    return _sized(operator, _weighted(site, 0, 1), math.prod(site.result_shape()[:-1]), depth, channels)
+    return sized(operator, _weighted(site, 0, 1), math.prod(site.result_shape()[:-1]), depth, channels)
 
 
 def _fully_connected(operator: str, site: Site) -> Work:
     rows, depth = (*site.shape(1), 1, 1)[:2]
     batch = math.prod(site.shape(0)) // max(depth, 1)
-    return _sized(operator, _weighted(site, 0, 1), batch, depth, rows)
+    return sized(operator, _weighted(site, 0, 1), batch, depth, rows)
 
 
 def _batch_matmul(operator: str, site: Site) -> Work:
@@ -135,36 +112,37 @@ def _batch_matmul(operator: str, site: Site) -> Work:
     rows, columns = (1, 1, *out)[-2:]
     depth = math.prod(left[-2:]) // max(rows, 1)
     kernel = f"{operator}.constant" if is_constant(site.inputs[1]) else operator
-    return _sized(kernel, _weighted(site, 0, 1), math.prod(out[:-2]), rows, depth, columns)
+    return sized(kernel, _weighted(site, 0, 1), math.prod(out[:-2]), rows, depth, columns)
 
 
 def _pool(operator: str, site: Site) -> Work:
     window = int(site.option("filter_height")) * int(site.option("filter_width"))
-    return _sized(operator, _kind(site), math.prod(site.result_shape()), window)
+    return sized(operator, plain_kind(site), math.prod(site.result_shape()), window)
 
 
 def _by_rows(operator: str, site: Site) -> Work:
     shape = site.shape(0)
-    return _sized(operator, _kind(site), math.prod(shape[:-1]), *shape[-1:])
+    return sized(operator, plain_kind(site), math.prod(shape[:-1]), *shape[-1:])
 
 
 def _reduction(operator: str, site: Site) -> Work:
     """Over the last dimension elements lie beside each other, over others they do not."""
     shape, axes = site.shape(0), site.numbers(1)
     inner = axes is None or any(axis in (-1, len(shape) - 1) for axis in axes)
-    results = _count(site.op.results[0])
-    return _sized(operator if inner else f"{operator}.outer", _kind(site), results, math.prod(shape) // max(results, 1))
+    results = count_of(site.op.results[0])
+    kernel = operator if inner else f"{operator}.outer"
+    return sized(kernel, plain_kind(site), results, math.prod(shape) // max(results, 1))
 
 
 def _binary(operator: str, site: Site) -> Work:
-    counts = [_count(value) for value in site.inputs[:2]]
-    out = _count(site.op.results[0])
+    counts = [count_of(value) for value in site.inputs[:2]]
+    out = count_of(site.op.results[0])
     if len(counts) < 2 or counts[0] == counts[1] == out:
-        return _sized(operator, _kind(site), out)
+        return sized(operator, plain_kind(site), out)
     if min(counts) == 1 and max(counts) == out:
-        return _sized(f"{operator}.scalar", _kind(site), out)
+        return sized(f"{operator}.scalar", plain_kind(site), out)
     run = _alike(site.result_shape(), site.shape(0 if counts[0] < counts[1] else 1))
-    return _sized(f"{operator}.broadcast", _kind(site), out // run, run)
+    return sized(f"{operator}.broadcast", plain_kind(site), out // run, run)
 
 
 def _alike(large: tuple[int, ...], small: tuple[int, ...]) -> int:
@@ -178,13 +156,14 @@ def _alike(large: tuple[int, ...], small: tuple[int, ...]) -> int:
 
 def _joined(operator: str, site: Site) -> Work:
     """Pieces that are copied, and elements of each: `axis` says how much lies beside each other."""
-    parts = [value for value in (*site.inputs, *site.op.results) if _kind_of(value) == _plain(site.result_kinds[0])]
+    kind = _plain(site.result_kinds[0])
+    parts = [value for value in (*site.inputs, *site.op.results) if plain_kind_of(value) == kind]
     joins = len(site.op.results) == 1
     whole = parts[-1] if joins else parts[0]
     shape, axis = shape_in_file(whole), _axis(operator, site)
     outer = math.prod(shape[: axis % len(shape)]) if shape else 1
     pieces = outer * max(len(parts) - 1, 1)
-    return _sized(operator, _plain(site.result_kinds[0]), pieces, _count(whole) // max(pieces, 1))
+    return sized(operator, kind, pieces, count_of(whole) // max(pieces, 1))
 
 
 def _axis(operator: str, site: Site) -> int:
@@ -198,49 +177,50 @@ def _axis(operator: str, site: Site) -> int:
 def _cut(operator: str, site: Site) -> Work:
     """Runs of elements that lie beside each other in operand and result, and elements of each."""
     made, read = site.result_shape(), site.shape(0)
-    count, run = _count(site.op.results[0]), 1
+    count, run = count_of(site.op.results[0]), 1
     for one, two in zip(reversed(made), reversed(read), strict=False):
         run *= min(one, two)
         if one != two:
             break
     run = min(max(run, 1), count)
-    return _sized(operator, _kind(site), count // run, run)
+    return sized(operator, plain_kind(site), count // run, run)
 
 
-def _kind_of(value: SSAValue) -> str:
+def plain_kind_of(value: SSAValue) -> str:
+    """The kind of a value as tables have it."""
     return _plain(kind_of(value))
 
 
 def _transpose(operator: str, site: Site) -> Work:
     order = site.numbers(1) or []
     moved = not order or order[-1] != len(order) - 1
-    return _sized(f"{operator}.inner" if moved else operator, _kind(site), _count(site.inputs[0]))
+    return sized(f"{operator}.inner" if moved else operator, plain_kind(site), count_of(site.inputs[0]))
 
 
 def _converted(operator: str, site: Site) -> Work:
     """A change of kind; of a constant it is made once, when the model is loaded or first run."""
     kernel = f"{operator}.constant" if is_constant(site.inputs[0]) else operator
-    return _sized(kernel, f"{_kind(site)}>{_plain(site.result_kinds[0])}", _count(site.op.results[0]))
+    return sized(kernel, f"{plain_kind(site)}>{_plain(site.result_kinds[0])}", count_of(site.op.results[0]))
 
 
 def _results(operator: str, site: Site) -> Work:
-    kind = _plain(site.result_kinds[0]) if site.result_kinds else _kind(site)
-    return _sized(operator, kind, sum(_count(value) for value in site.op.results))
+    kind = _plain(site.result_kinds[0]) if site.result_kinds else plain_kind(site)
+    return sized(operator, kind, sum(count_of(value) for value in site.op.results))
 
 
 def _pixels(operator: str, site: Site) -> Work:
     shape = site.result_shape()
-    return _sized(operator, _kind(site), math.prod(shape[:-1]), *shape[-1:])
+    return sized(operator, plain_kind(site), math.prod(shape[:-1]), *shape[-1:])
 
 
 def _selected(operator: str, site: Site) -> Work:
-    return _sized(operator, _kind(site, 1), _count(site.op.results[0]))
+    return sized(operator, plain_kind(site, 1), count_of(site.op.results[0]))
 
 
 def _elements(operator: str, site: Site) -> Work:
-    made = sum(_count(value) for value in site.op.results)
-    read = _count(site.inputs[0]) if site.inputs else 1
-    return _sized(operator, _kind(site), max(made, read))
+    made = sum(count_of(value) for value in site.op.results)
+    read = count_of(site.inputs[0]) if site.inputs else 1
+    return sized(operator, plain_kind(site), max(made, read))
 
 
 def _each(operators: str, work: Callable[[str, Site], Work]) -> dict[str, Callable[[str, Site], Work]]:
