@@ -16,6 +16,8 @@ from tflir.fitting import target_remark
 from tflir.flags import Optimize, OptionWarning, refuse_unknown
 from tflir.ir.errors import USAGE, Error
 from tflir.ir.limits import within_limits
+from tflir.left_float import left_float
+from tflir.metadata import add_metadata
 from tflir.option import ModeName
 from tflir.options import Options
 from tflir.pipeline import float_stage, mode_of, pipeline_of, stages_of
@@ -220,7 +222,6 @@ class Converter(Settings):
             return self._module()
 
     def _module(self) -> ModuleOp:
-        from tflir.ir.verify import verify_module
         from tflir.pass_manager import parse_pipeline, run_pipeline
         from tflir.passes.weights.rounding import Memo, remembered
 
@@ -240,17 +241,27 @@ class Converter(Settings):
             if mode.metadata_if(self.reports):
                 add_metadata(module, mode.metadata)
             self.remarks += result_remarks(options, self.reports, module)
-            module = self._smaller(module, options)
-            module = self._no_slower(module, options)
+            made = self._verified(module, options)
+            module = self._no_slower(self._smaller(made, options), options)
+            if module is made:
+                self.remarks += left_float(options, self.reports, module)
+            else:
+                self._verified(module, options)
             if options.target is not None:
                 self.remarks.append(target_remark(module, options.target))
-            if self.reports:
-                with within_limits():
-                    verify_module(module, runs=not options.tf_compat)
         except Error as error:
             error.file = error.file or self._file
             error.hint = hint_beside_mode(options, error.hint)
             raise
+        return module
+
+    def _verified(self, module: ModuleOp, options: Options) -> ModuleOp:
+        """The module, if passes changed it into a valid one. Raises `Error` if it is not valid."""
+        from tflir.ir.verify import verify_module
+
+        if self.reports:
+            with within_limits():
+                verify_module(module, runs=not options.tf_compat)
         return module
 
     def _aimed(
@@ -428,22 +439,3 @@ def _first_then(module: ModuleOp, again: Callable[[], ModuleOp]) -> Callable[[],
     """Returns `module` at the first call and reads it again at later ones, since passes modify it."""
     held = [module]
     return lambda: held.pop() if held else again()
-
-
-def add_metadata(module: ModuleOp, entries: tuple[tuple[str, bytes], ...]) -> None:
-    """Adds metadata entries whose names the model does not have yet."""
-    import numpy as np
-    from xdsl.dialects.builtin import ArrayAttr, StringAttr
-
-    from tflir.ir import names
-    from tflir.ir.constants import elements
-
-    present = module.attributes.get(names.METADATA)
-    held: list[Any] = list(cast("ArrayAttr[Any]", present)) if isinstance(present, ArrayAttr) else []
-    known = {pair.data[0].data for pair in held}
-    for name, data in entries:
-        if name not in known:
-            value = elements(np.array(bytearray(data), np.uint8))
-            held.append(ArrayAttr([StringAttr(name), value]))
-    if held:
-        module.attributes[names.METADATA] = ArrayAttr(held)

@@ -6,6 +6,7 @@ target nothing is chosen by it, but a model that becomes much slower in LiteRT i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ def _slower(module: ModuleOp, options: Options, read: Callable[[], ModuleOp]) ->
     if options.tf_compat or not (options.quantizes or options.sparsifies):
         return None
     share = _seconds(module, options) / _seconds(read(), options)
-    if share < _SLOWER:
+    if not _SLOWER <= share < math.inf:
         return None
     advice = "tflir check lists ops that its delegate leaves"
     if _most(options) is not None and _is_free(options):

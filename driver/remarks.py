@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from tflir.left_float import CHOOSES
 from tflir.option import ModeName
 from tflir.options import Options
 from tflir.passes.reasons import (
@@ -45,8 +46,6 @@ _LEFT = {
     LEFT_FLOAT_BY_RECIPE: "the recipe leaves weights float",
 }
 """What is said of ops that were left out on purpose, by the reason that passes give."""
-_CHOOSES = ("tfl-choose-activations", "tfl-prepare-quantize", "tfl-quantize", "tfl-select-ops")
-"""Passes that decide what is quantized: only their reasons explain why a model remained float."""
 
 
 def mode_remark(options: Options, evidence: str | None) -> str | None:
@@ -178,9 +177,7 @@ def _why_nothing(options: Options, reports: Sequence[PassReport], module: Module
     whole, weights = quantized_parts(module)
     if whole or weights:
         return "the model is quantized already" + ("" if kept or not whole else ": --requantize int8 makes it anew")
-    reasons = [
-        why for report in reports if report.name.startswith(_CHOOSES) for why, _ in report.declined.most_common()
-    ]
+    reasons = [why for report in reports if report.name.startswith(CHOOSES) for why, _ in report.declined.most_common()]
     declined = {why for report in reports for why in report.declined}
     if (left := next((said for why, said in _LEFT.items() if why in declined), None)) is not None:
         return f"{left} (-v says more)"

@@ -50,6 +50,8 @@ class PassReport:
     counts: Counter[str] = field(default_factory=Counter[str])
     declined: Counter[str] = field(default_factory=Counter[str])
     examples: dict[str, str] = field(default_factory=dict[str, str])
+    reasons: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    """The first reason for each op to which a rule did not apply, by the op as `described` has it."""
     details: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """One entry for each changed tensor, for reports: its name, types and sizes."""
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
@@ -74,7 +76,9 @@ class PassReport:
         """Notes that a rule did not apply, and why."""
         self.declined[why] += 1
         if op is not None:
-            self.examples.setdefault(why, described(op))
+            name = described(op)
+            self.examples.setdefault(why, name)
+            self.reasons.setdefault(name, why)
 
     def table(self, title: str) -> list[dict[str, Any]]:
         """The table with this title; all its rows must have the same columns."""

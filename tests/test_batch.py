@@ -56,6 +56,18 @@ def test_each_is_what_compile_makes_and_a_failure_does_not_stop_the_rest(
     assert sorted(path.name for path in (folder / "out").iterdir()) == [".tflir", "a.tflite", "b.tflite"]
 
 
+def test_a_folder_stands_for_the_models_in_it(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "bad.tflite").unlink()
+    (folder / "deeper").mkdir()
+    (folder / "deeper" / "c.tflite").write_bytes(fully_connected())
+    assert _batch(folder, ["."], "--mode", "float16", "--json") == 0
+    names = [pathlib.Path(made["model"]).name for made in _said(capsys)]
+    assert names == ["a.tflite", "b.tflite", "model.tflite"]
+    (folder / "none").mkdir()
+    assert _batch(folder, ["none"], "--mode", "float16") == 2
+    assert "holds no .tflite" in capsys.readouterr().err
+
+
 def test_a_second_run_makes_what_is_not_there(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = ["a.tflite", "b.tflite"]
     assert _batch(folder, names[:1], "--mode", "float16", "--json") == 0

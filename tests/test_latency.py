@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recurrent_layers import INPUTS, OUTPUTS, STEPS, UNITS, correlated, layer
+from xdsl.dialects.builtin import f32
+from xdsl.ir import Block
 
 import tflir
 from tflir.ir.functions import functions
@@ -20,6 +22,9 @@ from tflir.ir.targets.latency import Estimate, Grid, LatencyTable, estimate
 from tflir.ir.targets.latency.parts import parts_of
 from tflir.ir.targets.latency.work import Work, work_of
 from tflir.ir.targets.site import is_operator
+from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.dialect import get_dialect
+from tflir.ir.types import tensor_type
 
 GRID = Grid(((1, 10, 100), (4, 16)), (10, 20, 100, 200, 1000, 2000))
 
@@ -211,6 +216,40 @@ def test_an_integer_lstm_is_known_to_be_slower_than_a_float_one() -> None:
     converter.optimizations = [tflir.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([correlated(shape, seed)] for seed in range(4))
     assert estimate(tflir.loads(converter.convert())).seconds > 3 * estimate(tflir.loads(data)).seconds
+
+
+@pytest.mark.parametrize("results", [(), ((4,),), ((2**31 - 1,) * 40,)])
+@pytest.mark.parametrize("operands", [0, 1, 3, 24])
+def test_any_op_of_a_damaged_file_has_a_time(operands: int, results: tuple[tuple[int, ...], ...]) -> None:
+    tensor, table = tensor_type((4,), f32), COST_TABLES.get("zen4").latency
+    assert table is not None
+    for kind in get_dialect().operations:
+        if not issubclass(kind, TflOp):
+            continue
+        block = Block(arg_types=[tensor])
+        made = [tensor_type(shape, f32) for shape in results]
+        op = kind.create(operands=[block.args[0]] * operands, result_types=made)
+        assert all(0 < table.seconds(work, "litert") < float("inf") for work, _ in parts_of(op)), kind.name
+
+
+def test_functions_that_are_called_by_many_ways_count_once_each() -> None:
+    """Each of 60 functions calls the next one in both branches: 2 to the power of 60 ways lead to the last one."""
+    kind = "tensor<f32>"
+    functions_of = [
+        f"func.func {'@main' if n == 0 else f'private @f{n}'}(%c: tensor<i1>, %x: {kind}) -> {kind} {{\n"
+        f'  %y = "tfl.if"(%c) ({{\n    %r = func.call @f{n + 1}(%c, %x) : (tensor<i1>, {kind}) -> {kind}\n'
+        f'    "tfl.yield"(%r) : ({kind}) -> ()\n  }}, {{\n'
+        f"    %r = func.call @f{n + 1}(%c, %x) : (tensor<i1>, {kind}) -> {kind}\n"
+        f'    "tfl.yield"(%r) : ({kind}) -> ()\n  }}) {{is_stateless = true}} : (tensor<i1>) -> {kind}\n'
+        f"  func.return %y : {kind}\n}}"
+        for n in range(60)
+    ]
+    last = (
+        f'func.func private @f60(%c: tensor<i1>, %x: {kind}) -> {kind} {{\n  %y = "tfl.sign"(%x) : ({kind}) -> {kind}'
+    )
+    found = estimate(tflir.loads("\n".join([*functions_of, f"{last}\n  func.return %y : {kind}\n}}"])))
+    assert [cost.op.name for cost in found.ops] == ["tfl.if"] * 60 + ["tfl.sign"]
+    assert sum(found.share.values()) < 1
 
 
 def test_a_thousand_ops_take_less_than_a_second_and_no_runtime() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import pathlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -12,7 +14,8 @@ from tflir.commands.inputs import check_there
 from tflir.commands.terminal import Row, decibels, human_size, output_console, plain_table, progress, say
 from tflir.commands.workers import detail, team_of
 from tflir.content import STDIN
-from tflir.ir.errors import USAGE, Error
+from tflir.files import MODEL
+from tflir.ir.errors import USAGE, Error, said_by_system
 from tflir.options import Options, options_from
 from tflir.quality.limits import Limits
 
@@ -30,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tflir.jobs.batch import Recipe, compile_many
 
     options = _options(arguments)
-    models = [arguments.model, *arguments.others]
+    models = [model for given in (arguments.model, *arguments.others) for model in _models(given)]
     recipe = Recipe(
         options,
         bool(arguments.verify),
@@ -54,6 +57,19 @@ def run(arguments: argparse.Namespace) -> int:
             if line:
                 say(f"error: {line}")
     return int(any(made.failed for made in found))
+
+
+def _models(given: str) -> list[str]:
+    """The models that an argument names: itself, or all `.tflite` of a folder. Raises `Error` if it holds none."""
+    if not os.path.isdir(given):
+        return [given]
+    try:
+        found = sorted(str(path) for path in pathlib.Path(given).iterdir() if path.suffix == MODEL and path.is_file())
+    except OSError as error:
+        raise Error(f"can't be read: {said_by_system(error)}", file=given) from None
+    if not found:
+        raise Error(f"the folder holds no {MODEL}", file=given, hint="name one with models, or models", status=USAGE)
+    return found
 
 
 def _options(arguments: argparse.Namespace) -> Options:

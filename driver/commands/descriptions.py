@@ -74,11 +74,11 @@ COMMANDS: dict[str, Command] = {
         "compile many models",
         "Compiles each MODEL with the same options, and goes on where one can't be compiled: a table says what came "
         "of each. Run again, it makes only what is not there already.",
-        ".tflite, or .mlir text",
+        ".tflite, or .mlir text; of a folder, all .tflite in it",
         others="more models",
         examples=(
             "# all models of a folder, two at a time",
-            "tflir batch models/*.tflite --mode dynamic-range --out small --jobs 2",
+            "tflir batch models --mode dynamic-range --out small --jobs 2",
             "# how close each is to its original, for machines",
             "tflir batch a.tflite b.tflite --mode float16 --out half --verify --json",
         ),

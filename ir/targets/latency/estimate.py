@@ -12,7 +12,7 @@ a loop turns is taken from its condition where that compares a counter with a co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -58,7 +58,7 @@ class Estimate:
 
     seconds: float
     ops: tuple[OpCost, ...]
-    """In the order of the module, those of functions that control flow calls included."""
+    """Each once, those of functions that control flow calls included: callers before what they call."""
     crossings: int
     """How many nodes the delegate runs in the functions of the model."""
 
@@ -110,11 +110,11 @@ class _Costs:
 
     def estimate(self) -> Estimate:
         self.seconds = self.table.fixed_seconds("invoke")
-        if self.functions:
-            self._add(next(iter(self.functions.values())), 1, frozenset())
+        for function, times in _times(self.functions, self._calls_of):
+            self._add(function, times)
         return Estimate(self.seconds, tuple(self.ops), self.crossings)
 
-    def _add(self, function: FuncOp, times: float, within: frozenset[str]) -> None:
+    def _add(self, function: FuncOp, times: float) -> None:
         """Adds what a function costs that is called so many times."""
         nodes = [op for op in function.body.block.ops if is_operator(op)]
         pieces = self._pieces(function, nodes)
@@ -125,11 +125,12 @@ class _Costs:
             seconds = times * self._seconds(op, op in inside)
             self.ops.append(OpCost(op, seconds, op in inside))
             self.seconds += seconds
-            for called, calls in self._called(op):
-                name = called.sym_name.data
-                if name not in within:
-                    self.seconds += times * calls * self.table.fixed_seconds("call")
-                    self._add(called, times * calls, within | {name})
+        calls = sum(calls for _, calls in self._calls_of(function))
+        self.seconds += times * calls * self.table.fixed_seconds("call")
+
+    def _calls_of(self, function: FuncOp) -> list[tuple[FuncOp, float]]:
+        """The functions that the ops of a function call, and how often in one call of it."""
+        return [call for op in function.body.block.ops if is_operator(op) for call in self._called(op)]
 
     def _seconds(self, op: Operation, delegated: bool) -> float:
         """Of one op, without what it calls."""
@@ -164,6 +165,37 @@ class _Costs:
                     yield self.functions[name], times
 
 
+def _times(
+    known: Mapping[str, FuncOp], calls_of: Callable[[FuncOp], list[tuple[FuncOp, float]]]
+) -> Iterator[tuple[FuncOp, float]]:
+    """The functions that the first one reaches, callers first, and how often each is called in a run.
+
+    Each is visited once, however many ways lead to it. A call of a function that is being called does not count.
+    """
+    if not known:
+        return
+    entry = next(iter(known.values()))
+    calls: dict[FuncOp, list[tuple[FuncOp, float]]] = {entry: []}
+    done: list[FuncOp] = []
+    active = {entry: iter(calls_of(entry))}
+    while active:
+        function, rest = next(reversed(active.items()))
+        called = next(rest, None)
+        if called is None:
+            active.popitem()
+            done.append(function)
+        elif called[0] not in active:
+            calls[function].append(called)
+            if called[0] not in calls:
+                calls[called[0]] = []
+                active[called[0]] = iter(calls_of(called[0]))
+    times = dict.fromkeys(calls, 0.0) | {entry: 1.0}
+    for function in reversed(done):
+        yield function, times[function]
+        for called, count in calls[function]:
+            times[called] += times[function] * count
+
+
 def _calls(region: Region) -> list[str]:
     return [op.callee.root_reference.data for op in region.walk() if isinstance(op, CallOp)]
 
@@ -176,7 +208,7 @@ def _turns(loop: WhileOp, known: Mapping[str, FuncOp]) -> float:
 
 
 def _distance(op: Operation, block: Block, loop: WhileOp) -> float | None:
-    if not isinstance(op, LessOp):
+    if not isinstance(op, LessOp) or len(op.operands) < 2:
         return None
     counter, limit = op.operands[0], _one(op.operands[1])
     if limit is None or not isinstance(counter, BlockArgument) or counter.block is not block:

@@ -8,13 +8,14 @@ tfl.svdf                           1x16, 8 filters     Work("FULLY_CONNECTED", "
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 
 from xdsl.ir import Operation, SSAValue
 
 from tflir.ir.targets.kinds import ABSENT
-from tflir.ir.targets.latency.work import Work, count_of, plain_kind, plain_kind_of, sized, work_of
+from tflir.ir.targets.latency.work import MALFORMED, Work, count_of, plain_kind, plain_kind_of, sized, work_of
 from tflir.ir.targets.site import Site, is_stored, operator_of, shape_in_file
 from tflir.ir.targets.target import Target
 
@@ -35,8 +36,13 @@ def parts_of(op: Operation) -> list[tuple[Work, int]]:
     fully connected ops do.
     """
     operator = operator_of(op)
-    if operator not in _RECURRENT:
-        return [(work_of(op), 1)]
+    if operator in _RECURRENT:
+        with contextlib.suppress(*MALFORMED):
+            return _recurrent(op, operator)
+    return [(work_of(op), 1)]
+
+
+def _recurrent(op: Operation, operator: str) -> list[tuple[Work, int]]:
     site = Site(op, _ANY)
     shape = site.shape(0)
     steps = shape[0 if site.option("time_major") else 1] if len(shape) == 3 else 1

@@ -39,14 +39,23 @@ class Work(NamedTuple):
         return math.prod(self.sizes)
 
 
+MALFORMED = (IndexError, TypeError, ValueError)
+"""What reading an op raises that lacks operands, results, dimensions or options."""
 _ANY = Target("", "", ())
+_MOST = (1 << 63) - 1
 
 
 def work_of(op: Operation) -> Work:
-    """The work of an op that a runtime runs. Dimensions that are not known count as 1."""
+    """The work of an op that a runtime runs. Dimensions that are not known count as 1.
+
+    An op of a damaged file, without operands, results or options that its kernel needs, counts by its elements.
+    """
     site = Site(op, _ANY)
     operator = operator_of(op)
-    return _WORK.get(operator, _elements)(operator, site)
+    try:
+        return _WORK.get(operator, _elements)(operator, site)
+    except MALFORMED:
+        return _elements(operator, site)
 
 
 def plain_kind(site: Site, index: int = 0) -> str:
@@ -65,8 +74,8 @@ def count_of(value: SSAValue) -> int:
 
 
 def sized(kernel: str, kind: str, *sizes: int) -> Work:
-    """Work of at least 1 in each size."""
-    return Work(kernel, kind, tuple(max(size, 1) for size in sizes))
+    """Work of at least 1 in each size, and of no more than numbers of 64 bits hold, whatever a damaged file says."""
+    return Work(kernel, kind, tuple(min(max(size, 1), _MOST) for size in sizes))
 
 
 def _weighted(site: Site, activation: int, weight: int) -> str:
