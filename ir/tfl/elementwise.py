@@ -77,7 +77,7 @@ class RsqrtOp(_Unary):
     """One over the square root."""
 
     name = "tfl.rsqrt"
-    INFO: ClassVar = OpInfo("RSQRT", None, (1, 3), pure=True, quantizable=True, int16=True)
+    INFO: ClassVar = OpInfo("RSQRT", None, (1, 3), pure=True, quantizable=True, int16=True, steep=(0,))
 
 
 @irdl_op_definition
@@ -93,7 +93,7 @@ class LogOp(_Unary):
     """The natural logarithm."""
 
     name = "tfl.log"
-    INFO: ClassVar = OpInfo("LOG", None, (1, 2), pure=True, quantizable=True, int16=True)
+    INFO: ClassVar = OpInfo("LOG", None, (1, 2), pure=True, quantizable=True, int16=True, steep=(0,))
 
 
 @irdl_op_definition
