@@ -11,6 +11,7 @@ from tflir.passes.reasons import (
     LEFT_FLOAT_BY_RECIPE,
     NOT_AMONG_THOSE_TO_QUANTIZE,
     OPERAND_WITHOUT_RANGE,
+    SHARED_FLOATS,
     SKIPPED,
     is_about_size,
 )
@@ -43,8 +44,9 @@ _LEFT = {
     SKIPPED: "ops that could be are skipped",
     NOT_AMONG_THOSE_TO_QUANTIZE: "ops that could be are not among those to quantize",
     LEFT_FLOAT_BY_RECIPE: "the recipe leaves weights float",
+    SHARED_FLOATS: f"weights stay float, for {SHARED_FLOATS}",
 }
-"""What is said of ops that were left out on purpose, by the reason that passes give."""
+"""What is said of ops that were left as they are on purpose, by the reason that passes give."""
 _CHOOSES = ("tfl-choose-activations", "tfl-prepare-quantize", "tfl-quantize", "tfl-select-ops")
 """Passes that decide what is quantized: only their reasons explain why a model remained float."""
 
@@ -97,18 +99,22 @@ def data_remark(options: Options) -> str | None:
 
 
 def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:
-    """The keys of signatures whose functions have float values without a recorded range."""
+    """The keys of signatures whose functions have float values of which calibration would record the range, but none of
+    which it is recorded. No range is needed beside parts that the model quantized itself.
+    """
     from tflir.ir.functions import functions
     from tflir.ir.names import SIGNATURES
     from tflir.ir.statistics import ranges_of
     from tflir.passes.calibration.logged import logged
+    from tflir.passes.quantization.preserve_quantized import PreserveQuantizedPass
+    from tflir.snapshot import snapshot
 
     held: Any = module.attributes.get(SIGNATURES, ())
-    by_name = {function.sym_name.data: function for function in functions(module)}
-    for record in held:
-        function = by_name.get(record.data["function"].root_reference.data)
-        if function is not None and _computes_floats(function) and logged(function) and not ranges_of(function):
-            yield record.data["key"].data
+    missing = {f.sym_name.data for f in functions(module) if _computes_floats(f) and not ranges_of(f)}
+    if missing:
+        PreserveQuantizedPass().run(marked := snapshot(module))
+        missing = {f.sym_name.data for f in functions(marked) if f.sym_name.data in missing and logged(f)}
+    yield from (record.data["key"].data for record in held if record.data["function"].root_reference.data in missing)
 
 
 def _computes_floats(function: FuncOp) -> bool:

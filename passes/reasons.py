@@ -6,6 +6,7 @@ SKIPPED = "skipped"
 NOT_AMONG_THOSE_TO_QUANTIZE = "not among the ops to quantize"
 LEFT_FLOAT_BY_RECIPE = "the recipe leaves its weights float"
 OPERAND_WITHOUT_RANGE = "an operand has no range"
+SHARED_FLOATS = "another op reads the same elements as floats, beside which integers would add bytes"
 
 _FEWER = "fewer than "
 _ELEMENTS = " elements"
