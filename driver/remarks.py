@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 from tflir.option import ModeName
 from tflir.options import Options
 from tflir.passes.reasons import (
+    INPUTS_MADE_FLOAT,
     LEFT_FLOAT_BY_RECIPE,
     NOT_AMONG_THOSE_TO_QUANTIZE,
     OPERAND_WITHOUT_RANGE,
+    OUTPUTS_MADE_FLOAT,
     SHARED_FLOATS,
     SKIPPED,
     is_about_size,
@@ -133,6 +135,7 @@ def _computes_floats(function: FuncOp) -> bool:
 def result_remarks(options: Options, reports: Sequence[PassReport], module: ModuleOp) -> Iterator[str]:
     """What a user who requested quantization should know about the work of the passes, which made `module`."""
     yield from (f"warning: {remark}" for report in reports for remark in report.remarks)
+    yield from _float_interface(options, reports)
     yield from _zeros(options, reports)
     if options.replaces_passes or not options.quantizes:
         return
@@ -145,6 +148,22 @@ def result_remarks(options: Options, reports: Sequence[PassReport], module: Modu
     yield from _sparse_floats(options, module)
     if not any(counts[word] for word in _QUANTIZED):
         yield "nothing was quantized: " + _why_nothing(options, reports, module, kept=bool(counts[_KEPT]))
+
+
+def _float_interface(options: Options, reports: Sequence[PassReport]) -> Iterator[str]:
+    """That the model is called with floats now, where it was called with integers, and what keeps it as it was."""
+    kinds = {"input": INPUTS_MADE_FLOAT, "output": OUTPUTS_MADE_FLOAT}
+    wanted = {"input": options.inference_input_type, "output": options.inference_output_type}
+    made = [
+        kind
+        for kind, what in kinds.items()
+        if wanted[kind] == "float32" and any(report.counts[what] for report in reports)
+    ]
+    if not made:
+        return
+    keeps = " and ".join(f"--inference-{kind}-type" for kind in made)
+    again = f": {keeps} would make them integers" if mode_of(options).needs_ranges else ""
+    yield f"{' and '.join(f'{kind}s' for kind in made)} that were integers are float32 now{again}"
 
 
 def _zeros(options: Options, reports: Sequence[PassReport]) -> Iterator[str]:
