@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
+from math import pi
 from typing import ClassVar
 
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, result_def, traits_def
@@ -101,7 +102,7 @@ class SinOp(_Unary):
     """The sine of an angle in radians."""
 
     name = "tfl.sin"
-    INFO: ClassVar = OpInfo("SIN", None, (1, 2), pure=True)
+    INFO: ClassVar = OpInfo("SIN", None, (1, 2), pure=True, period=2 * pi)
 
 
 @irdl_op_definition
@@ -109,7 +110,7 @@ class CosOp(_Unary):
     """The cosine of an angle in radians."""
 
     name = "tfl.cos"
-    INFO: ClassVar = OpInfo("COS", "CosOptions", (1, 2), pure=True)
+    INFO: ClassVar = OpInfo("COS", "CosOptions", (1, 2), pure=True, period=2 * pi)
 
 
 @irdl_op_definition

@@ -23,6 +23,8 @@ from tflir.passes.quantization import tensorflow_int16
 from tflir.passes.quantization.facts import INT8, INT16, LEFT_OUT, chosen_activations
 from tflir.passes.quantization.far_apart import SHARE_OF_INT16, far_apart
 from tflir.passes.quantization.far_apart import WHY as FAR_APART
+from tflir.passes.quantization.fine_operands import WHY as READ_FINELY
+from tflir.passes.quantization.fine_operands import Limits, is_near_zero, makers_of_fine_operands
 from tflir.passes.quantization.int16_facts import (
     activations,
     copies_scale,
@@ -31,10 +33,9 @@ from tflir.passes.quantization.int16_facts import (
     takes_any_type,
 )
 from tflir.passes.quantization.int16_numerics import FIXED_SCALE, activation_scale, constant_range
-from tflir.passes.quantization.near_zero import WHY as READ_NEAR_ZERO
-from tflir.passes.quantization.near_zero import is_near_zero, near_zero
 from tflir.passes.quantization.numerics import INT16_MOST, Rows
 from tflir.passes.quantization.pairs import FloatConstant, stored_constant
+from tflir.passes.quantization.sound_ranges import INT16_LEVELS
 from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.values import is_float
 
@@ -86,11 +87,12 @@ class Choice:
         self._ranges = ranges
         self._clamped = clamped
         self._far_apart: set[Operation] = set()
-        self._read_near_zero: set[Operation] = set()
+        self._read_finely: set[Operation] = set()
         if not (tf_compat or strict):
             self._far_apart.update(far_apart(function, ranges, SHARE_OF_INT16, kinds=(INT8, INT16)))
             share = _LEAST_STEPS / INT16_MOST
-            self._read_near_zero.update(near_zero(function, ranges, share, share, kinds=(INT8, INT16)))
+            limits = Limits(share, share, INT16_LEVELS)
+            self._read_finely.update(makers_of_fine_operands(function, ranges, limits, kinds=(INT8, INT16)))
         self._ranged = {value for value, found in ranges.items() if _is_finite(found)}
         self._finite: dict[SSAValue, bool] = {}
         self._masked: set[SSAValue] = set()
@@ -176,8 +178,8 @@ class Choice:
             return "its fixed range would leave a few steps of what was recorded"
         if isinstance(op, SoftmaxOp) and self._has_a_long_tail(op):
             return "its int16 kernel takes all that is below e^-10 for e^-10, which sums up in rows so long"
-        if op in self._read_near_zero:
-            return READ_NEAR_ZERO
+        if op in self._read_finely:
+            return READ_FINELY
         steep = [self._ranges[op.operands[index]] for index in op.INFO.steep if op.operands[index] in self._ranges]
         if any(is_near_zero(found, _NEAR_ZERO) for found in steep):
             return "its int16 kernel looks results up in steps too wide for values so near 0"

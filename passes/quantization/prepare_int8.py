@@ -31,16 +31,21 @@ from tflir.passes.quantization.facts import (
 )
 from tflir.passes.quantization.far_apart import SHARE_OF_INT8, far_apart
 from tflir.passes.quantization.far_apart import WHY as FAR_APART
+from tflir.passes.quantization.fine_operands import WHY as READ_FINELY
+from tflir.passes.quantization.fine_operands import (
+    Limits,
+    divides_by_small_constants,
+    is_near_zero,
+    makers_of_fine_operands,
+)
 from tflir.passes.quantization.kinds_of_scales import split_by_kind
-from tflir.passes.quantization.near_zero import WHY as READ_NEAR_ZERO
-from tflir.passes.quantization.near_zero import is_near_zero, near_zero
 from tflir.passes.quantization.pairs import FloatConstant, copied, dequantized_constant, float_constant
 from tflir.passes.quantization.parameters import activation_type, fixed_type, has_scale
 from tflir.passes.quantization.propagation import Propagation, State
 from tflir.passes.quantization.range_pruning import prune
 from tflir.passes.quantization.recurrent import recurrent_parameters
 from tflir.passes.quantization.refused import keep_refused_float
-from tflir.passes.quantization.sound_ranges import visible_ranges, widened_ranges
+from tflir.passes.quantization.sound_ranges import INT8_LEVELS, visible_ranges, widened_ranges
 from tflir.passes.quantization.stored_weights import drop_unfit_pairs, fits
 from tflir.passes.rewriting.values import is_float, producer
 
@@ -50,6 +55,7 @@ that calibration did not see.
 """
 _HALF_A_STEP = 0.5 / 255
 """The same without a margin: the int8 kernels of functions that are steep near 0 have an answer for 0."""
+_FAR_APART_DIVISORS = "beside the largest of its constants, the least one would have a few steps, or become 0"
 _LEAST_STEPS = 8
 """The largest result of an op with a fixed scale should span at least this number of steps."""
 
@@ -131,13 +137,17 @@ def _sound(
     ranges, clamped = visible_ranges(function, recorded, report)
     usable = _usable(ranges, report)
     ranges = {v: bounds for v, bounds in usable.items() if not _near_pole(v, bounds, report, tables=everywhere)}
+    share = _HALF_A_STEP if everywhere else _STEPS_FROM_ZERO
+    ops = [op for op in function.body.block.ops if divides_by_small_constants(op, share)]
+    kept = dict.fromkeys(ops, _FAR_APART_DIVISORS)
     if not everywhere:
         _keep_coarse_float(ranges, report)
-        kept = dict.fromkeys(near_zero(function, usable, _STEPS_FROM_ZERO, _HALF_A_STEP), READ_NEAR_ZERO)
+        limits = Limits(_STEPS_FROM_ZERO, _HALF_A_STEP, INT8_LEVELS)
+        kept |= dict.fromkeys(makers_of_fine_operands(function, usable, limits), READ_FINELY)
         kept |= dict.fromkeys(far_apart(function, ranges, SHARE_OF_INT8), FAR_APART)
-        for op, why in kept.items():
-            op.attributes[KEEP_FLOAT] = StringAttr(why)
-            report.decline(why, op)
+    for op, why in kept.items():
+        op.attributes[KEEP_FLOAT] = StringAttr(why)
+        report.decline(why, op)
     return widened_ranges(function, ranges, clamped), clamped
 
 

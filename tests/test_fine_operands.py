@@ -1,4 +1,4 @@
-"""Divisors, and what a logarithm or a root reads, keep values near 0, of which integers would make 0."""
+"""What ops read finely stays float: divisors and what logarithms read near 0, and angles over many periods."""
 
 from __future__ import annotations
 
@@ -39,6 +39,32 @@ def _after_an_epsilon(kind: str, *, moved: bool = False, least: float = _EPSILON
     return model_of(build, _SHAPE)
 
 
+def _angles(kind: str, *, moved: bool, far: float) -> bytes:
+    """The sine or cosine of `far` times x; with `moved`, of a part of it."""
+
+    def build(net: Net, x: int) -> int:
+        times = net.graph.constant("times", np.float32([far]))
+        angle = net.op("MUL", "angle", [x, times], _SHAPE, options("MulOptions"))
+        if moved:
+            angle = net.reshape("back", net.reshape("there", angle, (4, _COUNT // 4)), _SHAPE)
+        made = net.op(kind, "wave", [angle], _SHAPE, options("CosOptions") if kind == "COS" else None)
+        return net.op("MUL", "y", [made, made], _SHAPE, options("MulOptions"))
+
+    return model_of(build, _SHAPE)
+
+
+def _quotients() -> bytes:
+    """x² divided by constants that are far apart."""
+
+    def build(net: Net, x: int) -> int:
+        squares = net.op("MUL", "squares", [x, x], _SHAPE, options("MulOptions"))
+        by = net.graph.constant("by", np.geomspace(1, 1e4, _COUNT, dtype=np.float32)[None, ::-1].copy())
+        made = net.op("DIV", "quotients", [squares, by], _SHAPE, options("DivOptions"))
+        return net.op("RELU", "y", [made], _SHAPE)
+
+    return model_of(build, _SHAPE)
+
+
 def _samples() -> list[list[npt.NDArray[Any]]]:
     """Values of very different sizes, some of them near 0."""
     made = np.random.default_rng(1).normal(size=(6, 1, _COUNT)) * np.geomspace(1e-3, 8, _COUNT)
@@ -74,3 +100,21 @@ def test_what_is_far_from_0_is_quantized() -> None:
     made = _compiled(_after_an_epsilon("RSQRT", least=20.0), "int16x8")
     types = {name: tensor["type"] for name, tensor in tree(made)["graphs"][0]["tensors"].items()}
     assert types["above"] == 7, "int16"
+
+
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize(("mode", "far", "least"), [("int8", 10.0, 40), ("int16x8", 300.0, 70)])
+@pytest.mark.parametrize("kind", ["SIN", "COS"])
+def test_angles_over_many_periods_stay_float(kind: str, mode: str, far: float, least: float, moved: bool) -> None:
+    model = _angles(kind, moved=moved, far=far)
+    made = _compiled(model, mode)
+    types = {name: tensor["type"] for name, tensor in tree(made)["graphs"][0]["tensors"].items()}
+    assert types["angle"] == 0, "float32"
+    assert _distance(model, made) > least
+
+
+def test_constants_far_apart_divide_as_floats() -> None:
+    model = _quotients()
+    assert _distance(model, _compiled(model, "int8")) > 35
+    with pytest.raises(tflir.Error, match=r"DIV 'quotients'.* would have a few steps, or become 0"):
+        _compiled(model, "int8-only")
