@@ -9,9 +9,12 @@ from tflir.left_float import CHOOSES
 from tflir.option import ModeName
 from tflir.options import Options
 from tflir.passes.reasons import (
+    INPUTS_MADE_FLOAT,
     LEFT_FLOAT_BY_RECIPE,
     NOT_AMONG_THOSE_TO_QUANTIZE,
     OPERAND_WITHOUT_RANGE,
+    OUTPUTS_MADE_FLOAT,
+    SHARED_FLOATS,
     SKIPPED,
     is_about_size,
 )
@@ -44,8 +47,9 @@ _LEFT = {
     SKIPPED: "ops that could be are skipped",
     NOT_AMONG_THOSE_TO_QUANTIZE: "ops that could be are not among those to quantize",
     LEFT_FLOAT_BY_RECIPE: "the recipe leaves weights float",
+    SHARED_FLOATS: f"weights stay float, for {SHARED_FLOATS}",
 }
-"""What is said of ops that were left out on purpose, by the reason that passes give."""
+"""What is said of ops that were left as they are on purpose, by the reason that passes give."""
 
 
 def mode_remark(options: Options, evidence: str | None) -> str | None:
@@ -96,18 +100,22 @@ def data_remark(options: Options) -> str | None:
 
 
 def uncalibrated_signatures(module: ModuleOp) -> Iterator[str]:
-    """The keys of signatures whose functions have float values without a recorded range."""
+    """The keys of signatures whose functions have float values of which calibration would record the range, but none of
+    which it is recorded. No range is needed beside parts that the model quantized itself.
+    """
     from tflir.ir.functions import functions
     from tflir.ir.names import SIGNATURES
     from tflir.ir.statistics import ranges_of
     from tflir.passes.calibration.logged import logged
+    from tflir.passes.quantization.preserve_quantized import PreserveQuantizedPass
+    from tflir.snapshot import snapshot
 
     held: Any = module.attributes.get(SIGNATURES, ())
-    by_name = {function.sym_name.data: function for function in functions(module)}
-    for record in held:
-        function = by_name.get(record.data["function"].root_reference.data)
-        if function is not None and _computes_floats(function) and logged(function) and not ranges_of(function):
-            yield record.data["key"].data
+    missing = {f.sym_name.data for f in functions(module) if _computes_floats(f) and not ranges_of(f)}
+    if missing:
+        PreserveQuantizedPass().run(marked := snapshot(module))
+        missing = {f.sym_name.data for f in functions(marked) if f.sym_name.data in missing and logged(f)}
+    yield from (record.data["key"].data for record in held if record.data["function"].root_reference.data in missing)
 
 
 def _computes_floats(function: FuncOp) -> bool:
@@ -126,6 +134,7 @@ def _computes_floats(function: FuncOp) -> bool:
 def result_remarks(options: Options, reports: Sequence[PassReport], module: ModuleOp) -> Iterator[str]:
     """What a user who requested quantization should know about the work of the passes, which made `module`."""
     yield from (f"warning: {remark}" for report in reports for remark in report.remarks)
+    yield from _float_interface(options, reports)
     yield from _zeros(options, reports)
     if options.replaces_passes or not options.quantizes:
         return
@@ -138,6 +147,22 @@ def result_remarks(options: Options, reports: Sequence[PassReport], module: Modu
     yield from _sparse_floats(options, module)
     if not any(counts[word] for word in _QUANTIZED):
         yield "nothing was quantized: " + _why_nothing(options, reports, module, kept=bool(counts[_KEPT]))
+
+
+def _float_interface(options: Options, reports: Sequence[PassReport]) -> Iterator[str]:
+    """That the model is called with floats now, where it was called with integers, and what keeps it as it was."""
+    kinds = {"input": INPUTS_MADE_FLOAT, "output": OUTPUTS_MADE_FLOAT}
+    wanted = {"input": options.inference_input_type, "output": options.inference_output_type}
+    made = [
+        kind
+        for kind, what in kinds.items()
+        if wanted[kind] == "float32" and any(report.counts[what] for report in reports)
+    ]
+    if not made:
+        return
+    keeps = " and ".join(f"--inference-{kind}-type" for kind in made)
+    again = f": {keeps} would make them integers" if mode_of(options).needs_ranges else ""
+    yield f"{' and '.join(f'{kind}s' for kind in made)} that were integers are float32 now{again}"
 
 
 def _zeros(options: Options, reports: Sequence[PassReport]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Reasons for which passes leave ops float that others look for: what a user is told depends on them."""
+"""Reasons for which passes leave ops float, and counts, that others look for: what a user is told depends on them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ SKIPPED = "skipped"
 NOT_AMONG_THOSE_TO_QUANTIZE = "not among the ops to quantize"
 LEFT_FLOAT_BY_RECIPE = "the recipe leaves its weights float"
 OPERAND_WITHOUT_RANGE = "an operand has no range"
+SHARED_FLOATS = "another op reads the same elements as floats, beside which integers would add bytes"
+INPUTS_MADE_FLOAT = "inputs made float"
+OUTPUTS_MADE_FLOAT = "outputs made float"
 
 _FEWER = "fewer than "
 _ELEMENTS = " elements"

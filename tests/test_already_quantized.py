@@ -380,3 +380,25 @@ def test_sparse_weights_become_integers_where_integers_alone_are_allowed() -> No
     converter.optimizations, converter.representative_dataset = [tflir.Optimize.DEFAULT], samples
     converter.target_spec.supported_ops = [tflir.OpsSet.TFLITE_BUILTINS_INT8]
     assert nearness(run(converter.convert(), [samples()[0]["x"]]), run(sparse, [samples()[0]["x"]])) > 30
+
+
+@pytest.mark.parametrize("mode", ["int8", "int16"])
+def test_data_that_no_float_op_needs_counts_as_samples(mode: str) -> None:
+    """The float layers lie beside a part that the model quantized itself: they stay, whatever samples there are."""
+    made = Model()
+    graph = made.graph()
+    x, sums, y = graph.tensor("x", (1, 32)), graph.tensor("sums", (1, 64)), graph.tensor("y", (1, 32))
+    first, last = graph.constant("first", random(64, 32)), graph.constant("last", random(32, 64))
+    graph.op("FULLY_CONNECTED", [x, first, NONE], [sums], options("FullyConnectedOptions"))
+    inner = dequantize(graph, quantize(graph, quantize(graph, sums, "q", 0.1), "again", 0.2), "d")
+    graph.op("FULLY_CONNECTED", [inner, last, NONE], [y], options("FullyConnectedOptions"))
+    graph.io([x], [y])
+    made.signature("serving_default", graph, {"x": x}, {"y": y})
+    converter = tflir.Converter.from_bytes(made.to_bytes())
+    converter.optimizations = [tflir.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = MODES[mode].get("supported_ops", [FLOAT])
+    converter.representative_dataset = lambda: [[random(1, 32, seed=seed)] for seed in range(3)]
+    small = converter.convert()
+    assert not [remark for remark in converter.remarks if "no sample reached" in remark]
+    kinds = {name: tensor["type"] for name, tensor in tree(small)["graphs"][0]["tensors"].items()}
+    assert {kinds["first"], kinds["last"]} == {schema.TensorType.FLOAT32}

@@ -244,3 +244,28 @@ def test_uint8_of_a_custom_op_is_read_as_int8() -> None:
     tensors = _graph(_compile(model.to_bytes(), "int8", mode="int8"))["tensors"]
     assert tensors["made"]["type"] == UINT8
     assert INT8 in {tensor["type"] for tensor in tensors.values()}
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (
+            {},
+            "inputs and outputs that were integers are float32 now: --inference-input-type and --inference-output-type",
+        ),
+        (
+            {"inference_input_type": "uint8"},
+            "outputs that were integers are float32 now: --inference-output-type would",
+        ),
+        ({"inference_input_type": "int8", "inference_output_type": "int8"}, None),
+    ],
+)
+def test_that_a_model_is_called_with_floats_now_is_said(how: dict[str, str], said: str | None) -> None:
+    converter = tflir.Converter.from_bytes(int8())
+    converter.requantize = "int8"
+    for name, word in how.items():
+        setattr(converter, name, word)
+    converter.convert()
+    found = [remark for remark in converter.remarks if "float32 now" in remark]
+    assert len(found) == (said is not None)
+    assert said is None or found[0].startswith(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
+from math import pi
 from typing import ClassVar
 
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, result_def, traits_def
@@ -77,7 +78,7 @@ class RsqrtOp(_Unary):
     """One over the square root."""
 
     name = "tfl.rsqrt"
-    INFO: ClassVar = OpInfo("RSQRT", None, (1, 3), pure=True, quantizable=True, int16=True)
+    INFO: ClassVar = OpInfo("RSQRT", None, (1, 3), pure=True, quantizable=True, int16=True, steep=(0,))
 
 
 @irdl_op_definition
@@ -93,7 +94,7 @@ class LogOp(_Unary):
     """The natural logarithm."""
 
     name = "tfl.log"
-    INFO: ClassVar = OpInfo("LOG", None, (1, 2), pure=True, quantizable=True, int16=True)
+    INFO: ClassVar = OpInfo("LOG", None, (1, 2), pure=True, quantizable=True, int16=True, steep=(0,))
 
 
 @irdl_op_definition
@@ -101,7 +102,7 @@ class SinOp(_Unary):
     """The sine of an angle in radians."""
 
     name = "tfl.sin"
-    INFO: ClassVar = OpInfo("SIN", None, (1, 2), pure=True)
+    INFO: ClassVar = OpInfo("SIN", None, (1, 2), pure=True, period=2 * pi)
 
 
 @irdl_op_definition
@@ -109,7 +110,7 @@ class CosOp(_Unary):
     """The cosine of an angle in radians."""
 
     name = "tfl.cos"
-    INFO: ClassVar = OpInfo("COS", "CosOptions", (1, 2), pure=True)
+    INFO: ClassVar = OpInfo("COS", "CosOptions", (1, 2), pure=True, period=2 * pi)
 
 
 @irdl_op_definition

@@ -39,6 +39,10 @@ class OpInfo:
     """The one fused activation that its integer kernel computes, whatever its options say."""
     poles: tuple[int, ...] = ()
     """Operands in which 0 is an error or gives infinity, such as a divisor: quantization must not round to 0."""
+    steep: tuple[int, ...] = ()
+    """Operands in which the result changes fast near 0, so that integer kernels answer there, but coarsely."""
+    period: float = 0.0
+    """Adding this to the elements of operand 0 leaves the result as it is; 0 for a function without a period."""
     fixed_output: tuple[float, int] | None = None
     """(scale, zero point) of an int8 result whose range is fixed."""
     int16: bool = False

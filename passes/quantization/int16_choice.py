@@ -23,6 +23,8 @@ from tflir.passes.quantization import tensorflow_int16
 from tflir.passes.quantization.facts import INT8, INT16, LEFT_OUT, chosen_activations
 from tflir.passes.quantization.far_apart import SHARE_OF_INT16, far_apart
 from tflir.passes.quantization.far_apart import WHY as FAR_APART
+from tflir.passes.quantization.fine_operands import WHY as READ_FINELY
+from tflir.passes.quantization.fine_operands import Limits, is_near_zero, makers_of_fine_operands
 from tflir.passes.quantization.int16_facts import (
     activations,
     copies_scale,
@@ -33,22 +35,23 @@ from tflir.passes.quantization.int16_facts import (
 from tflir.passes.quantization.int16_numerics import FIXED_SCALE, activation_scale, constant_range
 from tflir.passes.quantization.numerics import INT16_MOST, Rows
 from tflir.passes.quantization.pairs import FloatConstant, stored_constant
+from tflir.passes.quantization.sound_ranges import INT16_LEVELS
 from tflir.passes.quantization.stored_weights import stored_of, why_not_stored
 from tflir.passes.rewriting.values import is_float
 
 _NO_COMPUTATION = ConstOp | QConstOp | SparseConstOp | SparseQConstOp | ExternalConstOp | NoValueOp | ReturnOp
-_STEEP = frozenset(("LOG", "RSQRT"))
-"""Ops whose functions are steep near 0, where the lookup tables of their int16 kernels interpolate linearly."""
 _NEAR_ZERO = 1 / 16
-"""Values below this fraction of the largest are so near 0 that a table of 256 steps has a signal-to-noise ratio below
-70 dB.
+"""Values below this fraction of the largest are so near 0 that a table of 256 steps, between which the int16 kernels of
+steep functions interpolate linearly, has a signal-to-noise ratio below 70 dB.
 """
 _TAIL = 10.0
 """The int16 SOFTMAX kernel computes no exponential below e^-10: smaller ones count as e^-10."""
 _LONG_ROW = 220
 """So many elements of e^-10 sum up to a hundredth of the largest element, e^0."""
 _LEAST_STEPS = 256
-"""Where an op's result has a fixed scale, its largest value should span at least as many steps as int8 has."""
+"""The largest value of a result with a fixed scale should span at least as many steps as int8 has, and so should the
+least value of an operand in which an op has a pole or is steep.
+"""
 _ALMOST_0 = 1e-30
 """Calibration records no upper end of a range below this, so that a smaller one means 0."""
 _NO_WEIGHTS = "its weights have no elements"
@@ -84,8 +87,12 @@ class Choice:
         self._ranges = ranges
         self._clamped = clamped
         self._far_apart: set[Operation] = set()
+        self._read_finely: set[Operation] = set()
         if not (tf_compat or strict):
             self._far_apart.update(far_apart(function, ranges, SHARE_OF_INT16, kinds=(INT8, INT16)))
+            share = _LEAST_STEPS / INT16_MOST
+            limits = Limits(share, share, INT16_LEVELS)
+            self._read_finely.update(makers_of_fine_operands(function, ranges, limits, kinds=(INT8, INT16)))
         self._ranged = {value for value, found in ranges.items() if _is_finite(found)}
         self._finite: dict[SSAValue, bool] = {}
         self._masked: set[SSAValue] = set()
@@ -171,8 +178,10 @@ class Choice:
             return "its fixed range would leave a few steps of what was recorded"
         if isinstance(op, SoftmaxOp) and self._has_a_long_tail(op):
             return "its int16 kernel takes all that is below e^-10 for e^-10, which sums up in rows so long"
-        found = self._ranges.get(op.operands[0]) if op.INFO.builtin in _STEEP else None
-        if found is not None and found.low < found.high * _NEAR_ZERO:
+        if op in self._read_finely:
+            return READ_FINELY
+        steep = [self._ranges[op.operands[index]] for index in op.INFO.steep if op.operands[index] in self._ranges]
+        if any(is_near_zero(found, _NEAR_ZERO) for found in steep):
             return "its int16 kernel looks results up in steps too wide for values so near 0"
         return None
 

@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import Float32Type, IntegerType, ModuleOp
 from xdsl.ir import Operation, Use
 
 from tflir.ir import names
+from tflir.ir.blob import Blob
 from tflir.ir.functions import functions
 from tflir.ir.option_words import LEAST_WEIGHT
 from tflir.ir.quant import Layout, UniformQuantizedType
@@ -26,7 +27,8 @@ from tflir.passes.quantization.pairs import (
     small_weight,
 )
 from tflir.passes.quantization.parameters import weight_scales
-from tflir.passes.reasons import fewer_elements
+from tflir.passes.quantization.shared_floats import gains_bytes_alone, shared_floats, stored_blob
+from tflir.passes.reasons import SHARED_FLOATS, fewer_elements
 
 _INT8 = IntegerType(8)
 _ALL_OR_NOTHING_IN_TENSORFLOW = "UNIDIRECTIONAL_SEQUENCE_LSTM"
@@ -76,14 +78,16 @@ class PrepareQuantizeDynamicRangePass(TflPass):
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
         chosen = [f for f in functions(module) if not self.uncalibrated or UNCALIBRATED in f.attributes]
-        for op in [op for function in chosen for op in function.walk()]:
+        ops = [op for function in chosen for op in function.walk()]
+        kept = set[Blob]() if self.tf_compat else shared_floats(ops, self._stays)
+        for op in ops:
             constant = float_constant(op)
             if constant is None:
                 continue
             if constant.elements < max(self.min_elements, 1):  # one without elements has no scales
                 report.decline(fewer_elements(max(self.min_elements, 1)))
                 continue
-            groups = self._by_axis(constant, report)
+            groups = self._by_axis(constant, report, shared=stored_blob(constant) in kept)
             every = sum(1 for _ in constant.value.uses)
             for (axis, own), uses in groups.items():
                 user_kind = "matmul" if own else "tensor" if axis is None else str(axis)
@@ -91,17 +95,35 @@ class PrepareQuantizeDynamicRangePass(TflPass):
                 name = name_of_twin(constant, kind, replaces=len(uses) == every)
                 self._quantize(constant, op, axis, uses, name, report)
 
-    def _by_axis(self, constant: FloatConstant, report: PassReport) -> dict[_Kind, list[Use]]:
-        """The quantizable uses of a constant, grouped so that the uses of each group share one quantized constant."""
+    def _stays(self, use: Use, constant: FloatConstant) -> bool:
+        small = constant.elements < max(self.min_elements, 1)
+        return small or self._why_not(use) is not None
+
+    def _why_not(self, use: Use) -> str | None:
+        """Why a use reads floats as before; None if it can read integers."""
+        user = use.operation
+        if LEFT_OUT in user.attributes:
+            return "its op was left out"
+        if not isinstance(user, TflOp) or use.index not in user.INFO.dynamic_range:
+            return "no dynamic-range kernel reads this operand"
+        if self._all_or_nothing(user) and (small := small_weight(user, self.min_elements)) is not None:
+            return f"operand {small} of the op has fewer than {self.min_elements} elements"
+        return None
+
+    def _by_axis(self, constant: FloatConstant, report: PassReport, *, shared: bool) -> dict[_Kind, list[Use]]:
+        """The quantizable uses of a constant, grouped so that the uses of each group share one quantized constant.
+
+        `shared` says that the constant has to stay as it is, too.
+        """
         groups: dict[_Kind, list[Use]] = {}
         for use in computing_uses(constant.value):
             user = use.operation
-            if LEFT_OUT in user.attributes:
-                report.decline("its op was left out", user)
-            elif not isinstance(user, TflOp) or use.index not in user.INFO.dynamic_range:
-                report.decline("no dynamic-range kernel reads this operand", user)
-            elif self._all_or_nothing(user) and (small := small_weight(user, self.min_elements)) is not None:
-                report.decline(f"operand {small} of the op has fewer than {self.min_elements} elements", user)
+            if (why := self._why_not(use)) is not None:
+                report.decline(why, user)
+                continue
+            assert isinstance(user, TflOp)
+            if shared and gains_bytes_alone(user):
+                report.decline(SHARED_FLOATS, user)
             else:
                 own = user.INFO.builtin == _OWN_CONSTANT and not self.tf_compat
                 groups.setdefault((self._axis(user, use.index, constant.shape), own), []).append(use)

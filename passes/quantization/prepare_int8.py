@@ -31,6 +31,13 @@ from tflir.passes.quantization.facts import (
 )
 from tflir.passes.quantization.far_apart import SHARE_OF_INT8, far_apart
 from tflir.passes.quantization.far_apart import WHY as FAR_APART
+from tflir.passes.quantization.fine_operands import WHY as READ_FINELY
+from tflir.passes.quantization.fine_operands import (
+    Limits,
+    divides_by_small_constants,
+    is_near_zero,
+    makers_of_fine_operands,
+)
 from tflir.passes.quantization.kinds_of_scales import split_by_kind
 from tflir.passes.quantization.pairs import FloatConstant, copied, dequantized_constant, float_constant
 from tflir.passes.quantization.parameters import activation_type, fixed_type, has_scale
@@ -38,12 +45,17 @@ from tflir.passes.quantization.propagation import Propagation, State
 from tflir.passes.quantization.range_pruning import prune
 from tflir.passes.quantization.recurrent import recurrent_parameters
 from tflir.passes.quantization.refused import keep_refused_float
-from tflir.passes.quantization.sound_ranges import visible_ranges, widened_ranges
+from tflir.passes.quantization.sound_ranges import INT8_LEVELS, visible_ranges, widened_ranges
 from tflir.passes.quantization.stored_weights import drop_unfit_pairs, fits
 from tflir.passes.rewriting.values import is_float, producer
 
 _STEPS_FROM_ZERO = 4 / 255
-"""If the smallest element is above this fraction of the largest, int8 rounds no element to 0."""
+"""If the smallest element is above this fraction of the largest, int8 rounds no element to 0, with a margin for values
+that calibration did not see.
+"""
+_HALF_A_STEP = 0.5 / 255
+"""The same without a margin: the int8 kernels of functions that are steep near 0 have an answer for 0."""
+_FAR_APART_DIVISORS = "beside the largest of its constants, the least one would have a few steps, or become 0"
 _LEAST_STEPS = 8
 """The largest result of an op with a fixed scale should span at least this number of steps."""
 
@@ -125,11 +137,17 @@ def _sound(
     ranges, clamped = visible_ranges(function, recorded, report)
     usable = _usable(ranges, report)
     ranges = {v: bounds for v, bounds in usable.items() if not _near_pole(v, bounds, report, tables=everywhere)}
+    share = _HALF_A_STEP if everywhere else _STEPS_FROM_ZERO
+    ops = [op for op in function.body.block.ops if divides_by_small_constants(op, share)]
+    kept = dict.fromkeys(ops, _FAR_APART_DIVISORS)
     if not everywhere:
         _keep_coarse_float(ranges, report)
-        for op in far_apart(function, ranges, SHARE_OF_INT8):
-            op.attributes[KEEP_FLOAT] = StringAttr(FAR_APART)
-            report.decline(FAR_APART, op)
+        limits = Limits(_STEPS_FROM_ZERO, _HALF_A_STEP, INT8_LEVELS)
+        kept |= dict.fromkeys(makers_of_fine_operands(function, usable, limits), READ_FINELY)
+        kept |= dict.fromkeys(far_apart(function, ranges, SHARE_OF_INT8), FAR_APART)
+    for op, why in kept.items():
+        op.attributes[KEEP_FLOAT] = StringAttr(why)
+        report.decline(why, op)
     return widened_ranges(function, ranges, clamped), clamped
 
 
@@ -203,9 +221,13 @@ def _near_pole(value: SSAValue, bounds: Range, report: PassReport, *, tables: bo
         user = use.operation
         if tables and isinstance(user, TflOp) and not user.INFO.quantizable:
             continue
+        steep = isinstance(user, TflOp) and use.index in user.INFO.steep and not tables
+        if steep and is_near_zero(bounds, _HALF_A_STEP):
+            report.decline("it reads values so near 0 that int8 would round them to 0", user)
+            return True
         if not isinstance(user, TflOp) or use.index not in user.INFO.poles:
             continue
-        if not bounds.low > _STEPS_FROM_ZERO * bounds.high:
+        if is_near_zero(bounds, _STEPS_FROM_ZERO):
             report.decline("rounded to 0, what it reads would be an error or give infinity", user)
             return True
         if isinstance(value, BlockArgument):

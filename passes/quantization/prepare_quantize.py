@@ -13,7 +13,8 @@ from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.ir.statistics import clear_ranges, ranges_of
 from tflir.passes.base import PassReport, TflPass
-from tflir.passes.quantization.facts import INT8, INT16, UNCALIBRATED, kind_of
+from tflir.passes.calibration.logged import logged
+from tflir.passes.quantization.facts import INT8, INT16, UNCALIBRATED, is_preserved, kind_of
 from tflir.passes.quantization.int16_layers import check_bias_bits
 from tflir.passes.quantization.materialise import materialise
 from tflir.passes.quantization.prepare_int8 import Chosen, int8_states
@@ -81,7 +82,7 @@ class PrepareQuantizePass(TflPass):
         narrow = self._int8(function, report) if self.int8 else Chosen()
         wide = self._int16(function, report)
         clear_ranges(function)
-        if not wide and not (narrow.given if self.int8 else recorded):
+        if not wide and not (narrow.given if self.int8 else recorded) and not _stays_as_it_is(function):
             function.attributes[UNCALIBRATED] = UnitAttr()
             report.decline(f"no range is recorded in function @{function.sym_name.data}")
         for value in narrow.states | wide:
@@ -120,3 +121,8 @@ class PrepareQuantizePass(TflPass):
             bias_bits=self.bias_bits,
             headroom=self.headroom,
         )
+
+
+def _stays_as_it_is(function: FuncOp) -> bool:
+    """Whether parts that the model quantized itself leave no value of which data could tell a range."""
+    return any(map(is_preserved, function.body.block.ops)) and not logged(function)

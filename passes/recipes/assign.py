@@ -11,7 +11,7 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.weight_kind import set_weight_kind
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import LEFT_OUT
-from tflir.passes.reasons import LEFT_FLOAT_BY_RECIPE
+from tflir.passes.reasons import LEFT_FLOAT_BY_RECIPE, SHARED_FLOATS
 from tflir.passes.recipes.read import load_recipe
 from tflir.passes.recipes.resolve import candidates, resolve
 
@@ -56,6 +56,8 @@ class AssignWeightKindsPass(TflPass):
                 _note(op, found.activations.get(op, recipe.activations), report)
         for least, times in found.small.items():
             report.remarks.append(f"{times} weights of fewer than {least} elements stay float, as the recipe says")
+        if found.shared:
+            report.remarks.append(f"{found.shared} weights stay float: {SHARED_FLOATS}")
         for what, times in found.changed.items():
             report.remarks.append(f"{times} x {what}, which no kernel computes right")
 

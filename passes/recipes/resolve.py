@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
+from xdsl.ir import Operation, Use
 
 from tflir.ir import names
+from tflir.ir.blob import Blob
 from tflir.ir.errors import UNMET, USAGE, Error
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.weight_kind import WeightKind
+from tflir.passes.quantization.pairs import FloatConstant, constant_of
+from tflir.passes.quantization.shared_floats import gains_bytes_alone, shared_floats, stored_blob
 from tflir.passes.recipes.kernels import nearest, refusal
 from tflir.passes.recipes.recipe import Recipe, Rule
 from tflir.passes.sparsity.weight_constant import weight_constant
@@ -34,6 +37,8 @@ class Resolution:
     """How many ops of a kind have another form than the rule's, which no kernel computes right."""
     small: Counter[int] = field(default_factory=Counter[int])
     """How many weights stay float since they have fewer elements than a rule's `min_elements`."""
+    shared: int = 0
+    """How many weights stay float since another op reads the same elements as floats."""
 
 
 def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
@@ -44,6 +49,7 @@ def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
     """
     found = Resolution()
     used: set[int] = set()
+    kept = shared_floats(module.walk(), _is_no_weight)
     for op, kind in candidates(module):
         called = [name for name in names.op_names(op) if name]
         matching = [(index, rule) for index, rule in enumerate(recipe.rules) if rule.matches(kind, called)]
@@ -53,7 +59,7 @@ def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
         if activations != recipe.activations:
             found.activations[op] = activations
         if (shape := weight_shape(op)) is not None:
-            found.weights[op] = _weights(op, kind, rules, activations, shape, found)
+            found.weights[op] = _weights(op, kind, rules, activations, shape, found, kept)
     for index, rule in enumerate(recipe.rules):
         if index not in used and (rule.match or rule.names_op):
             raise Error(f"rule {index + 1} of '{recipe.name}' matches no op ({rule})", status=USAGE)
@@ -61,7 +67,13 @@ def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
 
 
 def _weights(
-    op: Operation, kind: str, rules: list[Rule], activations: str, shape: tuple[int, ...], found: Resolution
+    op: TflOp,
+    kind: str,
+    rules: list[Rule],
+    activations: str,
+    shape: tuple[int, ...],
+    found: Resolution,
+    kept: Collection[Blob],
 ) -> WeightKind | None:
     rule = next((rule for rule in reversed(rules) if rule.weights is not None), None)
     if rule is None or not isinstance(rule.weights, WeightKind):
@@ -76,10 +88,26 @@ def _weights(
     given = nearest(kind, rule.weights, activations)
     if _uneven(given, shape):
         given = nearest(kind, replace(given, granularity="channel", block=0), activations)
+    if activations == "float" and not rule.names_op and not given.is_float16:
+        beside = (gains_bytes_alone(op) or given.form == "dequantize") and _is_shared(op, kept)
+        if beside:
+            found.shared += 1
+            return None
     if given != rule.weights:
         found.changed[f"{kind}: {given} instead of {rule.weights}"] += 1
-    several = isinstance(op, TflOp) and op.INFO.has_several_weights
+    several = op.INFO.has_several_weights
     return replace(given, granularity="tensor") if several and given.form == "hybrid" else given
+
+
+def _is_no_weight(use: Use, _: FloatConstant) -> bool:
+    return not isinstance(use.operation, TflOp) or use.index not in use.operation.INFO.weight_operands
+
+
+def _is_shared(op: TflOp, kept: Collection[Blob]) -> bool:
+    """Whether all float weights of an op are among those that are stored as floats anyway."""
+    read = [constant_of(op.operands[at]) for at in op.INFO.weight_operands if at < len(op.operands)]
+    weights = [constant for constant in read if constant is not None]
+    return bool(weights) and all(stored_blob(constant) in kept for constant in weights)
 
 
 def _uneven(kind: WeightKind, shape: tuple[int, ...]) -> str:

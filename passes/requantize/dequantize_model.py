@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from xdsl.rewriter import Rewriter
 from tflir.ir import names
 from tflir.ir.blob import RepeatedBlob
 from tflir.ir.constants import ArrayElementsAttr
+from tflir.ir.entries import entry_functions
 from tflir.ir.functions import functions
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.statistics import Range, ranges_of, set_ranges
@@ -26,6 +28,7 @@ from tflir.passes.quantization.pairs import float_constant
 from tflir.passes.quantization.parameters import F32
 from tflir.passes.quantization.post_quantize import remove_unread
 from tflir.passes.quantization.recurrent import is_recurrent
+from tflir.passes.reasons import INPUTS_MADE_FLOAT, OUTPUTS_MADE_FLOAT
 from tflir.passes.requantize.attributes import forget_scales, make_float_op
 from tflir.passes.requantize.bounds import Bounds
 from tflir.passes.requantize.clipping import Clipping
@@ -71,9 +74,19 @@ class DequantizeModelPass(TflPass):
     """Record the range that each activation's type can hold, so that the model can be quantized again."""
 
     def rewrite(self, module: ModuleOp, report: PassReport) -> None:
+        entries = set(entry_functions(module))
         for function in functions(module):
+            before = function.function_type
             _Function(function, report, ranges=self.ranges).rewrite()
+            if function in entries:
+                _count_changed(before.inputs.data, function.function_type.inputs.data, INPUTS_MADE_FLOAT, report)
+                _count_changed(before.outputs.data, function.function_type.outputs.data, OUTPUTS_MADE_FLOAT, report)
         remove_unread(module, report)
+
+
+def _count_changed(before: Sequence[Attribute], after: Sequence[Attribute], what: str, report: PassReport) -> None:
+    if changed := sum(old != new for old, new in zip(before, after, strict=True)):
+        report.count(what, changed)
 
 
 class _Function:
