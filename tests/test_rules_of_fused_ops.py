@@ -53,6 +53,8 @@ def test_rules_name_what_the_model_has_though_ops_were_fused(others: str, tmp_pa
     [
         'activations = "int8"\n[[rule]]\nweights = {}',
         '[[rule]]\nweights = {}\nactivations = "int8"\n[[rule]]\nmatch = "two"\nactivations = "int16"',
+        '[[rule]]\nweights = {}\nactivations = "int8"\n[[rule]]\nactivations = "int16"',
+        '[[rule]]\nweights = {bits = 4}\nactivations = "int8"\n[[rule]]\nactivations = "float"',
     ],
 )
 def test_written_rules_of_fused_ops_give_the_same_bytes(rules: str, tmp_path: Path) -> None:
