@@ -221,3 +221,12 @@ def _instance(pass_class: type[ModulePass], step: Step) -> ModulePass:
     except (ValueError, TypeError) as error:
         what = re.sub(r"<class '(\w+)'>", r"\1", str(error).strip().rpartition("\n")[2] or type(error).__name__)
         raise Error(f"pass {step.name}: {what}", hint=f"see --explain {step.name}", status=USAGE) from None
+
+
+def split_at_recipe(text: str) -> tuple[list[ModulePass], list[ModulePass]]:
+    """The passes of a pipeline before and after the one that notes what a recipe says on ops."""
+    from tflir.passes.recipes.assign import AssignWeightKindsPass
+
+    passes = parse_pipeline(text, by_flags=True)
+    at = next(place for place, one in enumerate(passes) if isinstance(one, AssignWeightKindsPass))
+    return passes[:at], passes[at + 1 :]

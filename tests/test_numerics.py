@@ -41,7 +41,7 @@ def _rows(values: np.ndarray, axis: int | None) -> Rows:
 @given(hnp.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 40)), elements=_FLOATS))
 def test_one_scale(values: np.ndarray) -> None:
     rows = _rows(values, None)
-    (scale,) = symmetric_scales(rows.magnitudes())
+    (scale,) = symmetric_scales(rows.magnitudes(), tf_compat=True)
     assert scale == max(2 * float(np.abs(values).max()), 1e-6) / 254
     found = quantized_blob(rows, np.array([scale])).view().view(np.int8)
     assert found.tolist() == _reference(values, scale)
@@ -52,7 +52,7 @@ def test_one_scale(values: np.ndarray) -> None:
 def test_a_scale_for_each_channel(values: np.ndarray, by_row: bool) -> None:
     axis = 0 if by_row else 1
     rows = _rows(values, axis)
-    scales = symmetric_scales(rows.magnitudes())
+    scales = symmetric_scales(rows.magnitudes(), tf_compat=True)
     found = quantized_blob(rows, scales).view().view(np.int8).reshape(values.shape)
     for channel, scale in enumerate(scales):
         line = values.take(channel, axis)
@@ -70,7 +70,7 @@ def test_blocks_larger_than_the_cache_and_than_a_read() -> None:
     values = np.random.default_rng(1).standard_normal((3, 1_500_001), np.float32)
     for axis in (None, 0):
         rows = _rows(values, axis)
-        scales = symmetric_scales(rows.magnitudes())
+        scales = symmetric_scales(rows.magnitudes(), tf_compat=True)
         found = quantized_blob(rows, scales).view().view(np.int8).reshape(values.shape)
         exact = values.astype(np.float64) / (scales[:, None] if axis == 0 else scales[0])
         expected = np.sign(exact) * np.floor(np.abs(exact) + 0.5)
@@ -79,7 +79,7 @@ def test_blocks_larger_than_the_cache_and_than_a_read() -> None:
 
 def test_all_zero_channel() -> None:
     rows = _rows(np.zeros((2, 8), np.float32), 0)
-    np.testing.assert_array_equal(symmetric_scales(rows.magnitudes()), [1e-6 / 254] * 2)
+    np.testing.assert_array_equal(symmetric_scales(rows.magnitudes(), tf_compat=True), [1e-6 / 254] * 2)
     assert not quantized_blob(rows, np.array([1e-6 / 254] * 2)).view().any()
 
 

@@ -76,7 +76,7 @@ def _compile(arguments: argparse.Namespace, options: Options, team: Team | None)
         assert isinstance(compiled, bytes)
         write_stdout(compiled)
     if arguments.rules_out:
-        _write_rules(arguments.rules_out, source, options)
+        _write_rules(arguments.rules_out, source, options, pipeline)
     remarks = [*converter.remarks, *_larger(converter, source, target, compiled, size)]
     if not (arguments.quiet or arguments.json):
         _say(converter, source, target, size, remarks, verbose=arguments.verbose)
@@ -129,13 +129,18 @@ def _request(arguments: argparse.Namespace, options: Options) -> Request | None:
     return request
 
 
-def _write_rules(path: str, source: Input, options: Options) -> None:
-    """Writes which form each op got, as rules that give it again."""
+def _write_rules(path: str, source: Input, options: Options, pipeline: str) -> None:
+    """Writes which form each op got, as rules that give it again: ops are those that the passes before the recipe's
+    leave, which fuse some.
+    """
+    from tflir.pass_manager import run_pipeline, split_at_recipe
     from tflir.passes.recipes import effective_rules
 
     assert options.rules is not None
+    module = source.load()
+    run_pipeline(module, split_at_recipe(pipeline)[0], verify_each=False)
     usual = "" if options.weight_algorithm == "minmax" else options.weight_algorithm
-    write_output(path, effective_rules(options.rules, source.load(), usual).encode())
+    write_output(path, effective_rules(options.rules, module, usual).encode())
 
 
 def _verified(

@@ -21,10 +21,9 @@ from tflir.flags import Optimize
 from tflir.ir import names
 from tflir.ir.weight_kind import WeightKind, set_weight_kind
 from tflir.options import Options
-from tflir.pass_manager import parse_pipeline, run_pipeline
+from tflir.pass_manager import run_pipeline, split_at_recipe
 from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.recipes import Recipe, Rule, effective_rules
-from tflir.passes.recipes.assign import AssignWeightKindsPass
 from tflir.passes.recipes.resolve import candidates, weight_shape
 from tflir.passes.weights.rounding import Memo, remembered
 from tflir.pipeline import stages_of
@@ -94,12 +93,11 @@ class Compiler:
             file.write_text(_RULE.format(algorithm))
             options = replace(self._options, recipe=str(file), **self._sparsity).checked()
             _, self.pipeline = stages_of(options)
-            passes = parse_pipeline(self.pipeline)
+            parts = split_at_recipe(self.pipeline)
             self._options = options
             self.pipeline = self.pipeline.replace(str(file), "")
             self._needs_moments = options.rounds_weights
-        at = next(place for place, one in enumerate(passes) if isinstance(one, AssignWeightKindsPass))
-        return passes[:at], passes[at + 1 :]
+        return parts
 
     def module(self, kinds: Kinds, *, aims: bool = True) -> ModuleOp:
         """The compiled module. Without `aims`, which is faster, each layer is rounded on its own.

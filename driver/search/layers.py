@@ -16,7 +16,7 @@ from tflir.ir.names import first_name
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.scale_axis import scale_axis
 from tflir.ir.weight_kind import BITS, FORMS, HALF, WeightKind
-from tflir.passes.quantization.float16_constants import fits_float16
+from tflir.passes.quantization.float16_constants import why_not_float16
 from tflir.passes.recipes.kernels import refusal
 from tflir.passes.recipes.resolve import candidates
 from tflir.passes.sparsity.weight_constant import weight_constant
@@ -192,7 +192,7 @@ def _errors(ops: Sequence[TflOp]) -> tuple[float | None, float]:
         values = floats(constant).reshape(1, -1) if len(constant.shape) < _MATRIX else floats(constant)
         rows = rows_of(values, 0)
         narrow += float(np.square(rows - rounded(rows, minmax_scales(rows, _LEAST)[:, None], _LEAST)).sum())
-        if half is None or constant.stored_bytes < constant.blob.nbytes or not fits_float16(constant.blob):
+        if half is None or constant.stored_bytes < constant.blob.nbytes or why_not_float16(constant.blob):
             half = None
         else:
             half += float(np.square(rows - rows.astype(np.float16)).sum())

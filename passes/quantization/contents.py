@@ -27,7 +27,7 @@ from tflir.passes.quantization.parameters import (
     weight_type,
 )
 from tflir.passes.quantization.propagation import Propagation
-from tflir.passes.quantization.stored_weights import stored_of
+from tflir.passes.quantization.stored_weights import round_stored, stored_of
 from tflir.passes.rewriting.values import producer
 
 
@@ -87,7 +87,7 @@ class Contents:
         if not np.isfinite(magnitudes).all():
             self._report.decline("the constant holds NaN or infinity", producer(constant.value))
             return None
-        scales = weight_scales(magnitudes)
+        scales = weight_scales(magnitudes, tf_compat=self._tf_compat)
         if not self._tf_compat and not magnitudes.any():
             return weight_type(scales[:1], None)
         return weight_type(scales, channel_axis)
@@ -119,18 +119,17 @@ class Contents:
         known = cast("list[UniformQuantizedType]", params)
         scales = bias_scales(tuple(source_params.layout.scales for source_params in known))
         constant, weight = self._constants.get(op.operands[bias[0]]), sources[1]
-        stored = stored_of(weight) is not None
-        if constant is None or (weight not in self._constants and not stored):
+        stored = None if weight in self._constants else stored_of(weight)
+        if constant is None or (weight not in self._constants and stored is None):
             return bias_type(scales)
         most = self._magnitudes(constant, scales)
         if most is None:
             return None
         fit = fit_bias(most, float(known[0].layout.scales), known[1].layout.scales, scales)
-        if fit.changed and stored and weight not in self._constants:
-            self._report.decline("its bias would not fit int32 beside the stored weights", op)
-            return None
         if fit.changed:
-            self._coarsen(propagation, weight, known[1], fit.weight)
+            made = self._coarsen(propagation, weight, known[1], fit.weight)
+            if stored is not None:
+                round_stored(stored, made)
             self._report.decline("weight scales made coarser: the bias would not fit int32", op)
         return bias_type(fit.bias)
 
@@ -147,10 +146,11 @@ class Contents:
 
     def _coarsen(
         self, propagation: Propagation, weight: SSAValue, params: UniformQuantizedType, scales: Float64
-    ) -> None:
-        """Replaces the scales of a weight."""
+    ) -> UniformQuantizedType:
+        """Replaces the scales of a weight, and returns its new type."""
         layout = params.layout
         made = UniformQuantizedType.get(
             params.storage, cast(Any, params.expressed), Layout(scales, layout.zero_points, layout.axes), narrow=True
         )
         propagation.states[weight].params = made
+        return made

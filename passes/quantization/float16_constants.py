@@ -18,14 +18,24 @@ from tflir.passes.rewriting.values import const_op
 
 _LARGEST = 65504.0
 TOO_LARGE = "values beyond ±65504, which float16 can't hold"
+_NORMAL = 2.0**-14
+"""The least number that float16 holds in full precision."""
+TOO_SMALL = "no value reaches 6e-5, below which float16 loses precision"
 
 
-def fits_float16(blob: Blob) -> bool:
-    """Whether float16 can hold every element of the float32 `blob`; it can't if one is infinite or beyond ±65504.
+def why_not_float16(blob: Blob) -> str | None:
+    """Why float16 can't hold the elements of the float32 `blob`: one is infinite or beyond ±65504, or all are below the
+    range in which it has its full precision; None if it can.
 
     NaN does not matter, since float16 has it too.
     """
-    return not any((np.abs(chunk.view(np.float32)) > _LARGEST).any() for chunk in blob.chunks())
+    largest = max((float(np.abs(chunk.view(np.float32)).max(initial=0)) for chunk in blob.chunks()), default=0.0)
+    if largest != largest:
+        finite = (np.abs(chunk.view(np.float32)) for chunk in blob.chunks())
+        largest = max((float(np.nanmax(part, initial=0)) for part in finite), default=0.0)
+    if largest > _LARGEST:
+        return TOO_LARGE
+    return TOO_SMALL if 0 < largest < _NORMAL else None
 
 
 def store_float16(

@@ -2,7 +2,7 @@
 
 For weights v of one tensor or channel, with M = max|v|:
 
-    scale = 2 M / 254            (at least 1e-6 / 254)
+    scale = 2 M / 254            (at least 1e-6 / 254, or less where all weights are tiny)
     q     = clamp(round(v / scale), -127, 127), ties away from zero
 
 in double precision, as TensorFlow's dynamic-range quantizer computes it (docs/semantics.md, Dynamic range).
@@ -30,6 +30,8 @@ NARROW_LEVELS = 2 * INT8_MOST
 """The steps from the smallest to the largest integer of symmetric int8."""
 LEAST_SPREAD = 1e-6
 """Numbers that differ by less are quantized with the scale of a range of this width."""
+_PART, _TINY = 1e-3, 1e-30
+"""The least width of a range as a part of the largest weight, and one whose products float32 still holds."""
 _BLOCK = 1 << 16
 """The number of elements that are processed at once, so that a block and its temporaries fit the cache."""
 _READ = 1 << 20
@@ -93,14 +95,24 @@ class Rows:
             return np.atleast_1d(np.asarray(most, np.float64))
 
 
-def symmetric_spreads(magnitudes: Float64) -> Float64:
-    """The widths of the ranges that narrow-range int8 covers for channels whose max|v| is given."""
-    return np.maximum(2 * magnitudes, LEAST_SPREAD)
+def least_spread(magnitudes: Float64) -> float:
+    """The least width of a range for weights whose max|v| is given for each channel: at most a thousandth of the
+    largest, so that weights which are all tiny do not become 0.
+    """
+    largest = float(np.max(magnitudes, initial=0.0))
+    return min(max(largest * _PART, _TINY), LEAST_SPREAD) if largest > 0 else LEAST_SPREAD
 
 
-def symmetric_scales(magnitudes: Float64) -> Float64:
+def symmetric_spreads(magnitudes: Float64, *, tf_compat: bool = False) -> Float64:
+    """The widths of the ranges that narrow-range int8 covers for channels whose max|v| is given; with `tf_compat` none
+    is below `LEAST_SPREAD`.
+    """
+    return np.maximum(2 * magnitudes, LEAST_SPREAD if tf_compat else least_spread(magnitudes))
+
+
+def symmetric_scales(magnitudes: Float64, *, tf_compat: bool = False) -> Float64:
     """Scales of narrow-range int8 for channels whose max|v| is given, shape `(channels,)`."""
-    return symmetric_spreads(magnitudes) / NARROW_LEVELS
+    return symmetric_spreads(magnitudes, tf_compat=tf_compat) / NARROW_LEVELS
 
 
 def quantized_blob(rows: Rows, scales: Float64) -> Blob:

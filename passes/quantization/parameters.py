@@ -76,9 +76,10 @@ def _no_narrower(low: float, high: float) -> tuple[float, float]:
     return low, high
 
 
-def weight_scales(magnitudes: Float64) -> Float64:
+def weight_scales(magnitudes: Float64, *, tf_compat: bool = False) -> Float64:
     """Scales of symmetric int8 in [-127, 127] for channels whose max|v| is given: f32(f32(2 max|v|) / 254)."""
-    return (symmetric_spreads(magnitudes).astype(np.float32) / np.float32(NARROW_LEVELS)).astype(np.float64)
+    spreads = symmetric_spreads(magnitudes, tf_compat=tf_compat)
+    return (spreads.astype(np.float32) / np.float32(NARROW_LEVELS)).astype(np.float64)
 
 
 def weight_type(scales: Float64, axis: int | None) -> UniformQuantizedType:

@@ -156,7 +156,8 @@ class PrepareQuantizeDynamicRangePass(TflPass):
         if not np.isfinite(magnitudes).all():
             report.decline("the constant holds NaN or infinity", op)
             return
-        scales = weight_scales(magnitudes) if self.legacy_float_scale else symmetric_scales(magnitudes)
+        scaled = weight_scales if self.legacy_float_scale else symmetric_scales
+        scales = scaled(magnitudes, tf_compat=self.tf_compat)
         layout = Layout(scales[0]) if axis is None else Layout(scales, 0, (axis,))
         element = UniformQuantizedType.get(_INT8, Float32Type(), layout, narrow=True)
         dequantize = insert_pair(constant, element, op, name)

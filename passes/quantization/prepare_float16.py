@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from tflir.ir.tfl.constants import ConstOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import LEFT_OUT
-from tflir.passes.quantization.float16_constants import TOO_LARGE, fits_float16, store_float16
+from tflir.passes.quantization.float16_constants import store_float16, why_not_float16
 from tflir.passes.quantization.pairs import FloatConstant, computing_uses, float_constant
 from tflir.passes.quantization.stored_weights import reads_stored_weights
 from tflir.passes.reasons import fewer_elements
@@ -64,8 +64,8 @@ class PrepareQuantizeFloat16Pass(TflPass):
         if constant.elements < self.min_elements:
             report.decline(fewer_elements(self.min_elements), op)
             return
-        if not self.clamp and not fits_float16(constant.blob):
-            report.decline(TOO_LARGE, op)
+        if not self.clamp and (why := why_not_float16(constant.blob)) is not None:
+            report.decline(why, op)
             return
         store_float16(constant, uses, report, clamp=self.clamp)
         report.count("constants to float16")

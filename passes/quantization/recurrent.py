@@ -108,7 +108,7 @@ class _Layer:
 
     def weight(self, index: int) -> None:
         """Chooses symmetric int8 with one scale for operand `index`."""
-        self.set(index, weight_type(weight_scales(np.array([self.most(index)])), None))
+        self.set(index, weight_type(weight_scales(np.array([self.most(index)]), tf_compat=True), None))
 
     def scale(self, index: int) -> Any:
         return self.params[self.op.operands[index]].layout.scales

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
 from xdsl.ir import Operation, SSAValue
 
-from tflir.ir import names
 from tflir.ir.constness import is_constant
 from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
@@ -22,6 +21,7 @@ from tflir.passes.base import PassReport, TflPass
 from tflir.passes.name_filter import expression
 from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, SHARES_SCALE, bias_of
 from tflir.passes.reasons import NOT_AMONG_THOSE_TO_QUANTIZE, SKIPPED
+from tflir.passes.rewriting.carrying import all_names
 from tflir.passes.rewriting.values import is_float
 
 
@@ -38,9 +38,9 @@ class SelectOpsPass(TflPass):
     %y = "tfl.scatter_nd"(%i, %x, %s) {tfl.keep_float = "its kernel fills with integer 0, …"} …
     ```
     `quantize-only` and `skip` name ops by kind (`CONV_2D`, `tfl.conv_2d`), by the name of one of their result tensors,
-    or by a regular expression that matches such a name. If no op has such a result, they name the ops that read a
-    constant of this name. Ops that these options exclude are marked with `tfl.left_out` too, and no pass changes their
-    weights. A pattern that matches nothing is an error.
+    or by a regular expression that matches such a name; the name of an op that was fused into another stands for that
+    one. If no op has such a result, they name the ops that read a constant of this name. Ops that these options exclude
+    are marked with `tfl.left_out` too, and no pass changes their weights. A pattern that matches nothing is an error.
     """
 
     name = "tfl-select-ops"
@@ -83,7 +83,7 @@ def _matching(ops: list[TflOp], constants: list[Operation], patterns: tuple[str,
         matches: set[Operation] = {op for op in ops if not _only_makes_constants(op) and _matches(op, pattern)}
         matches = matches or _readers(op for op in constants if _makes(op, pattern))
         if not matches:
-            known = {op.INFO.kind for op in ops} | {name for op in ops for name in names.op_names(op) if name}
+            known = {op.INFO.kind for op in ops} | {name for op in ops for name in all_names(op)}
             raise Error(
                 f"'{pattern}' names no op of the model{near(pattern, known)}",
                 hint="give an op kind such as CONV_2D, a tensor's name, or a regular expression for such names",
@@ -114,8 +114,8 @@ def _matches(op: TflOp, pattern: str) -> bool:
 
 
 def _makes(op: Operation, pattern: str) -> bool:
-    """Whether the pattern is the name of one of the op's results, or a regular expression that matches one."""
-    result_names = [name for name in names.op_names(op) if name]
+    """Whether the pattern is a name of the op or of one that became part of it, or an expression that matches one."""
+    result_names = all_names(op)
     return pattern in result_names or any(map(expression(pattern), result_names))
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 from xdsl.dialects.builtin import IntegerType
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
+from tflir.ir.constants import as_numpy, elements
 from tflir.ir.constness import is_constant
 from tflir.ir.quant import UniformQuantizedType
 from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import QConstOp
 from tflir.ir.tfl.quantization import DequantizeOp, QuantizeOp
 from tflir.ir.tfl.scale_axis import scale_axis
 from tflir.ir.tfl.stored_forms import reads_form
-from tflir.ir.types import element_of, quantized_element, shape_of
+from tflir.ir.types import element_of, quantized_element, shape_of, tensor_type
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.facts import (
     PER_TENSOR,
@@ -24,8 +27,8 @@ from tflir.passes.quantization.facts import (
 )
 from tflir.passes.quantization.integer_kernels import spelled
 from tflir.passes.quantization.pairs import float_constant
-from tflir.passes.rewriting.edit import erase
-from tflir.passes.rewriting.values import is_float, producer
+from tflir.passes.rewriting.edit import erase, insert_after
+from tflir.passes.rewriting.values import is_float, producer, qconst_op
 
 
 def drop_unfit_pairs(function: FuncOp, report: PassReport) -> None:
@@ -68,6 +71,25 @@ def stored_of(value: SSAValue) -> DequantizeOp | None:
     if not isinstance(op, DequantizeOp) or STORED_WEIGHTS not in op.attributes:
         return None
     return op if is_constant(op.operands[0]) and quantized_element(op.operands[0]) is not None else None
+
+
+def round_stored(dequantize: DequantizeOp, element: UniformQuantizedType) -> None:
+    """Rounds integers that a pass of this run chose to other, coarser scales along the same axis."""
+    held = producer(dequantize.operands[0])
+    old = quantized_element(dequantize.operands[0])
+    assert isinstance(held, QConstOp)
+    assert old is not None
+    integers = as_numpy(held.value).astype(np.float64)
+    ratio = old.layout.scales / element.layout.scales
+    if old.layout.axes:
+        ratio = ratio.reshape([-1 if axis in old.layout.axes else 1 for axis in range(integers.ndim)])
+    rounded = np.rint(integers * ratio).astype(np.int8)
+    made = qconst_op(tensor_type(integers.shape, element), elements(rounded, element.storage))
+    made.location = held.location
+    insert_after(held, made)
+    dequantize.operands[0] = made.results[0]
+    if held.results[0].first_use is None:
+        erase(held)
 
 
 def why_not_stored(op: Operation, index: int, weight: UniformQuantizedType, beside: str) -> str | None:

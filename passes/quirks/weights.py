@@ -28,9 +28,16 @@ WEIGHTS: tuple[Quirk, ...] = (
         "passes.quantization.prepare_dynamic_range:PrepareQuantizeDynamicRangePass",
     ),
     Quirk(
+        "tiny-weights",
+        "Dynamic range",
+        "weights that are all far below 1e-6 become 0, since no scale is below 1e-6 / 254",
+        "the least scale is a part of the largest weight there",
+        "passes.quantization.numerics:least_spread",
+    ),
+    Quirk(
         "float16-overflow",
         "Float16",
-        "constants beyond ±65504 are clamped",
+        "constants beyond ±65504 are clamped; those that are all below 6e-5 lose precision or become 0",
         "they stay float32",
         "passes.quantization.prepare_float16:PrepareQuantizeFloat16Pass",
     ),

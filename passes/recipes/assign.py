@@ -54,6 +54,7 @@ class AssignWeightKindsPass(TflPass):
         if len(recipe.all_activations) > 1:
             for op, _ in candidates(module):
                 _note(op, found.activations.get(op, recipe.activations), report)
+        report.remarks += found.unheeded
         for least, times in found.small.items():
             report.remarks.append(f"{times} weights of fewer than {least} elements stay float, as the recipe says")
         if found.shared:

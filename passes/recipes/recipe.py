@@ -19,7 +19,9 @@ class Rule:
     """What holds for the ops that it matches. Raises `Error` (status 2) for a wrong regular expression or word."""
 
     match: str = ""
-    """An RE2 regular expression that occurs in the name of a result tensor of the op; empty: any name."""
+    """An RE2 regular expression that occurs in the name of a result tensor of the op, or of an op that became part of
+    it before, as an activation or a pad does; empty: any name.
+    """
     op: str = "*"
     """The op's kind, such as `FULLY_CONNECTED`; `*`: all kinds."""
     weights: WeightKind | Literal["float"] | None = None
@@ -42,7 +44,7 @@ class Rule:
         return self.op not in ("", "*")
 
     def matches(self, kind: str, names: Sequence[str]) -> bool:
-        """Whether it is for an op of this kind whose results have these names."""
+        """Whether it is for an op of this kind that has these names."""
         if self.names_op and self.op != kind:
             return False
         found = expression(self.match)

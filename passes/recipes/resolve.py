@@ -13,6 +13,7 @@ from xdsl.ir import Operation, Use
 from tflir.ir import names
 from tflir.ir.blob import Blob
 from tflir.ir.errors import UNMET, USAGE, Error
+from tflir.ir.tfl.activations import fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.weight_kind import WeightKind
@@ -20,6 +21,7 @@ from tflir.passes.quantization.pairs import FloatConstant, constant_of
 from tflir.passes.quantization.shared_floats import gains_bytes_alone, shared_floats, stored_blob
 from tflir.passes.recipes.kernels import nearest, refusal
 from tflir.passes.recipes.recipe import Recipe, Rule
+from tflir.passes.rewriting.carrying import all_names
 from tflir.passes.sparsity.weight_constant import weight_constant
 
 
@@ -35,6 +37,8 @@ class Resolution:
     """For each op that a rule gives other activations than the recipe's: their type."""
     changed: Counter[str] = field(default_factory=Counter[str])
     """How many ops of a kind have another form than the rule's, which no kernel computes right."""
+    unheeded: list[str] = field(default_factory=list[str])
+    """Why rules that match activations alone change nothing."""
     small: Counter[int] = field(default_factory=Counter[int])
     """How many weights stay float since they have fewer elements than a rule's `min_elements`."""
     shared: int = 0
@@ -50,10 +54,12 @@ def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
     found = Resolution()
     used: set[int] = set()
     kept = shared_floats(module.walk(), _is_no_weight)
+    parts: set[int] = set()
     for op, kind in candidates(module):
-        called = [name for name in names.op_names(op) if name]
+        called = all_names(op)
         matching = [(index, rule) for index, rule in enumerate(recipe.rules) if rule.matches(kind, called)]
         used.update(index for index, _ in matching)
+        parts.update(_fused(op, called, recipe))
         rules = [rule for _, rule in matching]
         activations = next((rule.activations for rule in reversed(rules) if rule.activations), recipe.activations)
         if activations != recipe.activations:
@@ -61,9 +67,19 @@ def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
         if (shape := weight_shape(op)) is not None:
             found.weights[op] = _weights(op, kind, rules, activations, shape, found, kept)
     for index, rule in enumerate(recipe.rules):
-        if index not in used and (rule.match or rule.names_op):
+        if index in used or not (rule.match or rule.names_op):
+            continue
+        if index in parts:
+            found.unheeded.append(f"rule {index + 1} changes nothing: each {rule.op} is part of the op before it")
+        else:
             raise Error(f"rule {index + 1} of '{recipe.name}' matches no op ({rule})", status=USAGE)
     return found
+
+
+def _fused(op: TflOp, called: list[str], recipe: Recipe) -> Iterator[int]:
+    """The rules that match the activation which an op applies to its result."""
+    if (activation := fused_activation(op)) != "NONE":
+        yield from (index for index, rule in enumerate(recipe.rules) if rule.matches(activation, called))
 
 
 def _weights(

@@ -24,7 +24,7 @@ def effective_rules(recipe: Recipe, module: ModuleOp, algorithm: str = "") -> st
     """
     found = resolve(recipe, module)
     head = [f"name = {_quoted(recipe.name)}", f"activations = {_quoted(recipe.activations)}"]
-    lines: list[str] = []
+    lines = _unused(recipe, set(found.activations.values()))
     for op, kind in candidates(module):
         called = names.first_name(op)
         if not called or (op not in found.weights and op not in found.activations):
@@ -35,6 +35,15 @@ def effective_rules(recipe: Recipe, module: ModuleOp, algorithm: str = "") -> st
             lines.append(f"weights = {_weights(found.weights[op], algorithm)}")
         lines.append(f"activations = {_quoted(found.activations.get(op, recipe.activations))}")
     return "\n".join([*head, *(lines or _NO_RULE)]) + "\n"
+
+
+def _unused(recipe: Recipe, given: set[str]) -> list[str]:
+    """Rules for activations that the recipe knows and no op has, for the mode follows from all of them; and for the
+    usual ones, which hold for all ops again.
+    """
+    others = sorted(recipe.all_activations - given - {recipe.activations})
+    words = [*others, recipe.activations] if others else []
+    return [line for word in words for line in ("", "[[rule]]", f"activations = {_quoted(word)}")]
 
 
 def _quoted(text: str) -> str:

@@ -83,6 +83,12 @@ def _is_output(value: SSAValue) -> bool:
     return any(use.operation.has_trait(IsTerminator) for use in value.uses)
 
 
+def all_names(op: Operation) -> list[str]:
+    """The names of an op's results, then those of the ops that it was made from, by which a user knows its work."""
+    made_from = [source.desc.data for source in _sources(op.location) if isinstance(source, NameLoc)]
+    return list(dict.fromkeys([*(name for name in names.op_names(op) if name), *made_from]))
+
+
 def from_all(name: LocationAttr, sources: Iterable[LocationAttr]) -> LocationAttr:
     """The location `name` of an op that was made from ops with the locations `sources`."""
     if not isinstance(name, NameLoc):

@@ -21,7 +21,7 @@ from tflir.ir.types import tensor_type
 from tflir.ir.weight_kind import HALF, WeightKind, set_weight_kind, weight_kind_of
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import LEFT_OUT, STORED_WEIGHTS, WEIGHT_ONLY, chosen_activations
-from tflir.passes.quantization.float16_constants import TOO_LARGE, fits_float16, store_float16
+from tflir.passes.quantization.float16_constants import store_float16, why_not_float16
 from tflir.passes.quantization.pairs import (
     FloatConstant,
     computing_uses,
@@ -35,7 +35,7 @@ from tflir.passes.rewriting.edit import erase, insert_after
 from tflir.passes.rewriting.values import is_float, qconst_op
 from tflir.passes.weights.blocks import ignores_activation, separate_activation
 from tflir.passes.weights.reading import Float64, WeightUse, correct_bias, erase_unused, floats, rows_of, shaped, summed
-from tflir.passes.weights.rounding import Rounded, round_rows
+from tflir.passes.weights.rounding import Rounded, blocks_hold, round_rows
 
 _OWN = ("minmax", "gptq")
 """Algorithms after which the quantizer that runs later finds the scales of int8 weights itself."""
@@ -158,9 +158,9 @@ class QuantizeWeightsPass(TflPass):
     def _store_float16(self, constant: FloatConstant, uses: list[Use], report: PassReport) -> None:
         if constant.stored_bytes < constant.blob.nbytes:
             return  # the model has it as float16
-        if not fits_float16(constant.blob):
-            report.decline(TOO_LARGE, uses[0].operation)
-            report.remarks.append(f"weights of '{names.place(uses[0].operation)}' stay float32: {TOO_LARGE}")
+        if (why := why_not_float16(constant.blob)) is not None:
+            report.decline(why, uses[0].operation)
+            report.remarks.append(f"weights of '{names.place(uses[0].operation)}' stay float32: {why}")
             return
         store_float16(constant, uses, report, nameless=True)
         report.count("weights to float16")
@@ -175,6 +175,7 @@ class QuantizeWeightsPass(TflPass):
             report.decline("the constant holds NaN or infinity", readers[0])
             return
         rows = rows_of(values, axis)
+        kind = _held(kind, rows, readers[0], report)
         products = _products(uses, axis, values.ndim)
         moments = summed(products, names.SECOND_MOMENTS, len(rows)) if products and kind.algorithm == "gptq" else None
         if kind.algorithm == "gptq" and moments is None:
@@ -201,6 +202,15 @@ class QuantizeWeightsPass(TflPass):
         for use in products if self.correct_bias != "off" else ():
             if use.is_recorded(names.INPUT_MEAN):
                 correct_bias(use, rows - result.values, report, checked=self.correct_bias == "auto")
+
+
+def _held(kind: WeightKind, rows: Float64, op: TflOp, report: PassReport) -> WeightKind:
+    """The kind, with a scale for each channel in place of blocks whose scales the file can't hold."""
+    if not kind.block or blocks_hold(rows, kind):
+        return kind
+    why = "those of blocks are float16, which can't hold them"
+    report.remarks.append(f"weights of '{names.place(op)}' have a scale per channel: {why}")
+    return replace(kind, granularity="channel", block=0)
 
 
 def _note_missed(kind: WeightKind, rows: Float64, result: Rounded, op: TflOp, report: PassReport) -> None:

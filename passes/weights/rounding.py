@@ -19,6 +19,8 @@ from tflir.passes.weights.scales import SCALES, ends, least_squares, range_scale
 
 _DAMPINGS = (0.01, 0.1, 1.0)
 """What is tried of the damping of GPTQ, as a part of the mean of the diagonal of the second moments."""
+_SUBTLE = 8
+"""How many times the least scale of a block the largest one must be: smaller ones become the least."""
 _EXACT = 1e-3
 """The largest deviation of a weight from a multiple of its scale, in scales, that counts as none."""
 _CAUTIOUS = 0.1
@@ -265,6 +267,13 @@ def _scales(rows: Float64, kind: WeightKind, name: str) -> Float64:
     limits = np.finfo(np.float16)
     scales = made(rows.reshape(-1, kind.block), most).reshape(len(rows), -1)
     return np.clip(scales, limits.tiny, limits.max).astype(np.float16).astype(np.float64)
+
+
+def blocks_hold(rows: Float64, kind: WeightKind) -> bool:
+    """Whether float16, of which the scales of blocks are, holds the largest of them without loss of precision."""
+    limits = np.finfo(np.float16)
+    largest = float(np.abs(rows).max(initial=0.0)) / largest_integer(kind)
+    return not largest or _SUBTLE * float(limits.tiny) < largest <= float(limits.max)
 
 
 def _asymmetric(rows: Float64, kind: WeightKind, name: str) -> tuple[Float64, Float64]:

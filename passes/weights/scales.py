@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflir.passes.quantization.numerics import LEAST_SPREAD, NARROW_LEVELS
+from tflir.passes.quantization.numerics import NARROW_LEVELS, least_spread
 
 Array = npt.NDArray[np.float64]
 End = int | npt.NDArray[Any]
 """The last multiple of a scale, for all groups or for each."""
 
-_LEAST = LEAST_SPREAD / NARROW_LEVELS
-"""Scales are at least this, also of weights that are all 0."""
+_FEW = 1e-9
+"""What is divided by in place of a count of 0."""
 _FACTORS = np.linspace(1.0, 0.3, 29)
 """Parts of the largest magnitude that are tried as the largest value."""
 _CHUNK = 1 << 20
@@ -31,9 +31,14 @@ _ROUNDS = 20
 """Steps of OCTAV's iteration, which converges in fewer."""
 
 
+def _least(groups: Array) -> float:
+    """What scales are at least, also of weights that are all 0."""
+    return least_spread(np.abs(groups)) / NARROW_LEVELS
+
+
 def minmax_scales(groups: Array, most: int) -> Array:
     """max|v| / most: no weight is clipped."""
-    return np.maximum(np.abs(groups).max(axis=1) / most, _LEAST)
+    return np.maximum(np.abs(groups).max(axis=1) / most, _least(groups))
 
 
 def range_scales(groups: Array, low: int, high: int) -> tuple[Array, Array]:
@@ -41,7 +46,7 @@ def range_scales(groups: Array, low: int, high: int) -> tuple[Array, Array]:
     arXiv:1712.05877, section 3).
     """
     least, most = np.minimum(groups.min(axis=1), 0.0), np.maximum(groups.max(axis=1), 0.0)
-    scales = np.maximum((most - least) / (high - low), _LEAST).astype(np.float32).astype(np.float64)
+    scales = np.maximum((most - least) / (high - low), _least(groups)).astype(np.float32).astype(np.float64)
     return scales, np.clip(np.rint(low - least / scales), low, high)
 
 
@@ -64,7 +69,7 @@ def least_squares(groups: Array, largest: Array, least: npt.NDArray[Any], most: 
             better = errors < smallest
             smallest[better] = errors[better]
             best[part][better] = scales[better]
-    return np.maximum(best, _LEAST)
+    return np.maximum(best, _least(groups))
 
 
 def octav_scales(groups: Array, most: int) -> Array:
@@ -80,9 +85,9 @@ def octav_scales(groups: Array, most: int) -> Array:
     for _ in range(_ROUNDS):
         above = np.where(magnitudes > clip[:, None], magnitudes, 0.0)
         over = np.count_nonzero(above, axis=1)
-        weight = np.maximum(noise_of_bits * (present - over) + over, _LEAST)
+        weight = np.maximum(noise_of_bits * (present - over) + over, _FEW)
         clip = np.where(over > 0, above.sum(axis=1) / weight, clip)
-    return np.maximum(np.minimum(clip, magnitudes.max(axis=1)) / most, _LEAST)
+    return np.maximum(np.minimum(clip, magnitudes.max(axis=1)) / most, _least(groups))
 
 
 def recovered_scales(groups: Array, most: int) -> Array:
@@ -117,7 +122,7 @@ def _recovered(magnitudes: Array, usual: Array, most: int) -> Array:
         scales = largest[unknown] / multiples
         steps = magnitudes[unknown] / scales[:, None]
         fits = np.abs(steps - np.rint(steps)).max(axis=1) < _OFF
-        found[unknown[fits]] = np.maximum(scales[fits], _LEAST)
+        found[unknown[fits]] = scales[fits]
         unknown = unknown[~fits]
     return found
 
