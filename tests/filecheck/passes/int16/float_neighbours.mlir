@@ -7,19 +7,19 @@
 // CHECK: [[X:%.*]] = "tfl.quantize"(%x) {{.*}} loc("x_i16")
 // CHECK: [[A:%.*]] = "tfl.abs"([[X]]) {{.*}} loc("a_i16")
 // CHECK-NEXT: [[F:%.*]] = "tfl.dequantize"([[A]]) {{.*}} loc("a")
-// CHECK-NEXT: "tfl.sin"([[F]])
-// CHECK-NEXT: "tfl.cos"([[F]])
+// CHECK-NEXT: "tfl.round"([[F]])
+// CHECK-NEXT: "tfl.elu"([[F]])
 // CHECK-NEXT: "tfl.shape"([[A]])
 // CHECK: func.return [[F]]
-// STRICT: error: {{.*}}tfl-choose-activations: 3 ops can't be quantized to 16x8: no kernel computes it in int16: tfl.sin 's', tfl.cos 'c'; the range
+// STRICT: error: {{.*}}tfl-choose-activations: 3 ops can't be quantized to 16x8: no kernel computes it in int16: tfl.round 's', tfl.elu 'c'; the range
 // INTEGER-LABEL: func.func @main
 // INTEGER-SAME: tensor<1x4x!quant.uniform<i16:f32, 1.000000e+00>>{{.*}}) -> (tensor<1x4x!quant.uniform<i16:f32, 2.000000e+00>>, tensor<1x4xf32>
 // INTEGER-NOT: "tfl.quantize"
 // INTEGER: "tfl.abs"(%x)
 func.func @main(%x: tensor<1x4xf32> {tfl.tensor = {quantization = {min = array<f32: -32767.0>, max = array<f32: 1.0>}}} loc("x")) -> (tensor<1x4xf32>, tensor<1x4xf32>, tensor<1x4xf32>, tensor<2xi32>) {
   %a = "tfl.abs"(%x) {tfl.tensor = {quantization = {min = array<f32: 0.0>, max = array<f32: 65534.0>}}} : (tensor<1x4xf32>) -> tensor<1x4xf32> loc("a")
-  %s = "tfl.sin"(%a) : (tensor<1x4xf32>) -> tensor<1x4xf32> loc("s")
-  %c = "tfl.cos"(%a) : (tensor<1x4xf32>) -> tensor<1x4xf32> loc("c")
+  %s = "tfl.round"(%a) : (tensor<1x4xf32>) -> tensor<1x4xf32> loc("s")
+  %c = "tfl.elu"(%a) : (tensor<1x4xf32>) -> tensor<1x4xf32> loc("c")
   %d = "tfl.shape"(%a) : (tensor<1x4xf32>) -> tensor<2xi32> loc("d")
   func.return %a, %s, %c, %d : tensor<1x4xf32>, tensor<1x4xf32>, tensor<1x4xf32>, tensor<2xi32>
 }
