@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tflir.passes.base import PassReport
 
-CHOOSES = ("tfl-select-ops", "tfl-choose-activations", "tfl-prepare-quantize", "tfl-quantize")
+CHOOSES = ("tfl-float-regions", "tfl-select-ops", "tfl-choose-activations", "tfl-prepare-quantize", "tfl-quantize")
 """Passes that decide which ops become integer, in the order in which they do."""
 _MOST_NAMED = 3
 """The line names this many kinds of op with their reasons, and gives the number of the other ops."""
@@ -34,11 +34,11 @@ def left_float(options: Options, reports: Sequence[PassReport], module: ModuleOp
     for op, is_float in _computing(module):
         count += 1
         if is_float:
-            floats[_kind(op), _why(op, reasons)] += 1
+            floats[_kind(op), _why(op, reasons) or _of_target(options)] += 1
     left = sum(floats.values())
     if not left or left == count:
         return
-    named = [f"{times} {kind} ({why})" for (kind, why), times in floats.most_common(_MOST_NAMED)]
+    named = [f"{times} {kind}{f' ({why})' if why else ''}" for (kind, why), times in floats.most_common(_MOST_NAMED)]
     others = left - sum(times for _, times in floats.most_common(_MOST_NAMED))
     rest = f"; {others} more" if others else ""
     yield f"{left} of {count} ops compute{'s' * (left == 1)} in float: {'; '.join(named)}{rest}"
@@ -74,4 +74,9 @@ def _why(op: Operation, reasons: Mapping[str, str]) -> str:
         return "values pass between functions as float"
     if not isinstance(op, TflOp) or not op.INFO.quantizable:
         return "it has no integer kernel"
-    return "no range is recorded for one of its values"
+    return ""
+
+
+def _of_target(options: Options) -> str:
+    """The reason for an op that passes for a target made float."""
+    return "" if options.target is None else f"made float for {options.target}"

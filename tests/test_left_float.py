@@ -61,6 +61,14 @@ def test_ops_that_stay_float_are_named_with_the_reason(
     assert _said(_net(*kinds), **fields) == wanted
 
 
+def test_what_a_target_and_regions_made_float_is_named() -> None:
+    kinds = ("RSQRT", "EXP", "ABS", "RSQRT")
+    (line,) = _said(_net("ABS", *kinds), target="xnnpack")
+    assert "(made float for xnnpack)" in line
+    (line,) = _said(_net("ABS", *kinds), float_regions="on")
+    assert "(its region computes in float)" in line
+
+
 def test_many_kinds_are_counted() -> None:
     kinds = ("NEG", "FLOOR", "ROUND", "CEIL", "NEG")
     (line,) = _said(_net(*kinds))

@@ -83,6 +83,7 @@ class FloatRegionsPass(TflPass):
             if not self.ends or any(first_name(op) in self.ends for op in region):
                 for op in region:
                     op.attributes.setdefault(KEEP_FLOAT, StringAttr(_WHY))
+                    report.decline(_WHY, op)
                 report.count("regions left float")
                 report.count("ops left float", len(region))
         if not report.counts["regions left float"]:
