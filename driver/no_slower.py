@@ -83,7 +83,7 @@ def _slower(module: ModuleOp, options: Options, read: Callable[[], ModuleOp]) ->
     if not _SLOWER <= share < math.inf:
         return None
     advice = "tflir check lists ops that its delegate leaves"
-    if _most(options) is not None and _is_free(options):
+    if _most(options) is not None and _is_free(options) and options.recipe is None:
         advice = "--target xnnpack --optimize-for latency avoids that"
     return f"slower: LiteRT is estimated to take {share:.{0 if share >= _MANY else 1}f} times as long: {advice}"
 
@@ -113,9 +113,9 @@ def _others(options: Options, name: ModeName) -> Iterator[Options]:
         "sparsity_target": options.sparsity_target,
     }
     ops: dict[str, Any] = {"quantize_only": options.quantize_only, "skip": options.skip}
-    if name == ModeName.INTEGER:
-        per_tensor = options.disable_per_channel
-        yield Options(optimizations=options.optimizations, disable_per_channel=per_tensor, **goal, **ops)
+    if name == ModeName.INTEGER or (name == ModeName.DYNAMIC_RANGE and options.recipe is not None):
+        flags = options.optimizations if options.recipe is None else (*options.optimizations, Optimize.DEFAULT)
+        yield Options(optimizations=flags, disable_per_channel=options.disable_per_channel, **goal, **ops)
     if options.sparsifies and name != ModeName.NONE:
         yield Options(optimizations=(Optimize.EXPERIMENTAL_SPARSITY,), **goal, **ops)
     yield Options(target=options.target, optimize_for=options.optimize_for)

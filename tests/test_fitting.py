@@ -13,6 +13,7 @@ from recording import nearness, run
 import tflir
 from tflir.ir.functions import functions
 from tflir.ir.targets import TARGETS
+from tflir.ir.targets.latency import estimate
 from tflir.ir.targets.site import is_operator, operator_of
 
 INT8 = [tflir.OpsSet.TFLITE_BUILTINS_INT8]
@@ -162,3 +163,17 @@ def test_int16_activations_are_said_to_be_slow() -> None:
     (said,) = (line for line in converter.remarks if line.startswith("slower: "))
     assert "tflir check" in said
     assert "latency" not in said
+
+
+def test_a_slow_recipe_is_made_in_dynamic_range_instead() -> None:
+    data = model_of(_net, SHAPE)
+    converter = tflir.Converter.from_bytes(data)
+    converter.recipe = "dynamic_wi4_afp32"
+    narrow = converter.convert()
+    (said,) = (line for line in converter.remarks if line.startswith("slower: "))
+    assert "tflir check" in said
+    converter.target, converter.optimize_for = "xnnpack", "latency"
+    faster = converter.convert()
+    assert any("instead: dynamic range" in line for line in converter.remarks)
+    assert len(narrow) < len(faster) < len(data)
+    assert estimate(tflir.loads(faster)).seconds < estimate(tflir.loads(data)).seconds
