@@ -17,7 +17,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from statistics import median
 from typing import Any
 
 from tflir.ir.errors import Error
@@ -157,6 +156,8 @@ class LatencyTable:
     @cached_property
     def _typical(self) -> dict[str, Grid]:
         """For ops of which nothing is known: the median of ops whose time depends on how many elements there are."""
+        from statistics import median  # importing it takes as long as most estimates
+
         found: dict[str, Grid] = {}
         for place in PLACES:
             curves = [grid for key, grid in self.kernels.items() if key.startswith(place) and len(grid.axes) == 1]
