@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from tflir.backends.litert.run import Samples
     from tflir.data.recorded import Recorded
+    from tflir.data.stored import StoredInput
     from tflir.jobs.team import Team
     from tflir.passes.base import PassReport
     from tflir.passes.weights.rounding import Memo
@@ -67,6 +68,7 @@ class Converter(Settings):
         self._chosen: tuple[ModuleOp, Options] | None = None
         self._prepared: tuple[ModuleOp, Options] | None = None
         self._made_float: list[PassReport] = []
+        self._stored: tuple[StoredInput, ...] = ()
         self._samples: Samples | None = None
         self.reports: list[PassReport] = []
         """What each pass of the last conversion did."""
@@ -128,6 +130,7 @@ class Converter(Settings):
         for name in _OPTIONS:
             setattr(self, name, getattr(options, name))
         self._beside = options.beside
+        self._stored = options.stored_inputs
 
     def pipeline(self) -> str:
         """The passes that `convert` would run, in the `-p` syntax; '' for none."""
@@ -142,6 +145,7 @@ class Converter(Settings):
     def options(self, module: ModuleOp | None = None) -> Options:
         """The current options, completed by whether `module` itself has ranges and integers."""
         options = Options(**{name: getattr(self, name) for name in _OPTIONS}, beside=self._beside).checked()
+        options.stored_inputs = self._stored
         options.has_ranges = (
             options.quantizes and module is not None and _evidence(module, tf_compat=self.tf_compat) is not None
         )
@@ -292,6 +296,9 @@ class Converter(Settings):
         passes = float_stage(self.options())
         if not passes:
             return []
+        from tflir.data.stored import stored_inputs
+
+        self._stored = stored_inputs(module)
         reports = run_passes(module, passes, verify_each=False)
         if not any(report.changed for report in reports):
             what = "the model holds nothing quantized: --requantize does nothing"
@@ -331,7 +338,7 @@ class Converter(Settings):
             module,
             options.representative_dataset,
             samples=options.calibration_samples,
-            scaling=options.scaling,
+            scaling=options.reading,
             tf_compat=options.tf_compat,
             progress=self._calibrating,
             histograms=options.needs_histograms,

@@ -22,6 +22,7 @@ from tflir.settings import Settings
 
 if TYPE_CHECKING:
     from tflir.data.dataset import Scaling
+    from tflir.data.stored import StoredInput, StoredInputs
     from tflir.passes.recipes import Recipe
 
 _ONE, _MANY = "compile", "batch"
@@ -39,6 +40,8 @@ class Options(Settings):
     """The names of all options on the command line, also those of the command and those with default values."""
     region_ends: tuple[str, ...] = ()
     """With `float_regions`: the regions with ops of these names; without names, all of them."""
+    stored_inputs: tuple[StoredInput, ...] = ()
+    """How the inputs of a model that was made float stored numbers: integers of the data are those."""
     implied: frozenset[str] = frozenset()
     """The names of the options that were not given, and that `mode` set."""
 
@@ -136,6 +139,15 @@ class Options(Settings):
         if mean is not None or deviation is not None:
             return Scaling.normalizing(mean or (0.0,), deviation or (1.0,))
         return Scaling(1.0 if scale is None else scale, offset or 0.0)
+
+    @property
+    def reading(self) -> Scaling | StoredInputs | None:
+        """What the values of the data stand for, if that was given or is known of the model."""
+        if self.scaling is not None or not self.stored_inputs:
+            return self.scaling
+        from tflir.data.stored import StoredInputs
+
+        return StoredInputs(self.stored_inputs)
 
     @property
     def given(self) -> frozenset[str]:

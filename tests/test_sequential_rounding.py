@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pathlib
+import tracemalloc
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -229,3 +231,30 @@ def test_where_the_option_means_nothing_it_is_refused(
     lines = capsys.readouterr().err.splitlines()
     assert (status, len(lines)) == (2, 1)
     assert said in lines[0]
+
+
+@dataclass(frozen=True)
+class _Moments:
+    first_mean: Any
+    second_mean: Any
+    second: Any
+    change: Any
+
+
+def test_weights_are_aimed_in_memory_for_few_arrays_of_their_size() -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.standard_normal((4096, 128))
+    rows[rng.random(rows.shape) < 0.3] = 0
+    parts: list[_Moments] = []
+    for _ in range(2):
+        x = rng.standard_normal((400, 128))
+        z = x @ (np.eye(128) + 0.02 * rng.standard_normal((128, 128)))
+        second, change = (part.T.astype(np.float32) for part in (z.T @ z / 400, z.T @ (x - z) / 400))
+        parts.append(_Moments(x.mean(axis=0), z.mean(axis=0), second, change))
+    tracemalloc.start()
+    aimed = target(rows, parts[0], parts[1], keep_zeros=True)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert aimed is not None
+    assert not aimed[rows == 0].any()
+    assert most < 9.5 * rows.nbytes

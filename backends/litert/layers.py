@@ -134,10 +134,11 @@ def compare_layers(
 
     `samples` as for `compare_models`, but at most `MOST_SAMPLES` are used. The subgraph of each signature is compared;
     bodies of control flow can't be observed and are left out, and so are tensors without a unique name. Memory holds
-    both models with all activations of one sample. `progress` is called with the number of runs done and of all runs.
-    Raises `Error` if a model can't be run in the runtime's own kernels, or if the compiled one lacks a signature.
+    both models with all activations of one sample that are compared. `progress` is called with the number of runs done
+    and of all runs. Raises `Error` if a model can't be run in the runtime's own kernels, or if the compiled one lacks a
+    signature.
     """
-    reference, subject = (Runner(model, delegate=False, keep_all=True) for model in (original, compiled))
+    reference, subject = (Runner(model, delegate=False) for model in (original, compiled))
     wired, rewired = wirings(original), wirings(compiled)
     drawn = all_samples(reference.entries, compiled, samples, seed)
     inputs = [drawn[entry.key][:MOST_SAMPLES] for entry in reference.entries]
@@ -147,11 +148,13 @@ def compare_layers(
         other = counterpart(entry, subject)
         mine, its = wired[entry.key], rewired[other.key]
         pairs = _pairs(mine, reference.tensors(mine.subgraph), its, subject.tensors(its.subgraph))
+        first = Runner(original, delegate=False, keep={mine.subgraph: [pair.mine.index for pair in pairs.values()]})
+        second = Runner(compiled, delegate=False, keep={its.subgraph: list(pairs)})
         for sample in part:
-            reference.run(entry, sample)
-            subject.run(other, renamed(sample, entry, other))
+            first.run(entry, sample)
+            second.run(other, renamed(sample, entry, other))
             for pair in pairs.values():
-                pair.add(reference.tensor(pair.mine, mine.subgraph), subject.tensor(pair.its, its.subgraph))
+                pair.add(first.tensor(pair.mine, mine.subgraph), second.tensor(pair.its, its.subgraph))
             if progress is not None:
                 progress(next(done), total)
         seen = {tensor: pair for tensor, pair in pairs.items() if pair.seen}

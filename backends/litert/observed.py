@@ -17,14 +17,13 @@ _MOST_ITERATIONS = 10_000
 
 
 class Observer:
-    """A model in this process, run by the built-in kernels, and the tensors that are to be read.
+    """A model in this process, run by the built-in kernels, and the tensors that are to be read, after `watch`.
 
-    Raises `Error` if the model can't be loaded.
+    For models that the runtime can load. Raises `Error` if the file can't be read.
     """
 
     def __init__(self, model: Model, *, num_threads: int | None = None) -> None:
         self._model, self._num_threads = model, num_threads
-        self._runner = self._loaded()
         self._again: Runner | None = None
         self._of_key, self.wirings = all_wirings(model)
         """The wirings of all subgraphs, by their numbers."""
@@ -32,7 +31,11 @@ class Observer:
         self._leads = {at: self._reach(at) for at in range(len(self.wirings))}
 
     def watch(self, wanted: Mapping[int, Collection[int]]) -> None:
-        """Says which tensors are to be read: their indices by the number of their subgraph."""
+        """Loads the model and says which tensors are to be read: their indices by the number of their subgraph.
+
+        Raises `Error` if the model can't be loaded.
+        """
+        self._runner = Runner(self._model, delegate=False, keep=wanted, num_threads=self._num_threads)
         for subgraph, tensors in wanted.items():
             ports, unwritten = self._runner.tensors(subgraph), self.wirings[subgraph].unwritten
             self._ports[subgraph] = {at: ports[at] for at in tensors if at in ports and at not in unwritten}
@@ -50,9 +53,6 @@ class Observer:
         """
         self._runner.run(entry, sample)
         yield from self._read(self._runner, self.wirings[self._of_key[entry.key]])
-
-    def _loaded(self) -> Runner:
-        return Runner(self._model, delegate=False, keep_all=True, num_threads=self._num_threads)
 
     def _reach(self, subgraph: int) -> set[int]:
         """The subgraphs that may run when this one does, itself included."""
@@ -102,7 +102,7 @@ class Observer:
     ) -> Iterator[tuple[int, int, Array]]:
         """Calls a subgraph, adds its outputs to `outputs`, and gives what it holds; nothing if it can't be called."""
         if self._again is None:
-            self._again = self._loaded()
+            self._again = Runner(self._model, delegate=False, keep_all=True, num_threads=self._num_threads)
         wiring = self.wirings[subgraph]
         try:
             made = self._again.call(wiring, values)

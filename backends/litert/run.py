@@ -15,13 +15,14 @@ import importlib
 import os
 import pathlib
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from tflir.backends.litert.kept import Kept
 from tflir.backends.litert.quiet import Said, quiet
 from tflir.backends.litert.wiring import Wiring
 from tflir.ir.errors import Error, said_by_system
@@ -95,8 +96,9 @@ class Runner:
 
     `model` is a path or the bytes of a `.tflite`; `delegate=False` leaves out the default delegate
     (XNNPACK), so that the runtime's own kernels run; with `fallback` it is left out if it refuses the model.
-    `keep_all` keeps the results of every op, so that `tensor` can read them after a run: this takes memory for all
-    activations at once, and no op works in place.
+    `keep` has tensors by the number of their subgraph, which is that of a signature: `tensor` can read them after a
+    run, and they take memory for all of them at once. `keep_all` does so for the results of every op, with much memory
+    beside; it is what is done where a model has loops or branches.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Runner:
         delegate: bool = True,
         fallback: bool = False,
         num_threads: int | None = None,
+        keep: Mapping[int, Collection[int]] | None = None,
         keep_all: bool = False,
     ) -> None:
         self.file = "" if isinstance(model, bytes) else os.fspath(model)
@@ -113,7 +116,8 @@ class Runner:
         self._delegate = delegate
         self._fallback = fallback
         self._num_threads = num_threads
-        self._keep_all = keep_all
+        self._kept = None if keep is None else Kept.of(model if isinstance(model, bytes) else self.file, keep)
+        self._keep_all = keep_all or (keep is not None and self._kept is None)
         self._signatures: dict[str, Any] = {}
         self._ran = False
         self._or_without_delegate(self._load)
@@ -206,28 +210,16 @@ class Runner:
     def _load(self) -> None:
         self._signatures.clear()
         self._ran = False
-        with self._runtime():
+        copy = contextlib.nullcontext(self._model) if self._kept is None else self._kept.copy()
+        with copy as model, self._runtime():
             litert = importlib.import_module("ai_edge_litert.interpreter")
             kinds = litert.OpResolverType
             self._interpreter: Any = litert.Interpreter(
-                **self._given(),
+                **_given(model),
                 experimental_op_resolver_type=kinds.AUTO if self._delegate else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
                 num_threads=self._num_threads,
                 experimental_preserve_all_tensors=self._keep_all,
             )
-
-    def _given(self) -> dict[str, Any]:
-        """The model as the runtime takes it, whose paths are UTF-8."""
-        if isinstance(self._model, bytes):
-            return {"model_content": self._model}
-        try:
-            self.file.encode()
-        except UnicodeEncodeError:
-            try:
-                return {"model_content": pathlib.Path(self.file).read_bytes()}
-            except OSError as error:
-                raise Error(f"can't be read: {said_by_system(error)}", file=self.file) from None
-        return {"model_path": self.file}
 
     def _start_anew(self) -> None:
         """Clears variables; loads the model again if the runtime can't clear those of a subgraph that never ran."""
@@ -254,8 +246,9 @@ class Runner:
                 tuple(_port(name, detail) for name, detail in outputs.items()),
             )
         if not keys:
-            details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-            yield Entry("", *(tuple(_ports(part)) for part in details))
+            inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+            own = len(outputs) - (0 if self._kept is None else self._kept.added(0))
+            yield Entry("", tuple(_ports(inputs)), tuple(_ports(outputs[:own])))
 
     def _signature(self, key: str) -> Any:
         if key not in self._signatures:
@@ -290,6 +283,21 @@ class Runner:
             raise Error(what, file=self.file, hint="give the input, output or signature another name") from None
         except (RuntimeError, ValueError, TypeError) as error:
             raise reason(str(error), said.complaints(), self.file) from None
+
+
+def _given(model: Model) -> dict[str, Any]:
+    """The model as the runtime takes it, whose paths are UTF-8."""
+    if isinstance(model, bytes):
+        return {"model_content": model}
+    file = os.fspath(model)
+    try:
+        file.encode()
+    except UnicodeEncodeError:
+        try:
+            return {"model_content": pathlib.Path(file).read_bytes()}
+        except OSError as error:
+            raise Error(f"can't be read: {said_by_system(error)}", file=file) from None
+    return {"model_path": file}
 
 
 def _ports(details: Sequence[Mapping[str, Any]]) -> Iterator[Port]:

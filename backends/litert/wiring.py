@@ -15,6 +15,8 @@ from typing import Any, cast
 from tflir.ir.errors import Error
 
 _CUSTOM = "CUSTOM"
+_OUTPUTS = 8
+"""The place of the outputs among the fields of a subgraph, in bytes."""
 _CALLEES = {
     "WHILE": ("WhileOptions", ("CondSubgraphIndex", "BodySubgraphIndex")),
     "IF": ("IfOptions", ("ThenSubgraphIndex", "ElseSubgraphIndex")),
@@ -108,6 +110,16 @@ def all_wirings(model: str | os.PathLike[str] | bytes) -> tuple[dict[str, int], 
     with _model(model) as (table, schema):
         codes, count = _codes(table, schema), table.SubgraphsLength()
         return _entries(table), [_wiring(at, table.Subgraphs(at), codes, schema) for at in range(count)]
+
+
+def places_of_outputs(model: str | os.PathLike[str] | bytes) -> dict[int, int]:
+    """Where the file has the offset of each subgraph's outputs, by the subgraph's number, if it has outputs.
+
+    For models that the runtime has loaded. Raises `Error` if the file can't be read.
+    """
+    with _model(model) as (table, _):
+        parts = ((at, table.Subgraphs(at)._tab) for at in range(table.SubgraphsLength()))
+        return {at: int(part.Pos) + offset for at, part in parts if (offset := int(part.Offset(_OUTPUTS)))}
 
 
 def _entries(table: Any) -> dict[str, int]:

@@ -98,7 +98,7 @@ def _recorded(
             options.representative_dataset,
             samples=options.calibration_samples,
             shard=arguments.shard or (1, 1),
-            scaling=options.scaling,
+            scaling=options.reading,
             tf_compat=options.tf_compat,
             progress=note,
             histograms=options.needs_histograms,

@@ -16,6 +16,7 @@ from tflir.backends.litert.run import Array, Entry, Model, Note, Sample, runtime
 from tflir.data.dataset import Dataset, Scaling
 from tflir.data.histograms import Counts
 from tflir.data.recorded import Recorded, Span, channels_of, fingerprint
+from tflir.data.stored import StoredInputs
 from tflir.data.suspicions import Suspicions
 from tflir.files import write_model
 from tflir.ir.entries import entry_functions
@@ -46,7 +47,7 @@ def calibrate(
     *,
     samples: int | None = None,
     shard: tuple[int, int] = (1, 1),
-    scaling: Scaling | None = None,
+    scaling: Scaling | StoredInputs | None = None,
     tf_compat: bool = False,
     progress: Note | None = None,
     num_threads: int | None = None,
@@ -80,7 +81,7 @@ class Calibration:
         *,
         samples: int | None = None,
         shard: tuple[int, int] = (1, 1),
-        scaling: Scaling | None = None,
+        scaling: Scaling | StoredInputs | None = None,
         tf_compat: bool = False,
         num_threads: int | None = None,
         histograms: bool = False,
@@ -137,7 +138,7 @@ class Calibration:
         for done, (entry, values) in enumerate(self.data.part(start, stop), 1):
             if begun is not None:
                 begun(self.data.number)
-            suspicions.add(entry, values, self.data.number)
+            suspicions.add(entry, values, self.data.number, self.data.taken)
             collected.add(entry, self._runner.run(entry, values, anew=self._anew), self.data.number)
             if self._counts is not None:
                 self._counts.add(entry, values)
@@ -189,7 +190,7 @@ def samples_of(
         found = runner.entries
     samples: dict[str, list[Sample]] = {entry.key: [] for entry in found}
     entries = in_file_order(found, module)
-    limit, scaling = options.calibration_samples, options.scaling
+    limit, scaling = options.calibration_samples, options.reading
     masks = _masks(module)
     data = Dataset(options.representative_dataset, entries, limit=limit, shard=shard, scaling=scaling, masks=masks)
     for number, (entry, values) in enumerate(data):

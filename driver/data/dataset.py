@@ -21,6 +21,7 @@ from tflir.data.array_names import covers, in_order, is_of, missing, names_port,
 from tflir.data.images import ENDINGS, read_image
 from tflir.data.npz import Archive
 from tflir.data.numbered import Source, by_number, is_numbered
+from tflir.data.stored import StoredInput, StoredInputs
 from tflir.data.user_code import asked, file_of, named_object, names_function
 from tflir.ir.errors import USAGE, Error
 from tflir.ir.near import near
@@ -79,6 +80,7 @@ class Dataset:
 
     Iterating yields `(entry, values by input name)`. Raises `Error`, which names the input and the sample (counted
     from 1), if a value is missing, has the wrong shape or type, or is not finite, and if there is no sample at all.
+    Integers for a quantized input are those that it stores; the samples have the real numbers that they stand for.
     Inputs whose tensors are in `masks` may be infinite. `part` yields those of some numbers alone.
     """
 
@@ -89,18 +91,21 @@ class Dataset:
         *,
         limit: int | None = None,
         shard: tuple[int, int] = (1, 1),
-        scaling: Scaling | None = None,
+        scaling: Scaling | StoredInputs | None = None,
         masks: Container[str] = (),
     ) -> None:
         self._entries = entries
-        self._scaling = scaling
+        self._scaling = scaling if isinstance(scaling, Scaling) else None
+        self._stored = scaling if isinstance(scaling, StoredInputs) else StoredInputs(())
         self._masks = masks
         self._limit = limit
         self._shard = shard
         self.name = _path(source) or "the representative dataset"
         self.number = 0
         """The number of the sample that was yielded last, from 1."""
-        self._source = _reader(source, entries, scaling)
+        self.taken: dict[str, str] = {}
+        """By the tensors of inputs: how integers of another type than the input's were taken, in a line."""
+        self._source = _reader(source, entries, self._scaling)
         self.count = self._source.count
         if limit is not None and self.count is not None:
             self.count = min(self.count, limit)
@@ -160,9 +165,18 @@ class Dataset:
     def _fits(self, port: Port, value: Any) -> Array:
         """`value` as the input needs it, scaled by the user's scaling if the input has real numbers."""
         array = _array(port, value)
+        own = StoredInput.of_port(port)
+        stored = own or self._stored.of(port.tensor)
         if self._scaling is not None and (port.dtype.kind == "f" or port.scales.size):
             array = self._scaling.of(array)
-        return _checked(port, array, port.tensor in self._masks)
+        elif stored is not None:
+            if port.tensor not in self.taken and (said := stored.how_taken(array, port.name)):
+                self.taken[port.tensor] = said
+            array = stored.real(array, port.name)
+        if own is None:
+            return _checked(port, array, port.tensor in self._masks)
+        own.check(array, port.name)
+        return port.decode(_checked(port, array, is_mask=False))
 
     def _uses(self, sample: Any) -> list[tuple[Entry, Any]]:
         """The entries that a sample is for, with its values: the one that it names, or all for whose inputs
@@ -220,7 +234,8 @@ def _checked(port: Port, found: Array, is_mask: bool) -> Array:
         if (found.dtype.kind in "SUO") != (port.dtype.kind in "SUO"):
             raise Error(f"input '{port.name}' wants {port.dtype.name}, not {found.dtype.name}", hint="convert the data")
         return found
-    if not np.can_cast(found.dtype, port.dtype, "same_kind"):
+    quantizes = found.dtype.kind == "f" and StoredInput.of_port(port) is not None
+    if not quantizes and not np.can_cast(found.dtype, port.dtype, "same_kind"):
         raise Error(f"input '{port.name}' wants {port.dtype.name}, not {found.dtype.name}", hint="convert the data")
     if found.dtype.kind == "f" and (np.isnan(found) if is_mask else ~np.isfinite(found)).any():
         raise Error(f"input '{port.name}' has NaN or infinity", hint="leave the sample out")

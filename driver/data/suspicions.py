@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,10 +60,14 @@ class Suspicions:
         self._zeros: list[int] = []
         self._samples = 0
         self._batches = False
+        self._taken: dict[str, str] = {}
 
-    def add(self, entry: Entry, values: Mapping[str, Array], number: int) -> None:
-        """Adds the inputs of sample `number`, counted from 1."""
+    def add(
+        self, entry: Entry, values: Mapping[str, Array], number: int, taken: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Adds the inputs of sample `number`, counted from 1; `taken` says by input how integers were taken so far."""
         self._samples += 1
+        self._taken |= taken
         floats = [port for port in entry.inputs if port.dtype.kind == "f" and values[port.name].size]
         for port in floats:
             value = values[port.name]
@@ -74,12 +79,19 @@ class Suspicions:
     def state(self) -> dict[str, Any]:
         """All that was seen, in the form of JSON, for `add_state`."""
         inputs = [[*key, asdict(found)] for key, found in self._inputs.items()]
-        return {"inputs": inputs, "zeros": self._zeros, "samples": self._samples, "batches": self._batches}
+        return {
+            "inputs": inputs,
+            "zeros": self._zeros,
+            "samples": self._samples,
+            "batches": self._batches,
+            "taken": self._taken,
+        }
 
     def add_state(self, state: Mapping[str, Any]) -> None:
         """Adds what another one saw of the samples that come next."""
         self._samples += state["samples"]
         self._zeros += state["zeros"]
+        self._taken |= state["taken"]
         self._batches = self._batches or state["batches"]
         for key, tensor, seen in state["inputs"]:
             held = self._inputs.setdefault((key, tensor), _Input(seen["name"]))
@@ -90,6 +102,7 @@ class Suspicions:
 
     def lines(self, *, few: bool = True) -> Iterator[str]:
         """What looks wrong; with `few` also that there is a single sample."""
+        yield from self._taken.values()
         if few and self._samples == 1 and not self._batches and self._inputs:
             yield "there is a single sample, of which all ranges are: a hundred is usual"
         if self._zeros:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
 T = TypeVar("T")
-_SCALED = ("input_scale", "input_offset", "input_mean", "input_std")
+_SCALED = ("input_scale", "input_offset", "input_mean", "input_std", "stored_inputs")
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Order:
 
     @staticmethod
     def scaled_by(options: Options) -> tuple[tuple[str, Any], ...]:
-        """The options of scaling that are given."""
+        """The options that say what values stand for, if they do."""
         values: dict[str, Any] = {name: getattr(options, name) for name in _SCALED}
-        return tuple((name, value) for name, value in values.items() if value is not None)
+        return tuple((name, value) for name, value in values.items() if value not in (None, ()))
 
     @property
     def dataset(self) -> Any:

@@ -68,7 +68,7 @@ def _calibration(order: Order) -> Calibration:
         order.module(),
         order.dataset,
         samples=order.samples,
-        scaling=order.options.scaling,
+        scaling=order.options.reading,
         tf_compat=order.tf_compat,
         histograms=order.histograms,
         channels=order.channels,

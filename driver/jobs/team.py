@@ -142,7 +142,7 @@ class Team:
                 module,
                 options.representative_dataset,
                 samples=options.calibration_samples,
-                scaling=options.scaling,
+                scaling=options.reading,
                 tf_compat=True,
                 histograms=options.needs_histograms,
                 channels=options.equalize != "off",

@@ -86,7 +86,7 @@ def answers(
 
     `like`: the entry points of the model that the samples are for, if it is another; answers come in their order.
     """
-    runner = Runner(model, delegate=False, keep_all=True)
+    runner = Runner(model, delegate=False)
     wired = wirings(model)
     entries = runner.entries if like is None else tuple(like)
     done, total = 0, sum(len(samples.get(entry.key, ())) for entry in entries)
@@ -98,11 +98,13 @@ def answers(
         places = list(zip(entry.outputs, matched_outputs(entry, own), strict=True))
         ends = [_end(port, wiring, ports) for _, port in places]
         made = [Answer(entry.key, port.name, kind) for (port, _), (kind, _) in zip(places, ends, strict=True)]
+        read = [before.index for _, before in ends if before is not None]
+        kept = Runner(model, delegate=False, keep={wiring.subgraph: read}) if read else runner
         for sample in samples.get(entry.key, ()):
-            values = runner.run(own, renamed(sample, entry, own))
+            values = kept.run(own, renamed(sample, entry, own))
             for answer, (_, port), (_, before) in zip(made, places, ends, strict=True):
                 answer.outputs.append(values[port.name])
-                logits = None if before is None else runner.tensor(before, wiring.subgraph)
+                logits = None if before is None else kept.tensor(before, wiring.subgraph)
                 if logits is None:
                     answer.before = ""
                 else:

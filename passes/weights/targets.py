@@ -54,8 +54,8 @@ def target(rows: Array, seen: Moments, held_out: Moments, *, keep_zeros: bool = 
     for damping in _DAMPINGS:
         added = _solved(second, wanted, damping, None if free is None or free.all() else free)
         if (error := _added_error(rows, added, *checked)) < least:
-            least, best = error, rows + added
-    return best
+            least, best = error, added
+    return None if best is None else np.add(rows, best, out=best)
 
 
 def shift(rows: Array, aimed: Array, seen: Moments, held_out: Moments) -> Array | None:
@@ -77,9 +77,11 @@ def _of_channels(part: npt.NDArray[np.floating], channels: int, rank: int = 2) -
     return of_channels(part.astype(np.float64), channels, rank)
 
 
-def _times(rows: Array, matrices: Array) -> Array:
-    """Each row times a matrix, or times its own matrix."""
-    return rows @ matrices if matrices.ndim == 2 else np.einsum("cj,cjk->ck", rows, matrices)
+def _times(rows: Array, matrices: Array, out: Array | None = None) -> Array:
+    """Each row times a matrix, or times its own matrix; written to `out`, if it is given."""
+    if matrices.ndim == 2:
+        return np.matmul(rows, matrices, out=out)
+    return np.einsum("cj,cjk->ck", rows, matrices, out=out)
 
 
 def _solved(second: Array, wanted: Array, damping: float, free: Mask | None) -> Array:
@@ -88,7 +90,7 @@ def _solved(second: Array, wanted: Array, damping: float, free: Mask | None) -> 
     added = damping * diagonal.mean(axis=-1) + _LEAST
     damped = second + np.eye(second.shape[-1]) * added[..., None, None]
     if free is not None:
-        return _descended(damped, wanted * free, free)
+        return _descended(damped, wanted, free)
     if second.ndim == 2:
         return _solve(damped, wanted.T).T
     return _solve(damped, wanted[..., None])[..., 0]
@@ -96,20 +98,28 @@ def _solved(second: Array, wanted: Array, damping: float, free: Mask | None) -> 
 
 def _descended(matrices: Array, wanted: Array, free: Mask) -> Array:
     """Rows v that are 0 where `free` is not set, and for which v H is `wanted` where it is: by conjugate gradients
-    (Hestenes and Stiefel 1952), for all rows at once.
+    (Hestenes and Stiefel 1952), for all rows at once, in five arrays of their size.
     """
-    found, rest, direction = np.zeros_like(wanted), wanted, wanted
-    left = np.square(rest).sum(axis=1, keepdims=True)
+    rest = wanted * free
+    found, direction, moved, scratch = np.zeros_like(rest), rest.copy(), np.empty_like(rest), np.empty_like(rest)
+    left = np.square(rest, out=scratch).sum(axis=1, keepdims=True)
     for _ in range(_STEPS):
-        moved = _times(direction, matrices) * free
-        curved = (direction * moved).sum(axis=1, keepdims=True)
+        np.multiply(_times(direction, matrices, moved), free, out=moved)
+        curved = np.multiply(direction, moved, out=scratch).sum(axis=1, keepdims=True)
         length = np.divide(left, curved, out=np.zeros_like(left), where=curved > 0)
-        found, rest = found + length * direction, rest - length * moved
-        before, left = left, np.square(rest).sum(axis=1, keepdims=True)
-        direction = rest + np.divide(left, before, out=np.zeros_like(left), where=before > 0) * direction
+        found += np.multiply(length, direction, out=scratch)
+        rest -= np.multiply(length, moved, out=scratch)
+        before, left = left, np.square(rest, out=scratch).sum(axis=1, keepdims=True)
+        direction *= np.divide(left, before, out=np.zeros_like(left), where=before > 0)
+        direction += rest
     return found
 
 
 def _added_error(rows: Array, added: Array, second: Array, change: Array) -> float:
     """By how much E|W x - T z|^2 exceeds E|W x - W z|^2 for T = W + added."""
-    return float((_times(added, second) * added).sum() - 2 * (_times(rows, change) * added).sum())
+    product = _times(added, second)
+    product *= added
+    squares = product.sum()
+    product = _times(rows, change, product)
+    product *= added
+    return float(squares - 2 * product.sum())
