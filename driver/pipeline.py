@@ -145,6 +145,7 @@ def _dynamic_range(options: Options) -> list[str]:
     return [
         _preserved(keep_float=False),
         *_selected(options),
+        *_computed_weights(options),
         *_normal_form(options),
         *_rounded(options, min_elements=_least(options)),
         _spec("tfl-prepare-quantize-dynamic-range", **_small(options), **_per_tensor(options), **_compat(options)),
@@ -259,7 +260,17 @@ def _selected(options: Options, *, integer: bool = False) -> list[str]:
         return [_spec("tfl-select-ops", sound=False, **words)] if words else []
     if options.tf_compat:
         return [_spec("tfl-select-ops", sound=False, **words)]
-    return ["tfl-optimize", _spec("tfl-select-ops", **words)]
+    chosen = [_spec("tfl-select-ops", sound=False, **words)] if words else []
+    return ["tfl-optimize", *chosen, *_computed_weights(options, integer=True), "tfl-select-ops"]
+
+
+def _computed_weights(options: Options, *, integer: bool = False) -> list[str]:
+    """Computes weights that the model computes from constants, which else would stay float."""
+    if options.tf_compat:
+        return []
+    least = {} if integer else {"min_elements": _least(options)}
+    named = {} if options.recipe is None else {"recipe": (options.recipe,)}
+    return [_spec("tfl-fold-weights", **named, **least, **({"integer": True} if integer else {}))]
 
 
 def _normal_form(options: Options) -> list[str]:

@@ -66,7 +66,7 @@ class SelectOpsPass(TflPass):
             why = SKIPPED if op in skipped else NOT_AMONG_THOSE_TO_QUANTIZE if only and op not in only else None
             if why is not None and not _only_makes_constants(op):
                 op.attributes[LEFT_OUT] = UnitAttr()
-            elif why is None and LEFT_OUT in op.attributes:
+            elif why is None and LEFT_OUT in op.attributes and KEEP_FLOAT not in op.attributes:
                 why = f"{SKIPPED}, or {NOT_AMONG_THOSE_TO_QUANTIZE}"
             if why is None and KEEP_FLOAT not in op.attributes:
                 why = _computed_bias(op) or _without_rules(op) or (unsound_int8(op) if self.sound else None)

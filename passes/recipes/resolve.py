@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from xdsl.dialects.builtin import ModuleOp
@@ -91,7 +91,7 @@ def _weights(
     found: Resolution,
     kept: Collection[Blob],
 ) -> WeightKind | None:
-    rule = next((rule for rule in reversed(rules) if rule.weights is not None), None)
+    rule = _about_weights(rules)
     if rule is None or not isinstance(rule.weights, WeightKind):
         return None
     if math.prod(shape) < rule.min_elements:
@@ -113,6 +113,20 @@ def _weights(
         found.changed[f"{kind}: {given} instead of {rule.weights}"] += 1
     several = op.INFO.has_several_weights
     return replace(given, granularity="tensor") if several and given.form == "hybrid" else given
+
+
+def _about_weights(rules: Sequence[Rule]) -> Rule | None:
+    """The rule that decides on weights: the last one that says anything about them."""
+    return next((rule for rule in reversed(rules) if rule.weights is not None), None)
+
+
+def kind_for(recipe: Recipe, op: TflOp, elements: int) -> WeightKind | None:
+    """The form that rules ask for, for weights of an op with so many elements; None if these stay float."""
+    called = all_names(op)
+    rule = _about_weights([rule for rule in recipe.rules if rule.matches(op.INFO.builtin, called)])
+    if rule is None or not isinstance(rule.weights, WeightKind) or elements < rule.min_elements:
+        return None
+    return rule.weights
 
 
 def _is_no_weight(use: Use, _: FloatConstant) -> bool:
