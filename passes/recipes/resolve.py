@@ -19,6 +19,7 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.weight_kind import WeightKind
 from tflir.passes.quantization.pairs import FloatConstant, constant_of
 from tflir.passes.quantization.shared_floats import gains_bytes_alone, shared_floats, stored_blob
+from tflir.passes.reasons import part_of_others
 from tflir.passes.recipes.kernels import nearest, refusal
 from tflir.passes.recipes.recipe import Recipe, Rule
 from tflir.passes.rewriting.carrying import all_names
@@ -70,7 +71,7 @@ def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
         if index in used or not (rule.match or rule.names_op):
             continue
         if index in parts:
-            found.unheeded.append(f"rule {index + 1} changes nothing: each {rule.op} is part of the op before it")
+            found.unheeded.append(part_of_others(f"rule {index + 1}", rule.op))
         else:
             raise Error(f"rule {index + 1} of '{recipe.name}' matches no op ({rule})", status=USAGE)
     return found
