@@ -61,16 +61,11 @@ class SelectOpsPass(TflPass):
         ]
         only = _matching(ops, constants, "quantize-only", self.quantize_only, report)
         skipped = _matching(ops, constants, "skip", self.skip, report)
+        others = NOT_AMONG_THOSE_TO_QUANTIZE if self.quantize_only else None
         for op in ops:
             if self.sound and op.INFO.moves_elements:
                 op.attributes[SHARES_SCALE] = UnitAttr()
-            why = (
-                SKIPPED
-                if op in skipped
-                else NOT_AMONG_THOSE_TO_QUANTIZE
-                if self.quantize_only and op not in only
-                else None
-            )
+            why = SKIPPED if op in skipped else others if op not in only else None
             if why is not None and not _only_makes_constants(op):
                 op.attributes[LEFT_OUT] = UnitAttr()
             elif why is None and LEFT_OUT in op.attributes and KEEP_FLOAT not in op.attributes:
