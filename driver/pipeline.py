@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tflir.computed_weights import computed_weights
 from tflir.extending import extended, extended_first
 from tflir.fitting import fitted
 from tflir.flags import OpsSet
@@ -145,6 +146,7 @@ def _dynamic_range(options: Options) -> list[str]:
     return [
         _preserved(keep_float=False),
         *_selected(options),
+        *computed_weights(options, _least(options)),
         *_normal_form(options),
         *_rounded(options, min_elements=_least(options)),
         _spec("tfl-prepare-quantize-dynamic-range", **_small(options), **_per_tensor(options), **_compat(options)),
@@ -255,11 +257,10 @@ def _preserved(*, keep_float: bool = True) -> str:
 def _selected(options: Options, *, integer: bool = False) -> list[str]:
     """The first passes: they simplify float ops and select the ops that remain float. TensorFlow excludes no ops."""
     words = {} if options.sparsifies else _words(options)
-    if not integer:
-        return [_spec("tfl-select-ops", sound=False, **words)] if words else []
-    if options.tf_compat:
-        return [_spec("tfl-select-ops", sound=False, **words)]
-    return ["tfl-optimize", _spec("tfl-select-ops", **words)]
+    chosen = [_spec("tfl-select-ops", sound=False, **words)] if words or (integer and options.tf_compat) else []
+    if not integer or options.tf_compat:
+        return chosen
+    return ["tfl-optimize", *chosen, *computed_weights(options, 0, integer=True), "tfl-select-ops"]
 
 
 def _normal_form(options: Options) -> list[str]:

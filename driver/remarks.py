@@ -260,11 +260,20 @@ def small_constants(module: ModuleOp) -> tuple[int, int]:
     return sum(isinstance(kind, (UniformQuantizedType, Float16Type)) or is_narrow(kind) for kind in kinds), narrow
 
 
-def larger_because(reports: Sequence[PassReport], *, floats: bool, widened: bool) -> str:
+def constant_bytes(module: ModuleOp) -> int:
+    """The bytes of all constants of a model, those of equal ones once."""
+    from tflir.ir.constants import ArrayElementsAttr
+
+    values = [op.properties.get("value") for op in module.walk()]
+    blobs = {value.blob for value in values if isinstance(value, ArrayElementsAttr)}
+    return sum(blob.nbytes for blob in blobs)
+
+
+def larger_because(reports: Sequence[PassReport], *, floats: bool, widened: bool, more: bool) -> str:
     """Why the compiled model takes more bytes than the original.
 
     With `floats` its constants are no longer quantized or float16, except where an op reads the integers themselves;
-    with `widened` some took less than a byte for each element.
+    with `widened` some took less than a byte for each element; with `more` its constants take more bytes.
     """
     changed = {report.name for report in reports if report.changed}
     if not changed:
@@ -275,4 +284,6 @@ def larger_because(reports: Sequence[PassReport], *, floats: bool, widened: bool
         return "its weights took less than a byte each, and take one now"
     if "tfl-integer-tables" in changed:
         return "ops without an integer kernel became look-ups in tables"
+    if more:
+        return "constants that several ops read are stored in each form in which these read them"
     return "scales and conversions take more than is saved"

@@ -10,6 +10,12 @@ SHARED_FLOATS = "another op reads the same elements as floats, beside which inte
 INPUTS_MADE_FLOAT = "inputs made float"
 OUTPUTS_MADE_FLOAT = "outputs made float"
 
+
+def part_of_others(word: str, kind: str) -> str:
+    """What `word` asks for changes nothing, since it names a kind of op of which other ops compute each."""
+    return f"{word} changes nothing: each {kind} is part of the op before it"
+
+
 _FEWER = "fewer than "
 _ELEMENTS = " elements"
 

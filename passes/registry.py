@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _PASSES: dict[str, str] = {
     "tfl-canonicalize": "canonicalize.canonicalize:CanonicalizePass",
+    "tfl-fold-weights": "canonicalize.fold_weights:FoldWeightsPass",
     "tfl-strip": "canonicalize.strip:StripPass",
     "tfl-set-batch": "canonicalize.set_batch:SetBatchPass",
     "tfl-fully-connected-to-conv-2d": "sparsity.fully_connected_to_conv:FullyConnectedToConv2DPass",

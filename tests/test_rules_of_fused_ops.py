@@ -69,3 +69,16 @@ def test_written_rules_of_fused_ops_give_the_same_bytes(rules: str, tmp_path: Pa
         assert main(["compile", str(model), *flags]) == 0
         outputs.append(out.read_bytes())
     assert outputs[0] == outputs[1]
+
+
+@pytest.mark.parametrize("word", ["RELU6", "tfl.relu6"])
+@pytest.mark.parametrize("option", ["skip", "quantize_only", "allow_float"])
+def test_options_name_an_activation_that_is_part_of_the_op_before(option: str, word: str) -> None:
+    converter = tflir.Converter.from_bytes(model_of(_relu6, SHAPE))
+    converter.mode, converter.representative_dataset = "int8" if option != "allow_float" else "int8-only", _SAMPLES
+    setattr(converter, option, [word])
+    tensors = tree(converter.convert())["graphs"][0]["tensors"]
+    quantized = any(tensor["type"] == schema.TensorType.INT8 for tensor in tensors.values())
+    assert quantized == (option != "quantize_only")
+    flag = f"--{option.replace('_', '-')} {word}"
+    assert f"{flag} changes nothing: each {word} is part of the op before it" in "\n".join(converter.remarks)

@@ -23,7 +23,7 @@ from tflir.files import TEXT, to_bytes, write
 from tflir.flags import AUTO, OptionWarning
 from tflir.ir.errors import USAGE, Error, printable
 from tflir.options import Options, options_from
-from tflir.remarks import larger_because, small_constants
+from tflir.remarks import constant_bytes, larger_because, small_constants
 
 if TYPE_CHECKING:
     from tflir.benchmarking import Latency
@@ -290,9 +290,11 @@ def _larger(converter: Converter, source: Input, target: str, compiled: str | by
     if size <= source.size or source.is_text or compiled is None:
         return
     made = Input(target, False, size, compiled if isinstance(compiled, bytes) else None)
-    (small, narrow), (small_now, narrow_now) = small_constants(source.load()), small_constants(made.load())
+    before, after = source.load(), made.load()
+    (small, narrow), (small_now, narrow_now) = small_constants(before), small_constants(after)
     floats = small > small_now and (small_now == 0 or converter.requantize == "float32")
-    why = larger_because(converter.reports, floats=floats, widened=narrow > narrow_now)
+    more = constant_bytes(after) > constant_bytes(before)
+    why = larger_because(converter.reports, floats=floats, widened=narrow > narrow_now, more=more)
     yield f"larger by {size - source.size} bytes: {why}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC
+from collections.abc import Iterable
 from typing import ClassVar
 
 from xdsl.dialects.builtin import StringAttr
@@ -63,6 +64,14 @@ def fused_activation(op: Operation) -> str:
     """The activation that an op applies to its result; NONE if it has none."""
     fused = op.properties.get("fused_activation_function")
     return fused.data if isinstance(fused, StringAttr) else "NONE"
+
+
+def are_fused(ops: Iterable[Operation], word: str) -> bool:
+    """Whether `word` is the kind of an activation, such as `RELU6` or `tfl.relu6`, which any of the ops applies to its
+    result.
+    """
+    kind = word.upper().removeprefix("TFL.")
+    return kind in FUSED.values() and any(fused_activation(op) == kind for op in ops)
 
 
 @irdl_op_definition

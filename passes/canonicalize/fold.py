@@ -22,7 +22,7 @@ from tflir.passes.canonicalize.interface import may_change
 from tflir.passes.rewriting.edit import erase, insert_before
 from tflir.passes.rewriting.values import const_op, is_returned, qconst_op
 
-_SMALL = 32
+SMALL = 32
 """The least number of bytes that an op and its tensor take in a file: a constant of this size does not enlarge it."""
 _STORED = (DequantizeOp, DensifyOp)
 """Ops that convert a constant from its stored form when the model is loaded: folding would undo a choice of storage."""
@@ -41,28 +41,33 @@ def fold_constants(function: FuncOp, report: PassReport) -> None:
         if (why := _too_large(op)) is not None:
             report.decline(why, op)
             continue
-        results = evaluate(op, [_array(operand.owner) for operand in op.operands])
-        if results is not None and _fits(op, results):
+        results = evaluate(op, [array_of(operand.owner) for operand in op.operands])
+        if results is not None and fits(op, results):
             replace_by_constants(op, results)
             report.count("constants folded")
 
 
-def _is_candidate(op: Operation) -> bool:
-    if (
-        isinstance(op, _STORED)
-        or not op.operands
-        or not op.results
-        or op.regions
-        or not op.has_trait(Pure())
-        or not may_change(op)
-    ):
+def may_be_computed(op: Operation) -> bool:
+    """Whether constants may take the place of an op if its operands are constants."""
+    if isinstance(op, _STORED) or not op.operands or not op.results or op.regions or not op.has_trait(Pure()):
         return False
-    if any(is_returned(result) for result in op.results):
-        return False  # the runtime does not accept a constant as an output
-    return all(_is_known(operand.owner) for operand in op.operands)
+    return may_change(op) and not any(map(_is_output, op.results))
 
 
-def _is_known(constant: Any) -> bool:
+def _is_output(value: OpResult) -> bool:
+    """Whether a function returns a value, or what a dequantize makes of it: no runtime accepts a constant as an output,
+    and the default delegate of LiteRT leaves the result of a dequantize unwritten that reads a constant.
+    """
+    converted = [use.operation for use in value.uses if isinstance(use.operation, DequantizeOp)]
+    return is_returned(value) or any(is_returned(result) for op in converted for result in op.results)
+
+
+def _is_candidate(op: Operation) -> bool:
+    return may_be_computed(op) and all(is_known(operand.owner) for operand in op.operands)
+
+
+def is_known(constant: Any) -> bool:
+    """Whether an op is a constant whose elements are known, or an operand that is left out."""
     if isinstance(constant, NoValueOp):
         return True
     if not isinstance(constant, ConstOp | QConstOp):
@@ -81,7 +86,7 @@ def _too_large(op: Operation) -> str | None:
         if shape is None or -1 in shape or name is None or numpy_dtype(name) is None:
             return "the shape of its result is not known"
         made += stored_bytes(name, int(np.prod(shape, dtype=np.int64))) or 0
-    if made > max(freed, _SMALL):
+    if made > max(freed, SMALL):
         return "its result is larger than what it is computed from"
     return "it takes long to compute" if max(made, sum(map(_bytes_of, op.operands))) > _LARGEST else None
 
@@ -91,11 +96,12 @@ def _bytes_of(value: Any) -> int:
     return stored.blob.nbytes if isinstance(stored, ArrayElementsAttr) else 0
 
 
-def _array(constant: Any) -> Any:
+def array_of(constant: Any) -> Any:
+    """The elements of a constant that is known; None for an operand that is left out."""
     return None if isinstance(constant, NoValueOp) else as_numpy(constant.properties["value"])
 
 
-def _fits(op: Operation, results: Sequence[Any]) -> bool:
+def fits(op: Operation, results: Sequence[Any]) -> bool:
     """Whether the computed shapes are those of the types."""
     return all(tuple(made.shape) == shape_of(result.type) for made, result in zip(results, op.results, strict=True))
 

@@ -10,10 +10,12 @@ from xdsl.ir import Operation
 from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.ir.near import near
+from tflir.ir.tfl.activations import are_fused
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.constants import BuiltinOp, CustomOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.quantization.facts import KEEP_FLOAT, MAY_STAY_FLOAT
+from tflir.passes.reasons import part_of_others
 
 CUSTOM = "CUSTOM"
 _WHY = "it was allowed to stay float"
@@ -45,7 +47,9 @@ class AllowFloatPass(TflPass):
         operators = [op for function in functions(module) for op in function.body.block.ops if _names(op)]
         for wanted in self.ops:
             named = [op for op in operators if wanted.casefold() in map(str.casefold, _names(op))]
-            if not named:
+            if not named and are_fused(operators, wanted):
+                report.remarks.append(part_of_others(f"--allow-float {wanted}", wanted))
+            elif not named:
                 known = {name for op in operators for name in _names(op)[:1]}
                 raise Error(
                     f"'{wanted}' names no op of the model that could stay float{near(wanted, known)}",

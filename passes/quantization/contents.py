@@ -94,7 +94,7 @@ class Contents:
 
     def _operand(self, constant: FloatConstant) -> UniformQuantizedType | None:
         if (clamped := self._clamped.get(constant.value)) is not None:
-            return constant_type(clamped.low, clamped.high)
+            return constant_type(clamped.low, clamped.high, tf_compat=self._tf_compat)
         rows = Rows.of(constant.blob, constant.shape, None)
         if rows is None or not constant.elements:
             return None
@@ -102,7 +102,7 @@ class Contents:
         if not np.isfinite([low, high]).all():
             self._report.decline("the constant holds NaN or infinity", producer(constant.value))
             return None
-        return constant_type(low, high)
+        return constant_type(low, high, tf_compat=self._tf_compat)
 
     def of_bias(self, propagation: Propagation, op: Operation) -> UniformQuantizedType | None:
         """Parameters of the bias of `op`; None while those of its input or weight are not known.

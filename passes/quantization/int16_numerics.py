@@ -27,8 +27,10 @@ FIXED_SCALE = 2.0**-15
 """The scale of results that always lie in [-1, 1], such as those of SOFTMAX: their kernels support no other."""
 NO_SCALE = 2.0**-149
 """Used in place of TensorFlow's scale of 0, which types can't represent."""
-_LEAST_SCALE = 2.0**-27
-"""The scale of values that are always (almost) 0. As kernels require, RELU6's bound is less than 2^31 steps of it."""
+_OF_ZERO = 2.0**-27
+"""The scale of values that are always 0."""
+_LEAST_SCALE = 2.0**-94
+"""The least scale of others, whose products with those of weights are normal float32 numbers."""
 _LEAST_RATIO = 2.0**-30
 """The least ratio of input scale times weight scale to output scale. For a ratio below 2**-31, the kernels compute 0,
 even if there is a bias.
@@ -49,8 +51,9 @@ def activation_scale(bounds: Range, headroom: int = 0) -> float:
 
 
 def sound_scale(bounds: Range, headroom: int) -> float:
-    """The scale of an int16 activation, and a least scale for values that are (almost) always 0."""
-    return max(activation_scale(bounds, headroom), _LEAST_SCALE)
+    """The scale of an int16 activation, and a least scale for values that are always, or almost, 0."""
+    scale = activation_scale(bounds, headroom)
+    return max(scale, _LEAST_SCALE) if scale else _OF_ZERO
 
 
 def constant_scale(bounds: Range) -> float:

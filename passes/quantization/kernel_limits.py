@@ -61,7 +61,7 @@ def least_scale(op: TflOp, scales: Mapping[int, float], bits: int = 8) -> float:
 def _least_scale(op: TflOp, scales: Mapping[int, float], bits: int) -> float:
     kind = op.INFO.builtin
     known = {index: scale for index, scale in scales.items() if scale > 0 and math.isfinite(scale)}
-    bound = _OF_BOUND * _BOUNDS.get(fused_activation(op), 0.0)
+    bound = _OF_BOUND * _BOUNDS.get(kind, _BOUNDS.get(fused_activation(op), 0.0))
     share = _OF_PRODUCT[bits]
     if not known:
         return bound

@@ -30,6 +30,9 @@ NARROW_LEVELS = 2 * INT8_MOST
 """The steps from the smallest to the largest integer of symmetric int8."""
 LEAST_SPREAD = 1e-6
 """Numbers that differ by less are quantized with the scale of a range of this width."""
+_LEAST_WIDTH = 1e-24
+"""The least width of a range of activations of which scales, and their products with those of weights, are normal
+float32 numbers, as the default delegate wants them."""
 _PART, _TINY = 1e-3, 1e-30
 """The least width of a range as a part of the largest weight, and one whose products float32 still holds."""
 _BLOCK = 1 << 16
@@ -101,6 +104,13 @@ def least_spread(magnitudes: Float64) -> float:
     """
     largest = float(np.max(magnitudes, initial=0.0))
     return min(max(largest * _PART, _TINY), LEAST_SPREAD) if largest > 0 else LEAST_SPREAD
+
+
+def narrowest(width: float, *, tf_compat: bool = False) -> float:
+    """The least width of a range for values whose own range is `width` wide: values that are all tiny do not become 0,
+    except with `tf_compat`.
+    """
+    return LEAST_SPREAD if tf_compat or not width else min(max(width, _LEAST_WIDTH), LEAST_SPREAD)
 
 
 def symmetric_spreads(magnitudes: Float64, *, tf_compat: bool = False) -> Float64:

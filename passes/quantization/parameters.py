@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import Float32Type, IntegerType
 
 from tflir.ir.quant import Layout, UniformQuantizedType
 from tflir.ir.statistics import Range
-from tflir.passes.quantization.numerics import LEAST_SPREAD, NARROW_LEVELS, half_away, symmetric_spreads
+from tflir.passes.quantization.numerics import LEAST_SPREAD, NARROW_LEVELS, half_away, narrowest, symmetric_spreads
 
 I8, I16, I32 = IntegerType(8), IntegerType(16), IntegerType(32)
 F32 = Float32Type()
@@ -51,29 +51,29 @@ def has_scale(bounds: Range) -> bool:
         return bool(np.isfinite(np.float32(bounds.high) - np.float32(bounds.low)))
 
 
-def activation_type(bounds: Range) -> UniformQuantizedType:
-    """int8 for an activation of this range, extended to contain 0, and by 1e-6 on each side if narrower than 1e-6."""
+def activation_type(bounds: Range, *, tf_compat: bool = False) -> UniformQuantizedType:
+    """int8 for an activation of this range, extended to contain 0, and by the least width on each side if narrower."""
     low, high = min(bounds.low, 0.0), max(bounds.high, 0.0)
-    if high - low < LEAST_SPREAD:
-        low, high = low - LEAST_SPREAD, high + LEAST_SPREAD
+    least = narrowest(high - low, tf_compat=tf_compat)
+    if high - low < least:
+        low, high = low - least, high + least
     return _asymmetric(low, high)
 
 
 def centred_type(bounds: Range) -> UniformQuantizedType:
     """int8 with zero point 0 for an activation of this range: scale = f32(max|range| / 127)."""
-    most = max(abs(bounds.low), abs(bounds.high), LEAST_SPREAD)
+    most = max(abs(bounds.low), abs(bounds.high))
+    most = max(most, narrowest(most))
     return per_tensor(I8, float(np.float32(np.float32(most) / np.float32(_QMAX))))
 
 
-def constant_type(low: float, high: float) -> UniformQuantizedType:
+def constant_type(low: float, high: float, *, tf_compat: bool = False) -> UniformQuantizedType:
     """int8 for a constant operand whose elements lie in [low, high]: asymmetric, with all integers of [-128, 127]."""
-    return _asymmetric(*_no_narrower(min(low, 0.0), max(high, 0.0)))
-
-
-def _no_narrower(low: float, high: float) -> tuple[float, float]:
-    if high - low <= LEAST_SPREAD:
-        return min(low, -LEAST_SPREAD / 2), max(high, LEAST_SPREAD / 2)
-    return low, high
+    low, high = min(low, 0.0), max(high, 0.0)
+    least = narrowest(high - low, tf_compat=tf_compat)
+    if high - low < least or high - low == LEAST_SPREAD:
+        low, high = min(low, -least / 2), max(high, least / 2)
+    return _asymmetric(low, high)
 
 
 def weight_scales(magnitudes: Float64, *, tf_compat: bool = False) -> Float64:

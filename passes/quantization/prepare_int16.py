@@ -34,6 +34,7 @@ from tflir.passes.quantization.int16_numerics import (
     weight_scale,
 )
 from tflir.passes.quantization.kernel_limits import least_scale
+from tflir.passes.quantization.lost_values import note_lost
 from tflir.passes.quantization.pairs import FloatConstant, copied, stored_constant
 from tflir.passes.quantization.parameters import int16_type
 from tflir.passes.quantization.propagation import Propagation, State
@@ -73,6 +74,7 @@ def int16_states(
         if is_linear(op):
             scales = (float(params.layout.scales) for params in (*known.values(), given[op.results[0]]))
             store_weights(op, *scales, per_channel=per_channel, bits=bias_bits, report=report)
+    note_lost({value: bounds for value, bounds in ranges.items() if value not in own}, given, report)
     spread = Propagation(
         positions(function),
         constants={value: value.op for value in constants if isinstance(value, OpResult)},

@@ -39,6 +39,7 @@ from tflir.passes.quantization.fine_operands import (
     makers_of_fine_operands,
 )
 from tflir.passes.quantization.kinds_of_scales import split_by_kind
+from tflir.passes.quantization.lost_values import note_lost
 from tflir.passes.quantization.pairs import FloatConstant, copied, dequantized_constant, float_constant
 from tflir.passes.quantization.parameters import activation_type, fixed_type, has_scale
 from tflir.passes.quantization.propagation import Propagation, State
@@ -91,7 +92,7 @@ def int8_states(
     kept = prune(ranges, own_ranges=not tf_compat, dead=dead_ops(function))
     remove_dead_ops(function)
     kept = {value: bounds for value, bounds in kept.items() if value.first_use is not None}
-    given = given_parameters(function, kept)
+    given = given_parameters(function, kept, tf_compat=tf_compat)
     if not tf_compat:
         given |= centred_parameters(function, ranges, sparse_tables=sparse_tables)
     for _, params in recurrent_parameters(function, kept if tf_compat else ranges, report, tf_compat=tf_compat):
@@ -123,6 +124,9 @@ def int8_states(
         for value, state in spread.states.items()
         if state.params is not None and (everywhere or spread.has_pair(value)) and not is_quantized_by_model(value)
     }
+    if not tf_compat:
+        recorded = {value: bounds for value, bounds in ranges_of(function).items() if value in states}
+        note_lost(recorded, {value: state.params for value, state in states.items()}, report)
     return Chosen(states, given, frozenset(constants))
 
 
@@ -179,9 +183,11 @@ def _fixed_parameters(function: FuncOp) -> dict[SSAValue, UniformQuantizedType]:
     }
 
 
-def given_parameters(function: FuncOp, ranges: dict[SSAValue, Range]) -> dict[SSAValue, UniformQuantizedType]:
+def given_parameters(
+    function: FuncOp, ranges: dict[SSAValue, Range], *, tf_compat: bool
+) -> dict[SSAValue, UniformQuantizedType]:
     """Parameters that follow from a range, or from a quantize or dequantize in the model."""
-    given = {value: activation_type(bounds) for value, bounds in ranges.items()}
+    given = {value: activation_type(bounds, tf_compat=tf_compat) for value, bounds in ranges.items()}
     for op in function.body.block.ops:
         if is_preserved(op):
             continue

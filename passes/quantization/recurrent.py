@@ -114,6 +114,11 @@ class _Layer:
         return self.params[self.op.operands[index]].layout.scales
 
 
+def _activation_type(bounds: Range) -> Params:
+    """int8 with TensorFlow's least width in any case: how recurrent kernels take finer scales is not known."""
+    return activation_type(bounds, tf_compat=True)
+
+
 def recurrent_parameters(
     function: FuncOp, ranges: Ranges, report: PassReport, *, tf_compat: bool
 ) -> Iterator[tuple[Operation, dict[SSAValue, Params]]]:
@@ -160,9 +165,9 @@ def _lstm(layer: _Layer) -> None:
     op = layer.op
     state = layer.range(op.operands[_STATE], "the activation state")
     output = layer.range(op.results[0], "the output").union(state)
-    layer.set(0, activation_type(layer.range(op.operands[0], "the input")))
-    layer.set(_STATE, activation_type(output))
-    layer.params[op.results[0]] = activation_type(output)
+    layer.set(0, _activation_type(layer.range(op.operands[0], "the input")))
+    layer.set(_STATE, _activation_type(output))
+    layer.params[op.results[0]] = _activation_type(output)
     cell = power_of_two_scale(layer.range(op.operands[_CELL], "the cell state"))
     layer.set(_CELL, per_tensor(I16, cell, narrow=True))
     for index in filter(layer.present, _WEIGHTS):
@@ -179,7 +184,7 @@ def _lstm(layer: _Layer) -> None:
             gate_range = layer.intermediate(gate)
             layer.intermediates[gate] = symmetric_int16(max(abs(gate_range.low), abs(gate_range.high)))
     hidden = layer.intermediate(_HIDDEN) if layer.present(_PROJECTION_WEIGHTS) else None
-    layer.intermediates[_HIDDEN] = activation_type(hidden if hidden is not None else _hidden_or(layer, output))
+    layer.intermediates[_HIDDEN] = _activation_type(hidden if hidden is not None else _hidden_or(layer, output))
     if layer.present(_PROJECTION_BIAS):
         hidden_scale = layer.intermediates[_HIDDEN].layout.scales
         layer.set(_PROJECTION_BIAS, bias_type(bias_scales((layer.scale(_PROJECTION_WEIGHTS), hidden_scale))))
@@ -196,8 +201,8 @@ def _hidden_or(layer: _Layer, output: Range) -> Range:
 def _svdf(layer: _Layer) -> None:
     op = layer.op
     state = layer.range(op.operands[4], "the state")
-    layer.set(0, activation_type(layer.range(op.operands[0], "the input")))
-    layer.params[op.results[0]] = activation_type(layer.range(op.results[0], "the output"))
+    layer.set(0, _activation_type(layer.range(op.operands[0], "the input")))
+    layer.params[op.results[0]] = _activation_type(layer.range(op.results[0], "the output"))
     layer.weight(1)
     layer.set(2, symmetric_int16(layer.most(2), _SVDF_TIME_LEVELS))
     layer.set(4, symmetric_int16(max(abs(state.low), abs(state.high))))

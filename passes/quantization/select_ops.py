@@ -14,13 +14,13 @@ from tflir.ir.constness import is_constant
 from tflir.ir.errors import USAGE, Error
 from tflir.ir.functions import functions
 from tflir.ir.near import near
-from tflir.ir.tfl.activations import fused_activation
+from tflir.ir.tfl.activations import are_fused, fused_activation
 from tflir.ir.tfl.base import TflOp
 from tflir.ir.tfl.quantization import DequantizeOp
 from tflir.passes.base import PassReport, TflPass
 from tflir.passes.name_filter import expression
 from tflir.passes.quantization.facts import KEEP_FLOAT, LEFT_OUT, SHARES_SCALE, bias_of
-from tflir.passes.reasons import NOT_AMONG_THOSE_TO_QUANTIZE, SKIPPED
+from tflir.passes.reasons import NOT_AMONG_THOSE_TO_QUANTIZE, SKIPPED, part_of_others
 from tflir.passes.rewriting.carrying import all_names
 from tflir.passes.rewriting.values import is_float
 
@@ -40,7 +40,8 @@ class SelectOpsPass(TflPass):
     `quantize-only` and `skip` name ops by kind (`CONV_2D`, `tfl.conv_2d`), by the name of one of their result tensors,
     or by a regular expression that matches such a name; the name of an op that was fused into another stands for that
     one. If no op has such a result, they name the ops that read a constant of this name. Ops that these options exclude
-    are marked with `tfl.left_out` too, and no pass changes their weights. A pattern that matches nothing is an error.
+    are marked with `tfl.left_out` too, and no pass changes their weights. A pattern that matches nothing is an error,
+    but for the kind of an activation that is part of the ops before it: it selects nothing, and a remark says so.
     """
 
     name = "tfl-select-ops"
@@ -58,15 +59,16 @@ class SelectOpsPass(TflPass):
         constants = [
             op for function in functions(module) for op in function.body.block.ops if _only_makes_constants(op)
         ]
-        only = _matching(ops, constants, self.quantize_only)
-        skipped = _matching(ops, constants, self.skip)
+        only = _matching(ops, constants, "quantize-only", self.quantize_only, report)
+        skipped = _matching(ops, constants, "skip", self.skip, report)
+        others = NOT_AMONG_THOSE_TO_QUANTIZE if self.quantize_only else None
         for op in ops:
             if self.sound and op.INFO.moves_elements:
                 op.attributes[SHARES_SCALE] = UnitAttr()
-            why = SKIPPED if op in skipped else NOT_AMONG_THOSE_TO_QUANTIZE if only and op not in only else None
+            why = SKIPPED if op in skipped else others if op not in only else None
             if why is not None and not _only_makes_constants(op):
                 op.attributes[LEFT_OUT] = UnitAttr()
-            elif why is None and LEFT_OUT in op.attributes:
+            elif why is None and LEFT_OUT in op.attributes and KEEP_FLOAT not in op.attributes:
                 why = f"{SKIPPED}, or {NOT_AMONG_THOSE_TO_QUANTIZE}"
             if why is None and KEEP_FLOAT not in op.attributes:
                 why = _computed_bias(op) or _without_rules(op) or (unsound_int8(op) if self.sound else None)
@@ -76,13 +78,17 @@ class SelectOpsPass(TflPass):
                 report.decline(why, op)
 
 
-def _matching(ops: list[TflOp], constants: list[Operation], patterns: tuple[str, ...]) -> set[Operation]:
-    """The ops that any of the patterns names, directly or by a constant that they read."""
+def _matching(
+    ops: list[TflOp], constants: list[Operation], option: str, patterns: tuple[str, ...], report: PassReport
+) -> set[Operation]:
+    """The ops that any of the patterns of an option names, directly or by a constant that they read."""
     selected: set[Operation] = set()
     for pattern in patterns:
         matches: set[Operation] = {op for op in ops if not _only_makes_constants(op) and _matches(op, pattern)}
         matches = matches or _readers(op for op in constants if _makes(op, pattern))
-        if not matches:
+        if not matches and are_fused(ops, pattern):
+            report.remarks.append(part_of_others(f"--{option} {pattern}", pattern))
+        elif not matches:
             known = {op.INFO.kind for op in ops} | {name for op in ops for name in all_names(op)}
             raise Error(
                 f"'{pattern}' names no op of the model{near(pattern, known)}",

@@ -129,6 +129,13 @@ INT8: tuple[Quirk, ...] = (
         "passes.quantization.far_apart:far_apart",
     ),
     Quirk(
+        "tiny-activations",
+        "Activations",
+        "values and constants that are all far below 1e-6 become 0, since no range is narrower",
+        "ranges down to 1e-24 keep their width; a line says which values become 0",
+        "passes.quantization.numerics:narrowest",
+    ),
+    Quirk(
         "scales-beyond-kernels",
         "Limits",
         "values that were always 0 get scales at which kernels overflow, refuse the model or end the process",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from xdsl.dialects.builtin import ModuleOp
@@ -19,6 +19,7 @@ from tflir.ir.tfl.constants import ConstOp, QConstOp
 from tflir.ir.weight_kind import WeightKind
 from tflir.passes.quantization.pairs import FloatConstant, constant_of
 from tflir.passes.quantization.shared_floats import gains_bytes_alone, shared_floats, stored_blob
+from tflir.passes.reasons import part_of_others
 from tflir.passes.recipes.kernels import nearest, refusal
 from tflir.passes.recipes.recipe import Recipe, Rule
 from tflir.passes.rewriting.carrying import all_names
@@ -70,7 +71,7 @@ def resolve(recipe: Recipe, module: ModuleOp) -> Resolution:
         if index in used or not (rule.match or rule.names_op):
             continue
         if index in parts:
-            found.unheeded.append(f"rule {index + 1} changes nothing: each {rule.op} is part of the op before it")
+            found.unheeded.append(part_of_others(f"rule {index + 1}", rule.op))
         else:
             raise Error(f"rule {index + 1} of '{recipe.name}' matches no op ({rule})", status=USAGE)
     return found
@@ -91,7 +92,7 @@ def _weights(
     found: Resolution,
     kept: Collection[Blob],
 ) -> WeightKind | None:
-    rule = next((rule for rule in reversed(rules) if rule.weights is not None), None)
+    rule = _about_weights(rules)
     if rule is None or not isinstance(rule.weights, WeightKind):
         return None
     if math.prod(shape) < rule.min_elements:
@@ -113,6 +114,20 @@ def _weights(
         found.changed[f"{kind}: {given} instead of {rule.weights}"] += 1
     several = op.INFO.has_several_weights
     return replace(given, granularity="tensor") if several and given.form == "hybrid" else given
+
+
+def _about_weights(rules: Sequence[Rule]) -> Rule | None:
+    """The rule that decides on weights: the last one that says anything about them."""
+    return next((rule for rule in reversed(rules) if rule.weights is not None), None)
+
+
+def kind_for(recipe: Recipe, op: TflOp, elements: int) -> WeightKind | None:
+    """The form that rules ask for, for weights of an op with so many elements; None if these stay float."""
+    called = all_names(op)
+    rule = _about_weights([rule for rule in recipe.rules if rule.matches(op.INFO.builtin, called)])
+    if rule is None or not isinstance(rule.weights, WeightKind) or elements < rule.min_elements:
+        return None
+    return rule.weights
 
 
 def _is_no_weight(use: Use, _: FloatConstant) -> bool:
