@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
     from tflir.passes.base import PassReport
 
-CHOOSES = ("tfl-float-regions", "tfl-select-ops", "tfl-choose-activations", "tfl-prepare-quantize", "tfl-quantize")
+CHOOSES = (
+    "tfl-preserve-quantized",
+    "tfl-float-regions",
+    "tfl-select-ops",
+    "tfl-choose-activations",
+    "tfl-prepare-quantize",
+    "tfl-quantize",
+)
 """Passes that decide which ops become integer, in the order in which they do."""
 _MOST_NAMED = 3
 """The line names this many kinds of op with their reasons, and gives the number of the other ops."""
