@@ -23,6 +23,8 @@ _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _HEX = re.compile(r"-?0[xX][0-9A-Fa-f]+")
 _BARE_POINT = re.compile(r"(?<=\d)\.(?=[^\d]|$)")
 _COMPLEX = re.compile(r"\(([^(),]*),([^(),]*)\)")
+_BRACKETS = re.compile(r"[\[\s]*+")
+"""The brackets before the first element: as many as dimensions."""
 _MOST_REPEATED = 1 << 24
 """The most bytes that a single string for all elements may expand to."""
 _LARGE_SPLAT = 1 << 16
@@ -42,6 +44,9 @@ def dense_constant(body: str, value_type: TensorType[Attribute]) -> ArrayElement
         return _string_constant(body, shape, value_type.element_type)
     if body.startswith('"'):
         return _from_hex(body, name, shape, value_type.element_type)
+    brackets = _BRACKETS.match(body)
+    if brackets is not None and (depth := brackets.group().count("[")) > len(shape):
+        raise ValueError(f"elements nested {depth} deep where the type has {len(shape)} dimensions")
     array = _numbers(body, name, isinstance(value_type.element_type, ComplexType))
     if array.ndim == 0 and shape:
         return _splat(array, name, shape, value_type.element_type)
