@@ -15,6 +15,7 @@ from object_tree import tree
 from recording import nearness, run
 
 import tflir
+from tflir.backends.litert.run import Runner
 from tflir.cli import main
 
 _ROWS, _COLUMNS = 64, 48
@@ -222,3 +223,18 @@ def test_a_constant_that_is_stored_twice_explains_a_larger_file(
     tied.outputs.append(tied.net.op("EXP", "e", [turned], (_COLUMNS, _ROWS), options("ExpOptions")))
     said, _ = _said(tied.bytes(), tmp_path, capsys, "--mode", "dynamic-range")
     assert "constants that several ops read are stored in each form in which these read them" in said
+
+
+def test_a_search_takes_weights_that_are_computed_for_layers(tmp_path: pathlib.Path) -> None:
+    data = _tied()
+    (tmp_path / "m.tflite").write_bytes(data)
+    names = [port.name for port in Runner(data).entries[0].inputs]
+    samples = zip(*_samples(data, 16), strict=True)
+    np.savez(tmp_path / "d.npz", **{name: np.stack(held) for name, held in zip(names, samples, strict=True)})
+    given = ["--representative-dataset", str(tmp_path / "d.npz")]
+    out, rules, again = (tmp_path / name for name in ("o.tflite", "r.toml", "a.tflite"))
+    model = str(tmp_path / "m.tflite")
+    assert main(["search", model, "-o", str(out), "--bound", "snr>=20", "--rules-out", str(rules), *given]) == 0
+    assert _weight_type(out.read_bytes(), "computed") in (schema.TensorType.INT8, schema.TensorType.INT4)
+    assert main(["compile", model, "-o", str(again), "--recipe", str(rules), *given]) == 0
+    assert again.read_bytes() == out.read_bytes()

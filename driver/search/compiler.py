@@ -22,6 +22,7 @@ from tflir.ir import names
 from tflir.ir.weight_kind import WeightKind, set_weight_kind
 from tflir.options import Options
 from tflir.pass_manager import run_pipeline, split_at_recipe
+from tflir.passes.canonicalize.fold_weights import FoldWeightsPass
 from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.recipes import Recipe, Rule, effective_rules
 from tflir.passes.recipes.resolve import candidates, weight_shape
@@ -87,17 +88,20 @@ class Compiler:
         """What each pass did in the last compilation."""
 
     def _passes(self, algorithm: str) -> tuple[list[ModulePass], list[ModulePass]]:
-        """The passes before and after the one that notes what a recipe says on ops."""
+        """The passes before and after the one that notes what a recipe says on ops. Those before compute all weights
+        that may become integers, since each may be a layer.
+        """
         with temporary_room(), tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, "rules.toml")
             file.write_text(_RULE.format(algorithm))
             options = replace(self._options, recipe=str(file), **self._sparsity).checked()
             _, self.pipeline = stages_of(options)
-            parts = split_at_recipe(self.pipeline)
+            head, tail = split_at_recipe(self.pipeline)
             self._options = options
             self.pipeline = self.pipeline.replace(str(file), "")
             self._needs_moments = options.rounds_weights
-        return parts
+        computed = [replace(one, recipe="") if isinstance(one, FoldWeightsPass) else one for one in head]
+        return computed, tail
 
     def module(self, kinds: Kinds, *, aims: bool = True) -> ModuleOp:
         """The compiled module. Without `aims`, which is faster, each layer is rounded on its own.
