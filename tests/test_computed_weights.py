@@ -238,3 +238,15 @@ def test_a_search_takes_weights_that_are_computed_for_layers(tmp_path: pathlib.P
     assert _weight_type(out.read_bytes(), "computed") in (schema.TensorType.INT8, schema.TensorType.INT4)
     assert main(["compile", model, "-o", str(again), "--recipe", str(rules), *given]) == 0
     assert again.read_bytes() == out.read_bytes()
+
+
+def test_tensorflow_s_int16_of_a_table_that_is_weights_and_a_value_too() -> None:
+    tied = _Tied(half=True)
+    tied.layer("direct", tied.table)
+    tied.layer("computed", tied.transposed())
+    data = tied.bytes()
+    samples = _samples(data)
+    converter = tflir.Converter.from_bytes(data)
+    converter.mode, converter.tf_compat = "int16x8", True
+    converter.representative_dataset = lambda: iter(samples)
+    assert nearness(run(converter.convert(), samples[0])[:1], run(data, samples[0])[:1]) > 30

@@ -12,6 +12,7 @@ from xdsl.ir import SSAValue
 from tflir.ir import names
 from tflir.ir.blob import Blob, DeferredBlob
 from tflir.ir.tfl.base import TflOp
+from tflir.ir.types import quantized_element
 from tflir.passes.base import PassReport
 from tflir.passes.quantization.int16_layers import bias_of_layer, integer_constant
 from tflir.passes.quantization.int16_numerics import (
@@ -30,7 +31,7 @@ from tflir.passes.rewriting.edit import insert_after
 
 
 class Constants:
-    """The quantized forms of a function's constants: the first that an op needs serves all others."""
+    """The quantized forms of a function's constants: the first that an op needs serves all others that can read it."""
 
     def __init__(self, report: PassReport, *, per_channel: bool, bias_bits: int) -> None:
         self._report = report
@@ -70,14 +71,21 @@ class Constants:
             op.operands[op.INFO.bias[0]] = self._make(bias, blob, self._bits, scales, 0)
 
     def _make(self, constant: FloatConstant, blob: Blob, bits: int, scales: Float32, axis: int | None) -> SSAValue:
-        if constant.value not in self.made:
-            op = integer_constant(constant.shape, blob, IntegerType(bits), scales, axis)
-            replaces = not constant.value.has_more_than_one_use()
-            op.location = names.named(name_of_twin(constant, f"int{bits}", replaces=replaces))
-            insert_after(constant.source, op)
-            self._report.count("quantized constants")
-            self.made[constant.value] = op.results[0]
-        return self.made[constant.value]
+        held = self.made.get(constant.value)
+        if held is not None and (axis is not None or not _has_axis(held)):
+            return held
+        op = integer_constant(constant.shape, blob, IntegerType(bits), scales, axis)
+        replaces = not constant.value.has_more_than_one_use()
+        op.location = names.named(name_of_twin(constant, f"int{bits}", replaces=replaces))
+        insert_after(constant.source, op)
+        self._report.count("quantized constants")
+        return self.made.setdefault(constant.value, op.results[0]) if held is None else op.results[0]
+
+
+def _has_axis(value: SSAValue) -> bool:
+    """Whether weights have a scale for each channel, which no activation may have."""
+    element = quantized_element(value)
+    return element is not None and element.is_per_axis
 
 
 def _rescaled_blob(first: Blob, scale: float, rescaled: float) -> Blob:
