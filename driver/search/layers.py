@@ -26,6 +26,8 @@ from tflir.passes.weights.scales import minmax_scales, rounded
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
+    from tflir.search.head import Computed
+
 LEAST_ELEMENTS = 64
 """Weights of fewer elements stay float: scales and a dequantize would take as many bytes as are saved."""
 _MOST, _LEAST = 127, 7
@@ -80,14 +82,19 @@ class Layer:
         return 1 + len({kind.bits for kind in self.kinds if not kind.is_float16})
 
 
-def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
-    """The layers of a module, in its order; `algorithm` is the one that rounds their weights."""
+def layers_of(module: ModuleOp, algorithm: str, computed: Computed | None = None) -> list[Layer]:
+    """The layers of a module, in its order; `algorithm` is the one that rounds their weights.
+
+    Ops whose weights were `computed` from the same constants are one layer.
+    """
+    sources = computed or {}
     ops = [op for op, _ in candidates(module)]
     weights = [_weights(op) for op in ops]
     groups = Groups(len(ops))
     first: dict[object, int] = {}
     for at, (op, held) in enumerate(zip(ops, weights, strict=True)):
-        keys: list[object] = [*held, *([(op.INFO.builtin, first_name(op))] if first_name(op) else [])]
+        named = (op.INFO.builtin, first_name(op))
+        keys: list[object] = [*held, *([named] if named[1] else []), *sources.get(named, ())]
         for key in keys if held else ():
             groups.join(first.setdefault(key, at), at)
     found: list[Layer] = []
