@@ -132,3 +132,14 @@ def test_data_that_is_not_held_out_is_said(folder: Path, capsys: pytest.CaptureF
     assert "to measure on" not in said[0]
     assert "1 sample to measure on is in the data that weights are rounded with" in said[1]
     assert "48 samples to measure on are in" in said[2]
+    page = _search(folder, "--validation-dataset", str(folder / "d.npz"), name="w.html")
+    assert "48 samples that were measured on are equal to one" in page
+
+
+def test_a_model_without_layers_that_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(model_of(lambda net, x: net.op("TANH", "t", [x], (1, 8)), (1, 8)))
+    x = random(16, 1, 8, seed=12)
+    np.savez(tmp_path / "d.npz", x=x, labels=x.reshape(16, 8).argmax(axis=1))
+    page = _search(tmp_path, bound="accuracy-drop<=1%")
+    assert "accuracy drops by 0.00 points" in page
+    assert "Of 1 model that was evaluated" in page

@@ -190,7 +190,8 @@ def _say(source: Input, found: Result, arguments: argparse.Namespace, options: O
     if (remark := data_remark(options)) is not None:
         say(remark)
     again = f", {found.reused} results from {arguments.work}" if found.reused else ""
-    say(f"{found.evaluations} models evaluated, of at most {found.limit}{again}")
+    models = "1 model" if found.evaluations == 1 else f"{found.evaluations} models"
+    say(f"{models} evaluated, of at most {found.limit}{again}")
     forms = Counter(form for _, form in found.layers)
     say(f"weights of {len(found.layers)} layers: {', '.join(f'{n} x {form}' for form, n in forms.items()) or 'none'}")
     if zeros := sum(report.counts[READ_SPARSE] + report.counts[DENSIFIED] for report in found.reports):

@@ -121,7 +121,12 @@ def search(
         "version": TRACE_VERSION,
         "bound": str(goal.bound),
         "minimize": goal.minimize,
-        "samples": {"calibration": data.calibration.count, "search": data.search.count, "check": data.check.count},
+        "samples": {
+            "calibration": data.calibration.count,
+            "search": data.search.count,
+            "check": data.check.count,
+            "repeated": data.repeated,
+        },
         "float_bytes": float_bytes,
         "path": [_place(place, goal) for place in path],
         "layers": [_described(layer, made) for layer, made in zip(compiler.layers, forms, strict=True)],
