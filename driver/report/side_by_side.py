@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tflir.backends.litert.run import Array, Sample
     from tflir.jobs.team import Team
     from tflir.options import Options
+    from tflir.quality.measure import Samples as Classified
 
     Samples = dict[str, list[Sample]] | int
     """Samples by signature, or the number of random inputs."""
@@ -112,7 +113,7 @@ def with_accuracy(
     verification: Verification,
     original: str | bytes,
     compiled: str | bytes,
-    samples: Samples,
+    samples: Classified,
     labels: Array,
     key: str,
     *,
