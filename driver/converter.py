@@ -246,7 +246,7 @@ class Converter(Settings):
                 add_metadata(module, mode.metadata)
             self.remarks += result_remarks(options, self.reports, module)
             made = self._verified(module, options)
-            module = self._no_slower(self._smaller(made, options), options)
+            module = self._no_slower(*self._smaller(made, options))
             if module is made:
                 self.remarks += left_float(options, self.reports, module)
             else:
@@ -371,34 +371,35 @@ class Converter(Settings):
             f"warning: no sample reached signature '{key}': it gets {rest}" for key in uncalibrated_signatures(module)
         ]
 
-    def _smaller(self, module: ModuleOp, options: Options) -> ModuleOp:
-        """`module`, or the result of EXPERIMENTAL_SPARSITY alone if that takes fewer bytes.
+    def _smaller(self, module: ModuleOp, options: Options) -> tuple[ModuleOp, Options]:
+        """`module`, or the result of EXPERIMENTAL_SPARSITY alone if that takes fewer bytes, with the options of it.
 
         The scales that quantization adds to each tensor can exceed what it saves if most weights are zero.
         """
         from tflir.no_slower import run_mode
 
-        free = mode_of(options).name in _MAY_STAY_FLOAT and (
-            options.inference_input_type == options.inference_output_type == "float32"
-        )
+        floats = options.inference_input_type == options.inference_output_type == "float32"
+        free = mode_of(options).name in _MAY_STAY_FLOAT and floats and options.requantize is None
         if not (options.sparsifies and options.quantizes and free) or options.asks_for_passes or options.tf_compat:
-            return module
-        if options.requantize is not None:
-            return module
+            return module, options
         size = file_size(module)
         if size > _SMALL:
-            return module
+            return module, options
         alone = self._read()
         only = Options(
-            optimizations=(Optimize.EXPERIMENTAL_SPARSITY,), sparsity_target=options.sparsity_target, skip=options.skip
+            optimizations=(Optimize.EXPERIMENTAL_SPARSITY,),
+            sparsity_target=options.sparsity_target,
+            skip=options.skip,
+            quantize_only=options.quantize_only,
+            target=options.target,
+            optimize_for=options.optimize_for,
         )
-        only.quantize_only = options.quantize_only
         reports = run_mode(alone, only)
         if (least := file_size(alone)) >= size:
-            return module
+            return module, options
         self.reports = reports
         self.remarks.append(f"not quantized: with DEFAULT it would take {size} bytes, without {least}")
-        return alone
+        return alone, only
 
     def _no_slower(self, module: ModuleOp, options: Options) -> ModuleOp:
         """`module`, or the model in another mode if speed counts and the target would run it slower than before."""

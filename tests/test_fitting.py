@@ -177,3 +177,22 @@ def test_a_slow_recipe_is_made_in_dynamic_range_instead() -> None:
     assert any("instead: dynamic range" in line for line in converter.remarks)
     assert len(narrow) < len(faster) < len(data)
     assert estimate(tflir.loads(faster)).seconds < estimate(tflir.loads(data)).seconds
+
+
+@pytest.mark.parametrize("target", [None, "xnnpack"])
+def test_what_is_said_of_latency_is_about_the_model_without_scales(target: str | None) -> None:
+    """Scales of a model of few weights take more than integers save, so that it stays float."""
+
+    def build(net: Net, x: int) -> int:
+        return net.op("PACK", "p", [x, x], (2, 1, 8), options("PackOptions", valuesCount=2, axis=0))
+
+    converter = tflir.Converter.from_bytes(model_of(build, (1, 8)))
+    converter.optimizations = [tflir.Optimize.DEFAULT, tflir.Optimize.EXPERIMENTAL_SPARSITY]
+    converter.representative_dataset = lambda: ([random(1, 8, seed=n)] for n in range(4))
+    converter.target = target
+    if target is not None:
+        converter.optimize_for = "latency"
+    converter.convert()
+    assert any(line.startswith("not quantized: ") for line in converter.remarks)
+    said = [line for line in converter.remarks if line.startswith(("estimated latency", "slower: "))]
+    assert said == ([] if target is None else ["estimated latency on xnnpack: 1.00 of what it was"])

@@ -147,7 +147,7 @@ def test_a_model_without_weights_stays_as_it_is(folder: pathlib.Path, tmp_path: 
 def test_without_validation_data_a_part_is_held_out(folder: pathlib.Path) -> None:
     trace = folder / "trace.json"
     assert _search(folder, "snr>=30", "--trace", str(trace), data=False) == 0
-    assert json.loads(trace.read_text())["samples"] == {"calibration": 24, "search": 12, "check": 12}
+    assert json.loads(trace.read_text())["samples"] == {"calibration": 24, "search": 12, "check": 12, "repeated": 0}
     assert _snr(folder, (folder / "out.tflite").read_bytes()) >= 29
 
 

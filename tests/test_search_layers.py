@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from models_builder import random
+from models_builder import Model, random
 from net_builder import Net, model_of
 
 from tflir.files import load_bytes
@@ -64,3 +64,20 @@ def test_layers_of_one_number_of_channels_share_their_zero_points() -> None:
 
     layers = layers_of(load_bytes(model_of(build, (1, _COLUMNS))), "minmax")
     assert [layer.scale_bytes for layer in layers] == [15 * 4 + 16 * 8 / 2, 15 * 4 + 16 * 8 / 2, 7 * 4 + 8 * 8]
+
+
+def test_layers_of_two_functions_with_one_buffer_are_one() -> None:
+    """As two signatures have that share an encoder: the file has the weights once, and they can be smaller once."""
+    model, weights = Model(), random(16, _COLUMNS, seed=7)
+    shared = None
+    for key in ("first", "second"):
+        graph = model.graph(key)
+        x = graph.tensor("x", (1, _COLUMNS))
+        made = Net(graph).dense(key, x, weights)
+        graph.io([x], [made])
+        model.signature(key, graph, {"x": x}, {"y": made})
+        constant = next(tensor for tensor in graph.record.tensors if tensor.name == f"{key}/w")
+        shared = constant.buffer if shared is None else shared
+        constant.buffer = shared
+    (layer,) = layers_of(load_bytes(model.to_bytes()), "minmax")
+    assert (layer.name, len(layer.ops), layer.elements) == ("first", 2, weights.size)

@@ -12,6 +12,7 @@ import pytest
 from browser import DESK, PHONE, complaints, resize, screenshot
 from models_builder import random
 from net_builder import RELU, SAME, Net, model_of
+from recording import run
 
 from tflir.cli import main
 from tflir.report.plot import Mark, plot
@@ -33,10 +34,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def _search(folder: Path, *more: str, name: str = "r.html") -> str:
+def _search(folder: Path, *more: str, name: str = "r.html", bound: str = "snr>=25") -> str:
     words = ["search", str(folder / "m.tflite"), "--representative-dataset", str(folder / "d.npz"), "--force", "-q"]
     report = folder / name
-    assert main([*words, "--bound", "snr>=25", "-o", str(folder / "o.tflite"), "--report", str(report), *more]) == 0
+    assert main([*words, "--bound", bound, "-o", str(folder / "o.tflite"), "--report", str(report), *more]) == 0
     return report.read_text(encoding="utf-8")
 
 
@@ -84,3 +85,61 @@ def test_the_page_in_a_browser(folder: Path, browser: Any, width: str, size: tup
     assert len(browser.find_elements("css selector", "svg.plot circle.chosen")) == 2  # one in the key
     assert "block/one" in browser.find_element("css selector", "#table-forms").text
     assert complaints(browser) == []
+
+
+def _labelled(folder: Path, count: int) -> list[str]:
+    """Data with labels from 0 to 9 to measure on, as flags."""
+    labels = np.arange(count) % 10
+    np.savez(folder / "v.npz", x=random(48, 1, 4, 4, 4, seed=10), labels=labels)
+    return ["--validation-dataset", str(folder / "v.npz")]
+
+
+@pytest.mark.parametrize("bound", ["snr>=25", "accuracy-drop<=50%"])
+def test_accuracy_is_that_of_the_labels_of_the_samples_that_took_no_part(folder: Path, bound: str) -> None:
+    found = json.loads(_search(folder, *_labelled(folder, 48), name="l.json", bound=bound))["verification"]
+    samples = [[sample] for sample in np.load(folder / "v.npz")["x"]][1::2]
+    labels = (np.arange(48) % 10)[1::2]
+    files = [(folder / name).read_bytes() for name in ("m.tflite", "o.tflite")]
+    met = [[int(run(file, one)[0].argmax()) for one in samples] == labels for file in files]
+    assert found["accuracy"] == {
+        "drop": pytest.approx(100 * (met[0].mean() - met[1].mean())),
+        "before": pytest.approx(met[0].mean()),
+        "after": pytest.approx(met[1].mean()),
+        "labels": "labels",
+        "samples": 24,
+    }
+
+
+def test_why_accuracy_is_not_measured(folder: Path) -> None:
+    found = json.loads(_search(folder, *_labelled(folder, 20), name="l.json"))["verification"]
+    assert found["accuracy"] is None
+    assert "labels for 24 samples" in found["accuracy_missing"]
+    (folder / "met.py").write_text("def half(outputs):\n    return 0.5\n")
+    words = ["--accuracy", str(folder / "met.py:half")]
+    found = json.loads(_search(folder, *words, name="l.json", bound="accuracy-drop<=1%"))["verification"]
+    assert "no labels do" in found["accuracy_missing"]
+
+
+def test_data_that_is_not_held_out_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["search", str(folder / "m.tflite"), "--representative-dataset", str(folder / "d.npz"), "--force"]
+    words += ["--bound", "snr>=25", "-o", str(folder / "o.tflite")]
+    samples = np.load(folder / "d.npz")["x"]
+    np.savez(folder / "w.npz", x=np.concatenate([samples[:1], random(7, 1, 4, 4, 4, seed=11)]))
+    said: list[str] = []
+    for more in ([], ["--validation-dataset", str(folder / "w.npz")], ["--validation-dataset", str(folder / "d.npz")]):
+        assert main([*words, *more]) == 0
+        said.append(capsys.readouterr().err)
+    assert "to measure on" not in said[0]
+    assert "1 sample to measure on is in the data that weights are rounded with" in said[1]
+    assert "48 samples to measure on are in" in said[2]
+    page = _search(folder, "--validation-dataset", str(folder / "d.npz"), name="w.html")
+    assert "48 samples that were measured on are equal to one" in page
+
+
+def test_a_model_without_layers_that_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(model_of(lambda net, x: net.op("TANH", "t", [x], (1, 8)), (1, 8)))
+    x = random(16, 1, 8, seed=12)
+    np.savez(tmp_path / "d.npz", x=x, labels=x.reshape(16, 8).argmax(axis=1))
+    page = _search(tmp_path, bound="accuracy-drop<=1%")
+    assert "accuracy drops by 0.00 points" in page
+    assert "Of 1 model that was evaluated" in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import sys
@@ -22,6 +23,7 @@ from tflir.report.facts import plain
 
 if TYPE_CHECKING:
     from tflir.jobs.team import Team
+    from tflir.report.verify import Verification
     from tflir.search.judge import Accuracy
     from tflir.search.run import Result
 
@@ -72,6 +74,7 @@ def _run(arguments: argparse.Namespace, options: Options) -> int:
 
 def _facts(source: Input, found: Result, arguments: argparse.Namespace, options: Options) -> dict[str, Any]:
     """What was found, as JSON."""
+    said = (data_remark(options), _repeated(found), _unseen(found))
     return plain(
         {
             "version": JSON_VERSION,
@@ -85,7 +88,7 @@ def _facts(source: Input, found: Result, arguments: argparse.Namespace, options:
             "limit": found.limit,
             "reused": found.reused,
             "layers": [{"name": layer.name, "op": layer.op, "form": form} for layer, form in found.layers],
-            "remarks": [remark for remark in (data_remark(options), _unseen(found)) if remark is not None],
+            "remarks": [remark for remark in said if remark is not None],
         }
     )
 
@@ -140,11 +143,12 @@ def _report(source: Input, found: Result, arguments: argparse.Namespace, options
     from tflir.report.verify import compare
 
     data = arguments.validation_dataset or options.representative_dataset
-    samples = {key: part[:_COMPARED] for key, part in found.samples.items()}
+    samples = found.check.first(_COMPARED).samples
     written = found.model if arguments.output == STDOUT else arguments.output
     verification = compare(
         source.model, written, samples, quiet=arguments.quiet, source=data_name(data), float_layers=True
     )
+    verification = _with_accuracy(verification, source, written, found, arguments)
     write_report(
         arguments.report,
         found.reports,
@@ -157,6 +161,25 @@ def _report(source: Input, found: Result, arguments: argparse.Namespace, options
     )
 
 
+def _with_accuracy(
+    verification: Verification, source: Input, written: str | bytes, found: Result, arguments: argparse.Namespace
+) -> Verification:
+    """The comparison with the accuracy on all samples that took no part in the search, if they have labels."""
+    from tflir.quality.accuracy import LABELS
+    from tflir.report.side_by_side import with_accuracy
+
+    if arguments.accuracy is not None:
+        what = f"{arguments.accuracy} measures it, and no labels do: see Search"
+        return dataclasses.replace(verification, accuracy_missing=what)
+    if found.check.labels is None:
+        return verification
+    whole, labels = found.check.samples, found.check.labels
+    try:
+        return with_accuracy(verification, source.model, written, whole, labels, LABELS, quiet=arguments.quiet)
+    except Error as error:
+        return dataclasses.replace(verification, accuracy_missing=error.what)
+
+
 def _ignore(done: int, of: int) -> None:
     """Shows no progress."""
 
@@ -167,7 +190,8 @@ def _say(source: Input, found: Result, arguments: argparse.Namespace, options: O
     if (remark := data_remark(options)) is not None:
         say(remark)
     again = f", {found.reused} results from {arguments.work}" if found.reused else ""
-    say(f"{found.evaluations} models evaluated, of at most {found.limit}{again}")
+    models = "1 model" if found.evaluations == 1 else f"{found.evaluations} models"
+    say(f"{models} evaluated, of at most {found.limit}{again}")
     forms = Counter(form for _, form in found.layers)
     say(f"weights of {len(found.layers)} layers: {', '.join(f'{n} x {form}' for form, n in forms.items()) or 'none'}")
     if zeros := sum(report.counts[READ_SPARSE] + report.counts[DENSIFIED] for report in found.reports):
@@ -176,8 +200,9 @@ def _say(source: Input, found: Result, arguments: argparse.Namespace, options: O
         say(f"zeros of {weights} left out" + (f": compile the rules with {flags}" if arguments.rules_out else ""))
     if not found.layers:
         say(f"nothing to choose: {_why_no_layer(source)}")
-    if (unseen := _unseen(found)) is not None:
-        say(f"warning: {unseen}")
+    for warning in (_repeated(found), _unseen(found)):
+        if warning is not None:
+            say(f"warning: {warning}")
     if found.layers and set(forms) == {_FLOAT}:
         say("no weights can be smaller within the bound: the model stays as it is")
     size = len(found.model)
@@ -194,6 +219,14 @@ def _why_no_layer(source: Input) -> str:
     if any(quantized_parts(source.load())):
         return "the model is quantized already"
     return f"no op has float weights of {LEAST_ELEMENTS} or more elements"
+
+
+def _repeated(found: Result) -> str | None:
+    """What is said of data to measure on that is not held out, since weights were rounded with it too."""
+    if not found.repeated:
+        return None
+    what = "1 sample to measure on is" if found.repeated == 1 else f"{found.repeated} samples to measure on are"
+    return f"{what} in the data that weights are rounded with, too: other data may be further from the bound"
 
 
 def _unseen(found: Result) -> str | None:

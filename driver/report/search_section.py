@@ -28,10 +28,17 @@ def search_section(found: Mapping[str, Any]) -> Iterator[str]:
     result, samples = found["result"], found["samples"]
     value = _shown(result["value"], found)
     yield f'<p class="big">{human_size(result["bytes"])}, {html.escape(value)}</p>\n'
-    yield f"<p>Of {result['evaluations']} models that were evaluated, the one with the least {found['minimize']} "
+    count = result["evaluations"]
+    models = "1 model that was" if count == 1 else f"{count} models that were"
+    yield f"<p>Of {models} evaluated, the one with the least {found['minimize']} "
     yield f"for which <code>{html.escape(found['bound'])}</code> holds: measured on {samples['check']} samples "
-    yield f"that neither rounding ({samples['calibration']}) nor the search ({samples['search']}) saw"
-    yield ".</p>\n" if _is_accuracy(found) else ", before a final softmax, which hides most of the noise.</p>\n"
+    yield f"that neither rounding ({samples['calibration']}) nor the search ({samples['search']}) read"
+    yield "" if _is_accuracy(found) else ", at what a final softmax or logistic reads, if there is one"
+    yield ".</p>\n"
+    if repeated := samples["repeated"]:
+        were = "1 sample that was measured on is" if repeated == 1 else f"{repeated} samples that were measured on are"
+        yield f'<p class="poor">{were} equal to one that weights were rounded with: other data may be further from the '
+        yield "bound.</p>\n"
     yield from _picture(found)
     yield "</section>\n"
     yield '<h2 id="forms">What each layer got</h2>\n'
@@ -57,7 +64,10 @@ def _least(found: Mapping[str, Any]) -> float:
 def _shown(value: Any, found: Mapping[str, Any]) -> str:
     number = _number(value)
     if _is_accuracy(found):
-        return f"accuracy drops by {-number:.2f} points" if number <= 0 else f"accuracy rises by {number:.2f} points"
+        number = round(number, 2)
+        return (
+            f"accuracy drops by {abs(number):.2f} points" if number <= 0 else f"accuracy rises by {number:.2f} points"
+        )
     return decibels(number)
 
 

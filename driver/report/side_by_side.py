@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tflir.backends.litert.run import Array, Sample
     from tflir.jobs.team import Team
     from tflir.options import Options
+    from tflir.quality.measure import Samples as Classified
 
     Samples = dict[str, list[Sample]] | int
     """Samples by signature, or the number of random inputs."""
@@ -93,23 +94,40 @@ def _with_accuracy(
     quiet: bool,
     team: Team | None,
 ) -> Verification:
-    from tflir.quality.accuracy import LABELS, measure_accuracy
+    from tflir.quality.accuracy import LABELS
 
     labels = request.labels
     if labels is None or isinstance(samples, int):
         return verification
-    meet = None
-    if team is not None:
-        from tflir.jobs.accuracy import labels_met_by
-
-        meet = partial(labels_met_by, team)
     key = request.key or LABELS
     try:
-        with bar("measuring accuracy", quiet) as note:
-            found = measure_accuracy(original, compiled, samples, labels, key, progress=note, meet=meet)
+        return with_accuracy(verification, original, compiled, samples, labels, key, quiet=quiet, team=team)
     except Error as error:
         if request.demanded:
             error.file = error.file or verification.source
             raise
         return replace(verification, accuracy_missing=error.what)
+
+
+def with_accuracy(
+    verification: Verification,
+    original: str | bytes,
+    compiled: str | bytes,
+    samples: Classified,
+    labels: Array,
+    key: str,
+    *,
+    quiet: bool = False,
+    team: Team | None = None,
+) -> Verification:
+    """The comparison with the accuracy of both by `labels`, the array `key`. Raises `Error` if they do not fit."""
+    from tflir.quality.accuracy import measure_accuracy
+
+    meet = None
+    if team is not None:
+        from tflir.jobs.accuracy import labels_met_by
+
+        meet = partial(labels_met_by, team)
+    with bar("measuring accuracy", quiet) as note:
+        found = measure_accuracy(original, compiled, samples, labels, key, progress=note, meet=meet)
     return replace(verification, accuracy=found)

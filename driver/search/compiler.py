@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from tflir.data.sequential import MOST_SAMPLES
 from tflir.files import to_bytes
 from tflir.flags import Optimize
 from tflir.ir import names
+from tflir.ir.tfl.base import TflOp
 from tflir.ir.weight_kind import WeightKind, set_weight_kind
 from tflir.options import Options
 from tflir.pass_manager import run_pipeline, split_at_recipe
@@ -29,6 +30,7 @@ from tflir.passes.recipes.resolve import candidates, weight_shape
 from tflir.passes.weights.rounding import Memo, remembered
 from tflir.pipeline import stages_of
 from tflir.quality.sequence import aimed, rounding_among
+from tflir.search.head import Head
 from tflir.search.layers import Layer, layers_of
 from tflir.snapshot import snapshot
 
@@ -76,10 +78,11 @@ class Compiler:
         self._options, self.pipeline = options, ""
         both = (Optimize.DEFAULT, Optimize.EXPERIMENTAL_SPARSITY)
         self._sparsity = {"optimizations": both, "sparsity_target": settings.sparse} if settings.sparse else {}
-        self._head, self._tail = self._passes(settings.algorithm)
+        head, self._tail = self._passes(settings.algorithm)
+        self._head = Head(head)
         self._listed = read()
-        run_pipeline(self._listed, self._head, verify_each=False)
-        self.layers: list[Layer] = layers_of(self._listed, settings.algorithm)
+        computed = self._head.run(self._listed)
+        self.layers: list[Layer] = layers_of(self._listed, settings.algorithm, computed)
         """The layers that may be narrowed."""
         self.leaves_zeros_out = bool(settings.sparse)
         self._with_moments: ModuleOp | None = None
@@ -94,11 +97,12 @@ class Compiler:
         with temporary_room(), tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, "rules.toml")
             file.write_text(_RULE.format(algorithm))
-            options = replace(self._options, recipe=str(file), **self._sparsity).checked()
+            named = file.as_posix()  # a path without what the text of a pipeline escapes
+            options = replace(self._options, recipe=named, **self._sparsity).checked()
             _, self.pipeline = stages_of(options)
             head, tail = split_at_recipe(self.pipeline)
             self._options = options
-            self.pipeline = self.pipeline.replace(str(file), "")
+            self.pipeline = self.pipeline.replace(named, "")
             self._needs_moments = options.rounds_weights
         computed = [replace(one, recipe="") if isinstance(one, FoldWeightsPass) else one for one in head]
         return computed, tail
@@ -108,12 +112,11 @@ class Compiler:
 
         Raises `Error` if the model can't be run for its second moments.
         """
-        made = snapshot(self._prepared())
-        chosen = {at: kind for layer, kind in zip(self.layers, kinds, strict=True) for at in layer.ops}
+        made, form_of = self._prepared(kinds)
         for at, (op, _) in enumerate(candidates(made)):
             if weight_shape(op) is None:
                 continue
-            kind = chosen.get(at)
+            kind = form_of(at, op)
             set_weight_kind(op, kind)
             if kind is None:
                 op.attributes[LEFT_OUT] = UnitAttr()
@@ -130,23 +133,41 @@ class Compiler:
         """The compiled `.tflite`, as of `module`."""
         return to_bytes(self.module(kinds, aims=aims))
 
-    def _prepared(self) -> ModuleOp:
-        """The module before forms are noted on ops, with the second moments of what its layers read."""
+    def _prepared(self, kinds: Kinds) -> tuple[ModuleOp, Callable[[int, TflOp], WeightKind | None]]:
+        """A module before forms are noted on ops, with the second moments of what its layers read; and the form of an
+        op of it, by its place among the candidates.
+        """
+        computes = self._head.computes
         if self._with_moments is None:
             module = self._read()
             if self._needs_moments:
                 record_moments(module, self._options)
-            run_pipeline(module, self._head, verify_each=False)
+            self._head.start(module)
+            if not computes:
+                self._head.finish(module)
             self._with_moments = module
-        return self._with_moments
+        made = snapshot(self._with_moments)
+        if not computes:
+            chosen = {at: kind for layer, kind in zip(self.layers, kinds, strict=True) for at in layer.ops}
+            return made, lambda at, op: chosen.get(at)
+        # Ops that compute weights of layers that stay float remain, so that the candidates are others.
+        self._head.finish(made, self.rules(kinds, "search"))
+        named = {(builtin, called): kind for builtin, called, kind in self._named(kinds)}
+        return made, lambda at, op: named.get((op.INFO.builtin, names.first_name(op)))
+
+    def _named(self, kinds: Kinds) -> Iterator[tuple[str, str, WeightKind | None]]:
+        """The kind of op, the name and the form of each op of the layers that has a name."""
+        ops = [op for op, _ in candidates(self._listed)]
+        for layer, kind in zip(self.layers, kinds, strict=True):
+            for op in (ops[at] for at in layer.ops):
+                if called := names.first_name(op):
+                    yield op.INFO.builtin, called, kind
 
     def rules(self, kinds: Kinds, name: str) -> str:
         """Rules in TOML that give each layer its form. Layers without a name are left out."""
-        rules: list[Rule] = []
-        ops = [op for op, _ in candidates(self._listed)]
-        for layer, kind in zip(self.layers, kinds, strict=True):
-            for at in layer.ops if kind is not None else ():
-                called = names.first_name(ops[at])
-                if called:
-                    rules.append(Rule(f"^{re.escape(called)}$", ops[at].INFO.builtin, kind))
+        rules = [
+            Rule(f"^{re.escape(called)}$", builtin, kind)
+            for builtin, called, kind in self._named(kinds)
+            if kind is not None
+        ]
         return effective_rules(Recipe(name, tuple(rules)), self._listed)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tflir.backends.litert.run import Array, Samples
 from tflir.data.calibration import samples_of
@@ -48,6 +52,13 @@ class Data:
     search: Part
     check: Part
 
+    @property
+    def repeated(self) -> int:
+        """How many samples to measure on are equal to one that weights are rounded with."""
+        seen = {key: set(map(_digest, part)) for key, part in self.calibration.samples.items()}
+        measured = [*self.search.samples.items(), *self.check.samples.items()]
+        return sum(_digest(sample) in seen.get(key, ()) for key, part in measured for sample in part)
+
 
 def data_of(
     model: str | bytes, module: ModuleOp, options: Options, validation: Any, *, accuracy: bool, labelled: bool
@@ -55,32 +66,35 @@ def data_of(
     """The data of a search: `options` have the representative data, and how values are scaled.
 
     `validation` is another dataset or None. Every second sample of it is for the check; without it, samples of the
-    representative data are held out. With `accuracy`, more samples are read; with `labelled`, labels too, if there are
-    any. Raises `Error` (status 2) if there are too few samples, also if the validation data has a single one, or
-    fewer labels.
+    representative data are held out. With `accuracy`, more samples are read. Labels are read if there are any; that
+    they don't fit is an error with `labelled` alone. Raises `Error` (status 2) if there are too few samples, also if
+    the validation data has a single one, or fewer labels.
     """
     most = MOST_CLASSIFIED if accuracy else _MEASURED
     kept = samples_of(model, module, options, most=_CALIBRATION if validation is not None else _CALIBRATION + most)
     if validation is None:
-        whole = _with_labels(kept, options.representative_dataset) if labelled else Part(kept)
+        whole = _with_labels(kept, options.representative_dataset, strict=labelled)
         if _longest(kept) < 3:
             hint = "give at least 3, or --validation-dataset"
             raise Error("the representative data has too few samples to hold some out", hint=hint, status=2)
         return _in_parts(whole)
     other = replace(options, representative_dataset=validation, calibration_samples=None)
     held = samples_of(model, module, other, most=most)
-    whole = _with_labels(held, validation) if labelled else Part(held)
+    whole = _with_labels(held, validation, strict=labelled)
     if _longest(whole.samples) < 2:
         raise Error("the validation data has a single sample", hint="give at least 2", status=2)
     return Data(Part(kept), _every(whole, 2, (0,)), _every(whole, 2, (1,)))
 
 
-def _with_labels(samples: Samples, source: Any) -> Part:
-    """The samples of a dataset and its labels, of which there may be more, if it has any."""
+def _with_labels(samples: Samples, source: Any, *, strict: bool) -> Part:
+    """The samples of a dataset and its labels, of which there may be more, if it has any.
+
+    Labels that do not fit are an error with `strict`.
+    """
     labels = labels_of(source)
-    if labels is not None:
+    if strict and labels is not None:
         check_labels(labels, len(samples[labelled_signature(samples)]))
-    return Part(samples, labels)
+    return Part(samples, labels if labels is not None and labels.shape else None)
 
 
 def _in_parts(whole: Part) -> Data:
@@ -99,6 +113,15 @@ def _every(whole: Part, period: int, places: tuple[int, ...]) -> Part:
         return Part(samples)
     count = min(len(whole.labels), _longest(whole.samples))
     return Part(samples, whole.labels[[at for at in range(count) if at % period in places]])
+
+
+def _digest(sample: Mapping[str, Array]) -> bytes:
+    """A hash of the values of a sample."""
+    made = hashlib.blake2b(digest_size=16)
+    for name in sorted(sample):
+        made.update(f"{name} {sample[name].shape} {sample[name].dtype} ".encode())
+        made.update(np.ascontiguousarray(sample[name]).tobytes())
+    return made.digest()
 
 
 def _longest(samples: Samples) -> int:

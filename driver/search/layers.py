@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from xdsl.ir import SSAValue
 
+from tflir.ir.blob import Blob
+from tflir.ir.constants import ArrayElementsAttr
 from tflir.ir.groups import Groups
 from tflir.ir.names import first_name
 from tflir.ir.tfl.base import TflOp
+from tflir.ir.tfl.constants import SparseConstOp
 from tflir.ir.tfl.scale_axis import scale_axis
 from tflir.ir.weight_kind import BITS, FORMS, HALF, WeightKind
 from tflir.passes.quantization.float16_constants import why_not_float16
@@ -25,6 +28,8 @@ from tflir.passes.weights.scales import minmax_scales, rounded
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
+
+    from tflir.search.head import Computed
 
 LEAST_ELEMENTS = 64
 """Weights of fewer elements stay float: scales and a dequantize would take as many bytes as are saved."""
@@ -49,7 +54,9 @@ _SYMMETRIC = "CONV_2D"
 
 @dataclass(frozen=True)
 class Layer:
-    """Ops that have their weights' form in common: they read the same constant, or have the same name."""
+    """Ops that have their weights' form in common: they read the same bytes, also of two functions, or have the same
+    name.
+    """
 
     name: str
     """The name of the first op's result; empty if it has none."""
@@ -80,14 +87,19 @@ class Layer:
         return 1 + len({kind.bits for kind in self.kinds if not kind.is_float16})
 
 
-def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
-    """The layers of a module, in its order; `algorithm` is the one that rounds their weights."""
+def layers_of(module: ModuleOp, algorithm: str, computed: Computed | None = None) -> list[Layer]:
+    """The layers of a module, in its order; `algorithm` is the one that rounds their weights.
+
+    Ops whose weights were `computed` from the same constants are one layer.
+    """
+    sources = computed or {}
     ops = [op for op, _ in candidates(module)]
     weights = [_weights(op) for op in ops]
     groups = Groups(len(ops))
     first: dict[object, int] = {}
     for at, (op, held) in enumerate(zip(ops, weights, strict=True)):
-        keys: list[object] = [*held, *([(op.INFO.builtin, first_name(op))] if first_name(op) else [])]
+        named = (op.INFO.builtin, first_name(op))
+        keys: list[object] = [*map(_stored, held), *([named] if named[1] else []), *sources.get(named, ())]
         for key in keys if held else ():
             groups.join(first.setdefault(key, at), at)
     found: list[Layer] = []
@@ -95,7 +107,7 @@ def layers_of(module: ModuleOp, algorithm: str) -> list[Layer]:
         members = [ops[at] for at in group]
         several = any(len(weights[at]) > 1 for at in group)
         kinds = _of_several(members, algorithm) if several else _kinds([op.INFO.builtin for op in members], algorithm)
-        read = dict.fromkeys(value for at in group for value in weights[at])
+        read = {_stored(value): value for at in group for value in weights[at]}.values()
         elements = sum(map(_elements, read))
         if kinds and elements >= LEAST_ELEMENTS:
             many = [_channels(op) for op in members]
@@ -218,6 +230,16 @@ def _positions(op: TflOp) -> list[int]:
     """The operands that are weights of an op and constants."""
     positions = op.INFO.weight_operands
     return [at for at in positions if at < len(op.operands) and weight_constant(op.operands[at]) is not None]
+
+
+def _stored(value: SSAValue) -> Blob:
+    """The bytes that the file has for a weight: once for all constants with the same ones."""
+    constant = weight_constant(value)
+    assert constant is not None
+    source = constant.source
+    data = source.compressed_data if isinstance(source, SparseConstOp) else source.value
+    assert isinstance(data, ArrayElementsAttr)
+    return data.blob
 
 
 def _nonzero(value: SSAValue) -> int:

@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from tflir import __version__
-from tflir.backends.litert.run import Note, Samples
+from tflir.backends.litert.run import Note
 from tflir.content import read_content
 from tflir.ir.errors import Error
 from tflir.search.bound import Bound
 from tflir.search.compiler import Compiler, Kinds, Settings
-from tflir.search.data import Data
+from tflir.search.data import Data, Part
 from tflir.search.evaluations import Evaluations, text
 from tflir.search.fill import Filled, Place, fill
 from tflir.search.judge import Accuracy, AccuracyJudge, Judge, SnrJudge
@@ -67,8 +67,10 @@ class Result:
     """Those layers that change no output on the data of the search: they keep at least 8 bits."""
     trace: str
     """All evaluations, as JSON."""
-    samples: Samples
-    """Those that took no part in the search, by signature."""
+    repeated: int
+    """How many samples to measure on are equal to one that weights were rounded with."""
+    check: Part
+    """The samples that took no part in the search, with their labels."""
     pipeline: str
     reports: list[PassReport]
     """What each pass did to the model."""
@@ -119,7 +121,12 @@ def search(
         "version": TRACE_VERSION,
         "bound": str(goal.bound),
         "minimize": goal.minimize,
-        "samples": {"calibration": data.calibration.count, "search": data.search.count, "check": data.check.count},
+        "samples": {
+            "calibration": data.calibration.count,
+            "search": data.search.count,
+            "check": data.check.count,
+            "repeated": data.repeated,
+        },
         "float_bytes": float_bytes,
         "path": [_place(place, goal) for place in path],
         "layers": [_described(layer, made) for layer, made in zip(compiler.layers, forms, strict=True)],
@@ -142,7 +149,8 @@ def search(
         layers=[(layer, text(kind)) for layer, kind in zip(compiler.layers, kinds, strict=True)],
         unseen=unseen,
         trace=json.dumps(_finite(trace), indent=1),
-        samples=data.check.samples,
+        repeated=data.repeated,
+        check=data.check,
         pipeline=compiler.pipeline,
         reports=compiler.reports,
     )

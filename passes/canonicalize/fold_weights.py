@@ -38,6 +38,8 @@ from tflir.passes.recipes.recipe import Recipe
 from tflir.passes.recipes.resolve import kind_for
 from tflir.passes.rewriting.values import is_float
 
+COMPUTED = "weights computed"
+"""The count of weights that are constants now."""
 _LARGEST, _LARGEST_MOVED = 1 << 24, 1 << 30
 """The most bytes of a weight that is computed here: by any op, and by ops that only move elements."""
 _BYTES, _BITS = 4, 8
@@ -179,7 +181,7 @@ class _Weights:
                 continue
             for op in group.ends:
                 replace_by_constants(op, results[op])
-                report.count("weights computed")
+                report.count(COMPUTED)
             folded = True
         if folded:
             remove_unused_ops(self.function, report)
