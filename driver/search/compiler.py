@@ -23,7 +23,6 @@ from tflir.ir.tfl.base import TflOp
 from tflir.ir.weight_kind import WeightKind, set_weight_kind
 from tflir.options import Options
 from tflir.pass_manager import run_pipeline, split_at_recipe
-from tflir.passes.canonicalize.fold_weights import FoldWeightsPass
 from tflir.passes.quantization.facts import LEFT_OUT
 from tflir.passes.recipes import Recipe, Rule, effective_rules
 from tflir.passes.recipes.resolve import candidates, weight_shape
@@ -91,9 +90,7 @@ class Compiler:
         """What each pass did in the last compilation."""
 
     def _passes(self, algorithm: str) -> tuple[list[ModulePass], list[ModulePass]]:
-        """The passes before and after the one that notes what a recipe says on ops. Those before compute all weights
-        that may become integers, since each may be a layer.
-        """
+        """The passes before and after the one that notes what a recipe says on ops."""
         with temporary_room(), tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, "rules.toml")
             file.write_text(_RULE.format(algorithm))
@@ -104,8 +101,7 @@ class Compiler:
             self._options = options
             self.pipeline = self.pipeline.replace(named, "")
             self._needs_moments = options.rounds_weights
-        computed = [replace(one, recipe="") if isinstance(one, FoldWeightsPass) else one for one in head]
-        return computed, tail
+        return head, tail
 
     def module(self, kinds: Kinds, *, aims: bool = True) -> ModuleOp:
         """The compiled module. Without `aims`, which is faster, each layer is rounded on its own.
