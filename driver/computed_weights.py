@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tflir.options import Options
+from tflir.pass_text import pass_text
 
 
 def computed_weights(options: Options, least: int, *, integer: bool = False) -> list[str]:
@@ -12,11 +13,5 @@ def computed_weights(options: Options, least: int, *, integer: bool = False) -> 
     """
     if options.tf_compat:
         return []
-    named = [] if options.recipe is None else [f'recipe="{_escaped(options.recipe)}"']
-    least_elements = [] if integer else [f"min-elements={least}"]
-    words = [*named, *least_elements, *(["integer=true"] if integer else [])]
-    return [f"tfl-fold-weights{{{' '.join(words)}}}"]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    recipe = {} if options.recipe is None else {"recipe": (options.recipe,)}
+    return [pass_text("tfl-fold-weights", **recipe, **({"integer": True} if integer else {"min_elements": least}))]

@@ -31,6 +31,8 @@ _MOST_NAMED = 3
 
 def left_float(options: Options, reports: Sequence[PassReport], module: ModuleOp) -> Iterator[str]:
     """Says which ops compute in float although integers were asked for, by kind, with the reason."""
+    from tflir.ir.targets.site import operator_of
+
     if options.replaces_passes or mode_of(options).name not in (ModeName.INTEGER, ModeName.INT16):
         return
     reasons: dict[str, str] = {}
@@ -41,7 +43,7 @@ def left_float(options: Options, reports: Sequence[PassReport], module: ModuleOp
     for op, is_float in _computing(module):
         count += 1
         if is_float:
-            floats[_kind(op), _why(op, reasons) or _of_target(options)] += 1
+            floats[operator_of(op), _why(op, reasons) or _of_target(options)] += 1
     left = sum(floats.values())
     if not left or left == count:
         return
@@ -62,12 +64,6 @@ def _computing(module: ModuleOp) -> Iterator[tuple[Operation, bool]]:
         for op in function.body.block.ops:
             if is_operator(op) and not isinstance(op, QuantizeOp | DequantizeOp):
                 yield op, any(is_float(value) for value in (*op.operands, *op.results))
-
-
-def _kind(op: Operation) -> str:
-    from tflir.ir.targets.site import operator_of
-
-    return operator_of(op)
 
 
 def _why(op: Operation, reasons: Mapping[str, str]) -> str:

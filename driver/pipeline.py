@@ -31,6 +31,7 @@ from tflir.ir.errors import USAGE, Error
 from tflir.ir.option_words import LEAST_WEIGHT
 from tflir.option import ModeName
 from tflir.options import Options
+from tflir.pass_text import pass_text
 from tflir.refusals import refuse
 
 if TYPE_CHECKING:
@@ -62,18 +63,6 @@ class Mode:
     def metadata_if(self, reports: Iterable[PassReport]) -> bool:
         """Whether the metadata applies: the passes that ran made what it describes."""
         return any(report.counts[self.metadata_for] for report in reports)
-
-
-def _spec(name: str, **options: bool | int | str | tuple[str, ...]) -> str:
-    """A pass with its options: `name{a=true b=64 c="x","y"}`."""
-    words = [f"{key.replace('_', '-')}={_value(value)}" for key, value in options.items()]
-    return f"{name}{{{' '.join(words)}}}" if words else name
-
-
-def _value(value: bool | int | str | tuple[str, ...]) -> str:
-    if isinstance(value, tuple):
-        return ",".join('"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"' for item in value)
-    return str(value).lower()
 
 
 def _compat(options: Options) -> dict[str, bool]:
@@ -108,7 +97,7 @@ def _rounded(options: Options, activations: str = "float", *, min_elements: int 
     if options.rounds_weights:
         nearest = {} if options.weight_algorithm == "gptq" else {"algorithm": "minmax"}
         beside = {} if activations == "float" else {"activations": activations}
-        passes.append(_spec("tfl-round-weights", **how, **beside, **nearest, **more))
+        passes.append(pass_text("tfl-round-weights", **how, **beside, **nearest, **more))
     return passes
 
 
@@ -119,13 +108,13 @@ def _stored(options: Options, more: dict[str, bool | str], how: dict[str, bool |
     if (rules := options.rules) is not None:
         narrow = any(kind.bits < _WIDTH for kind in rules.kinds)
         return [
-            _spec("tfl-assign-weight-kinds", recipe=(options.recipe or "",)),
-            *([] if options.sparsifies else [_spec("tfl-densify-fold", of_kinds=True)]),
+            pass_text("tfl-assign-weight-kinds", recipe=(options.recipe or "",)),
+            *([] if options.sparsifies else [pass_text("tfl-densify-fold", of_kinds=True)]),
             *(["tfl-conv-1x1-to-fully-connected"] if narrow else []),
-            _spec("tfl-quantize-weights", **named, **more),
+            pass_text("tfl-quantize-weights", **named, **more),
         ]
     if algorithm in _SCALED:
-        return [_spec("tfl-quantize-weights", **named, **more, every=True, **how)]
+        return [pass_text("tfl-quantize-weights", **named, **more, every=True, **how)]
     return []
 
 
@@ -135,7 +124,7 @@ def _float16(options: Options) -> list[str]:
         _preserved(keep_float=False),
         *_selected(options),
         *_normal_form(options),
-        _spec("tfl-prepare-quantize-float16", **compat),
+        pass_text("tfl-prepare-quantize-float16", **compat),
         "tfl-post-quantize",
         *fitted(options),
         *_cleared(options),
@@ -149,8 +138,8 @@ def _dynamic_range(options: Options) -> list[str]:
         *computed_weights(options, _least(options)),
         *_normal_form(options),
         *_rounded(options, min_elements=_least(options)),
-        _spec("tfl-prepare-quantize-dynamic-range", **_small(options), **_per_tensor(options), **_compat(options)),
-        _spec("tfl-quantize", **_compat(options)),
+        pass_text("tfl-prepare-quantize-dynamic-range", **_small(options), **_per_tensor(options), **_compat(options)),
+        pass_text("tfl-quantize", **_compat(options)),
         "tfl-post-quantize",
         "tfl-optimize-op-order",
         *fitted(options),
@@ -172,14 +161,14 @@ def _integer_passes(options: Options, *, only: bool) -> list[str]:
     return [
         *_before_integers(options, "int8", only=only),
         *(["tfl-integer-forms"] if only else []),
-        *([_spec("tfl-choose-activations", mixed=True)] if mixes else []),
-        _spec("tfl-prepare-quantize", **_per_tensor(options), **how, **_sparse_tables(options), **_compat(options)),
+        *([pass_text("tfl-choose-activations", mixed=True)] if mixes else []),
+        pass_text("tfl-prepare-quantize", **_per_tensor(options), **how, **_sparse_tables(options), **_compat(options)),
         *([] if only else _uncalibrated(options)),
-        _spec("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
+        pass_text("tfl-quantize", hybrid=False, legacy_float_scale=True, **_compat(options)),
         *(["tfl-integer-tables"] if only else []),
-        _spec("tfl-post-quantize", **_compat(options)),
+        pass_text("tfl-post-quantize", **_compat(options)),
         "tfl-optimize-op-order",
-        _spec("tfl-optimize", **({"shape_operands": True} if options.tf_compat else {})),
+        pass_text("tfl-optimize", **({"shape_operands": True} if options.tf_compat else {})),
         *(["tfl-require-integer"] if only else []),
         *(["tfl-expand-dequantize"] if options.tf_compat else []),
         *_io_types(options, strict=only),
@@ -207,17 +196,17 @@ def _before_integers(options: Options, activations: str, *, only: bool, pairs: b
 def _int16x8(options: Options) -> list[str]:
     strict = OpsSet.TFLITE_BUILTINS not in options.target_spec.supported_ops
     only = strict and not options.tf_compat
-    as_tensorflow = [_spec("tfl-convert-int16-as-tensorflow", **_per_tensor(options))]
+    as_tensorflow = [pass_text("tfl-convert-int16-as-tensorflow", **_per_tensor(options))]
     quantized = [
-        _spec("tfl-prepare-quantize", int8=False, headroom=options.headroom, **_per_tensor(options)),
+        pass_text("tfl-prepare-quantize", int8=False, headroom=options.headroom, **_per_tensor(options)),
         *([] if strict else _uncalibrated(options)),
-        _spec("tfl-quantize", hybrid=False, legacy_float_scale=True),
+        pass_text("tfl-quantize", hybrid=False, legacy_float_scale=True),
         "tfl-post-quantize",
     ]
     return [
         *_before_integers(options, "int16", only=strict, pairs=not options.tf_compat),
-        *([_spec("tfl-integer-forms", int16=True)] if only else []),
-        _spec("tfl-choose-activations", **({"strict": True} if strict else {}), **_compat(options)),
+        *([pass_text("tfl-integer-forms", int16=True)] if only else []),
+        pass_text("tfl-choose-activations", **({"strict": True} if strict else {}), **_compat(options)),
         *(as_tensorflow if options.tf_compat else quantized),
         *_io_types(options, strict=only),
         *fitted(options, integer_only=strict),
@@ -231,7 +220,7 @@ def _uncalibrated(options: Options) -> list[str]:
     if options.tf_compat:
         return []
     how = {"uncalibrated": True, "legacy_float_scale": True, **_per_tensor(options)}
-    return [_spec("tfl-prepare-quantize-dynamic-range", **how)]
+    return [pass_text("tfl-prepare-quantize-dynamic-range", **how)]
 
 
 def _dense_weights(options: Options, *, only: bool) -> list[str]:
@@ -241,7 +230,7 @@ def _dense_weights(options: Options, *, only: bool) -> list[str]:
     """
     if options.tf_compat or options.sparsifies or (options.rules is not None and not only):
         return []
-    return [_spec("tfl-densify-fold", quantizable=True, **({} if only else {"smaller": True}))]
+    return [pass_text("tfl-densify-fold", quantizable=True, **({} if only else {"smaller": True}))]
 
 
 def _sparse_tables(options: Options) -> dict[str, bool]:
@@ -251,13 +240,13 @@ def _sparse_tables(options: Options) -> dict[str, bool]:
 
 def _preserved(*, keep_float: bool = True) -> str:
     """Preserves what the model has quantized itself: its scales, its conversions and the ops between them."""
-    return _spec("tfl-preserve-quantized", **({} if keep_float else {"keep_float": False}))
+    return pass_text("tfl-preserve-quantized", **({} if keep_float else {"keep_float": False}))
 
 
 def _selected(options: Options, *, integer: bool = False) -> list[str]:
     """The first passes: they simplify float ops and select the ops that remain float. TensorFlow excludes no ops."""
     words = {} if options.sparsifies else _words(options)
-    chosen = [_spec("tfl-select-ops", sound=False, **words)] if words or (integer and options.tf_compat) else []
+    chosen = [pass_text("tfl-select-ops", sound=False, **words)] if words or (integer and options.tf_compat) else []
     if not integer or options.tf_compat:
         return chosen
     return ["tfl-optimize", *chosen, *computed_weights(options, 0, integer=True), "tfl-select-ops"]
@@ -265,7 +254,7 @@ def _selected(options: Options, *, integer: bool = False) -> list[str]:
 
 def _normal_form(options: Options) -> list[str]:
     """Rewrites with bit-identical results, which run before constants are quantized and no longer shared by ops."""
-    return [] if options.tf_compat else [_spec("tfl-canonicalize", share_constants=False)]
+    return [] if options.tf_compat else [pass_text("tfl-canonicalize", share_constants=False)]
 
 
 def _words(options: Options) -> dict[str, tuple[str, ...]]:
@@ -279,16 +268,16 @@ def _cleared(options: Options) -> list[str]:
     still need.
     """
     keeps = {"keep_selection": True} if options.sparsifies and _words(options) else {}
-    return [_spec("tfl-clear-marks", **keeps)]
+    return [pass_text("tfl-clear-marks", **keeps)]
 
 
 def _allowed_float(options: Options) -> list[str]:
-    return [_spec("tfl-allow-float", ops=tuple(options.allow_float))] if options.allow_float else []
+    return [pass_text("tfl-allow-float", ops=tuple(options.allow_float))] if options.allow_float else []
 
 
 def _float_regions(options: Options) -> list[str]:
     ends = {"ends": options.region_ends} if options.region_ends else {}
-    return [_spec("tfl-float-regions", **ends)] if options.float_regions == "on" else []
+    return [pass_text("tfl-float-regions", **ends)] if options.float_regions == "on" else []
 
 
 def float_first(options: Options) -> list[str]:
@@ -296,7 +285,7 @@ def float_first(options: Options) -> list[str]:
     if options.requantize is None:
         return []
     ranges = {} if options.requantize == "float32" else {"ranges": True}
-    return ["tfl-lower-fake-quant", "tfl-densify-fold", _spec("tfl-dequantize-model", **ranges)]
+    return ["tfl-lower-fake-quant", "tfl-densify-fold", pass_text("tfl-dequantize-model", **ranges)]
 
 
 def equalized(options: Options) -> list[str]:
@@ -304,7 +293,7 @@ def equalized(options: Options) -> list[str]:
     if options.equalize == "off":
         return []
     words = _words(options)
-    return [*([_spec("tfl-select-ops", sound=False, **words)] if words else []), "tfl-equalize-channels"]
+    return [*([pass_text("tfl-select-ops", sound=False, **words)] if words else []), "tfl-equalize-channels"]
 
 
 def _io_types(options: Options, *, strict: bool) -> list[str]:
@@ -318,7 +307,7 @@ def _io_types(options: Options, *, strict: bool) -> list[str]:
     }
     if requested:
         requested |= _compat(options) or ({"strict": True} if strict else {})
-    return [_spec("tfl-modify-io-nodes", **requested)] if requested else []
+    return [pass_text("tfl-modify-io-nodes", **requested)] if requested else []
 
 
 def _asks_for_float(side: str, options: Options) -> bool:
@@ -357,7 +346,7 @@ def _dense_first(options: Options) -> list[str]:
     """
     words = _words(options)
     fused = ["tfl-optimize"] if mode_of(options).needs_ranges and not options.tf_compat else []
-    chosen = [*fused, _spec("tfl-select-ops", sound=False, **words)] if words else []
+    chosen = [*fused, pass_text("tfl-select-ops", sound=False, **words)] if words else []
     return chosen if options.tf_compat else [*chosen, "tfl-densify-fold", "tfl-remove-dead-channels"]
 
 
@@ -365,13 +354,13 @@ def _sparse_last(options: Options) -> list[str]:
     """The passes after it, which make weights sparse by the zeros of the stored numbers."""
     cleared = ["tfl-clear-marks"] if _words(options) else []
     if options.tf_compat:
-        return [_spec("tfl-dense-to-sparse", **_compat(options)), *cleared]
+        return [pass_text("tfl-dense-to-sparse", **_compat(options)), *cleared]
     wanted = options.sparsity_target
     if wanted == "balanced" and options.optimize_for in ("latency", "size"):
         wanted = options.optimize_for
     target = {} if wanted == "balanced" else {"target": wanted}
     passes = ("tfl-fully-connected-to-conv-2d", "tfl-dequantize-hybrid-convolutions", "tfl-dense-to-sparse")
-    return [*(_spec(name, **target) for name in passes), *cleared]
+    return [*(pass_text(name, **target) for name in passes), *cleared]
 
 
 _INT8_TYPES = ("float32", "int8", "uint8")

@@ -43,14 +43,26 @@ class StoredInput:
             return None
         return StoredInput(port.tensor, port.dtype.name, float(port.scales[0]), int(port.zero_points[0]))
 
+    @property
+    def _integers(self) -> tuple[int, int]:
+        """The least and the largest integer that it stores."""
+        limits = np.iinfo(self.dtype)
+        return int(limits.min), int(limits.max)
+
+    @property
+    def _numbers(self) -> tuple[float, float]:
+        """The real numbers that these stand for."""
+        least, most = self._integers
+        return (least - self.zero_point) * self.scale, (most - self.zero_point) * self.scale
+
     def real(self, data: Array, name: str) -> Array:
         """The numbers that `data` stands for if it has integers, else `data`. Raises `Error`, which names the input, if
         these are none that it can store.
         """
         if data.dtype.kind not in "iu" or not data.size:
             return data
-        limits = np.iinfo(self.dtype)
-        if data.min() < limits.min or data.max() > limits.max:
+        least, most = self._integers
+        if data.min() < least or data.max() > most:
             hint = f"integers are those that it stores; give {self.dtype}, or the real numbers as float32"
             raise Error(f"input '{name}' has values that {self.dtype} can't hold", hint=hint)
         return ((data.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
@@ -59,17 +71,15 @@ class StoredInput:
         """A line that says how `data` is taken, if it has integers of another type than those that are stored."""
         if data.dtype.kind not in "iu" or data.dtype.name == self.dtype:
             return ""
-        limits = np.iinfo(self.dtype)
-        low, high = ((end - self.zero_point) * self.scale for end in (limits.min, limits.max))
+        (least, most), (low, high) = self._integers, self._numbers
         said = f"{data.dtype.name} for input '{name}' is taken as the {self.dtype} that the model stores"
-        return f"{said}, {limits.min} to {limits.max} for {low:.4g} to {high:.4g}: real numbers are float32"
+        return f"{said}, {least} to {most} for {low:.4g} to {high:.4g}: real numbers are float32"
 
     def check(self, data: Array, name: str) -> None:
         """Raises `Error`, which names the input, if real numbers are far larger than those that it can store."""
         if data.dtype.kind != "f" or not data.size:
             return
-        limits = np.iinfo(self.dtype)
-        low, high = ((end - self.zero_point) * self.scale for end in (limits.min, limits.max))
+        low, high = self._numbers
         least, most = float(data.min()), float(data.max())
         if max(-least, most) > _MUCH * max(-low, high):
             what = f"input '{name}' holds {low:.4g} to {high:.4g}, and the data has {least:.4g} to {most:.4g}"
