@@ -29,10 +29,8 @@ def why_not_float16(blob: Blob) -> str | None:
 
     NaN does not matter, since float16 has it too.
     """
-    largest = max((float(np.abs(chunk.view(np.float32)).max(initial=0)) for chunk in blob.chunks()), default=0.0)
-    if largest != largest:
-        finite = (np.abs(chunk.view(np.float32)) for chunk in blob.chunks())
-        largest = max((float(np.nanmax(part, initial=0)) for part in finite), default=0.0)
+    magnitudes = (np.abs(chunk.view(np.float32)) for chunk in blob.chunks())
+    largest = max((float(np.fmax.reduce(part, initial=0)) for part in magnitudes), default=0.0)  # NaN does not count
     if largest > _LARGEST:
         return TOO_LARGE
     return TOO_SMALL if 0 < largest < _NORMAL else None

@@ -110,8 +110,11 @@ class _Costs:
 
     def estimate(self) -> Estimate:
         self.seconds = self.table.fixed_seconds("invoke")
-        for function, times in _times(self.functions, self._calls_of):
+        for number, (function, times) in enumerate(_times(self.functions, self._calls_of)):
             self._add(function, times)
+            self.seconds += (
+                times * self.table.fixed_seconds("call") if number else 0.0
+            )  # control flow calls all but one
         return Estimate(self.seconds, tuple(self.ops), self.crossings)
 
     def _add(self, function: FuncOp, times: float) -> None:
@@ -125,8 +128,6 @@ class _Costs:
             seconds = times * self._seconds(op, op in inside)
             self.ops.append(OpCost(op, seconds, op in inside))
             self.seconds += seconds
-        calls = sum(calls for _, calls in self._calls_of(function))
-        self.seconds += times * calls * self.table.fixed_seconds("call")
 
     def _calls_of(self, function: FuncOp) -> list[tuple[FuncOp, float]]:
         """The functions that the ops of a function call, and how often in one call of it."""
